@@ -1,0 +1,1 @@
+"""Rasters in, maps out: training geospatial foundation models on your own rasters."""

@@ -1,0 +1,9 @@
+"""Typed configuration: one class per parameter file, imported without torch or numpy."""
+
+from groundwork.config.data import DataConfig
+from groundwork.config.evaluation import EvaluationConfig
+from groundwork.config.inference import InferenceConfig
+from groundwork.config.model import ModelConfig
+from groundwork.config.training import TrainingConfig
+
+__all__ = ["DataConfig", "EvaluationConfig", "InferenceConfig", "ModelConfig", "TrainingConfig"]

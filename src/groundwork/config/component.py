@@ -1,0 +1,22 @@
+"""How a component is named in YAML."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ConfigDict
+
+from groundwork.specs import Config
+
+
+class ComponentConfig(Config):
+    """A component picked by name; every other key is an option of its constructor."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options beside the name."""
+        return dict(self.model_extra or {})

@@ -1,0 +1,64 @@
+"""``parameters_data.yml``: what the rasters hold, how chips are cut and how they are split."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from groundwork.specs import Config, RasterSpec, TargetSpec
+
+
+class ChipsConfig(Config):
+    """How samples are cut from scenes. All lengths in pixels."""
+
+    size: int = Field(gt=0)
+    #: Distance between neighbouring chips; smaller than ``size`` makes them overlap. None: ``size``.
+    stride: int | None = Field(default=None, gt=0)
+    #: Least share of a chip's pixels that hold data and a known label.
+    min_valid_fraction: float = Field(default=0.5, ge=0, le=1)
+
+
+class Fractions(Config):
+    """Shares of the samples; they add up to 1."""
+
+    train: float = Field(default=0.6, gt=0, lt=1)
+    val: float = Field(default=0.2, gt=0, lt=1)
+    test: float = Field(default=0.2, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> Fractions:
+        total = self.train + self.val + self.test
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"train, val and test must add up to 1; they add up to {total:g}")
+        return self
+
+
+class SplitConfig(Config):
+    """How samples are divided; never chip by chip at random, as neighbours would leak."""
+
+    #: blocks: squares on the ground. scenes: whole scenes. lists: scene names given in files.
+    method: Literal["blocks", "scenes", "lists"]
+    fractions: Fractions = Fractions()
+    #: Side of a block in pixels of the scene; for ``blocks``.
+    block_size: int | None = Field(default=None, gt=0)
+    #: Samples nearer than this to a sample of another split are left out, in pixels; for ``blocks``.
+    buffer: int = Field(default=0, ge=0)
+    #: Share of the ``train`` list that becomes ``val``, where no list for ``val`` is given; for ``lists``.
+    val_from_train: float = Field(default=0.0, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> SplitConfig:
+        if self.method == "blocks" and self.block_size is None:
+            raise ValueError("method 'blocks' needs 'block_size': the side of a block in pixels")
+        return self
+
+
+class DataConfig(Config):
+    """Everything about the data that is not a path."""
+
+    #: Source name -> what its rasters hold.
+    sources: dict[str, RasterSpec] = Field(min_length=1)
+    target: TargetSpec
+    chips: ChipsConfig
+    split: SplitConfig

@@ -1,0 +1,27 @@
+"""``parameters_inference.yml``: how scenes are predicted."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from groundwork.specs import Config
+
+
+class InferenceConfig(Config):
+    """How scenes are predicted, window by window."""
+
+    #: Side of a tile in pixels.
+    tile_size: int = Field(default=256, gt=0)
+    #: Pixels shared by neighbouring tiles, over which their scores are blended.
+    overlap: int = Field(default=32, ge=0)
+    batch_size: int = Field(default=8, gt=0)
+    #: Also write the probability of each class.
+    probabilities: bool = False
+    #: Names of the three bands shown in the quick-look.
+    rgb: tuple[str, str, str]
+
+    @model_validator(mode="after")
+    def _check(self) -> InferenceConfig:
+        if 2 * self.overlap > self.tile_size:
+            raise ValueError(f"overlap {self.overlap} is more than half of tile_size {self.tile_size}")
+        return self

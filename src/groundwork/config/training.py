@@ -1,0 +1,94 @@
+"""``parameters_training.yml``: how the weights are found."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from groundwork.config.component import ComponentConfig
+from groundwork.specs import Config, did_you_mean
+
+#: Trainer arguments that are stated elsewhere, and where.
+RESERVED = {
+    "max_epochs": "training.max_epochs",
+    "logger": "the history is always kept; it needs no logger",
+    "callbacks": "training.early_stopping and the project's own callbacks",
+    "default_root_dir": "the catalog entry 'checkpoints'",
+    "enable_checkpointing": "the catalog entry 'checkpoints'",
+}
+
+
+class LossTerm(ComponentConfig):
+    """One loss; several are added up by their weights."""
+
+    weight: float = Field(default=1.0, gt=0)
+
+
+class LoaderConfig(Config):
+    """How batches are read."""
+
+    batch_size: int = Field(default=8, gt=0)
+    #: Processes that read chips beside the training process. The batches are the same for any number.
+    num_workers: int = Field(default=0, ge=0)
+
+
+class BrightnessConfig(Config):
+    """Random gain and offset per chip, in units of each band's standard deviation for the offset."""
+
+    gain: float = Field(default=0.0, ge=0, lt=1)
+    offset: float = Field(default=0.0, ge=0)
+
+
+class AugmentationConfig(Config):
+    """Random changes to training chips; image, label and validity move together."""
+
+    flips: bool = True
+    quarter_turns: bool = True
+    brightness: BrightnessConfig = BrightnessConfig()
+
+
+class FreezeConfig(Config):
+    """Parts of the model whose weights stay as they are."""
+
+    encoder: bool = False
+    decoder: bool = False
+
+
+class TrainingConfig(Config):
+    """How the weights are found."""
+
+    task: str = "semantic_segmentation"
+    max_epochs: int = Field(gt=0)
+    loader: LoaderConfig = LoaderConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
+    loss: tuple[LossTerm, ...] = Field(min_length=1)
+    #: Auxiliary branch -> weight of its loss. Must name each branch of the model, and no other.
+    auxiliary_loss: dict[str, float] = Field(default_factory=dict)
+    optimizer: ComponentConfig
+    schedule: ComponentConfig = ComponentConfig(name="constant")
+    freeze: FreezeConfig = FreezeConfig()
+    #: The score on the validation split by which the best weights are chosen.
+    monitor: str = "val/miou"
+    mode: Literal["max", "min"] = "max"
+    #: Stop after this many epochs without a better score. None: never.
+    early_stopping: int | None = Field(default=None, gt=0)
+    #: Any other argument of Lightning's Trainer.
+    trainer: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("trainer")
+    @classmethod
+    def _refuse_reserved(cls, trainer: dict[str, Any]) -> dict[str, Any]:
+        for name in trainer:
+            if name in RESERVED:
+                raise ValueError(f"trainer.{name} is not set here: see {RESERVED[name]}")
+        return trainer
+
+    @model_validator(mode="after")
+    def _check_monitor(self) -> TrainingConfig:
+        if not self.monitor.startswith("val/"):
+            hint = did_you_mean(self.monitor, ["val/miou", "val/loss"])
+            raise ValueError(
+                f"monitor must be a score of the validation split, such as 'val/miou'; found '{self.monitor}'.{hint}"
+            )
+        return self

@@ -1,0 +1,1 @@
+"""From scenes and labels to samples, splits, statistics and batches."""

@@ -1,0 +1,1 @@
+"""Networks: encoders, necks, decoders and heads, and how they are wired."""

@@ -1,0 +1,35 @@
+"""What every encoder is: raster values in, feature maps out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+from groundwork.specs import FeatureSpec
+
+
+class Encoder(nn.Module, ABC):
+    """Turns an image into feature maps. Constructors take ``(inputs: RasterSpec, *, options)``.
+
+    Encoders return grids: a ViT un-flattens its own tokens, and folds its own time steps.
+    """
+
+    #: What ``forward`` gives.
+    out: FeatureSpec
+    #: Height and width of the input must be multiples of this.
+    size_multiple: int
+    #: Which of "time" and "location" the encoder must be given.
+    coordinates: frozenset[str] = frozenset()
+
+    @abstractmethod
+    def forward(
+        self, image: Tensor, temporal_coords: Tensor | None = None, location_coords: Tensor | None = None
+    ) -> list[Tensor]:
+        """Give one map (batch, channels, height / stride, width / stride) per level of ``out``.
+
+        Args:
+            image: Standardised values, (batch, channels, height, width), or (batch, channels, steps, height, width).
+            temporal_coords: (batch, steps, 2): year, and day of the year from 0.
+            location_coords: (batch, 2): latitude and longitude in degrees.
+        """

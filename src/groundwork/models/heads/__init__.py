@@ -1,0 +1,7 @@
+"""The heads by name."""
+
+from groundwork.registry import Table
+
+HEADS: Table = {
+    "segmentation": "groundwork.models.heads.segmentation:SegmentationHead",
+}

@@ -1,0 +1,73 @@
+"""What a model is to a task, and what builds one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from groundwork.config.model import ModelConfig
+from groundwork.specs import RasterSpec, TargetSpec
+
+
+@dataclass(frozen=True)
+class ModelOutput:
+    """What a model gives for a batch; a registered pytree, so that it passes through ``torch.export``."""
+
+    #: Raw scores (batch, outputs, height, width), in the size of the input.
+    output: Tensor
+    #: Scores of each auxiliary branch, in the same shape; empty outside training.
+    auxiliary: dict[str, Tensor] = field(default_factory=dict)
+
+
+torch.export.register_dataclass(ModelOutput, serialized_type_name="groundwork.ModelOutput")
+
+
+class Model(nn.Module, ABC):
+    """A network that any task can train."""
+
+    @abstractmethod
+    def freeze_encoder(self) -> None:
+        """Keep the encoder's weights as they are, batch-norm statistics included."""
+
+    @abstractmethod
+    def freeze_decoder(self) -> None:
+        """Keep the weights of necks, decoders and heads as they are, batch-norm statistics included."""
+
+    @abstractmethod
+    def forward(
+        self,
+        image: Tensor,
+        valid: Tensor | None = None,
+        temporal_coords: Tensor | None = None,
+        location_coords: Tensor | None = None,
+    ) -> ModelOutput:
+        """Give scores for raw raster values.
+
+        Args:
+            image: (batch, channels, height, width), or (batch, channels, steps, height, width).
+            valid: (batch, height, width), true where the image holds data. None: everywhere.
+            temporal_coords: (batch, steps, 2): year, and day of the year from 0.
+            location_coords: (batch, 2): latitude and longitude in degrees.
+        """
+
+
+class ModelFactory(ABC):
+    """Builds a model from its configuration. A task receives one, so any model of this interface can be trained."""
+
+    @abstractmethod
+    def build_model(self, config: ModelConfig, inputs: Mapping[str, RasterSpec], target: TargetSpec) -> Model:
+        """Build the model with fresh (or pre-trained) weights.
+
+        Args:
+            config: The components and their options.
+            inputs: Source name -> what its rasters hold.
+            target: What is predicted.
+
+        Raises:
+            SpecError: Where two components do not fit together.
+            ComponentError: For an unknown name or option.
+        """

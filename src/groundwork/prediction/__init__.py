@@ -1,0 +1,1 @@
+"""Predict scenes of any size, window by window."""

@@ -1,0 +1,104 @@
+"""Build a component by name: what stands before the ``*`` is wired by code, what stands after it is set in YAML."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, TypeAlias, TypeVar, get_type_hints
+
+from pydantic import ConfigDict, ValidationError, create_model
+
+from groundwork.config.component import ComponentConfig
+from groundwork.specs import did_you_mean
+
+#: Name of a component -> its class, or ``"module:Class"`` so that listing a table imports nothing heavy.
+Table: TypeAlias = Mapping[str, str | type]
+
+
+Kind = TypeVar("Kind")
+
+
+class ComponentError(ValueError):
+    """A component's name or one of its options is wrong."""
+
+
+def find(table: Table, name: str) -> type:
+    """Return the class behind a name of the table, or behind an import path (a name with a dot).
+
+    Raises:
+        ComponentError: For a name that is neither; it lists the known names and the nearest one.
+    """
+    entry = table.get(name)
+    if isinstance(entry, type):
+        return entry
+    if entry is None and "." not in name:
+        raise ComponentError(f"Unknown component '{name}'.{did_you_mean(name, list(table))} Known: {sorted(table)}")
+    module_name, _, class_name = (entry or name.replace(":", ".")).replace(":", ".").rpartition(".")
+    try:
+        return getattr(import_module(module_name), class_name)  # type: ignore[no-any-return]
+    except (ModuleNotFoundError, AttributeError) as error:
+        if entry is not None:
+            raise
+        raise ComponentError(f"'{name}' cannot be imported as a component: {error}") from error
+
+
+def option_fields(component: type) -> dict[str, tuple[Any, Any]]:
+    """Return type and default of each option (keyword-only argument) of a component; ``...`` where there is none."""
+    hints = get_type_hints(inspect.unwrap(component.__init__))  # type: ignore[misc]
+    return {
+        parameter.name: (
+            hints.get(parameter.name, Any),
+            ... if parameter.default is inspect.Parameter.empty else parameter.default,
+        )
+        for parameter in inspect.signature(component).parameters.values()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    }
+
+
+def build(kind: type[Kind], table: Table, config: ComponentConfig, *wired: object) -> Kind:
+    """Build the component that ``config`` names.
+
+    Args:
+        kind: The abstract class of the family, which also a user's own component must extend.
+        table: The family's names and classes.
+        config: The name, and the options for the keyword-only arguments of the constructor.
+        wired: What the code passes on: specs, in the order of the constructor's positional arguments.
+
+    Raises:
+        ComponentError: For an unknown name, an unknown or missing option, or an option of the wrong type.
+    """
+    component = find(table, config.name)
+    if not issubclass(component, kind):
+        raise ComponentError(f"'{config.name}' is {component}, which is not a {kind.__name__}")
+    options = check_options(component, config)
+    return component(*wired, **options)
+
+
+def check_options(component: type, config: ComponentConfig) -> dict[str, Any]:
+    """Return the options of ``config`` converted to the types of the component's signature.
+
+    Raises:
+        ComponentError: For an unknown or missing option, or one of the wrong type.
+    """
+    fields = option_fields(component)
+    schema = create_model(  # type: ignore[call-overload]
+        component.__name__, __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=True), **fields
+    )
+    try:
+        checked = schema.model_validate(config.options)
+    except ValidationError as error:
+        raise ComponentError(_explain(config.name, fields, error)) from None
+    return {key: getattr(checked, key) for key in fields if key in config.options}
+
+
+def _explain(name: str, fields: dict[str, tuple[Any, Any]], error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors():
+        where = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1:
+            lines.append(f"it has no option '{where}'.{did_you_mean(where, list(fields))}")
+        else:
+            lines.append(f"{where}: {problem['msg']} (found {problem['input']!r})")
+    known = ", ".join(key if default is ... else f"{key}={default!r}" for key, (_, default) in fields.items())
+    return f"'{name}' cannot be built: {'; '.join(lines)} Options: {known or 'none'}"

@@ -1,0 +1,1 @@
+"""What is learnt: criterion, decision, metrics and the one training loop."""

@@ -63,6 +63,10 @@ class RasterSpec(Config):
     dtype: Literal["uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64"]
     #: The raw value that means "no data here". None: there is none. "nan": not-a-number.
     nodata: float | Literal["nan"] | None
+    #: Whether -9999 or the type's lowest value may be measurements although ``nodata`` is None.
+    fill_values: Literal["refuse", "allow"] = "refuse"
+    #: How files of one raster with other pixel sizes are brought to the grid of the first. None: they are refused.
+    resampling: Literal["nearest", "bilinear", "cubic", "average"] | None = None
     #: Number of dates stacked in one raster.
     steps: int = Field(default=1, ge=1)
     #: Order of the stacked bands: all bands of step 1 first, or all steps of band 1 first.

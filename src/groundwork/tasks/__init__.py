@@ -1,1 +1,7 @@
-"""What is learnt: criterion, decision, metrics and the one training loop."""
+"""What is learnt: criterion, decision, metrics and the one training loop. The tasks by name."""
+
+from groundwork.registry import Table
+
+TASKS: Table = {
+    "semantic_segmentation": "groundwork.tasks.segmentation:SemanticSegmentationTask",
+}

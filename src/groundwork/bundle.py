@@ -1,0 +1,158 @@
+"""A bundle: weights with all that prediction needs to know about them, as a folder of JSON and safetensors."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from groundwork.config.component import ComponentConfig
+from groundwork.config.model import ModelConfig
+from groundwork.models.factories import FACTORIES
+from groundwork.models.interface import Model, ModelFactory
+from groundwork.registry import build
+from groundwork.specs import Config, RasterSpec, TargetSpec
+
+FORMAT_VERSION = 1
+PARTIAL = ".partial-"
+
+
+class BundleError(ValueError):
+    """A bundle cannot be read."""
+
+
+class BundleConfig(Config):
+    """What ``bundle.json`` holds."""
+
+    format_version: int = FORMAT_VERSION
+    model: ModelConfig
+    #: Source name -> bands, units and nodata of the rasters the model reads.
+    inputs: dict[str, RasterSpec]
+    target: TargetSpec
+    #: Whether the weights were trained, and band statistics set. Untrained bundles are not used for prediction.
+    trained: bool
+    #: What the weights came from: versions, seed, fingerprints of code, samples and statistics.
+    provenance: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Weights with all they expect."""
+
+    config: BundleConfig
+    weights: dict[str, Tensor]
+
+    def build_model(self) -> Model:
+        """Build the model, and load the weights into it, in evaluation mode.
+
+        Raises:
+            BundleError: Where weights and architecture do not agree.
+        """
+        model = build_factory(self.config.model).build_model(
+            without_pretraining(self.config.model), self.config.inputs, self.config.target
+        )
+        try:
+            model.load_state_dict(self.weights, strict=True)
+        except RuntimeError as error:
+            raise BundleError(f"The bundle's weights do not fit its architecture: {error}") from None
+        return model.eval()
+
+    def require_trained(self) -> None:
+        """Refuse a bundle whose weights were never trained.
+
+        Raises:
+            BundleError: With what to run.
+        """
+        if not self.config.trained:
+            raise BundleError("This bundle was never trained. Run `kedro run --pipelines training` first.")
+
+
+def build_factory(config: ModelConfig) -> ModelFactory:
+    """Return the factory that a model's configuration names."""
+    return build(ModelFactory, FACTORIES, ComponentConfig(name=config.factory))  # type: ignore[type-abstract]
+
+
+def without_pretraining(config: ModelConfig) -> ModelConfig:
+    """Return the configuration with ``pretrained`` off: a bundle brings its own weights, and needs no network."""
+    encoder = config.encoder
+    if not encoder.options.get("pretrained"):
+        return config
+    plain = ComponentConfig(name=encoder.name, **{**encoder.options, "pretrained": False})
+    return config.model_copy(update={"encoder": plain})
+
+
+def save_bundle(bundle: Bundle, path: Path) -> None:
+    """Write a bundle as a folder, whole or not at all; the same bundle gives the same bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in path.parent.glob(f"{PARTIAL}{path.name}-*"):
+        shutil.rmtree(leftover)
+    partial = Path(tempfile.mkdtemp(prefix=f"{PARTIAL}{path.name}-", dir=path.parent))
+    partial.chmod(0o755)
+    text = json.dumps(bundle.config.model_dump(mode="json"), indent=2, sort_keys=True)
+    (partial / "bundle.json").write_text(text + "\n", encoding="utf-8")
+    weights = {name: bundle.weights[name].detach().cpu().contiguous() for name in sorted(bundle.weights)}
+    save_file(weights, partial / "weights.safetensors")
+    if path.exists():
+        path.rename(partial.with_name(f"{partial.name}-old"))
+    partial.replace(path)
+    shutil.rmtree(partial.with_name(f"{partial.name}-old"), ignore_errors=True)
+
+
+def load_bundle(path: Path, allow_modules: tuple[str, ...] = ()) -> Bundle:
+    """Read a bundle. No code of the bundle's is run.
+
+    Args:
+        path: The folder.
+        allow_modules: Modules of the user's own whose components the bundle may name.
+
+    Raises:
+        BundleError: Where the folder is no bundle, of another format, or names components of modules not allowed.
+    """
+    config = _read_config(path)
+    for name in _component_names(config.model):
+        module = name.replace(":", ".").rpartition(".")[0]
+        if module and module not in allow_modules:
+            raise BundleError(
+                f"{path}: the bundle names the component '{name}', whose code would be run. "
+                f"If you trust it, allow the module '{module}' by name (allow_modules)."
+            )
+    try:
+        weights = load_file(path / "weights.safetensors")
+    except (SafetensorError, OSError) as error:
+        raise BundleError(f"{path / 'weights.safetensors'} cannot be read as safetensors: {error}") from None
+    return Bundle(config, weights)
+
+
+def _read_config(path: Path) -> BundleConfig:
+    file = path / "bundle.json"
+    try:
+        raw: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{file} cannot be read as a bundle's description: {error}") from None
+    version = raw.get("format_version")
+    if version != FORMAT_VERSION:
+        raise BundleError(
+            f"{file}: found format version {version!r}; this version of groundwork reads {FORMAT_VERSION}."
+        )
+    try:
+        return BundleConfig.model_validate(raw)
+    except ValidationError as error:
+        raise BundleError(f"{file} is not a valid bundle description: {error}") from None
+
+
+def _component_names(config: ModelConfig) -> Iterator[str]:
+    yield config.factory
+    for component in (config.encoder, *config.necks, config.decoder, config.head):
+        yield component.name
+    for branch in config.auxiliary.values():
+        yield branch.decoder.name
+        yield branch.head.name

@@ -1,0 +1,58 @@
+"""Random changes to training chips. What a chip gets depends on seed, epoch and sample alone, not on its batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from zlib import crc32
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from groundwork.config.training import AugmentationConfig
+from groundwork.data.chips import Batch
+
+
+def augment(batch: Batch, config: AugmentationConfig, std: Tensor, seed: int, epoch: int) -> Batch:
+    """Turn, flip and brighten each chip of a batch; image, label and validity move together.
+
+    Args:
+        batch: As read.
+        config: What may happen.
+        std: Standard deviation of each channel in raw values (channels,); brightness offsets are in units of it.
+        seed: Seed of the run.
+        epoch: Number of the epoch.
+
+    Returns:
+        A new batch; the given one is left as it is.
+    """
+    images, masks, valids = [], [], []
+    for index, sample_id in enumerate(batch["sample_id"]):
+        random = np.random.default_rng([seed, epoch, crc32(sample_id.encode())])
+        move = _draw_move(random, config)
+        images.append(_brighten(move(batch["image"][index]), random, config, std))
+        masks.append(move(batch["mask"][index]))
+        valids.append(move(batch["valid"][index]))
+    changed = batch.copy()
+    changed["image"], changed["mask"], changed["valid"] = torch.stack(images), torch.stack(masks), torch.stack(valids)
+    return changed
+
+
+def _draw_move(random: np.random.Generator, config: AugmentationConfig) -> Callable[[Tensor], Tensor]:
+    turns = int(random.integers(4)) if config.quarter_turns else 0
+    flip = [-1] if config.flips and random.random() < 0.5 else []
+    upside = [-2] if config.flips and random.random() < 0.5 else []
+
+    def move(values: Tensor) -> Tensor:
+        return torch.rot90(values, turns, (-2, -1)).flip(flip + upside)
+
+    return move
+
+
+def _brighten(image: Tensor, random: np.random.Generator, config: AugmentationConfig, std: Tensor) -> Tensor:
+    gain, offset = config.brightness.gain, config.brightness.offset
+    if gain == 0 and offset == 0:
+        return image
+    factor = 1 + gain * random.uniform(-1, 1)
+    shift = offset * random.uniform(-1, 1) * std.to(image)
+    return image * factor + shift.reshape(-1, *[1] * (image.ndim - 1))

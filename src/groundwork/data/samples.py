@@ -1,0 +1,196 @@
+"""Check scenes against what is declared, and index them into samples: a table with one row per chip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from groundwork.config.data import ChipsConfig, DataConfig
+from groundwork.data.labels import IGNORE, LabelRaster
+from groundwork.progress import track
+from groundwork.rasters.errors import RasterError
+from groundwork.rasters.folder import RasterFolder, pair
+from groundwork.rasters.grid import name_crs
+from groundwork.rasters.scene import Scene
+from groundwork.rasters.windows import blocks, cover
+from groundwork.specs import RasterSpec, SpecError, TargetSpec
+
+#: Side in pixels of the blocks in which a scene is looked through.
+SCAN_SIZE = 1024
+
+
+class DataError(ValueError):
+    """The scenes, taken together, cannot be used as configured."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledScene:
+    """A scene and its label, opened together."""
+
+    scene: Scene
+    label: LabelRaster
+
+    def read(self, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_], NDArray[np.int64]]:
+        """Read raw values, validity and class indexes; the class is not known where the scene holds no data."""
+        values, valid = self.scene.read(window)
+        classes = self.label.read(window)
+        classes[~valid] = IGNORE
+        return values, valid, classes
+
+
+@contextmanager
+def open_labelled(
+    images: tuple[Path, ...], label: Path, spec: RasterSpec, target: TargetSpec
+) -> Iterator[LabelledScene]:
+    """Open a scene with its label."""
+    with Scene(images, spec) as scene, LabelRaster(label, target) as raster:
+        yield LabelledScene(scene, raster)
+
+
+def window_of(row: int, column: int, size: int) -> Window:
+    """Return the window of a chip."""
+    return Window(column, row, size, size)
+
+
+def only_source(data: DataConfig) -> tuple[str, RasterSpec]:
+    """Return name and spec of the one source.
+
+    Raises:
+        SpecError: Where several are declared.
+    """
+    if len(data.sources) > 1:
+        raise SpecError(f"Found the sources {list(data.sources)}; models over several sources are not supported yet.")
+    return next(iter(data.sources.items()))
+
+
+def report_scenes(scenes: RasterFolder, labels: RasterFolder, data: DataConfig) -> pd.DataFrame:
+    """Look through every pixel of every scene and label, and describe each scene in one row.
+
+    Raises:
+        PairingError: Where an image or a label has no partner.
+        DataError: Where scenes are not as declared; it lists them all.
+    """
+    _, spec = only_source(data)
+    keys = pair(scenes, labels)
+    rows, problems = [], []
+    for key in track(keys, "Checking scenes", len(keys)):
+        try:
+            with open_labelled(scenes.paths(key), labels.paths(key)[0], spec, data.target) as opened:
+                rows.append({"scene": key, **_describe(opened, data.target)})
+        except RasterError as error:
+            problems.append(str(error))
+    if problems:
+        shown = "\n".join(f"  - {text}" for text in problems[:10])
+        more = f"\n  and {len(problems) - 10} more" if len(problems) > 10 else ""
+        raise DataError(f"{len(problems)} of {len(keys)} scenes are not as declared:\n{shown}{more}")
+    return pd.DataFrame(rows)
+
+
+def _describe(opened: LabelledScene, target: TargetSpec) -> dict[str, object]:
+    grid = opened.scene.grid
+    opened.label.check_grid(grid)
+    num_valid, counts = 0, np.zeros(target.num_outputs, np.int64)
+    for window in blocks(grid.width, grid.height, SCAN_SIZE):
+        _, valid, classes = opened.read(window)
+        num_valid += int(valid.sum())
+        counts += np.bincount(classes[classes != IGNORE], minlength=target.num_outputs)
+    if num_valid == 0:
+        raise RasterError(opened.scene.path, "nodata in every pixel", "pixels that hold data", "Remove the scene.")
+    if counts.sum() == 0:
+        raise RasterError(opened.label.path, "no known class in any valid pixel", "labels", "Remove the scene.")
+    size = grid.width * grid.height
+    dates = opened.scene.dates
+    return {
+        "width": grid.width,
+        "height": grid.height,
+        "crs": name_crs(grid.crs),
+        "pixel_size": grid.pixel_size if grid.crs is not None else None,
+        "dates": ",".join(day.isoformat() for day in dates) if dates else None,
+        "valid_fraction": round(num_valid / size, 6),
+        "labelled_fraction": round(float(counts.sum()) / size, 6),
+        **_fractions(counts, target),
+    }
+
+
+def _fractions(counts: NDArray[np.int64], target: TargetSpec) -> dict[str, float]:
+    total = max(int(counts.sum()), 1)
+    return {f"fraction_{name}": round(float(n) / total, 6) for name, n in zip(target.names, counts, strict=True)}
+
+
+def index_samples(scenes: RasterFolder, labels: RasterFolder, data: DataConfig) -> pd.DataFrame:
+    """Cut every scene into chips, and keep those with enough valid, labelled pixels.
+
+    Returns:
+        One row per chip, in order of ``sample_id``: scene, files relative to their folders, window in pixels, CRS,
+        bounds in units of the CRS, centre in degrees, dates, and the fractions of valid pixels and of each class.
+
+    Raises:
+        DataError: Where no chip is left.
+    """
+    name, spec = only_source(data)
+    rows: list[dict[str, object]] = []
+    keys = pair(scenes, labels)
+    for key in track(keys, "Indexing samples", len(keys)):
+        label = labels.paths(key)[0]
+        files = {"scene": key, f"path_{name}": "|".join(scenes.files[key]), "path_label": labels.files[key][0]}
+        with open_labelled(scenes.paths(key), label, spec, data.target) as opened:
+            rows.extend({**chip, **files} for chip in _chips(key, opened, data.chips, data.target))
+    if not rows:
+        limit = data.chips.min_valid_fraction
+        raise DataError(f"None of {len(keys)} scenes has a chip with {limit:.0%} valid, labelled pixels.")
+    first = ["sample_id", "scene", f"path_{name}", "path_label"]
+    table = pd.DataFrame(rows).sort_values("sample_id", ignore_index=True)
+    return table[first + [column for column in table.columns if column not in first]]
+
+
+def _chips(key: str, opened: LabelledScene, chips: ChipsConfig, target: TargetSpec) -> Iterator[dict[str, object]]:
+    grid = opened.scene.grid
+    dates = opened.scene.dates
+    for window in cover(grid.width, grid.height, chips.size, chips.stride or chips.size):
+        _, _, classes = opened.read(window)
+        counts = np.bincount(classes[classes != IGNORE], minlength=target.num_outputs)
+        valid_fraction = float(counts.sum()) / classes.size
+        if counts.sum() == 0 or valid_fraction < chips.min_valid_fraction:
+            continue
+        part = grid.part(window)
+        latitude, longitude = part.center_coordinates() or (None, None)
+        west, south, east, north = part.bounds
+        yield {
+            "sample_id": f"{key}_{int(window.row_off):05d}_{int(window.col_off):05d}",
+            "row": int(window.row_off),
+            "column": int(window.col_off),
+            "size": chips.size,
+            "crs": name_crs(grid.crs),
+            "pixel_size": grid.pixel_size,
+            **{"west": west, "south": south, "east": east, "north": north},
+            **{"latitude": latitude, "longitude": longitude},
+            "dates": ",".join(day.isoformat() for day in dates) if dates else None,
+            "valid_fraction": round(valid_fraction, 6),
+            **_fractions(counts, target),
+        }
+
+
+#: Columns of the sample table that are text, whatever they look like: a scene may be called ``007``.
+TEXT_COLUMNS = ("sample_id", "scene", "path_label", "crs", "dates", "split")
+
+
+def read_samples(path: Path) -> pd.DataFrame:
+    """Read a sample table written by :func:`write_samples`."""
+    header = pd.read_csv(path, nrows=0).columns
+    text = {name: "string" for name in header if name in TEXT_COLUMNS or name.startswith("path_")}
+    return pd.read_csv(path, dtype=text, keep_default_na=False, na_values={n: [""] for n in header if n not in text})
+
+
+def write_samples(samples: pd.DataFrame, path: Path) -> None:
+    """Write a sample table as CSV, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    samples.to_csv(partial, index=False, lineterminator="\n")
+    partial.replace(path)

@@ -1,0 +1,121 @@
+"""Whatever gives a class for each pixel of a batch: the model, and the baselines it must beat."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from groundwork.bundle import Bundle
+from groundwork.data.chips import Batch
+from groundwork.data.datamodule import LabelledData
+from groundwork.data.labels import IGNORE
+from groundwork.data.statistics import Statistics
+from groundwork.progress import track
+
+
+class Predictor(ABC):
+    """Gives class indexes for a batch."""
+
+    @abstractmethod
+    def predict(self, batch: Batch) -> NDArray[np.int64]:
+        """Return class indexes (batch, height, width)."""
+
+
+class ModelPredictor(Predictor):
+    """The class with the highest score."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        """Build the model.
+
+        Raises:
+            BundleError: Where the bundle was never trained.
+        """
+        bundle.require_trained()
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._model = bundle.build_model().to(self._device)
+
+    @torch.inference_mode()
+    def predict(self, batch: Batch) -> NDArray[np.int64]:
+        """See :class:`Predictor`."""
+        coordinates = [batch.get("temporal_coords"), batch.get("location_coords")]
+        moved = [None if value is None else value.to(self._device) for value in coordinates]
+        output = self._model(batch["image"].to(self._device), batch["valid"].to(self._device), *moved).output
+        classes: NDArray[np.int64] = output.argmax(dim=1).cpu().numpy()
+        return classes
+
+
+class MajorityClass(Predictor):
+    """The most frequent class of the training split, everywhere."""
+
+    def __init__(self, statistics: Statistics, names: Sequence[str]) -> None:
+        self._index = int(np.argmax([statistics.class_pixels[name] for name in names]))
+
+    def predict(self, batch: Batch) -> NDArray[np.int64]:
+        """See :class:`Predictor`."""
+        return np.full(tuple(batch["mask"].shape), self._index, np.int64)
+
+
+class PixelRegression(Predictor):
+    """Multinomial logistic regression on the standardised values of single pixels."""
+
+    def __init__(self, data: LabelledData, num_pixels: int, seed: int) -> None:
+        """Fit on pixels drawn from all training chips alike.
+
+        Args:
+            data: Where the training chips are read from.
+            num_pixels: Most pixels to fit on.
+            seed: Seed of the draw.
+        """
+        pixels, classes = _draw_pixels(data, num_pixels, seed)
+        self._default = int(classes[0])
+        self._regression = None
+        if len(np.unique(classes)) > 1:
+            self._regression = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500, random_state=seed))
+            self._regression.fit(pixels, classes)
+
+    def predict(self, batch: Batch) -> NDArray[np.int64]:
+        """See :class:`Predictor`."""
+        shape, valid = tuple(batch["mask"].shape), batch["valid"].numpy()
+        classes = np.full(shape, self._default, np.int64)
+        values = batch["image"].numpy()
+        pixels = np.moveaxis(values.reshape(values.shape[0], -1, *shape[1:]), 1, -1)[valid]
+        if self._regression is not None and len(pixels):
+            classes[valid] = self._regression.predict(pixels)
+        return classes
+
+
+def _draw_pixels(data: LabelledData, num_pixels: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    chips = data.chips("train")
+    share = max(num_pixels // len(chips), 1)
+    pixels, classes = [], []
+    for index in track(range(len(chips)), "Drawing pixels for the baseline", len(chips)):
+        chip = chips[index]
+        known = np.flatnonzero(chip["mask"].numpy() != IGNORE)
+        chosen = np.random.default_rng([seed, index]).permutation(known)[:share]
+        image = chip["image"].numpy()
+        pixels.append(image.reshape(-1, image.shape[-2] * image.shape[-1])[:, chosen].T)
+        classes.append(chip["mask"].numpy().reshape(-1)[chosen])
+    return np.concatenate(pixels), np.concatenate(classes)
+
+
+def count_once(samples: pd.DataFrame) -> list[list[tuple[slice, slice]]]:
+    """Return, for each chip, the parts that an earlier chip of its scene covers, so that no pixel counts twice."""
+    covered: list[list[tuple[slice, slice]]] = [[] for _ in range(len(samples))]
+    for _, rows in samples.reset_index(drop=True).groupby("scene", sort=False):
+        places = rows[["row", "column", "size"]].to_numpy(int)
+        for order, (top, left, size) in enumerate(places):
+            earlier = places[:order]
+            near = (abs(earlier[:, 0] - top) < size) & (abs(earlier[:, 1] - left) < size)
+            for other_top, other_left, _ in earlier[near]:
+                row, column = int(other_top - top), int(other_left - left)
+                part = (slice(max(row, 0), min(row + size, size)), slice(max(column, 0), min(column + size, size)))
+                covered[rows.index[order]].append(part)
+    return covered

@@ -1,0 +1,92 @@
+"""Run a function over overlapping tiles and blend what it gives, row of tiles by row of tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from groundwork.prediction.tiles import Axis, Band, column_bands
+
+#: Raw values (channels[, steps], height, width) and validity (height, width) of a window.
+Strip = tuple[NDArray[np.generic], NDArray[np.bool_]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One tile, as the model gets it."""
+
+    #: Raw values (channels[, steps], height, width).
+    image: NDArray[np.generic]
+    #: (height, width).
+    valid: NDArray[np.bool_]
+    #: Where it lies in the scene.
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
+class Tiling:
+    """How a scene is cut into tiles and read."""
+
+    rows: Axis
+    columns: Axis
+    read: Callable[[Window], Strip]
+    #: Gives scores (outputs, height, width) for each tile of a batch.
+    predict: Callable[[Sequence[Tile]], Sequence[NDArray[np.float32]]]
+    num_outputs: int
+    batch_size: int
+
+
+def blend(tiling: Tiling) -> Iterator[tuple[Window, NDArray[np.float32], NDArray[np.bool_]]]:
+    """Yield windows that cover the scene once, with blended scores (outputs, height, width) and validity.
+
+    Memory holds one row of tiles, at most as wide as a band of columns; the next row is read meanwhile.
+    """
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        for band in column_bands(tiling.columns):
+            yield from _blend_band(tiling, band, reader)
+
+
+def _blend_band(
+    tiling: Tiling, band: Band, reader: ThreadPoolExecutor
+) -> Iterator[tuple[Window, NDArray[np.float32], NDArray[np.bool_]]]:
+    rows, columns = tiling.rows, tiling.columns
+    left, right = columns.starts[band.tiles[0]], columns.starts[band.tiles[-1]] + columns.size
+    inner = slice(band.left - left, band.right - left)
+    windows = [Window(left, start, right - left, rows.size) for start in rows.starts]
+    pending = reader.submit(tiling.read, windows[0])
+    sums = np.zeros((tiling.num_outputs, rows.size, right - left), np.float32)
+    for index, window in enumerate(windows):
+        image, valid = pending.result()
+        if index + 1 < len(windows):
+            pending = reader.submit(tiling.read, windows[index + 1])
+        _add_row(tiling, band, window, (image, valid), sums, rows.weights[index])
+        done = rows.next_start(index) - rows.starts[index]
+        final = Window(band.left, rows.starts[index], band.right - band.left, done)
+        yield final, sums[:, :done, inner].copy(), valid[:done, inner]
+        sums[:, : rows.size - done] = sums[:, done:].copy()
+        sums[:, rows.size - done :] = 0
+
+
+def _add_row(
+    tiling: Tiling, band: Band, window: Window, strip: Strip, sums: NDArray[np.float32], weight: NDArray[np.float32]
+) -> None:
+    columns = tiling.columns
+    image, valid = strip
+    places, tiles = [], []
+    for index in band.tiles:
+        start = columns.starts[index] - int(window.col_off)
+        part = slice(start, start + columns.size)
+        # A tile without any data gives nothing that is kept: none of its pixels is valid.
+        if valid[:, part].any():
+            where = Window(columns.starts[index], window.row_off, columns.size, window.height)
+            places.append((index, part))
+            tiles.append(Tile(image[..., part], valid[:, part], where))
+    for begin in range(0, len(tiles), tiling.batch_size):
+        batch = slice(begin, begin + tiling.batch_size)
+        for (index, part), scores in zip(places[batch], tiling.predict(tiles[batch]), strict=True):
+            sums[:, :, part] += scores * (weight[:, None] * columns.weights[index])

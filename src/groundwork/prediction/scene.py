@@ -1,0 +1,160 @@
+"""Predict a scene of any size with a bundle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rasterio.windows import Window
+from torch import Tensor
+
+from groundwork.bundle import Bundle
+from groundwork.config.inference import InferenceConfig
+from groundwork.data.chips import temporal_coordinates
+from groundwork.models.interface import Model
+from groundwork.prediction.blending import Tile, Tiling, blend
+from groundwork.prediction.tiles import make_axis
+from groundwork.progress import track
+from groundwork.rasters.folder import RasterFolder
+from groundwork.rasters.grid import Grid
+from groundwork.rasters.scene import Scene
+from groundwork.rasters.stream import RasterProfile, RasterStream
+from groundwork.specs import SpecError, TargetSpec
+
+CLASSES, PROBABILITIES = "classes", "probabilities"
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """Predictions of several scenes that do not exist yet, one after the other."""
+
+    #: Scene key, and its stream of products.
+    streams: Iterator[tuple[str, RasterStream]]
+
+
+def predict_scenes(bundle: Bundle, scenes: RasterFolder, config: InferenceConfig) -> Predictions:
+    """Predict each scene of a folder, whether it has a label or not.
+
+    All scenes are opened and checked before the first is predicted.
+
+    Raises:
+        BundleError: Where the bundle was never trained.
+        RasterError: Where a scene is not what the bundle expects.
+    """
+    bundle.require_trained()
+    if len(bundle.config.inputs) > 1:
+        raise SpecError(f"The bundle reads the sources {list(bundle.config.inputs)}; only one is supported yet.")
+    spec = next(iter(bundle.config.inputs.values()))
+    for key in track(scenes.files, "Checking scenes", len(scenes.files)):
+        with Scene(scenes.paths(key), spec) as scene:
+            _ = scene.grid, scene.dates
+    return Predictions(_predict_each(bundle, scenes, config))
+
+
+def _predict_each(bundle: Bundle, scenes: RasterFolder, config: InferenceConfig) -> Iterator[tuple[str, RasterStream]]:
+    spec = next(iter(bundle.config.inputs.values()))
+    model = bundle.build_model()
+    for key in scenes.files:
+        with Scene(scenes.paths(key), spec) as scene:
+            yield key, predict_scene(model, scene, bundle, config)
+
+
+def predict_scene(model: Model, scene: Scene, bundle: Bundle, config: InferenceConfig) -> RasterStream:
+    """Return the prediction of a scene as a stream on the scene's own grid.
+
+    Args:
+        model: The bundle's model, in evaluation mode.
+        scene: The opened scene.
+        bundle: Says what the classes are, and where the weights came from.
+        config: Tiles, overlap, and whether probabilities are wanted.
+    """
+    target, grid = bundle.config.target, scene.grid
+    predictor = TilePredictor(model, scene)
+    tiling = Tiling(
+        rows=make_axis(grid.height, config.tile_size, config.overlap),
+        columns=make_axis(grid.width, config.tile_size, config.overlap),
+        read=scene.read,
+        predict=predictor.predict,
+        num_outputs=target.num_outputs,
+        batch_size=config.batch_size,
+    )
+    tags = _tags(bundle, scene, config)
+    profiles = {CLASSES: _class_profile(grid, target, tags)}
+    if config.probabilities:
+        profiles[PROBABILITIES] = RasterProfile(grid, "float32", target.names, float("nan"), "average", tags=tags)
+    return RasterStream(profiles, _decide(tiling, target, profiles, scene.path.name))
+
+
+def _decide(
+    tiling: Tiling, target: TargetSpec, profiles: Mapping[str, RasterProfile], name: str
+) -> Iterator[tuple[Window, Mapping[str, NDArray[np.generic]]]]:
+    profile = profiles[CLASSES]
+    values = np.array(target.values, profile.dtype)
+    nodata = np.array(profile.nodata, profile.dtype)
+    for window, scores, valid in track(blend(tiling), f"Predicting {name}", len(tiling.rows.starts)):
+        products: dict[str, NDArray[np.generic]] = {}
+        products[CLASSES] = np.where(valid, values[scores.argmax(axis=0)], nodata)[None]
+        if PROBABILITIES in profiles:
+            products[PROBABILITIES] = np.where(valid, scores, np.float32(np.nan))
+        yield window, products
+
+
+class TilePredictor:
+    """Gives class probabilities for tiles of one scene."""
+
+    def __init__(self, model: Model, scene: Scene) -> None:
+        """Move the model to the accelerator, where there is one."""
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._model = model.to(self._device)
+        self._grid = scene.grid
+        dates = ",".join(day.isoformat() for day in scene.dates or [])
+        self._dates = temporal_coordinates(dates)
+
+    @torch.inference_mode()
+    def predict(self, tiles: Sequence[Tile]) -> Sequence[NDArray[np.float32]]:
+        """Return probabilities (classes, height, width) for each tile."""
+        image = torch.from_numpy(np.stack([tile.image for tile in tiles]).astype(np.float32))
+        valid = torch.from_numpy(np.stack([tile.valid for tile in tiles]))
+        dates = None if self._dates is None else self._dates.expand(len(tiles), -1, -1).to(self._device)
+        output = self._model(image.to(self._device), valid.to(self._device), dates, self._locations(tiles)).output
+        probabilities: NDArray[np.float32] = output.softmax(dim=1).float().cpu().numpy()
+        return list(probabilities)
+
+    def _locations(self, tiles: Sequence[Tile]) -> Tensor | None:
+        if self._grid.crs is None:
+            return None
+        centers = [self._grid.part(tile.window).center_coordinates() for tile in tiles]
+        return torch.tensor(centers, dtype=torch.float32, device=self._device)
+
+
+def class_nodata(target: TargetSpec) -> tuple[str, int]:
+    """Return the data type of class rasters and a value that no class has."""
+    taken = set(target.values)
+    if min(taken) >= 0 and max(taken) <= 255:
+        free = next((value for value in (255, 0, *range(254, 0, -1)) if value not in taken), None)
+        if free is not None:
+            return "uint8", free
+    dtype = "int16" if min(taken) >= -(2**15) and max(taken) < 2**15 else "int32"
+    return dtype, int(np.iinfo(dtype).min) if np.iinfo(dtype).min not in taken else int(np.iinfo(dtype).max)
+
+
+def _class_profile(grid: Grid, target: TargetSpec, tags: Mapping[str, str]) -> RasterProfile:
+    dtype, nodata = class_nodata(target)
+    colors = {entry.value: entry.rgb for entry in target.classes} if dtype == "uint8" else {}
+    names = {f"CLASS_{entry.value}": entry.name for entry in target.classes}
+    return RasterProfile(grid, dtype, ("class",), nodata, "mode", colors, {**tags, **names})
+
+
+def _tags(bundle: Bundle, scene: Scene, config: InferenceConfig) -> dict[str, str]:
+    model = bundle.config.model
+    return {
+        "GROUNDWORK_CLASSES": json.dumps({entry.name: entry.value for entry in bundle.config.target.classes}),
+        "GROUNDWORK_INPUT": scene.path.name,
+        "GROUNDWORK_MODEL": f"{model.encoder.name} + {model.decoder.name}",
+        "GROUNDWORK_TILES": f"size {config.tile_size}, overlap {config.overlap}",
+        **{f"GROUNDWORK_{name.upper()}": value for name, value in sorted(bundle.config.provenance.items())},
+    }

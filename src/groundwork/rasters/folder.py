@@ -1,0 +1,133 @@
+"""Find rasters and name them by key, so that image and label are joined by name and never by position."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+RASTER_SUFFIXES = {".tif", ".tiff", ".vrt", ".jp2", ".img", ".png", ".jpg", ".nc", ".h5", ".hdf"}
+
+
+class PairingError(ValueError):
+    """Files that belong together cannot be joined by their keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class RasterFolder:
+    """Rasters by key. Nothing is opened until it is asked for."""
+
+    root: Path
+    #: Key -> the files of the raster relative to ``root``: one file, or one per band.
+    files: Mapping[str, tuple[str, ...]]
+
+    def paths(self, key: str) -> tuple[Path, ...]:
+        """Return the files behind a key.
+
+        Raises:
+            PairingError: Where there is no such key.
+        """
+        if key not in self.files:
+            raise PairingError(
+                f"{self.root}: found no raster with key '{key}'; keys found: {preview(list(self.files))}."
+            )
+        return tuple(self.root / name for name in self.files[key])
+
+    def locate(self, names: str) -> tuple[Path, ...]:
+        """Return the paths of files named relative to ``root``, separated by ``|``."""
+        return tuple(self.root / name for name in names.split("|"))
+
+
+def find_rasters(root: Path, patterns: Sequence[str]) -> RasterFolder:
+    """Find the rasters below a folder.
+
+    Args:
+        root: A folder, or a single raster (then its stem is the key).
+        patterns: Paths relative to ``root`` in which ``{key}`` stands for the key, such as ``{key}_s2.tif``.
+            Several patterns mean that each raster consists of several files, in this order.
+
+    Raises:
+        PairingError: Where nothing is found, or a raster lacks one of its files.
+    """
+    if root.is_file():
+        return RasterFolder(root.parent, {root.stem: (root.name,)})
+    if not root.is_dir():
+        raise PairingError(f"{root}: found no such folder; expected one with rasters. Correct its path in the catalog.")
+    names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+    columns = [_match(names, pattern, root) for pattern in patterns]
+    keys = sorted({key for column in columns for key in column})
+    if not keys:
+        raise PairingError(
+            f"{root}: found no file that matches {list(patterns)}; files there: {preview(names)}. "
+            "Correct the pattern in the catalog."
+        )
+    _require_all_files(root, patterns, columns, keys)
+    _warn_of_ignored(root, names, columns)
+    return RasterFolder(root, {key: tuple(column[key] for column in columns) for key in keys})
+
+
+def pair(images: RasterFolder, labels: RasterFolder) -> list[str]:
+    """Return the keys of scenes with their labels.
+
+    Raises:
+        PairingError: Where an image has no label or a label no image; it lists them.
+    """
+    without_label = sorted(set(images.files) - set(labels.files))
+    without_image = sorted(set(labels.files) - set(images.files))
+    problems = []
+    if without_label:
+        problems.append(f"{len(without_label)} image(s) in {images.root} without a label: {preview(without_label)}")
+    if without_image:
+        problems.append(f"{len(without_image)} label(s) in {labels.root} without an image: {preview(without_image)}")
+    if problems:
+        raise PairingError(
+            "; ".join(problems)
+            + f". Found {len(images.files)} images and {len(labels.files)} labels; each image needs "
+            "the label of the same key. Add or remove files, or correct the patterns in the catalog."
+        )
+    return sorted(images.files)
+
+
+def preview(names: Sequence[str], most: int = 10) -> str:
+    """Return the first names in words, and how many more there are."""
+    shown = ", ".join(f"'{name}'" for name in names[:most]) or "none"
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _match(names: Sequence[str], pattern: str, root: Path) -> dict[str, str]:
+    if pattern.count("{key}") < 1:
+        raise PairingError(f"Pattern '{pattern}' for {root} lacks '{{key}}', such as in '{{key}}.tif'.")
+    first, *rest = (re.escape(part) for part in pattern.split("{key}"))
+    expression = re.compile(first + r"(?P<key>[^/]+)" + "(?P=key)".join(rest), re.IGNORECASE)
+    found: dict[str, str] = {}
+    for name in names:
+        matched = expression.fullmatch(name)
+        if matched is None:
+            continue
+        key = matched["key"]
+        if key in found:
+            raise PairingError(f"{root}: found '{found[key]}' and '{name}' for one key '{key}'; expected one file.")
+        found[key] = name
+    return found
+
+
+def _require_all_files(
+    root: Path, patterns: Sequence[str], columns: Sequence[Mapping[str, str]], keys: Sequence[str]
+) -> None:
+    for pattern, column in zip(patterns, columns, strict=True):
+        missing = [key for key in keys if key not in column]
+        if missing:
+            raise PairingError(
+                f"{root}: found no file '{pattern}' for {preview(missing)}; each raster needs all its files."
+            )
+
+
+def _warn_of_ignored(root: Path, names: Sequence[str], columns: Sequence[Mapping[str, str]]) -> None:
+    taken = {name for column in columns for name in column.values()}
+    ignored = [name for name in names if name not in taken and Path(name).suffix.lower() in RASTER_SUFFIXES]
+    if ignored and len(columns) == 1:
+        logger.warning("%s: %d raster(s) do not match the pattern: %s", root, len(ignored), preview(ignored, 5))

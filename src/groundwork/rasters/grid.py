@@ -1,0 +1,76 @@
+"""Where the pixels of a raster lie on the ground."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from affine import Affine
+from rasterio.crs import CRS
+from rasterio.transform import array_bounds
+from rasterio.warp import transform as transform_points
+from rasterio.windows import Window
+from rasterio.windows import transform as window_transform
+
+#: Two grids agree when their corners lie nearer than this, in pixels.
+TOLERANCE = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """CRS, geotransform and size of a raster. A raster without georeference has no CRS and counts in pixels."""
+
+    crs: CRS | None
+    transform: Affine
+    width: int
+    height: int
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """West, south, east and north in units of the CRS."""
+        west, south, east, north = array_bounds(self.height, self.width, self.transform)
+        return min(west, east), min(south, north), max(west, east), max(south, north)
+
+    @property
+    def pixel_size(self) -> float:
+        """Side of a pixel in units of the CRS (the geometric mean of both sides)."""
+        return float(abs(self.transform.determinant) ** 0.5)
+
+    def part(self, window: Window) -> Grid:
+        """Return the grid of a window."""
+        return Grid(self.crs, window_transform(window, self.transform), int(window.width), int(window.height))
+
+    def center_coordinates(self) -> tuple[float, float] | None:
+        """Return latitude and longitude of the centre in degrees; None without a CRS."""
+        if self.crs is None:
+            return None
+        x, y = self.transform @ (self.width / 2, self.height / 2)
+        longitudes, latitudes = transform_points(self.crs, CRS.from_epsg(4326), [x], [y])[:2]
+        return float(latitudes[0]), float(longitudes[0])
+
+    def differences(self, other: Grid) -> list[str]:
+        """List in words what differs between this grid and another; empty where they agree."""
+        found = []
+        if (self.width, self.height) != (other.width, other.height):
+            found.append(f"size {other.width} x {other.height} instead of {self.width} x {self.height} pixels")
+        if self.crs != other.crs:
+            found.append(f"CRS {name_crs(other.crs)} instead of {name_crs(self.crs)}")
+        if self.crs is not None and other.crs is not None and not self._same_corners(other):
+            found.append(f"geotransform {_numbers(other.transform)} instead of {_numbers(self.transform)}")
+        return found
+
+    def _same_corners(self, other: Grid) -> bool:
+        corners = [(0, 0), (self.width, 0), (0, self.height), (self.width, self.height)]
+        limit = TOLERANCE * self.pixel_size
+        pairs = [(self.transform @ corner, other.transform @ corner) for corner in corners]
+        return all(abs(a[0] - b[0]) <= limit and abs(a[1] - b[1]) <= limit for a, b in pairs)
+
+
+def name_crs(crs: CRS | None) -> str:
+    """Return for example ``EPSG:32632``, or ``none``."""
+    if crs is None:
+        return "none"
+    return str(crs.to_string())[:80]
+
+
+def _numbers(transform: Affine) -> str:
+    return "(" + ", ".join(f"{value:.10g}" for value in transform[:6]) + ")"

@@ -1,0 +1,254 @@
+"""Open a raster, check it against its spec, and read it by window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.enums import MaskFlags, Resampling
+from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader
+from rasterio.vrt import WarpedVRT
+from rasterio.windows import Window, intersection
+
+from groundwork.rasters import checks
+from groundwork.rasters.environment import raster_environment
+from groundwork.rasters.errors import RasterError
+from groundwork.rasters.grid import Grid, name_crs
+from groundwork.specs import RasterSpec
+
+
+class Scene:
+    """One raster, opened and checked; it consists of one file, or of one file per band.
+
+    Use it as a context manager, or call :meth:`close`.
+    """
+
+    def __init__(self, paths: Sequence[Path], spec: RasterSpec) -> None:
+        """Open the files and check bands, data type, nodata and scaling.
+
+        Raises:
+            RasterError: Where a file cannot be opened, or is not what ``spec`` says.
+        """
+        self.path = paths[0]
+        self.spec = spec
+        self._stack = ExitStack()
+        try:
+            self._open(paths)
+        except BaseException:
+            self._stack.close()
+            raise
+
+    def _open(self, paths: Sequence[Path]) -> None:
+        self._stack.enter_context(raster_environment())
+        datasets = [self._stack.enter_context(open_dataset(path)) for path in paths]
+        self._first = datasets[0]
+        if len(datasets) == 1:
+            checks.check_count(self._first, self.path, len(self.spec.bands) * self.spec.steps)
+            order = checks.band_order(self._first, self.path, self.spec)
+            indexes = self.spec.file_indexes(order)
+            self._parts = [(self.path, self._first, indexes)]
+        else:
+            self._parts = self._one_file_per_band(paths, datasets)
+        for path, dataset, part in self._parts:
+            checks.check_dtype(dataset, path, part, self.spec)
+            checks.check_nodata(dataset, path, self.spec)
+        if len(datasets) == 1:
+            checks.check_scaling(self._first, self.path, self._parts[0][2], self.spec)
+
+    def _one_file_per_band(
+        self, paths: Sequence[Path], datasets: Sequence[DatasetReader]
+    ) -> list[tuple[Path, DatasetReader, tuple[int, ...]]]:
+        names = self.spec.band_names
+        if len(paths) != len(names) or self.spec.steps > 1:
+            raise RasterError(self.path.parent, f"{len(paths)} files", f"one file for each of the bands {list(names)}")
+        parts: list[tuple[Path, DatasetReader, tuple[int, ...]]] = []
+        for band in self.spec.used:
+            position = names.index(band.name)
+            checks.check_count(datasets[position], paths[position], 1)
+            parts.append((paths[position], self._on_first_grid(paths[position], datasets[position]), (1,)))
+        return parts
+
+    def _on_first_grid(self, path: Path, dataset: DatasetReader) -> DatasetReader:
+        own, first = _grid_of(dataset), self.grid
+        if not first.differences(own):
+            return dataset
+        west, south, east, north = (abs(a - b) for a, b in zip(own.bounds, first.bounds, strict=True))
+        if own.crs != first.crs or max(west, south, east, north) > own.pixel_size / 2:
+            raise RasterError(path, "; ".join(first.differences(own)), f"the ground that {self.path.name} covers")
+        if self.spec.resampling is None:
+            raise RasterError(
+                path, "; ".join(first.differences(own)), f"the pixel size of {self.path.name}", "Set 'resampling'."
+            )
+        return self._stack.enter_context(
+            WarpedVRT(
+                dataset,
+                crs=first.crs,
+                transform=first.transform,
+                width=first.width,
+                height=first.height,
+                resampling=Resampling[self.spec.resampling],
+            )
+        )
+
+    @cached_property
+    def grid(self) -> Grid:
+        """Where the pixels lie.
+
+        Raises:
+            RasterError: Where the georeference is missing, or there although declared absent.
+        """
+        grid = _grid_of(self._first)
+        georeferenced = grid.crs is not None and grid.transform != Affine.identity()
+        if self.spec.georeference == "required" and not georeferenced:
+            found = (
+                f"CRS {name_crs(grid.crs)} and {'no geotransform' if grid.transform == Affine.identity() else 'one'}"
+            )
+            if self._first.gcps[0] or self._first.rpcs:
+                found += " (only ground control points or RPCs: warp the file to a grid first, with gdalwarp)"
+            raise RasterError(
+                self.path, found, "a CRS and a geotransform", "Set 'georeference: absent' if the files have none."
+            )
+        if self.spec.georeference == "absent" and grid.crs is not None:
+            raise RasterError(
+                self.path, f"CRS {name_crs(grid.crs)}", "no CRS, as 'sources' declares", "Set 'georeference: required'."
+            )
+        return grid
+
+    @cached_property
+    def dates(self) -> list[date] | None:
+        """Acquisition date of each step, where the spec names a tag; None otherwise.
+
+        Raises:
+            RasterError: Where the tag is missing or holds no dates.
+        """
+        if self.spec.date_tag is None:
+            return None
+        text = self._first.tags().get(self.spec.date_tag)
+        try:
+            dates = [date.fromisoformat(part.strip()[:10]) for part in (text or "").split(",")]
+        except ValueError:
+            dates = []
+        if len(dates) != self.spec.steps:
+            expected = f"{self.spec.steps} date(s) such as 2024-06-30"
+            raise RasterError(self.path, f"{text!r} in tag '{self.spec.date_tag}'", expected, "Correct 'date_tag'.")
+        return dates
+
+    def read(self, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+        """Read a window; what lies beyond the raster's edge is not valid.
+
+        Returns:
+            Raw values (channels, height, width) in the file's type, or (channels, steps, height, width) for several
+            steps, and validity (height, width).
+
+        Raises:
+            RasterError: Where the file cannot be decoded, or holds nodata although none is declared.
+        """
+        height, width = int(window.height), int(window.width)
+        whole = Window(0, 0, self._first.width, self._first.height)
+        inside = intersection(window, whole)
+        values, valid = self._read_inside(inside)
+        if (inside.height, inside.width) != (height, width):
+            top, left = int(inside.row_off - window.row_off), int(inside.col_off - window.col_off)
+            rows, columns = slice(top, top + int(inside.height)), slice(left, left + int(inside.width))
+            full = np.zeros((values.shape[0], height, width), values.dtype)
+            full_valid = np.zeros((height, width), np.bool_)
+            full[:, rows, columns], full_valid[rows, columns] = values, valid
+            values, valid = full, full_valid
+        if self.spec.steps > 1:
+            values = values.reshape(self.spec.steps, -1, height, width).swapaxes(0, 1)
+        return values, valid
+
+    def _read_inside(self, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+        pieces, valid = [], np.ones((int(window.height), int(window.width)), np.bool_)
+        for path, dataset, indexes in self._parts:
+            try:
+                values = dataset.read(indexes, window=window)
+                if _has_mask(dataset):
+                    valid &= dataset.dataset_mask(window=window) > 0
+            except RasterioError as error:
+                raise RasterError(
+                    path,
+                    f"pixels that cannot be decoded in {_describe(window)} ({error})",
+                    "a whole file",
+                    "Fetch it again.",
+                ) from error
+            checks.check_values(values, path, self.spec)
+            pieces.append(values)
+        values = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+        return values, valid & _holds_data(values, self.spec.nodata)
+
+    def thumbnail(self, most: int) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+        """Read the whole raster thinned out to at most ``most`` pixels a side, from overviews where it has any.
+
+        Returns:
+            Raw values (channels, height, width) of the first step, and validity (height, width).
+        """
+        factor = max(1.0, max(self._first.width, self._first.height) / most)
+        shape = (max(1, round(self._first.height / factor)), max(1, round(self._first.width / factor)))
+        pieces = [
+            dataset.read(indexes[: self.spec.num_channels], out_shape=(len(indexes[: self.spec.num_channels]), *shape))
+            for _, dataset, indexes in self._parts
+        ]
+        values = np.concatenate(pieces)
+        return values, _holds_data(values, self.spec.nodata)
+
+    def close(self) -> None:
+        """Close all files."""
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_dataset(path: Path) -> DatasetReader:
+    """Open a file as a raster.
+
+    Raises:
+        RasterError: Where it is missing, empty or no raster.
+    """
+    try:
+        return rasterio.open(path)
+    except RasterioError as error:
+        if not path.exists():
+            raise RasterError(path, "no such file", "a raster") from None
+        size = path.stat().st_size
+        start = path.open("rb").read(12)
+        found = "an empty file" if size == 0 else f"{size} bytes that begin with {start!r}"
+        raise RasterError(path, found, f"a raster ({error})", "Fetch the file again, or remove it.") from None
+
+
+def _grid_of(dataset: DatasetReader) -> Grid:
+    return Grid(dataset.crs, dataset.transform, dataset.width, dataset.height)
+
+
+def _has_mask(dataset: DatasetReader) -> bool:
+    flags = dataset.mask_flag_enums[0]
+    return MaskFlags.per_dataset in flags or MaskFlags.alpha in flags
+
+
+def _holds_data(values: NDArray[np.generic], nodata: float | str | None) -> NDArray[np.bool_]:
+    if nodata is None:
+        return np.ones(values.shape[1:], np.bool_)
+    holds = np.ones(values.shape, np.bool_) if nodata == "nan" else values != nodata
+    if values.dtype.kind == "f":
+        holds &= np.isfinite(values)
+    return np.asarray(holds.all(axis=0))
+
+
+def _describe(window: Window) -> str:
+    return f"rows {int(window.row_off)}+{int(window.height)}, columns {int(window.col_off)}+{int(window.width)}"

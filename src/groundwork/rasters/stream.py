@@ -1,0 +1,48 @@
+"""A raster that does not exist yet: its profile, and the blocks it will be made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from groundwork.rasters.grid import Grid
+
+
+@dataclass(frozen=True, slots=True)
+class RasterProfile:
+    """What a raster to be written holds."""
+
+    grid: Grid
+    dtype: str
+    #: Name of each band.
+    bands: tuple[str, ...]
+    nodata: float | None
+    #: How values are thinned out for the overviews: "mode" for classes, "average" for measurements.
+    overview: str = "average"
+    #: Pixel value -> red, green, blue; for class rasters of type uint8.
+    colors: Mapping[int, tuple[int, int, int]] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RasterStream:
+    """Rasters on one grid that are made block by block, in one pass.
+
+    The blocks cover each raster once. Who drains the stream writes each block and forgets it, so that memory does not
+    grow with the raster.
+    """
+
+    #: Product name (such as "classes") -> what its raster holds.
+    profiles: Mapping[str, RasterProfile]
+    #: Window, and for each product its pixels (bands, height, width).
+    blocks: Iterator[tuple[Window, Mapping[str, NDArray[np.generic]]]]
+
+
+def single(profile: RasterProfile, pixels: NDArray[np.generic], product: str = "") -> RasterStream:
+    """Return a stream of one block that holds a whole raster (bands, height, width)."""
+    window = Window(0, 0, profile.grid.width, profile.grid.height)
+    return RasterStream({product: profile}, iter([(window, {product: pixels})]))

@@ -1,0 +1,32 @@
+"""Cut a raster into windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rasterio.windows import Window
+
+
+def window_starts(length: int, size: int, stride: int) -> list[int]:
+    """Return where windows of ``size`` start so that they cover ``length`` pixels.
+
+    The last window is moved back to end at the edge; a length below ``size`` gives one window that reaches over it.
+    """
+    if length <= size:
+        return [0]
+    starts = list(range(0, length - size, stride))
+    return [*starts, length - size]
+
+
+def cover(width: int, height: int, size: int, stride: int) -> Iterator[Window]:
+    """Yield square windows, row by row, that cover a raster of ``width`` x ``height`` pixels."""
+    for row in window_starts(height, size, stride):
+        for column in window_starts(width, size, stride):
+            yield Window(column, row, size, size)
+
+
+def blocks(width: int, height: int, size: int) -> Iterator[Window]:
+    """Yield windows of at most ``size`` x ``size`` pixels that cover a raster once, without overlap."""
+    for row in range(0, height, size):
+        for column in range(0, width, size):
+            yield Window(column, row, min(size, width - column), min(size, height - row))

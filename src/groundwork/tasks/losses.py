@@ -1,0 +1,126 @@
+"""Losses over class scores. Pixels whose class is not known are left out of all of them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from groundwork.config.training import LossTerm
+from groundwork.data.labels import IGNORE
+from groundwork.registry import Table, build
+from groundwork.specs import SpecError
+
+
+class Loss(nn.Module, ABC):
+    """One loss. Constructors take ``(class_pixels: tuple[int, ...], *, options)``: training pixels of each class."""
+
+    @abstractmethod
+    def forward(self, scores: Tensor, labels: Tensor) -> Tensor:
+        """Give a single number; 0 where no pixel is known.
+
+        Args:
+            scores: Raw scores (batch, classes, height, width).
+            labels: Class indexes (batch, height, width), IGNORE where not known.
+        """
+
+
+class CrossEntropyLoss(Loss):
+    """Mean cross-entropy over the known pixels, weighted by class where asked for."""
+
+    weight: Tensor | None
+
+    def __init__(
+        self,
+        class_pixels: tuple[int, ...],
+        *,
+        class_weights: Literal["none", "inverse", "inverse_sqrt"] | tuple[float, ...] = "none",
+        label_smoothing: float = 0.0,
+    ) -> None:
+        """Derive the class weights; ``inverse`` and ``inverse_sqrt`` are relative to the mean class frequency."""
+        super().__init__()
+        self._label_smoothing = label_smoothing
+        self.register_buffer("weight", _class_weights(class_pixels, class_weights), persistent=False)
+
+    def forward(self, scores: Tensor, labels: Tensor) -> Tensor:
+        """See :class:`Loss`. The mean is over pixels, each counted by the weight of its class."""
+        total = functional.cross_entropy(
+            scores, labels, self.weight, ignore_index=IGNORE, reduction="sum", label_smoothing=self._label_smoothing
+        )
+        known = labels[labels != IGNORE]
+        count = known.numel() if self.weight is None else self.weight[known].sum()
+        return total / torch.as_tensor(count, device=total.device).clamp(min=1e-6)
+
+
+class DiceLoss(Loss):
+    """One minus the Dice coefficient, averaged over the classes that occur in the batch (Milletari et al. 2016)."""
+
+    def __init__(self, class_pixels: tuple[int, ...], *, smooth: float = 1.0) -> None:  # noqa: ARG002
+        """Keep ``smooth``, which is added to both sides of the fraction."""
+        super().__init__()
+        self._smooth = smooth
+
+    def forward(self, scores: Tensor, labels: Tensor) -> Tensor:
+        """See :class:`Loss`."""
+        known = (labels != IGNORE).unsqueeze(1)
+        truth = functional.one_hot(labels.clamp(min=0), scores.shape[1]).movedim(-1, 1) * known
+        predicted = scores.softmax(dim=1) * known
+        overlap = (predicted * truth).sum(dim=(0, 2, 3))
+        area = predicted.sum(dim=(0, 2, 3)) + truth.sum(dim=(0, 2, 3))
+        occurs = (truth.sum(dim=(0, 2, 3)) > 0).to(scores.dtype)
+        dice = (2 * overlap + self._smooth) / (area + self._smooth)
+        return ((1 - dice) * occurs).sum() / occurs.sum().clamp(min=1)
+
+
+LOSSES: Table = {"cross_entropy": CrossEntropyLoss, "dice": DiceLoss}
+
+
+class WeightedLosses(nn.Module):
+    """The weighted sum of several losses."""
+
+    def __init__(self, terms: Sequence[LossTerm], class_pixels: tuple[int, ...]) -> None:
+        """Build each term.
+
+        Raises:
+            ComponentError: For an unknown loss or option.
+        """
+        super().__init__()
+        self._weights = [term.weight for term in terms]
+        self._losses = nn.ModuleList(build(Loss, LOSSES, term, class_pixels) for term in terms)  # type: ignore[type-abstract]
+
+    def forward(self, scores: Tensor, labels: Tensor) -> Tensor:
+        """Give the sum. See :class:`Loss`."""
+        parts = [weight * loss(scores, labels) for weight, loss in zip(self._weights, self._losses, strict=True)]
+        return torch.stack(parts).sum()
+
+
+def check_auxiliary(branches: Sequence[str], weights: Sequence[str]) -> None:
+    """Refuse auxiliary branches without a loss, and losses without a branch.
+
+    Raises:
+        SpecError: With both differences.
+    """
+    without_loss = sorted(set(branches) - set(weights))
+    without_branch = sorted(set(weights) - set(branches))
+    if without_loss or without_branch:
+        raise SpecError(
+            "Auxiliary branches and their losses are matched by name: branches without a weight in "
+            f"'training.auxiliary_loss': {without_loss}; weights without a branch in 'model.auxiliary': "
+            f"{without_branch}."
+        )
+
+
+def _class_weights(class_pixels: tuple[int, ...], choice: str | tuple[float, ...]) -> Tensor | None:
+    if choice == "none":
+        return None
+    if not isinstance(choice, str):
+        if len(choice) != len(class_pixels):
+            raise SpecError(f"'class_weights' has {len(choice)} entries for {len(class_pixels)} classes.")
+        return torch.tensor(choice, dtype=torch.float32)
+    pixels = torch.tensor(class_pixels, dtype=torch.float32).clamp(min=1)
+    weights = pixels.mean() / pixels
+    return weights.sqrt() if choice == "inverse_sqrt" else weights

@@ -1,0 +1,44 @@
+"""One class for each pixel."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torchmetrics.classification import MulticlassConfusionMatrix
+
+from groundwork.data.chips import Batch
+from groundwork.data.labels import IGNORE
+from groundwork.data.statistics import Statistics
+from groundwork.tasks.base import Task
+from groundwork.tasks.losses import WeightedLosses
+from groundwork.tasks.metrics import compute_scores
+
+
+class SemanticSegmentationTask(Task):
+    """Learns one class for each pixel. Scores come from one confusion matrix over all known pixels of a split."""
+
+    def prepare(self, statistics: Statistics) -> None:
+        """Build criterion and confusion matrix."""
+        class_pixels = tuple(statistics.class_pixels[name] for name in self.target.names)
+        self._losses = WeightedLosses(self.training_config.loss, class_pixels)
+        self._confusion = MulticlassConfusionMatrix(self.target.num_outputs, ignore_index=IGNORE)
+
+    def criterion(self, scores: Tensor, batch: Batch) -> Tensor:
+        """See :class:`Task`."""
+        loss: Tensor = self._losses(scores, batch["mask"])
+        return loss
+
+    def decide(self, scores: Tensor) -> Tensor:
+        """Return the index of the highest score (batch, height, width)."""
+        return scores.argmax(dim=1)
+
+    def record(self, split: str, scores: Tensor, batch: Batch) -> None:  # noqa: ARG002
+        """See :class:`Task`."""
+        self._confusion.update(self.decide(scores), batch["mask"])
+
+    def conclude(self, split: str) -> dict[str, float]:  # noqa: ARG002
+        """Return ``miou``, ``overall_accuracy`` and the IoU of each class that occurs."""
+        confusion = self._confusion.compute().cpu().numpy()
+        self._confusion.reset()
+        scores = compute_scores(confusion, self.target.names)
+        by_class = {f"iou_{name}": entry.iou for name, entry in scores.classes.items() if entry.iou is not None}
+        return {"miou": scores.miou, "overall_accuracy": scores.overall_accuracy, **by_class}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -28,6 +28,14 @@ torch.export.register_dataclass(ModelOutput, serialized_type_name="groundwork.Mo
 
 class Model(nn.Module, ABC):
     """A network that any task can train."""
+
+    @abstractmethod
+    def set_statistics(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        """Set what raw values are standardised by, one number per channel in raw units.
+
+        Raises:
+            ValueError: For another number of channels, or a deviation that is not positive.
+        """
 
     @abstractmethod
     def freeze_encoder(self) -> None:

@@ -1,0 +1,35 @@
+"""Scores per pixel."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from groundwork.models.convolution import ConvBlock
+from groundwork.models.heads.base import Head
+from groundwork.specs import FeatureLevel
+
+
+class SegmentationHead(Head):
+    """Gives one score per class for every cell of the decoder's map.
+
+    Args:
+        features: What the decoder gives.
+        num_outputs: Number of classes.
+        dropout: Chance, 0 to 1, that a whole channel is set to zero while training.
+        channels: Channels of each 3x3 convolution before the last, 1x1 one. Empty: none.
+    """
+
+    def __init__(
+        self, features: FeatureLevel, num_outputs: int, *, dropout: float = 0.0, channels: tuple[int, ...] = ()
+    ) -> None:
+        super().__init__()
+        widths = (features.channels, *channels)
+        self.convs = nn.Sequential(*(ConvBlock(before, after) for before, after in zip(widths, channels, strict=False)))
+        self.dropout = nn.Dropout2d(dropout)
+        self.classify = nn.Conv2d(widths[-1], num_outputs, kernel_size=1)
+        self.out = FeatureLevel(num_outputs, features.stride)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Give scores. See :class:`Head`."""
+        scores: Tensor = self.classify(self.dropout(self.convs(features)))
+        return scores

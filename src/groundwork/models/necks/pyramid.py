@@ -1,0 +1,105 @@
+"""Make a pyramid of levels that all have one stride."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from groundwork.models.necks.base import Neck
+from groundwork.registry import ComponentError
+from groundwork.specs import FeatureLevel, FeatureSpec, SpecError
+
+_MAX_LEVELS = 5
+
+
+class PyramidNeck(Neck):
+    """Brings the levels of a vision transformer to strides that double, by learned up-sampling and max-pooling.
+
+    Four levels of stride 16 become strides 4, 8, 16 and 32, as in https://arxiv.org/abs/2203.16527. Each doubling of
+    the resolution halves the channels.
+
+    Args:
+        features: Two to five levels of one stride.
+        finest_stride: Stride of the first level passed on, in pixels. None: a quarter of the stride that comes in,
+            or as near to it as whole numbers allow.
+        channels: Channels of each level passed on, finest first. None: halved with each doubling.
+
+    Raises:
+        SpecError: For another number of levels, for levels of several strides, and for a finest stride that cannot
+            be reached by doubling.
+        ComponentError: For another number of channels than levels.
+    """
+
+    def __init__(
+        self, features: FeatureSpec, *, finest_stride: int | None = None, channels: tuple[int, ...] | None = None
+    ) -> None:
+        super().__init__()
+        _check_levels(features)
+        stride = features.levels[0].stride
+        doublings = _count_doublings(stride, finest_stride)
+        if channels is not None and len(channels) != len(features.levels):
+            raise ComponentError(
+                f"'pyramid' needs one number of channels for each of {len(features.levels)} levels, got {channels}"
+            )
+        self.levels = nn.ModuleList()
+        levels = []
+        for index, level in enumerate(features.levels):
+            num_up = doublings - index
+            halved = max(1, level.channels >> max(0, num_up))
+            wanted = halved if channels is None else channels[index]
+            self.levels.append(_build_level(level.channels, num_up, wanted))
+            levels.append(FeatureLevel(wanted, (stride >> doublings) << index))
+        self.out = FeatureSpec(tuple(levels))
+
+    def forward(self, features: list[Tensor]) -> list[Tensor]:
+        """Give one map per level, each with twice the stride of the one before. See :class:`Neck`."""
+        return [level(feature) for level, feature in zip(self.levels, features, strict=True)]
+
+
+def _check_levels(features: FeatureSpec) -> None:
+    strides = {level.stride for level in features.levels}
+    if len(features.levels) > 1 and features.is_pyramid:
+        raise SpecError(f"'pyramid' got {features}, which already is a pyramid. Leave the neck out")
+    if len(strides) > 1:
+        raise SpecError(f"'pyramid' needs levels of one stride, got {features}. Put a 'select' neck before it")
+    if len(features.levels) > _MAX_LEVELS:
+        raise SpecError(
+            f"'pyramid' needs 2 to {_MAX_LEVELS} levels, got {len(features.levels)}: {features}. "
+            "Put a 'select' neck before it to keep fewer levels"
+        )
+    if len(features.levels) < 2:
+        raise SpecError(
+            f"'pyramid' needs 2 to {_MAX_LEVELS} levels, got {features}. "
+            "Let the encoder pass on more levels (or name one several times in a 'select' neck)"
+        )
+
+
+def _count_doublings(stride: int, finest_stride: int | None) -> int:
+    """Return how often the resolution doubles from the levels that come in to the finest that is passed on."""
+    possible = [count for count in range(stride.bit_length()) if stride % (1 << count) == 0]
+    if finest_stride is None:
+        return min(2, possible[-1])
+    reachable = {stride >> count: count for count in possible}
+    if finest_stride not in reachable:
+        raise SpecError(
+            f"'pyramid' cannot reach finest_stride {finest_stride} from stride {stride} by doubling the resolution. "
+            f"It can reach {sorted(reachable)}"
+        )
+    return reachable[finest_stride]
+
+
+def _build_level(in_channels: int, num_up: int, out_channels: int) -> nn.Module:
+    layers: list[nn.Module] = []
+    current = in_channels
+    for step in range(num_up):
+        halved = max(1, current // 2)
+        is_last = step == num_up - 1
+        # Batch norm subtracts the mean, so a bias before it would change nothing.
+        layers.append(nn.ConvTranspose2d(current, halved, kernel_size=2, stride=2, bias=is_last))
+        if not is_last:
+            layers += [nn.BatchNorm2d(halved), nn.GELU()]
+        current = halved
+    if num_up < 0:
+        layers.append(nn.MaxPool2d(1 << -num_up))
+    if current != out_channels:
+        layers.append(nn.Conv2d(current, out_channels, kernel_size=1))
+    return nn.Sequential(*layers)

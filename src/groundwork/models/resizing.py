@@ -1,0 +1,16 @@
+"""Bring a map to another size."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional
+
+
+def resize_to(features: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Interpolate a map (batch, channels, height, width) bilinearly to another height and width.
+
+    Cells are areas, not points (``align_corners=False``), so a map covers the same ground at every stride.
+    """
+    if features.shape[-2:] == size:
+        return features
+    return functional.interpolate(features, size=list(size), mode="bilinear", align_corners=False)

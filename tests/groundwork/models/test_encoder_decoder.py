@@ -1,0 +1,228 @@
+"""The factory: what fits is wired, what does not says how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from groundwork.config.model import ModelConfig
+from groundwork.models.encoder_decoder import EncoderDecoderFactory, FlowRow, count_macs, describe_flow
+from groundwork.models.factories import FACTORIES
+from groundwork.models.interface import Model, ModelFactory
+from groundwork.models.pixelwise import PixelWiseModel
+from groundwork.registry import ComponentError, find
+from groundwork.specs import RasterSpec, SpecError, TargetSpec
+
+MakeModel = Callable[..., PixelWiseModel]
+RESNET = {"name": "timm", "model": "test_resnet"}
+VIT = {"name": "timm", "model": "test_vit"}
+TWICE = [{"name": "select", "indices": [0, 1, 2, -1]}, {"name": "pyramid"}]
+PRITHVI = {"name": "prithvi_vit", "image_size": 32}
+
+
+def test_factory_is_found_by_name() -> None:
+    assert issubclass(find(FACTORIES, "encoder_decoder"), ModelFactory)
+
+
+WIRINGS: dict[str, tuple[dict[str, Any], str]] = {
+    "unet on a flat encoder": (
+        {"encoder": VIT},
+        r"'unet' needs levels whose strides double, got \[64ch/16px, 64ch/16px, 64ch/16px\]. Put a 'pyramid' neck",
+    ),
+    "unet with too many stages": (
+        {"decoder": {"name": "unet", "channels": [8] * 5}},
+        r"'unet' has 4 stages for the 5 levels .* but 'channels' names 5: .* Give 4 numbers, or keep 6 levels",
+    ),
+    "unet on one level": (
+        {"necks": [{"name": "select", "indices": [-1]}], "decoder": {"name": "unet", "channels": []}},
+        "'unet' needs at least 2 levels, got .*96ch/32px",
+    ),
+    "upernet on one level": (
+        {"necks": [{"name": "select", "indices": [-1]}], "decoder": {"name": "upernet"}},
+        "'upernet' needs at least 2 levels",
+    ),
+    "fcn on a level that is not there": (
+        {"decoder": {"name": "fcn", "level": 5}},
+        r"'fcn' has no level 5: it is given \[32ch/2px",
+    ),
+    "select of a level that is not there": (
+        {"encoder": VIT, "necks": [{"name": "select", "indices": [0, 7]}]},
+        r"'select' has no level \[7\]: the encoder gives \[64ch/16px, 64ch/16px, 64ch/16px\]",
+    ),
+    "select of nothing": ({"necks": [{"name": "select", "indices": []}]}, "'select' must keep at least one level"),
+    "select from coarse to fine": (
+        {"necks": [{"name": "select", "indices": [3, 0]}]},
+        r"indices \[3, 0\] give \[192ch/16px, 32ch/2px\]. Put them in order",
+    ),
+    "pyramid on a pyramid": ({"necks": [{"name": "pyramid"}]}, "already is a pyramid. Leave the neck out"),
+    "pyramid on mixed strides": (
+        {"necks": [{"name": "select", "indices": [0, 0, 3]}, {"name": "pyramid"}]},
+        "'pyramid' needs levels of one stride, got .* Put a 'select' neck before it",
+    ),
+    "pyramid on too many levels": (
+        {"encoder": PRITHVI, "necks": [{"name": "pyramid"}]},
+        "'pyramid' needs 2 to 5 levels, got 12: .* Put a 'select' neck before it to keep fewer levels",
+    ),
+    "pyramid on one level": (
+        {"encoder": VIT, "necks": [{"name": "select", "indices": [0]}, {"name": "pyramid"}]},
+        "'pyramid' needs 2 to 5 levels, got .* Let the encoder pass on more levels",
+    ),
+    "pyramid to a stride that doubling misses": (
+        {"encoder": VIT, "necks": [{"name": "pyramid", "finest_stride": 5}]},
+        r"cannot reach finest_stride 5 from stride 16 .* It can reach \[1, 2, 4, 8, 16\]",
+    ),
+    "a branch named as a method": (
+        {"auxiliary": {"values": {"decoder": {"name": "fcn"}}}},
+        "cannot be named 'values', which torch uses itself",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "message"), WIRINGS.values(), ids=WIRINGS)
+def test_parts_that_do_not_fit_say_how_to_mend_it(make_model: MakeModel, changes: Any, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        make_model(**changes)
+
+
+NAMES: dict[str, tuple[dict[str, Any], str]] = {
+    "encoder": ({"encoder": {"name": "prithvi_vitt"}}, "Did you mean 'prithvi_vit'?"),
+    "network of timm": ({"encoder": {"name": "timm", "model": "resnet_18"}}, "timm has no model 'resnet_18'. Did you"),
+    "tag of timm": ({"encoder": {"name": "timm", "model": "resnet18.nobody"}}, "timm cannot build 'resnet18.nobody'"),
+    "variant": ({"encoder": PRITHVI | {"variant": "prithvi_eo_v9"}}, "Input should be 'prithvi_eo_v2_tiny_tl'"),
+    "option of the encoder": ({"encoder": RESNET | {"pretraind": True}}, "Did you mean 'pretrained'?"),
+    "neck": ({"necks": [{"name": "pyramyd"}]}, "Did you mean 'pyramid'?"),
+    "option of the neck": ({"necks": [{"name": "select", "indexes": [0]}]}, "Did you mean 'indices'?"),
+    "decoder": ({"decoder": {"name": "unett"}}, "Did you mean 'unet'?"),
+    "option of the decoder": ({"decoder": {"name": "unet", "chanels": [1]}}, "Did you mean 'channels'?"),
+    "head": ({"head": {"name": "segmentatoin"}}, "Did you mean 'segmentation'?"),
+    "option of the head": ({"head": {"name": "segmentation", "drop_out": 0.1}}, "Did you mean 'dropout'?"),
+    "decoder of a branch": ({"auxiliary": {"a": {"decoder": {"name": "fnc"}}}}, "Did you mean 'fcn'?"),
+    "head of a branch": (
+        {"auxiliary": {"a": {"decoder": {"name": "fcn"}, "head": {"name": "segmentatio"}}}},
+        "Did you mean 'segmentation'?",
+    ),
+    "levels of timm": ({"encoder": RESNET | {"out_indices": [9]}}, "timm's 'test_resnet' cannot give the levels"),
+    "option timm refuses": (
+        {"encoder": {"name": "timm", "model": "vgg11", "drop_path": 0.1}},
+        "timm's 'vgg11' does not take these options: .*drop_path_rate",
+    ),
+    "convolutions of fcn": ({"decoder": {"name": "fcn", "num_convs": 0}}, "at least 1 convolution, got num_convs=0"),
+    "pools of upernet": ({"decoder": {"name": "upernet", "pool_scales": [0]}}, "pool scales of at least 1"),
+    "channels of pyramid": (
+        {"encoder": VIT, "necks": [{"name": "pyramid", "channels": [8]}]},
+        "one number of channels for each of 3 levels",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "message"), NAMES.values(), ids=NAMES)
+def test_unknown_names_and_options_are_named(make_model: MakeModel, changes: Any, message: str) -> None:
+    with torch.device("meta"), pytest.raises(ComponentError, match=message):
+        make_model(**changes)
+
+
+def test_one_source_is_needed(raster: RasterSpec, target: TargetSpec) -> None:
+    config = ModelConfig.model_validate({"encoder": RESNET, "decoder": {"name": "fcn"}})
+    with pytest.raises(SpecError, match=r"exactly one source, got 2: \['optical', 'radar'\]. Several sources are not"):
+        EncoderDecoderFactory().build_model(config, {"radar": raster, "optical": raster}, target)
+
+
+def test_timm_refuses_time_steps(make_model: MakeModel, make_raster: Callable[..., RasterSpec]) -> None:
+    with pytest.raises(SpecError, match=r"sees one time step, the rasters hold 3. Take an encoder that sees time"):
+        make_model(make_raster(2, steps=3))
+
+
+@pytest.mark.parametrize("num_levels", [2, 3, 4, 5])
+def test_pyramid_makes_any_number_of_levels(make_model: MakeModel, num_levels: int) -> None:
+    select = {"name": "select", "indices": list(range(num_levels))}
+    model = make_model(
+        encoder=PRITHVI,
+        necks=[select, {"name": "pyramid"}],
+        decoder={"name": "unet", "channels": [8] * (num_levels - 1)},
+    )
+    levels = [(level.channels, level.stride) for level in model.necks[-1].out.levels]
+    assert levels == [(48, 4), (96, 8), (192, 16), (192, 32), (192, 64)][:num_levels]
+    size = model.size_multiple
+    assert model.eval()(torch.randn(1, 3, size, size)).output.shape == (1, 2, size, size)
+
+
+def test_pyramid_takes_channels_and_a_finest_stride(make_model: MakeModel) -> None:
+    neck = {"name": "pyramid", "finest_stride": 2, "channels": [4, 6, 10]}
+    model = make_model(encoder=VIT, necks=[neck], decoder={"name": "upernet", "channels": 8})
+    assert str(model.necks[0].out) == "[4ch/2px, 6ch/4px, 10ch/8px]"
+    assert model.eval()(torch.randn(1, 3, 16, 32)).output.shape == (1, 2, 16, 32)
+
+
+def test_channels_last_networks_give_channels_first_maps(make_model: MakeModel) -> None:
+    swin = {"name": "timm", "model": "swin_tiny_patch4_window7_224"}
+    with torch.device("meta"):
+        encoder = make_model(encoder=swin, decoder={"name": "fcn"}).encoder.eval()
+        maps = encoder(torch.empty(1, 3, 64, 96))
+    assert [given.shape[1:] for given in maps] == [
+        (level.channels, 64 // level.stride, 96 // level.stride) for level in encoder.out.levels
+    ]
+
+
+def test_timm_takes_drop_path_and_levels(make_model: MakeModel) -> None:
+    encoder = make_model(encoder=VIT | {"drop_path": 0.2, "out_indices": [1, 3]}, decoder={"name": "fcn"}).encoder
+    assert str(encoder.out) == "[64ch/16px, 64ch/16px]"
+    assert any(getattr(module, "drop_prob", 0) for module in encoder.modules())
+
+
+def test_flow_has_a_row_per_stage(make_model: MakeModel) -> None:
+    model = make_model(
+        encoder=VIT,
+        necks=[{"name": "pyramid"}],
+        decoder={"name": "unet", "channels": [8, 8]},
+        auxiliary={"deep": {"decoder": {"name": "fcn"}}},
+    )
+    model.freeze_encoder()
+    rows = describe_flow(model)
+    assert [(row.stage, row.component, row.output, row.trainable) for row in rows] == [
+        ("standardise", "Standardise", "3ch/1px", False),
+        ("encoder", "TimmEncoder", "[64ch/16px, 64ch/16px, 64ch/16px]", False),
+        ("necks.0", "PyramidNeck", "[16ch/4px, 32ch/8px, 64ch/16px]", True),
+        ("decoder", "UNetDecoder", "8ch/4px", True),
+        ("head", "SegmentationHead", "2ch/4px", True),
+        ("auxiliary.deep.decoder", "FCNDecoder", "64ch/16px", True),
+        ("auxiliary.deep.head", "SegmentationHead", "2ch/16px", True),
+    ]
+    assert sum(row.num_parameters for row in rows) == sum(parameter.numel() for parameter in model.parameters())
+    assert rows[4] == FlowRow("head", "SegmentationHead", "2ch/4px", 8 * 2 + 2, trainable=True)
+
+
+def test_macs_are_those_of_a_hand_count(make_model: MakeModel, make_raster: Callable[..., RasterSpec]) -> None:
+    encoder = PRITHVI | {"coordinates": ["time", "location"]}
+    model: Model = make_model(make_raster(6), encoder=encoder, decoder={"name": "fcn", "channels": 8, "num_convs": 1})
+    tokens, dim = 4, 192
+    linear = (tokens + 1) * 12 * dim * dim
+    attention = 2 * (tokens + 1) ** 2 * dim
+    embedding = tokens * 6 * 256 * dim
+    decoder = tokens * (9 * dim * 8 + 8 * 2)
+    assert count_macs(model, make_raster(6), size=32) == 12 * (linear + attention) + embedding + decoder
+    assert not any(parameter.is_meta for parameter in model.parameters())
+    assert model.training
+
+
+def test_model_built_on_the_meta_device_takes_weights(make_model: MakeModel) -> None:
+    model = make_model(encoder=PRITHVI, decoder={"name": "fcn"}).eval()
+    with torch.device("meta"):
+        empty = make_model(encoder=PRITHVI, decoder={"name": "fcn"})
+    assert all(tensor.is_meta for tensor in empty.state_dict().values())
+    filled = empty.to_empty(device="cpu").eval()
+    filled.load_state_dict(model.state_dict(), strict=True)
+    image = torch.randn(1, 3, 32, 32)
+    torch.testing.assert_close(filled(image).output, model(image).output, rtol=0, atol=0)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_model_moves_between_devices(make_model: MakeModel) -> None:
+    model = make_model(encoder=PRITHVI, decoder={"name": "fcn"}).eval()
+    image = torch.randn(1, 3, 20, 20)
+    expected = model(image).output
+    given = model.cuda()(image.cuda()).output.cpu()
+    torch.testing.assert_close(given, expected, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(model.cpu()(image).output, expected)

@@ -1,0 +1,41 @@
+"""Models pass through ``torch.export``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from groundwork.models.interface import ModelOutput
+from groundwork.models.pixelwise import PixelWiseModel
+
+PRITHVI = {"name": "prithvi_vit", "image_size": 32, "coordinates": ["time", "location"], "out_indices": [0, 1]}
+MODELS: dict[str, dict[str, Any]] = {
+    "timm and unet": {},
+    "prithvi and upernet": {"encoder": PRITHVI, "decoder": {"name": "upernet", "channels": 8}},
+}
+
+
+@pytest.mark.parametrize("changes", MODELS.values(), ids=MODELS)
+def test_exported_model_gives_the_same_scores(make_model: Callable[..., PixelWiseModel], changes: Any) -> None:
+    model = make_model(**changes).eval()
+    image = torch.randn(2, 3, 40, 33)
+    valid = torch.rand(2, 40, 33) > 0.1
+    inputs = (image, valid, torch.tensor([[[2021.0, 5.0]]] * 2), torch.tensor([[47.0, 8.0]] * 2))
+    exported = torch.export.export(model, inputs)
+    given = exported.module()(*inputs)
+    assert isinstance(given, ModelOutput)
+    torch.testing.assert_close(given.output, model(*inputs).output)
+    assert given.auxiliary == {}
+
+
+@pytest.mark.parametrize("changes", MODELS.values(), ids=MODELS)
+def test_exported_model_takes_any_number_of_images(make_model: Callable[..., PixelWiseModel], changes: Any) -> None:
+    model = make_model(**changes).eval()
+    whole = (torch.randn(3, 3, 32, 32), None, torch.ones(3, 1, 2), torch.ones(3, 2))
+    batch = torch.export.Dim("batch")
+    shapes = ({0: batch}, None, {0: batch}, {0: batch})
+    exported = torch.export.export(model, tuple(t if t is None else t[:2] for t in whole), dynamic_shapes=shapes)
+    torch.testing.assert_close(exported.module()(*whole).output, model(*whole).output)

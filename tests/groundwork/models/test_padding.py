@@ -1,0 +1,33 @@
+"""Padding mirrors as numpy does, and cropping takes it back."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from groundwork.models.padding import crop_center, pad_symmetric
+
+sizes = st.integers(1, 40)
+multiples = st.integers(1, 32)
+
+
+@given(sizes, sizes, multiples)
+@settings(deadline=None, max_examples=150)
+def test_cropping_takes_padding_back_and_values_are_numpys(height: int, width: int, multiple: int) -> None:
+    image = torch.arange(2 * height * width).reshape(2, height, width)
+    padded = pad_symmetric(image, multiple)
+    extra = [-height % multiple, -width % multiple]
+    expected = np.pad(image.numpy(), [(0, 0), *((e // 2, e - e // 2) for e in extra)], mode="symmetric")
+    np.testing.assert_array_equal(padded.numpy(), expected)
+    assert torch.equal(crop_center(padded, (height, width)), image)
+
+
+def test_padding_leaves_what_fits_alone() -> None:
+    image = torch.rand(1, 3, 2, 32, 64)
+    assert pad_symmetric(image, 32) is image
+
+
+def test_padding_takes_masks() -> None:
+    assert pad_symmetric(torch.tensor([[True, False]]), 4).tolist() == [[True, True, False, False]] * 4

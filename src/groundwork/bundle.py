@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -17,8 +18,10 @@ from torch import Tensor
 
 from groundwork.config.component import ComponentConfig
 from groundwork.config.model import ModelConfig
+from groundwork.data.chips import LabelledData
 from groundwork.models.factories import FACTORIES
 from groundwork.models.interface import Model, ModelFactory
+from groundwork.rasters.folder import RasterFolder
 from groundwork.registry import build
 from groundwork.specs import Config, RasterSpec, TargetSpec
 
@@ -65,6 +68,20 @@ class Bundle:
         except RuntimeError as error:
             raise BundleError(f"The bundle's weights do not fit its architecture: {error}") from None
         return model.eval()
+
+    def only_input(self) -> RasterSpec:
+        """Return what the model reads.
+
+        Raises:
+            BundleError: Where it reads several sources.
+        """
+        if len(self.config.inputs) > 1:
+            raise BundleError(f"The bundle reads the sources {list(self.config.inputs)}; only one is supported yet.")
+        return next(iter(self.config.inputs.values()))
+
+    def labelled(self, samples: pd.DataFrame, scenes: RasterFolder, labels: RasterFolder) -> LabelledData:
+        """Return labelled data, read as this bundle expects it."""
+        return LabelledData(samples, scenes, labels, self.only_input(), self.config.target)
 
     def require_trained(self) -> None:
         """Refuse a bundle whose weights were never trained.

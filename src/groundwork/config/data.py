@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from groundwork.specs import Config, RasterSpec, TargetSpec
 
@@ -62,3 +62,11 @@ class DataConfig(Config):
     target: TargetSpec
     chips: ChipsConfig
     split: SplitConfig
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _drop_unset(cls, sources: object) -> object:
+        """A recipe drops a source of the base configuration by setting it to null."""
+        if isinstance(sources, dict):
+            return {name: spec for name, spec in sources.items() if spec is not None}
+        return sources

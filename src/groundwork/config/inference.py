@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from groundwork.specs import Config
+from groundwork.specs import Config, RasterSpec
 
 
 class InferenceConfig(Config):
@@ -17,6 +17,9 @@ class InferenceConfig(Config):
     batch_size: int = Field(default=8, gt=0)
     #: Also write the probability of each class.
     probabilities: bool = False
+    #: What the scenes' rasters hold, where that differs from the rasters the model was trained on (other layout, data
+    #: type or nodata). Must have the model's bands by name. None: the same as for training.
+    source: RasterSpec | None = None
     #: Names of the three bands shown in the quick-look.
     rgb: tuple[str, str, str]
 

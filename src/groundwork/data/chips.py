@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import NotRequired, TypedDict
 
@@ -83,6 +84,22 @@ class ChipDataset(Dataset[Chip]):
         if dates is not None:
             chip["temporal_coords"] = dates
         return chip
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledData:
+    """Where samples are read from, and what they hold."""
+
+    samples: pd.DataFrame
+    scenes: RasterFolder
+    labels: RasterFolder
+    spec: RasterSpec
+    target: TargetSpec
+
+    def chips(self, split: str) -> ChipDataset:
+        """Return the chips of one split."""
+        part = self.samples[self.samples["split"] == split]
+        return ChipDataset(part, self.scenes, self.labels, self.spec, self.target)
 
 
 def temporal_coordinates(dates: str) -> Tensor | None:

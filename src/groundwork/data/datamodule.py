@@ -3,36 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
 import torch
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader, Sampler
 
 from groundwork.config.training import AugmentationConfig, LoaderConfig
 from groundwork.data.augment import augment
-from groundwork.data.chips import Batch, ChipDataset
+from groundwork.data.chips import Batch, ChipDataset, LabelledData
 from groundwork.data.statistics import Statistics
-from groundwork.rasters.folder import RasterFolder
-from groundwork.specs import RasterSpec, TargetSpec
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledData:
-    """Where samples are read from, and what they hold."""
-
-    samples: pd.DataFrame
-    scenes: RasterFolder
-    labels: RasterFolder
-    spec: RasterSpec
-    target: TargetSpec
-
-    def chips(self, split: str) -> ChipDataset:
-        """Return the chips of one split."""
-        part = self.samples[self.samples["split"] == split]
-        return ChipDataset(part, self.scenes, self.labels, self.spec, self.target)
 
 
 class ShuffledSampler(Sampler[int]):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 from torch.utils.data import default_collate
 
-from groundwork.data.datamodule import LabelledData
+from groundwork.data.chips import LabelledData
 from groundwork.data.labels import IGNORE
 from groundwork.evaluation.predictors import Predictor
+from groundwork.rasters.folder import RasterFolder
 from groundwork.rasters.quicklook import read_small, stretch
 from groundwork.rasters.scene import Scene
 from groundwork.specs import RasterSpec, SpecError, TargetSpec, did_you_mean
@@ -102,6 +104,23 @@ def draw_quicklook(scene: Scene, prediction: Path, target: TargetSpec, rgb: Sequ
     right.set_title("prediction")
     _finish(figure, [left, right], target)
     return figure
+
+
+def draw_quicklooks(
+    spec: RasterSpec, target: TargetSpec, scenes: RasterFolder, predictions: RasterFolder, rgb: Sequence[str]
+) -> dict[str, Callable[[], Figure]]:
+    """Return, for each scene, what draws its quick-look: made one after the other, when they are written.
+
+    Raises:
+        SpecError: Where ``rgb`` names a band that is not read.
+    """
+    rgb_positions(spec, rgb)
+
+    def draw(key: str) -> Figure:
+        with Scene(scenes.paths(key), spec) as scene:
+            return draw_quicklook(scene, predictions.paths(key)[0], target, rgb)
+
+    return {key: partial(draw, key) for key in scenes.files}
 
 
 def rgb_positions(spec: RasterSpec, rgb: Sequence[str]) -> list[int]:

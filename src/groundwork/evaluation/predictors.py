@@ -14,8 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from groundwork.bundle import Bundle
-from groundwork.data.chips import Batch
-from groundwork.data.datamodule import LabelledData
+from groundwork.data.chips import Batch, LabelledData
 from groundwork.data.labels import IGNORE
 from groundwork.data.statistics import Statistics
 from groundwork.progress import track

@@ -11,8 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from groundwork.data.chips import Batch
-from groundwork.data.datamodule import LabelledData
+from groundwork.data.chips import Batch, LabelledData
 from groundwork.data.labels import IGNORE
 from groundwork.evaluation.predictors import Predictor, count_once
 from groundwork.progress import track

@@ -23,7 +23,7 @@ from groundwork.rasters.folder import RasterFolder
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.scene import Scene
 from groundwork.rasters.stream import RasterProfile, RasterStream
-from groundwork.specs import SpecError, TargetSpec
+from groundwork.specs import RasterSpec, SpecError, TargetSpec
 
 CLASSES, PROBABILITIES = "classes", "probabilities"
 
@@ -46,9 +46,7 @@ def predict_scenes(bundle: Bundle, scenes: RasterFolder, config: InferenceConfig
         RasterError: Where a scene is not what the bundle expects.
     """
     bundle.require_trained()
-    if len(bundle.config.inputs) > 1:
-        raise SpecError(f"The bundle reads the sources {list(bundle.config.inputs)}; only one is supported yet.")
-    spec = next(iter(bundle.config.inputs.values()))
+    spec = scene_spec(bundle, config)
     for key in track(scenes.files, "Checking scenes", len(scenes.files)):
         with Scene(scenes.paths(key), spec) as scene:
             _ = scene.grid, scene.dates
@@ -56,7 +54,7 @@ def predict_scenes(bundle: Bundle, scenes: RasterFolder, config: InferenceConfig
 
 
 def _predict_each(bundle: Bundle, scenes: RasterFolder, config: InferenceConfig) -> Iterator[tuple[str, RasterStream]]:
-    spec = next(iter(bundle.config.inputs.values()))
+    spec = scene_spec(bundle, config)
     model = bundle.build_model()
     for key in scenes.files:
         with Scene(scenes.paths(key), spec) as scene:
@@ -73,7 +71,7 @@ def predict_scene(model: Model, scene: Scene, bundle: Bundle, config: InferenceC
         config: Tiles, overlap, and whether probabilities are wanted.
     """
     target, grid = bundle.config.target, scene.grid
-    predictor = TilePredictor(model, scene)
+    predictor = TilePredictor(model, scene, bundle.only_input())
     tiling = Tiling(
         rows=make_axis(grid.height, config.tile_size, config.overlap),
         columns=make_axis(grid.width, config.tile_size, config.overlap),
@@ -106,8 +104,15 @@ def _decide(
 class TilePredictor:
     """Gives class probabilities for tiles of one scene."""
 
-    def __init__(self, model: Model, scene: Scene) -> None:
-        """Move the model to the accelerator, where there is one."""
+    def __init__(self, model: Model, scene: Scene, expected: RasterSpec) -> None:
+        """Move the model to the accelerator, where there is one.
+
+        Args:
+            model: In evaluation mode.
+            scene: Whose tiles will come.
+            expected: What the model reads; raw values in other units are converted to its own.
+        """
+        self._gain, self._shift = _unit_change(scene.spec, expected)
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._model = model.to(self._device)
         self._grid = scene.grid
@@ -118,6 +123,10 @@ class TilePredictor:
     def predict(self, tiles: Sequence[Tile]) -> Sequence[NDArray[np.float32]]:
         """Return probabilities (classes, height, width) for each tile."""
         image = torch.from_numpy(np.stack([tile.image for tile in tiles]).astype(np.float32))
+        if self._gain is not None and self._shift is not None:
+            image = image * self._gain.reshape(-1, *[1] * (image.ndim - 2)) + self._shift.reshape(
+                -1, *[1] * (image.ndim - 2)
+            )
         valid = torch.from_numpy(np.stack([tile.valid for tile in tiles]))
         dates = None if self._dates is None else self._dates.expand(len(tiles), -1, -1).to(self._device)
         output = self._model(image.to(self._device), valid.to(self._device), dates, self._locations(tiles)).output
@@ -129,6 +138,35 @@ class TilePredictor:
             return None
         centers = [self._grid.part(tile.window).center_coordinates() for tile in tiles]
         return torch.tensor(centers, dtype=torch.float32, device=self._device)
+
+
+def scene_spec(bundle: Bundle, config: InferenceConfig) -> RasterSpec:
+    """Return what the scenes' rasters hold: the bands that the model reads, by name.
+
+    Raises:
+        SpecError: Where ``inference.source`` lacks a band of the model, or has other time steps.
+    """
+    expected = bundle.only_input()
+    if config.source is None:
+        return expected
+    wanted = tuple(band.name for band in expected.used)
+    missing = [name for name in wanted if name not in config.source.band_names]
+    if missing or config.source.steps != expected.steps:
+        raise SpecError(
+            f"'inference.source' has the bands {list(config.source.band_names)} and {config.source.steps} step(s); the "
+            f"model reads {list(wanted)} and {expected.steps} step(s). Missing: {missing}."
+        )
+    return config.source.model_copy(update={"use": wanted})
+
+
+def _unit_change(found: RasterSpec, expected: RasterSpec) -> tuple[Tensor | None, Tensor | None]:
+    """Return gain and shift per channel that turn the scene's raw values into those the model was trained on."""
+    pairs = list(zip(found.used, expected.used, strict=True))
+    if all((ours.scale, ours.offset) == (theirs.scale, theirs.offset) for ours, theirs in pairs):
+        return None, None
+    gain = torch.tensor([ours.scale / theirs.scale for ours, theirs in pairs])
+    shift = torch.tensor([(ours.offset - theirs.offset) / theirs.scale for ours, theirs in pairs])
+    return gain, shift
 
 
 def class_nodata(target: TargetSpec) -> tuple[str, int]:

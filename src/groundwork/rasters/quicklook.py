@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.enums import Resampling
+from PIL import Image
+from rasterio.enums import ColorInterp, Resampling
 
 from groundwork.rasters.environment import raster_environment
 from groundwork.rasters.scene import open_dataset
@@ -46,3 +47,15 @@ def read_small(path: Path, indexes: tuple[int, ...], most: int) -> tuple[NDArray
     if values.dtype.kind == "f":
         valid &= np.isfinite(values).all(axis=0)
     return values, valid
+
+
+def picture(path: Path, indexes: tuple[int, ...], most: int) -> Image.Image:
+    """Return a raster as a picture of at most ``most`` pixels a side: by its colour table, or stretched."""
+    values, valid = read_small(path, indexes, most)
+    with raster_environment(), open_dataset(path) as dataset:
+        colors = dataset.colormap(1) if dataset.colorinterp[0] is ColorInterp.palette else None
+    if colors is None:
+        return Image.fromarray(stretch(values, valid).squeeze())
+    palette = np.full((256, 3), 255, np.uint8)
+    palette[list(colors)] = [color[:3] for color in colors.values()]
+    return Image.fromarray(np.where(valid[..., None], palette[values[0]], 255).astype(np.uint8))

@@ -21,7 +21,8 @@ from groundwork import fingerprint
 from groundwork.bundle import Bundle, build_factory, without_pretraining
 from groundwork.config.component import ComponentConfig
 from groundwork.config.training import RESERVED, TrainingConfig
-from groundwork.data.datamodule import ChipDataModule, LabelledData
+from groundwork.data.chips import LabelledData
+from groundwork.data.datamodule import ChipDataModule
 from groundwork.data.statistics import Statistics
 from groundwork.registry import ComponentError, build
 from groundwork.specs import did_you_mean

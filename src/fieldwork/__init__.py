@@ -1,0 +1,1 @@
+"""The project: what runs, in which order, on which files."""

@@ -1,0 +1,114 @@
+"""Derive ``dvc.yaml`` from pipelines and catalog: ``python -m fieldwork.dvc_stages write`` or ``check``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kedro.framework.project import pipelines
+from kedro.framework.startup import bootstrap_project
+from kedro.pipeline import Pipeline
+from rich.console import Console
+
+from fieldwork.source_files import files_behind
+
+STAGES = ("sample_data", "data_prep", "model_build", "training", "evaluation", "inference")
+HEADER = "# Derived from pipelines and catalog by `make dvc`. Do not edit: change those, and run it again.\n"
+
+Catalog = Mapping[str, dict[str, Any]]
+
+
+def derive(project: Path) -> str:
+    """Return what ``dvc.yaml`` must hold.
+
+    Args:
+        project: The project's folder.
+    """
+    bootstrap_project(project)
+    catalog: Catalog = yaml.safe_load((project / "conf/base/catalog.yml").read_text(encoding="utf-8"))
+    stages = {name: _stage(project, name, pipelines[name], catalog) for name in STAGES}
+    plots = [
+        {name: {"x": plot["x"], "y": {_path(catalog, name): plot["y"]}}}
+        for name, entry in catalog.items()
+        if (plot := _dvc(entry).get("plot"))
+    ]
+    return HEADER + yaml.safe_dump({"stages": stages, "plots": plots}, sort_keys=False, width=120)
+
+
+def _stage(project: Path, name: str, pipeline: Pipeline, catalog: Catalog) -> dict[str, Any]:
+    inputs = sorted(pipeline.inputs())
+    outputs = [output for node in pipeline.nodes for output in node.outputs]
+    code = files_behind(project / "src", _modules(name, [*inputs, *outputs], catalog))
+    data = [_path(catalog, entry) for entry in inputs if not entry.startswith("params:")]
+    stage: dict[str, Any] = {"cmd": f"kedro run --pipelines {name}"}
+    stage["deps"] = sorted({*(path for path in data if path), *code, "requirements.lock"})
+    stage["params"] = [*_parameters(project, inputs), *_catalog_keys([*inputs, *outputs], catalog)]
+    stage["outs"] = [out for entry in outputs if (out := _out(catalog, entry, metric=False))]
+    metrics = [out for entry in outputs if (out := _out(catalog, entry, metric=True))]
+    return {**stage, "metrics": metrics} if metrics else stage
+
+
+def _modules(name: str, entries: Iterable[str], catalog: Catalog) -> list[str]:
+    types = (str(catalog[entry]["type"]) for entry in entries if entry in catalog)
+    own = (text.rpartition(".")[0] for text in types if text.startswith("fieldwork."))
+    return [f"fieldwork.pipelines.{name}.pipeline", *own]
+
+
+def _parameters(project: Path, inputs: Sequence[str]) -> list[dict[str, list[str]]]:
+    wanted = sorted(entry.removeprefix("params:").split(".")[0] for entry in inputs if entry.startswith("params:"))
+    found: dict[str, list[str]] = {}
+    for file in sorted((project / "conf/base").glob("parameters*.yml")):
+        keys = yaml.safe_load(file.read_text(encoding="utf-8"))
+        found[file.relative_to(project).as_posix()] = [key for key in wanted if key in keys]
+    return [{file: keys} for file, keys in found.items() if keys]
+
+
+def _catalog_keys(entries: Iterable[str], catalog: Catalog) -> list[dict[str, list[str]]]:
+    """Watch what the catalog says of a stage's entries, but not how Kedro-Viz shows them."""
+    known = sorted(set(entries) & set(catalog))
+    return [
+        {"conf/base/catalog.yml": [f"{name}.{key}" for name in known for key in catalog[name] if key != "metadata"]}
+    ]
+
+
+def _out(catalog: Catalog, name: str, *, metric: bool) -> str | dict[str, Any] | None:
+    entry, path = catalog.get(name, {}), _path(catalog, name)
+    options = _dvc(entry)
+    if path is None or options.get("ignore") or bool(options.get("metric")) != metric:
+        return None
+    in_git = metric or options.get("keep_in_git") or "plot" in options
+    return {path: {"cache": False}} if in_git else path
+
+
+def _path(catalog: Catalog, name: str) -> str | None:
+    entry = catalog.get(name, {})
+    if _dvc(entry).get("ignore"):
+        return None
+    path: str | None = entry.get("filepath") or entry.get("path")
+    return path
+
+
+def _dvc(entry: Mapping[str, Any]) -> dict[str, Any]:
+    options: dict[str, Any] = (entry.get("metadata") or {}).get("dvc") or {}
+    return options
+
+
+def main(command: str) -> int:
+    """Write ``dvc.yaml``, or say whether it is in step; return the exit status."""
+    project = Path.cwd()
+    file, console = project / "dvc.yaml", Console(stderr=True)
+    derived = derive(project)
+    if command == "write":
+        file.write_text(derived, encoding="utf-8")
+        return 0
+    if file.exists() and file.read_text(encoding="utf-8") == derived:
+        return 0
+    console.print("dvc.yaml is out of step with pipelines and catalog. Run `make dvc`, and commit it.")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

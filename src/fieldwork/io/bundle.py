@@ -1,0 +1,47 @@
+"""A catalog entry for bundles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kedro.io import AbstractDataset
+
+if TYPE_CHECKING:
+    from groundwork.bundle import Bundle
+
+
+class BundleDataset(AbstractDataset["Bundle", "Bundle"]):
+    """Trained weights with all they expect, as a folder."""
+
+    def __init__(
+        self, *, path: str, allow_modules: list[str] | None = None, metadata: dict[str, Any] | None = None
+    ) -> None:
+        """Take the folder.
+
+        Args:
+            path: The folder.
+            allow_modules: Modules of your own whose components the bundle may name: their code is run.
+            metadata: For Kedro-Viz and DVC.
+        """
+        self._path = Path(path)
+        self._allow_modules = tuple(allow_modules or ())
+        self.metadata = metadata
+
+    def load(self) -> Bundle:
+        """Read the bundle."""
+        from groundwork.bundle import load_bundle
+
+        return load_bundle(self._path, self._allow_modules)
+
+    def save(self, data: Bundle) -> None:
+        """Write the bundle, whole or not at all."""
+        from groundwork.bundle import save_bundle
+
+        save_bundle(data, self._path)
+
+    def _exists(self) -> bool:
+        return (self._path / "bundle.json").is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"path": self._path.as_posix()}

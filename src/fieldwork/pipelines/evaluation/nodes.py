@@ -1,0 +1,27 @@
+"""Nodes of ``evaluation``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from groundwork.config import EvaluationConfig
+
+
+def evaluate_model(
+    bundle: Any, samples: Any, scenes: Any, labels: Any, statistics: Any, evaluation: EvaluationConfig, seed: int
+) -> tuple[Any, Any, Any]:
+    """Judge the model and the baselines on the test split, from one confusion matrix each over all valid pixels."""
+    from groundwork.data.statistics import Statistics
+    from groundwork.evaluation.report import judge
+
+    data = bundle.labelled(samples, scenes, labels)
+    return judge(bundle, data, Statistics.model_validate(statistics), evaluation, seed)
+
+
+def draw_panel(bundle: Any, samples: Any, scenes: Any, labels: Any, evaluation: EvaluationConfig) -> Any:
+    """Draw test chips: image, truth, prediction and error side by side."""
+    from groundwork.evaluation.figures import draw_panel
+    from groundwork.evaluation.predictors import ModelPredictor
+
+    data = bundle.labelled(samples, scenes, labels)
+    return draw_panel(ModelPredictor(bundle), data, evaluation.rgb, evaluation.panel_rows)

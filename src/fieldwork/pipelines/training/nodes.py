@@ -1,0 +1,33 @@
+"""Nodes of ``training``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from groundwork.config import TrainingConfig
+
+
+def train_model(
+    initial: Any,
+    samples: Any,
+    scenes: Any,
+    labels: Any,
+    statistics: Any,
+    training: TrainingConfig,
+    seed: int,
+    checkpoints: Any,
+) -> tuple[Any, Any]:
+    """Fit the model, and keep the best weights with all that they expect. A killed run goes on where it was."""
+    from groundwork.data.statistics import Statistics
+    from groundwork.training.fit import fit
+
+    data = initial.labelled(samples, scenes, labels)
+    result = fit(initial, data, Statistics.model_validate(statistics), training, seed, checkpoints)
+    return result.bundle, result.history
+
+
+def draw_history(history: Any) -> Any:
+    """Draw losses and scores over the epochs."""
+    from groundwork.evaluation.figures import draw_history
+
+    return draw_history(history)

@@ -1,0 +1,21 @@
+"""Project settings, read by Kedro."""
+
+from pathlib import Path
+
+from fieldwork.config_loader import RecipeConfigLoader
+from fieldwork.hooks import AroundRun
+from fieldwork.local_values import make_resolver
+
+HOOKS = (AroundRun(),)
+
+# Its hooks write files beside each run, and warn about every run of a single pipeline.
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz",)
+
+CONFIG_LOADER_CLASS = RecipeConfigLoader
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    # Without "soft", an environment or `--params a.b=1` silently drops the keys beside the one it sets.
+    "merge_strategy": {"parameters": "soft", "globals": "soft"},
+    "custom_resolvers": {"local": make_resolver(Path(__file__).parents[2] / "conf" / "local" / "values.yml")},
+}

@@ -1,0 +1,49 @@
+"""What a run ends with: scores beside the baselines', and where each result lies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def show_summary(metrics: Mapping[str, Any] | None, results: Mapping[str, Path]) -> None:
+    """Print tables to the terminal.
+
+    Args:
+        metrics: Scores of the model and the baselines on the test split, where they were made.
+        results: Catalog entry -> where it lies.
+    """
+    console = Console()
+    if metrics is not None:
+        console.print(_score_table(metrics))
+    table = Table(title="Results")
+    table.add_column("catalog entry")
+    table.add_column("file or folder")
+    for name, path in results.items():
+        table.add_row(name, _shorten(path))
+    console.print(table)
+
+
+def _score_table(metrics: Mapping[str, Any]) -> Table:
+    table = Table(title="Scores on the test split")
+    columns = {"model": metrics["test"], **metrics["baselines"]}
+    table.add_column("score")
+    for name in columns:
+        table.add_column(name, justify="right")
+    for key, label in (("miou", "mean IoU"), ("f1", "mean F1"), ("overall_accuracy", "overall accuracy")):
+        table.add_row(label, *(f"{scores[key]:.3f}" for scores in columns.values()))
+    for name in metrics["test"]["iou"]:
+        values = [scores["iou"][name] for scores in columns.values()]
+        table.add_row(f"IoU {name}", *("-" if value is None else f"{value:.3f}" for value in values))
+    return table
+
+
+def _shorten(path: Path) -> str:
+    try:
+        return path.relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return path.as_posix()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NewType
@@ -28,7 +26,6 @@ class RasterFolderDataset(AbstractDataset["Mapping[str, RasterStream]", "RasterF
         Args:
             path: The folder, or one raster.
             pattern: File names relative to ``path``, with ``{key}``; a list means one file per band.
-            metadata: For Kedro-Viz and DVC.
         """
         self._path = Path(path)
         self._patterns = [pattern] if isinstance(pattern, str) else list(pattern)
@@ -50,12 +47,11 @@ class RasterFolderDataset(AbstractDataset["Mapping[str, RasterStream]", "RasterF
 
     def preview(self, bands: list[int] | None = None) -> ImagePreview:
         """Show the first raster as a small picture, read from its overviews."""
-        from groundwork.rasters.quicklook import picture
+        from groundwork.rasters.quicklook import encoded_picture
 
         folder = self.load()
-        buffer = io.BytesIO()
-        picture(folder.paths(next(iter(folder.files)))[0], tuple(bands or (1,)), 400).save(buffer, format="PNG")
-        return ImagePreview(base64.b64encode(buffer.getvalue()).decode())
+        first = folder.paths(next(iter(folder.files)))[0]
+        return ImagePreview(encoded_picture(first, tuple(bands or (1,)), 400))
 
     def _exists(self) -> bool:
         return self._path.is_file() or (self._path.is_dir() and any(self._path.iterdir()))

@@ -111,5 +111,7 @@ def temporal_coordinates(dates: str) -> Tensor | None:
 
 
 def _locations(samples: pd.DataFrame) -> list[tuple[float, float] | None]:
-    pairs = zip(samples["latitude"].tolist(), samples["longitude"].tolist(), strict=True)
-    return [None if pd.isna(latitude) else (latitude, longitude) for latitude, longitude in pairs]
+    """Return latitude and longitude of each sample; None for all where one has none, as a batch has them or has not."""
+    if samples[["latitude", "longitude"]].isna().to_numpy().any():
+        return [None] * len(samples)
+    return list(zip(samples["latitude"].tolist(), samples["longitude"].tolist(), strict=True))

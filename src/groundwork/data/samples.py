@@ -17,7 +17,7 @@ from groundwork.data.labels import IGNORE, LabelRaster
 from groundwork.progress import track
 from groundwork.rasters.errors import RasterError
 from groundwork.rasters.folder import RasterFolder, pair
-from groundwork.rasters.grid import name_crs
+from groundwork.rasters.grid import describe_crs, name_crs
 from groundwork.rasters.scene import Scene
 from groundwork.rasters.windows import blocks, cover
 from groundwork.specs import RasterSpec, SpecError, TargetSpec
@@ -167,7 +167,7 @@ def _chips(key: str, opened: LabelledScene, chips: ChipsConfig, target: TargetSp
             "row": int(window.row_off),
             "column": int(window.col_off),
             "size": chips.size,
-            "crs": name_crs(grid.crs),
+            "crs": describe_crs(grid.crs),
             "pixel_size": grid.pixel_size,
             **{"west": west, "south": south, "east": east, "north": north},
             **{"latitude": latitude, "longitude": longitude},

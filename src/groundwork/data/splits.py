@@ -16,6 +16,7 @@ from rasterio.warp import transform_bounds
 from groundwork.config.data import DataConfig, SplitConfig
 from groundwork.data.samples import DataError
 from groundwork.rasters.folder import preview
+from groundwork.rasters.grid import NO_TRANSFORMATION
 
 SPLITS = ("train", "val", "test")
 #: Share of a pixel by which chips are shrunk before distances are measured: chips that only touch do not overlap.
@@ -161,7 +162,10 @@ def _others_on(
         if planes.iloc[row] != plane:
             if plane.startswith("pixels of ") or str(planes.iloc[row]).startswith("pixels of "):
                 continue
-            bounds = transform_bounds(planes.iloc[row], plane, *bounds)
+            try:
+                bounds = transform_bounds(planes.iloc[row], plane, *bounds)
+            except NO_TRANSFORMATION:
+                continue
         if np.isfinite(bounds).all():
             found.append((bounds, pixel))
     return found

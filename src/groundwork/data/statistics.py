@@ -93,13 +93,18 @@ def compute_statistics(
 def _by_band(moments: Moments, spec: RasterSpec) -> dict[str, BandStatistics]:
     return {
         band.name: BandStatistics(
-            mean=round(float(moments.mean[index]), 6),
-            std=round(float(moments.std[index]), 6),
+            mean=_rounded(moments.mean[index]),
+            std=_rounded(moments.std[index]),
             minimum=float(moments.minimum[index]),
             maximum=float(moments.maximum[index]),
         )
         for index, band in enumerate(spec.used)
     }
+
+
+def _rounded(value: float) -> float:
+    """Keep nine digits, whatever the unit: what follows depends on the order in which blocks were added."""
+    return float(f"{value:.9g}")
 
 
 def _refuse_constant(moments: Moments, spec: RasterSpec) -> None:

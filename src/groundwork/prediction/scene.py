@@ -137,6 +137,8 @@ class TilePredictor:
         if self._grid.crs is None:
             return None
         centers = [self._grid.part(tile.window).center_coordinates() for tile in tiles]
+        if None in centers:
+            return None
         return torch.tensor(centers, dtype=torch.float32, device=self._device)
 
 

@@ -85,9 +85,14 @@ def check_nodata(dataset: DatasetReader, path: Path, spec: RasterSpec) -> None:
         )
 
 
-def check_scaling(dataset: DatasetReader, path: Path, indexes: Sequence[int], spec: RasterSpec) -> None:
-    """Refuse a file whose own scale or offset is not the declared one."""
-    for position, index in enumerate(indexes):
+def check_scaling(bands: Sequence[tuple[Path, DatasetReader, int]], spec: RasterSpec) -> None:
+    """Refuse a file whose own scale or offset is not the declared one.
+
+    Args:
+        bands: File, dataset and number of each band that is read: those of ``spec.used``, step by step.
+        spec: What is declared.
+    """
+    for position, (path, dataset, index) in enumerate(bands):
         band = spec.used[position % spec.num_channels]
         found = (dataset.scales[index - 1], dataset.offsets[index - 1])
         if found != (1.0, 0.0) and not np.allclose(found, (band.scale, band.offset), rtol=1e-6):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from affine import Affine
+from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
+from rasterio.errors import CRSError
 from rasterio.transform import array_bounds
 from rasterio.warp import transform as transform_points
 from rasterio.windows import Window
@@ -13,6 +16,8 @@ from rasterio.windows import transform as window_transform
 
 #: Two grids agree when their corners lie nearer than this, in pixels.
 TOLERANCE = 0.01
+#: Raised where a place in one CRS has none in another: on another celestial body, or outside of a projection.
+NO_TRANSFORMATION = (CRSError, CPLE_BaseError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +45,16 @@ class Grid:
         return Grid(self.crs, window_transform(window, self.transform), int(window.width), int(window.height))
 
     def center_coordinates(self) -> tuple[float, float] | None:
-        """Return latitude and longitude of the centre in degrees; None without a CRS."""
+        """Return latitude and longitude of the centre in degrees; None without a CRS, or where it is not on Earth."""
         if self.crs is None:
             return None
         x, y = self.transform @ (self.width / 2, self.height / 2)
-        longitudes, latitudes = transform_points(self.crs, CRS.from_epsg(4326), [x], [y])[:2]
-        return float(latitudes[0]), float(longitudes[0])
+        try:
+            longitudes, latitudes = transform_points(self.crs, CRS.from_epsg(4326), [x], [y])[:2]
+        except NO_TRANSFORMATION:
+            return None
+        found = float(latitudes[0]), float(longitudes[0])
+        return found if all(math.isfinite(degrees) for degrees in found) else None
 
     def differences(self, other: Grid) -> list[str]:
         """List in words what differs between this grid and another; empty where they agree."""
@@ -66,10 +75,13 @@ class Grid:
 
 
 def name_crs(crs: CRS | None) -> str:
-    """Return for example ``EPSG:32632``, or ``none``."""
-    if crs is None:
-        return "none"
-    return str(crs.to_string())[:80]
+    """Return for example ``EPSG:32632``, or ``none``; the beginning of a CRS without a number. For people."""
+    return describe_crs(crs)[:80]
+
+
+def describe_crs(crs: CRS | None) -> str:
+    """Return a text from which the CRS can be made again, such as ``EPSG:32632`` or its whole WKT; or ``none``."""
+    return "none" if crs is None else str(crs.to_string())
 
 
 def _numbers(transform: Affine) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from pathlib import Path
 
 import numpy as np
@@ -59,3 +61,10 @@ def picture(path: Path, indexes: tuple[int, ...], most: int) -> Image.Image:
     palette = np.full((256, 3), 255, np.uint8)
     palette[list(colors)] = [color[:3] for color in colors.values()]
     return Image.fromarray(np.where(valid[..., None], palette[values[0]], 255).astype(np.uint8))
+
+
+def encoded_picture(path: Path, indexes: tuple[int, ...], most: int) -> str:
+    """Return :func:`picture` as PNG in base64, as pages embed it."""
+    buffer = io.BytesIO()
+    picture(path, indexes, most).save(buffer, format="PNG")
+    return base64.b64encode(buffer.getvalue()).decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import date
@@ -15,7 +16,7 @@ import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import MaskFlags, Resampling
-from rasterio.errors import RasterioError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window, intersection
@@ -62,8 +63,8 @@ class Scene:
         for path, dataset, part in self._parts:
             checks.check_dtype(dataset, path, part, self.spec)
             checks.check_nodata(dataset, path, self.spec)
-        if len(datasets) == 1:
-            checks.check_scaling(self._first, self.path, self._parts[0][2], self.spec)
+        bands = [(path, dataset, index) for path, dataset, part in self._parts for index in part]
+        checks.check_scaling(bands, self.spec)
 
     def _one_file_per_band(
         self, paths: Sequence[Path], datasets: Sequence[DatasetReader]
@@ -92,6 +93,8 @@ class Scene:
         return self._stack.enter_context(
             WarpedVRT(
                 dataset,
+                src_nodata=_nodata_number(self.spec.nodata),
+                nodata=_nodata_number(self.spec.nodata),
                 crs=first.crs,
                 transform=first.transform,
                 width=first.width,
@@ -222,12 +225,16 @@ def open_dataset(path: Path) -> DatasetReader:
         RasterError: Where it is missing, empty or no raster.
     """
     try:
-        return rasterio.open(path)
+        with warnings.catch_warnings():
+            # Whether a georeference is expected is a matter of the spec, and checked against it.
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            return rasterio.open(path)
     except RasterioError as error:
         if not path.exists():
             raise RasterError(path, "no such file", "a raster") from None
         size = path.stat().st_size
-        start = path.open("rb").read(12)
+        with path.open("rb") as file:
+            start = file.read(12)
         found = "an empty file" if size == 0 else f"{size} bytes that begin with {start!r}"
         raise RasterError(path, found, f"a raster ({error})", "Fetch the file again, or remove it.") from None
 
@@ -248,6 +255,10 @@ def _holds_data(values: NDArray[np.generic], nodata: float | str | None) -> NDAr
     if values.dtype.kind == "f":
         holds &= np.isfinite(values)
     return np.asarray(holds.all(axis=0))
+
+
+def _nodata_number(nodata: float | str | None) -> float | None:
+    return None if nodata is None else float(nodata)
 
 
 def _describe(window: Window) -> str:

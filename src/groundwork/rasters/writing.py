@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import rasterio
+from affine import Affine
 from rasterio.io import DatasetWriter
 from rasterio.shutil import copy as copy_raster
 
@@ -73,7 +74,7 @@ def _create(path: Path, profile: RasterProfile) -> DatasetWriter:
         count=len(profile.bands),
         dtype=profile.dtype,
         crs=grid.crs,
-        transform=grid.transform if grid.crs is not None else None,
+        transform=grid.transform if grid.transform != Affine.identity() else None,
         nodata=profile.nodata,
         tiled=True,
         blockxsize=BLOCK_SIZE,

@@ -71,6 +71,8 @@ def fit(
         TrainingError: Where the loss stops being a number.
     """
     seed_everything(seed, workers=True, verbose=False)
+    # Lightning raises its own level when it is imported; its notices of hardware and advertisements hide ours.
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     task = _build_task(initial, training, statistics)
     module = ChipDataModule(data, statistics, training.loader, training.augmentation, seed)
     identity = _identity(initial, data, statistics, training, seed)
@@ -79,13 +81,7 @@ def fit(
     best = ModelCheckpoint(folder, "best", monitor=training.monitor, mode=training.mode, enable_version_counter=False)
     last = ModelCheckpoint(folder, "last-{epoch}", save_top_k=1, save_on_train_epoch_end=True)
     trainer = _build_trainer(training, [SeedEachEpoch(seed), history, best, last])
-    with warnings.catch_warnings():
-        # Loaders without worker processes are a choice for small data; GPU advice does not help on a CPU.
-        warnings.filterwarnings("ignore", message=r".*does not have many workers.*")
-        warnings.filterwarnings("ignore", message=r".*Checkpoint directory.*exists and is not empty.*")
-        trainer.fit(task, datamodule=module, ckpt_path=_last_checkpoint(folder), weights_only=True)
-    if trainer.interrupted:
-        raise TrainingError("The training was interrupted. Run the same command again to go on after its last epoch.")
+    _run(trainer, task, module, _last_checkpoint(folder))
     trained = _bundle_of(initial, Path(best.best_model_path), data, statistics, seed)
     (folder / FINISHED).touch()
     return FitResult(trained, pd.DataFrame(history.rows).astype({"epoch": int}))
@@ -124,6 +120,19 @@ def _build_trainer(training: TrainingConfig, callbacks: list[Callback]) -> Train
             "as more of them would each repeat the whole pipeline. Set 'devices: 1'."
         )
     return trainer
+
+
+def _run(trainer: Trainer, task: Task, module: ChipDataModule, checkpoint: Path | None) -> None:
+    with warnings.catch_warnings():
+        # Loaders without worker processes are a choice for small data; GPU advice does not help on a CPU.
+        warnings.filterwarnings("ignore", message=r".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=r".*treespec.*is deprecated.*")
+        warnings.filterwarnings("ignore", message=r".*Checkpoint directory.*exists and is not empty.*")
+        try:
+            trainer.fit(task, datamodule=module, ckpt_path=checkpoint, weights_only=True)
+        except SystemExit:  # what Lightning makes of Ctrl-C
+            text = "The training was interrupted. Run the same command again to go on after its last epoch."
+            raise TrainingError(text) from None
 
 
 def _check_trainer_options(options: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,68 @@
+# Groundwork. `make help` lists the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+# The first Python on the path that is new enough.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+UV := uv==0.13.8
+SAMPLE := data/01_raw/sample/labels
+
+# Kedro and DVC send nothing anywhere.
+export DO_NOT_TRACK := 1
+
+.PHONY: help install sample run viz test lint format lock dvc clean
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer was not found. Install it, or name it: make PYTHON=/path/to/python3.12 run"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(UV)"
+	$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+install: $(READY) ## Make .venv with the locked dependencies and the two packages
+
+$(SAMPLE): $(READY)
+	$(BIN)/kedro run --pipelines sample_data
+
+sample: $(SAMPLE) ## Make the embedded sample
+
+run: $(READY) $(SAMPLE) ## Run everything on the embedded sample: data_prep, model_build, training, evaluation, inference
+	$(BIN)/kedro run
+
+viz: $(READY) ## Show the pipelines in the browser
+	$(BIN)/kedro viz run
+
+test: $(READY) ## Run the test suite
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
+
+lint: $(READY) ## ruff, mypy, import contracts, dvc.yaml in step (budgets are held by tests/house)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m fieldwork.dvc_stages check
+	$(BIN)/pytest -q tests/house
+
+format: $(READY) ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(READY) ## Resolve the dependencies anew
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-annotate --no-header --upgrade --quiet --output-file requirements.lock >/dev/null
+
+dvc: $(READY) ## Derive dvc.yaml from pipelines and catalog
+	$(BIN)/python -m fieldwork.dvc_stages write
+
+clean: ## Remove what runs made (raw data stays)
+	rm -rf data/05_model_input/* data/06_models/* data/07_model_output/* data/08_reporting/*
+	git checkout -q -- data

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from kedro.config import OmegaConfigLoader
+from pydantic import BaseModel, ValidationError
+
+from fieldwork.config_loader import RecipeConfigLoader, merge
+from fieldwork.local_values import make_resolver
+from fieldwork.parameters import PARAMETERS, UnknownParameterError, check_names
+from fieldwork.settings import CONFIG_LOADER_ARGS
+from groundwork.bundle import without_pretraining
+from groundwork.config import DataConfig, ModelConfig
+from groundwork.training.initial import build_initial
+
+ROOT = Path(__file__).parents[2]
+RECIPES = sorted(
+    path.name for path in (ROOT / "conf").iterdir() if path.is_dir() and path.name not in {"base", "local"}
+)
+
+
+def loader(recipe: str, **runtime: Any) -> OmegaConfigLoader:
+    return RecipeConfigLoader(str(ROOT / "conf"), env=recipe, runtime_params=runtime, **CONFIG_LOADER_ARGS)
+
+
+@pytest.mark.parametrize("recipe", ["local", *RECIPES])
+def test_every_recipe_is_valid_and_its_model_fits_together(recipe: str) -> None:
+    parameters = loader(recipe)["parameters"]
+    check_names(parameters)
+    built = {
+        name: kind.model_validate(parameters[name]) for name, kind in PARAMETERS.items() if issubclass(kind, BaseModel)
+    }
+    data, model = built["data"], built["model"]
+    assert isinstance(data, DataConfig)
+    assert isinstance(model, ModelConfig)
+    bundle = build_initial(data, without_pretraining(model), parameters["seed"])
+    assert set(built["training"].auxiliary_loss) == set(model.auxiliary)
+    assert bundle.build_model() is not None
+
+
+def test_a_recipe_states_only_what_it_changes() -> None:
+    base, recipe = loader("local")["parameters"], loader("hls_water")["parameters"]
+    assert recipe["data"]["split"]["method"] == "lists"
+    assert recipe["data"]["chips"]["min_valid_fraction"] == base["data"]["chips"]["min_valid_fraction"]
+    assert recipe["training"]["augmentation"] == base["training"]["augmentation"]
+
+
+def test_a_component_named_anew_brings_its_own_options() -> None:
+    base = {"encoder": {"name": "timm", "model": "resnet18"}, "decoder": {"name": "unet", "channels": [8]}}
+    change = {"encoder": {"name": "prithvi_vit", "drop_path": 0.1}, "decoder": {"channels": [4]}}
+    expected = {"encoder": {"name": "prithvi_vit", "drop_path": 0.1}, "decoder": {"name": "unet", "channels": [4]}}
+    assert merge(base, change) == expected
+
+
+def test_one_runtime_parameter_keeps_its_siblings() -> None:
+    parameters = loader("local", training={"max_epochs": 3})["parameters"]
+    assert parameters["training"]["max_epochs"] == 3
+    assert parameters["training"]["optimizer"]["name"] == "adamw"
+
+
+def test_the_data_root_is_one_value() -> None:
+    catalog = loader("hls_water", raw_root="/somewhere")["catalog"]
+    assert catalog["scenes"]["path"] == catalog["inference_scenes"]["path"] == "/somewhere/hls_water/images"
+    assert catalog["labels"]["path"] == "/somewhere/hls_water/labels"
+    assert catalog["split_lists"]["files"]["train"] == "/somewhere/hls_water/train.txt"
+    listed = loader("hls_water", raw_root="/somewhere", train_list="/mine.txt")["catalog"]
+    assert listed["split_lists"]["files"]["train"] == "/mine.txt"
+
+
+def test_values_of_this_machine_come_from_one_file(tmp_path: Path) -> None:
+    resolve = make_resolver(tmp_path / "values.yml")
+    assert resolve("raw_root", "data/01_raw") == "data/01_raw"
+    (tmp_path / "values.yml").write_text("raw_root: /mnt/rasters\n")
+    assert resolve("raw_root", "data/01_raw") == "/mnt/rasters"
+    with pytest.raises(KeyError, match=r"values\.yml has no value 'other'"):
+        resolve("other")
+
+
+@pytest.mark.parametrize(
+    ("where", "wrong", "near"),
+    [
+        (("data",), "chip", "chips"),
+        (("data", "split"), "methd", "method"),
+        (("data", "target"), "clases", "classes"),
+        (("model",), "encodr", "encoder"),
+        (("training", "augmentation", "brightness"), "gian", "gain"),
+        (("inference",), "tile", "tile_size"),
+    ],
+)
+def test_a_misspelt_key_at_any_depth_is_refused_with_the_near_miss(
+    where: tuple[str, ...], wrong: str, near: str
+) -> None:
+    parameters = loader("local")["parameters"]
+    place = parameters
+    for key in where:
+        place = place[key]
+    place[wrong] = 1
+    with pytest.raises(ValidationError, match=f"Unknown key '{wrong}'. Did you mean '{near}'"):
+        PARAMETERS[where[0]].model_validate(parameters[where[0]])
+
+
+def test_a_misspelt_parameter_is_refused() -> None:
+    with pytest.raises(UnknownParameterError, match=r"Unknown parameter 'trainning'\. Did you mean 'training'"):
+        check_names(["data", "trainning"])
+
+
+def test_the_base_catalog_is_written_out_and_loads_no_pickle() -> None:
+    catalog = yaml.safe_load((ROOT / "conf/base/catalog.yml").read_text("utf-8"))
+    for name, entry in catalog.items():
+        path = entry.get("filepath") or entry.get("path") or ""
+        assert "${" not in path, name
+        assert "pickle" not in str(entry).lower()
+        assert not entry.get("versioned"), "a new folder at each run would never be the same for DVC"
+        assert entry["metadata"]["kedro-viz"]["layer"]

@@ -42,7 +42,7 @@ viz: $(READY) ## Show the pipelines in the browser
 	$(BIN)/kedro viz run
 
 test: $(READY) ## Run the test suite
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup
 
 lint: $(READY) ## ruff, mypy, import contracts, dvc.yaml in step (budgets are held by tests/house)
 	$(BIN)/ruff check .

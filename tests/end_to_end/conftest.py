@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from end_to_end.commands import command, copy_project
+
+
+@pytest.fixture(scope="session")
+def new_copy(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Make a fresh copy of the project under a name."""
+
+    def make(name: str) -> Path:
+        return copy_project(tmp_path_factory.mktemp(name) / "project")
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def finished_run(new_copy: Callable[[str], Path]) -> Path:
+    """A project in which everything was run, by ``dvc repro``."""
+    folder = new_copy("first")
+    command(folder, "dvc", "repro")
+    return folder

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import http.server
+import shutil
+import subprocess
+import threading
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from end_to_end.commands import command
+
+pytestmark = pytest.mark.xdist_group("end_to_end")
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    *("--window-size=1600,1000", "--virtual-time-budget=20000"),
+]
+
+
+@pytest.mark.skipif(BROWSER is None, reason="needs a Chromium browser to open the page (CI installs one)")
+def test_the_built_page_shows_pipelines_and_previews(finished_run: Path, tmp_path: Path) -> None:
+    command(finished_run, "kedro", "viz", "build", "--include-previews")
+    page = finished_run / "build"
+    previews = [file for file in (page / "api/nodes").iterdir() if '"preview":"' in file.read_text("utf-8")]
+    assert len(previews) >= 4, "scenes, labels, predictions and inference scenes show a picture"
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(http.server.SimpleHTTPRequestHandler, directory=str(page))
+    )
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        address = f"http://127.0.0.1:{server.server_port}/"
+        words = [str(BROWSER), *FLAGS, f"--user-data-dir={tmp_path}", "--dump-dom", address]
+        shown = subprocess.run(words, capture_output=True, text=True, check=True, timeout=240).stdout
+    finally:
+        server.shutdown()
+        server.server_close()
+    for text in ("Train Model", "Predict Scenes", "Check Scenes", "model_output"):
+        assert text.lower() in shown.lower()

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+from safetensors.numpy import load_file
+
+from end_to_end.commands import command, environment
+
+pytestmark = pytest.mark.xdist_group("end_to_end")
+
+
+def scenes_of(project: Path) -> list[Path]:
+    return sorted((project / "data/01_raw/sample/scenes").glob("*.tif"))
+
+
+def test_the_run_leaves_scores_beside_the_baselines(finished_run: Path) -> None:
+    metrics = json.loads((finished_run / "data/08_reporting/metrics.json").read_text("utf-8"))
+    names = {"water", "forest", "cropland", "grassland", "built_up", "bare_soil"}
+    assert set(metrics["test"]["iou"]) == names
+    assert 0 < metrics["test"]["miou"] <= 1
+    assert set(metrics["baselines"]) == {"majority_class", "pixel_regression"}
+    assert metrics["baselines"]["majority_class"]["miou"] < metrics["baselines"]["pixel_regression"]["miou"]
+    table = pd.read_csv(finished_run / "data/08_reporting/scene_scores.csv")
+    samples = pd.read_csv(finished_run / "data/05_model_input/samples.csv")
+    assert sorted(table["scene"]) == sorted(set(samples["scene"][samples["split"] == "test"]))
+
+
+def test_every_scene_has_a_prediction_on_its_own_grid(finished_run: Path) -> None:
+    scenes = scenes_of(finished_run)
+    assert len(scenes) == 6
+    for file in scenes:
+        predicted = finished_run / "data/07_model_output/predictions" / f"{file.stem}_classes.tif"
+        with rasterio.open(file) as scene, rasterio.open(predicted) as result:
+            assert (result.crs, result.transform, result.shape) == (scene.crs, scene.transform, scene.shape)
+            assert result.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+            assert result.tags()["CLASS_1"] == "water"
+            assert result.tags()["GROUNDWORK_WEIGHTS"]
+            assert result.colormap(1)[1][:3] == (0x2F, 0x6F, 0xB5)
+            no_data = (scene.read() == scene.nodata).any(axis=0)
+            classes = result.read(1)
+            assert np.array_equal(classes == result.nodata, no_data)
+            assert set(np.unique(classes[~no_data])) <= {1, 2, 3, 4, 5, 6}
+        assert (finished_run / "data/07_model_output/quicklooks" / f"{file.stem}.png").stat().st_size > 10_000
+
+
+def test_nothing_is_done_twice(finished_run: Path) -> None:
+    again = command(finished_run, "dvc", "repro")
+    assert "Running stage" not in again.stdout
+    assert again.stdout.count("didn't change, skipping") >= 6
+    assert command(finished_run, "git", "status", "--porcelain", "--", "src", "conf", "dvc.yaml").stdout == ""
+
+
+def test_two_clones_give_the_same_lock(finished_run: Path, new_copy: Callable[[str], Path]) -> None:
+    other = new_copy("second_clone_in_another_folder")
+    command(other, "dvc", "repro")
+    assert (other / "dvc.lock").read_text("utf-8") == (finished_run / "dvc.lock").read_text("utf-8")
+    shutil.rmtree(other)
+
+
+def test_one_pipeline_runs_alone_and_gives_the_same(finished_run: Path) -> None:
+    file = finished_run / "data/08_reporting/metrics.json"
+    before = file.read_bytes()
+    shown = command(finished_run, "kedro", "run", "--pipelines", "evaluation").stdout
+    assert file.read_bytes() == before
+    assert "Scores on the test split" in shown
+    assert "pixel_regression" in shown
+
+
+def test_a_killed_training_goes_on_and_ends_with_the_same_weights(finished_run: Path) -> None:
+    weights = finished_run / "data/06_models/trained/weights.safetensors"
+    expected = load_file(weights)
+    words = ["kedro", "run", "--pipelines", "training"]
+    process = subprocess.Popen(words, cwd=finished_run, env=environment(), start_new_session=True)
+    checkpoints = finished_run / "data/06_models/checkpoints"
+    deadline = time.monotonic() + 240
+    while not list(checkpoints.glob("*/last-epoch=0.ckpt")) or list(checkpoints.glob("*/finished")):
+        assert process.poll() is None, "the training ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert load_file(weights).keys() == expected.keys(), "the earlier bundle stays whole"
+    resumed = command(finished_run, *words)
+    assert "Going on after last-epoch=0.ckpt" in resumed.stdout
+    ours = load_file(weights)
+    assert all(np.array_equal(ours[name], expected[name]) for name in expected)
+
+
+def test_an_experiment_reruns_training_and_what_follows_only(finished_run: Path) -> None:
+    change = "conf/base/parameters_training.yml:training.max_epochs=1"
+    command(finished_run, "git", "add", "-A")
+    command(finished_run, "git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "run")
+    shown = command(finished_run, "dvc", "exp", "run", "-S", change).stdout
+    ran = [line.split("'")[1] for line in shown.splitlines() if line.startswith("Running stage")]
+    assert ran == ["training", "evaluation", "inference"]
+    assert len(pd.read_csv(finished_run / "data/08_reporting/history.csv")) == 1
+
+
+def test_results_travel_through_a_remote(finished_run: Path, tmp_path: Path) -> None:
+    command(finished_run, "dvc", "remote", "add", "-d", "-f", "shelf", str(tmp_path / "shelf"))
+    command(finished_run, "dvc", "push")
+    predictions = finished_run / "data/07_model_output/predictions"
+    before = {file.name: file.read_bytes() for file in predictions.iterdir()}
+    shutil.rmtree(predictions)
+    shutil.rmtree(finished_run / ".dvc/cache")
+    command(finished_run, "dvc", "pull")
+    assert {file.name: file.read_bytes() for file in predictions.iterdir()} == before

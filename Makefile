@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 UV := uv==0.13.8
-SAMPLE := data/01_raw/sample/labels
+SAMPLE := data/01_raw/sample/.complete
 
 # Kedro and DVC send nothing anywhere.
 export DO_NOT_TRACK := 1
@@ -32,6 +32,7 @@ install: $(READY) ## Make .venv with the locked dependencies and the two package
 
 $(SAMPLE): $(READY)
 	$(BIN)/kedro run --pipelines sample_data
+	@touch $@
 
 sample: $(SAMPLE) ## Make the embedded sample
 
@@ -64,5 +65,4 @@ dvc: $(READY) ## Derive dvc.yaml from pipelines and catalog
 	$(BIN)/python -m fieldwork.dvc_stages write
 
 clean: ## Remove what runs made (raw data stays)
-	rm -rf data/05_model_input/* data/06_models/* data/07_model_output/* data/08_reporting/*
-	git checkout -q -- data
+	find data/0[2-8]_* -mindepth 1 ! -name .gitkeep ! -name .gitignore ! -name '*.dvc' -delete

@@ -24,7 +24,7 @@ from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.training.initial import build_initial
 
 BANDS = ("BLUE", "GREEN", "RED", "NIR_NARROW", "SWIR_1", "SWIR_2")
-CONFIG = InferenceConfig(tile_size=256, overlap=32, batch_size=8, rgb=("RED", "GREEN", "BLUE"))
+CONFIG = InferenceConfig(tile_size=256, overlap=32, batch_size=8)
 
 
 def make_bundle() -> Bundle:

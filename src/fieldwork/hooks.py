@@ -34,7 +34,8 @@ class AroundRun:
         Raises:
             OutputNotWritableError: With the entry and its path.
         """
-        for name, path in output_paths(pipeline, catalog).items():
+        paths = {**output_paths(pipeline, catalog), **work_folders(pipeline, catalog)}
+        for name, path in paths.items():
             _check_writable(name, path)
 
     @hook_impl
@@ -51,6 +52,17 @@ def output_paths(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, Path]:
     produced = [name for node in pipeline.nodes for name in node.outputs]
     paths = {name: config.get(name, {}).get("filepath") or config.get(name, {}).get("path") for name in produced}
     return {name: Path(str(path)) for name, path in paths.items() if path}
+
+
+def work_folders(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, Path]:
+    """Return the folders that nodes work in."""
+    config: dict[str, dict[str, Any]] = catalog.to_config()[0]
+    entries = {name: config.get(name, {}) for name in pipeline.inputs()}
+    return {
+        name: Path(entry["path"])
+        for name, entry in entries.items()
+        if str(entry.get("type")).endswith(".FolderDataset")
+    }
 
 
 def _check_writable(name: str, path: Path) -> None:

@@ -18,7 +18,7 @@ PARAMETERS: dict[str, type] = {
 }
 
 #: Values for the catalog that may be given with ``--params``.
-RUNTIME_VALUES = ("raw_root", "train_list", "val_list", "test_list", "inference_root")
+RUNTIME_VALUES = ("raw_root", "train_list", "val_list", "test_list")
 
 
 class UnknownParameterError(ValueError):

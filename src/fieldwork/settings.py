@@ -5,6 +5,9 @@ from pathlib import Path
 from fieldwork.config_loader import RecipeConfigLoader
 from fieldwork.hooks import AroundRun
 from fieldwork.local_values import make_resolver
+from fieldwork.terminal import show_errors_plainly
+
+show_errors_plainly()
 
 HOOKS = (AroundRun(),)
 

@@ -118,6 +118,7 @@ def save_bundle(bundle: Bundle, path: Path) -> None:
     (partial / "bundle.json").write_text(text + "\n", encoding="utf-8")
     weights = {name: bundle.weights[name].detach().cpu().contiguous() for name in sorted(bundle.weights)}
     save_file(weights, partial / "weights.safetensors")
+    (partial / "weights.safetensors").chmod(0o644)
     if path.exists():
         path.rename(partial.with_name(f"{partial.name}-old"))
     partial.replace(path)
@@ -152,10 +153,10 @@ def load_bundle(path: Path, allow_modules: tuple[str, ...] = ()) -> Bundle:
 def _read_config(path: Path) -> BundleConfig:
     file = path / "bundle.json"
     try:
-        raw: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        raw: Any = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BundleError(f"{file} cannot be read as a bundle's description: {error}") from None
-    version = raw.get("format_version")
+    version = raw.get("format_version") if isinstance(raw, dict) else None
     if version != FORMAT_VERSION:
         raise BundleError(
             f"{file}: found format version {version!r}; this version of groundwork reads {FORMAT_VERSION}."

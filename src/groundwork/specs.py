@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 from itertools import pairwise
 from typing import Literal
 
@@ -60,6 +61,8 @@ class RasterSpec(Config):
     bands: tuple[BandSpec, ...] = Field(min_length=1)
     #: Names of the bands that are read, in the order the model sees them. None: all, in file order.
     use: tuple[str, ...] | None = None
+    #: Names of the bands shown as red, green and blue in pictures. None: the first three that are read.
+    rgb: tuple[str, str, str] | None = None
     dtype: Literal["uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64"]
     #: The raw value that means "no data here". None: there is none. "nan": not-a-number.
     nodata: float | Literal["nan"] | None
@@ -96,6 +99,12 @@ class RasterSpec(Config):
                 raise ValueError(f"'use' names band '{name}', which 'bands' lacks.{did_you_mean(name, names)}")
         if self.use is not None and (not self.use or len(set(self.use)) < len(self.use)):
             raise ValueError(f"'use' must name at least one band, each once; found {list(self.use)}")
+        read = [band.name for band in self.used]
+        for name in self.rgb or ():
+            if name not in read:
+                raise ValueError(
+                    f"'rgb' names band '{name}', which is not read.{did_you_mean(name, read)} Read: {read}"
+                )
         if self.steps > 1 and self.layout is None:
             raise ValueError("'layout' must say how several steps are stacked: steps_first or bands_first")
         return self
@@ -105,11 +114,17 @@ class RasterSpec(Config):
         """Names of all bands, in file order."""
         return tuple(band.name for band in self.bands)
 
-    @property
+    @cached_property
     def used(self) -> tuple[BandSpec, ...]:
         """The bands that are read, in the order the model sees them."""
         by_name = {band.name: band for band in self.bands}
         return tuple(by_name[name] for name in self.use) if self.use else self.bands
+
+    @property
+    def shown(self) -> tuple[str, str, str]:
+        """Names of the bands shown as red, green and blue."""
+        names = [band.name for band in self.used]
+        return self.rgb or (names[0], names[1 % len(names)], names[2 % len(names)])
 
     @property
     def num_channels(self) -> int:

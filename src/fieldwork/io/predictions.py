@@ -28,11 +28,17 @@ class PredictionsDataset(AbstractDataset["Predictions", "RasterFolder"]):
         return self._classes.load()
 
     def save(self, data: Predictions) -> None:
-        """Write each scene when all of it is there."""
+        """Write each scene when all of it is there; at the end, remove what earlier runs left of other scenes."""
         from groundwork.rasters.writing import write_rasters
 
+        written: set[Path] = set()
         for key, stream in data.streams:
-            write_rasters(stream, {product: self._path / f"{key}_{product}.tif" for product in stream.profiles})
+            paths = {product: self._path / f"{key}_{product}.tif" for product in stream.profiles}
+            write_rasters(stream, paths)
+            written.update(paths.values())
+        for product in ("classes", "probabilities"):
+            for stale in set(self._path.glob(f"*_{product}.tif")) - written:
+                stale.unlink()
 
     def preview(self) -> ImagePreview:
         """Show the first class raster."""

@@ -42,7 +42,7 @@ class SplitConfig(Config):
     fractions: Fractions = Fractions()
     #: Side of a block in pixels of the scene; for ``blocks``.
     block_size: int | None = Field(default=None, gt=0)
-    #: Samples nearer than this to a sample of another split are left out, in pixels; for ``blocks``.
+    #: Samples nearer than this to a sample of another split are left out, in pixels. Samples that overlap always are.
     buffer: int = Field(default=0, ge=0)
     #: Share of the ``train`` list that becomes ``val``, where no list for ``val`` is given; for ``lists``.
     val_from_train: float = Field(default=0.0, ge=0, lt=1)

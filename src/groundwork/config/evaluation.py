@@ -15,5 +15,3 @@ class EvaluationConfig(Config):
     baseline_pixels: int = Field(default=20_000, gt=0)
     #: Rows of the figure that shows image, truth, prediction and error.
     panel_rows: int = Field(default=4, gt=0)
-    #: Names of the three bands shown as red, green and blue.
-    rgb: tuple[str, str, str]

@@ -20,8 +20,6 @@ class InferenceConfig(Config):
     #: What the scenes' rasters hold, where that differs from the rasters the model was trained on (other layout, data
     #: type or nodata). Must have the model's bands by name. None: the same as for training.
     source: RasterSpec | None = None
-    #: Names of the three bands shown in the quick-look.
-    rgb: tuple[str, str, str]
 
     @model_validator(mode="after")
     def _check(self) -> InferenceConfig:

@@ -26,7 +26,7 @@ class ModelConfig(Config):
     decoder: ComponentConfig
     head: ComponentConfig = ComponentConfig(name="segmentation")
     auxiliary: dict[str, BranchConfig] = Field(default_factory=dict)
-    #: How images are grown to the size the encoder needs: reflected, evenly on both sides.
+    #: How images are grown to the size the encoder needs: mirrored at the edge, evenly on both sides.
     padding: Literal["symmetric"] = "symmetric"
 
     @field_validator("auxiliary")

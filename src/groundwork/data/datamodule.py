@@ -46,8 +46,7 @@ class ChipDataModule(LightningDataModule):
     ) -> None:
         super().__init__()
         self._data, self._loader, self._augmentation, self._seed = data, loader, augmentation, seed
-        bands = next(iter(statistics.sources.values())).values()
-        self._std = torch.tensor([band.std for band in bands])
+        self._std = torch.tensor([band.std for band in statistics.of_bands(data.spec)])
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Training chips in a new order each epoch; the last batch may be smaller, but never a single chip."""

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 from rasterio.windows import Window, intersection
 
-from groundwork.rasters.environment import raster_environment
 from groundwork.rasters.errors import RasterError
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.scene import open_dataset
@@ -20,6 +19,8 @@ from groundwork.specs import TargetSpec
 
 #: Class index of pixels whose class is not known. Losses and scores leave them out.
 IGNORE = -1
+#: Stands for a value that no class declares, until it is refused.
+UNDECLARED = -2
 
 
 class LabelRaster:
@@ -33,15 +34,16 @@ class LabelRaster:
         """
         self.path = path
         self.target = target
-        self._environment = raster_environment()
-        with self._environment:
-            self._dataset = open_dataset(path)
+        self._dataset = open_dataset(path)
         try:
             self._check()
         except RasterError:
             self._dataset.close()
             raise
-        self._classes, self._lookup = _lookup_table(target)
+        self._values, self._indexes = _class_table(target)
+        self._table = np.full(256, UNDECLARED, np.int64)
+        in_range = (self._values >= 0) & (self._values <= 255)
+        self._table[self._values[in_range].astype(int)] = self._indexes[in_range]
 
     def _check(self) -> None:
         if self._dataset.count != 1:
@@ -89,7 +91,9 @@ class LabelRaster:
         try:
             values = self._dataset.read(1, window=inside)
         except RasterioError as error:
-            raise RasterError(self.path, f"pixels that cannot be decoded ({error})", "a whole file") from error
+            raise RasterError(
+                self.path, f"pixels that cannot be decoded ({error.__cause__ or error})", "a whole file"
+            ) from error
         indexes = self._to_indexes(values)
         if inside == window:
             return indexes
@@ -99,11 +103,17 @@ class LabelRaster:
         return full
 
     def _to_indexes(self, values: NDArray[np.generic]) -> NDArray[np.int64]:
-        positions = np.searchsorted(self._classes, values).clip(max=len(self._classes) - 1)
-        wrong = self._classes[positions] != values
-        if wrong.any():
+        indexes: NDArray[np.int64]
+        if values.dtype == np.uint8:
+            # A table of all 256 values is much faster than a search, and label rasters mostly are of this type.
+            indexes = self._table[values]
+        else:
+            positions = np.searchsorted(self._values, values).clip(max=len(self._values) - 1)
+            indexes = np.where(self._values[positions] == values, self._indexes[positions], UNDECLARED)
+        if indexes.size and int(indexes.min()) == UNDECLARED:
+            wrong = indexes == UNDECLARED
             raise self._undeclared(np.unique(values[wrong]).tolist(), float(wrong.mean()))
-        return np.asarray(self._lookup[positions])
+        return indexes
 
     def _undeclared(self, found: Sequence[float], share: float) -> RasterError:
         declared = {entry.value: entry.name for entry in self.target.classes}
@@ -127,7 +137,7 @@ class LabelRaster:
         self.close()
 
 
-def _lookup_table(target: TargetSpec) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _class_table(target: TargetSpec) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     pairs = [(float(value), index) for index, value in enumerate(target.values)]
     if target.ignore_value is not None:
         pairs.append((float(target.ignore_value), IGNORE))

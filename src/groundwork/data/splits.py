@@ -21,6 +21,8 @@ from groundwork.rasters.grid import NO_TRANSFORMATION
 SPLITS = ("train", "val", "test")
 #: Share of a pixel by which chips are shrunk before distances are measured: chips that only touch do not overlap.
 TOUCHING = 0.01
+#: Begins the names of planes that only one scene lies on.
+OWN_PLANE = "pixels of "
 
 
 def assign_splits(
@@ -57,7 +59,7 @@ def _blocks(samples: pd.DataFrame, config: SplitConfig) -> pd.Series:
 
 def _planes(samples: pd.DataFrame) -> pd.Series:
     """Name the plane each sample lies on: its CRS, or its scene where there is none."""
-    return samples["crs"].where(samples["crs"] != "none", "pixels of " + samples["scene"]).astype(str)
+    return samples["crs"].where(samples["crs"] != "none", OWN_PLANE + samples["scene"]).astype(str)
 
 
 def _draw(groups: pd.Series, config: SplitConfig, seed: int) -> pd.Series:
@@ -141,7 +143,10 @@ def _distances(samples: pd.DataFrame, near: str, other: str) -> NDArray[np.float
     """
     distances = np.full(len(samples), np.inf)
     planes = _planes(samples)
+    occupied = set(planes[samples["split"] == other])
     for plane in sorted(set(planes[samples["split"] == near])):
+        if plane.startswith(OWN_PLANE) and plane not in occupied:
+            continue
         rows = np.flatnonzero((planes == plane) & (samples["split"] == near))
         boxes = [_box(bounds, pixel) for bounds, pixel in _others_on(samples, planes, plane, other)]
         if not boxes:
@@ -160,7 +165,7 @@ def _others_on(
     for row in np.flatnonzero(samples["split"] == other):
         bounds, pixel = _bounds(samples, int(row)), float(samples["pixel_size"].iloc[row])
         if planes.iloc[row] != plane:
-            if plane.startswith("pixels of ") or str(planes.iloc[row]).startswith("pixels of "):
+            if plane.startswith(OWN_PLANE) or str(planes.iloc[row]).startswith(OWN_PLANE):
                 continue
             try:
                 bounds = transform_bounds(planes.iloc[row], plane, *bounds)

@@ -32,6 +32,20 @@ class Statistics(Config):
     class_pixels: dict[str, int]
     valid_pixels: int
 
+    def of_bands(self, spec: RasterSpec) -> list[BandStatistics]:
+        """Return the statistics of the bands that are read, in the order the model sees them.
+
+        By name, never by position: a file may list the bands in another order.
+
+        Raises:
+            DataError: Where a band has none.
+        """
+        bands = next(iter(self.sources.values()))
+        missing = [band.name for band in spec.used if band.name not in bands]
+        if missing:
+            raise DataError(f"The statistics have no band {missing}; they have {sorted(bands)}. Run data_prep again.")
+        return [bands[band.name] for band in spec.used]
+
 
 class Moments:
     """Mean and variance of a stream of values per channel, merged block by block (Chan et al. 1979)."""

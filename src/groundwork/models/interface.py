@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from groundwork.config.model import ModelConfig
-from groundwork.specs import RasterSpec, TargetSpec
+from groundwork.specs import RasterSpec, SpecError, TargetSpec
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,28 @@ torch.export.register_dataclass(ModelOutput, serialized_type_name="groundwork.Mo
 
 class Model(nn.Module, ABC):
     """A network that any task can train."""
+
+    #: Which of "time" and "location" it must be given beside the image.
+    coordinates: frozenset[str] = frozenset()
+
+    def require_coordinates(self, *, time: bool, location: bool) -> None:
+        """Refuse data without the coordinates that this model was told to use.
+
+        Args:
+            time: Whether the data has acquisition dates.
+            location: Whether the data has a CRS.
+
+        Raises:
+            SpecError: With what is missing, and what to change.
+        """
+        given = {name for name, there in (("time", time), ("location", location)) if there}
+        missing = sorted(self.coordinates - given)
+        if missing:
+            raise SpecError(
+                f"The encoder was told to use the coordinates {sorted(self.coordinates)}, but the rasters have no "
+                f"{' and no '.join(missing)}. 'time' needs the source's 'date_tag', 'location' a CRS; or take them "
+                "out of the encoder's 'coordinates'."
+            )
 
     @abstractmethod
     def set_statistics(self, mean: Sequence[float], std: Sequence[float]) -> None:

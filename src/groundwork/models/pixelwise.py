@@ -58,6 +58,7 @@ class PixelWiseModel(Model):
         super().__init__()
         self.standardise = standardise
         self.encoder = encoder
+        self.coordinates = encoder.coordinates
         self.necks = nn.ModuleList(necks)
         self.decoder = decoder
         self.head = head

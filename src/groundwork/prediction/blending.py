@@ -40,6 +40,11 @@ class Tiling:
     num_outputs: int
     batch_size: int
 
+    @property
+    def num_steps(self) -> int:
+        """Number of windows that :func:`blend` yields."""
+        return len(self.rows.starts) * len(column_bands(self.columns))
+
 
 def blend(tiling: Tiling) -> Iterator[tuple[Window, NDArray[np.float32], NDArray[np.bool_]]]:
     """Yield windows that cover the scene once, with blended scores (outputs, height, width) and validity.

@@ -58,10 +58,10 @@ def _predict_each(bundle: Bundle, scenes: RasterFolder, config: InferenceConfig)
     model = bundle.build_model()
     for key in scenes.files:
         with Scene(scenes.paths(key), spec) as scene:
-            yield key, predict_scene(model, scene, bundle, config)
+            yield key, predict_scene(model, scene, bundle, config, key)
 
 
-def predict_scene(model: Model, scene: Scene, bundle: Bundle, config: InferenceConfig) -> RasterStream:
+def predict_scene(model: Model, scene: Scene, bundle: Bundle, config: InferenceConfig, name: str = "") -> RasterStream:
     """Return the prediction of a scene as a stream on the scene's own grid.
 
     Args:
@@ -69,8 +69,10 @@ def predict_scene(model: Model, scene: Scene, bundle: Bundle, config: InferenceC
         scene: The opened scene.
         bundle: Says what the classes are, and where the weights came from.
         config: Tiles, overlap, and whether probabilities are wanted.
+        name: What the scene is called in tags and on the terminal; its file's name where empty.
     """
     target, grid = bundle.config.target, scene.grid
+    model.require_coordinates(time=scene.dates is not None, location=grid.crs is not None)
     predictor = TilePredictor(model, scene, bundle.only_input())
     tiling = Tiling(
         rows=make_axis(grid.height, config.tile_size, config.overlap),
@@ -80,11 +82,12 @@ def predict_scene(model: Model, scene: Scene, bundle: Bundle, config: InferenceC
         num_outputs=target.num_outputs,
         batch_size=config.batch_size,
     )
-    tags = _tags(bundle, scene, config)
+    name = name or scene.path.stem
+    tags = _tags(bundle, name, config)
     profiles = {CLASSES: _class_profile(grid, target, tags)}
     if config.probabilities:
         profiles[PROBABILITIES] = RasterProfile(grid, "float32", target.names, float("nan"), "average", tags=tags)
-    return RasterStream(profiles, _decide(tiling, target, profiles, scene.path.name))
+    return RasterStream(profiles, _decide(tiling, target, profiles, name))
 
 
 def _decide(
@@ -93,7 +96,7 @@ def _decide(
     profile = profiles[CLASSES]
     values = np.array(target.values, profile.dtype)
     nodata = np.array(profile.nodata, profile.dtype)
-    for window, scores, valid in track(blend(tiling), f"Predicting {name}", len(tiling.rows.starts)):
+    for window, scores, valid in track(blend(tiling), f"Predicting {name}", tiling.num_steps):
         products: dict[str, NDArray[np.generic]] = {}
         products[CLASSES] = np.where(valid, values[scores.argmax(axis=0)], nodata)[None]
         if PROBABILITIES in profiles:
@@ -158,7 +161,7 @@ def scene_spec(bundle: Bundle, config: InferenceConfig) -> RasterSpec:
             f"'inference.source' has the bands {list(config.source.band_names)} and {config.source.steps} step(s); the "
             f"model reads {list(wanted)} and {expected.steps} step(s). Missing: {missing}."
         )
-    return config.source.model_copy(update={"use": wanted})
+    return RasterSpec.model_validate({**config.source.model_dump(), "use": wanted})
 
 
 def _unit_change(found: RasterSpec, expected: RasterSpec) -> tuple[Tensor | None, Tensor | None]:
@@ -189,11 +192,11 @@ def _class_profile(grid: Grid, target: TargetSpec, tags: Mapping[str, str]) -> R
     return RasterProfile(grid, dtype, ("class",), nodata, "mode", colors, {**tags, **names})
 
 
-def _tags(bundle: Bundle, scene: Scene, config: InferenceConfig) -> dict[str, str]:
+def _tags(bundle: Bundle, name: str, config: InferenceConfig) -> dict[str, str]:
     model = bundle.config.model
     return {
         "GROUNDWORK_CLASSES": json.dumps({entry.name: entry.value for entry in bundle.config.target.classes}),
-        "GROUNDWORK_INPUT": scene.path.name,
+        "GROUNDWORK_INPUT": name,
         "GROUNDWORK_MODEL": f"{model.encoder.name} + {model.decoder.name}",
         "GROUNDWORK_TILES": f"size {config.tile_size}, overlap {config.overlap}",
         **{f"GROUNDWORK_{name.upper()}": value for name, value in sorted(bundle.config.provenance.items())},

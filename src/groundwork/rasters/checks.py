@@ -120,7 +120,9 @@ def check_values(values: NDArray[np.generic], path: Path, spec: RasterSpec) -> N
             "only numbers",
             "Set 'nodata: nan' if they mean that.",
         )
-    if spec.fill_values == "allow" or values.dtype.kind == "u":
+    if spec.fill_values == "allow" or values.dtype.kind == "u" or not values.size:
+        return
+    if float(values.min()) > max(-9999.0, _lowest(values.dtype)):
         return
     for fill in (-9999.0, _lowest(values.dtype)):
         if fill >= _lowest(values.dtype) and (values == fill).any():

@@ -1,16 +1,22 @@
-"""How GDAL is set while rasters are read and written."""
+"""How GDAL is set while rasters are read and written.
+
+As environment variables, because they hold for every thread and worker process and cost nothing when a file is opened;
+one that is set already is left as it is.
+"""
 
 from __future__ import annotations
 
-import rasterio
+import os
 
-#: Upper limit of GDAL's block cache in MB; its default is a share of the machine's memory, which grows with big scenes.
-CACHE_MB = 64
+SETTINGS = {
+    # GDAL's default is a share of the machine's memory, which would fill up with big scenes.
+    "GDAL_CACHEMAX": "64",
+    # Masks and statistics beside a file are looked for by name, which finds them without listing the whole folder.
+    "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE",
+}
 
 
-def raster_environment() -> rasterio.Env:
-    """Return the settings as a context manager.
-
-    Sidecar files (masks, statistics) are looked for by name, which finds them without listing the folder at each open.
-    """
-    return rasterio.Env(GDAL_CACHEMAX=CACHE_MB, GDAL_DISABLE_READDIR_ON_OPEN="TRUE")
+def configure_gdal() -> None:
+    """Set what is not set yet."""
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)

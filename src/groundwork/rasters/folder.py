@@ -57,7 +57,9 @@ def find_rasters(root: Path, patterns: Sequence[str]) -> RasterFolder:
         return RasterFolder(root.parent, {root.stem: (root.name,)})
     if not root.is_dir():
         raise PairingError(f"{root}: found no such folder; expected one with rasters. Correct its path in the catalog.")
-    names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+    found = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
+    # Hidden folders hold what is unfinished, or what other programs keep beside the data.
+    names = sorted(path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts))
     columns = [_match(names, pattern, root) for pattern in patterns]
     keys = sorted({key for column in columns for key in column})
     if not keys:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from rasterio.enums import ColorInterp, Resampling
 
-from groundwork.rasters.environment import raster_environment
 from groundwork.rasters.scene import open_dataset
 
 
@@ -41,7 +40,7 @@ def read_small(path: Path, indexes: tuple[int, ...], most: int) -> tuple[NDArray
     Returns:
         Values (bands, height, width) and validity (height, width).
     """
-    with raster_environment(), open_dataset(path) as dataset:
+    with open_dataset(path) as dataset:
         factor = max(1.0, max(dataset.width, dataset.height) / most)
         shape = (max(1, round(dataset.height / factor)), max(1, round(dataset.width / factor)))
         values = dataset.read(indexes, out_shape=(len(indexes), *shape), resampling=Resampling.nearest)
@@ -54,7 +53,7 @@ def read_small(path: Path, indexes: tuple[int, ...], most: int) -> tuple[NDArray
 def picture(path: Path, indexes: tuple[int, ...], most: int) -> Image.Image:
     """Return a raster as a picture of at most ``most`` pixels a side: by its colour table, or stretched."""
     values, valid = read_small(path, indexes, most)
-    with raster_environment(), open_dataset(path) as dataset:
+    with open_dataset(path) as dataset:
         colors = dataset.colormap(1) if dataset.colorinterp[0] is ColorInterp.palette else None
     if colors is None:
         return Image.fromarray(stretch(values, valid).squeeze())

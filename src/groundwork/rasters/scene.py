@@ -22,7 +22,6 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window, intersection
 
 from groundwork.rasters import checks
-from groundwork.rasters.environment import raster_environment
 from groundwork.rasters.errors import RasterError
 from groundwork.rasters.grid import Grid, name_crs
 from groundwork.specs import RasterSpec
@@ -50,7 +49,6 @@ class Scene:
             raise
 
     def _open(self, paths: Sequence[Path]) -> None:
-        self._stack.enter_context(raster_environment())
         datasets = [self._stack.enter_context(open_dataset(path)) for path in paths]
         self._first = datasets[0]
         if len(datasets) == 1:
@@ -174,19 +172,10 @@ class Scene:
     def _read_inside(self, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
         pieces, valid = [], np.ones((int(window.height), int(window.width)), np.bool_)
         for path, dataset, indexes in self._parts:
-            try:
-                values = dataset.read(indexes, window=window)
-                if _has_mask(dataset):
-                    valid &= dataset.dataset_mask(window=window) > 0
-            except RasterioError as error:
-                raise RasterError(
-                    path,
-                    f"pixels that cannot be decoded in {_describe(window)} ({error})",
-                    "a whole file",
-                    "Fetch it again.",
-                ) from error
+            values, unmasked = _decode(path, dataset, indexes, window, valid.shape)
             checks.check_values(values, path, self.spec)
             pieces.append(values)
+            valid &= unmasked
         values = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
         return values, valid & _holds_data(values, self.spec.nodata)
 
@@ -195,15 +184,21 @@ class Scene:
 
         Returns:
             Raw values (channels, height, width) of the first step, and validity (height, width).
+
+        Raises:
+            RasterError: Where a file cannot be decoded.
         """
-        factor = max(1.0, max(self._first.width, self._first.height) / most)
-        shape = (max(1, round(self._first.height / factor)), max(1, round(self._first.width / factor)))
-        pieces = [
-            dataset.read(indexes[: self.spec.num_channels], out_shape=(len(indexes[: self.spec.num_channels]), *shape))
-            for _, dataset, indexes in self._parts
-        ]
+        width, height = self._first.width, self._first.height
+        factor = max(1.0, max(width, height) / most)
+        shape = (max(1, round(height / factor)), max(1, round(width / factor)))
+        pieces, valid = [], np.ones(shape, np.bool_)
+        for path, dataset, indexes in self._parts:
+            first_step = indexes[: self.spec.num_channels]
+            values, unmasked = _decode(path, dataset, first_step, Window(0, 0, width, height), shape)
+            pieces.append(values)
+            valid &= unmasked
         values = np.concatenate(pieces)
-        return values, _holds_data(values, self.spec.nodata)
+        return values, valid & _holds_data(values, self.spec.nodata)
 
     def close(self) -> None:
         """Close all files."""
@@ -241,6 +236,20 @@ def open_dataset(path: Path) -> DatasetReader:
 
 def _grid_of(dataset: DatasetReader) -> Grid:
     return Grid(dataset.crs, dataset.transform, dataset.width, dataset.height)
+
+
+def _decode(
+    path: Path, dataset: DatasetReader, indexes: tuple[int, ...], window: Window, shape: tuple[int, ...]
+) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+    """Read a window in a size of choice, and where the file's own mask lets it through."""
+    try:
+        values = dataset.read(indexes, window=window, out_shape=(len(indexes), *shape))
+        if not _has_mask(dataset):
+            return values, np.ones(shape, np.bool_)
+        return values, dataset.dataset_mask(window=window, out_shape=shape) > 0
+    except RasterioError as error:
+        found = f"pixels that cannot be decoded in {_describe(window)} ({error.__cause__ or error})"
+        raise RasterError(path, found, "a whole file", "Fetch it again.") from error
 
 
 def _has_mask(dataset: DatasetReader) -> bool:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import glob
 import shutil
 import tempfile
+import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
 import rasterio
 from affine import Affine
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import DatasetWriter
 from rasterio.shutil import copy as copy_raster
 
-from groundwork.rasters.environment import raster_environment
 from groundwork.rasters.stream import RasterProfile, RasterStream
 
 #: Begins the names of folders that hold unfinished files; what a killed run left there is removed by the next.
@@ -33,25 +35,24 @@ def write_rasters(stream: RasterStream, paths: Mapping[str, Path]) -> None:
     """
     for path in paths.values():
         path.parent.mkdir(parents=True, exist_ok=True)
-    folder = next(iter(paths.values())).parent
-    remove_partial(folder)
-    partial = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=folder))
+    first = next(iter(paths.values()))
+    remove_partial(first)
+    partial = Path(tempfile.mkdtemp(prefix=f"{PARTIAL}{first.stem}-", dir=first.parent))
     try:
-        with raster_environment():
-            raw = {product: partial / f"{number}.tif" for number, product in enumerate(paths)}
-            _write_blocks(stream, raw)
-            done = {product: partial / f"{number}-cog.tif" for number, product in enumerate(paths)}
-            for product, path in done.items():
-                _to_cog(raw[product], path, stream.profiles[product])
+        raw = {product: partial / f"{number}.tif" for number, product in enumerate(paths)}
+        _write_blocks(stream, raw)
+        done = {product: partial / f"{number}-cog.tif" for number, product in enumerate(paths)}
+        for product, path in done.items():
+            _to_cog(raw[product], path, stream.profiles[product])
         for product, path in done.items():
             path.replace(paths[product])
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def remove_partial(folder: Path) -> None:
-    """Remove what a killed run left unfinished in a folder."""
-    for leftover in folder.glob(f"{PARTIAL}*"):
+def remove_partial(path: Path) -> None:
+    """Remove what a killed run left unfinished of a file; other files may be at work in the same folder."""
+    for leftover in path.parent.glob(f"{PARTIAL}{glob.escape(path.stem)}-????????"):
         shutil.rmtree(leftover)
 
 
@@ -65,24 +66,27 @@ def _write_blocks(stream: RasterStream, paths: Mapping[str, Path]) -> None:
 
 def _create(path: Path, profile: RasterProfile) -> DatasetWriter:
     grid = profile.grid
-    writer = rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        width=grid.width,
-        height=grid.height,
-        count=len(profile.bands),
-        dtype=profile.dtype,
-        crs=grid.crs,
-        transform=grid.transform if grid.transform != Affine.identity() else None,
-        nodata=profile.nodata,
-        tiled=True,
-        blockxsize=BLOCK_SIZE,
-        blockysize=BLOCK_SIZE,
-        interleave="pixel" if len(profile.bands) == 1 else "band",
-        bigtiff="YES",
-        sparse_ok=True,
-    )
+    with warnings.catch_warnings():
+        # A scene without georeference gets a prediction without one.
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        writer = rasterio.open(
+            path,
+            "w",
+            driver="GTiff",
+            width=grid.width,
+            height=grid.height,
+            count=len(profile.bands),
+            dtype=profile.dtype,
+            crs=grid.crs,
+            transform=grid.transform if grid.transform != Affine.identity() else None,
+            nodata=profile.nodata,
+            tiled=True,
+            blockxsize=BLOCK_SIZE,
+            blockysize=BLOCK_SIZE,
+            interleave="pixel" if len(profile.bands) == 1 else "band",
+            bigtiff="YES",
+            sparse_ok=True,
+        )
     for index, name in enumerate(profile.bands, start=1):
         writer.set_band_description(index, name)
     if profile.colors:

@@ -68,6 +68,10 @@ class Task(LightningModule, ABC):
         """Add a batch to the metrics of a split."""
 
     @abstractmethod
+    def score_names(self) -> list[str]:
+        """Return the names of all scores that :meth:`conclude` may give."""
+
+    @abstractmethod
     def conclude(self, split: str) -> dict[str, float]:
         """Return the scores of a split by name, and begin anew."""
 

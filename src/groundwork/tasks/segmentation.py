@@ -35,6 +35,10 @@ class SemanticSegmentationTask(Task):
         """See :class:`Task`."""
         self._confusion.update(self.decide(scores), batch["mask"])
 
+    def score_names(self) -> list[str]:
+        """See :class:`Task`."""
+        return ["miou", "overall_accuracy", *(f"iou_{name}" for name in self.target.names)]
+
     def conclude(self, split: str) -> dict[str, float]:  # noqa: ARG002
         """Return ``miou``, ``overall_accuracy`` and the IoU of each class that occurs."""
         confusion = self._confusion.compute().cpu().numpy()

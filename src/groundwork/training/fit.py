@@ -74,6 +74,8 @@ def fit(
     # Lightning raises its own level when it is imported; its notices of hardware and advertisements hide ours.
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     task = _build_task(initial, training, statistics)
+    dated, placed = (bool(data.samples[column].notna().all()) for column in ("dates", "latitude"))
+    task.model.require_coordinates(time=dated, location=placed)
     module = ChipDataModule(data, statistics, training.loader, training.augmentation, seed)
     identity = _identity(initial, data, statistics, training, seed)
     folder = _start_folder(checkpoints / identity)
@@ -82,6 +84,11 @@ def fit(
     last = ModelCheckpoint(folder, "last-{epoch}", save_top_k=1, save_on_train_epoch_end=True)
     trainer = _build_trainer(training, [SeedEachEpoch(seed), history, best, last])
     _run(trainer, task, module, _last_checkpoint(folder))
+    if not best.best_model_path:
+        raise TrainingError(
+            f"No weights were kept: '{training.monitor}' was never measured. Options in training.trainer that leave "
+            "out validation or checkpoints are for trials by hand; remove them, or validate at least once."
+        )
     trained = _bundle_of(initial, Path(best.best_model_path), data, statistics, seed)
     (folder / FINISHED).touch()
     return FitResult(trained, pd.DataFrame(history.rows).astype({"epoch": int}))
@@ -93,8 +100,14 @@ def _build_task(initial: Bundle, training: TrainingConfig, statistics: Statistic
     named = ComponentConfig(name=training.task)
     wired = (build_factory(model), model, config.inputs, config.target, training, statistics)
     task = build(Task, TASKS, named, *wired)  # type: ignore[type-abstract]
+    known = ["val/loss", *(f"val/{score}" for score in task.score_names())]
+    if training.monitor not in known:
+        hint = did_you_mean(training.monitor, known)
+        raise ComponentError(
+            f"training.monitor names '{training.monitor}', which is not measured.{hint} Known: {known}"
+        )
     task.model.load_state_dict(initial.weights, strict=True)
-    bands = next(iter(statistics.sources.values())).values()
+    bands = statistics.of_bands(initial.only_input())
     task.model.set_statistics([band.mean for band in bands], [band.std for band in bands])
     return task
 
@@ -128,6 +141,9 @@ def _run(trainer: Trainer, task: Task, module: ChipDataModule, checkpoint: Path 
         warnings.filterwarnings("ignore", message=r".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=r".*treespec.*is deprecated.*")
         warnings.filterwarnings("ignore", message=r".*Checkpoint directory.*exists and is not empty.*")
+        # Frozen parts are in evaluation mode on purpose; a monitored score that never comes is an error of ours.
+        warnings.filterwarnings("ignore", message=r".*in eval mode at the start of training.*")
+        warnings.filterwarnings("ignore", message=r".*could not find the monitored key.*")
         try:
             trainer.fit(task, datamodule=module, ckpt_path=checkpoint, weights_only=True)
         except SystemExit:  # what Lightning makes of Ctrl-C
@@ -181,7 +197,6 @@ def _bundle_of(initial: Bundle, checkpoint: Path, data: LabelledData, statistics
     provenance = {
         **initial.config.provenance,
         **fingerprint.library_versions(),
-        "code": fingerprint.of_code(),
         "samples": fingerprint.of_table(data.samples),
         "statistics": fingerprint.fingerprint(statistics.model_dump_json()),
         "weights": fingerprint.of_weights(weights),

@@ -20,6 +20,6 @@ def build_initial(data: DataConfig, model: ModelConfig, seed: int) -> Bundle:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = build_factory(model).build_model(model, data.sources, data.target)
-    provenance = {**fingerprint.library_versions(), "code": fingerprint.of_code(), "seed": str(seed)}
+    provenance = {**fingerprint.library_versions(), "seed": str(seed)}
     config = BundleConfig(model=model, inputs=data.sources, target=data.target, trained=False, provenance=provenance)
     return Bundle(config, {name: value.detach() for name, value in network.state_dict().items()})

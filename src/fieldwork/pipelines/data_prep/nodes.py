@@ -7,11 +7,13 @@ from typing import Any
 from groundwork.config import DataConfig
 
 
-def check_scenes(scenes: Any, labels: Any, data: DataConfig) -> Any:
+def check_scenes(scenes: Any, labels: Any, data: DataConfig) -> tuple[Any, str]:
     """Look through every scene and label, refuse what is not as declared, and describe each scene in one row."""
     from groundwork.data.samples import report_scenes
+    from groundwork.data.tables import as_markdown
 
-    return report_scenes(scenes, labels, data)
+    report = report_scenes(scenes, labels, data)
+    return report, as_markdown(report)
 
 
 def index_samples(scenes: Any, labels: Any, scene_report: Any, data: DataConfig) -> Any:  # noqa: ARG001

@@ -11,7 +11,12 @@ def create_pipeline() -> Pipeline:
     """Return the pipeline."""
     return Pipeline(
         [
-            node(check_scenes, ["scenes", "labels", "params:data"], "scene_report", name="check_scenes"),
+            node(
+                check_scenes,
+                ["scenes", "labels", "params:data"],
+                ["scene_report", "scene_table"],
+                name="check_scenes",
+            ),
             node(
                 index_samples, ["scenes", "labels", "scene_report", "params:data"], "chips_found", name="index_samples"
             ),

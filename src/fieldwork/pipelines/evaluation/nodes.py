@@ -24,4 +24,4 @@ def draw_panel(bundle: Any, samples: Any, scenes: Any, labels: Any, evaluation: 
     from groundwork.evaluation.predictors import ModelPredictor
 
     data = bundle.labelled(samples, scenes, labels)
-    return draw_panel(ModelPredictor(bundle), data, evaluation.rgb, evaluation.panel_rows)
+    return draw_panel(ModelPredictor(bundle), data, data.spec.shown, evaluation.panel_rows)

@@ -20,4 +20,4 @@ def draw_quicklooks(bundle: Any, scenes: Any, inference: InferenceConfig, predic
     from groundwork.prediction.scene import scene_spec
 
     spec = scene_spec(bundle, inference)
-    return draw_quicklooks(spec, bundle.config.target, scenes, predictions, inference.rgb)
+    return draw_quicklooks(spec, bundle.config.target, scenes, predictions, spec.shown)

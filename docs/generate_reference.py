@@ -1,0 +1,322 @@
+"""Write ``docs/reference/configuration.md`` from the configuration classes and the component tables.
+
+Run ``python docs/generate_reference.py`` after a change of either. A test checks that the page is in step.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from groundwork.config import DataConfig, EvaluationConfig, InferenceConfig, ModelConfig, TrainingConfig
+from groundwork.config.component import ComponentConfig
+from groundwork.models.decoders import DECODERS
+from groundwork.models.encoders import ENCODERS
+from groundwork.models.factories import FACTORIES
+from groundwork.models.heads import HEADS
+from groundwork.models.necks import NECKS
+from groundwork.registry import Table, find, option_fields
+from groundwork.tasks import TASKS
+from groundwork.tasks.losses import LOSSES
+from groundwork.tasks.optimizers import OPTIMIZERS, SCHEDULES
+
+PAGE = Path(__file__).parent / "reference" / "configuration.md"
+
+#: Top-level key -> class. Each key has a file of its own: ``conf/base/parameters_<key>.yml``.
+FILES: dict[str, type[BaseModel]] = {
+    "data": DataConfig,
+    "model": ModelConfig,
+    "training": TrainingConfig,
+    "evaluation": EvaluationConfig,
+    "inference": InferenceConfig,
+}
+
+#: Where a component is named in YAML -> its table.
+TABLES: dict[str, Table] = {
+    "model.encoder": ENCODERS,
+    "model.necks": NECKS,
+    "model.decoder": DECODERS,
+    "model.head": HEADS,
+    "model.factory": FACTORIES,
+    "training.task": TASKS,
+    "training.loss": LOSSES,
+    "training.optimizer": OPTIMIZERS,
+    "training.schedule": SCHEDULES,
+}
+
+#: Meaning of keys whose name alone says it in the code; ``Class.key``.
+MEANINGS: dict[str, str] = {
+    "AugmentationConfig.brightness": "How much brightness may change; see below.",
+    "AugmentationConfig.flips": "Flip chips left to right and top to bottom, each with a chance of one half.",
+    "AugmentationConfig.quarter_turns": "Turn chips by 0, 90, 180 or 270 degrees.",
+    "BandSpec.name": "The band's name, such as `RED` or `VV`; any text.",
+    "BandSpec.offset": "Physical value = raw value * `scale` + `offset`.",
+    "BandSpec.scale": "See `offset`. Models see raw values; the scale matters where scenes come in other units.",
+    "BranchConfig.decoder": "The branch's decoder.",
+    "BranchConfig.head": "The branch's head.",
+    "BrightnessConfig.gain": "Largest share by which a chip's values are raised or lowered.",
+    "BrightnessConfig.offset": "Largest shift of each band, in standard deviations of the band.",
+    "ChipsConfig.size": "Side of a chip in pixels.",
+    "ClassSpec.color": 'Colour in figures and colour tables, such as `"#2f6fb5"`.',
+    "ClassSpec.name": "The class's name, in scores, figures and tags.",
+    "ClassSpec.value": "The class's value in label rasters and in predictions.",
+    "ComponentConfig.name": "Name in the family's table, or an import path such as `my_package.decoders.MyDecoder`.",
+    "DataConfig.chips": "How scenes are cut into chips; see below.",
+    "DataConfig.split": "How chips are divided into train, val and test; see below.",
+    "DataConfig.target": "What is predicted; see below.",
+    "EvaluationConfig.batch_size": "Chips per batch.",
+    "Fractions.test": "Share of the test split.",
+    "Fractions.train": "Share of the training split.",
+    "Fractions.val": "Share of the validation split.",
+    "FreezeConfig.decoder": "Keep necks, decoders and heads as they are.",
+    "FreezeConfig.encoder": "Keep the encoder as it is.",
+    "InferenceConfig.batch_size": "Tiles per batch.",
+    "LoaderConfig.batch_size": "Chips per batch.",
+    "LossTerm.name": "Name in the table of losses, or an import path.",
+    "LossTerm.weight": "Factor of this loss in the sum.",
+    "ModelConfig.auxiliary": "Branches by name, trained beside the decoder and left out of prediction.",
+    "ModelConfig.decoder": "Name and options of the decoder.",
+    "ModelConfig.encoder": "Name and options of the encoder.",
+    "ModelConfig.factory": "What assembles the components.",
+    "ModelConfig.head": "Name and options of the head.",
+    "ModelConfig.necks": "Names and options of what stands between encoder and decoder, in order.",
+    "RasterSpec.dtype": "Data type of the bands that are read.",
+    "SplitConfig.fractions": "Shares of the splits, for `blocks` and `scenes`; see below.",
+    "TargetSpec.classes": "The classes, in the order of the model's scores; see below.",
+    "TrainingConfig.augmentation": "Random changes to training chips; see below.",
+    "TrainingConfig.freeze": "Parts whose weights stay; see below.",
+    "TrainingConfig.loader": "How batches are read; see below.",
+    "TrainingConfig.loss": "The losses that are added up; see below.",
+    "TrainingConfig.max_epochs": "Number of epochs.",
+    "TrainingConfig.mode": "Whether a higher or a lower `monitor` is better.",
+    "TrainingConfig.optimizer": "Name and options of the optimiser.",
+    "TrainingConfig.schedule": "Name and options of the learning-rate schedule.",
+    "TrainingConfig.task": "What is learnt.",
+    "AdamWRecipe.betas": "Decay of the running averages of gradient and squared gradient.",
+    "AdamWRecipe.learning_rate": "Length of a step, before the schedule's factor.",
+    "AdamWRecipe.weight_decay": "Decoupled weight decay.",
+    "CosineSchedule.final": "Last learning rate, as a share of the highest.",
+    "CosineSchedule.warmup": "Share of the training over which the learning rate rises.",
+    "CrossEntropyLoss.class_weights": "Weight of each class: none, relative to its frequency, or one number per class.",
+    "CrossEntropyLoss.label_smoothing": "Share of the target that is spread over all classes.",
+    "DiceLoss.smooth": "Added to both sides of the fraction.",
+    "SGDRecipe.learning_rate": "Length of a step, before the schedule's factor.",
+    "SGDRecipe.momentum": "Share of the step before that is kept.",
+    "SGDRecipe.nesterov": "Use Nesterov's momentum.",
+    "SGDRecipe.weight_decay": "Weight decay.",
+}
+
+WORDS: dict[object, str] = {
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    str: "text",
+    Any: "any value",
+    NoneType: "null",
+}
+LIMITS = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most", "min_length": "entries: at least"}
+
+
+def render() -> str:
+    """Return what the page must hold."""
+    lines = [
+        "# Configuration",
+        "",
+        "Written by `python docs/generate_reference.py` from the classes in `src/groundwork/config/`, `specs.py` and",
+        "the component tables. Do not edit.",
+        "",
+        "Each file `conf/base/parameters_<key>.yml` holds one top-level key, read by one class. A key that is not",
+        "listed here is refused, with the nearest known one. `conf/base/parameters.yml` holds `seed` (whole number),",
+        "and `conf/base/parameters_sample_data.yml` the seed and the number of scenes of the embedded sample.",
+    ]
+    for key, kind in FILES.items():
+        lines += ["", f"## {key}", "", f"`conf/base/parameters_{key}.yml`"]
+        for number, (place, part) in enumerate(_classes(key, kind)):
+            lines += _class_section(place, part, is_first=number == 0)
+    lines += [
+        "",
+        "## Components",
+        "",
+        "A component is named, and every other key beside `name` is one of its options. A name with a dot is the",
+        "import path of a component of your own: see [Add a component](../how-to/add-a-component.md).",
+    ]
+    for place, table in TABLES.items():
+        lines += _table_section(place, table)
+    return "\n".join(lines) + "\n"
+
+
+def _classes(place: str, kind: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
+    """Yield a class and those nested in it, each with its place in YAML."""
+    yield place, kind
+    for name, field in kind.model_fields.items():
+        for part in _nested(field.annotation):
+            if part is not ComponentConfig:
+                yield from _classes(f"{place}.{name}", part)
+
+
+def _nested(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _nested(part)
+
+
+def _class_section(place: str, kind: type[BaseModel], *, is_first: bool) -> list[str]:
+    heading = [] if is_first else ["", f"### {place}"]
+    module = kind.__module__.replace(".", "/")
+    summary = _first_line(kind)
+    if kind.__name__ == "RasterSpec" and place.startswith("inference"):
+        return [*heading, "", f"`RasterSpec`, with the keys of [data.sources](#datasources). {summary}"]
+    if kind.__name__ == "BandSpec" and place.startswith("inference"):
+        return []
+    comments = _comments(kind)
+    rows = []
+    for name, field in kind.model_fields.items():
+        meaning = comments.get(name) or _meaning(kind, name)
+        rows.append(f"| `{name}` | {_kind_of(field)} | {_default_of(field)} | {_cell(meaning)} |")
+    return [
+        *heading,
+        "",
+        f"`src/{module}.py: {kind.__name__}`. {summary}",
+        "",
+        "| key | kind | default | meaning |",
+        "|---|---|---|---|",
+        *rows,
+    ]
+
+
+def _comments(kind: type[BaseModel]) -> dict[str, str]:
+    """Return the ``#:`` comment above each field of a class."""
+    found, waiting = {}, []
+    for line in inspect.getsource(kind).splitlines():
+        text = line.strip()
+        if text.startswith("#:"):
+            waiting.append(text.removeprefix("#:").strip())
+        elif waiting:
+            found[text.partition(":")[0]] = " ".join(waiting)
+            waiting = []
+    return found
+
+
+def _meaning(kind: type, name: str) -> str:
+    for part in kind.__mro__:
+        if f"{part.__name__}.{name}" in MEANINGS:
+            return MEANINGS[f"{part.__name__}.{name}"]
+    raise KeyError(
+        f"'{kind.__name__}.{name}' says nowhere what it means: give it a comment '#:', or a line in MEANINGS"
+    )
+
+
+def _kind_of(field: FieldInfo) -> str:
+    limits = [
+        f"{words} {getattr(limit, key):g}"
+        for limit in field.metadata
+        for key, words in LIMITS.items()
+        if getattr(limit, key, None) is not None
+    ]
+    return _cell(", ".join([_type_in_words(field.annotation), *limits]))
+
+
+def _type_in_words(annotation: object) -> str:
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return " or ".join(f"`{part}`" for part in parts)
+    if origin in {Union, UnionType}:
+        return " or ".join(_type_in_words(part) for part in parts)
+    if origin is tuple:
+        number = "list of" if Ellipsis in parts else f"{len(parts)} times"
+        return f"{number} {_type_in_words(parts[0])}"
+    if origin is dict:
+        return f"name: {_type_in_words(parts[1])}"
+    return _class_in_words(annotation)
+
+
+def _class_in_words(annotation: object) -> str:
+    if annotation in WORDS:
+        return WORDS[annotation]
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "component" if issubclass(annotation, ComponentConfig) else f"`{annotation.__name__}`"
+    raise KeyError(f"No words for the type {annotation}: add it to WORDS")
+
+
+def _default_of(field: FieldInfo) -> str:
+    if field.is_required():
+        return "must be given"
+    value = field.get_default(call_default_factory=True)
+    if isinstance(value, ComponentConfig):
+        return f"`{{name: {value.name}}}`"
+    return "each key's own" if isinstance(value, BaseModel) else _as_yaml(value)
+
+
+def _as_yaml(value: object) -> str:
+    if value is ...:
+        return "must be given"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, tuple | list):
+        return f"`[{', '.join(str(part) for part in value)}]`"
+    if isinstance(value, Mapping):
+        return "`{}`"
+    return f"`{value}`"
+
+
+def _table_section(place: str, table: Table) -> list[str]:
+    lines = ["", f"### {place} by name"]
+    for name in sorted(table):
+        component = find(table, name)
+        module = component.__module__.replace(".", "/")
+        lines += ["", f"**`{name}`** (`src/{module}.py: {component.__name__}`). {_first_line(component)}"]
+        options = option_fields(component)
+        if options:
+            described = _described_arguments(component)
+            lines += ["", "| option | kind | default | meaning |", "|---|---|---|---|"]
+            for option, (kind, default) in options.items():
+                meaning = described.get(option) or _meaning(component, option)
+                lines.append(f"| `{option}` | {_cell(_type_in_words(kind))} | {_as_yaml(default)} | {_cell(meaning)} |")
+        else:
+            lines += ["", "No options."]
+    return lines
+
+
+def _described_arguments(component: type) -> dict[str, str]:
+    """Return what the section ``Args:`` of a class's docstring says of each argument."""
+    text = inspect.cleandoc(component.__doc__ or "")
+    section = re.search(r"^Args:\n((?:    .*\n?|\n)+)", text, re.MULTILINE)
+    found: dict[str, str] = {}
+    for line in section[1].splitlines() if section else ():
+        start = re.match(r" {4}(\w+): (.*)", line)
+        if start:
+            found[start[1]] = start[2]
+        elif found and line.strip():
+            found[next(reversed(found))] += f" {line.strip()}"
+    return found
+
+
+def _first_line(kind: type) -> str:
+    """Return the first line of a class's docstring, for Markdown."""
+    return _cell((kind.__doc__ or "").strip().splitlines()[0])
+
+
+def _cell(text: str) -> str:
+    """Return text of the code as YAML's readers know it, in one cell of a table."""
+    text = re.sub(r":\w+:`~?([^`]+)`", r"`\1`", text).replace("``", "`")
+    return re.sub(r"\bNone\b", "null", text).replace("|", "\\|")
+
+
+def main() -> int:
+    """Write the page."""
+    PAGE.parent.mkdir(parents=True, exist_ok=True)
+    PAGE.write_text(render(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""How errors reach the person at the terminal: the message, without the way through Kedro's insides."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from types import TracebackType
+
+from kedro.io import DatasetError
+from kedro.validation import ParameterValidationError
+from rich.console import Console
+
+#: Set this environment variable to see where an error was raised.
+FULL = "FIELDWORK_TRACEBACK"
+#: What pydantic adds for programmers.
+NOISE = re.compile(r" \[type=.*?, input_type=\w+\](\n\s+For further information visit \S+)?", re.DOTALL)
+
+
+def show_errors_plainly() -> None:
+    """Show errors that are meant for the user as their message alone; all others as before."""
+    before = sys.excepthook
+
+    def show(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        if os.environ.get(FULL) or not is_for_user(error):
+            before(kind, error, traceback)
+            return
+        console = Console(stderr=True, highlight=False, soft_wrap=True)
+        console.print(f"\n[bold red]{kind.__name__}[/]", end=": ")
+        console.print(NOISE.sub("", str(error)), markup=False)
+        console.print(f"(Set {FULL}=1 to see where it was raised.)", style="dim")
+
+    sys.excepthook = show
+
+
+def is_for_user(error: BaseException) -> bool:
+    """Whether an error says by its message what to change: ours, and Kedro's about parameters and entries."""
+    ours = type(error).__module__.partition(".")[0] in {"groundwork", "fieldwork"}
+    return ours or isinstance(error, ParameterValidationError | DatasetError)

@@ -1,0 +1,51 @@
+"""The contracting path of U-Net."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from groundwork.models.convolution import ConvBlock
+from groundwork.models.encoders.base import Encoder
+from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec, SpecError
+
+
+class UNetEncoder(Encoder):
+    """The contracting path of U-Net (https://arxiv.org/abs/1505.04597): its finest level has full resolution.
+
+    Args:
+        inputs: What the rasters hold.
+        channels: Channels of each level, from the finest; each level halves the resolution of the one before.
+
+    Raises:
+        SpecError: For several time steps, or no level.
+    """
+
+    def __init__(self, inputs: RasterSpec, *, channels: tuple[int, ...] = (16, 32, 64, 128, 256)) -> None:
+        super().__init__()
+        if inputs.steps > 1:
+            raise SpecError(f"'unet' takes one time step; the source has {inputs.steps}. Name one step.")
+        if not channels:
+            raise SpecError("'unet' needs at least one level in 'channels'.")
+        widths = (inputs.num_channels, *channels)
+        self.stages = nn.ModuleList(
+            nn.Sequential(
+                nn.MaxPool2d(2) if level else nn.Identity(),
+                ConvBlock(widths[level], width),
+                ConvBlock(width, width),
+            )
+            for level, width in enumerate(channels)
+        )
+        self.out = FeatureSpec(tuple(FeatureLevel(width, 2**level) for level, width in enumerate(channels)))
+        self.size_multiple = 2 ** (len(channels) - 1)
+
+    def forward(
+        self,
+        image: Tensor,
+        temporal_coords: Tensor | None = None,  # noqa: ARG002
+        location_coords: Tensor | None = None,  # noqa: ARG002
+    ) -> list[Tensor]:
+        """Give one map per level. See :class:`Encoder`."""
+        features = [self.stages[0](image)]
+        for stage in self.stages[1:]:
+            features.append(stage(features[-1]))
+        return features

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fieldwork.dvc_stages import STAGES, derive
+from fieldwork.source_files import files_behind
+
+
+@pytest.fixture(scope="module")
+def derived(project: Path) -> dict[str, Any]:
+    stages: dict[str, Any] = yaml.safe_load(derive(project))
+    return stages
+
+
+def test_the_committed_file_is_in_step(project: Path) -> None:
+    assert (project / "dvc.yaml").read_text("utf-8") == derive(project)
+
+
+def test_each_stage_is_one_pipeline_and_nothing_else(derived: dict[str, Any]) -> None:
+    assert tuple(derived["stages"]) == STAGES
+    for name, stage in derived["stages"].items():
+        assert stage["cmd"] == f"kedro run --pipelines {name}"
+
+
+def test_a_stage_watches_what_it_reads(derived: dict[str, Any]) -> None:
+    training = derived["stages"]["training"]
+    assert {"data/06_models/initial", "data/05_model_input/samples.csv", "requirements.lock"} <= set(training["deps"])
+    assert "src/groundwork/training/fit.py" in training["deps"]
+    assert "src/groundwork/models/encoders/timm.py" in training["deps"], "components are named in tables, not imported"
+    assert "src/groundwork/prediction/scene.py" not in training["deps"]
+    parameters = {file: keys for entry in training["params"] for file, keys in entry.items()}
+    assert parameters["conf/base/parameters_training.yml"] == ["training"]
+    assert parameters["conf/base/parameters.yml"] == ["seed"]
+    assert "scenes.pattern" in parameters["conf/base/catalog.yml"]
+    assert "scenes.metadata" not in parameters["conf/base/catalog.yml"]
+
+
+def test_metrics_stay_in_git_and_checkpoints_out_of_dvc(derived: dict[str, Any]) -> None:
+    stages = derived["stages"]
+    assert stages["evaluation"]["metrics"] == [{"data/08_reporting/metrics.json": {"cache": False}}]
+    assert "data/07_model_output/predictions" in stages["inference"]["outs"]
+    assert "checkpoints" not in yaml.safe_dump(derived)
+    assert derived["plots"][0]["history"]["y"] == {
+        "data/08_reporting/history.csv": ["train/loss", "val/loss", "val/miou"]
+    }
+
+
+def test_source_files_are_followed_through_imports_and_tables(tmp_path: Path) -> None:
+    package = tmp_path / "src/groundwork"
+    package.mkdir(parents=True)
+    files = {
+        "a.py": """
+            from typing import TYPE_CHECKING
+            if TYPE_CHECKING:
+                from groundwork import unused
+            def work():
+                from groundwork.b import thing
+            """,
+        "b.py": 'TABLE = {"x": "groundwork.c:X"}\nthing = 1\n',
+        "c.py": "import os\n",
+        "unused.py": "x = 1\n",
+    }
+    for name, text in files.items():
+        (package / name).write_text(textwrap.dedent(text))
+    found = files_behind(tmp_path / "src", ["groundwork.a"])
+    assert found == ["src/groundwork/a.py", "src/groundwork/b.py", "src/groundwork/c.py"]

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+from affine import Affine
+from kedro.io import DatasetError
+from PIL import Image
+from rasterio.crs import CRS
+from rasterio.windows import Window
+
+from fieldwork.io.folder import FolderDataset
+from fieldwork.io.lists import SplitListsDataset
+from fieldwork.io.predictions import PredictionsDataset
+from fieldwork.io.rasters import RasterFolderDataset
+from fieldwork.io.samples import SampleTableDataset
+from groundwork.prediction.scene import Predictions
+from groundwork.rasters.grid import Grid
+from groundwork.rasters.stream import RasterProfile, RasterStream, single
+
+GRID = Grid(CRS.from_epsg(32632), Affine(10.0, 0.0, 500_000.0, 0.0, -10.0, 5_400_000.0), 40, 30)
+PROFILE = RasterProfile(GRID, "int16", ("BLUE", "RED"), -9999)
+
+
+def stream(seed: int = 0) -> tuple[RasterStream, np.ndarray]:
+    pixels = np.random.default_rng(seed).integers(0, 3000, (2, 30, 40)).astype(np.int16)
+    return single(PROFILE, pixels), pixels
+
+
+def test_rasters_are_saved_as_cog_and_found_again_by_key(tmp_path: Path) -> None:
+    entry = RasterFolderDataset(path=str(tmp_path / "scenes"), pattern="{key}_s2.tif")
+    assert not entry.exists()
+    made, pixels = stream()
+    entry.save({"north": made})
+    assert entry.exists()
+    folder = entry.load()
+    assert list(folder.files) == ["north"]
+    with rasterio.open(folder.paths("north")[0]) as dataset:
+        assert np.array_equal(dataset.read(), pixels)
+        assert dataset.descriptions == ("BLUE", "RED")
+        assert (dataset.crs, dataset.transform, dataset.nodata) == (GRID.crs, GRID.transform, -9999)
+        assert dataset.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+
+
+def test_one_file_is_a_folder_of_one_scene(tmp_path: Path) -> None:
+    made, _ = stream()
+    RasterFolderDataset(path=str(tmp_path)).save({"alone": made})
+    folder = RasterFolderDataset(path=str(tmp_path / "alone.tif")).load()
+    assert folder.files == {"alone": ("alone.tif",)}
+
+
+def test_the_preview_is_a_small_picture(tmp_path: Path) -> None:
+    made, _ = stream()
+    entry = RasterFolderDataset(path=str(tmp_path))
+    entry.save({"a": made})
+    picture = Image.open(io.BytesIO(base64.b64decode(entry.preview(bands=[1, 2, 1]))))
+    assert picture.size == (40, 30)
+    assert picture.mode == "RGB"
+    assert RasterFolderDataset.preview.__annotations__["return"] == "ImagePreview", "Kedro-Viz goes by this name"
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"nowhere: found no such folder; expected one with rasters"):
+        RasterFolderDataset(path=str(tmp_path / "nowhere")).load()
+
+
+def test_predictions_are_written_scene_by_scene_and_loaded_as_classes(tmp_path: Path) -> None:
+    classes = RasterProfile(GRID, "uint8", ("class",), 255)
+    pixels = np.ones((1, 30, 40), np.uint8)
+
+    def streams() -> object:
+        for key in ("a", "b"):
+            blocks = iter([(Window(0, 0, 40, 30), {"classes": pixels, "probabilities": pixels})])
+            yield key, RasterStream({"classes": classes, "probabilities": classes}, blocks)
+
+    entry = PredictionsDataset(path=str(tmp_path / "predictions"))
+    entry.save(Predictions(streams()))  # type: ignore[arg-type]
+    assert sorted(path.name for path in (tmp_path / "predictions").iterdir()) == [
+        *("a_classes.tif", "a_probabilities.tif", "b_classes.tif", "b_probabilities.tif")
+    ]
+    assert sorted(entry.load().files) == ["a", "b"]
+
+
+def test_keys_that_look_like_numbers_stay_text(tmp_path: Path) -> None:
+    table = pd.DataFrame(
+        {"sample_id": ["007_0"], "scene": ["007"], "path_label": ["007.tif"], "row": [0], "dates": [None]}
+    )
+    entry = SampleTableDataset(filepath=str(tmp_path / "samples.csv"))
+    entry.save(table)
+    loaded = entry.load()
+    assert loaded["scene"].tolist() == ["007"]
+    assert loaded["row"].tolist() == [0]
+    assert entry.preview(nrows=1)["data"][0][1] == "007"
+
+
+def test_lists_are_read_line_by_line_and_absent_ones_left_out(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("1\n 11 \n\n")
+    entry = SplitListsDataset(files={"train": str(tmp_path / "train.txt"), "val": None})
+    assert entry.load() == {"train": ["1", "11"]}
+    with pytest.raises(DatasetError, match=r"The list of split 'test' is not there: .*test\.txt"):
+        SplitListsDataset(files={"test": str(tmp_path / "test.txt")}).load()
+
+
+def test_a_folder_is_made_where_there_is_none(tmp_path: Path) -> None:
+    path = FolderDataset(path=str(tmp_path / "a/b")).load()
+    assert path.is_dir()

@@ -1,0 +1,141 @@
+"""Labels become class indexes; what no class declares, and what lies elsewhere, is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from affine import Affine
+from rasterio.crs import CRS
+from rasterio.transform import from_origin
+from rasterio.windows import Window
+
+from groundwork.data.labels import IGNORE, LabelRaster
+from groundwork.rasters.errors import RasterError
+from groundwork.rasters.grid import Grid
+from groundwork.specs import TargetSpec
+
+Write = Callable[..., Path]
+VALUES = np.array([[0, 1, 2, 3], [3, 3, 1, 0]], np.uint8)
+WHOLE = Window(0, 0, 4, 2)
+
+
+def _target(*values: int, ignore: int | None = None, **changes: bool) -> TargetSpec:
+    classes = [{"value": value, "name": f"c{value}", "color": "#000000"} for value in values]
+    return TargetSpec.model_validate({"classes": classes, "ignore_value": ignore} | changes)
+
+
+def _read(path: Path, target: TargetSpec, window: Window = WHOLE) -> np.ndarray:
+    with LabelRaster(path, target) as label:
+        return label.read(window)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "int64", "float32"])
+def test_values_become_indexes_in_the_order_of_the_classes(tmp_path: Path, write_raster: Write, dtype: str) -> None:
+    path = write_raster(tmp_path / "l.tif", VALUES.astype(dtype))
+    expected = np.array([[-1, 2, 1, 0], [0, 0, 2, -1]])
+    assert np.array_equal(_read(path, _target(3, 2, 1, ignore=0)), expected)
+    assert IGNORE == -1
+
+
+def test_negative_values_may_be_ignored(tmp_path: Path, write_raster: Write) -> None:
+    path = write_raster(tmp_path / "l.tif", VALUES.astype(np.int16) - 1)
+    assert np.array_equal(_read(path, _target(0, 1, 2, ignore=-1)), VALUES.astype(int) - 1)
+
+
+def test_beyond_the_edge_no_class_is_known(tmp_path: Path, write_raster: Write) -> None:
+    path = write_raster(tmp_path / "l.tif", VALUES)
+    found = _read(path, _target(0, 1, 2, 3), Window(-1, 1, 7, 3))
+    expected = np.full((3, 7), IGNORE)
+    expected[0, 1:5] = VALUES[1]
+    assert np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("values", "listed"),
+    [
+        (np.array([[1, 2], [7, 9]], np.uint8), r"\[7, 9\] in 50.00% of a window"),
+        (np.array([[1, 2], [1, -5]], np.int16), r"\[-5\] in 25.00%"),
+        (np.array([[1, 2], [1, 1.5]], np.float32), r"\[1.5\] in 25.00%"),
+        (np.array([[1, 2], [1, np.nan]], np.float32), r"\[nan\] in 25.00%"),
+    ],
+)
+def test_values_outside_the_classes_are_listed(
+    tmp_path: Path, write_raster: Write, values: np.ndarray, listed: str
+) -> None:
+    path = write_raster(tmp_path / "odd.tif", values)
+    message = rf"odd.tif: found class value\(s\) {listed}"
+    with pytest.raises(RasterError, match=message) as caught:
+        _read(path, _target(1, 2, ignore=0), Window(0, 0, 2, 2))
+    assert "expected the declared ones {1: 'c1', 2: 'c2'} or ignore_value 0" in str(caught.value)
+    assert "Declare the class, or set 'ignore_value'." in str(caught.value)
+
+
+def test_a_label_of_several_bands_is_refused(tmp_path: Path, write_raster: Write) -> None:
+    path = write_raster(tmp_path / "rgb.tif", np.ones((3, 2, 2), np.uint8))
+    with pytest.raises(RasterError, match=r"rgb.tif: found 3 bands; expected one band of class values"):
+        LabelRaster(path, _target(0, 1))
+
+
+def test_a_class_that_the_file_calls_nodata_must_be_declared(tmp_path: Path, write_raster: Write) -> None:
+    path = write_raster(tmp_path / "l.tif", VALUES, nodata=0)
+    message = r"l.tif: found nodata 0, which is the value of class 'c0'; .*Set 'nodata_is_class: true'"
+    with pytest.raises(RasterError, match=message):
+        LabelRaster(path, _target(0, 1, 2, 3))
+    assert np.array_equal(_read(path, _target(0, 1, 2, 3, nodata_is_class=True)), VALUES)
+    assert (_read(path, _target(1, 2, 3, ignore=0)) == IGNORE).sum() == 2
+
+
+def test_truncated_labels_are_refused(tmp_path: Path, write_raster: Write) -> None:
+    values = np.random.default_rng(0).integers(0, 2, (300, 300)).astype(np.uint8)
+    path = write_raster(tmp_path / "cut.tif", values, compress="deflate")
+    path.write_bytes(path.read_bytes()[:-2000])
+    with pytest.raises(RasterError, match=r"cut.tif: found (pixels that cannot be decoded|.*bytes that begin)"):
+        _read(path, _target(0, 1), Window(0, 0, 300, 300))
+
+
+# --- the grid of the image ------------------------------------------------------------------------------------------
+
+IMAGE = Grid(CRS.from_epsg(32632), from_origin(500_000, 5_000_000, 10, 10), width=4, height=2)
+
+
+def test_a_label_on_the_grid_of_its_image_is_accepted(tmp_path: Path, write_raster: Write) -> None:
+    with LabelRaster(write_raster(tmp_path / "l.tif", VALUES), _target(0, 1, 2, 3)) as label:
+        label.check_grid(IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("place", "found"),
+    [
+        ({"crs": "EPSG:32633"}, "CRS EPSG:32633 instead of EPSG:32632"),
+        ({"transform": from_origin(500_000, 5_000_010, 10, 10)}, "geotransform .* instead of"),
+        ({"transform": from_origin(500_000, 5_000_000, 20, 20)}, "geotransform .* instead of"),
+        ({"crs": None}, "CRS none instead of EPSG:32632"),
+    ],
+)
+def test_a_label_elsewhere_is_refused(
+    tmp_path: Path, write_raster: Write, place: dict[str, object], found: str
+) -> None:
+    path = write_raster(tmp_path / "l.tif", VALUES, **place)
+    message = rf"l.tif: found {found}.*; expected the grid of its image. Bring the label to the image's grid first"
+    with LabelRaster(path, _target(0, 1, 2, 3)) as label, pytest.raises(RasterError, match=message):
+        label.check_grid(IMAGE)
+
+
+def test_a_label_of_another_size_is_refused(tmp_path: Path, write_raster: Write) -> None:
+    path = write_raster(tmp_path / "l.tif", VALUES[:, :3])
+    message = r"l.tif: found size 3 x 2 instead of 4 x 2 pixels"
+    with LabelRaster(path, _target(0, 1, 2, 3)) as label, pytest.raises(RasterError, match=message):
+        label.check_grid(IMAGE)
+
+
+def test_a_picture_needs_only_the_size_where_the_image_has_no_crs_either(tmp_path: Path, write_raster: Write) -> None:
+    path = write_raster(tmp_path / "l.png", VALUES, crs=None, driver="PNG")
+    with LabelRaster(path, _target(0, 1, 2, 3)) as label:
+        label.check_grid(Grid(None, Affine.identity(), 4, 2))
+        label.check_grid(Grid(None, from_origin(5, 5, 1, 1), 4, 2))
+        with pytest.raises(RasterError, match=r"l.png: found size 4 x 2 instead of 5 x 2 pixels"):
+            label.check_grid(Grid(None, Affine.identity(), 5, 2))
+        assert np.array_equal(label.read(WHOLE), VALUES)

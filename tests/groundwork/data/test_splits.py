@@ -1,0 +1,295 @@
+"""Splits: none of them may peek at another, they depend on the seed alone, and an empty one is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import combinations, product
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from rasterio.crs import CRS
+from rasterio.warp import transform, transform_bounds
+
+from groundwork.config.data import SplitConfig
+from groundwork.data.samples import DataError
+from groundwork.data.splits import SPLITS, assign_splits, report_splits
+
+UTM = "EPSG:32632"
+Table = Callable[..., pd.DataFrame]
+
+
+def _config(method: str = "blocks", **changes: Any) -> SplitConfig:
+    return SplitConfig.model_validate({"method": method} | changes)
+
+
+def _grid_of_chips(scenes: Sequence[str], rows: int, columns: int, step: int = 32) -> list[tuple[str, int, int]]:
+    return [(scene, row * step, column * step) for scene, row, column in product(scenes, range(rows), range(columns))]
+
+
+def _gap(one: Sequence[float], other: Sequence[float]) -> float:
+    """Distance between two rectangles (west, south, east, north); below 0 by how much they overlap."""
+    across = max(one[0] - other[2], other[0] - one[2])
+    along = max(one[1] - other[3], other[1] - one[3])
+    return max(across, along) if min(across, along) < 0 else float(np.hypot(across, along))
+
+
+def _gaps(table: pd.DataFrame) -> list[tuple[str, str, float]]:
+    """Return both splits and the distance in metres for each pair of samples of different splits."""
+    boxes = []
+    for row in table.itertuples():
+        box = (row.west, row.south, row.east, row.north)
+        boxes.append((row.split, box if row.crs == UTM else transform_bounds(row.crs, UTM, *box)))
+    return [(a, b, _gap(one, other)) for a, one in boxes for b, other in boxes if a < b]
+
+
+@given(
+    rows=st.integers(3, 6),
+    columns=st.integers(3, 6),
+    step=st.sampled_from([8, 16, 24, 32, 40]),
+    block_size=st.integers(20, 90),
+    buffer=st.integers(0, 40),
+    seed=st.integers(0, 99),
+)
+def test_no_split_lies_within_the_buffer_of_another(
+    table_of: Table, rows: int, columns: int, step: int, block_size: int, buffer: int, seed: int
+) -> None:
+    table = table_of(_grid_of_chips("a", rows, columns, step))
+    try:
+        split = assign_splits(table, _config(block_size=block_size, buffer=buffer), {}, seed)
+    except DataError as error:
+        assume("No sample is left" not in str(error) and "blocks with samples" not in str(error))
+        raise
+    # Two hundredths of a pixel are allowed, by which chips that touch are told from chips that overlap.
+    assert all(gap >= buffer * 10 - 0.2 for _, _, gap in _gaps(split))
+    assert set(split["split"]) == set(SPLITS)
+    assert set(split["sample_id"]) <= set(table["sample_id"])
+
+
+@settings(max_examples=15)
+@given(shift=st.integers(-40, 40), buffer=st.integers(0, 30), seed=st.integers(0, 99))
+def test_nor_where_scenes_of_two_zones_overlap(table_of: Table, shift: int, buffer: int, seed: int) -> None:
+    west, east = table_of(_grid_of_chips("w", 3, 5)), table_of(_grid_of_chips("e", 3, 5))
+    # The second scene lies on nearly the same ground, on a grid of zone 33.
+    corner = transform_bounds("EPSG:32632", "EPSG:32633", west["west"].min(), 5_000_000, west["east"].max(), 5_000_000)
+    east[["west", "east"]] += corner[0] - 500_000 + shift * 10
+    east[["south", "north"]] += corner[1] - 5_000_000
+    table = pd.concat([west, east.assign(crs="EPSG:32633")], ignore_index=True)
+    try:
+        split = assign_splits(table, _config(block_size=50, buffer=buffer), {}, seed)
+    except DataError as error:
+        assume("No sample is left" not in str(error))
+        raise
+    outlines = [(row.split, _outline(row)) for row in split.itertuples()]
+    for (a, one), (b, other) in combinations(outlines, 2):
+        if a != b:
+            # Lengths differ by up to half a per cent between the zones.
+            assert one.distance(other) >= buffer * 10 * 0.99 - 0.5
+            assert one.intersection(other).area <= 0.01 * one.area
+
+
+def _outline(row: Any) -> shapely.Polygon:
+    """Return the true outline of a sample in zone 32, where a rectangle of zone 33 is slightly turned."""
+    corners = shapely.box(row.west, row.south, row.east, row.north).exterior.coords
+    xs, ys = transform(row.crs, "EPSG:32632", *zip(*corners, strict=True))
+    return shapely.Polygon(list(zip(xs, ys, strict=True)))
+
+
+def test_chips_that_only_touch_are_no_overlap(table_of: Table) -> None:
+    table = table_of(_grid_of_chips("a", 4, 4))
+    assert len(assign_splits(table, _config(block_size=32), {}, 0)) == len(table)
+
+
+def test_chips_that_overlap_across_a_border_are_left_out_of_training(table_of: Table) -> None:
+    places = [("a", 0, 0), ("a", 0, 40), ("a", 0, 60), ("a", 0, 300)]
+    table = table_of(places)
+    lists = {"train": ["a"], "val": ["b"], "test": ["c"]}
+    table["scene"] = ["a", "a", "b", "c"]
+    split = assign_splits(table, _config("lists"), lists, 0)
+    assert split["sample_id"].tolist() == [table["sample_id"][index] for index in (0, 2, 3)]
+    assert split["split"].tolist() == ["train", "val", "test"]
+
+
+def test_val_gives_way_to_test(table_of: Table) -> None:
+    table = table_of([("a", 0, 0), ("b", 0, 100), ("c", 0, 150), ("b", 0, 400)])
+    split = assign_splits(table, _config("lists", buffer=20), {"train": ["a"], "val": ["b"], "test": ["c"]}, 0)
+    assert split.groupby("split")["column"].first().to_dict() == {"train": 0, "val": 400, "test": 150}
+
+
+def test_scenes_without_a_crs_are_never_near_each_other(table_of: Table) -> None:
+    table = table_of([(scene, 0, 0) for scene in "abcd"], crs="none")
+    assert len(assign_splits(table, _config("scenes", buffer=1000), {}, 0)) == 4
+
+
+def test_places_that_no_transformation_joins_are_never_near_each_other(table_of: Table) -> None:
+    mars = (
+        'PROJCS["Mars",GEOGCS["Mars",DATUM["D_MARS",SPHEROID["MARS",3396190,169.8]],PRIMEM["Reference",0],'
+        'UNIT["degree",0.0174532925199433]],PROJECTION["Equirectangular"],PARAMETER["standard_parallel_1",0],'
+        'PARAMETER["central_meridian",0],PARAMETER["false_easting",0],PARAMETER["false_northing",0],UNIT["metre",1]]'
+    )
+    table = table_of([("a", 0, 0), ("b", 0, 90), ("c", 0, 180)])
+    table.loc[2, "crs"] = mars
+    lists = {"train": ["a"], "val": ["b"], "test": ["c"]}
+    assert len(assign_splits(table, _config("lists", buffer=10), lists, 0)) == 3
+
+
+# --- methods --------------------------------------------------------------------------------------------------------
+
+
+def test_blocks_are_squares_on_the_ground(table_of: Table) -> None:
+    # Blocks of 64 px; easting 500,000 m is 781.25 blocks, so the first border lies 48 px east of the scene's.
+    split = assign_splits(table_of(_grid_of_chips("a", 8, 8)), _config(block_size=64), {}, 3)
+    middle_x = (split["west"] + split["east"]) / 2 // 640
+    middle_y = (split["south"] + split["north"]) / 2 // 640
+    assert (split.groupby([middle_x, middle_y])["split"].nunique() == 1).all()
+    assert len(split) == 64
+
+
+def test_two_scenes_over_one_place_share_its_blocks(table_of: Table) -> None:
+    table = table_of(_grid_of_chips("ab", 6, 6))
+    split = assign_splits(table, _config(block_size=64), {}, 0)
+    assert (split.groupby(["row", "column"])["split"].nunique() == 1).all()
+
+
+def test_scenes_stay_whole(tiny_data: SimpleNamespace) -> None:
+    assert (tiny_data.samples.groupby("scene")["split"].nunique() == 1).all()
+    assert set(tiny_data.samples["split"]) == set(SPLITS)
+
+
+@settings(max_examples=10)
+@given(seed=st.integers(0, 2**31))
+def test_fractions_are_met_as_far_as_blocks_allow(table_of: Table, seed: int) -> None:
+    table = table_of(_grid_of_chips([str(index) for index in range(50)], 1, 4), crs="none")
+    split = assign_splits(table, _config("scenes", fractions={"train": 0.5, "val": 0.3, "test": 0.2}), {}, seed)
+    shares = split["split"].value_counts(normalize=True)
+    assert shares.to_dict() == pytest.approx({"train": 0.5, "val": 0.3, "test": 0.2}, abs=0.03)
+
+
+def test_the_draw_depends_on_the_seed_alone(table_of: Table) -> None:
+    table, config = table_of(_grid_of_chips("abcdefgh", 2, 2), crs="none"), _config("scenes")
+    one = assign_splits(table, config, {}, 5)
+    np.random.seed(1)  # noqa: NPY002
+    pd.testing.assert_frame_equal(assign_splits(table, config, {}, 5), one)
+    turned = assign_splits(table.iloc[::-1].reset_index(drop=True), config, {}, 5)
+    by_scene = [part.groupby("scene")["split"].first() for part in (one, turned)]
+    pd.testing.assert_series_equal(*by_scene)
+    others = {tuple(assign_splits(table, config, {}, seed)["split"]) for seed in range(8)}
+    assert len(others) > 1
+
+
+def test_lists_are_followed(table_of: Table) -> None:
+    table = table_of(_grid_of_chips(["1", "11", "2", "x"], 1, 2), crs="none")
+    split = assign_splits(table, _config("lists"), {"train": ["11"], "val": ["1"], "test": ["2"]}, 0)
+    assert split.groupby("scene")["split"].first().to_dict() == {"11": "train", "1": "val", "2": "test"}
+    assert "x" not in set(split["scene"]), "a scene on no list is left out"
+
+
+def test_val_is_drawn_from_train_where_no_list_is_given(table_of: Table) -> None:
+    scenes = [str(index) for index in range(12)]
+    table = table_of(_grid_of_chips(scenes, 1, 1), crs="none")
+    lists, config = {"train": scenes[:10], "test": scenes[10:]}, _config("lists", val_from_train=0.2)
+    split = assign_splits(table, config, lists, 0)
+    assert split["split"].value_counts().to_dict() == {"train": 8, "val": 2, "test": 2}
+    assert set(split.loc[split["split"] == "test", "scene"]) == {"10", "11"}
+    pd.testing.assert_frame_equal(assign_splits(table, config, lists, 0), split)
+    drawn = {tuple(assign_splits(table, config, lists, seed).query("split == 'val'")["scene"]) for seed in range(9)}
+    assert len(drawn) > 1
+
+
+@pytest.mark.parametrize(
+    ("lists", "message"),
+    [
+        (
+            {"train": ["a"], "tset": ["b"]},
+            r"Found lists for \['train', 'tset'\]; method 'lists' needs 'train' and 'test'",
+        ),
+        ({"train": ["a"]}, r"Found lists for \['train'\]"),
+        (
+            {"train": ["a", "d.tif"], "test": ["b"]},
+            r"split 'train' names 1 scene\(s\) without samples: 'd.tif'. .*key, such",
+        ),
+        ({"train": ["a", "b"], "test": ["b"]}, r"1 scene\(s\) stand in the lists of 'test' and 'train': 'b'"),
+        ({"train": ["a"], "test": ["b"]}, r"No sample is left for \['val'\] .*'val_from_train' where lists are given"),
+    ],
+)
+def test_lists_that_do_not_fit_are_refused(table_of: Table, lists: dict[str, list[str]], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        assign_splits(table_of([(scene, 0, 0) for scene in "abc"], crs="none"), _config("lists"), lists, 0)
+
+
+@pytest.mark.parametrize(
+    ("method", "found"), [("blocks", "Found 1 blocks with samples"), ("scenes", "Found 2 scenes with samples")]
+)
+def test_fewer_groups_than_splits_are_refused(table_of: Table, method: str, found: str) -> None:
+    table = table_of([("a", 0, 0), ("b", 0, 0)])
+    message = f"{found}; 3 splits need at least as many. Use a smaller 'block_size', method 'scenes' or 'lists'"
+    with pytest.raises(DataError, match=message):
+        assign_splits(table, _config(method, block_size=100), {}, 0)
+
+
+def test_a_split_that_the_buffer_empties_is_refused(table_of: Table) -> None:
+    with pytest.raises(
+        DataError, match=r"No sample is left for \[.*'train'.*\] \(samples left: .*Use a smaller 'buffer'"
+    ):
+        assign_splits(table_of(_grid_of_chips("a", 4, 4)), _config(block_size=64, buffer=500), {}, 0)
+
+
+def test_the_given_table_stays_as_it_is(table_of: Table) -> None:
+    table = table_of(_grid_of_chips("a", 12, 12))
+    before = table.copy()
+    assert len(assign_splits(table, _config(block_size=128, buffer=5), {}, 0)) < len(table)
+    pd.testing.assert_frame_equal(table, before)
+
+
+# --- report ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_report_tells_samples_scenes_classes_and_distances(tiny_data: SimpleNamespace) -> None:
+    report = report_splits(tiny_data.samples, tiny_data.config)
+    for name in SPLITS:
+        part = tiny_data.samples[tiny_data.samples["split"] == name]
+        told = report["splits"][name]
+        assert (told["samples"], told["scenes"]) == (len(part), part["scene"].nunique())
+        assert told["class_fractions"]["water"] == pytest.approx(part["fraction_water"].mean(), abs=1e-6)
+        assert told["absent_classes"] == []
+    gaps = [sorted(pair) for pair in report["least_distance_m"]]
+    assert len(gaps) == 3
+    for pair, least in report["least_distance_m"].items():
+        one, other = pair.split("-")
+        measured = [gap for a, b, gap in _gaps(tiny_data.samples) if {a, b} == {one, other}]
+        # Scale in the overlap of two zones is off by up to a few per cent; chips are shrunk by 0.01 pixels.
+        assert least == pytest.approx(min(measured), rel=0.05, abs=0.5)
+
+
+def test_absent_classes_are_named(table_of: Table, tiny_data: SimpleNamespace) -> None:
+    fractions = {"fraction_water": 0.0, "fraction_forest": 0.5, "fraction_field": 0.5}
+    table = table_of([("a", 0, 0), ("b", 0, 100), ("c", 0, 200)], split=list(SPLITS), **fractions)
+    report = report_splits(table, tiny_data.config)
+    assert report["splits"]["val"]["absent_classes"] == ["water"]
+    assert report["least_distance_m"] == {"train-val": 680.2, "train-test": 1680.2, "val-test": 680.2}
+
+
+def test_distances_of_geographic_and_missing_crs(table_of: Table, tiny_data: SimpleNamespace) -> None:
+    columns = {"fraction_water": 0.1, "fraction_forest": 0.5, "fraction_field": 0.4, "split": list(SPLITS)}
+    table = table_of([("a", 0, 0), ("b", 0, 100), ("c", 0, 200)], **columns)
+    none = report_splits(table.assign(crs="none"), tiny_data.config)["least_distance_m"]
+    assert set(none.values()) == {None}
+    degrees = table.assign(crs="EPSG:4326", pixel_size=1e-4, south=0.0, north=0.01)
+    degrees["west"], degrees["east"] = [0.0, 0.02, 0.05], [0.01, 0.03, 0.06]
+    gap = report_splits(degrees, tiny_data.config)["least_distance_m"]["train-val"]
+    assert gap == pytest.approx(0.01 * 111_320, rel=0.001)
+
+
+def test_a_crs_without_a_number_has_distances_too(table_of: Table, tiny_data: SimpleNamespace) -> None:
+    feet = CRS.from_proj4(
+        "+proj=aea +lat_1=29.5 +lat_2=45.5 +lat_0=23 +lon_0=-96.5 +datum=WGS84 +units=us-ft"
+    ).to_string()
+    columns = {"fraction_water": 0.1, "fraction_forest": 0.5, "fraction_field": 0.4, "split": list(SPLITS)}
+    table = table_of([("a", 0, 0), ("b", 0, 100), ("c", 0, 200)], crs=feet, **columns)
+    gap = report_splits(table, tiny_data.config)["least_distance_m"]["train-val"]
+    assert gap == pytest.approx(680.2 * 0.3048006, abs=0.1)

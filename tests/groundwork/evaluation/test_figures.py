@@ -1,0 +1,130 @@
+"""Figures show the numbers they are given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from groundwork.bundle import Bundle
+from groundwork.config import EvaluationConfig, InferenceConfig
+from groundwork.data.chips import Batch, LabelledData
+from groundwork.data.labels import IGNORE
+from groundwork.data.statistics import Statistics
+from groundwork.evaluation.figures import (
+    RIGHT,
+    WRONG,
+    draw_confusion,
+    draw_history,
+    draw_panel,
+    draw_quicklooks,
+    rgb_positions,
+)
+from groundwork.evaluation.predictors import Predictor
+from groundwork.evaluation.report import judge
+from groundwork.prediction.scene import predict_scenes
+from groundwork.rasters.folder import find_rasters
+from groundwork.rasters.quicklook import stretch
+from groundwork.rasters.writing import write_rasters
+from groundwork.specs import SpecError
+
+
+class Truth(Predictor):
+    """Right but for the first row of each chip."""
+
+    def predict(self, batch: Batch) -> np.ndarray:
+        classes = batch["mask"].numpy().clip(min=0).copy()
+        classes[:, 0] = (classes[:, 0] + 1) % 3
+        return classes
+
+
+def _shown(figure: Figure, row: int, column: int, columns: int = 4) -> np.ndarray:
+    """Return the colours (height, width, 3) that a picture of the panel shows."""
+    picture = figure.axes[row * columns + column].images[0]
+    values = np.asarray(picture.get_array())
+    return values if values.ndim == 3 else picture.to_rgba(values)[..., :3]
+
+
+def test_the_panel_shows_image_truth_prediction_and_error(tiny_labelled: LabelledData) -> None:
+    figure = draw_panel(Truth(), tiny_labelled, ("C", "B", "A"), num_rows=2)
+    chips = tiny_labelled.chips("test")
+    for row, index in enumerate((0, len(chips) - 1)):
+        chip = chips[index]
+        mask, valid = chip["mask"].numpy(), chip["valid"].numpy()
+        assert np.array_equal(_shown(figure, row, 0), stretch(chip["image"].numpy()[::-1], valid))
+        colors = np.array([to_rgb(color) for color in ("#ffffff", "#0000ff", "#00aa00", "#ffcc00")])
+        assert np.allclose(_shown(figure, row, 1), colors[mask + 1])
+        predicted = Truth().predict({"mask": torch.from_numpy(mask)[None]})[0]  # type: ignore[typeddict-item]
+        assert np.allclose(_shown(figure, row, 2), colors[np.where(valid, predicted, IGNORE) + 1])
+        error = np.where(mask == IGNORE, 0, np.where(predicted == mask, 1, 2))
+        assert np.allclose(_shown(figure, row, 3), np.array([to_rgb(c) for c in ("#ffffff", RIGHT, WRONG)])[error])
+        assert figure.axes[row * 4].get_ylabel() == chip["sample_id"]
+    assert [axes.get_title() for axes in figure.axes[:4]] == ["image", "truth", "prediction", "error"]
+
+
+def test_the_panel_has_no_more_rows_than_there_are_chips(tiny_labelled: LabelledData) -> None:
+    few = tiny_labelled.samples[tiny_labelled.samples["split"] == "test"].head(1)
+    data = LabelledData(few, tiny_labelled.scenes, tiny_labelled.labels, tiny_labelled.spec, tiny_labelled.target)
+    assert len(draw_panel(Truth(), data, ("A", "B", "C"), 4).axes) == 4
+
+
+def test_an_unknown_band_is_named(tiny_labelled: LabelledData) -> None:
+    with pytest.raises(
+        SpecError, match=r"'rgb' names band 'a1', which is not read. Did you mean 'A'\? Read: \['A', 'B'"
+    ):
+        draw_panel(Truth(), tiny_labelled, ("C", "B", "a1"), 1)
+    assert rgb_positions(tiny_labelled.spec, ("C", "A", "A")) == [2, 0, 0]
+
+
+def test_the_confusion_matrix_shows_shares_of_each_true_class() -> None:
+    figure = draw_confusion(np.array([[3, 1], [0, 0]]), ["water", "land"])
+    axes = figure.axes[0]
+    assert [text.get_text() for text in axes.texts] == ["75%", "25%", "0%", "0%"]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["water", "land"]
+    assert np.array_equal(axes.images[0].get_array(), [[0.75, 0.25], [0, 0]])
+
+
+def test_the_history_shows_each_epoch() -> None:
+    history = pd.DataFrame({"epoch": [0, 1], "train/loss": [2.0, 1.0], "val/loss": [3.0, 2.0], "val/miou": [0.1, 0.6]})
+    left, right = draw_history(history).axes
+    assert {line.get_label(): list(line.get_ydata()) for line in left.lines} == {
+        "train/loss": [2.0, 1.0],
+        "val/loss": [3.0, 2.0],
+    }
+    assert list(right.lines[0].get_xdata()) == [1, 2]
+    assert list(right.lines[0].get_ydata()) == [0.1, 0.6]
+
+
+def test_quicklooks_show_scene_and_prediction(tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace) -> None:
+    config = InferenceConfig(tile_size=64)
+    for key, stream in predict_scenes(tiny_bundle, tiny_data.scenes, config).streams:
+        write_rasters(stream, {"classes": tmp_path / f"{key}_classes.tif"})
+    predictions = find_rasters(tmp_path, ["{key}_classes.tif"])
+    spec, target = tiny_bundle.only_input(), tiny_data.config.target
+    pictures = draw_quicklooks(spec, target, tiny_data.scenes, predictions, ("A", "B", "C"))
+    assert list(pictures) == list(tiny_data.scenes.files)
+    figure = pictures["1"]()
+    shown = _shown(figure, 0, 1, columns=2)
+    assert np.allclose(shown[:10, :10], 1), "white where there is no data"
+    assert not np.allclose(shown[10:], 1)
+    assert (_shown(figure, 0, 0, columns=2)[:10, :10] == 255).all()
+    with pytest.raises(SpecError, match="'rgb' names band 'X'"):
+        draw_quicklooks(spec, target, tiny_data.scenes, predictions, ("A", "X", "C"))
+
+
+def test_judging_gives_scores_of_model_and_baselines(
+    tiny_bundle: Bundle, tiny_labelled: LabelledData, tiny_statistics: Statistics
+) -> None:
+    config = EvaluationConfig()
+    metrics, by_scene, figure = judge(tiny_bundle, tiny_labelled, tiny_statistics, config, seed=0)
+    assert set(metrics["baselines"]) == {"majority_class", "pixel_regression"}
+    assert metrics["baselines"]["pixel_regression"]["miou"] > 0.8 > metrics["baselines"]["majority_class"]["miou"]
+    test = tiny_labelled.samples[tiny_labelled.samples["split"] == "test"]
+    assert by_scene["scene"].tolist() == sorted(set(test["scene"]))
+    assert len(figure.axes[0].texts) == 9

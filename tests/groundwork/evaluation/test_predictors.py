@@ -1,0 +1,143 @@
+"""The model and its baselines as predictors; which pixels an earlier chip already counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
+from torch.utils.data import default_collate
+
+from groundwork.bundle import Bundle, BundleError
+from groundwork.data.chips import Batch, LabelledData
+from groundwork.data.labels import IGNORE
+from groundwork.data.statistics import Statistics
+from groundwork.evaluation.predictors import MajorityClass, ModelPredictor, PixelRegression, count_once
+
+
+@pytest.fixture(scope="module")
+def batch(tiny_labelled: LabelledData) -> Batch:
+    chips = tiny_labelled.chips("test")
+    return default_collate([chips[index] for index in range(len(chips))])
+
+
+# --- count once -----------------------------------------------------------------------------------------------------
+
+places = st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=12)
+
+
+@given(places=places, size=st.integers(1, 12))
+def test_pixels_that_an_earlier_chip_covers_are_left_out(places: list[tuple[str, int, int]], size: int) -> None:
+    samples = pd.DataFrame(places, columns=["scene", "row", "column"]).assign(size=size)
+    found = count_once(samples)
+    seen = {scene: np.zeros((40, 40), bool) for scene in "ab"}
+    for (scene, row, column), parts in zip(places, found, strict=True):
+        covered = np.zeros((size, size), bool)
+        for rows, columns in parts:
+            covered[rows, columns] = True
+        window = seen[scene][row : row + size, column : column + size]
+        assert np.array_equal(covered, window)
+        window[:] = True
+
+
+def test_the_index_of_the_table_does_not_matter(table_of: Callable[..., pd.DataFrame]) -> None:
+    table = table_of([("a", 0, 0), ("b", 0, 0), ("a", 16, 0)])
+    assert count_once(table.set_index(pd.Index([7, 3, 9]))) == [[], [], [(slice(0, 16), slice(0, 32))]]
+
+
+# --- the model ------------------------------------------------------------------------------------------------------
+
+
+def test_the_model_gives_its_highest_score(tiny_bundle: Bundle, batch: Batch) -> None:
+    with torch.inference_mode():
+        output = tiny_bundle.build_model()(batch["image"], batch["valid"]).output
+    assert np.array_equal(ModelPredictor(tiny_bundle).predict(batch), output.numpy().argmax(axis=1))
+
+
+def test_an_untrained_model_is_not_judged(tiny_initial: Bundle) -> None:
+    with pytest.raises(BundleError, match=r"never trained. Run `kedro run --pipelines training` first"):
+        ModelPredictor(tiny_initial)
+
+
+# --- baselines ------------------------------------------------------------------------------------------------------
+
+
+def test_the_majority_is_that_of_the_training_split(tiny_statistics: Statistics, batch: Batch) -> None:
+    statistics = tiny_statistics.model_copy(update={"class_pixels": {"water": 5, "forest": 9, "field": 8}})
+    found = MajorityClass(statistics, ("water", "forest", "field")).predict(batch)
+    assert found.shape == tuple(batch["mask"].shape)
+    assert set(found.ravel()) == {1}
+    reordered = MajorityClass(statistics, ("field", "water", "forest")).predict(batch)
+    assert set(reordered.ravel()) == {2}
+
+
+def _training_pixels(data: LabelledData) -> tuple[np.ndarray, np.ndarray]:
+    chips = data.chips("train")
+    images = [chips[index]["image"].numpy() for index in range(len(chips))]
+    masks = [chips[index]["mask"].numpy() for index in range(len(chips))]
+    known = [mask != IGNORE for mask in masks]
+    pixels = np.concatenate([image[:, here].T for image, here in zip(images, known, strict=True)])
+    return pixels, np.concatenate([mask[here] for mask, here in zip(masks, known, strict=True)])
+
+
+def test_the_regression_is_that_of_scikit_learn_on_all_training_pixels(
+    tiny_labelled: LabelledData, batch: Batch
+) -> None:
+    pixels, classes = _training_pixels(tiny_labelled)
+    mean, std = pixels.mean(axis=0), pixels.std(axis=0)
+    regression = LogisticRegression(max_iter=500).fit((pixels - mean) / std, classes)
+    found = PixelRegression(tiny_labelled, num_pixels=10**6, seed=0).predict(batch)
+    valid = batch["valid"].numpy()
+    expected = regression.predict((np.moveaxis(batch["image"].numpy(), 1, -1)[valid] - mean) / std)
+    assert (found[valid] == expected).mean() > 0.999
+    known = batch["mask"].numpy() != IGNORE
+    assert (found[known] == batch["mask"].numpy()[known]).mean() > 0.9
+
+
+def test_the_draw_of_pixels_depends_on_the_seed_alone(tiny_labelled: LabelledData, batch: Batch) -> None:
+    one, same, other = (PixelRegression(tiny_labelled, 300, seed).predict(batch) for seed in (0, 0, 1))
+    assert np.array_equal(one, same)
+    assert not np.array_equal(one, other)
+
+
+def test_no_more_pixels_are_drawn_than_asked_for(tiny_labelled: LabelledData, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = []
+    fit = LogisticRegression.fit
+
+    def note(model: LogisticRegression, pixels: np.ndarray, classes: np.ndarray) -> LogisticRegression:
+        sizes.append(len(pixels))
+        return fit(model, pixels, classes)
+
+    monkeypatch.setattr(LogisticRegression, "fit", note)
+    PixelRegression(tiny_labelled, 300, 0)
+    assert 0 < sizes[0] <= 300
+
+
+def test_a_single_class_is_predicted_everywhere(tiny_labelled: LabelledData, batch: Batch) -> None:
+    first = tiny_labelled.samples[tiny_labelled.samples["split"] == "train"].head(1)
+    data = LabelledData(first, tiny_labelled.scenes, tiny_labelled.labels, tiny_labelled.spec, tiny_labelled.target)
+    found = PixelRegression(data, num_pixels=1, seed=0).predict(batch)
+    assert len(set(found.ravel())) == 1
+
+
+def test_steps_are_values_of_the_same_pixel(tiny_labelled: LabelledData) -> None:
+    """With several dates each pixel's values are channels times steps, in training as in prediction."""
+    regression = PixelRegression(tiny_labelled, 300, 0)
+
+    class Sum:
+        def predict(self, pixels: np.ndarray) -> np.ndarray:
+            assert pixels.shape[1] == 6
+            return (pixels @ np.arange(6)).astype(int)
+
+    regression._regression = Sum()
+    image = torch.arange(2 * 3 * 2 * 4 * 5, dtype=torch.float32).reshape(2, 3, 2, 4, 5)
+    batch = Batch(
+        image=image, mask=torch.zeros(2, 4, 5), valid=torch.ones(2, 4, 5, dtype=torch.bool), sample_id=["a", "b"]
+    )
+    expected = np.einsum("bchw,c->bhw", image.reshape(2, 6, 4, 5).numpy(), np.arange(6.0))
+    assert np.array_equal(regression.predict(batch), expected.astype(int))

@@ -1,0 +1,153 @@
+"""Tiled prediction: what an identity gives is its input, whatever the size of scene, tile, band and batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rasterio.windows import Window
+
+from groundwork.prediction import blending, tiles
+from groundwork.prediction.blending import Tile, Tiling, blend
+from groundwork.prediction.tiles import make_axis
+
+
+class Recorder:
+    """Gives back the tiles it gets, and remembers them."""
+
+    def __init__(self, image: np.ndarray, valid: np.ndarray) -> None:
+        self.image, self.valid = image, valid
+        self.tiles: list[Window] = []
+        self.batches: list[int] = []
+        self.reads: list[Window] = []
+
+    def read(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
+        self.reads.append(window)
+        rows, columns = window.toslices()
+        return self.image[:, rows, columns], self.valid[rows, columns]
+
+    def predict(self, batch: Sequence[Tile]) -> list[np.ndarray]:
+        self.batches.append(len(batch))
+        for tile in batch:
+            rows, columns = tile.window.toslices()
+            assert np.array_equal(tile.image, self.image[:, rows, columns])
+            assert np.array_equal(tile.valid, self.valid[rows, columns])
+            self.tiles.append(tile.window)
+        return [tile.image.astype(np.float32) for tile in batch]
+
+    def run(self, size: int, overlap: int, batch_size: int = 3) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return blended scores, validity and how often each pixel was given."""
+        height, width = self.valid.shape
+        tiling = Tiling(
+            rows=make_axis(height, size, overlap),
+            columns=make_axis(width, size, overlap),
+            read=self.read,
+            predict=self.predict,
+            num_outputs=len(self.image),
+            batch_size=batch_size,
+        )
+        scores = np.full(self.image.shape, np.nan, np.float32)
+        valid, times = np.zeros_like(self.valid), np.zeros(self.valid.shape, int)
+        for window, part, known in blend(tiling):
+            rows, columns = window.toslices()
+            scores[:, rows, columns], valid[rows, columns] = part, known
+            times[rows, columns] += 1
+        return scores, valid, times
+
+
+def _recorder(height: int, width: int, seed: int = 0) -> Recorder:
+    random = np.random.default_rng(seed)
+    return Recorder(random.random((2, height, width), np.float32), np.ones((height, width), bool))
+
+
+@settings(max_examples=60)
+@given(
+    height=st.integers(1, 70),
+    width=st.integers(1, 90),
+    size=st.integers(1, 40),
+    share=st.floats(0, 0.5),
+    band_width=st.integers(1, 100),
+    batch_size=st.integers(1, 5),
+)
+def test_an_identity_gives_its_input(
+    height: int, width: int, size: int, share: float, band_width: int, batch_size: int
+) -> None:
+    recorder = _recorder(height, width)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blending, "column_bands", lambda axis: tiles.column_bands(axis, band_width))
+        scores, valid, times = recorder.run(size, int(size * share), batch_size)
+    assert (times == 1).all(), "each pixel is given once"
+    assert valid.all()
+    assert np.abs(scores - recorder.image).max() <= 1e-6
+    assert max(recorder.batches) <= batch_size
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (5, 300), (31, 33), (255, 257)])
+def test_odd_sizes_and_sizes_below_one_tile(height: int, width: int) -> None:
+    recorder = _recorder(height, width)
+    scores, _, _ = recorder.run(64, 16)
+    assert np.abs(scores - recorder.image).max() <= 1e-6
+
+
+def test_bands_of_columns_change_nothing_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, _, _ = _recorder(50, 200).run(32, 8)
+    monkeypatch.setattr(blending, "column_bands", lambda axis: tiles.column_bands(axis, 60))
+    recorder = _recorder(50, 200)
+    in_bands, _, _ = recorder.run(32, 8)
+    assert np.array_equal(in_bands, whole)
+    assert max(window.width for window in recorder.reads) <= 64
+
+
+def test_neighbours_are_blended_by_their_weights() -> None:
+    # Each tile answers with its own column; in the overlap the answers are mixed as the weights are.
+    def predict(batch: Sequence[Tile]) -> list[np.ndarray]:
+        return [np.full((1, 4, 6), float(tile.window.col_off), np.float32) for tile in batch]
+
+    def read(window: Window) -> tuple[np.ndarray, np.ndarray]:
+        shape = (int(window.height), int(window.width))
+        return np.zeros((1, *shape), np.float32), np.ones(shape, bool)
+
+    tiling = Tiling(make_axis(4, 6, 2), make_axis(10, 6, 2), read, predict, num_outputs=1, batch_size=8)
+    [(_, scores, _)] = list(blend(tiling))
+    assert np.allclose(scores[0], [0, 0, 0, 0, 4 / 3, 8 / 3, 4, 4, 4, 4])
+
+
+def test_tiles_without_any_data_are_not_predicted() -> None:
+    recorder = _recorder(40, 40)
+    recorder.valid[:] = False
+    recorder.valid[3, 25] = True
+    scores, valid, times = recorder.run(10, 0)
+    assert recorder.tiles == [Window(20, 0, 10, 10)]
+    assert (times == 1).all()
+    assert valid.sum() == 1
+    assert np.abs(scores[:, 3, 25] - recorder.image[:, 3, 25]).max() <= 1e-6
+
+
+def test_a_scene_without_any_data_is_never_predicted() -> None:
+    recorder = _recorder(20, 30)
+    recorder.valid[:] = False
+    _, valid, times = recorder.run(8, 2)
+    assert recorder.tiles == []
+    assert not valid.any()
+    assert (times == 1).all()
+
+
+def test_each_row_of_tiles_is_read_once() -> None:
+    recorder = _recorder(100, 60)
+    recorder.run(32, 8)
+    assert [window.row_off for window in recorder.reads] == list(make_axis(100, 32, 8).starts)
+
+
+def test_an_error_while_reading_comes_through() -> None:
+    def read(window: Window) -> tuple[np.ndarray, np.ndarray]:
+        if window.row_off > 0:
+            raise OSError("the disk is gone")
+        return np.zeros((1, 8, 8), np.float32), np.ones((8, 8), bool)
+
+    axis = make_axis(20, 8, 0)
+    tiling = Tiling(axis, make_axis(8, 8, 0), read, lambda batch: [tile.image for tile in batch], 1, 2)
+    with pytest.raises(OSError, match="the disk is gone"):
+        list(blend(tiling))

@@ -1,0 +1,284 @@
+"""Scenes are predicted on their own grid, with what the classes are and where the weights came from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+import torch
+from rasterio.transform import from_origin
+
+from groundwork.bundle import Bundle, BundleError
+from groundwork.config import InferenceConfig
+from groundwork.models.interface import Model, ModelOutput
+from groundwork.prediction.scene import class_nodata, predict_scene, predict_scenes, scene_spec
+from groundwork.rasters.errors import RasterError
+from groundwork.rasters.folder import RasterFolder, find_rasters
+from groundwork.rasters.scene import Scene
+from groundwork.rasters.writing import write_rasters
+from groundwork.specs import RasterSpec, SpecError, TargetSpec
+
+Write = Callable[..., Path]
+
+
+class Brightest(Model):
+    """The class of a pixel is its brightest band; the scores are the raw values. Remembers what it was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[dict[str, torch.Tensor | None]] = []
+
+    def set_statistics(self, mean: Any, std: Any) -> None:
+        raise NotImplementedError
+
+    def freeze_encoder(self) -> None:
+        raise NotImplementedError
+
+    def freeze_decoder(self) -> None:
+        raise NotImplementedError
+
+    def forward(
+        self,
+        image: torch.Tensor,
+        valid: torch.Tensor | None = None,
+        temporal_coords: torch.Tensor | None = None,
+        location_coords: torch.Tensor | None = None,
+    ) -> ModelOutput:
+        self.seen.append({"image": image, "valid": valid, "time": temporal_coords, "place": location_coords})
+        return ModelOutput(image)
+
+
+def _config(**changes: Any) -> InferenceConfig:
+    return InferenceConfig.model_validate({"tile_size": 32, "overlap": 8} | changes)
+
+
+def _write_all(bundle: Bundle, scenes: RasterFolder, folder: Path, **config: Any) -> None:
+    for key, stream in predict_scenes(bundle, scenes, _config(**config)).streams:
+        paths = {product: folder / f"{key}_{product}.tif" for product in stream.profiles}
+        write_rasters(stream, paths)
+
+
+@pytest.fixture(scope="module")
+def predicted(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle, tiny_data: SimpleNamespace) -> Path:
+    folder = tmp_path_factory.mktemp("predicted")
+    _write_all(tiny_bundle, tiny_data.scenes, folder, probabilities=True)
+    return folder
+
+
+def test_each_scene_has_its_prediction_on_its_own_grid(predicted: Path, tiny_data: SimpleNamespace) -> None:
+    for key in tiny_data.scenes.files:
+        with rasterio.open(tiny_data.root / "scenes" / f"{key}.tif") as scene:
+            valid = (scene.read() != -9999).all(axis=0)
+            for product in ("classes", "probabilities"):
+                with rasterio.open(predicted / f"{key}_{product}.tif") as raster:
+                    assert (raster.crs, raster.transform, raster.shape) == (scene.crs, scene.transform, scene.shape)
+        with rasterio.open(predicted / f"{key}_classes.tif") as raster:
+            classes = raster.read(1)
+            assert (raster.nodata, raster.dtypes) == (255, ("uint8",))
+            assert np.array_equal(classes != 255, valid), "no class where the scene holds no data, and only there"
+            assert set(np.unique(classes[valid])) <= {1, 2, 3}
+
+
+def test_probabilities_add_up_to_one_and_the_class_is_the_likeliest(
+    predicted: Path, tiny_data: SimpleNamespace
+) -> None:
+    for key in tiny_data.scenes.files:
+        with rasterio.open(predicted / f"{key}_probabilities.tif") as raster:
+            shares = raster.read()
+            assert raster.descriptions == ("water", "forest", "field")
+            assert np.isnan(raster.nodata)
+        with rasterio.open(predicted / f"{key}_classes.tif") as raster:
+            classes = raster.read(1)
+        valid = classes != 255
+        assert np.isnan(shares[:, ~valid]).all()
+        assert np.abs(shares[:, valid].sum(axis=0) - 1).max() <= 1e-5
+        assert np.array_equal(shares[:, valid].argmax(axis=0) + 1, classes[valid])
+
+
+def test_the_tags_tell_classes_and_provenance(predicted: Path) -> None:
+    with rasterio.open(predicted / "11_classes.tif") as raster:
+        tags = raster.tags()
+        assert {value: raster.colormap(1)[value][:3] for value in (1, 2, 3)} == {
+            1: (0, 0, 255),
+            2: (0, 170, 0),
+            3: (255, 204, 0),
+        }
+        assert raster.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+    assert json.loads(tags["GROUNDWORK_CLASSES"]) == {"water": 1, "forest": 2, "field": 3}
+    assert tags["CLASS_2"] == "forest"
+    assert tags["GROUNDWORK_INPUT"] == "11"
+    assert tags["GROUNDWORK_MODEL"] == "timm + fcn"
+    assert tags["GROUNDWORK_TILES"] == "size 32, overlap 8"
+    assert (tags["GROUNDWORK_SEED"], tags["GROUNDWORK_CODE"]) == ("0", "abc")
+
+
+def test_the_same_scene_gives_the_same_bytes(
+    predicted: Path, tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace
+) -> None:
+    _write_all(tiny_bundle, tiny_data.scenes, tmp_path, probabilities=True)
+    for path in predicted.iterdir():
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+
+
+def test_one_tile_is_the_bare_model(tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace) -> None:
+    _write_all(tiny_bundle, tiny_data.scenes, tmp_path, tile_size=128, probabilities=True)
+    with rasterio.open(tiny_data.root / "scenes" / "11.tif") as raster:
+        image = torch.from_numpy(raster.read().astype(np.float32))[None]
+    with torch.inference_mode():
+        expected = tiny_bundle.build_model()(image).output.softmax(dim=1)[0].numpy()
+    with rasterio.open(tmp_path / "11_probabilities.tif") as raster:
+        assert np.abs(raster.read() - expected).max() <= 1e-5
+
+
+@pytest.mark.parametrize(("tile", "overlap"), [(32, 8), (17, 5), (200, 0), (1, 0)])
+def test_a_pixel_wise_model_is_the_same_in_any_tiles(
+    tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace, tile: int, overlap: int
+) -> None:
+    path = tiny_data.root / "scenes" / "east.tif"
+    with Scene([path], tiny_bundle.only_input()) as scene:
+        stream = predict_scene(Brightest(), scene, tiny_bundle, _config(tile_size=tile, overlap=overlap, batch_size=5))
+        write_rasters(stream, {"classes": tmp_path / "c.tif"})
+    with rasterio.open(path) as scene, rasterio.open(tmp_path / "c.tif") as prediction:
+        # All classes lie hundreds of units apart, where softmax gives 0 and 1; ties do not occur within one unit.
+        image, classes = scene.read(), prediction.read(1)
+    first, second = np.sort(image, axis=0)[[2, 1]]
+    clear = first > second
+    assert np.array_equal(classes[clear], image.argmax(axis=0)[clear] + 1)
+
+
+def test_the_model_is_told_place_date_and_validity(tiny_bundle: Bundle, tiny_data: SimpleNamespace) -> None:
+    model = Brightest()
+    with Scene([tiny_data.root / "scenes" / "1.tif"], tiny_bundle.only_input()) as scene:
+        config = _config(tile_size=32, overlap=0, batch_size=2)
+        list(predict_scene(model, scene, tiny_bundle, config).blocks)
+        centers = [
+            scene.grid.part(rasterio.windows.Window(c, r, 32, 32)).center_coordinates()
+            for r in (0, 32)
+            for c in (0, 32)
+        ]
+    assert [len(batch["image"]) for batch in model.seen] == [2, 2]  # type: ignore[arg-type]
+    places = torch.cat([batch["place"] for batch in model.seen])  # type: ignore[misc]
+    assert places.numpy() == pytest.approx(np.array(centers), rel=1e-6)
+    assert torch.cat([batch["time"] for batch in model.seen]).tolist() == [[[2024, 152]]] * 4  # type: ignore[misc]
+    first = model.seen[0]["valid"]
+    assert first is not None
+    assert not first[0, :10, :10].any()
+    assert first[0, 10:].all()
+
+
+def test_a_scene_without_crs_keeps_what_it_has(tmp_path: Path, tiny_bundle: Bundle, write_raster: Write) -> None:
+    image = np.random.default_rng(0).integers(0, 3000, (3, 20, 30)).astype(np.int16)
+    source = {"bands": ["A", "B", "C"], "dtype": "int16", "nodata": None, "georeference": "absent"}
+    for name, transform in (("plain", None), ("placed", from_origin(100, 200, 0.5, 0.5))):
+        write_raster(tmp_path / "in" / f"{name}.tif", image, crs=None, transform=transform)
+    _write_all(tiny_bundle, find_rasters(tmp_path / "in", ["{key}.tif"]), tmp_path / "out", source=source)
+    with rasterio.open(tmp_path / "out" / "placed_classes.tif") as raster:
+        assert raster.crs is None
+        assert raster.transform == from_origin(100, 200, 0.5, 0.5)
+        placed = raster.read()
+    with Scene([tmp_path / "out" / "plain_classes.tif"], _class_spec()) as scene:
+        assert np.array_equal(scene.read(rasterio.windows.Window(0, 0, 30, 20))[0], placed)
+
+
+def _class_spec() -> RasterSpec:
+    words = {"bands": ["class"], "dtype": "uint8", "nodata": 255, "georeference": "absent"}
+    return RasterSpec.model_validate(words)
+
+
+# --- other rasters than those of the training -----------------------------------------------------------------------
+
+
+def test_scenes_of_another_layout_and_unit_are_brought_to_the_models_own(
+    tmp_path: Path, tiny_bundle: Bundle, write_raster: Write, tiny_data: SimpleNamespace
+) -> None:
+    with rasterio.open(tiny_data.root / "scenes" / "p5.tif") as raster:
+        image = raster.read()
+    # Bands C, X, A, B; physical value = raw * 0.5 + 100, where the model reads raw values of scale 1.
+    raw = (image[[2, 0, 0, 1]].astype(np.float32) - 100) / 0.5
+    write_raster(tmp_path / "x.tif", raw, descriptions=["C", "X", "A", "B"])
+    bands = [{"name": name, "scale": 0.5, "offset": 100} for name in ("C", "X", "A", "B")]
+    config = _config(source={"bands": bands, "dtype": "float32", "nodata": None})
+    spec = scene_spec(tiny_bundle, config)
+    assert [band.name for band in spec.used] == ["A", "B", "C"]
+    model = Brightest()
+    with Scene([tmp_path / "x.tif"], spec) as scene:
+        list(predict_scene(model, scene, tiny_bundle, config).blocks)
+    assert np.allclose(model.seen[0]["image"][0].numpy(), image[:, :32, :32], atol=1e-2)  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ({"bands": ["A", "B"]}, r"the model reads \['A', 'B', 'C'\] and 1 step\(s\). Missing: \['C'\]"),
+        ({"bands": ["A", "B", "C"], "steps": 2, "layout": "steps_first"}, r"and 2 step\(s\); the model reads"),
+    ],
+)
+def test_scenes_that_lack_what_the_model_reads_are_refused(
+    tiny_bundle: Bundle, tiny_data: SimpleNamespace, source: dict[str, Any], message: str
+) -> None:
+    config = _config(source={"dtype": "int16", "nodata": None} | source)
+    with pytest.raises(SpecError, match=message):
+        predict_scenes(tiny_bundle, tiny_data.scenes, config)
+
+
+# --- refusals -------------------------------------------------------------------------------------------------------
+
+
+def test_an_untrained_bundle_predicts_nothing(tiny_initial: Bundle, tiny_data: SimpleNamespace) -> None:
+    with pytest.raises(BundleError, match=r"never trained. Run `kedro run --pipelines training` first"):
+        predict_scenes(tiny_initial, tiny_data.scenes, _config())
+
+
+def test_all_scenes_are_checked_before_the_first_is_predicted(
+    tmp_path: Path, tiny_bundle: Bundle, write_raster: Write
+) -> None:
+    image = np.ones((3, 16, 16), np.int16)
+    for key in "ab":
+        write_raster(tmp_path / f"{key}.tif", image, nodata=-9999, tags={"DATE": "2024-06-01"})
+    write_raster(tmp_path / "c.tif", image, nodata=-9999)
+    with pytest.raises(RasterError, match=r"c.tif: found None in tag 'DATE'; expected 1 date"):
+        predict_scenes(tiny_bundle, find_rasters(tmp_path, ["{key}.tif"]), _config())
+
+
+def test_a_scene_that_breaks_half_way_leaves_the_earlier_prediction_whole(
+    tmp_path: Path, tiny_bundle: Bundle, write_raster: Write
+) -> None:
+    random = np.random.default_rng(0)
+    image = random.integers(1, 3000, (3, 600, 64)).astype(np.int16)
+    tags = {"DATE": "2024-06-01"}
+    path = write_raster(tmp_path / "in" / "x.tif", image, nodata=-9999, tags=tags, compress="deflate")
+    scenes = find_rasters(tmp_path / "in", ["{key}.tif"])
+    _write_all(tiny_bundle, scenes, tmp_path / "out", tile_size=256)
+    before = (tmp_path / "out" / "x_classes.tif").read_bytes()
+    content = bytearray(path.read_bytes())
+    content[120_000:125_000] = bytes(5_000)
+    path.write_bytes(content)
+    with pytest.raises(RasterError, match=r"x.tif: found pixels that cannot be decoded in rows"):
+        _write_all(tiny_bundle, scenes, tmp_path / "out", tile_size=256)
+    assert [entry.name for entry in (tmp_path / "out").iterdir()] == ["x_classes.tif"]
+    assert (tmp_path / "out" / "x_classes.tif").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ((0, 1), ("uint8", 255)),
+        ((1, 255), ("uint8", 0)),
+        ((0, 255), ("uint8", 254)),
+        ((0, 254, 255), ("uint8", 253)),
+        (tuple(range(256)), ("int16", -32768)),
+        ((-1, 4), ("int16", -32768)),
+        ((0, 300), ("int16", -32768)),
+        ((-32768, 4), ("int16", 32767)),
+        ((0, 70_000), ("int32", -(2**31))),
+    ],
+)
+def test_nodata_is_a_value_that_no_class_has(values: tuple[int, ...], expected: tuple[str, int]) -> None:
+    classes = [{"value": value, "name": f"c{value}", "color": "#000000"} for value in values]
+    assert class_nodata(TargetSpec.model_validate({"classes": classes})) == expected

@@ -1,0 +1,121 @@
+"""Rasters are found by pattern and joined by key, never by position or by a part of their name."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from groundwork.rasters.folder import PairingError, RasterFolder, find_rasters, pair, preview
+
+
+def _touch(root: Path, *names: str) -> Path:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    return root
+
+
+def test_names_of_which_one_contains_the_other_are_never_mixed_up(tmp_path: Path) -> None:
+    images = find_rasters(_touch(tmp_path / "i", "1.tif", "11.tif", "111.tif", "a1.tif"), ["{key}.tif"])
+    labels = find_rasters(_touch(tmp_path / "l", "11.png", "a1.png", "1.png", "111.png"), ["{key}.png"])
+    assert pair(images, labels) == ["1", "11", "111", "a1"]
+    for key in ("1", "11", "111", "a1"):
+        assert images.paths(key) == (tmp_path / "i" / f"{key}.tif",)
+        assert labels.paths(key) == (tmp_path / "l" / f"{key}.png",)
+
+
+def test_one_partner_does_not_stand_in_for_another(tmp_path: Path) -> None:
+    images = find_rasters(_touch(tmp_path / "i", "1.tif", "2.tif"), ["{key}.tif"])
+    labels = find_rasters(_touch(tmp_path / "l", "11.tif", "2.tif"), ["{key}.tif"])
+    with pytest.raises(PairingError) as caught:
+        pair(images, labels)
+    text = str(caught.value)
+    assert f"1 image(s) in {tmp_path / 'i'} without a label: '1'" in text
+    assert f"1 label(s) in {tmp_path / 'l'} without an image: '11'" in text
+    assert "Found 2 images and 2 labels; each image needs the label of the same key." in text
+    assert "Add or remove files, or correct the patterns in the catalog." in text
+
+
+def test_missing_partners_are_listed_and_counted() -> None:
+    images = RasterFolder(Path("i"), {f"{number:02d}": (f"{number:02d}.tif",) for number in range(25)})
+    labels = RasterFolder(Path("l"), {"00": ("00.tif",)})
+    with pytest.raises(PairingError, match=r"24 image.* without a label: '01', '02', .*'10' and 14 more"):
+        pair(images, labels)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("{key}_s2.tif", {"a": ("a_s2.tif",), "b_s2": ("b_s2_s2.tif",)}),
+        ("{key}/B02.tif", {"p": ("p/B02.tif",)}),
+        ("{key}/{key}.tif", {"p": ("p/p.tif",)}),
+        ("{KEY}.tif", None),
+    ],
+)
+def test_patterns(tmp_path: Path, pattern: str, expected: dict[str, tuple[str, ...]] | None) -> None:
+    _touch(tmp_path, "a_s2.tif", "b_s2_s2.tif", "a_s2.tif.aux.xml", "p/B02.tif", "p/p.tif", "q/p.tif")
+    if expected is None:
+        with pytest.raises(PairingError, match=r"Pattern '{KEY}.tif' .*lacks '{key}', such as in '{key}.tif'"):
+            find_rasters(tmp_path, [pattern])
+    else:
+        assert find_rasters(tmp_path, [pattern]).files == expected
+
+
+def test_special_characters_in_patterns_and_names_are_plain_text(tmp_path: Path) -> None:
+    name = "name with spaces & ünïcode (1).TIF"
+    assert find_rasters(_touch(tmp_path, name, "x+y.tif"), ["{key}.tif"]).files == {
+        "name with spaces & ünïcode (1)": (name,),
+        "x+y": ("x+y.tif",),
+    }
+    assert find_rasters(tmp_path, ["x+{key}.tif"]).files == {"y": ("x+y.tif",)}
+
+
+def test_two_files_of_one_key_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(PairingError, match=r"found 'a.TIF' and 'a.tif' for one key 'a'; expected one file"):
+        find_rasters(_touch(tmp_path, "a.tif", "a.TIF"), ["{key}.tif"])
+
+
+def test_several_files_per_raster_keep_the_order_of_the_patterns(tmp_path: Path) -> None:
+    _touch(tmp_path, "s1_B03.tif", "s1_B02.tif", "s2_B02.tif", "s2_B03.tif")
+    folder = find_rasters(tmp_path, ["{key}_B03.tif", "{key}_B02.tif"])
+    assert folder.files["s1"] == ("s1_B03.tif", "s1_B02.tif")
+    assert folder.locate("s1_B03.tif|s1_B02.tif") == folder.paths("s1")
+
+
+def test_a_raster_that_lacks_one_of_its_files_is_named(tmp_path: Path) -> None:
+    _touch(tmp_path, "s1_B02.tif", "s2_B02.tif", "s2_B03.tif")
+    with pytest.raises(PairingError, match=r"found no file '{key}_B03.tif' for 's1'; each raster needs all its files"):
+        find_rasters(tmp_path, ["{key}_B02.tif", "{key}_B03.tif"])
+
+
+def test_a_single_file_is_a_folder_of_one(tmp_path: Path) -> None:
+    folder = find_rasters(_touch(tmp_path, "scene.tif") / "scene.tif", ["{key}.tif"])
+    assert folder.paths("scene") == (tmp_path / "scene.tif",)
+
+
+def test_folders_without_rasters_are_named(tmp_path: Path) -> None:
+    with pytest.raises(PairingError, match=r"nowhere: found no such folder; .*Correct its path in the catalog"):
+        find_rasters(tmp_path / "nowhere", ["{key}.tif"])
+    _touch(tmp_path, "a.jp2")
+    with pytest.raises(PairingError, match=r"found no file that matches \['{key}.tif'\]; files there: 'a.jp2'"):
+        find_rasters(tmp_path, ["{key}.tif"])
+
+
+def test_an_unknown_key_is_named(tmp_path: Path) -> None:
+    folder = find_rasters(_touch(tmp_path, "a.tif"), ["{key}.tif"])
+    with pytest.raises(PairingError, match="found no raster with key 'b'; keys found: 'a'"):
+        folder.paths("b")
+
+
+def test_rasters_that_match_no_pattern_are_mentioned(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    _touch(tmp_path, "a.tif", "b.tiff", "notes.txt")
+    with caplog.at_level(logging.WARNING):
+        find_rasters(tmp_path, ["{key}.tif"])
+    assert "1 raster(s) do not match the pattern: 'b.tiff'" in caplog.text
+
+
+def test_preview() -> None:
+    assert preview([]) == "none"
+    assert preview(["a", "b", "c"], most=2) == "'a', 'b' and 1 more"

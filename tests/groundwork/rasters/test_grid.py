@@ -1,0 +1,103 @@
+"""Grids: bounds, parts, coordinates and the comparison with another grid."""
+
+from __future__ import annotations
+
+import pytest
+from affine import Affine
+from hypothesis import given
+from hypothesis import strategies as st
+from rasterio.crs import CRS
+from rasterio.transform import from_origin
+from rasterio.windows import Window
+
+from groundwork.rasters.grid import Grid, describe_crs, name_crs
+
+UTM = CRS.from_epsg(32632)
+NORTH_UP = Grid(UTM, from_origin(500_000, 5_000_000, 10, 10), width=30, height=20)
+#: A sphere of Mars' size; PROJ knows no way from there to Earth.
+MARS = CRS.from_wkt(
+    'PROJCS["Mars",GEOGCS["Mars",DATUM["D_MARS",SPHEROID["MARS",3396190,169.8]],PRIMEM["Reference",0],'
+    'UNIT["degree",0.0174532925199433]],PROJECTION["Equirectangular"],PARAMETER["standard_parallel_1",0],'
+    'PARAMETER["central_meridian",0],PARAMETER["false_easting",0],PARAMETER["false_northing",0],UNIT["metre",1]]'
+)
+ALBERS = CRS.from_proj4("+proj=aea +lat_1=29.5 +lat_2=45.5 +lat_0=23 +lon_0=-96.5 +datum=WGS84 +units=m +no_defs")
+
+
+def test_bounds_and_pixel_size() -> None:
+    assert NORTH_UP.bounds == (500_000, 4_999_800, 500_300, 5_000_000)
+    assert NORTH_UP.pixel_size == 10
+
+
+def test_bounds_of_a_south_up_grid_are_the_same() -> None:
+    south_up = Grid(UTM, Affine(10, 0, 500_000, 0, 10, 4_999_800), width=30, height=20)
+    assert south_up.bounds == NORTH_UP.bounds
+    assert south_up.pixel_size == 10
+
+
+def test_bounds_of_a_rotated_grid_hold_its_corners() -> None:
+    rotated = Grid(UTM, Affine.translation(100, 200) @ Affine.rotation(30) @ Affine.scale(2, -2), width=7, height=5)
+    corners = [rotated.transform @ corner for corner in ((0, 0), (7, 0), (0, 5), (7, 5))]
+    xs, ys = zip(*corners, strict=True)
+    assert rotated.bounds == pytest.approx((min(xs), min(ys), max(xs), max(ys)))
+    assert rotated.pixel_size == pytest.approx(2)
+
+
+@given(row=st.integers(0, 19), column=st.integers(0, 29), height=st.integers(1, 40), width=st.integers(1, 40))
+def test_a_part_lies_where_its_pixels_lie(row: int, column: int, height: int, width: int) -> None:
+    part = NORTH_UP.part(Window(column, row, width, height))
+    assert (part.width, part.height, part.crs) == (width, height, UTM)
+    assert part.transform @ (0, 0) == NORTH_UP.transform @ (column, row)
+    assert part.transform @ (width, height) == NORTH_UP.transform @ (column + width, row + height)
+
+
+def test_center_in_degrees() -> None:
+    # Easting 500 km of zone 32 is its central meridian, 9 degrees east; northing 0 is the equator.
+    grid = Grid(UTM, from_origin(499_900, 100, 10, 10), width=20, height=20)
+    latitude, longitude = grid.center_coordinates() or (0.0, 0.0)
+    assert latitude == pytest.approx(0, abs=1e-9)
+    assert longitude == pytest.approx(9, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [
+        Grid(None, Affine.identity(), 4, 4),
+        Grid(MARS, from_origin(0, 0, 10, 10), 4, 4),
+        Grid(
+            CRS.from_proj4("+proj=geos +h=35786000 +lon_0=-75 +sweep=x"),
+            from_origin(5_400_000, 5_400_000, 10, 10),
+            4,
+            4,
+        ),
+    ],
+    ids=["no CRS", "another planet", "beside the Earth's disc"],
+)
+def test_no_center_where_there_is_no_place_on_earth(grid: Grid) -> None:
+    assert grid.center_coordinates() is None
+
+
+def test_a_grid_agrees_with_itself_shifted_by_less_than_the_tolerance() -> None:
+    near = Grid(UTM, from_origin(500_000.05, 5_000_000, 10, 10), 30, 20)
+    assert NORTH_UP.differences(near) == []
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        (Grid(UTM, NORTH_UP.transform, 31, 20), "size 31 x 20 instead of 30 x 20 pixels"),
+        (Grid(CRS.from_epsg(32633), NORTH_UP.transform, 30, 20), "CRS EPSG:32633 instead of EPSG:32632"),
+        (Grid(None, NORTH_UP.transform, 30, 20), "CRS none instead of EPSG:32632"),
+        (Grid(UTM, from_origin(500_005, 5_000_000, 10, 10), 30, 20), r"geotransform (10, 0, 500005, 0, -10, 5000000)"),
+        (Grid(UTM, from_origin(500_000, 5_000_000, 10, 10.01), 30, 20), "geotransform (10, 0, 500000, 0, -10.01"),
+    ],
+)
+def test_differences_are_named(other: Grid, expected: str) -> None:
+    assert any(expected in text for text in NORTH_UP.differences(other))
+
+
+def test_a_crs_can_be_made_again_from_its_description() -> None:
+    assert describe_crs(UTM) == name_crs(UTM) == "EPSG:32632"
+    assert describe_crs(None) == name_crs(None) == "none"
+    assert len(name_crs(MARS)) <= 80 < len(describe_crs(MARS))
+    assert CRS.from_user_input(describe_crs(MARS)) == MARS
+    assert CRS.from_user_input(describe_crs(ALBERS)) == ALBERS

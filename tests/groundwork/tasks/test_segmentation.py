@@ -1,0 +1,129 @@
+"""The segmentation task: its loss is the branches' losses, its scores are those of one confusion matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import jaccard_score
+
+from groundwork.bundle import Bundle, build_factory
+from groundwork.config import ModelConfig, TrainingConfig
+from groundwork.data.chips import Batch
+from groundwork.data.labels import IGNORE
+from groundwork.data.statistics import Statistics
+from groundwork.registry import ComponentError
+from groundwork.specs import SpecError
+from groundwork.tasks.losses import CrossEntropyLoss
+from groundwork.tasks.segmentation import SemanticSegmentationTask
+
+MakeTask = Callable[..., SemanticSegmentationTask]
+SIDE = {"side": {"decoder": {"name": "fcn", "channels": 4}}}
+
+
+@pytest.fixture
+def make_task(
+    tiny_initial: Bundle, tiny_statistics: Statistics, make_training: Callable[..., TrainingConfig]
+) -> MakeTask:
+    def make(auxiliary: dict[str, Any] | None = None, **training: Any) -> SemanticSegmentationTask:
+        torch.manual_seed(0)
+        config = tiny_initial.config
+        model = ModelConfig.model_validate(config.model.model_dump() | {"auxiliary": auxiliary or {}})
+        wired = (build_factory(model), model, config.inputs, config.target)
+        return SemanticSegmentationTask(*wired, make_training(**training), tiny_statistics)
+
+    return make
+
+
+def _batch(seed: int = 0) -> Batch:
+    random = np.random.default_rng(seed)
+    mask = torch.from_numpy(random.integers(-1, 3, (2, 32, 32)))
+    image = torch.from_numpy(random.normal(0, 1, (2, 3, 32, 32)).astype(np.float32))
+    return Batch(image=image, mask=mask, valid=torch.ones(2, 32, 32, dtype=torch.bool), sample_id=["a", "b"])
+
+
+def test_the_loss_is_that_of_all_branches_by_weight(make_task: MakeTask, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = make_task(SIDE, auxiliary_loss={"side": 0.25}).train()
+    logged: dict[str, float] = {}
+    monkeypatch.setattr(task, "log", lambda name, value, **_: logged.__setitem__(name, float(value)))
+    batch = _batch()
+    torch.manual_seed(1)
+    total = float(task.training_step(batch, 0))
+    output = task(batch)
+    loss = CrossEntropyLoss((1, 1, 1))
+    main, side = (float(loss(scores, batch["mask"])) for scores in (output.output, output.auxiliary["side"]))
+    assert total == pytest.approx(main + 0.25 * side, rel=1e-4)
+    assert logged["train/loss"] == pytest.approx(total)
+    assert logged["train/loss_main"] + 0.25 * logged["train/loss_side"] == pytest.approx(total)
+
+
+@pytest.mark.parametrize(
+    ("auxiliary", "weights", "message"),
+    [
+        (SIDE, {}, r"without a weight in 'training.auxiliary_loss': \['side'\]"),
+        ({}, {"side": 1.0}, r"weights without a branch in 'model.auxiliary': \['side'\]"),
+        (SIDE, {"sid": 1.0}, r"\['side'\]; weights without a branch in 'model.auxiliary': \['sid'\]"),
+    ],
+)
+def test_branches_and_losses_are_matched_by_name(
+    make_task: MakeTask, auxiliary: dict[str, Any], weights: dict[str, float], message: str
+) -> None:
+    with pytest.raises(SpecError, match=message):
+        make_task(auxiliary, auxiliary_loss=weights)
+
+
+@pytest.mark.parametrize(
+    ("training", "message"),
+    [
+        ({"loss": [{"name": "focal"}]}, r"Unknown component 'focal'.*Known: \['cross_entropy', 'dice'\]"),
+        ({"optimizer": {"name": "adam"}}, r"Unknown component 'adam'. Did you mean 'adamw'\?"),
+        ({"optimizer": {"name": "sgd", "momentm": 1}}, r"no option 'momentm'. Did you mean 'momentum'\?"),
+        ({"schedule": {"name": "cosine", "warmupp": 1}}, r"no option 'warmupp'. Did you mean 'warmup'\?"),
+    ],
+)
+def test_unknown_names_and_options_are_named_when_the_task_is_built(
+    make_task: MakeTask, training: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ComponentError, match=message):
+        make_task(**training)
+
+
+def test_scores_are_those_of_all_known_pixels_of_the_split(make_task: MakeTask) -> None:
+    task = make_task()
+    truth, predicted = [], []
+    for seed in range(3):
+        batch = _batch(seed)
+        scores = torch.from_numpy(np.random.default_rng(seed).normal(0, 1, (2, 3, 32, 32)))
+        task.record("val", scores, batch)
+        known = batch["mask"] != IGNORE
+        truth.append(batch["mask"][known])
+        predicted.append(scores.argmax(dim=1)[known])
+    found = task.conclude("val")
+    expected = jaccard_score(torch.cat(truth), torch.cat(predicted), average=None)
+    assert found["miou"] == pytest.approx(expected.mean())
+    assert [found[f"iou_{name}"] for name in ("water", "forest", "field")] == pytest.approx(expected)
+    assert found["overall_accuracy"] == pytest.approx(float((torch.cat(truth) == torch.cat(predicted)).float().mean()))
+
+
+def test_each_epoch_begins_anew(make_task: MakeTask) -> None:
+    task, batch = make_task(), _batch()
+    right = torch.nn.functional.one_hot(batch["mask"].clamp(min=0), 3).movedim(-1, 1).float()
+    task.record("val", right.roll(1, dims=1), batch)
+    assert task.conclude("val")["miou"] == 0
+    task.record("val", right, batch)
+    assert task.conclude("val")["miou"] == 1
+
+
+def test_frozen_parts_do_not_reach_the_optimiser(make_task: MakeTask) -> None:
+    task = make_task(freeze={"encoder": True})
+    trained = {name for name, value in task.model.named_parameters() if value.requires_grad}
+    assert trained
+    assert all(not name.startswith("encoder.") for name in trained)
+    assert all(
+        name.startswith("encoder.")
+        for name, _ in make_task(freeze={"decoder": True}).model.named_parameters()
+        if _.requires_grad
+    )

@@ -1,0 +1,111 @@
+"""Components by name: found, checked against their signature, refused in words that help."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any, Literal
+
+import pytest
+
+from groundwork.config.component import ComponentConfig
+from groundwork.registry import ComponentError, Table, build, check_options, find, option_fields
+
+
+class Tool:
+    """A family."""
+
+    settings: tuple[object, ...]
+
+
+class Hammer(Tool):
+    def __init__(
+        self, wired: int, *, weight: float, grip: Literal["wood", "steel"] = "wood", nails: tuple[int, ...] = ()
+    ) -> None:
+        self.settings = (wired, weight, grip, nails)
+
+
+class Plain(Tool):
+    def __init__(self, wired: int) -> None:
+        self.settings = (wired,)
+
+
+class Stranger:
+    """Not a tool."""
+
+
+TOOLS: Table = {
+    "hammer": Hammer,
+    "plain": Plain,
+    "stranger": Stranger,
+    "lazy": "fractions:Fraction",
+    "gone": "json:Gone",
+}
+
+
+def _config(name: str, **options: Any) -> ComponentConfig:
+    return ComponentConfig.model_validate({"name": name, **options})
+
+
+def test_options_reach_the_constructor_converted() -> None:
+    built = build(Tool, TOOLS, _config("hammer", weight="2.5", nails=[1, 2]), 7)
+    assert isinstance(built, Hammer)
+    assert built.settings == (7, 2.5, "wood", (1, 2))
+
+
+def test_a_component_may_have_no_options() -> None:
+    assert build(Tool, TOOLS, _config("plain"), 3).settings == (3,)
+    with pytest.raises(ComponentError, match=r"'plain' cannot be built: it has no option 'x'. Options: none"):
+        build(Tool, TOOLS, _config("plain", x=1), 3)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (_config("hamer"), r"Unknown component 'hamer'. Did you mean 'hammer'\? Known: \['gone', 'hammer'"),
+        (
+            _config("hammer", weigth=1.0, weight=1),
+            r"it has no option 'weigth'. Did you mean 'weight'\? Options: weight, ",
+        ),
+        (_config("hammer"), r"'hammer' cannot be built: weight: Field required .*Options: weight, grip='wood'"),
+        (_config("hammer", weight="heavy"), r"weight: .*valid number.* \(found 'heavy'\)"),
+        (_config("hammer", weight=1, grip="stone"), r"grip: .*'wood' or 'steel' \(found 'stone'\)"),
+        (_config("hammer", weight=1, nails=[1, "x"]), r"nails.1: .*integer.* \(found 'x'\)"),
+        (_config("hammer", weight=1, wired=2), "it has no option 'wired'"),
+        (_config("stranger"), "'stranger' is .*Stranger.*, which is not a Tool"),
+        (_config("no.such.Thing"), "'no.such.Thing' cannot be imported as a component: No module named 'no'"),
+        (_config("json.Nothing"), "'json.Nothing' cannot be imported as a component: .*no attribute 'Nothing'"),
+    ],
+)
+def test_mistakes_are_named(config: ComponentConfig, message: str) -> None:
+    with pytest.raises(ComponentError, match=message):
+        build(Tool, TOOLS, config, 1)
+
+
+@pytest.mark.parametrize("name", ["fractions.Fraction", "lazy"])
+def test_classes_are_found_by_import_path_and_by_import_string(name: str) -> None:
+    assert find(TOOLS, name).__name__ == "Fraction"
+
+
+def test_a_broken_table_is_not_blamed_on_the_user() -> None:
+    with pytest.raises(AttributeError):
+        find(TOOLS, "gone")
+
+
+def test_option_fields_are_the_keyword_only_arguments() -> None:
+    assert option_fields(Hammer)["weight"] == (float, ...)
+    assert option_fields(Hammer)["nails"] == (tuple[int, ...], ())
+    assert list(option_fields(Hammer)) == ["weight", "grip", "nails"]
+
+
+def test_only_stated_options_are_passed_on() -> None:
+    assert check_options(Hammer, _config("hammer", weight=1)) == {"weight": 1.0}
+
+
+def test_specs_configuration_and_registry_import_nothing_heavy() -> None:
+    code = (
+        "import sys, groundwork.registry, groundwork.config;"
+        "print([name for name in ('torch', 'numpy', 'pandas', 'rasterio', 'lightning') if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

@@ -1,0 +1,113 @@
+"""Specs: what they accept, what they refuse and in which words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from groundwork.specs import ClassSpec, FeatureLevel, FeatureSpec, RasterSpec, TargetSpec, did_you_mean
+
+MakeSpec = Callable[..., RasterSpec]
+A_CLASS = {"value": 1, "name": "land", "color": "#00ff00"}
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("nir_narow", " Did you mean 'NIR_NARROW'?"),
+        ("RED", " Did you mean 'RED'?"),
+        ("zebra", ""),
+    ],
+)
+def test_did_you_mean_names_the_nearest_in_its_own_spelling(word: str, expected: str) -> None:
+    assert did_you_mean(word, ["RED", "NIR_NARROW", "SWIR_1"]) == expected
+
+
+def test_bare_band_names_become_bands(make_spec: MakeSpec) -> None:
+    spec = make_spec("RED", {"name": "NIR", "scale": 0.0001, "wavelength_nm": 865})
+    assert spec.band_names == ("RED", "NIR")
+    assert [band.scale for band in spec.bands] == [1.0, 0.0001]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"bands": ["A", "A", "B"]}, r"unique; repeated: \['A'\]"),
+        ({"bands": []}, "at least 1 item"),
+        (
+            {"use": ["BLU"], "bands": ["BLUE", "RED"]},
+            "'use' names band 'BLU', which 'bands' lacks. Did you mean 'BLUE'",
+        ),
+        ({"use": ["A", "A"]}, r"each once; found \['A', 'A'\]"),
+        ({"use": []}, r"at least one band, each once; found \[\]"),
+        ({"steps": 2}, "'layout' must say how several steps are stacked: steps_first or bands_first"),
+        ({"nodta": 0}, r"Unknown key 'nodta'. Did you mean 'nodata'\? Known keys: .*dtype"),
+        ({"bands": [{"name": "A", "scal": 2}]}, r"bands.0\s+Unknown key 'scal'. Did you mean 'scale'\?"),
+        ({"dtype": "int12"}, "'int16'"),
+    ],
+)
+def test_contradictions_are_refused(words: dict[str, Any], message: str, make_spec: MakeSpec) -> None:
+    with pytest.raises(ValidationError, match=message):
+        make_spec(**words)
+
+
+def test_specs_are_immutable(make_spec: MakeSpec) -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        make_spec().nodata = 0
+
+
+def test_use_sets_the_order_the_model_sees(make_spec: MakeSpec) -> None:
+    spec = make_spec("A", "B", "C", use=["C", "A"])
+    assert [band.name for band in spec.used] == ["C", "A"]
+    assert spec.num_channels == 2
+    assert spec.file_indexes() == (3, 1)
+    assert spec.file_indexes(["C", "B", "A"]) == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("layout", "expected"),
+    # Files of 3 bands and 2 steps: A1 B1 C1 A2 B2 C2, or A1 A2 B1 B2 C1 C2; read are C and A of step 1, then of step 2.
+    [("steps_first", (3, 1, 6, 4)), ("bands_first", (5, 1, 6, 2))],
+)
+def test_file_indexes_of_several_steps(layout: str, expected: tuple[int, ...], make_spec: MakeSpec) -> None:
+    assert make_spec("A", "B", "C", use=["C", "A"], steps=2, layout=layout).file_indexes() == expected
+
+
+def test_class_color_as_numbers() -> None:
+    assert ClassSpec(value=3, name="x", color="#01a0FF").rgb == (1, 160, 255)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"classes": [A_CLASS]}, "at least 2 items"),
+        ({"classes": [A_CLASS, A_CLASS | {"name": "sea"}]}, r"its own value; found \[1, 1\]"),
+        ({"classes": [A_CLASS, A_CLASS | {"value": 2}]}, r"its own name; found \['land', 'land'\]"),
+        ({"classes": [A_CLASS, {**A_CLASS, "value": 2, "name": "s", "color": "blue"}]}, "color"),
+        ({"classes": [A_CLASS, A_CLASS | {"value": 2, "name": "sea"}], "ignore_value": 2}, "2 is also a class value"),
+    ],
+)
+def test_targets_that_contradict_themselves_are_refused(words: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        TargetSpec.model_validate(words)
+
+
+def test_target_lists_its_classes_in_order(land_target: TargetSpec) -> None:
+    assert land_target.values == (1, 2, 3)
+    assert land_target.names == ("water", "forest", "field")
+    assert land_target.num_outputs == 3
+
+
+@pytest.mark.parametrize(
+    ("strides", "expected"), [((4, 8, 16), True), ((4, 16), False), ((16, 16), False), ((8,), True)]
+)
+def test_pyramids_double_their_stride(strides: tuple[int, ...], expected: bool) -> None:
+    spec = FeatureSpec(tuple(FeatureLevel(8, stride) for stride in strides))
+    assert spec.is_pyramid is expected
+
+
+def test_features_in_words() -> None:
+    assert str(FeatureSpec((FeatureLevel(64, 4), FeatureLevel(128, 8)))) == "[64ch/4px, 128ch/8px]"

@@ -1,0 +1,299 @@
+"""Training: it learns, it goes on where it was broken off, and its mistakes are named before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from lightning import Trainer
+
+from groundwork import fingerprint
+from groundwork.bundle import Bundle
+from groundwork.config import DataConfig, ModelConfig, TrainingConfig
+from groundwork.data.chips import LabelledData
+from groundwork.data.statistics import Statistics
+from groundwork.evaluation.predictors import ModelPredictor
+from groundwork.evaluation.scores import evaluate
+from groundwork.registry import ComponentError
+from groundwork.specs import SpecError
+from groundwork.tasks.segmentation import SemanticSegmentationTask
+from groundwork.training.callbacks import SeedEachEpoch, TrainingError
+from groundwork.training.fit import FINISHED, FitResult, fit
+from groundwork.training.initial import build_initial
+
+Fit = Callable[..., FitResult]
+MakeTraining = Callable[..., TrainingConfig]
+AUGMENTED = {
+    "augmentation": {"brightness": {"gain": 0.1, "offset": 0.1}},
+    "schedule": {"name": "cosine", "warmup": 0.2},
+}
+
+
+class KilledError(RuntimeError):
+    """Stands for a process that ends in the middle of things."""
+
+
+@pytest.fixture(autouse=True)
+def _leave_lightning_as_it_was() -> Iterator[None]:
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    yield
+    torch.use_deterministic_algorithms(deterministic)
+
+
+@pytest.fixture(scope="module")
+def run(
+    tiny_initial: Bundle, tiny_labelled: LabelledData, tiny_statistics: Statistics, make_training: MakeTraining
+) -> Fit:
+    def make(folder: Path, *, initial: Bundle = tiny_initial, seed: int = 0, **training: Any) -> FitResult:
+        return fit(initial, tiny_labelled, tiny_statistics, make_training(**training), seed, folder)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def unbroken(run: Fit, tmp_path_factory: pytest.TempPathFactory) -> FitResult:
+    return run(tmp_path_factory.mktemp("unbroken"), **AUGMENTED)
+
+
+def _same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+# --- what it gives --------------------------------------------------------------------------------------------------
+
+
+def test_the_loss_falls_and_the_scores_rise(unbroken: FitResult) -> None:
+    history = unbroken.history
+    assert history["epoch"].tolist() == [0, 1, 2]
+    assert history["train/loss"].is_monotonic_decreasing
+    assert history["train/loss"].iloc[-1] < 0.8 * history["train/loss"].iloc[0]
+    assert {"val/loss", "val/miou", "val/overall_accuracy", "val/iou_water"} <= set(history.columns)
+    assert np.isfinite(history.to_numpy()).all()
+
+
+def test_the_bundle_holds_the_best_weights_with_their_statistics(
+    unbroken: FitResult, tiny_statistics: Statistics, tiny_initial: Bundle
+) -> None:
+    bundle = unbroken.bundle
+    assert bundle.config.trained
+    bands = tiny_statistics.sources["optical"].values()
+    assert bundle.weights["standardise.mean"].tolist() == pytest.approx([band.mean for band in bands], rel=1e-6)
+    assert bundle.weights["standardise.std"].tolist() == pytest.approx([band.std for band in bands], rel=1e-6)
+    assert bundle.weights.keys() == tiny_initial.weights.keys()
+    assert bundle.config.provenance["weights"] == fingerprint.of_weights(bundle.weights)
+    assert bundle.config.provenance["seed"] == "0"
+
+
+@pytest.mark.parametrize(("monitor", "mode"), [("val/miou", "max"), ("val/loss", "min"), ("val/miou", "min")])
+def test_the_weights_are_those_of_the_monitored_best(
+    run: Fit, tmp_path: Path, tiny_labelled: LabelledData, monitor: str, mode: str
+) -> None:
+    result = run(tmp_path, monitor=monitor, mode=mode)
+    scores = result.history[monitor]
+    best = scores.idxmax() if mode == "max" else scores.idxmin()
+    rows = tiny_labelled.samples
+    swapped = rows.assign(split=rows["split"].map({"val": "test", "test": "val", "train": "train"}))
+    data = LabelledData(swapped, tiny_labelled.scenes, tiny_labelled.labels, tiny_labelled.spec, tiny_labelled.target)
+    judged = evaluate({"model": ModelPredictor(result.bundle)}, data, 4).metrics()["test"]
+    # Measured by another path than the training's own, over the pixels of all validation chips (some count once).
+    assert judged["miou"] == pytest.approx(result.history["val/miou"].iloc[best], abs=0.02)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_others(run: Fit, tmp_path: Path, unbroken: FitResult) -> None:
+    again = run(tmp_path / "a", **AUGMENTED)
+    assert _same(again.bundle.weights, unbroken.bundle.weights)
+    assert again.bundle.config == unbroken.bundle.config
+    pd.testing.assert_frame_equal(again.history, unbroken.history, check_exact=True)
+    other = run(tmp_path / "b", seed=1, **AUGMENTED)
+    assert not _same(other.bundle.weights, unbroken.bundle.weights)
+
+
+def test_the_number_of_workers_changes_nothing(run: Fit, tmp_path: Path, unbroken: FitResult) -> None:
+    again = run(tmp_path, loader={"batch_size": 4, "num_workers": 2}, **AUGMENTED)
+    assert _same(again.bundle.weights, unbroken.bundle.weights)
+    pd.testing.assert_frame_equal(again.history, unbroken.history, check_exact=True)
+
+
+def test_frozen_parts_stay_as_they_are(run: Fit, tmp_path: Path, tiny_initial: Bundle) -> None:
+    weights = run(tmp_path, max_epochs=1, freeze={"encoder": True}).bundle.weights
+    for name, before in tiny_initial.weights.items():
+        if name.startswith("encoder."):
+            assert torch.equal(weights[name], before), name
+    moved = [name for name in weights if not torch.equal(weights[name], tiny_initial.weights[name])]
+    assert any(name.startswith("decoder.") for name in moved)
+    assert any(name.startswith("head.") for name in moved)
+
+
+def test_auxiliary_branches_are_trained_beside_the_main_one(
+    run: Fit, tmp_path: Path, data_config: DataConfig, model_config: ModelConfig
+) -> None:
+    words = model_config.model_dump() | {"auxiliary": {"side": {"decoder": {"name": "fcn", "channels": 4, "level": 0}}}}
+    initial = build_initial(data_config, ModelConfig.model_validate(words), seed=0)
+    result = run(tmp_path, initial=initial, max_epochs=2, auxiliary_loss={"side": 0.4})
+    history = result.history
+    assert history["train/loss"].to_numpy() == pytest.approx(
+        (history["train/loss_main"] + 0.4 * history["train/loss_side"]).to_numpy(), rel=1e-4
+    )
+    assert history["train/loss_side"].is_monotonic_decreasing
+    with pytest.raises(SpecError, match=r"branches without a weight in 'training.auxiliary_loss': \['side'\]"):
+        run(tmp_path, initial=initial)
+
+
+def test_early_stopping_ends_a_run_that_does_not_get_better(run: Fit, tmp_path: Path) -> None:
+    still = {"optimizer": {"name": "sgd", "learning_rate": 1e-12}, "monitor": "val/loss", "mode": "max"}
+    history = run(tmp_path, max_epochs=9, early_stopping=2, freeze={"encoder": True, "decoder": False}, **still).history
+    assert len(history) < 9
+
+
+# --- going on -------------------------------------------------------------------------------------------------------
+
+
+def _die(monkeypatch: pytest.MonkeyPatch, when: str) -> None:
+    """Break the next run off: at the start of the second epoch, in the middle of it, or in its validation."""
+
+    def at_start(_: SeedEachEpoch, trainer: Trainer, __: object) -> None:
+        if trainer.current_epoch == 1:
+            raise KilledError(when)
+
+    def in_step(task: SemanticSegmentationTask, batch: Any, index: int) -> Any:
+        if task.current_epoch == 1 and index == 1:
+            raise KilledError(when)
+        return steps["training_step" if when == "training" else "validation_step"](task, batch, index)
+
+    steps = {name: getattr(SemanticSegmentationTask, name) for name in ("training_step", "validation_step")}
+    if when == "start":
+        monkeypatch.setattr(SeedEachEpoch, "on_train_epoch_start", at_start)
+    else:
+        monkeypatch.setattr(SemanticSegmentationTask, f"{when}_step", in_step)
+
+
+@pytest.mark.parametrize("when", ["start", "training", "validation"])
+def test_a_broken_run_goes_on_and_ends_like_an_unbroken_one(
+    run: Fit, tmp_path: Path, unbroken: FitResult, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    with monkeypatch.context() as patch:
+        _die(patch, when)
+        with pytest.raises(KilledError):
+            run(tmp_path, **AUGMENTED)
+    [folder] = tmp_path.iterdir()
+    assert (folder / "last-epoch=0.ckpt").exists()
+    assert not (folder / FINISHED).exists()
+    started: list[int] = []
+    seed = SeedEachEpoch.on_train_epoch_start
+
+    def note(callback: SeedEachEpoch, trainer: Trainer, module: Any) -> None:
+        started.append(trainer.current_epoch)
+        seed(callback, trainer, module)
+
+    monkeypatch.setattr(SeedEachEpoch, "on_train_epoch_start", note)
+    resumed = run(tmp_path, **AUGMENTED)
+    assert started == [1, 2], "the first epoch is not run again"
+    assert _same(resumed.bundle.weights, unbroken.bundle.weights)
+    assert resumed.bundle.config == unbroken.bundle.config
+    pd.testing.assert_frame_equal(resumed.history, unbroken.history, check_exact=True)
+
+
+def test_a_run_of_other_settings_is_not_gone_on_with(run: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        _die(patch, "start")
+        with pytest.raises(KilledError):
+            run(tmp_path)
+    history = run(tmp_path, optimizer={"name": "sgd"}).history
+    assert history["epoch"].tolist() == [0, 1, 2]
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_half_a_checkpoint_is_passed_over(
+    run: Fit, tmp_path: Path, unbroken: FitResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        _die(patch, "start")
+        with pytest.raises(KilledError):
+            run(tmp_path, **AUGMENTED)
+    [folder] = tmp_path.iterdir()
+    whole = (folder / "last-epoch=0.ckpt").read_bytes()
+    (folder / "last-epoch=1.ckpt").write_bytes(whole[: len(whole) // 2])
+    resumed = run(tmp_path, **AUGMENTED)
+    assert _same(resumed.bundle.weights, unbroken.bundle.weights)
+    assert resumed.history["epoch"].tolist() == [0, 1, 2]
+
+
+def test_a_finished_run_is_run_anew(run: Fit, tmp_path: Path) -> None:
+    first = run(tmp_path, max_epochs=2)
+    [folder] = tmp_path.iterdir()
+    assert (folder / FINISHED).exists()
+    (folder / "stray.txt").touch()
+    again = run(tmp_path, max_epochs=2)
+    assert again.history["epoch"].tolist() == [0, 1]
+    assert _same(first.bundle.weights, again.bundle.weights)
+    assert not (folder / "stray.txt").exists()
+
+
+def test_an_interrupted_run_says_how_to_go_on(run: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import signal
+
+    before = signal.getsignal(signal.SIGINT)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SeedEachEpoch, "on_train_epoch_start", interrupt)
+    try:
+        with pytest.raises(
+            TrainingError, match=r"interrupted. Run the same command again to go on after its last epoch"
+        ):
+            run(tmp_path)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+# --- mistakes -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("training", "message"),
+    [
+        (
+            {"trainer": {"acumulate_grad_batches": 2}},
+            r"Trainer has no 'acumulate_grad_batches'. Did you mean 'accumulate_",
+        ),
+        (
+            {"trainer": {"accelerator": "cpu", "devices": 2}},
+            "asks for 2 processes; one process on one device is supported here, .*Set 'devices: 1'",
+        ),
+        ({"task": "semantic_segmentaton"}, r"Unknown component 'semantic_segmentaton'. Did you mean 'semantic_segmen"),
+        ({"monitor": "val/miuo"}, r"'val/miuo'.*Did you mean 'val/miou'\?"),
+    ],
+)
+def test_mistakes_are_named_before_the_first_epoch(
+    run: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, training: dict[str, Any], message: str
+) -> None:
+    monkeypatch.setattr(SemanticSegmentationTask, "training_step", lambda *_: pytest.fail("training began"))
+    with pytest.raises(ComponentError, match=message):
+        run(tmp_path, **training)
+
+
+def test_a_loss_that_is_no_number_ends_the_run(run: Fit, tmp_path: Path) -> None:
+    steep = {"optimizer": {"name": "sgd", "learning_rate": 1e30}}
+    with pytest.raises(
+        TrainingError, match=r"The loss is (nan|inf) in epoch 0. Lower .*learning_rate.*gradient_clip_val"
+    ):
+        run(tmp_path, **steep)
+
+
+@pytest.mark.parametrize("options", [{"fast_dev_run": True}, {"limit_val_batches": 0}, {"check_val_every_n_epoch": 9}])
+def test_a_run_that_keeps_no_weights_says_so(run: Fit, tmp_path: Path, options: dict[str, Any]) -> None:
+    with pytest.raises(
+        TrainingError, match=r"No weights were kept: \'val/miou\' was never measured. .*training.trainer"
+    ):
+        run(tmp_path, trainer={"accelerator": "cpu"} | options)
+
+
+def test_options_of_the_trainer_reach_it(run: Fit, tmp_path: Path, unbroken: FitResult) -> None:
+    history = run(tmp_path, max_epochs=1, trainer={"accelerator": "cpu", "limit_train_batches": 1}, **AUGMENTED).history
+    assert history["train/loss"].iloc[0] != unbroken.history["train/loss"].iloc[0]

@@ -10,10 +10,12 @@ import pytest
 import rasterio
 from affine import Affine
 from kedro.io import DatasetError
+from matplotlib.figure import Figure
 from PIL import Image
 from rasterio.crs import CRS
 from rasterio.windows import Window
 
+from fieldwork.io.atomic import AtomicCSV, AtomicFigure, AtomicJSON
 from fieldwork.io.folder import FolderDataset
 from fieldwork.io.lists import SplitListsDataset
 from fieldwork.io.predictions import PredictionsDataset
@@ -109,3 +111,19 @@ def test_lists_are_read_line_by_line_and_absent_ones_left_out(tmp_path: Path) ->
 def test_a_folder_is_made_where_there_is_none(tmp_path: Path) -> None:
     path = FolderDataset(path=str(tmp_path / "a/b")).load()
     assert path.is_dir()
+
+
+def test_small_files_are_saved_whole_or_not_at_all(tmp_path: Path) -> None:
+    entry = AtomicJSON(filepath=str(tmp_path / "metrics.json"))
+    entry.save({"miou": 0.5})
+    with pytest.raises(DatasetError):
+        entry.save({"miou": object()})
+    assert entry.load() == {"miou": 0.5}
+    assert [path.name for path in tmp_path.iterdir()] == ["metrics.json"]
+    table = AtomicCSV(filepath=str(tmp_path / "history.csv"), save_args={"index": False})
+    table.save(pd.DataFrame({"epoch": [0, 1]}))
+    assert (tmp_path / "history.csv").read_text("utf-8").split() == ["epoch", "0", "1"]
+    figure = Figure()
+    figure.subplots().plot([1, 2])
+    AtomicFigure(filepath=str(tmp_path / "history.png")).save(figure)
+    assert Image.open(tmp_path / "history.png").format == "PNG"

@@ -27,13 +27,19 @@ def test_items_are_asked_for_one_by_one() -> None:
     assert asked == [0]
 
 
-def test_a_bar_is_shown_where_patience_ends(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(progress, "PATIENCE_S", -1.0)
-    monkeypatch.setenv("TTY_INTERACTIVE", "1")
+@pytest.mark.parametrize(("patience", "shown"), [(-1.0, 1), (1000.0, 0)])
+def test_a_bar_is_shown_where_patience_ends(monkeypatch: pytest.MonkeyPatch, patience: float, shown: int) -> None:
+    started: list[str] = []
+    start = progress.Progress.start
+
+    def note(bar: progress.Progress) -> None:
+        started.append(bar.tasks[0].description)
+        start(bar)
+
+    monkeypatch.setattr(progress.Progress, "start", note)
+    monkeypatch.setattr(progress, "PATIENCE_S", patience)
     assert list(progress.track("abc", "Spelling", 3)) == ["a", "b", "c"]
-    assert "Spelling" in capsys.readouterr().out
+    assert started == ["Spelling"] * shown
 
 
 def test_an_error_comes_through() -> None:

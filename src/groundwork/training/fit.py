@@ -74,7 +74,7 @@ def fit(
     # Lightning raises its own level when it is imported; its notices of hardware and advertisements hide ours.
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     task = _build_task(initial, training, statistics)
-    dated, placed = (bool(data.samples[column].notna().all()) for column in ("dates", "latitude"))
+    dated, placed = (bool((data.samples[column].fillna("") != "").all()) for column in ("dates", "latitude"))
     task.model.require_coordinates(time=dated, location=placed)
     module = ChipDataModule(data, statistics, training.loader, training.augmentation, seed)
     identity = _identity(initial, data, statistics, training, seed)

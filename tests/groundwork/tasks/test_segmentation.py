@@ -48,13 +48,13 @@ def _batch(seed: int = 0) -> Batch:
 def test_the_loss_is_that_of_all_branches_by_weight(make_task: MakeTask, monkeypatch: pytest.MonkeyPatch) -> None:
     task = make_task(SIDE, auxiliary_loss={"side": 0.25}).train()
     logged: dict[str, float] = {}
-    monkeypatch.setattr(task, "log", lambda name, value, **_: logged.__setitem__(name, float(value)))
+    monkeypatch.setattr(task, "log", lambda name, value, **_: logged.__setitem__(name, float(value.detach())))
     batch = _batch()
     torch.manual_seed(1)
-    total = float(task.training_step(batch, 0))
+    total = float(task.training_step(batch, 0).detach())
     output = task(batch)
     loss = CrossEntropyLoss((1, 1, 1))
-    main, side = (float(loss(scores, batch["mask"])) for scores in (output.output, output.auxiliary["side"]))
+    main, side = (float(loss(scores, batch["mask"]).detach()) for scores in (output.output, output.auxiliary["side"]))
     assert total == pytest.approx(main + 0.25 * side, rel=1e-4)
     assert logged["train/loss"] == pytest.approx(total)
     assert logged["train/loss_main"] + 0.25 * logged["train/loss_side"] == pytest.approx(total)

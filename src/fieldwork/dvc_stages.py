@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,8 @@ def derive(project: Path) -> str:
 def _stage(project: Path, name: str, pipeline: Pipeline, catalog: Catalog) -> dict[str, Any]:
     inputs = sorted(pipeline.inputs())
     outputs = [output for node in pipeline.nodes for output in node.outputs]
-    code = files_behind(project / "src", _modules(name, [*inputs, *outputs], catalog))
+    modules = [*_modules(name, [*inputs, *outputs], catalog), *_own_components(project, inputs)]
+    code = files_behind(project / "src", modules)
     data = [_path(catalog, entry) for entry in inputs if not entry.startswith("params:")]
     stage: dict[str, Any] = {"cmd": f"kedro run --pipelines {name}"}
     stage["deps"] = sorted({*(path for path in data if path), *code, "requirements.lock"})
@@ -55,6 +56,25 @@ def _modules(name: str, entries: Iterable[str], catalog: Catalog) -> list[str]:
     types = (str(catalog[entry]["type"]) for entry in entries if entry in catalog)
     own = (text.rpartition(".")[0] for text in types if text.startswith("fieldwork."))
     return [f"fieldwork.pipelines.{name}.pipeline", *own]
+
+
+def _own_components(project: Path, inputs: Sequence[str]) -> Iterator[str]:
+    """Yield the modules of components that the parameters of a stage name by import path."""
+    for entry in _parameters(project, inputs):
+        for file, keys in entry.items():
+            values = yaml.safe_load((project / file).read_text(encoding="utf-8"))
+            yield from _modules_named([values[key] for key in keys])
+
+
+def _modules_named(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        name = value.get("name")
+        if isinstance(name, str) and "." in name:
+            yield name.replace(":", ".").rpartition(".")[0]
+        yield from _modules_named(list(value.values()))
+    elif isinstance(value, list):
+        for part in value:
+            yield from _modules_named(part)
 
 
 def _parameters(project: Path, inputs: Sequence[str]) -> list[dict[str, list[str]]]:

@@ -136,7 +136,7 @@ def load_bundle(path: Path, allow_modules: tuple[str, ...] = ()) -> Bundle:
         BundleError: Where the folder is no bundle, of another format, or names components of modules not allowed.
     """
     config = _read_config(path)
-    for name in _component_names(config.model):
+    for name in component_names(config.model):
         module = name.replace(":", ".").rpartition(".")[0]
         if module and module not in allow_modules:
             raise BundleError(
@@ -167,7 +167,8 @@ def _read_config(path: Path) -> BundleConfig:
         raise BundleError(f"{file} is not a valid bundle description: {error}") from None
 
 
-def _component_names(config: ModelConfig) -> Iterator[str]:
+def component_names(config: ModelConfig) -> Iterator[str]:
+    """Yield the name of every component of a model, its factory included."""
     yield config.factory
     for component in (config.encoder, *config.necks, config.decoder, config.head):
         yield component.name

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections.abc import Iterable, Mapping
 from functools import cache
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
@@ -38,6 +40,12 @@ def of_code() -> str:
     folder = Path(__file__).parent
     files = sorted(folder.rglob("*.py"))
     return fingerprint(*(f"{file.relative_to(folder).as_posix()}\n{file.read_text('utf-8')}" for file in files))
+
+
+def of_components(names: Iterable[str]) -> str:
+    """Return the fingerprint of the source files of a user's own components: the names with a dot."""
+    modules = sorted({name.replace(":", ".").rpartition(".")[0] for name in names})
+    return fingerprint(*(inspect.getsource(import_module(module)) for module in modules if module))
 
 
 def library_versions() -> dict[str, str]:

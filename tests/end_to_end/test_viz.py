@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import http.server
+import json
 import shutil
 import subprocess
 import threading
+from collections import Counter
 from functools import partial
 from pathlib import Path
 
@@ -25,8 +27,13 @@ FLAGS = [
 def test_the_built_page_shows_pipelines_and_previews(finished_run: Path, tmp_path: Path) -> None:
     command(finished_run, "kedro", "viz", "build", "--include-previews")
     page = finished_run / "build"
-    previews = [file for file in (page / "api/nodes").iterdir() if '"preview":"' in file.read_text("utf-8")]
-    assert len(previews) >= 4, "scenes, labels, predictions and inference scenes show a picture"
+    entries = [json.loads(file.read_text("utf-8")) for file in (page / "api/nodes").iterdir()]
+    kinds = Counter(entry.get("preview_type") for entry in entries if entry.get("preview"))
+    assert kinds["ImagePreview"] >= 6, "scenes, labels, inference scenes, predictions and figures show a picture"
+    assert kinds["TablePreview"] >= 4
+    # Kedro-Viz drops all layers where they contradict the flow.
+    layers = json.loads((page / "api/main").read_text("utf-8"))["layers"]
+    assert layers == ["raw", "intermediate", "model_input", "models", "model_output", "reporting"]
     server = http.server.ThreadingHTTPServer(
         ("127.0.0.1", 0), partial(http.server.SimpleHTTPRequestHandler, directory=str(page))
     )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from fieldwork.dvc_stages import STAGES, derive
+from fieldwork.dvc_stages import STAGES, _modules_named, derive
 from fieldwork.source_files import files_behind
 
 
@@ -48,6 +48,11 @@ def test_metrics_stay_in_git_and_checkpoints_out_of_dvc(derived: dict[str, Any])
     assert derived["plots"][0]["history"]["y"] == {
         "data/08_reporting/history.csv": ["train/loss", "val/loss", "val/miou"]
     }
+
+
+def test_components_of_the_users_own_are_found_at_any_depth() -> None:
+    model = {"encoder": {"name": "mine.encoders.Mine"}, "necks": [{"name": "select"}, {"name": "mine.necks:Other"}]}
+    assert list(_modules_named(model)) == ["mine.encoders", "mine.necks"]
 
 
 def test_source_files_are_followed_through_imports_and_tables(tmp_path: Path) -> None:

@@ -126,4 +126,5 @@ def test_small_files_are_saved_whole_or_not_at_all(tmp_path: Path) -> None:
     figure = Figure()
     figure.subplots().plot([1, 2])
     AtomicFigure(filepath=str(tmp_path / "history.png")).save(figure)
-    assert Image.open(tmp_path / "history.png").format == "PNG"
+    with Image.open(tmp_path / "history.png") as picture:
+        assert picture.format == "PNG"

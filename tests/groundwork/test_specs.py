@@ -42,6 +42,8 @@ def test_bare_band_names_become_bands(make_spec: MakeSpec) -> None:
             "'use' names band 'BLU', which 'bands' lacks. Did you mean 'BLUE'",
         ),
         ({"use": ["A", "A"]}, r"each once; found \['A', 'A'\]"),
+        ({"rgb": ["A", "A", "RED"]}, r"'rgb' names band 'RED', which is not read. Read: \['A', 'B'\]"),
+        ({"use": ["A"], "rgb": ["A", "A", "B"]}, r"'rgb' names band 'B', which is not read. Read: \['A'\]"),
         ({"use": []}, r"at least one band, each once; found \[\]"),
         ({"steps": 2}, "'layout' must say how several steps are stacked: steps_first or bands_first"),
         ({"nodta": 0}, r"Unknown key 'nodta'. Did you mean 'nodata'\? Known keys: .*dtype"),
@@ -74,6 +76,13 @@ def test_use_sets_the_order_the_model_sees(make_spec: MakeSpec) -> None:
 )
 def test_file_indexes_of_several_steps(layout: str, expected: tuple[int, ...], make_spec: MakeSpec) -> None:
     assert make_spec("A", "B", "C", use=["C", "A"], steps=2, layout=layout).file_indexes() == expected
+
+
+def test_the_bands_that_pictures_show(make_spec: MakeSpec) -> None:
+    assert make_spec("A", "B", "C", "D", rgb=["D", "B", "A"]).shown == ("D", "B", "A")
+    assert make_spec("A", "B", "C", "D", use=["C", "B", "A"]).shown == ("C", "B", "A")
+    assert make_spec("A", "B").shown == ("A", "B", "A")
+    assert make_spec("A").shown == ("A", "A", "A")
 
 
 def test_class_color_as_numbers() -> None:

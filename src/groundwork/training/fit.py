@@ -18,7 +18,7 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, RichProg
 from rich.console import Console
 
 from groundwork import fingerprint
-from groundwork.bundle import Bundle, build_factory, without_pretraining
+from groundwork.bundle import Bundle, build_factory, component_names, without_pretraining
 from groundwork.config.component import ComponentConfig
 from groundwork.config.training import RESERVED, TrainingConfig
 from groundwork.data.chips import LabelledData
@@ -74,7 +74,8 @@ def fit(
     # Lightning raises its own level when it is imported; its notices of hardware and advertisements hide ours.
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     task = _build_task(initial, training, statistics)
-    dated, placed = (bool((data.samples[column].fillna("") != "").all()) for column in ("dates", "latitude"))
+    dated = bool(data.samples["dates"].fillna("").ne("").all())
+    placed = bool(data.samples["latitude"].notna().all())
     task.model.require_coordinates(time=dated, location=placed)
     module = ChipDataModule(data, statistics, training.loader, training.augmentation, seed)
     identity = _identity(initial, data, statistics, training, seed)
@@ -160,7 +161,9 @@ def _check_trainer_options(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _identity(initial: Bundle, data: LabelledData, statistics: Statistics, training: TrainingConfig, seed: int) -> str:
+    components = (training.task, training.optimizer.name, training.schedule.name, *(t.name for t in training.loss))
     return fingerprint.fingerprint(
+        fingerprint.of_components([*component_names(initial.config.model), *components]),
         initial.config.model_dump_json(),
         fingerprint.of_weights(initial.weights),
         fingerprint.of_table(data.samples),

@@ -16,6 +16,7 @@ from groundwork.config import DataConfig
 from groundwork.data.samples import DataError, index_samples
 from groundwork.data.statistics import Moments, Statistics, compute_statistics
 from groundwork.rasters.folder import find_rasters
+from groundwork.specs import RasterSpec
 
 Write = Callable[..., Path]
 
@@ -132,3 +133,16 @@ def test_a_constant_band_is_refused(tmp_path: Path, write_raster: Write, data_co
         DataError, match=r"Band\(s\) \['B'\] hold one and the same value \(\[7.0\]\) in all of the train"
     ):
         _one_scene(tmp_path, write_raster, data_config, image)
+
+
+def test_bands_are_found_by_name_whatever_their_order(
+    tiny_statistics: Statistics, make_spec: Callable[..., RasterSpec]
+) -> None:
+    bands = tiny_statistics.sources["optical"]
+    backwards = Statistics.model_validate(
+        {**tiny_statistics.model_dump(), "sources": {"optical": dict(reversed(bands.items()))}}
+    )
+    for statistics in (tiny_statistics, backwards):
+        assert statistics.of_bands(make_spec("A", "B", "C", use=["C", "A"])) == [bands["C"], bands["A"]]
+    with pytest.raises(DataError, match=r"no band \['D'\]; they have \['A', 'B', 'C'\]. Run data_prep again"):
+        tiny_statistics.of_bands(make_spec("A", "D"))

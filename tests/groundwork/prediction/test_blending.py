@@ -98,6 +98,7 @@ def test_bands_of_columns_change_nothing_at_all(monkeypatch: pytest.MonkeyPatch)
     recorder = _recorder(50, 200)
     in_bands, _, _ = recorder.run(32, 8)
     assert np.array_equal(in_bands, whole)
+    assert len(recorder.reads) == len(make_axis(50, 32, 8).starts) * len(tiles.column_bands(make_axis(200, 32, 8), 60))
     assert max(window.width for window in recorder.reads) <= 64
 
 
@@ -111,6 +112,7 @@ def test_neighbours_are_blended_by_their_weights() -> None:
         return np.zeros((1, *shape), np.float32), np.ones(shape, bool)
 
     tiling = Tiling(make_axis(4, 6, 2), make_axis(10, 6, 2), read, predict, num_outputs=1, batch_size=8)
+    assert tiling.num_steps == 1
     [(_, scores, _)] = list(blend(tiling))
     assert np.allclose(scores[0], [0, 0, 0, 0, 4 / 3, 8 / 3, 4, 4, 4, 4])
 

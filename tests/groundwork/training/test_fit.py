@@ -150,6 +150,39 @@ def test_early_stopping_ends_a_run_that_does_not_get_better(run: Fit, tmp_path: 
     assert len(history) < 9
 
 
+@pytest.mark.filterwarnings("error:.*fill value.*")
+def test_scenes_without_a_place_are_learnt_from_too(
+    tmp_path: Path,
+    tiny_initial: Bundle,
+    tiny_labelled: LabelledData,
+    tiny_statistics: Statistics,
+    make_training: MakeTraining,
+) -> None:
+    rows = tiny_labelled.samples.assign(latitude=float("nan"), longitude=float("nan"), dates=None)
+    data = LabelledData(rows, tiny_labelled.scenes, tiny_labelled.labels, tiny_labelled.spec, tiny_labelled.target)
+    result = fit(tiny_initial, data, tiny_statistics, make_training(max_epochs=1), 0, tmp_path)
+    assert len(result.history) == 1
+
+
+@pytest.mark.parametrize(("column", "told"), [("latitude", "location"), ("dates", "time")])
+def test_a_model_that_needs_coordinates_is_refused_where_there_are_none(
+    tmp_path: Path,
+    data_config: DataConfig,
+    tiny_labelled: LabelledData,
+    tiny_statistics: Statistics,
+    make_training: MakeTraining,
+    column: str,
+    told: str,
+) -> None:
+    encoder = {"name": "prithvi_vit", "image_size": 32, "coordinates": ["time", "location"]}
+    model = {"encoder": encoder, "necks": [{"name": "select", "indices": [-1]}], "decoder": {"name": "fcn"}}
+    initial = build_initial(data_config, ModelConfig.model_validate(model), seed=0)
+    rows = tiny_labelled.samples.assign(**{column: None})
+    data = LabelledData(rows, tiny_labelled.scenes, tiny_labelled.labels, tiny_labelled.spec, tiny_labelled.target)
+    with pytest.raises(SpecError, match=f"the rasters have no {told}. 'time' needs the source's 'date_tag'"):
+        fit(initial, data, tiny_statistics, make_training(max_epochs=1), 0, tmp_path)
+
+
 # --- going on -------------------------------------------------------------------------------------------------------
 
 

@@ -68,8 +68,9 @@ class TrainingConfig(Config):
     optimizer: ComponentConfig
     schedule: ComponentConfig = ComponentConfig(name="constant")
     freeze: FreezeConfig = FreezeConfig()
-    #: The score on the validation split by which the best weights are chosen.
-    monitor: str = "val/miou"
+    #: The score on the validation split by which the best weights are chosen. None: the last weights are kept, which
+    #: is steadier where the validation split is small.
+    monitor: str | None = "val/miou"
     mode: Literal["max", "min"] = "max"
     #: Stop after this many epochs without a better score. None: never.
     early_stopping: int | None = Field(default=None, gt=0)
@@ -86,7 +87,9 @@ class TrainingConfig(Config):
 
     @model_validator(mode="after")
     def _check_monitor(self) -> TrainingConfig:
-        if not self.monitor.startswith("val/"):
+        if self.monitor is None and self.early_stopping is not None:
+            raise ValueError("early_stopping needs a 'monitor': the score that must get better")
+        if self.monitor is not None and not self.monitor.startswith("val/"):
             hint = did_you_mean(self.monitor, ["val/miou", "val/loss"])
             raise ValueError(
                 f"monitor must be a score of the validation split, such as 'val/miou'; found '{self.monitor}'.{hint}"

@@ -81,7 +81,7 @@ def fit(
     identity = _identity(initial, data, statistics, training, seed)
     folder = _start_folder(checkpoints / identity)
     history = History()
-    best = ModelCheckpoint(folder, "best", monitor=training.monitor, mode=training.mode, enable_version_counter=False)
+    best = _keep_best(folder, training)
     last = ModelCheckpoint(folder, "last-{epoch}", save_top_k=1, save_on_train_epoch_end=True)
     trainer = _build_trainer(training, [SeedEachEpoch(seed), history, best, last])
     _run(trainer, task, module, _last_checkpoint(folder))
@@ -95,6 +95,12 @@ def fit(
     return FitResult(trained, pd.DataFrame(history.rows).astype({"epoch": int}))
 
 
+def _keep_best(folder: Path, training: TrainingConfig) -> ModelCheckpoint:
+    """Return what keeps the best weights; without a score to choose by, each epoch's replace those before."""
+    mode = training.mode if training.monitor else "max"
+    return ModelCheckpoint(folder, "best", monitor=training.monitor, mode=mode, enable_version_counter=False)
+
+
 def _build_task(initial: Bundle, training: TrainingConfig, statistics: Statistics) -> Task:
     config = initial.config
     model = without_pretraining(config.model)
@@ -102,7 +108,7 @@ def _build_task(initial: Bundle, training: TrainingConfig, statistics: Statistic
     wired = (build_factory(model), model, config.inputs, config.target, training, statistics)
     task = build(Task, TASKS, named, *wired)  # type: ignore[type-abstract]
     known = ["val/loss", *(f"val/{score}" for score in task.score_names())]
-    if training.monitor not in known:
+    if training.monitor is not None and training.monitor not in known:
         hint = did_you_mean(training.monitor, known)
         raise ComponentError(
             f"training.monitor names '{training.monitor}', which is not measured.{hint} Known: {known}"
@@ -115,7 +121,7 @@ def _build_task(initial: Bundle, training: TrainingConfig, statistics: Statistic
 
 def _build_trainer(training: TrainingConfig, callbacks: list[Callback]) -> Trainer:
     options = _check_trainer_options(training.trainer)
-    if training.early_stopping is not None:
+    if training.early_stopping is not None and training.monitor is not None:
         callbacks.append(EarlyStopping(training.monitor, mode=training.mode, patience=training.early_stopping))
     if Console().is_terminal:
         callbacks.append(RichProgressBar(leave=False))

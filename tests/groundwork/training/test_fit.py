@@ -104,6 +104,13 @@ def test_the_weights_are_those_of_the_monitored_best(
     assert judged["miou"] == pytest.approx(result.history["val/miou"].iloc[best], abs=0.02)
 
 
+def test_without_a_monitor_the_last_weights_are_kept(run: Fit, tmp_path: Path) -> None:
+    kept = run(tmp_path / "kept", monitor=None, mode="min")
+    state = torch.load(next((tmp_path / "kept").glob("*/last-*.ckpt")), weights_only=True)["state_dict"]
+    last = {name.removeprefix("model."): value for name, value in state.items() if name.startswith("model.")}
+    assert _same(kept.bundle.weights, last)
+
+
 def test_the_same_seed_gives_the_same_weights_and_another_others(run: Fit, tmp_path: Path, unbroken: FitResult) -> None:
     again = run(tmp_path / "a", **AUGMENTED)
     assert _same(again.bundle.weights, unbroken.bundle.weights)

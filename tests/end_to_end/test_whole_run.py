@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -61,8 +60,9 @@ def test_nothing_is_done_twice(finished_run: Path) -> None:
     assert command(finished_run, "git", "status", "--porcelain", "--", "src", "conf", "dvc.yaml").stdout == ""
 
 
-def test_two_clones_give_the_same_lock(finished_run: Path, new_copy: Callable[[str], Path]) -> None:
-    other = new_copy("second_clone_in_another_folder")
+def test_two_clones_give_the_same_lock(finished_run: Path, tmp_path: Path) -> None:
+    other = tmp_path / "second_clone_in_another_folder"
+    command(tmp_path, "git", "clone", "-q", str(finished_run), str(other))
     command(other, "dvc", "repro")
     assert (other / "dvc.lock").read_text("utf-8") == (finished_run / "dvc.lock").read_text("utf-8")
     shutil.rmtree(other)

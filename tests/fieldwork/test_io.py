@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import rasterio
 from affine import Affine
-from kedro.io import DatasetError
+from kedro.io import DataCatalog, DatasetError
 from matplotlib.figure import Figure
 from PIL import Image
 from rasterio.crs import CRS
@@ -111,6 +111,17 @@ def test_lists_are_read_line_by_line_and_absent_ones_left_out(tmp_path: Path) ->
 def test_a_folder_is_made_where_there_is_none(tmp_path: Path) -> None:
     path = FolderDataset(path=str(tmp_path / "a/b")).load()
     assert path.is_dir()
+
+
+def test_an_entry_still_says_how_it_was_made(tmp_path: Path) -> None:
+    config = {
+        "type": "fieldwork.io.atomic.AtomicJSON",
+        "filepath": str(tmp_path / "a.json"),
+        "save_args": {"indent": 2},
+    }
+    catalog = DataCatalog.from_config({"a": config})
+    catalog.save("a", {"x": 1})
+    assert catalog.to_config()[0] == {"a": config}
 
 
 def test_small_files_are_saved_whole_or_not_at_all(tmp_path: Path) -> None:

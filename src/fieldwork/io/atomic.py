@@ -32,6 +32,11 @@ class _SavedWhole:
                 self._fs.rm(str(self._filepath))
             self._filepath = final
 
+    def _init_config(self) -> dict[str, Any]:
+        # Kedro records the arguments of a class without a constructor of its own as ``args`` and ``kwargs``.
+        config: dict[str, Any] = super()._init_config()  # type: ignore[misc]
+        return {key: value for key, value in config.items() if key not in {"args", "kwargs"}} | config.get("kwargs", {})
+
 
 class AtomicCSV(_SavedWhole, CSVDataset):  # type: ignore[misc]
     """A table as CSV."""

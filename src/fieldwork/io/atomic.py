@@ -35,7 +35,9 @@ class _SavedWhole:
     def _init_config(self) -> dict[str, Any]:
         # Kedro records the arguments of a class without a constructor of its own as ``args`` and ``kwargs``.
         config: dict[str, Any] = super()._init_config()  # type: ignore[misc]
-        return {key: value for key, value in config.items() if key not in {"args", "kwargs"}} | config.get("kwargs", {})
+        named: dict[str, Any] = config.pop("kwargs", {})
+        config.pop("args", None)
+        return {**config, **named}
 
 
 class AtomicCSV(_SavedWhole, CSVDataset):  # type: ignore[misc]

@@ -43,9 +43,15 @@ def main() -> None:
         ours, bare = [], []
         for _ in range(ROUNDS):
             bare.append(seconds(lambda: read_bare(images, labels)))
-            ours.append(seconds(lambda: [chips[index] for index in range(len(chips))]))
+            ours.append(seconds(lambda: read_chips(chips)))
         rates = len(chips) / np.array([min(ours), min(bare)])
         print(f"ChipDataset {rates[0]:.0f} chips/s, bare loop {rates[1]:.0f} chips/s: {rates[0] / rates[1]:.2f}")
+
+
+def read_chips(chips: ChipDataset) -> None:
+    """Read each chip, and let go of it, as the bare loop does."""
+    for index in range(len(chips)):
+        chips[index]
 
 
 def read_bare(images: RasterFolder, labels: RasterFolder) -> None:

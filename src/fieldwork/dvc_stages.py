@@ -88,7 +88,7 @@ def _parameters(project: Path, inputs: Sequence[str]) -> list[dict[str, list[str
 
 def _catalog_keys(entries: Iterable[str], catalog: Catalog) -> list[dict[str, list[str]]]:
     """Watch what the catalog says of a stage's entries, but not how Kedro-Viz shows them."""
-    known = sorted(set(entries) & set(catalog))
+    known = sorted(name for name in set(entries) & set(catalog) if not _dvc(catalog[name]).get("ignore"))
     return [
         {"conf/base/catalog.yml": [f"{name}.{key}" for name in known for key in catalog[name] if key != "metadata"]}
     ]

@@ -106,7 +106,7 @@ class LabelRaster:
         indexes: NDArray[np.int64]
         if values.dtype == np.uint8:
             # A table of all 256 values is much faster than a search, and label rasters mostly are of this type.
-            indexes = self._table[values]
+            indexes = self._table.take(values.astype(np.uint8, copy=False))
         else:
             positions = np.searchsorted(self._values, values).clip(max=len(self._values) - 1)
             indexes = np.where(self._values[positions] == values, self._indexes[positions], UNDECLARED)

@@ -41,7 +41,7 @@ class LabelledScene:
         """Read raw values, validity and class indexes; the class is not known where the scene holds no data."""
         values, valid = self.scene.read(window)
         classes = self.label.read(window)
-        classes[~valid] = IGNORE
+        np.putmask(classes, ~valid, IGNORE)
         return values, valid, classes
 
 

@@ -29,8 +29,9 @@ def check_count(dataset: DatasetReader, path: Path, expected: int) -> None:
 
 def check_dtype(dataset: DatasetReader, path: Path, indexes: Sequence[int], spec: RasterSpec) -> None:
     """Refuse another data type than declared: it mostly means other units."""
+    dtypes = dataset.dtypes
     for index in indexes:
-        found = dataset.dtypes[index - 1]
+        found = dtypes[index - 1]
         if found != spec.dtype:
             raise RasterError(
                 path,
@@ -92,9 +93,12 @@ def check_scaling(bands: Sequence[tuple[Path, DatasetReader, int]], spec: Raster
         bands: File, dataset and number of each band that is read: those of ``spec.used``, step by step.
         spec: What is declared.
     """
+    # Each look at these properties makes a new list of all bands.
+    scaling = {dataset: (dataset.scales, dataset.offsets) for dataset in {dataset for _, dataset, _ in bands}}
     for position, (path, dataset, index) in enumerate(bands):
         band = spec.used[position % spec.num_channels]
-        found = (dataset.scales[index - 1], dataset.offsets[index - 1])
+        scales, offsets = scaling[dataset]
+        found = (scales[index - 1], offsets[index - 1])
         if found != (1.0, 0.0) and not np.allclose(found, (band.scale, band.offset), rtol=1e-6):
             raise RasterError(
                 path,

@@ -126,6 +126,9 @@ class TilePredictor:
     def predict(self, tiles: Sequence[Tile]) -> Sequence[NDArray[np.float32]]:
         """Return probabilities (classes, height, width) for each tile."""
         image = torch.from_numpy(np.stack([tile.image for tile in tiles]).astype(np.float32))
+        if image.ndim == 4:
+            # Convolutions run faster over channels that lie side by side in memory.
+            image = image.contiguous(memory_format=torch.channels_last)
         if self._gain is not None and self._shift is not None:
             image = image * self._gain.reshape(-1, *[1] * (image.ndim - 2)) + self._shift.reshape(
                 -1, *[1] * (image.ndim - 2)
@@ -137,7 +140,7 @@ class TilePredictor:
         return list(probabilities)
 
     def _locations(self, tiles: Sequence[Tile]) -> Tensor | None:
-        if self._grid.crs is None:
+        if "location" not in self._model.coordinates:
             return None
         centers = [self._grid.part(tile.window).center_coordinates() for tile in tiles]
         if None in centers:

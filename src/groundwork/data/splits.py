@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
@@ -17,6 +18,8 @@ from groundwork.config.data import DataConfig, SplitConfig
 from groundwork.data.samples import DataError
 from groundwork.rasters.folder import preview
 from groundwork.rasters.grid import NO_TRANSFORMATION
+
+logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "val", "test")
 #: Share of a pixel by which chips are shrunk before distances are measured: chips that only touch do not overlap.
@@ -210,7 +213,21 @@ def report_splits(samples: pd.DataFrame, data: DataConfig) -> dict[str, Any]:
         }
     for first, second in combinations(SPLITS, 2):
         report["least_distance_m"][f"{first}-{second}"] = _least_distance_m(samples, first, second)
+    _warn_of_unlearnt(report["splits"])
     return report
+
+
+def _warn_of_unlearnt(splits: Mapping[str, Mapping[str, Any]]) -> None:
+    unseen = set(splits["train"]["absent_classes"])
+    for name in ("val", "test"):
+        unlearnt = sorted(unseen - set(splits[name]["absent_classes"]))
+        if unlearnt:
+            logger.warning(
+                "Split '%s' holds the class(es) %s, which 'train' lacks: nothing can learn them, and the scores count "
+                "that. Choose another 'seed' or 'split.method', or give lists.",
+                name,
+                unlearnt,
+            )
 
 
 def _least_distance_m(samples: pd.DataFrame, first: str, second: str) -> float | None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from rasterio.crs import CRS
 from rasterio.warp import transform, transform_bounds
 
-from groundwork.config.data import SplitConfig
+from groundwork.config.data import DataConfig, SplitConfig
 from groundwork.data.samples import DataError
 from groundwork.data.splits import SPLITS, assign_splits, report_splits
 
@@ -293,3 +293,16 @@ def test_a_crs_without_a_number_has_distances_too(table_of: Table, tiny_data: Si
     table = table_of([("a", 0, 0), ("b", 0, 100), ("c", 0, 200)], crs=feet, **columns)
     gap = report_splits(table, tiny_data.config)["least_distance_m"]["train-val"]
     assert gap == pytest.approx(680.2 * 0.3048006, abs=0.1)
+
+
+def test_a_class_that_train_lacks_is_warned_of(data_config: DataConfig, caplog: pytest.LogCaptureFixture) -> None:
+    data = data_config
+    names = data.target.names
+    rows = [
+        {"scene": split, "split": split, "crs": "none", "pixel_size": 1.0, "west": 0, "south": 0, "east": 1, "north": 1}
+        | {f"fraction_{name}": float(name == names[0] or (split == "test" and name == names[1])) for name in names}
+        for split in ("train", "val", "test")
+    ]
+    report_splits(pd.DataFrame(rows), data)
+    assert f"Split 'test' holds the class(es) ['{names[1]}'], which 'train' lacks" in caplog.text
+    assert "Split 'val'" not in caplog.text

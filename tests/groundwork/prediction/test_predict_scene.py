@@ -154,6 +154,7 @@ def test_a_pixel_wise_model_is_the_same_in_any_tiles(
 
 def test_the_model_is_told_place_date_and_validity(tiny_bundle: Bundle, tiny_data: SimpleNamespace) -> None:
     model = Brightest()
+    model.coordinates = frozenset({"time", "location"})
     with Scene([tiny_data.root / "scenes" / "1.tif"], tiny_bundle.only_input()) as scene:
         config = _config(tile_size=32, overlap=0, batch_size=2)
         list(predict_scene(model, scene, tiny_bundle, config).blocks)

@@ -125,7 +125,7 @@ class TilePredictor:
     @torch.inference_mode()
     def predict(self, tiles: Sequence[Tile]) -> Sequence[NDArray[np.float32]]:
         """Return probabilities (classes, height, width) for each tile."""
-        image = torch.from_numpy(np.stack([tile.image for tile in tiles]).astype(np.float32))
+        image = torch.from_numpy(np.stack([tile.image for tile in tiles], dtype=np.float32, casting="unsafe"))
         if image.ndim == 4:
             # Convolutions run faster over channels that lie side by side in memory.
             image = image.contiguous(memory_format=torch.channels_last)
@@ -133,9 +133,11 @@ class TilePredictor:
             image = image * self._gain.reshape(-1, *[1] * (image.ndim - 2)) + self._shift.reshape(
                 -1, *[1] * (image.ndim - 2)
             )
-        valid = torch.from_numpy(np.stack([tile.valid for tile in tiles]))
+        # Most tiles hold data everywhere; the model then has nothing to fill in.
+        whole = all(tile.valid.all() for tile in tiles)
+        valid = None if whole else torch.from_numpy(np.stack([tile.valid for tile in tiles])).to(self._device)
         dates = None if self._dates is None else self._dates.expand(len(tiles), -1, -1).to(self._device)
-        output = self._model(image.to(self._device), valid.to(self._device), dates, self._locations(tiles)).output
+        output = self._model(image.to(self._device), valid, dates, self._locations(tiles)).output
         probabilities: NDArray[np.float32] = output.softmax(dim=1).float().cpu().numpy()
         return list(probabilities)
 

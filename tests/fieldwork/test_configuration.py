@@ -45,7 +45,9 @@ def test_a_recipe_states_only_what_it_changes() -> None:
     base, recipe = loader("local")["parameters"], loader("hls_water")["parameters"]
     assert recipe["data"]["split"]["method"] == "lists"
     assert recipe["data"]["chips"]["min_valid_fraction"] == base["data"]["chips"]["min_valid_fraction"]
-    assert recipe["training"]["augmentation"] == base["training"]["augmentation"]
+    assert recipe["training"]["schedule"] == base["training"]["schedule"]
+    assert recipe["training"]["augmentation"]["flips"] == base["training"]["augmentation"]["flips"]
+    assert recipe["training"]["augmentation"]["brightness"] != base["training"]["augmentation"]["brightness"]
 
 
 def test_a_component_named_anew_brings_its_own_options() -> None:

@@ -43,7 +43,7 @@ class BundleConfig(Config):
     target: TargetSpec
     #: Whether the weights were trained, and band statistics set. Untrained bundles are not used for prediction.
     trained: bool
-    #: What the weights came from: versions, seed, fingerprints of code, samples and statistics.
+    #: What the weights came from: versions, seed, fingerprints of samples, statistics and weights.
     provenance: dict[str, str]
 
 

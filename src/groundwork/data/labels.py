@@ -10,11 +10,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.errors import RasterioError
-from rasterio.windows import Window, intersection
+from rasterio.windows import Window
 
 from groundwork.rasters.errors import RasterError
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.scene import open_dataset
+from groundwork.rasters.windows import clip
 from groundwork.specs import TargetSpec
 
 #: Class index of pixels whose class is not known. Losses and scores leave them out.
@@ -87,7 +88,7 @@ class LabelRaster:
         Raises:
             RasterError: Where a value is neither a class nor the ignore value; it lists the values.
         """
-        inside = intersection(window, Window(0, 0, self._dataset.width, self._dataset.height))
+        inside, place = clip(window, self._dataset.width, self._dataset.height)
         try:
             values = self._dataset.read(1, window=inside)
         except RasterioError as error:
@@ -95,11 +96,10 @@ class LabelRaster:
                 self.path, f"pixels that cannot be decoded ({error.__cause__ or error})", "a whole file"
             ) from error
         indexes = self._to_indexes(values)
-        if inside == window:
+        if place is None:
             return indexes
         full = np.full((int(window.height), int(window.width)), IGNORE, np.int64)
-        top, left = int(inside.row_off - window.row_off), int(inside.col_off - window.col_off)
-        full[top : top + int(inside.height), left : left + int(inside.width)] = indexes
+        full[place] = indexes
         return full
 
     def _to_indexes(self, values: NDArray[np.generic]) -> NDArray[np.int64]:

@@ -11,6 +11,7 @@ from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 
 from groundwork.rasters.errors import RasterError
+from groundwork.rasters.grid import Grid
 from groundwork.specs import RasterSpec, did_you_mean
 
 
@@ -106,6 +107,20 @@ def check_scaling(bands: Sequence[tuple[Path, DatasetReader, int]], spec: Raster
                 f"scale {band.scale:g} and offset {band.offset:g}, as 'sources' declares",
                 "Set 'scale' and 'offset' of the band to what the file says.",
             )
+
+
+def check_pixel_size(grid: Grid, path: Path, spec: RasterSpec) -> None:
+    """Refuse another ground sampling distance than declared; a grid that is not in lengths is left alone."""
+    if spec.pixel_size_m is None or grid.crs is None or not grid.crs.is_projected:
+        return
+    found = grid.pixel_size * grid.crs.linear_units_factor[1]
+    if abs(found - spec.pixel_size_m) > 0.01 * spec.pixel_size_m:
+        raise RasterError(
+            path,
+            f"pixels of {found:.6g} m",
+            f"{spec.pixel_size_m:g} m, as 'sources' declares",
+            f"Set 'pixel_size_m: {found:.6g}', or null for any size.",
+        )
 
 
 def check_values(values: NDArray[np.generic], path: Path, spec: RasterSpec) -> None:

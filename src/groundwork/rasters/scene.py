@@ -19,11 +19,12 @@ from rasterio.enums import MaskFlags, Resampling
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 from rasterio.vrt import WarpedVRT
-from rasterio.windows import Window, intersection
+from rasterio.windows import Window
 
 from groundwork.rasters import checks
 from groundwork.rasters.errors import RasterError
 from groundwork.rasters.grid import Grid, name_crs
+from groundwork.rasters.windows import clip
 from groundwork.specs import RasterSpec
 
 
@@ -123,6 +124,7 @@ class Scene:
             raise RasterError(
                 self.path, f"CRS {name_crs(grid.crs)}", "no CRS, as 'sources' declares", "Set 'georeference: required'."
             )
+        checks.check_pixel_size(grid, self.path, self.spec)
         return grid
 
     @cached_property
@@ -155,15 +157,12 @@ class Scene:
             RasterError: Where the file cannot be decoded, or holds nodata although none is declared.
         """
         height, width = int(window.height), int(window.width)
-        whole = Window(0, 0, self._first.width, self._first.height)
-        inside = intersection(window, whole)
+        inside, place = clip(window, self._first.width, self._first.height)
         values, valid = self._read_inside(inside)
-        if (inside.height, inside.width) != (height, width):
-            top, left = int(inside.row_off - window.row_off), int(inside.col_off - window.col_off)
-            rows, columns = slice(top, top + int(inside.height)), slice(left, left + int(inside.width))
+        if place is not None:
             full = np.zeros((values.shape[0], height, width), values.dtype)
             full_valid = np.zeros((height, width), np.bool_)
-            full[:, rows, columns], full_valid[rows, columns] = values, valid
+            full[:, *place], full_valid[place] = values, valid
             values, valid = full, full_valid
         if self.spec.steps > 1:
             values = values.reshape(self.spec.steps, -1, height, width).swapaxes(0, 1)

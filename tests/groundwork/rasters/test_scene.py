@@ -314,3 +314,16 @@ def test_a_thumbnail_leaves_out_what_is_masked(tmp_path: Path, write_raster: Wri
     path = write_raster(tmp_path / "m.tif", PIXELS[:2], mask=mask)
     with Scene([path], make_spec(nodata=None)) as scene:
         assert np.array_equal(scene.thumbnail(100)[1], mask > 0)
+
+
+@pytest.mark.parametrize(("declared", "fits"), [(10, True), (10.05, True), (30, False)])
+def test_a_declared_pixel_size_is_held_against_the_file(
+    scene_file: Path, make_spec: MakeSpec, declared: float, fits: bool
+) -> None:
+    spec = make_spec("A", "B", "C").model_copy(update={"pixel_size_m": declared})
+    with Scene([scene_file], spec) as scene:
+        if fits:
+            assert scene.grid.pixel_size == 10
+        else:
+            with pytest.raises(RasterError, match=r"pixels of 10 m.*30 m, as 'sources' declares.*pixel_size_m: 10"):
+                _ = scene.grid

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from groundwork.prediction.tiles import Axis, Band, column_bands
+
+Item = TypeVar("Item")
 
 #: Raw values (channels[, steps], height, width) and validity (height, width) of a window.
 Strip = tuple[NDArray[np.generic], NDArray[np.bool_]]
@@ -56,6 +60,15 @@ def blend(tiling: Tiling) -> Iterator[tuple[Window, NDArray[np.float32], NDArray
             yield from _blend_band(tiling, band, reader)
 
 
+def run_ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """Yield the items; the next one is made in a thread of its own while the one before is worked on."""
+    with ThreadPoolExecutor(max_workers=1) as worker:
+        pending = worker.submit(next, items, None)
+        while (item := pending.result()) is not None:
+            pending = worker.submit(next, items, None)
+            yield item
+
+
 def _blend_band(
     tiling: Tiling, band: Band, reader: ThreadPoolExecutor
 ) -> Iterator[tuple[Window, NDArray[np.float32], NDArray[np.bool_]]]:
@@ -94,4 +107,6 @@ def _add_row(
     for begin in range(0, len(tiles), tiling.batch_size):
         batch = slice(begin, begin + tiling.batch_size)
         for (index, part), scores in zip(places[batch], tiling.predict(tiles[batch]), strict=True):
-            sums[:, :, part] += scores * (weight[:, None] * columns.weights[index])
+            weights = torch.from_numpy(weight[:, None] * columns.weights[index])
+            # torch adds the product in one pass over the memory; numpy would write it down first.
+            torch.from_numpy(sums)[:, :, part].addcmul_(torch.from_numpy(scores), weights)

@@ -16,7 +16,7 @@ from groundwork.bundle import Bundle
 from groundwork.config.inference import InferenceConfig
 from groundwork.data.chips import temporal_coordinates
 from groundwork.models.interface import Model
-from groundwork.prediction.blending import Tile, Tiling, blend
+from groundwork.prediction.blending import Tile, Tiling, blend, run_ahead
 from groundwork.prediction.tiles import make_axis
 from groundwork.progress import track
 from groundwork.rasters.folder import RasterFolder
@@ -96,7 +96,7 @@ def _decide(
     profile = profiles[CLASSES]
     values = np.array(target.values, profile.dtype)
     nodata = np.array(profile.nodata, profile.dtype)
-    for window, scores, valid in track(blend(tiling), f"Predicting {name}", tiling.num_steps):
+    for window, scores, valid in track(run_ahead(blend(tiling)), f"Predicting {name}", tiling.num_steps):
         products: dict[str, NDArray[np.generic]] = {}
         products[CLASSES] = np.where(valid, values[scores.argmax(axis=0)], nodata)[None]
         if PROBABILITIES in profiles:
@@ -130,9 +130,7 @@ class TilePredictor:
             # Convolutions run faster over channels that lie side by side in memory.
             image = image.contiguous(memory_format=torch.channels_last)
         if self._gain is not None and self._shift is not None:
-            image = image * self._gain.reshape(-1, *[1] * (image.ndim - 2)) + self._shift.reshape(
-                -1, *[1] * (image.ndim - 2)
-            )
+            image = image * self._gain + self._shift
         # Most tiles hold data everywhere; the model then has nothing to fill in.
         whole = all(tile.valid.all() for tile in tiles)
         valid = None if whole else torch.from_numpy(np.stack([tile.valid for tile in tiles])).to(self._device)
@@ -176,7 +174,9 @@ def _unit_change(found: RasterSpec, expected: RasterSpec) -> tuple[Tensor | None
         return None, None
     gain = torch.tensor([ours.scale / theirs.scale for ours, theirs in pairs])
     shift = torch.tensor([(ours.offset - theirs.offset) / theirs.scale for ours, theirs in pairs])
-    return gain, shift
+    # Shaped as the channels of an image (batch, channels[, steps], height, width).
+    per_channel = (-1, *(1,) * (3 if expected.steps > 1 else 2))
+    return gain.reshape(per_channel), shift.reshape(per_channel)
 
 
 def class_nodata(target: TargetSpec) -> tuple[str, int]:
@@ -198,11 +198,10 @@ def _class_profile(grid: Grid, target: TargetSpec, tags: Mapping[str, str]) -> R
 
 
 def _tags(bundle: Bundle, name: str, config: InferenceConfig) -> dict[str, str]:
-    model = bundle.config.model
     return {
         "GROUNDWORK_CLASSES": json.dumps({entry.name: entry.value for entry in bundle.config.target.classes}),
         "GROUNDWORK_INPUT": name,
-        "GROUNDWORK_MODEL": f"{model.encoder.name} + {model.decoder.name}",
+        "GROUNDWORK_MODEL": bundle.config.model.title(),
         "GROUNDWORK_TILES": f"size {config.tile_size}, overlap {config.overlap}",
         **{f"GROUNDWORK_{name.upper()}": value for name, value in sorted(bundle.config.provenance.items())},
     }

@@ -113,7 +113,7 @@ def test_the_tags_tell_classes_and_provenance(predicted: Path) -> None:
     assert json.loads(tags["GROUNDWORK_CLASSES"]) == {"water": 1, "forest": 2, "field": 3}
     assert tags["CLASS_2"] == "forest"
     assert tags["GROUNDWORK_INPUT"] == "11"
-    assert tags["GROUNDWORK_MODEL"] == "timm + fcn"
+    assert tags["GROUNDWORK_MODEL"] == "timm test_resnet + fcn"
     assert tags["GROUNDWORK_TILES"] == "size 32, overlap 8"
     assert (tags["GROUNDWORK_SEED"], tags["GROUNDWORK_CODE"]) == ("0", "abc")
 

@@ -6,38 +6,62 @@ from torch import Tensor, nn
 
 from groundwork.models.convolution import ConvBlock
 from groundwork.models.decoders.base import Decoder
+from groundwork.models.decoders.one_level import divide_stride, pick_level
 from groundwork.registry import ComponentError
-from groundwork.specs import FeatureLevel, FeatureSpec, SpecError
+from groundwork.specs import FeatureLevel, FeatureSpec
 
 
 class FCNDecoder(Decoder):
-    """The decoder of fully convolutional networks (https://arxiv.org/abs/1411.4038); it keeps the level's stride.
+    """The decoder of fully convolutional networks (https://arxiv.org/abs/1411.4038).
+
+    Keeps the level's stride, unless it is told to double the resolution by learned up-sampling.
 
     Args:
         features: What the encoder, or the last neck, gives.
         channels: Channels of every convolution.
         num_convs: Number of 3x3 convolutions, at least 1.
         level: Which level to use; -1 is the coarsest.
+        num_upsamplings: How many of the convolutions, from the first, have a transposed 2x2 convolution before them
+            that doubles the resolution. Four bring a level of stride 16 to full resolution.
 
     Raises:
-        SpecError: For a level that does not exist.
-        ComponentError: For no convolution.
+        SpecError: For a level that does not exist, and for levels of several sources.
+        ComponentError: For no convolution, more upsamplings than convolutions, or than the stride has halves.
     """
 
-    def __init__(self, features: FeatureSpec, *, channels: int = 64, num_convs: int = 2, level: int = -1) -> None:
+    def __init__(
+        self,
+        features: FeatureSpec,
+        *,
+        channels: int = 64,
+        num_convs: int = 2,
+        level: int = -1,
+        num_upsamplings: int = 0,
+    ) -> None:
         super().__init__()
-        num_levels = len(features.levels)
-        if not -num_levels <= level < num_levels:
-            raise SpecError(f"'fcn' has no level {level}: it is given {features}")
+        chosen = pick_level("fcn", features, level)
         if num_convs < 1:
             raise ComponentError(f"'fcn' needs at least 1 convolution, got num_convs={num_convs}")
+        if not 0 <= num_upsamplings <= num_convs:
+            raise ComponentError(
+                f"'fcn' needs a convolution for each upsampling, got num_upsamplings={num_upsamplings} with "
+                f"num_convs={num_convs}. Give at least as many convolutions"
+            )
         self.level = level
-        chosen = features.levels[level]
         in_channels = [chosen.channels, *[channels] * (num_convs - 1)]
-        self.convs = nn.Sequential(*(ConvBlock(before, channels) for before in in_channels))
-        self.out = FeatureLevel(channels, chosen.stride)
+        self.convs = nn.Sequential(
+            *(_build_stage(before, channels, index < num_upsamplings) for index, before in enumerate(in_channels))
+        )
+        self.out = FeatureLevel(channels, divide_stride("fcn", "num_upsamplings", chosen.stride, 2**num_upsamplings))
 
     def forward(self, features: list[Tensor]) -> Tensor:
         """Give one map. See :class:`Decoder`."""
         merged: Tensor = self.convs(features[self.level])
         return merged
+
+
+def _build_stage(in_channels: int, out_channels: int, doubles: bool) -> nn.Module:
+    if not doubles:
+        return ConvBlock(in_channels, out_channels)
+    up = nn.ConvTranspose2d(in_channels, out_channels, kernel_size=2, stride=2)
+    return nn.Sequential(up, ConvBlock(out_channels, out_channels))

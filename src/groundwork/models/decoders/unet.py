@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
 from groundwork.models.convolution import ConvBlock
 from groundwork.models.decoders.base import Decoder
+from groundwork.models.needs import Needs, check_fit, count_named
 from groundwork.models.resizing import resize_to
 from groundwork.specs import FeatureLevel, FeatureSpec, SpecError
 
@@ -16,35 +19,37 @@ class UNetDecoder(Decoder):
 
     Args:
         features: A pyramid: strides that double, at least two levels.
-        channels: Channels of each stage, from the coarsest to the finest; one fewer than levels.
+        channels: Channels of each stage, from the coarsest to the finest; one fewer than levels. None: 256, halved
+            with each stage.
 
     Raises:
-        SpecError: For levels that are no pyramid, or another number of stages than they need.
+        SpecError: For levels that are no pyramid or of several sources, or another number of stages than they need.
     """
 
-    def __init__(self, features: FeatureSpec, *, channels: tuple[int, ...] = (256, 128, 64)) -> None:
+    def __init__(self, features: FeatureSpec, *, channels: tuple[int, ...] | None = None) -> None:
         super().__init__()
+        check_fit("unet", self.needs({}), features)
         num_stages = len(features.levels) - 1
-        if not features.is_pyramid:
-            raise SpecError(
-                f"'unet' needs levels whose strides double, got {features}. Put a 'pyramid' neck before it "
-                "(or a 'select' neck, where some of the levels do)"
-            )
-        if num_stages < 1:
-            raise SpecError(f"'unet' needs at least 2 levels, got {features}. Let the encoder pass on more levels")
-        if len(channels) != num_stages:
+        widths = tuple(max(1, 256 >> stage) for stage in range(num_stages)) if channels is None else channels
+        if len(widths) != num_stages:
             raise SpecError(
                 f"'unet' has {num_stages} stages for the {len(features.levels)} levels {features}, but 'channels' "
-                f"names {len(channels)}: {list(channels)}. Give {num_stages} numbers, or keep {len(channels) + 1} "
-                "levels with a 'select' neck"
+                f"names {len(widths)}: {list(widths)}. Give {num_stages} numbers, or keep {len(widths) + 1} "
+                "levels with a 'select' neck (a 'bottleneck' neck adds one)"
             )
         coarse_to_fine = features.levels[::-1]
         self.stages = nn.ModuleList()
         below = coarse_to_fine[0].channels
-        for level, width in zip(coarse_to_fine[1:], channels, strict=True):
+        for level, width in zip(coarse_to_fine[1:], widths, strict=True):
             self.stages.append(nn.Sequential(ConvBlock(below + level.channels, width), ConvBlock(width, width)))
             below = width
-        self.out = FeatureLevel(channels[-1], features.levels[0].stride)
+        self.out = FeatureLevel(widths[-1], features.levels[0].stride)
+
+    @classmethod
+    def needs(cls, options: Mapping[str, object]) -> Needs:
+        """Return what features it takes: one level more than ``channels`` names. See :class:`Decoder`."""
+        stages = count_named(options, "channels")
+        return Needs(least=stages + 1, most=stages + 1, ratio=2) if stages else Needs(least=2, ratio=2)
 
     def forward(self, features: list[Tensor]) -> Tensor:
         """Give one map. See :class:`Decoder`."""

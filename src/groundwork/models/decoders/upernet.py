@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
 from groundwork.models.convolution import ConvBlock
+from groundwork.models.decoders.area_pool import build_pool
 from groundwork.models.decoders.base import Decoder
+from groundwork.models.needs import Needs, check_fit
 from groundwork.models.resizing import resize_to
 from groundwork.registry import ComponentError
-from groundwork.specs import FeatureLevel, FeatureSpec, SpecError
+from groundwork.specs import FeatureLevel, FeatureSpec
 
 
 class UPerNetDecoder(Decoder):
@@ -21,7 +25,7 @@ class UPerNetDecoder(Decoder):
         pool_scales: Sides of the grids, in cells, to which the coarsest level is averaged for context.
 
     Raises:
-        SpecError: For a single level.
+        SpecError: For a single level, and for levels of several sources.
         ComponentError: For a pool scale below 1.
     """
 
@@ -29,17 +33,21 @@ class UPerNetDecoder(Decoder):
         self, features: FeatureSpec, *, channels: int = 256, pool_scales: tuple[int, ...] = (1, 2, 3, 6)
     ) -> None:
         super().__init__()
-        if len(features.levels) < 2:
-            raise SpecError(f"'upernet' needs at least 2 levels, got {features}. Let the encoder pass on more levels")
+        check_fit("upernet", self.needs({}), features)
         if any(scale < 1 for scale in pool_scales):
             raise ComponentError(f"'upernet' needs pool scales of at least 1, got {list(pool_scales)}")
         *finer, coarsest = features.levels
-        self.pools = nn.ModuleList(_build_pool(coarsest.channels, channels, scale) for scale in pool_scales)
+        self.pools = nn.ModuleList(build_pool(coarsest.channels, channels, scale) for scale in pool_scales)
         self.bottleneck = ConvBlock(coarsest.channels + len(pool_scales) * channels, channels)
         self.laterals = nn.ModuleList(ConvBlock(level.channels, channels, kernel_size=1) for level in finer)
         self.smooths = nn.ModuleList(ConvBlock(channels, channels) for _ in finer)
         self.fuse = ConvBlock(len(features.levels) * channels, channels)
         self.out = FeatureLevel(channels, features.levels[0].stride)
+
+    @classmethod
+    def needs(cls, options: Mapping[str, object]) -> Needs:  # noqa: ARG003
+        """Return what features it takes. See :class:`Decoder`."""
+        return Needs(least=2, prefers_pyramid=True)
 
     def forward(self, features: list[Tensor]) -> Tensor:
         """Give one map. See :class:`Decoder`."""
@@ -55,38 +63,3 @@ class UPerNetDecoder(Decoder):
         size = features[0].shape[-2:]
         fused: Tensor = self.fuse(torch.cat([resize_to(level, size) for level in reversed(levels)], dim=1))
         return fused
-
-
-class AreaPool(nn.Module):
-    """Averages a map to a grid of ``side`` by ``side`` cells.
-
-    The same values as ``nn.AdaptiveAvgPool2d``, whose gradient on a GPU differs from one run to the next.
-    """
-
-    def __init__(self, side: int) -> None:
-        super().__init__()
-        self.side = side
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Give a map (batch, channels, side, side) for one of any size."""
-        for dim in (-2, -1):
-            size = features.shape[dim]
-            starts = [index * size // self.side for index in range(self.side)]
-            # Where the size does not divide, neighbouring cells share a row or a column.
-            stops = [-(-(index + 1) * size // self.side) for index in range(self.side)]
-            cells = [
-                features.narrow(dim, start, stop - start).mean(dim, keepdim=True)
-                for start, stop in zip(starts, stops, strict=True)
-            ]
-            features = torch.cat(cells, dim)
-        return features
-
-
-def _build_pool(in_channels: int, out_channels: int, scale: int) -> nn.Module:
-    return nn.Sequential(
-        AreaPool(scale),
-        nn.Conv2d(in_channels, out_channels, kernel_size=1, bias=False),
-        # Not batch norm: a 1x1 map of a single image has one value per channel, whose variance is nothing.
-        nn.GroupNorm(1, out_channels),
-        nn.ReLU(inplace=True),
-    )

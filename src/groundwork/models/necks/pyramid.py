@@ -5,10 +5,10 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from groundwork.models.necks.base import Neck
+from groundwork.models.needs import Needs, check_fit
+from groundwork.models.strides import pyramid_strides
 from groundwork.registry import ComponentError
-from groundwork.specs import FeatureLevel, FeatureSpec, SpecError
-
-_MAX_LEVELS = 5
+from groundwork.specs import FeatureLevel, FeatureSpec
 
 
 class PyramidNeck(Neck):
@@ -24,8 +24,8 @@ class PyramidNeck(Neck):
         channels: Channels of each level passed on, finest first. None: halved with each doubling.
 
     Raises:
-        SpecError: For another number of levels, for levels of several strides, and for a finest stride that cannot
-            be reached by doubling.
+        SpecError: For another number of levels, for levels of several strides or sources, and for a finest stride
+            that cannot be reached by doubling.
         ComponentError: For another number of channels than levels.
     """
 
@@ -33,9 +33,9 @@ class PyramidNeck(Neck):
         self, features: FeatureSpec, *, finest_stride: int | None = None, channels: tuple[int, ...] | None = None
     ) -> None:
         super().__init__()
-        _check_levels(features)
-        stride = features.levels[0].stride
-        doublings = _count_doublings(stride, finest_stride)
+        check_fit("pyramid", Needs(), features)
+        strides = pyramid_strides("pyramid", features, finest_stride)
+        doublings = (features.levels[0].stride // strides[0]).bit_length() - 1
         if channels is not None and len(channels) != len(features.levels):
             raise ComponentError(
                 f"'pyramid' needs one number of channels for each of {len(features.levels)} levels, got {channels}"
@@ -47,44 +47,12 @@ class PyramidNeck(Neck):
             halved = max(1, level.channels >> max(0, num_up))
             wanted = halved if channels is None else channels[index]
             self.levels.append(_build_level(level.channels, num_up, wanted))
-            levels.append(FeatureLevel(wanted, (stride >> doublings) << index))
+            levels.append(FeatureLevel(wanted, strides[index]))
         self.out = FeatureSpec(tuple(levels))
 
     def forward(self, features: list[Tensor]) -> list[Tensor]:
         """Give one map per level, each with twice the stride of the one before. See :class:`Neck`."""
         return [level(feature) for level, feature in zip(self.levels, features, strict=True)]
-
-
-def _check_levels(features: FeatureSpec) -> None:
-    strides = {level.stride for level in features.levels}
-    if len(features.levels) > 1 and features.is_pyramid:
-        raise SpecError(f"'pyramid' got {features}, which already is a pyramid. Leave the neck out")
-    if len(strides) > 1:
-        raise SpecError(f"'pyramid' needs levels of one stride, got {features}. Put a 'select' neck before it")
-    if len(features.levels) > _MAX_LEVELS:
-        raise SpecError(
-            f"'pyramid' needs 2 to {_MAX_LEVELS} levels, got {len(features.levels)}: {features}. "
-            "Put a 'select' neck before it to keep fewer levels"
-        )
-    if len(features.levels) < 2:
-        raise SpecError(
-            f"'pyramid' needs 2 to {_MAX_LEVELS} levels, got {features}. "
-            "Let the encoder pass on more levels (or name one several times in a 'select' neck)"
-        )
-
-
-def _count_doublings(stride: int, finest_stride: int | None) -> int:
-    """Return how often the resolution doubles from the levels that come in to the finest that is passed on."""
-    possible = [count for count in range(stride.bit_length()) if stride % (1 << count) == 0]
-    if finest_stride is None:
-        return min(2, possible[-1])
-    reachable = {stride >> count: count for count in possible}
-    if finest_stride not in reachable:
-        raise SpecError(
-            f"'pyramid' cannot reach finest_stride {finest_stride} from stride {stride} by doubling the resolution. "
-            f"It can reach {sorted(reachable)}"
-        )
-    return reachable[finest_stride]
 
 
 def _build_level(in_channels: int, num_up: int, out_channels: int) -> nn.Module:

@@ -7,11 +7,12 @@ from itertools import pairwise
 from torch import Tensor
 
 from groundwork.models.necks.base import Neck
+from groundwork.models.needs import group_by_source
 from groundwork.specs import FeatureSpec, SpecError
 
 
 class SelectNeck(Neck):
-    """Passes on some levels and drops the others.
+    """Passes on some levels and drops the others. Of several sources, each keeps the same ones of its own levels.
 
     Args:
         features: What the encoder, or the neck before, gives.
@@ -23,14 +24,19 @@ class SelectNeck(Neck):
 
     def __init__(self, features: FeatureSpec, *, indices: tuple[int, ...]) -> None:
         super().__init__()
-        num_levels = len(features.levels)
-        missing = [index for index in indices if not -num_levels <= index < num_levels]
-        if missing:
-            raise SpecError(f"'select' has no level {missing}: the encoder gives {features}")
         if not indices:
             raise SpecError(f"'select' must keep at least one level of {features}: name some in 'indices'")
-        self.indices = indices
-        self.out = FeatureSpec(tuple(features.levels[index] for index in indices))
+        groups = group_by_source(features)
+        for source, positions in groups.items():
+            missing = [index for index in indices if not -len(positions) <= index < len(positions)]
+            if missing:
+                whose = f" of the source '{source}'" if len(groups) > 1 else ""
+                raise SpecError(
+                    f"'select' has no level {missing}{whose}: the encoder gives {features}. "
+                    f"Levels are numbered from 0 to {len(positions) - 1}; -1 is the last"
+                )
+        self.positions = tuple(positions[index] for index in indices for positions in groups.values())
+        self.out = FeatureSpec(tuple(features.levels[position] for position in self.positions))
         if any(fine.stride > coarse.stride for fine, coarse in pairwise(self.out.levels)):
             raise SpecError(
                 f"'select' must go from the finest level to the coarsest, indices {list(indices)} give {self.out}. "
@@ -39,4 +45,4 @@ class SelectNeck(Neck):
 
     def forward(self, features: list[Tensor]) -> list[Tensor]:
         """Give the kept maps. See :class:`Neck`."""
-        return [features[index] for index in self.indices]
+        return [features[position] for position in self.positions]

@@ -1,0 +1,50 @@
+"""Numbers for a whole image."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from groundwork.models.heads.base import ScalarHead
+from groundwork.models.heads.global_pool import GlobalPool, Pooling, build_layers
+from groundwork.models.heads.ranges import OutputRanges, Range
+from groundwork.specs import FeatureLevel
+
+
+class ScalarRegressionHead(ScalarHead):
+    """Gives one number per output for the whole image, within declared limits.
+
+    Args:
+        features: What the decoder gives.
+        vector: Channels of the encoder's global vector. None: it gives none.
+        num_outputs: Number of outputs.
+        pooling: The mean, maximum or minimum over the map, or the encoder's own ``vector``.
+        channels: Length behind each hidden layer. Empty: the regression is linear.
+        dropout: Chance, 0 to 1, that a value before the last layer is set to zero while training.
+        ranges: Lowest and highest value of all outputs, or of each; see
+            :class:`groundwork.models.heads.ranges.OutputRanges`. Empty: no limits.
+
+    Raises:
+        SpecError: Where the encoder's vector is asked for and it gives none.
+        ComponentError: For ranges that do not fit the outputs.
+    """
+
+    def __init__(
+        self,
+        features: FeatureLevel,
+        vector: int | None,
+        num_outputs: int,
+        *,
+        pooling: Pooling = "mean",
+        channels: tuple[int, ...] = (),
+        dropout: float = 0.0,
+        ranges: tuple[Range, ...] = (),
+    ) -> None:
+        super().__init__()
+        self.pool = GlobalPool("scalar_regression", pooling, features, vector)
+        self.layers = build_layers(self.pool.out_channels, channels, num_outputs, dropout)
+        self.limit = OutputRanges("scalar_regression", ranges, num_outputs)
+
+    def forward(self, features: Tensor, vector: Tensor | None = None) -> Tensor:
+        """Give the outputs. See :class:`ScalarHead`."""
+        outputs: Tensor = self.limit(self.layers(self.pool(features, vector)))
+        return outputs

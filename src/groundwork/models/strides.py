@@ -1,0 +1,57 @@
+"""Which strides a pyramid has that is made of levels of one stride."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from groundwork.specs import FeatureSpec, SpecError
+
+#: More levels than these would ask for images far larger than any network is trained on.
+MAX_LEVELS = 5
+
+
+def have_ratio(strides: tuple[int, ...], ratio: int) -> bool:
+    """Whether each stride is ``ratio`` times the one before it. 1: all are equal."""
+    return all(coarse == ratio * fine for fine, coarse in pairwise(strides))
+
+
+def count_doublings(stride: int) -> int:
+    """Return how often the resolution of a pyramid's first level doubles, unless someone says otherwise: 2 at most."""
+    return min(2, (stride & -stride).bit_length() - 1)
+
+
+def pyramid_strides(name: str, features: FeatureSpec, finest_stride: int | None) -> tuple[int, ...]:
+    """Return one stride per level of ``features``, each twice the one before.
+
+    Args:
+        name: The component that asks, for its messages.
+        features: Two to five levels of one stride.
+        finest_stride: The first stride, in pixels. None: a quarter of the stride that comes in, or as near to it as
+            whole numbers allow.
+
+    Raises:
+        SpecError: For other features, and for a first stride that doubling the resolution does not reach.
+    """
+    strides = tuple(level.stride for level in features.levels)
+    if len(strides) > 1 and features.is_pyramid:
+        raise SpecError(f"'{name}' got {features}, which already is a pyramid. Leave the neck out")
+    if not have_ratio(strides, 1):
+        raise SpecError(f"'{name}' needs levels of one stride, got {features}. Put a 'select' neck before it")
+    if len(strides) > MAX_LEVELS:
+        raise SpecError(
+            f"'{name}' needs 2 to {MAX_LEVELS} levels, got {len(strides)}: {features}. "
+            "Put a 'select' neck before it to keep fewer levels"
+        )
+    if len(strides) < 2:
+        raise SpecError(
+            f"'{name}' needs 2 to {MAX_LEVELS} levels, got {features}. "
+            "Let the encoder pass on more levels (or name one several times in a 'select' neck)"
+        )
+    reachable = [strides[0] >> count for count in range(strides[0].bit_length()) if strides[0] % (1 << count) == 0]
+    finest = strides[0] >> count_doublings(strides[0]) if finest_stride is None else finest_stride
+    if finest not in reachable:
+        raise SpecError(
+            f"'{name}' cannot reach finest_stride {finest} from stride {strides[0]} by doubling the resolution. "
+            f"It can reach {sorted(reachable)}"
+        )
+    return tuple(finest << index for index in range(len(strides)))

@@ -6,23 +6,18 @@ Run ``python docs/generate_reference.py`` after a change of either. A test check
 from __future__ import annotations
 
 import inspect
-import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from groundwork.cli.listing import FAMILIES
+from groundwork.cli.words import as_yaml, described_arguments, first_line, in_yaml_words, type_in_words
 from groundwork.config import DataConfig, EvaluationConfig, InferenceConfig, ModelConfig, TrainingConfig
 from groundwork.config.component import ComponentConfig
-from groundwork.models.decoders import DECODERS
-from groundwork.models.encoders import ENCODERS
-from groundwork.models.factories import FACTORIES
-from groundwork.models.heads import HEADS
-from groundwork.models.necks import NECKS
 from groundwork.registry import Table, find, option_fields
 from groundwork.tasks import TASKS
 from groundwork.tasks.losses import LOSSES
@@ -41,11 +36,8 @@ FILES: dict[str, type[BaseModel]] = {
 
 #: Where a component is named in YAML -> its table.
 TABLES: dict[str, Table] = {
-    "model.encoder": ENCODERS,
-    "model.necks": NECKS,
-    "model.decoder": DECODERS,
-    "model.head": HEADS,
-    "model.factory": FACTORIES,
+    **{f"model.{family}": table for family, table in FAMILIES.items() if family != "full_model"},
+    "model.factory.model": FAMILIES["full_model"],
     "training.task": TASKS,
     "training.loss": LOSSES,
     "training.optimizer": OPTIMIZERS,
@@ -114,14 +106,6 @@ MEANINGS: dict[str, str] = {
     "SGDRecipe.weight_decay": "Weight decay.",
 }
 
-WORDS: dict[object, str] = {
-    int: "whole number",
-    float: "number",
-    bool: "true or false",
-    str: "text",
-    Any: "any value",
-    NoneType: "null",
-}
 LIMITS = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most", "min_length": "entries: at least"}
 
 
@@ -172,7 +156,7 @@ def _nested(annotation: object) -> Iterator[type[BaseModel]]:
 def _class_section(place: str, kind: type[BaseModel], *, is_first: bool) -> list[str]:
     heading = [] if is_first else ["", f"### {place}"]
     module = kind.__module__.replace(".", "/")
-    summary = _first_line(kind)
+    summary = first_line(kind)
     if kind.__name__ == "RasterSpec" and place.startswith("inference"):
         return [*heading, "", f"`RasterSpec`, with the keys of [data.sources](#datasources). {summary}"]
     if kind.__name__ == "BandSpec" and place.startswith("inference"):
@@ -222,29 +206,7 @@ def _kind_of(field: FieldInfo) -> str:
         for key, words in LIMITS.items()
         if getattr(limit, key, None) is not None
     ]
-    return _cell(", ".join([_type_in_words(field.annotation), *limits]))
-
-
-def _type_in_words(annotation: object) -> str:
-    origin, parts = get_origin(annotation), get_args(annotation)
-    if origin is Literal:
-        return " or ".join(f"`{part}`" for part in parts)
-    if origin in {Union, UnionType}:
-        return " or ".join(_type_in_words(part) for part in parts)
-    if origin is tuple:
-        number = "list of" if Ellipsis in parts else f"{len(parts)} times"
-        return f"{number} {_type_in_words(parts[0])}"
-    if origin is dict:
-        return f"name: {_type_in_words(parts[1])}"
-    return _class_in_words(annotation)
-
-
-def _class_in_words(annotation: object) -> str:
-    if annotation in WORDS:
-        return WORDS[annotation]
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return "component" if issubclass(annotation, ComponentConfig) else f"`{annotation.__name__}`"
-    raise KeyError(f"No words for the type {annotation}: add it to WORDS")
+    return _cell(", ".join([type_in_words(field.annotation), *limits]))
 
 
 def _default_of(field: FieldInfo) -> str:
@@ -253,19 +215,7 @@ def _default_of(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
     if isinstance(value, ComponentConfig):
         return f"`{{name: {value.name}}}`"
-    return "each key's own" if isinstance(value, BaseModel) else _as_yaml(value)
-
-
-def _as_yaml(value: object) -> str:
-    if value is ...:
-        return "must be given"
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, tuple | list):
-        return f"`[{', '.join(str(part) for part in value)}]`"
-    if isinstance(value, Mapping):
-        return "`{}`"
-    return f"`{value}`"
+    return "each key's own" if isinstance(value, BaseModel) else as_yaml(value)
 
 
 def _table_section(place: str, table: Table) -> list[str]:
@@ -273,42 +223,22 @@ def _table_section(place: str, table: Table) -> list[str]:
     for name in sorted(table):
         component = find(table, name)
         module = component.__module__.replace(".", "/")
-        lines += ["", f"**`{name}`** (`src/{module}.py: {component.__name__}`). {_first_line(component)}"]
+        lines += ["", f"**`{name}`** (`src/{module}.py: {component.__name__}`). {first_line(component)}"]
         options = option_fields(component)
         if options:
-            described = _described_arguments(component)
+            described = described_arguments(component)
             lines += ["", "| option | kind | default | meaning |", "|---|---|---|---|"]
             for option, (kind, default) in options.items():
                 meaning = described.get(option) or _meaning(component, option)
-                lines.append(f"| `{option}` | {_cell(_type_in_words(kind))} | {_as_yaml(default)} | {_cell(meaning)} |")
+                lines.append(f"| `{option}` | {_cell(type_in_words(kind))} | {as_yaml(default)} | {_cell(meaning)} |")
         else:
             lines += ["", "No options."]
     return lines
 
 
-def _described_arguments(component: type) -> dict[str, str]:
-    """Return what the section ``Args:`` of a class's docstring says of each argument."""
-    text = inspect.cleandoc(component.__doc__ or "")
-    section = re.search(r"^Args:\n((?:    .*\n?|\n)+)", text, re.MULTILINE)
-    found: dict[str, str] = {}
-    for line in section[1].splitlines() if section else ():
-        start = re.match(r" {4}(\w+): (.*)", line)
-        if start:
-            found[start[1]] = start[2]
-        elif found and line.strip():
-            found[next(reversed(found))] += f" {line.strip()}"
-    return found
-
-
-def _first_line(kind: type) -> str:
-    """Return the first line of a class's docstring, for Markdown."""
-    return _cell((kind.__doc__ or "").strip().splitlines()[0])
-
-
 def _cell(text: str) -> str:
-    """Return text of the code as YAML's readers know it, in one cell of a table."""
-    text = re.sub(r":\w+:`~?([^`]+)`", r"`\1`", text).replace("``", "`")
-    return re.sub(r"\bNone\b", "null", text).replace("|", "\\|")
+    """Return text in one cell of a table."""
+    return in_yaml_words(text).replace("|", "\\|")
 
 
 def main() -> int:

@@ -16,9 +16,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from groundwork.config.component import ComponentConfig
 from groundwork.config.model import ModelConfig
 from groundwork.data.chips import LabelledData
+from groundwork.models.adapters import merge_adapters
 from groundwork.models.factories import FACTORIES
 from groundwork.models.interface import Model, ModelFactory
 from groundwork.rasters.folder import RasterFolder
@@ -33,6 +33,21 @@ class BundleError(ValueError):
     """A bundle cannot be read."""
 
 
+class PretrainedWeights(Config):
+    """What became of published weights when the model was first built."""
+
+    #: File or address they came from.
+    source: str
+    #: How many of the encoder's tensors were set from them.
+    loaded: int
+    #: Names in the file that the encoder has no use for.
+    skipped: tuple[str, ...] = ()
+    #: Names in the encoder that started afresh.
+    fresh: tuple[str, ...] = ()
+    #: Bands whose part of the first layer was set; the other bands' part started afresh. Empty: not by band.
+    bands: tuple[str, ...] = ()
+
+
 class BundleConfig(Config):
     """What ``bundle.json`` holds."""
 
@@ -43,6 +58,8 @@ class BundleConfig(Config):
     target: TargetSpec
     #: Whether the weights were trained, and band statistics set. Untrained bundles are not used for prediction.
     trained: bool
+    #: What became of published weights, for each network that started from some.
+    pretrained: tuple[PretrainedWeights, ...] = ()
     #: What the weights came from: versions, seed, fingerprints of samples, statistics and weights.
     provenance: dict[str, str]
 
@@ -60,14 +77,21 @@ class Bundle:
         Raises:
             BundleError: Where weights and architecture do not agree.
         """
-        model = build_factory(self.config.model).build_model(
-            without_pretraining(self.config.model), self.config.inputs, self.config.target
-        )
+        config = self.config.model.without_pretraining()
+        model = build_factory(config).build_model(config, self.config.inputs, self.config.target)
         try:
             model.load_state_dict(self.weights, strict=True)
         except RuntimeError as error:
             raise BundleError(f"The bundle's weights do not fit its architecture: {error}") from None
         return model.eval()
+
+    def merged(self) -> Bundle:
+        """Return the bundle with adapters written into the ordinary weights; itself where it has none."""
+        if self.config.model.adapters is None:
+            return self
+        weights = merge_adapters(self.build_model()).state_dict()
+        model = self.config.model.model_copy(update={"adapters": None})
+        return Bundle(self.config.model_copy(update={"model": model}), weights)
 
     def only_input(self) -> RasterSpec:
         """Return what the model reads.
@@ -95,16 +119,7 @@ class Bundle:
 
 def build_factory(config: ModelConfig) -> ModelFactory:
     """Return the factory that a model's configuration names."""
-    return build(ModelFactory, FACTORIES, ComponentConfig(name=config.factory))  # type: ignore[type-abstract]
-
-
-def without_pretraining(config: ModelConfig) -> ModelConfig:
-    """Return the configuration with ``pretrained`` off: a bundle brings its own weights, and needs no network."""
-    encoder = config.encoder
-    if not encoder.options.get("pretrained"):
-        return config
-    plain = ComponentConfig(name=encoder.name, **{**encoder.options, "pretrained": False})
-    return config.model_copy(update={"encoder": plain})
+    return build(ModelFactory, FACTORIES, config.factory)  # type: ignore[type-abstract]
 
 
 def save_bundle(bundle: Bundle, path: Path) -> None:
@@ -169,9 +184,5 @@ def _read_config(path: Path) -> BundleConfig:
 
 def component_names(config: ModelConfig) -> Iterator[str]:
     """Yield the name of every component of a model, its factory included."""
-    yield config.factory
-    for component in (config.encoder, *config.necks, config.decoder, config.head):
+    for component in config.components():
         yield component.name
-    for branch in config.auxiliary.values():
-        yield branch.decoder.name
-        yield branch.head.name

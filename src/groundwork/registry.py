@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, TypeAlias, TypeVar, get_type_hints
@@ -99,6 +100,9 @@ def _explain(name: str, fields: dict[str, tuple[Any, Any]], error: ValidationErr
         if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1:
             lines.append(f"it has no option '{where}'.{did_you_mean(where, list(fields))}")
         else:
-            lines.append(f"{where}: {problem['msg']} (found {problem['input']!r})")
+            hint = ""
+            if problem["type"] == "literal_error" and isinstance(problem["input"], str):
+                hint = did_you_mean(problem["input"], re.findall(r"'([^']+)'", problem["msg"]))
+            lines.append(f"{where}: {problem['msg']} (found {problem['input']!r}).{hint}")
     known = ", ".join(key if default is ... else f"{key}={default!r}" for key, (_, default) in fields.items())
     return f"'{name}' cannot be built: {'; '.join(lines)} Options: {known or 'none'}"

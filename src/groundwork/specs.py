@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -52,6 +52,8 @@ class BandSpec(Config):
     wavelength_nm: float | None = Field(default=None, gt=0)
     scale: float = 1.0
     offset: float = 0.0
+    #: Unit of the physical value, such as "reflectance", "dB" or "m".
+    unit: str | None = None
 
 
 class RasterSpec(Config):
@@ -72,6 +74,8 @@ class RasterSpec(Config):
     resampling: Literal["nearest", "bilinear", "cubic", "average"] | None = None
     #: Number of dates stacked in one raster.
     steps: int = Field(default=1, ge=1)
+    #: Ground sampling distance in metres. None: whatever the files have.
+    pixel_size_m: float | None = Field(default=None, gt=0)
     #: Order of the stacked bands: all bands of step 1 first, or all steps of band 1 first.
     layout: Literal["steps_first", "bands_first"] | None = None
     #: Whether the files have a CRS and a geotransform.
@@ -158,10 +162,22 @@ class ClassSpec(Config):
         return red, green, blue
 
 
-class TargetSpec(Config):
-    """What is predicted: the classes of the label rasters."""
+class OutputSpec(Config):
+    """One number that is predicted."""
 
-    classes: tuple[ClassSpec, ...] = Field(min_length=2)
+    name: str = Field(min_length=1)
+    #: Unit of the number, such as "t/ha".
+    unit: str | None = None
+
+
+class TargetSpec(Config):
+    """What is predicted: the classes of the labels, or numbers."""
+
+    classes: tuple[ClassSpec, ...] = ()
+    #: The numbers of a regression; instead of classes.
+    outputs: tuple[OutputSpec, ...] = ()
+    #: What has an answer of its own: each pixel, the image as a whole, or each object in it, found by a box.
+    per: Literal["pixel", "image", "object"] = "pixel"
     #: Label value of pixels that nobody knows: left out of losses and scores.
     ignore_value: int | None = None
     #: Set where label files declare as nodata a value that is one of the classes.
@@ -169,10 +185,14 @@ class TargetSpec(Config):
 
     @model_validator(mode="after")
     def _check(self) -> TargetSpec:
-        for field in ("value", "name"):
-            found = [getattr(entry, field) for entry in self.classes]
+        if self.classes and self.outputs:
+            raise ValueError("give 'classes' or 'outputs', not both: a target is either named or measured")
+        if not self.outputs and len(self.classes) < 2:
+            raise ValueError(f"'classes' must name at least 2, found {len(self.classes)} (or give 'outputs')")
+        for field, entries in (("value", self.classes), ("name", self.classes), ("name", self.outputs)):
+            found = [getattr(entry, field) for entry in entries]
             if len(set(found)) < len(found):
-                raise ValueError(f"every class needs its own {field}; found {found}")
+                raise ValueError(f"every class or output needs its own {field}; found {found}")
         if self.ignore_value in self.values:
             raise ValueError(f"ignore_value {self.ignore_value} is also a class value")
         return self
@@ -184,13 +204,13 @@ class TargetSpec(Config):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Class names, in class order."""
-        return tuple(entry.name for entry in self.classes)
+        """Names of the classes or outputs, in order."""
+        return tuple(entry.name for entry in self.classes or self.outputs)
 
     @property
     def num_outputs(self) -> int:
-        """Number of scores a model gives per pixel."""
-        return len(self.classes)
+        """Number of scores a model gives per pixel or image."""
+        return len(self.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +220,16 @@ class FeatureLevel:
     channels: int
     #: Input pixels per feature cell: 1 is full resolution, 16 a ViT patch of 16.
     stride: int
+    #: Time steps whose maps lie behind one another in the channels: ``channels / steps`` of step 1 first.
+    steps: int = 1
+    #: The source the map was made from, where several sources have maps of their own.
+    source: str | None = None
 
     def __str__(self) -> str:
-        """Return for example ``64ch/8px``."""
-        return f"{self.channels}ch/{self.stride}px"
+        """Return for example ``64ch/8px``, or ``optical:64ch*3t/8px`` for three steps of one of several sources."""
+        source = f"{self.source}:" if self.source else ""
+        channels = f"{self.channels // self.steps}ch*{self.steps}t" if self.steps > 1 else f"{self.channels}ch"
+        return f"{source}{channels}/{self.stride}px"
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,5 +247,8 @@ class FeatureSpec:
         return all(coarse == 2 * fine for fine, coarse in pairwise(strides))
 
     def __str__(self) -> str:
-        """Return for example ``[64ch/4px, 128ch/8px]``."""
-        return "[" + ", ".join(str(level) for level in self.levels) + "]"
+        """Return for example ``[64ch/4px, 128ch/8px]``, or ``[192ch/16px] + vector of 192``."""
+        runs = [(str(level), len(list(run))) for level, run in groupby(self.levels)]
+        levels = ", ".join(f"{count} x {level}" if count > 4 else ", ".join([level] * count) for level, count in runs)
+        levels = f"[{levels}]"
+        return levels if self.vector is None else f"{levels} + vector of {self.vector}"

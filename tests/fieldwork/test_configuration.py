@@ -12,7 +12,6 @@ from fieldwork.config_loader import RecipeConfigLoader, merge
 from fieldwork.local_values import make_resolver
 from fieldwork.parameters import PARAMETERS, UnknownParameterError, check_names
 from fieldwork.settings import CONFIG_LOADER_ARGS
-from groundwork.bundle import without_pretraining
 from groundwork.config import DataConfig, ModelConfig
 from groundwork.training.initial import build_initial
 
@@ -36,7 +35,7 @@ def test_every_recipe_is_valid_and_its_model_fits_together(recipe: str) -> None:
     data, model = built["data"], built["model"]
     assert isinstance(data, DataConfig)
     assert isinstance(model, ModelConfig)
-    bundle = build_initial(data, without_pretraining(model), parameters["seed"])
+    bundle = build_initial(data, model.without_pretraining(), parameters["seed"])
     assert set(built["training"].auxiliary_loss) == set(model.auxiliary)
     assert bundle.build_model() is not None
 

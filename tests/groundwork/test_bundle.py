@@ -22,7 +22,6 @@ from groundwork.bundle import (
     build_factory,
     load_bundle,
     save_bundle,
-    without_pretraining,
 )
 from groundwork.config import ModelConfig
 from groundwork.models.decoders.fcn import FCNDecoder
@@ -266,10 +265,10 @@ def test_an_allowed_module_is_used(saved: Path, own_module: str) -> None:
 def test_a_bundle_brings_its_own_weights_and_needs_no_network() -> None:
     words = {"encoder": {"name": "timm", "model": "test_resnet", "pretrained": True}, "decoder": {"name": "fcn"}}
     config = ModelConfig.model_validate(words)
-    plain = without_pretraining(config)
+    plain = config.without_pretraining()
     assert plain.encoder.options == {"model": "test_resnet", "pretrained": False}
     assert plain.decoder == config.decoder
-    assert without_pretraining(plain) is plain
+    assert plain.without_pretraining() == plain
     assert type(build_factory(plain)).__name__ == "EncoderDecoderFactory"
 
 

@@ -92,7 +92,7 @@ def test_class_color_as_numbers() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"classes": [A_CLASS]}, "at least 2 items"),
+        ({"classes": [A_CLASS]}, "at least 2, found 1"),
         ({"classes": [A_CLASS, A_CLASS | {"name": "sea"}]}, r"its own value; found \[1, 1\]"),
         ({"classes": [A_CLASS, A_CLASS | {"value": 2}]}, r"its own name; found \['land', 'land'\]"),
         ({"classes": [A_CLASS, {**A_CLASS, "value": 2, "name": "s", "color": "blue"}]}, "color"),

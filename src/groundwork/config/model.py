@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -14,20 +15,51 @@ class BranchConfig(Config):
     """An auxiliary decoder with its head, trained beside the main one."""
 
     decoder: ComponentConfig
-    head: ComponentConfig = ComponentConfig(name="segmentation")
+    #: None: the one that fits the target.
+    head: ComponentConfig | None = None
+
+
+class AdapterConfig(Config):
+    """Parameter-efficient fine-tuning: small trained parts inside an encoder whose own weights stay as they are."""
+
+    #: A method of the peft package, such as lora, loha, lokr, ia3, adalora, boft, oft, vera, or hra.
+    method: str = "lora"
+    #: Ends of the names of the encoder's modules that are adapted, such as qkv. Empty: every linear layer.
+    modules: tuple[str, ...] = ()
+    #: Names of the encoder's modules that are trained in full beside the adapters, such as patch_embed for new bands.
+    train_also: tuple[str, ...] = ()
+    #: Arguments of the method's configuration in peft, such as r and lora_alpha.
+    options: dict[str, Any] = Field(default_factory=dict)
 
 
 class ModelConfig(Config):
     """The network: encoder -> necks -> decoder -> head, and auxiliary branches by name."""
 
-    factory: str = "encoder_decoder"
-    encoder: ComponentConfig
-    necks: tuple[ComponentConfig, ...] = ()
-    decoder: ComponentConfig
-    head: ComponentConfig = ComponentConfig(name="segmentation")
+    #: What assembles the network; a factory of whole models takes their options here, and no other component.
+    factory: ComponentConfig = ComponentConfig(name="encoder_decoder")
+    #: With several sources: one encoder that sees all of them, or else one whose weights all of them share.
+    encoder: ComponentConfig | None = None
+    #: Source -> its own encoder; instead of ``encoder``.
+    encoders: dict[str, ComponentConfig] = Field(default_factory=dict)
+    #: "auto": those that the decoder needs behind this encoder.
+    necks: tuple[ComponentConfig, ...] | Literal["auto"] = ()
+    #: None: the encoder's last level as it is.
+    decoder: ComponentConfig | None = None
+    #: None: the one that fits the target.
+    head: ComponentConfig | None = None
     auxiliary: dict[str, BranchConfig] = Field(default_factory=dict)
+    #: Statistics that raw values are standardised by: of the training split, or of the encoder's pre-training.
+    standardise: Literal["from_data", "from_encoder"] = "from_data"
+    #: Where the rasters may contradict what the encoder's pre-trained weights were made for.
+    accept: tuple[Literal["bands", "unit", "pixel_size"], ...] = ()
+    adapters: AdapterConfig | None = None
     #: How images are grown to the size the encoder needs: mirrored at the edge, evenly on both sides.
     padding: Literal["symmetric"] = "symmetric"
+
+    @field_validator("factory", mode="before")
+    @classmethod
+    def _accept_bare_name(cls, factory: object) -> object:
+        return {"name": factory} if isinstance(factory, str) else factory
 
     @field_validator("auxiliary")
     @classmethod
@@ -36,3 +68,53 @@ class ModelConfig(Config):
         if wrong:
             raise ValueError(f"names of auxiliary branches are words of letters, digits and _; found {wrong}")
         return auxiliary
+
+    def components(self) -> Iterator[ComponentConfig]:
+        """Yield every component that is named, those inside the options of others included."""
+        branches = [part for branch in self.auxiliary.values() for part in (branch.decoder, branch.head)]
+        necks = self.necks if isinstance(self.necks, tuple) else ()
+        for component in (self.factory, self.encoder, *self.encoders.values(), *necks, self.decoder, self.head):
+            yield from _with_nested(component)
+        for component in branches:
+            yield from _with_nested(component)
+
+    def title(self) -> str:
+        """Return a short name, such as ``timm resnet18 + unet``."""
+        parts = [self.factory] if self.factory.name != "encoder_decoder" else []
+        parts += [part for part in (self.encoder, *self.encoders.values(), self.decoder) if part is not None]
+        return " + ".join(" ".join([part.name, *_variant(part)]) for part in parts)
+
+    def without_pretraining(self) -> ModelConfig:
+        """Return the configuration with ``pretrained`` off everywhere: a bundle brings its own weights."""
+        changed = {
+            "factory": _plain(self.factory),
+            "encoder": _plain(self.encoder) if self.encoder else None,
+            "encoders": {source: _plain(encoder) for source, encoder in self.encoders.items()},
+        }
+        return self.model_copy(update=changed)
+
+
+def _with_nested(component: ComponentConfig | None) -> Iterator[ComponentConfig]:
+    if component is None:
+        return
+    yield component
+    for value in component.options.values():
+        if isinstance(value, dict) and isinstance(value.get("name"), str):
+            yield from _with_nested(ComponentConfig.model_validate(value))
+
+
+def _variant(component: ComponentConfig) -> list[str]:
+    chosen = [component.options.get(key) for key in ("variant", "model")]
+    return [value for value in chosen if isinstance(value, str)]
+
+
+def _plain(component: ComponentConfig) -> ComponentConfig:
+    return ComponentConfig(name=component.name, **_plain_options(component.options))
+
+
+def _plain_options(options: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in options.items() if key != "weights" or "pretrained" not in options}
+    return {
+        key: _plain_options(value) if isinstance(value, dict) else (False if key == "pretrained" else value)
+        for key, value in kept.items()
+    }

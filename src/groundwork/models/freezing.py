@@ -21,7 +21,10 @@ def is_frozen(module: nn.Module) -> bool:
 
 
 def keep_frozen_in_eval(*modules: nn.Module) -> None:
-    """Put the frozen ones among ``modules`` back into evaluation mode."""
+    """Put the frozen parts of ``modules``, at any depth, back into evaluation mode."""
     for module in modules:
         if is_frozen(module):
             module.eval()
+            continue
+        for part in module.children():
+            keep_frozen_in_eval(part)

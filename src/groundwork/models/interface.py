@@ -5,11 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from groundwork.config.model import ModelConfig
+from groundwork.models.encoders.loading import LoadReport
 from groundwork.specs import RasterSpec, SpecError, TargetSpec
 
 
@@ -17,11 +19,16 @@ from groundwork.specs import RasterSpec, SpecError, TargetSpec
 class ModelOutput:
     """What a model gives for a batch; a registered pytree, so that it passes through ``torch.export``."""
 
-    #: Raw scores (batch, outputs, height, width), in the size of the input.
+    #: Raw scores: (batch, outputs, height, width) in the size of the input, or (batch, outputs) for whole images.
     output: Tensor
     #: Scores of each auxiliary branch, in the same shape; empty outside training.
     auxiliary: dict[str, Tensor] = field(default_factory=dict)
+    #: What models that know their own criterion give while training, one number each; they add up to the loss.
+    losses: dict[str, Tensor] = field(default_factory=dict)
 
+
+#: Raw values of the one source, or of several by name.
+Images: TypeAlias = Tensor | dict[str, Tensor]
 
 torch.export.register_dataclass(ModelOutput, serialized_type_name="groundwork.ModelOutput")
 
@@ -52,12 +59,21 @@ class Model(nn.Module, ABC):
             )
 
     @abstractmethod
-    def set_statistics(self, mean: Sequence[float], std: Sequence[float]) -> None:
+    def set_statistics(self, mean: Sequence[float], std: Sequence[float], source: str | None = None) -> None:
         """Set what raw values are standardised by, one number per channel in raw units.
 
+        Args:
+            mean: Of each channel.
+            std: Of each channel.
+            source: Whose channels, where the model sees several sources.
+
         Raises:
-            ValueError: For another number of channels, or a deviation that is not positive.
+            ValueError: For another number of channels, a deviation that is not positive, or an unknown source.
         """
+
+    def pretraining(self) -> list[LoadReport]:
+        """Return what became of published weights, for each network that started from some."""
+        return []
 
     @abstractmethod
     def freeze_encoder(self) -> None:
@@ -70,16 +86,18 @@ class Model(nn.Module, ABC):
     @abstractmethod
     def forward(
         self,
-        image: Tensor,
-        valid: Tensor | None = None,
+        image: Images,
+        valid: Images | None = None,
         temporal_coords: Tensor | None = None,
         location_coords: Tensor | None = None,
     ) -> ModelOutput:
         """Give scores for raw raster values.
 
         Args:
-            image: (batch, channels, height, width), or (batch, channels, steps, height, width).
-            valid: (batch, height, width), true where the image holds data. None: everywhere.
+            image: (batch, channels, height, width), or (batch, channels, steps, height, width); several sources come
+                as a dict of such tensors, of one height and width.
+            valid: (batch, height, width), true where the image holds data; for several sources one mask for all, or
+                one of each by name. None: everywhere.
             temporal_coords: (batch, steps, 2): year, and day of the year from 0.
             location_coords: (batch, 2): latitude and longitude in degrees.
         """
@@ -101,3 +119,7 @@ class ModelFactory(ABC):
             SpecError: Where two components do not fit together.
             ComponentError: For an unknown name or option.
         """
+
+    def resolve(self, config: ModelConfig, inputs: Mapping[str, RasterSpec], target: TargetSpec) -> ModelConfig:  # noqa: ARG002
+        """Return the configuration with all that it leaves to the factory written out."""
+        return config

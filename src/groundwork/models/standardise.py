@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -61,3 +61,20 @@ class Standardise(nn.Module):
             valid = valid.unsqueeze(1)
         # Selecting, not multiplying: 0 * NaN is NaN, and raw values without data may be NaN or infinite.
         return torch.where(valid, standardised, 0.0)
+
+
+class StandardiseSources(nn.Module):
+    """Standardises the images of several sources, each by its own statistics.
+
+    Args:
+        num_channels: Source -> number of its channels.
+    """
+
+    def __init__(self, num_channels: Mapping[str, int]) -> None:
+        super().__init__()
+        self.sources = nn.ModuleDict({source: Standardise(count) for source, count in num_channels.items()})
+
+    def forward(self, images: dict[str, Tensor], valid: Tensor | dict[str, Tensor] | None = None) -> dict[str, Tensor]:
+        """Give each source's values around zero. See :class:`Standardise`."""
+        masks = valid if isinstance(valid, dict) else dict.fromkeys(self.sources, valid)
+        return {source: part(images[source], masks.get(source)) for source, part in self.sources.items()}

@@ -15,7 +15,7 @@ from groundwork.data.chips import Batch
 from groundwork.data.statistics import Statistics
 from groundwork.models.interface import ModelFactory, ModelOutput
 from groundwork.registry import build
-from groundwork.specs import RasterSpec, TargetSpec
+from groundwork.specs import RasterSpec, SpecError, TargetSpec
 from groundwork.tasks.losses import check_auxiliary
 from groundwork.tasks.optimizers import OPTIMIZERS, SCHEDULES, OptimizerRecipe, Schedule
 
@@ -47,6 +47,8 @@ class Task(LightningModule, ABC):
         self._schedule = build(Schedule, SCHEDULES, training.schedule)  # type: ignore[type-abstract]
         self.prepare(statistics)
         if training.freeze.encoder:
+            if model.adapters is not None:
+                raise SpecError("training.freeze.encoder would stop the model's adapters: set it to false")
             self.model.freeze_encoder()
         if training.freeze.decoder:
             self.model.freeze_decoder()

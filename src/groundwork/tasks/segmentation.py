@@ -8,6 +8,7 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 from groundwork.data.chips import Batch
 from groundwork.data.labels import IGNORE
 from groundwork.data.statistics import Statistics
+from groundwork.specs import SpecError
 from groundwork.tasks.base import Task
 from groundwork.tasks.losses import WeightedLosses
 from groundwork.tasks.metrics import compute_scores
@@ -17,7 +18,13 @@ class SemanticSegmentationTask(Task):
     """Learns one class for each pixel. Scores come from one confusion matrix over all known pixels of a split."""
 
     def prepare(self, statistics: Statistics) -> None:
-        """Build criterion and confusion matrix."""
+        """Build criterion and confusion matrix.
+
+        Raises:
+            SpecError: For a target without classes for each pixel.
+        """
+        if not self.target.classes or self.target.per != "pixel":
+            raise SpecError("'semantic_segmentation' learns classes per pixel: give data.target.classes, 'per: pixel'")
         class_pixels = tuple(statistics.class_pixels[name] for name in self.target.names)
         self._losses = WeightedLosses(self.training_config.loss, class_pixels)
         self._confusion = MulticlassConfusionMatrix(self.target.num_outputs, ignore_index=IGNORE)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from groundwork.bundle import Bundle
-from groundwork.models.encoder_decoder import count_macs, describe_flow
-from groundwork.models.pixelwise import PixelWiseModel
+import json
+from collections.abc import Iterator
+
+from groundwork.bundle import Bundle, PretrainedWeights
+from groundwork.models.flow import count_macs, describe_flow
+from groundwork.specs import TargetSpec
 
 
 def write_card(bundle: Bundle, size: int) -> str:
@@ -15,23 +18,51 @@ def write_card(bundle: Bundle, size: int) -> str:
         size: Side of the image for which multiply-adds are counted, in pixels.
     """
     model, config = bundle.build_model(), bundle.config
-    name, spec = next(iter(config.inputs.items()))
-    rows = describe_flow(model) if isinstance(model, PixelWiseModel) else []
     total = sum(parameter.numel() for parameter in model.parameters())
-    macs = count_macs(model, spec, size)
+    trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    macs = count_macs(model, config.inputs, size)
+    inputs = [
+        f"Input: source `{name}`, bands {', '.join(band.name for band in spec.used)}, {spec.steps} time step(s), "
+        f"raw values as {spec.dtype}."
+        for name, spec in config.inputs.items()
+    ]
     lines = [
         "# Model card",
         "",
-        f"Input: source `{name}`, bands {', '.join(band.name for band in spec.used)}, {spec.steps} time step(s), "
-        f"raw values as {spec.dtype}.",
-        f"Output: {config.target.num_outputs} classes: {', '.join(config.target.names)}.",
+        f"Model: {config.model.title()}.",
+        *inputs,
+        f"Output: {_describe(config.target)}.",
         "",
         "| stage | component | gives | parameters |",
         "|---|---|---|--:|",
-        *(f"| {row.stage} | {row.component} | {row.output} | {row.num_parameters:,} |" for row in rows),
+        *(f"| {row.stage} | {row.component} | {row.output} | {row.num_parameters:,} |" for row in describe_flow(model)),
         "",
-        f"{total:,} parameters; {macs / 1e9:.2f} billion multiply-adds for an image of {size} x {size} pixels.",
-        f"Padding: {config.model.padding}. Trained: {'yes' if config.trained else 'no'}.",
+        f"{total:,} parameters, {trained:,} of them trained; {macs / 1e9:.2f} billion multiply-adds for an image of "
+        f"{size} x {size} pixels.",
+        *_necks(bundle),
+        f"Padding: {config.model.padding}. Standardised by statistics {config.model.standardise.replace('_', ' ')}. "
+        f"Trained: {'yes' if config.trained else 'no'}.",
         "",
     ]
+    for weights in config.pretrained:
+        lines += _pretrained(weights)
     return "\n".join(lines)
+
+
+def _describe(target: TargetSpec) -> str:
+    what = f"{target.num_outputs} {'classes' if target.classes else 'numbers'} per {target.per}"
+    return f"{what}: {', '.join(target.names)}"
+
+
+def _necks(bundle: Bundle) -> Iterator[str]:
+    necks = bundle.config.model.necks
+    for index, neck in enumerate(necks if isinstance(necks, tuple) else ()):
+        yield f"Neck {index}: `{json.dumps({'name': neck.name, **neck.options})}`."
+
+
+def _pretrained(weights: PretrainedWeights) -> list[str]:
+    lines = [f"Pre-trained weights: {weights.source}, {weights.loaded} tensors set."]
+    for title, names in (("Bands set", weights.bands), ("Skipped", weights.skipped), ("Afresh", weights.fresh)):
+        if names:
+            lines.append(f"{title} ({len(names)}): {', '.join(f'`{name}`' for name in names)}.")
+    return [*lines, ""]

@@ -18,7 +18,7 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, RichProg
 from rich.console import Console
 
 from groundwork import fingerprint
-from groundwork.bundle import Bundle, build_factory, component_names, without_pretraining
+from groundwork.bundle import Bundle, build_factory, component_names
 from groundwork.config.component import ComponentConfig
 from groundwork.config.training import RESERVED, TrainingConfig
 from groundwork.data.chips import LabelledData
@@ -103,7 +103,7 @@ def _keep_best(folder: Path, training: TrainingConfig) -> ModelCheckpoint:
 
 def _build_task(initial: Bundle, training: TrainingConfig, statistics: Statistics) -> Task:
     config = initial.config
-    model = without_pretraining(config.model)
+    model = config.model.without_pretraining()
     named = ComponentConfig(name=training.task)
     wired = (build_factory(model), model, config.inputs, config.target, training, statistics)
     task = build(Task, TASKS, named, *wired)  # type: ignore[type-abstract]
@@ -114,8 +114,9 @@ def _build_task(initial: Bundle, training: TrainingConfig, statistics: Statistic
             f"training.monitor names '{training.monitor}', which is not measured.{hint} Known: {known}"
         )
     task.model.load_state_dict(initial.weights, strict=True)
-    bands = statistics.of_bands(initial.only_input())
-    task.model.set_statistics([band.mean for band in bands], [band.std for band in bands])
+    if config.model.standardise == "from_data":
+        bands = statistics.of_bands(initial.only_input())
+        task.model.set_statistics([band.mean for band in bands], [band.std for band in bands])
     return task
 
 

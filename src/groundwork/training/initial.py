@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 
 from groundwork import fingerprint
-from groundwork.bundle import Bundle, BundleConfig, build_factory
+from groundwork.bundle import Bundle, BundleConfig, PretrainedWeights, build_factory
 from groundwork.config.data import DataConfig
 from groundwork.config.model import ModelConfig
+from groundwork.models.encoders.loading import LoadReport
 
 
 def build_initial(data: DataConfig, model: ModelConfig, seed: int) -> Bundle:
@@ -17,9 +20,30 @@ def build_initial(data: DataConfig, model: ModelConfig, seed: int) -> Bundle:
         SpecError: Where two components do not fit together.
         ComponentError: For an unknown name or option.
     """
+    factory = build_factory(model)
+    resolved = factory.resolve(model, data.sources, data.target)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = build_factory(model).build_model(model, data.sources, data.target)
+        network = factory.build_model(resolved, data.sources, data.target)
     provenance = {**fingerprint.library_versions(), "seed": str(seed)}
-    config = BundleConfig(model=model, inputs=data.sources, target=data.target, trained=False, provenance=provenance)
+    config = BundleConfig(
+        model=resolved,
+        inputs=data.sources,
+        target=data.target,
+        trained=False,
+        pretrained=tuple(_summarise(report) for report in network.pretraining()),
+        provenance=provenance,
+    )
     return Bundle(config, {name: value.detach() for name, value in network.state_dict().items()})
+
+
+def _summarise(report: LoadReport) -> PretrainedWeights:
+    # The folder differs from machine to machine, and would make equal runs differ.
+    source = report.source if "://" in report.source else Path(report.source).name
+    return PretrainedWeights(
+        source=source,
+        loaded=len(report.loaded),
+        skipped=report.skipped,
+        fresh=report.fresh,
+        bands=report.bands,
+    )

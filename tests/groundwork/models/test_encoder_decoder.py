@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from groundwork.config.model import ModelConfig
-from groundwork.models.encoder_decoder import EncoderDecoderFactory, FlowRow, count_macs, describe_flow
+from groundwork.models.encoder_decoder import EncoderDecoderFactory
+from groundwork.models.flow import FlowRow, count_macs, describe_flow
 from groundwork.models.factories import FACTORIES
 from groundwork.models.interface import Model, ModelFactory
 from groundwork.models.pixelwise import PixelWiseModel
@@ -91,7 +92,7 @@ NAMES: dict[str, tuple[dict[str, Any], str]] = {
     "encoder": ({"encoder": {"name": "prithvi_vitt"}}, "Did you mean 'prithvi_vit'?"),
     "network of timm": ({"encoder": {"name": "timm", "model": "resnet_18"}}, "timm has no model 'resnet_18'. Did you"),
     "tag of timm": ({"encoder": {"name": "timm", "model": "resnet18.nobody"}}, "timm cannot build 'resnet18.nobody'"),
-    "variant": ({"encoder": PRITHVI | {"variant": "prithvi_eo_v9"}}, "Input should be 'prithvi_eo_v2_tiny_tl'"),
+    "variant": ({"encoder": PRITHVI | {"variant": "prithvi_eo_v9"}}, r"found 'prithvi_eo_v9'\)\. Did you mean 'prithvi_eo_v"),
     "option of the encoder": ({"encoder": RESNET | {"pretraind": True}}, "Did you mean 'pretrained'?"),
     "neck": ({"necks": [{"name": "pyramyd"}]}, "Did you mean 'pyramid'?"),
     "option of the neck": ({"necks": [{"name": "select", "indexes": [0]}]}, "Did you mean 'indices'?"),
@@ -104,7 +105,7 @@ NAMES: dict[str, tuple[dict[str, Any], str]] = {
         {"auxiliary": {"a": {"decoder": {"name": "fcn"}, "head": {"name": "segmentatio"}}}},
         "Did you mean 'segmentation'?",
     ),
-    "levels of timm": ({"encoder": RESNET | {"out_indices": [9]}}, "timm's 'test_resnet' cannot give the levels"),
+    "levels of timm": ({"encoder": RESNET | {"out_indices": [9]}}, "timm's 'test_resnet' cannot give levels"),
     "option timm refuses": (
         {"encoder": {"name": "timm", "model": "vgg11", "drop_path": 0.1}},
         "timm's 'vgg11' does not take these options: .*drop_path_rate",
@@ -124,14 +125,14 @@ def test_unknown_names_and_options_are_named(make_model: MakeModel, changes: Any
         make_model(**changes)
 
 
-def test_one_source_is_needed(raster: RasterSpec, target: TargetSpec) -> None:
+def test_several_sources_must_be_merged(raster: RasterSpec, target: TargetSpec) -> None:
     config = ModelConfig.model_validate({"encoder": RESNET, "decoder": {"name": "fcn"}})
-    with pytest.raises(SpecError, match=r"exactly one source, got 2: \['optical', 'radar'\]. Several sources are not"):
+    with pytest.raises(SpecError, match=r"sources \['optical', 'radar'\] apart.*'merge_sources' neck"):
         EncoderDecoderFactory().build_model(config, {"radar": raster, "optical": raster}, target)
 
 
 def test_timm_refuses_time_steps(make_model: MakeModel, make_raster: Callable[..., RasterSpec]) -> None:
-    with pytest.raises(SpecError, match=r"sees one time step, the rasters hold 3. Take an encoder that sees time"):
+    with pytest.raises(SpecError, match=r"sees one date, the rasters hold 3. Wrap it, as in {name: per_date"):
         make_model(make_raster(2, steps=3))
 
 
@@ -202,7 +203,7 @@ def test_macs_are_those_of_a_hand_count(make_model: MakeModel, make_raster: Call
     attention = 2 * (tokens + 1) ** 2 * dim
     embedding = tokens * 6 * 256 * dim
     decoder = tokens * (9 * dim * 8 + 8 * 2)
-    assert count_macs(model, make_raster(6), size=32) == 12 * (linear + attention) + embedding + decoder
+    assert count_macs(model, {"optical": make_raster(6)}, size=32) == 12 * (linear + attention) + embedding + decoder
     assert not any(parameter.is_meta for parameter in model.parameters())
     assert model.training
 

@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
+from groundwork.models.encoders.info import EncoderInfo
+from groundwork.models.encoders.loading import LoadReport
 from groundwork.specs import FeatureSpec
 
 
@@ -21,12 +23,18 @@ class Encoder(nn.Module, ABC):
     size_multiple: int
     #: Which of "time" and "location" the encoder must be given.
     coordinates: frozenset[str] = frozenset()
+    #: What the published weights of this network expect. None: there are none, or they say nothing.
+    info: EncoderInfo | None = None
+    #: What became of the published weights. None: the encoder starts from fresh weights.
+    loaded: LoadReport | None = None
 
     @abstractmethod
     def forward(
         self, image: Tensor, temporal_coords: Tensor | None = None, location_coords: Tensor | None = None
     ) -> list[Tensor]:
         """Give one map (batch, channels, height / stride, width / stride) per level of ``out``.
+
+        Where ``out.vector`` is set, a global vector (batch, out.vector) comes behind the maps.
 
         Args:
             image: Standardised values, (batch, channels, height, width), or (batch, channels, steps, height, width).

@@ -1,0 +1,51 @@
+"""The command ``groundwork``: ``groundwork models list``, ``groundwork models show NAME``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from groundwork.cli.listing import FAMILIES, list_tables
+from groundwork.registry import ComponentError
+from groundwork.specs import SpecError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; print its answer, or one error."""
+    options = _parser().parse_args(arguments)
+    try:
+        if options.verb == "list":
+            text = list_tables(options.family)
+        else:
+            # Showing builds networks, and so loads torch; listing must stay quick.
+            from groundwork.cli.showing import show_component  # noqa: PLC0415
+
+            text = show_component(options.name, options.options, options.family)
+    except (ComponentError, SpecError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(text)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="groundwork", description="Rasters in, maps out.")
+    topics = parser.add_subparsers(dest="topic", required=True, metavar="models")
+    models = topics.add_parser("models", help="what models are made of")
+    verbs = models.add_subparsers(dest="verb", required=True, metavar="list|show")
+    listing = verbs.add_parser("list", help="list encoders, necks, decoders, heads and factories")
+    listing.add_argument("family", nargs="?", choices=list(FAMILIES), help="only this family")
+    showing = verbs.add_parser(
+        "show",
+        help="show one of them: options, and of an encoder its features, bands, licence and citation",
+        epilog="example: groundwork models show timm model=resnet18 bands=RED,GREEN,BLUE steps=1",
+    )
+    showing.add_argument("name", help="a component, or a variant of one, as 'list' names them")
+    showing.add_argument("options", nargs="*", metavar="key=value", help="options to build an encoder with")
+    showing.add_argument("--family", choices=list(FAMILIES), help="where several families know the name")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

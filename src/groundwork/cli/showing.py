@@ -1,0 +1,141 @@
+"""Show one component: its options, and what an encoder gives and expects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+import yaml
+
+from groundwork.cli.listing import FAMILIES, variants_of
+from groundwork.cli.words import as_yaml, described_arguments, first_line, in_yaml_words, type_in_words
+from groundwork.config.component import ComponentConfig
+from groundwork.models.encoders import ENCODERS
+from groundwork.models.encoders.base import Encoder
+from groundwork.models.encoders.info import EncoderInfo
+from groundwork.models.encoders.joint import JointEncoder
+from groundwork.registry import ComponentError, build, find, option_fields
+from groundwork.specs import BandSpec, RasterSpec, SpecError, did_you_mean
+
+#: Bands that an encoder is shown with, where neither it nor the call names some.
+_USUAL_BANDS = ("BLUE", "GREEN", "RED", "NIR_NARROW", "SWIR_1", "SWIR_2")
+#: Centre wavelengths of the usual bands in nanometres, for encoders that ask for them.
+_WAVELENGTHS = {
+    "COASTAL": 443, "BLUE": 490, "GREEN": 560, "RED": 665, "RED_EDGE_1": 705, "RED_EDGE_2": 740, "RED_EDGE_3": 783,
+    "NIR_BROAD": 842, "NIR_NARROW": 865, "WATER_VAPOR": 945, "CIRRUS": 1375, "SWIR_1": 1610, "SWIR_2": 2190,
+}  # fmt: skip
+
+
+def show_component(name: str, settings: Sequence[str], family: str | None = None) -> str:
+    """Return what is to be known of a component.
+
+    Args:
+        name: Of a component, or of a variant of an encoder.
+        settings: ``key=value`` in YAML's notation: options of an encoder, and ``bands`` and ``steps`` of the rasters
+            that it is built for.
+        family: Where several families know the name.
+
+    Raises:
+        ComponentError: For an unknown name, or options that the encoder cannot be built with.
+        SpecError: For bands or steps that the encoder cannot be built for.
+    """
+    options = _parse(settings)
+    owner = next((known for known in ENCODERS if name in variants_of(known)), None)
+    if owner is not None:
+        return _join(_show("encoder", owner, {"variant": name, **options}))
+    places = [place for place, table in FAMILIES.items() if name in table and family in {None, place}]
+    if not places:
+        known = [entry for place, table in FAMILIES.items() if family in {None, place} for entry in table]
+        known += [variant for encoder in ENCODERS for variant in variants_of(encoder)]
+        raise ComponentError(f"No component is named '{name}'.{did_you_mean(name, known)} `models list` lists them")
+    return "\n".join(_join(_show(place, name, options)) for place in places)
+
+
+def _show(family: str, name: str, options: Mapping[str, Any]) -> Iterator[str]:
+    component = find(FAMILIES[family], name)
+    yield f"{name} ({family})"
+    yield in_yaml_words(first_line(component))
+    yield ""
+    yield from _describe_options(component)
+    if family != "encoder":
+        return
+    required = [key for key, (_, default) in option_fields(component).items() if default is ... and key not in options]
+    if required or issubclass(component, JointEncoder):
+        asked = " ".join(f"{key}=..." for key in required)
+        if required:
+            yield f"What it gives depends on its options: groundwork models show {name} {asked}"
+        return
+    yield from _describe_encoder(component, name, options)
+
+
+def _describe_options(component: type) -> Iterator[str]:
+    described = described_arguments(component)
+    fields = option_fields(component)
+    yield "Options" if fields else "No options."
+    for key, (kind, default) in fields.items():
+        yield f"  {key}: {type_in_words(kind)}; default {as_yaml(default)}".replace("`", "")
+        yield f"      {in_yaml_words(described.get(key, ''))}"
+    yield ""
+
+
+def _describe_encoder(component: type, name: str, options: Mapping[str, Any]) -> Iterator[str]:
+    words = dict(options)
+    bands, steps = words.pop("bands", None), int(words.pop("steps", 1))
+    config = ComponentConfig(name=name, **words)
+    named = tuple(str(bands).replace(" ", "").split(",")) if bands else None
+    with torch.device("meta"):
+        encoder = _build(config, named or _USUAL_BANDS, steps)
+        info = encoder.info
+        if named is None and info is not None and info.bands:
+            encoder = _build(config, info.bands, steps)
+    shown = named or (info.bands if info is not None and info.bands else _USUAL_BANDS)
+    yield f"Built for the bands {', '.join(shown)}, {steps} time step(s)"
+    yield f"  gives        {encoder.out}"
+    yield f"  parameters   {sum(parameter.numel() for parameter in encoder.parameters()):,}"
+    yield f"  image sizes  multiples of {encoder.size_multiple} px (images are padded)"
+    if info is not None:
+        yield from ["", "Published weights", *(f"  {line}" for line in describe_info(info))]
+    _ = component
+
+
+def describe_info(info: EncoderInfo) -> Iterator[str]:
+    """Yield a line for each thing that published weights expect or ask for."""
+    rows = {
+        "bands": ", ".join(info.bands),
+        "unit": f"{info.unit}, physical value = value of pre-training * {info.scale:g}" if info.unit else None,
+        "mean": ", ".join(f"{value:g}" for value in info.mean),
+        "std": ", ".join(f"{value:g}" for value in info.std),
+        "image size": f"{info.image_size} px" if info.image_size else None,
+        "patch size": f"{info.patch_size} px" if info.patch_size else None,
+        "pixel size": f"{info.pixel_size_m:g} m" if info.pixel_size_m else None,
+        "time steps": str(info.steps),
+        "weights": info.weights,
+        "licence": info.licence,
+        "citation": info.citation,
+    }
+    for title, text in rows.items():
+        if text:
+            yield f"{title:<11}  {text}"
+
+
+def _build(config: ComponentConfig, bands: Sequence[str], steps: int) -> Encoder:
+    specs = tuple(BandSpec(name=band, wavelength_nm=_WAVELENGTHS.get(band)) for band in bands)
+    layout = "steps_first" if steps > 1 else None
+    raster = RasterSpec(bands=specs, dtype="int16", nodata=None, steps=steps, layout=layout, pixel_size_m=10)
+    encoder: Encoder = build(Encoder, ENCODERS, config, raster)  # type: ignore[type-abstract]
+    return encoder
+
+
+def _parse(settings: Sequence[str]) -> dict[str, Any]:
+    options = {}
+    for setting in settings:
+        key, separator, value = setting.partition("=")
+        if not separator:
+            raise SpecError(f"Options are written key=value, found '{setting}'")
+        options[key] = value if key == "bands" else yaml.safe_load(value)
+    return options
+
+
+def _join(lines: Iterator[str]) -> str:
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,112 @@
+"""Fine-tune few parameters inside an encoder whose own weights stay as they are, with the peft package."""
+
+from __future__ import annotations
+
+import dataclasses
+from copy import deepcopy
+from typing import Any
+
+from torch import nn
+
+from groundwork.config.model import AdapterConfig
+from groundwork.models.interface import Model
+from groundwork.registry import ComponentError
+from groundwork.specs import did_you_mean
+
+
+def add_adapters(encoder: nn.Module, config: AdapterConfig) -> None:
+    """Put adapters into an encoder; from then on only they, and what the recipe names beside them, are trained.
+
+    A fused projection of query, key and value is one linear layer, and is adapted as one.
+
+    Args:
+        encoder: Is changed in place.
+        config: Method, modules and options.
+
+    Raises:
+        ComponentError: For an unknown method or option, or modules that the encoder does not have.
+    """
+    from peft import inject_adapter_in_model  # noqa: PLC0415 - a heavy package that few recipes need
+
+    modules = _choose_modules(encoder, config.modules)
+    # Vectors, not modules, are what some methods take as a target; all that adapt modules know this option.
+    peft_config = _peft_config(config, modules)
+    trained = [parameter for name in config.train_also for parameter in _part(encoder, name).parameters()]
+    try:
+        inject_adapter_in_model(peft_config, encoder)
+    except (ValueError, TypeError, NotImplementedError, AttributeError) as error:
+        raise ComponentError(f"peft cannot adapt the encoder by '{config.method}': {error}") from None
+    for parameter in trained:
+        parameter.requires_grad_(True)
+
+
+def merge_adapters(model: Model) -> Model:
+    """Return a copy of a model whose adapters are part of its ordinary weights: what is exported.
+
+    Raises:
+        ComponentError: For a method whose change cannot be written into the weights.
+    """
+    from peft.tuners.tuners_utils import BaseTunerLayer  # noqa: PLC0415
+
+    merged = deepcopy(model)
+    for name, module in list(merged.named_modules()):
+        if not isinstance(module, BaseTunerLayer):
+            continue
+        try:
+            module.merge(safe_merge=True)
+        except (NotImplementedError, AttributeError) as error:
+            raise ComponentError(f"The adapter of '{name}' cannot be merged: {error}") from None
+        parent, _, child = name.rpartition(".")
+        setattr(merged.get_submodule(parent), child, module.get_base_layer())
+    return merged
+
+
+def _choose_modules(encoder: nn.Module, wanted: tuple[str, ...]) -> list[str]:
+    linear = [name for name, module in encoder.named_modules() if isinstance(module, nn.Linear)]
+    if not wanted:
+        if not linear:
+            raise ComponentError("The encoder has no linear layer to adapt. Name its convolutions in adapters.modules")
+        return linear
+    names = [name for name, _ in encoder.named_modules() if name]
+    ends = sorted({name.rpartition(".")[2] for name in names})
+    for end in wanted:
+        if not any(name == end or name.endswith(f".{end}") for name in names):
+            raise ComponentError(
+                f"adapters.modules: the encoder has no module '{end}'.{did_you_mean(end, ends)} Linear layers end in "
+                f"{sorted({name.rpartition('.')[2] for name in linear})}"
+            )
+    return list(wanted)
+
+
+def _peft_config(config: AdapterConfig, modules: list[str]) -> Any:  # noqa: ANN401 - peft's own classes
+    from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING  # noqa: PLC0415
+
+    known = {kind.value.lower(): made for kind, made in PEFT_TYPE_TO_CONFIG_MAPPING.items() if _takes_modules(made)}
+    if config.method not in known:
+        hint = did_you_mean(config.method, list(known))
+        raise ComponentError(
+            f"adapters.method: peft adapts no modules by '{config.method}'.{hint} Known: {list(known)}"
+        )
+    made = known[config.method]
+    options = [field.name for field in dataclasses.fields(made) if field.init]
+    for name in config.options:
+        if name not in options or name == "target_modules":
+            raise ComponentError(
+                f"adapters.options: '{config.method}' has no option '{name}'.{did_you_mean(name, options)} "
+                f"Modules are named in adapters.modules. Options: {options}"
+            )
+    try:
+        return made(**{"target_modules": modules, **config.options})
+    except (ValueError, TypeError) as error:
+        raise ComponentError(f"adapters: '{config.method}' cannot be set up: {error}") from None
+
+
+def _takes_modules(made: type) -> bool:
+    return any(field.name == "target_modules" for field in dataclasses.fields(made))
+
+
+def _part(encoder: nn.Module, name: str) -> nn.Module:
+    names = [known for known, _ in encoder.named_modules() if known]
+    if name not in names:
+        raise ComponentError(f"adapters.train_also: the encoder has no module '{name}'.{did_you_mean(name, names)}")
+    return encoder.get_submodule(name)

@@ -1,0 +1,38 @@
+"""What the published weights of an encoder expect, and whose they are. Imports no torch, so that listing is quick."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderInfo:
+    """What an encoder's published weights were made for.
+
+    Values of pre-training are in the numbers that the network saw before they were standardised; times ``scale`` they
+    are physical values, so that any raster whose bands state ``scale``, ``offset`` and ``unit`` can be brought to them.
+    """
+
+    #: Names of the bands, in the order of the first layer. Empty: any bands.
+    bands: tuple[str, ...] = ()
+    #: Unit of the physical values, such as "reflectance" or "dB".
+    unit: str | None = None
+    #: Physical value = value of pre-training * scale.
+    scale: float = 1.0
+    #: Statistics of the pre-training data, one value for each of ``bands``. Empty: not published.
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    #: Side of the images of pre-training, in pixels.
+    image_size: int | None = None
+    #: Side of a patch, in pixels. None: no vision transformer.
+    patch_size: int | None = None
+    #: Ground sampling distance of the pre-training data, in metres.
+    pixel_size_m: float | None = None
+    #: Time steps of the pre-training data.
+    steps: int = 1
+    #: Where the weights are published: a hub's repository and file, or an address.
+    weights: str | None = None
+    #: Licence of the weights, as its SPDX identifier where there is one.
+    licence: str | None = None
+    #: Paper or page to cite.
+    citation: str | None = None

@@ -1,0 +1,84 @@
+"""Hold rasters against what an encoder's pre-trained weights were made for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from groundwork.models.encoders.info import EncoderInfo
+from groundwork.specs import BandSpec, RasterSpec, SpecError, did_you_mean
+
+#: Pixel sizes that differ by more than this factor show another world.
+_MOST_ZOOM = 1.5
+
+
+def check_expectations(info: EncoderInfo, raster: RasterSpec, accept: tuple[str, ...]) -> None:
+    """Refuse rasters that contradict what pre-trained weights were made for.
+
+    Args:
+        info: What the weights expect.
+        raster: What the rasters hold.
+        accept: Kinds of contradiction that the recipe accepts.
+
+    Raises:
+        SpecError: With every contradiction, and how to accept it.
+    """
+    found = [(kind, text) for kind, text in _contradictions(info, raster) if kind not in accept]
+    if found:
+        kinds = ", ".join(dict.fromkeys(kind for kind, _ in found))
+        raise SpecError(
+            f"The rasters contradict what the encoder's pre-trained weights were made for: "
+            f"{'; '.join(text for _, text in found)}. Change the source in data.sources, or write "
+            f"'accept: [{kinds}]' in the model's configuration, where that is meant"
+        )
+
+
+def statistics_of(info: EncoderInfo | None, raster: RasterSpec) -> tuple[list[float], list[float]]:
+    """Return mean and deviation of the pre-training data for each band that is read, in the rasters' raw units.
+
+    Raises:
+        SpecError: Where the encoder publishes none for a band, or the raster does not state a band's units.
+    """
+    if info is None or not info.mean:
+        raise SpecError("'standardise: from_encoder' needs an encoder that publishes statistics; take 'from_data'")
+    means, stds = [], []
+    for band in raster.used:
+        index = _index_of(band, info)
+        _require_units(band, info)
+        means.append((info.mean[index] * info.scale - band.offset) / band.scale)
+        stds.append(info.std[index] * info.scale / abs(band.scale))
+    return means, stds
+
+
+def _contradictions(info: EncoderInfo, raster: RasterSpec) -> Iterator[tuple[str, str]]:
+    unknown = [band.name for band in raster.used if band.name not in info.bands]
+    if info.bands and unknown:
+        hints = "".join(did_you_mean(name, info.bands) for name in unknown)
+        yield "bands", f"it never saw the bands {unknown}.{hints} It saw {list(info.bands)}"
+    units = sorted({band.unit for band in raster.used if band.unit is not None and band.unit != info.unit})
+    if info.unit is not None and units:
+        yield "unit", f"it saw values in {info.unit}, the rasters hold {', '.join(units)}"
+    if info.pixel_size_m is not None and raster.pixel_size_m is not None:
+        zoom = raster.pixel_size_m / info.pixel_size_m
+        if not 1 / _MOST_ZOOM <= zoom <= _MOST_ZOOM:
+            yield "pixel_size", f"it saw pixels of {info.pixel_size_m:g} m, the rasters have {raster.pixel_size_m:g} m"
+
+
+def _index_of(band: BandSpec, info: EncoderInfo) -> int:
+    if band.name not in info.bands:
+        raise SpecError(
+            f"'standardise: from_encoder': the encoder publishes no statistics of the band '{band.name}'."
+            f"{did_you_mean(band.name, info.bands)} It has {list(info.bands)}; take 'from_data'"
+        )
+    return info.bands.index(band.name)
+
+
+def _require_units(band: BandSpec, info: EncoderInfo) -> None:
+    if info.unit is None:
+        raise SpecError("'standardise: from_encoder': the encoder's statistics come without a unit; take 'from_data'")
+    unstated = [key for key in ("scale", "unit") if key not in band.model_fields_set]
+    if unstated or band.unit != info.unit:
+        raise SpecError(
+            f"'standardise: from_encoder' needs band '{band.name}' in {info.unit}: state its 'scale' (physical value = "
+            f"raw value * scale + offset) and 'unit: {info.unit}' in data.sources; found scale {band.scale:g}"
+            f"{'' if 'scale' in band.model_fields_set else ' (not stated)'}, unit {band.unit}"
+        )

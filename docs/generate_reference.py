@@ -74,12 +74,14 @@ MEANINGS: dict[str, str] = {
     "LoaderConfig.batch_size": "Chips per batch.",
     "LossTerm.name": "Name in the table of losses, or an import path.",
     "LossTerm.weight": "Factor of this loss in the sum.",
+    "ModelConfig.adapters": "Small trained parts inside the encoder; see below. null: none.",
     "ModelConfig.auxiliary": "Branches by name, trained beside the decoder and left out of prediction.",
     "ModelConfig.decoder": "Name and options of the decoder.",
     "ModelConfig.encoder": "Name and options of the encoder.",
     "ModelConfig.factory": "What assembles the components.",
     "ModelConfig.head": "Name and options of the head.",
     "ModelConfig.necks": "Names and options of what stands between encoder and decoder, in order.",
+    "OutputSpec.name": "The output's name, in scores, figures and tags.",
     "RasterSpec.dtype": "Data type of the bands that are read.",
     "SplitConfig.fractions": "Shares of the splits, for `blocks` and `scenes`; see below.",
     "TargetSpec.classes": "The classes, in the order of the model's scores; see below.",
@@ -231,8 +233,26 @@ def _table_section(place: str, table: Table) -> list[str]:
             for option, (kind, default) in options.items():
                 meaning = described.get(option) or _meaning(component, option)
                 lines.append(f"| `{option}` | {_cell(type_in_words(kind))} | {as_yaml(default)} | {_cell(meaning)} |")
+            for option, (kind, _) in options.items():
+                lines += _option_section(option, kind)
         else:
             lines += ["", "No options."]
+    return lines
+
+
+def _option_section(option: str, kind: object) -> list[str]:
+    """Return the keys of an option that has some of its own."""
+    lines = []
+    for part in _nested(kind):
+        if issubclass(part, ComponentConfig):
+            continue
+        comments = _comments(part)
+        lines += ["", f"`{option}`: {first_line(part)}", "", "| key | kind | default | meaning |", "|---|---|---|---|"]
+        for name, field in part.model_fields.items():
+            meaning = comments.get(name) or _meaning(part, name)
+            lines.append(f"| `{name}` | {_kind_of(field)} | {_default_of(field)} | {_cell(meaning)} |")
+        for name, field in part.model_fields.items():
+            lines += _option_section(f"{option}.{name}", field.annotation)
     return lines
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import torch
 import yaml
@@ -16,7 +16,7 @@ from groundwork.models.encoders.base import Encoder
 from groundwork.models.encoders.info import EncoderInfo
 from groundwork.models.encoders.joint import JointEncoder
 from groundwork.registry import ComponentError, build, find, option_fields
-from groundwork.specs import BandSpec, RasterSpec, SpecError, did_you_mean
+from groundwork.specs import BandSpec, Config, RasterSpec, SpecError, did_you_mean
 
 #: Bands that an encoder is shown with, where neither it nor the call names some.
 _USUAL_BANDS = ("BLUE", "GREEN", "RED", "NIR_NARROW", "SWIR_1", "SWIR_2")
@@ -66,7 +66,7 @@ def _show(family: str, name: str, options: Mapping[str, Any]) -> Iterator[str]:
         if required:
             yield f"What it gives depends on its options: groundwork models show {name} {asked}"
         return
-    yield from _describe_encoder(component, name, options)
+    yield from _describe_encoder(name, options)
 
 
 def _describe_options(component: type) -> Iterator[str]:
@@ -76,10 +76,21 @@ def _describe_options(component: type) -> Iterator[str]:
     for key, (kind, default) in fields.items():
         yield f"  {key}: {type_in_words(kind)}; default {as_yaml(default)}".replace("`", "")
         yield f"      {in_yaml_words(described.get(key, ''))}"
+        yield from _describe_keys(kind)
     yield ""
 
 
-def _describe_encoder(component: type, name: str, options: Mapping[str, Any]) -> Iterator[str]:
+def _describe_keys(kind: object) -> Iterator[str]:
+    """Yield a line for each key of an option that has some of its own."""
+    parts = [kind, *get_args(kind)]
+    for part in parts:
+        if isinstance(part, type) and issubclass(part, Config) and not issubclass(part, ComponentConfig):
+            for name, field in part.model_fields.items():
+                default = ... if field.is_required() else field.get_default(call_default_factory=True)
+                yield f"      {name}: {type_in_words(field.annotation)}; default {as_yaml(default)}".replace("`", "")
+
+
+def _describe_encoder(name: str, options: Mapping[str, Any]) -> Iterator[str]:
     words = dict(options)
     bands, steps = words.pop("bands", None), int(words.pop("steps", 1))
     config = ComponentConfig(name=name, **words)
@@ -96,7 +107,6 @@ def _describe_encoder(component: type, name: str, options: Mapping[str, Any]) ->
     yield f"  image sizes  multiples of {encoder.size_multiple} px (images are padded)"
     if info is not None:
         yield from ["", "Published weights", *(f"  {line}" for line in describe_info(info))]
-    _ = component
 
 
 def describe_info(info: EncoderInfo) -> Iterator[str]:

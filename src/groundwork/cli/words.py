@@ -37,7 +37,7 @@ def type_in_words(annotation: object) -> str:
     if origin is tuple:
         number = "list of" if Ellipsis in parts else f"{len(parts)} times"
         return f"{number} {type_in_words(parts[0])}"
-    if origin is dict:
+    if origin in {dict, Mapping}:
         return f"name: {type_in_words(parts[1])}"
     return _class_in_words(annotation)
 

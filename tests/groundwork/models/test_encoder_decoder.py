@@ -10,8 +10,8 @@ import torch
 
 from groundwork.config.model import ModelConfig
 from groundwork.models.encoder_decoder import EncoderDecoderFactory
-from groundwork.models.flow import FlowRow, count_macs, describe_flow
 from groundwork.models.factories import FACTORIES
+from groundwork.models.flow import FlowRow, count_macs, describe_flow
 from groundwork.models.interface import Model, ModelFactory
 from groundwork.models.pixelwise import PixelWiseModel
 from groundwork.registry import ComponentError, find
@@ -92,7 +92,10 @@ NAMES: dict[str, tuple[dict[str, Any], str]] = {
     "encoder": ({"encoder": {"name": "prithvi_vitt"}}, "Did you mean 'prithvi_vit'?"),
     "network of timm": ({"encoder": {"name": "timm", "model": "resnet_18"}}, "timm has no model 'resnet_18'. Did you"),
     "tag of timm": ({"encoder": {"name": "timm", "model": "resnet18.nobody"}}, "timm cannot build 'resnet18.nobody'"),
-    "variant": ({"encoder": PRITHVI | {"variant": "prithvi_eo_v9"}}, r"found 'prithvi_eo_v9'\)\. Did you mean 'prithvi_eo_v"),
+    "variant": (
+        {"encoder": PRITHVI | {"variant": "prithvi_eo_v9"}},
+        r"'prithvi_eo_v9'\)\. Did you mean 'prithvi",
+    ),
     "option of the encoder": ({"encoder": RESNET | {"pretraind": True}}, "Did you mean 'pretrained'?"),
     "neck": ({"necks": [{"name": "pyramyd"}]}, "Did you mean 'pyramid'?"),
     "option of the neck": ({"necks": [{"name": "select", "indexes": [0]}]}, "Did you mean 'indices'?"),

@@ -8,15 +8,18 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from pydantic import ValidationError
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 from torch.nn import functional
 
 from groundwork.models.encoders.position_codes import CoordinateCode, fit_position_table, position_table
-from groundwork.models.encoders.prithvi import VARIANTS, PrithviVariant, PrithviViT
+from groundwork.models.encoders.prithvi import PrithviViT
+from groundwork.models.encoders.prithvi_options import NetworkOptions, PromptTuning
+from groundwork.models.encoders.prithvi_variants import VARIANTS, PrithviVariant
 from groundwork.models.encoders.transformer import Attention, TransformerBlock
 from groundwork.registry import ComponentError
-from groundwork.specs import FeatureLevel, RasterSpec
+from groundwork.specs import FeatureLevel, RasterSpec, SpecError
 
 Codes = NDArray[np.float64]
 TIME = torch.tensor([[[2021.0, 12.0], [2022.0, 200.0]]])
@@ -181,7 +184,7 @@ def test_any_size_and_number_of_steps_gives_grids(
     make_raster: Callable[..., RasterSpec], steps: int, size: tuple[int, int]
 ) -> None:
     encoder = PrithviViT(make_raster(2, steps=steps), image_size=32).eval()
-    assert encoder.out.levels == (FeatureLevel(48 * steps, 16),) * 2
+    assert encoder.out.levels == (FeatureLevel(48 * steps, 16, steps=steps),) * 2
     maps = encoder(torch.randn(2, 2, steps, *size))
     assert [tuple(given.shape) for given in maps] == [(2, 48 * steps, size[0] // 16, size[1] // 16)] * 2
 
@@ -233,11 +236,111 @@ def test_blocks_that_do_not_exist_are_refused(raster: RasterSpec, indices: tuple
         PrithviViT(raster, out_indices=indices)
 
 
-def test_drop_path_is_a_rate(raster: RasterSpec) -> None:
-    with pytest.raises(ComponentError, match=r"'drop_path' must be at least 0 and below 1, got 1\.0"):
-        PrithviViT(raster, drop_path=1.0)
+def test_drop_path_is_a_rate() -> None:
+    with pytest.raises(ValidationError, match="less than 1"):
+        NetworkOptions(drop_path=1.0)
 
 
 def test_image_size_must_hold_whole_patches(raster: RasterSpec) -> None:
     with pytest.raises(ComponentError, match="'image_size' must be a multiple of 16, got 100"):
         PrithviViT(raster, image_size=100)
+
+
+@pytest.mark.usefixtures("shallow")
+def test_tokens_of_two_steps_see_both(make_raster: Callable[..., RasterSpec]) -> None:
+    options = NetworkOptions(tubelet_size=2, patch_size=8)
+    encoder = PrithviViT(make_raster(2, steps=4), image_size=32, network=options).eval()
+    assert encoder.out.levels == (FeatureLevel(96, 8, steps=2),) * 2
+    assert encoder.size_multiple == 8
+    image = torch.randn(1, 2, 4, 16, 24)
+    tokens = encoder.embed(image)
+    assert tokens.grid == (2, 2, 3)
+    weight, bias = encoder.patch_embed.proj.weight, encoder.patch_embed.proj.bias
+    # The second pair of steps, the second row, the third column.
+    expected = (weight * image[0, :, 2:4, 8:16, 16:24]).sum((1, 2, 3, 4)) + bias
+    expected = expected + fit_position_table(position_table((2, 4, 4), 48), (2, 4, 4), (2, 2, 3))[0, 12]
+    torch.testing.assert_close(tokens.patches[0, 11], expected)
+    assert [tuple(given.shape) for given in encoder(image)] == [(1, 96, 2, 3)] * 2
+
+
+def test_tokens_share_the_steps_evenly_and_have_one_date_each(make_raster: Callable[..., RasterSpec]) -> None:
+    pairs = NetworkOptions(tubelet_size=2)
+    with torch.device("meta"):
+        with pytest.raises(SpecError, match="'tubelet_size' 2 must divide the 3 time steps"):
+            PrithviViT(make_raster(2, steps=3), network=pairs)
+        with pytest.raises(ComponentError, match="take 'time' out of 'coordinates'"):
+            PrithviViT(make_raster(2, steps=4), network=pairs, coordinates=("time",))
+
+
+@pytest.mark.usefixtures("shallow")
+def test_class_token_is_the_global_vector(raster: RasterSpec) -> None:
+    encoder = PrithviViT(raster, image_size=32, network=NetworkOptions(vector=True)).eval()
+    assert encoder.out.vector == 48
+    image = torch.randn(2, 3, 32, 32)
+    *maps, vector = encoder(image)
+    assert len(maps) == len(encoder.out.levels)
+    embedded = encoder.embed(image)
+    tokens = torch.cat([embedded.cls, embedded.patches], dim=1)
+    for block in encoder.blocks:
+        tokens = block(tokens)
+    torch.testing.assert_close(vector, encoder.norm(tokens)[:, 0])
+    plain = PrithviViT(raster, image_size=32).eval()
+    plain.load_state_dict(encoder.state_dict(), strict=True)
+    assert plain.out.vector is None
+    torch.testing.assert_close(plain(image), maps, rtol=0, atol=0)
+
+
+@pytest.mark.usefixtures("shallow")
+def test_prompts_join_each_block_and_are_all_that_is_trained(raster: RasterSpec) -> None:
+    encoder = PrithviViT(raster, image_size=32, network=NetworkOptions(prompts=PromptTuning(tokens=4))).eval()
+    image = torch.randn(1, 3, 32, 32)
+    maps = encoder(image)
+    embedded = encoder.embed(image)
+    tokens = torch.cat([embedded.cls, embedded.patches], dim=1)
+    for block, prompt in zip(encoder.blocks, encoder.vpt_prompt_embeddings, strict=True):
+        joined = block(torch.cat([tokens[:, :1], prompt, tokens[:, 1:]], dim=1))
+        tokens = torch.cat([joined[:, :1], joined[:, 5:]], dim=1)
+    torch.testing.assert_close(maps[-1].flatten(2).transpose(1, 2), encoder.norm(tokens)[:, 1:])
+    (maps[-1] * torch.randn_like(maps[-1])).sum().backward()
+    trained = {name for name, parameter in encoder.named_parameters() if parameter.requires_grad}
+    assert trained == {"vpt_prompt_embeddings.0", "vpt_prompt_embeddings.1"}
+    assert all(prompt.grad is not None and prompt.grad.any() for prompt in encoder.vpt_prompt_embeddings)
+    bound = (6 / (3 * 256 + 48)) ** 0.5
+    values = torch.stack(list(encoder.vpt_prompt_embeddings))
+    assert values.abs().max().item() == pytest.approx(bound, rel=0.05)
+
+
+@pytest.mark.usefixtures("shallow")
+def test_prompts_beside_a_trained_network(raster: RasterSpec) -> None:
+    options = NetworkOptions(prompts=PromptTuning(tokens=2, freeze=False, dropout=0.5))
+    encoder = PrithviViT(raster, image_size=32, out_indices=(0,), network=options)
+    idle = {name for name, parameter in encoder.named_parameters() if not parameter.requires_grad}
+    assert {name.split(".")[0] for name in idle} == {"blocks", "norm", "vpt_prompt_embeddings"}
+    assert "vpt_prompt_embeddings.0" not in idle
+    image = torch.randn(1, 3, 32, 32)
+    assert not torch.equal(encoder(image)[0], encoder(image)[0])
+    torch.testing.assert_close(encoder.eval()(image), encoder(image), rtol=0, atol=0)
+
+
+@pytest.mark.usefixtures("shallow")
+def test_checkpointing_changes_nothing_but_memory(raster: RasterSpec) -> None:
+    plain = PrithviViT(raster, image_size=32)
+    thrifty = PrithviViT(raster, image_size=32, network=NetworkOptions(gradient_checkpointing=True, drop_path=0.0))
+    thrifty.load_state_dict(plain.state_dict(), strict=True)
+    image = torch.randn(2, 3, 32, 32)
+    for encoder in (plain, thrifty):
+        sum(features.square().sum() for features in encoder(image)).backward()
+    for ours, same in zip(plain.parameters(), thrifty.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, same.grad)
+
+
+@pytest.mark.usefixtures("shallow")
+def test_it_compiles_in_one_piece(make_raster: Callable[..., RasterSpec]) -> None:
+    options = NetworkOptions(vector=True, prompts=PromptTuning(tokens=2))
+    encoder = PrithviViT(make_raster(2, steps=2), coordinates=("time", "location"), image_size=32, network=options)
+    encoder.eval()
+    inputs = (torch.randn(1, 2, 2, 32, 48), TIME, PLACE)
+    compiled = torch.compile(encoder, backend="eager", fullgraph=True)
+    torch.testing.assert_close(compiled(*inputs), encoder(*inputs))
+    exported = torch.export.export(encoder, inputs).module()
+    torch.testing.assert_close(exported(*inputs), encoder(*inputs))

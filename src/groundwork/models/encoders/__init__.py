@@ -3,7 +3,27 @@
 from groundwork.registry import Table
 
 ENCODERS: Table = {
+    "clay": "groundwork.models.encoders.clay:ClayEncoder",
+    "copernicus_fm": "groundwork.models.encoders.copernicus_fm:CopernicusFMEncoder",
+    "croma": "groundwork.models.encoders.croma:CROMAEncoder",
+    "dofa": "groundwork.models.encoders.dofa:DOFAEncoder",
+    "identity": "groundwork.models.encoders.identity:IdentityEncoder",
+    "panopticon": "groundwork.models.encoders.panopticon:PanopticonEncoder",
+    "per_date": "groundwork.models.encoders.per_date:PerDateEncoder",
+    "prithvi_swin": "groundwork.models.encoders.prithvi_swin:PrithviSwin",
     "prithvi_vit": "groundwork.models.encoders.prithvi:PrithviViT",
+    "prithvi_vit_adapter": "groundwork.models.encoders.prithvi_adapter:PrithviViTAdapter",
+    "scale_mae": "groundwork.models.encoders.scale_mae:ScaleMAEEncoder",
+    "smp": "groundwork.models.encoders.smp:SMPEncoder",
+    "terramind": "groundwork.models.encoders.terramind:TerraMindEncoder",
     "timm": "groundwork.models.encoders.timm:TimmEncoder",
+    "torchgeo": "groundwork.models.encoders.torchgeo:TorchGeoEncoder",
     "unet": "groundwork.models.encoders.unet:UNetEncoder",
+}
+
+#: Encoder -> the table of its variants, in a module that loads no torch.
+VARIANTS: dict[str, str] = {
+    "clay": "groundwork.models.encoders.clay_variants:VARIANTS",
+    "prithvi_vit": "groundwork.models.encoders.prithvi_variants:VARIANTS",
+    "terramind": "groundwork.models.encoders.terramind_variants:VARIANTS",
 }

@@ -3,36 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from math import sqrt
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from groundwork.models.encoders.base import Encoder
 from groundwork.models.encoders.position_codes import CoordinateCode, fit_position_table, position_table
+from groundwork.models.encoders.prithvi_options import NetworkOptions, PromptTuning
+from groundwork.models.encoders.prithvi_variants import (
+    HLS_BANDS,
+    VARIANTS,
+    Coordinate,
+    PrithviVariant,
+    VariantName,
+    check_coordinates,
+    describe,
+)
+from groundwork.models.encoders.prithvi_weights import find_weights, load_prithvi
+from groundwork.models.encoders.tokens import block_indices
 from groundwork.models.encoders.transformer import TransformerBlock, initialise_linear
 from groundwork.registry import ComponentError
-from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec
+from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec, SpecError
 
 
 @dataclass(frozen=True, slots=True)
-class PrithviVariant:
-    """The sizes of one published network."""
+class PatchTokens:
+    """An image as tokens, before the first block."""
 
-    embed_dim: int
-    depth: int
-    num_heads: int
-    #: Side of a patch, in pixels.
-    patch_size: int
-    #: Whether the factor before the codes of time and location is trained.
-    learned_scale: bool
-    mlp_ratio: float = 4.0
-
-
-#: The published networks by name (https://huggingface.co/ibm-nasa-geospatial).
-VARIANTS: dict[str, PrithviVariant] = {
-    "prithvi_eo_v2_tiny_tl": PrithviVariant(embed_dim=192, depth=12, num_heads=3, patch_size=16, learned_scale=True),
-}
+    #: The class token of each sample, (batch, 1, embed_dim).
+    cls: Tensor
+    #: Time step by time step, row by row, (batch, steps * rows * columns, embed_dim).
+    patches: Tensor
+    #: Time steps, rows and columns.
+    grid: tuple[int, int, int]
 
 
 class PrithviViT(Encoder):
@@ -42,18 +47,23 @@ class PrithviViT(Encoder):
     Parameters are named as in the published checkpoints.
 
     Args:
-        inputs: What the rasters hold; its time steps are the network's frames.
+        inputs: What the rasters hold; its time steps are the network's frames. Published weights are matched by the
+            names of the bands.
         variant: Which of the published networks.
+        pretrained: Start from the published weights, which are downloaded.
+        weights: A local file in the published layout to start from, in place of the hub's.
         coordinates: What each sample's position code is enriched with; both must then come with the samples.
-        drop_path: Rate of stochastic depth while training, below 1 (https://arxiv.org/abs/1603.09382).
         image_size: Side of the images that the position codes were trained for, in pixels. Codes for other sizes
             are interpolated.
         out_indices: Blocks whose maps are passed on, from first to last. None: all. Blocks behind the last of them
             stay unused and are not trained.
+        network: Patches, prompts, and what else departs from the published network.
 
     Raises:
-        ComponentError: For an image size that is not a multiple of the patch, blocks that do not exist, or a rate
-            outside 0 to 1.
+        ComponentError: For an image size that is not a multiple of the patch, blocks that do not exist, dates with
+            tokens that cover several of them, or options of the weights that contradict each other.
+        SpecError: For time steps that the tokens cannot share evenly.
+        WeightsError: For weights that cannot be read or belong to another network.
     """
 
     pos_embed: Tensor
@@ -62,39 +72,78 @@ class PrithviViT(Encoder):
         self,
         inputs: RasterSpec,
         *,
-        variant: Literal["prithvi_eo_v2_tiny_tl"] = "prithvi_eo_v2_tiny_tl",
-        coordinates: tuple[Literal["time", "location"], ...] = (),
-        drop_path: float = 0.0,
+        variant: VariantName = "prithvi_eo_v2_tiny_tl",
+        pretrained: bool = False,
+        weights: str | None = None,
+        coordinates: tuple[Coordinate, ...] = (),
         image_size: int = 224,
         out_indices: tuple[int, ...] | None = None,
+        network: NetworkOptions | None = None,
     ) -> None:
         super().__init__()
+        options = network or NetworkOptions()
         sizes = VARIANTS[variant]
-        if image_size < 1 or image_size % sizes.patch_size:
-            raise ComponentError(f"'image_size' must be a multiple of {sizes.patch_size}, got {image_size}")
-        if not 0 <= drop_path < 1:
-            raise ComponentError(f"'drop_path' must be at least 0 and below 1, got {drop_path}")
+        self.patch_size = (options.tubelet_size, *(options.patch_size or sizes.patch_size,) * 2)
+        self.trained_grid = _check_grid(inputs.steps, image_size, self.patch_size, coordinates)
+        check_coordinates(variant, coordinates, pretrained)
+        source = find_weights(variant, pretrained, weights, sizes.weights)
+        self.info = describe(variant)
         self.coordinates = frozenset(coordinates)
-        self.size_multiple = sizes.patch_size
-        self.out_indices = _block_indices(out_indices, sizes.depth)
-        level = FeatureLevel(sizes.embed_dim * inputs.steps, sizes.patch_size)
-        self.out = FeatureSpec((level,) * len(self.out_indices))
+        self.size_multiple = self.patch_size[1]
+        self.out_indices = block_indices(out_indices, sizes.depth)
+        steps = self.trained_grid[0]
+        level = FeatureLevel(sizes.embed_dim * steps, self.patch_size[1], steps=steps)
+        self.gives_vector = options.vector
+        self.out = FeatureSpec((level,) * len(self.out_indices), sizes.embed_dim if options.vector else None)
+        self.checkpointing = options.gradient_checkpointing
 
-        side = image_size // sizes.patch_size
-        self._trained_grid = (inputs.steps, side, side)
-        self.cls_token = nn.Parameter(torch.zeros(1, 1, sizes.embed_dim))
-        table = position_table(self._trained_grid, sizes.embed_dim)
+        self._build(inputs.num_channels, sizes, options.drop_path)
+        self.prompts = options.prompts
+        if options.prompts is not None:
+            self._add_prompts(options.prompts, sizes)
+        self._freeze_unused()
+        if source is not None:
+            wanted = [band.name for band in inputs.used]
+            self.loaded = load_prithvi(self, source, {"encoder": ""}, HLS_BANDS, wanted)
+
+    def _build(self, num_channels: int, sizes: PrithviVariant, drop_path: float) -> None:
+        dim = sizes.embed_dim
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, dim))
+        table = position_table(self.trained_grid, dim)
         self.register_buffer("pos_embed", table.to(torch.get_default_device()))
-        self.patch_embed = PatchEmbedding(inputs.num_channels, sizes.embed_dim, sizes.patch_size)
-        if "time" in coordinates:
-            self.temporal_embed_enc = CoordinateCode(sizes.embed_dim, sizes.learned_scale)
-        if "location" in coordinates:
-            self.location_embed_enc = CoordinateCode(sizes.embed_dim, sizes.learned_scale)
+        self.patch_embed = PatchEmbedding(num_channels, dim, self.patch_size)
+        if "time" in self.coordinates:
+            self.temporal_embed_enc = CoordinateCode(dim, sizes.learned_scale)
+        if "location" in self.coordinates:
+            self.location_embed_enc = CoordinateCode(dim, sizes.learned_scale)
         self.blocks = nn.ModuleList(
-            TransformerBlock(sizes.embed_dim, sizes.num_heads, sizes.mlp_ratio, drop_path) for _ in range(sizes.depth)
+            TransformerBlock(dim, sizes.num_heads, sizes.mlp_ratio, drop_path) for _ in range(sizes.depth)
         )
-        self.norm = nn.LayerNorm(sizes.embed_dim)
-        self._initialise()
+        self.norm = nn.LayerNorm(dim)
+        self.apply(initialise_linear)
+        nn.init.normal_(self.cls_token, std=0.02)
+        nn.init.xavier_uniform_(self.patch_embed.proj.weight.flatten(1))
+
+    def _add_prompts(self, prompts: PromptTuning, sizes: PrithviVariant) -> None:
+        if prompts.freeze:
+            self.requires_grad_(False)
+        shape = (1, prompts.tokens, sizes.embed_dim)
+        self.vpt_prompt_embeddings = nn.ParameterList(nn.Parameter(torch.empty(shape)) for _ in self.blocks)
+        bound = sqrt(6 / (3 * self.patch_size[1] * self.patch_size[2] + sizes.embed_dim))
+        for prompt in self.vpt_prompt_embeddings:
+            nn.init.uniform_(prompt, -bound, bound)
+        self.prompt_dropout = nn.Dropout(prompts.dropout)
+
+    def _freeze_unused(self) -> None:
+        # An optimiser, and training on several devices, must not wait for gradients that never come.
+        num_used = self.out_indices[-1] + 1
+        for block in self.blocks[num_used:]:
+            block.requires_grad_(False)
+        if num_used < len(self.blocks):
+            self.norm.requires_grad_(False)
+        if self.prompts is not None:
+            for prompt in list(self.vpt_prompt_embeddings)[num_used:]:
+                prompt.requires_grad_(False)
 
     def forward(
         self, image: Tensor, temporal_coords: Tensor | None = None, location_coords: Tensor | None = None
@@ -104,49 +153,67 @@ class PrithviViT(Encoder):
         Raises:
             ValueError: Where the coordinates that the encoder was built for are missing.
         """
-        patches = self.patch_embed(image if image.dim() == 5 else image.unsqueeze(2))
-        grid = (patches.shape[2], patches.shape[3], patches.shape[4])
-        positions = fit_position_table(self.pos_embed, self._trained_grid, grid)
-        tokens = patches.flatten(2).transpose(1, 2) + positions[:, 1:]
-        tokens = self._add_coordinates(tokens, grid[1] * grid[2], temporal_coords, location_coords)
-        cls = (self.cls_token + positions[:, :1]).expand(tokens.shape[0], -1, -1)
-        tokens = torch.cat([cls, tokens], dim=1)
-        maps = []
-        for index, block in enumerate(self.blocks[: self.out_indices[-1] + 1]):
-            tokens = block(tokens)
+        embedded = self.embed(image, temporal_coords, location_coords)
+        tokens = torch.cat([embedded.cls, embedded.patches], dim=1)
+        given = []
+        for index in range(self.out_indices[-1] + 1):
+            tokens = self.run_block(index, tokens)
             if index in self.out_indices:
                 is_last = index == len(self.blocks) - 1
-                maps.append(_to_map(self.norm(tokens) if is_last else tokens, grid))
-        return maps
+                given.append(self.norm(tokens) if is_last else tokens)
+        maps = [_to_map(output, embedded.grid) for output in given]
+        return [*maps, given[-1][:, 0]] if self.gives_vector else maps
 
-    def _add_coordinates(
-        self, tokens: Tensor, tokens_per_step: int, temporal: Tensor | None, location: Tensor | None
-    ) -> Tensor:
+    def embed(self, image: Tensor, temporal: Tensor | None = None, location: Tensor | None = None) -> PatchTokens:
+        """Turn an image into tokens that know where, and if asked for when, they are.
+
+        Args:
+            image: (batch, channels, height, width), or (batch, channels, steps, height, width).
+            temporal: (batch, steps, 2): year, and day of the year from 0.
+            location: (batch, 2): latitude and longitude in degrees.
+
+        Raises:
+            ValueError: Where the coordinates that the encoder was built for are missing.
+        """
+        patches = self.patch_embed(image if image.dim() == 5 else image.unsqueeze(2))
+        grid = (patches.shape[2], patches.shape[3], patches.shape[4])
+        positions = fit_position_table(self.pos_embed, self.trained_grid, grid)
+        tokens = patches.flatten(2).transpose(1, 2) + positions[:, 1:]
         if "time" in self.coordinates:
             codes = self.temporal_embed_enc(_given(temporal, "temporal_coords", "year and day of the year"))
-            tokens = tokens + codes.repeat_interleave(tokens_per_step, dim=1)
+            tokens = tokens + codes.to(tokens.dtype).repeat_interleave(grid[1] * grid[2], dim=1)
         if "location" in self.coordinates:
             codes = self.location_embed_enc(_given(location, "location_coords", "latitude and longitude"))
-            tokens = tokens + codes.unsqueeze(1)
-        return tokens
+            tokens = tokens + codes.to(tokens.dtype).unsqueeze(1)
+        cls = (self.cls_token + positions[:, :1]).expand(tokens.shape[0], -1, -1)
+        return PatchTokens(cls, tokens, grid)
 
-    def _initialise(self) -> None:
-        self.apply(initialise_linear)
-        nn.init.normal_(self.cls_token, std=0.02)
-        nn.init.xavier_uniform_(self.patch_embed.proj.weight.flatten(1))
-        # An optimiser, and training on several devices, must not wait for gradients that never come.
-        for block in self.blocks[self.out_indices[-1] + 1 :]:
-            block.requires_grad_(False)
-        self.norm.requires_grad_(self.out_indices[-1] == len(self.blocks) - 1)
+    def run_block(self, index: int, tokens: Tensor) -> Tensor:
+        """Send tokens (batch, tokens, embed_dim), the class token first, through one block; the shape stays."""
+        if self.prompts is not None:
+            prompts = self.prompt_dropout(self.vpt_prompt_embeddings[index].expand(tokens.shape[0], -1, -1))
+            tokens = torch.cat([tokens[:, :1], prompts, tokens[:, 1:]], dim=1)
+        if self.checkpointing and self.training:
+            tokens = checkpoint(self.blocks[index], tokens, use_reentrant=False)
+        else:
+            tokens = self.blocks[index](tokens)
+        if self.prompts is not None:
+            tokens = torch.cat([tokens[:, :1], tokens[:, 1 + self.prompts.tokens :]], dim=1)
+        return tokens
 
 
 class PatchEmbedding(nn.Module):
-    """Turns each patch of each time step into a vector."""
+    """Turns each patch of one or several time steps into a vector.
 
-    def __init__(self, num_channels: int, embed_dim: int, patch_size: int) -> None:
+    Args:
+        num_channels: Bands of one time step.
+        embed_dim: Length of a vector.
+        patch_size: Time steps, rows and columns of a patch.
+    """
+
+    def __init__(self, num_channels: int, embed_dim: int, patch_size: tuple[int, int, int]) -> None:
         super().__init__()
-        size = (1, patch_size, patch_size)
-        self.proj = nn.Conv3d(num_channels, embed_dim, kernel_size=size, stride=size)
+        self.proj = nn.Conv3d(num_channels, embed_dim, kernel_size=patch_size, stride=patch_size)
 
     def forward(self, image: Tensor) -> Tensor:
         """Give (batch, embed_dim, steps, rows, columns) for (batch, channels, steps, height, width)."""
@@ -154,16 +221,21 @@ class PatchEmbedding(nn.Module):
         return vectors
 
 
-def _block_indices(indices: tuple[int, ...] | None, depth: int) -> tuple[int, ...]:
-    if indices is None:
-        return tuple(range(depth))
-    positive = tuple(index + depth if index < 0 else index for index in indices)
-    if not positive or list(positive) != sorted(set(positive)) or positive[0] < 0 or positive[-1] >= depth:
+def _check_grid(
+    steps: int, image_size: int, patch_size: tuple[int, int, int], coordinates: tuple[Coordinate, ...]
+) -> tuple[int, int, int]:
+    """Return time steps, rows and columns of the tokens of an image."""
+    tubelet, patch, _ = patch_size
+    if image_size < 1 or image_size % patch:
+        raise ComponentError(f"'image_size' must be a multiple of {patch}, got {image_size}")
+    if steps % tubelet:
+        raise SpecError(f"'tubelet_size' {tubelet} must divide the {steps} time steps of the rasters")
+    if tubelet > 1 and "time" in coordinates:
         raise ComponentError(
-            f"'out_indices' must name blocks from first to last, each once, from 0 to {depth - 1} "
-            f"(or from the end: -1 is the last); got {list(indices)}"
+            f"A token of 'tubelet_size' {tubelet} covers several dates: take 'time' out of 'coordinates', or leave "
+            "'tubelet_size' at 1"
         )
-    return positive
+    return steps // tubelet, image_size // patch, image_size // patch
 
 
 def _given(coordinates: Tensor | None, name: str, meaning: str) -> Tensor:

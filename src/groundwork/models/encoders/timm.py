@@ -2,34 +2,50 @@
 
 from __future__ import annotations
 
-import timm
-from timm.models import FeatureInfo
-from torch import Tensor, nn
+from dataclasses import replace
+
+import torch
+from torch import Tensor
 
 from groundwork.models.encoders.base import Encoder
-from groundwork.registry import ComponentError
-from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec, SpecError, did_you_mean
-
-#: How timm's families are told to accept any image size; most need no telling.
-_ANY_SIZE: tuple[dict[str, bool], ...] = ({"dynamic_img_size": True}, {"strict_img_size": False}, {})
+from groundwork.models.encoders.loading import require_pretrained
+from groundwork.models.encoders.one_date import drop_time, require_one_date
+from groundwork.models.encoders.published import FirstLayer, NewBands
+from groundwork.models.encoders.timm_networks import (
+    NetworkOptions,
+    create_network,
+    find_sizes,
+    is_channels_last,
+    read_levels,
+)
+from groundwork.models.encoders.timm_weights import describe_weights, load_timm, trained_bands
+from groundwork.models.encoders.unused import freeze_unused
+from groundwork.specs import FeatureSpec, RasterSpec
 
 
 class TimmEncoder(Encoder):
     """A network of timm (https://github.com/huggingface/pytorch-image-models) that gives feature maps.
 
-    A few families of timm accept images of one size only (BEiT, MLP-Mixer, Hiera): those say so at the first image.
+    Plain vision transformers (ViT, DINOv2, DINOv3, EVA and others) pass on blocks, all of one stride. Most networks
+    take images of any size; those that take one only (BEiT, MLP-Mixer, Hiera and others) say so at the first image
+    that is larger, and smaller ones are padded.
 
     Args:
-        inputs: What the rasters hold, one time step.
-        model: Name of the network, as in ``timm.list_models()``, for example ``convnext_tiny``.
-        pretrained: Start from timm's weights, which are downloaded. Weights of the first layer are adapted to the
-            number of bands by repetition.
-        out_indices: Which of the network's levels to pass on. None: those that timm passes on by default.
+        inputs: What the rasters hold, one date.
+        model: Name of the network, as in ``timm.list_models()``, for example ``convnext_tiny``, and of its weights
+            where there are several, for example ``resnet50.a1_in1k``.
+        pretrained: Start from published weights. In the first layer, the bands RED, GREEN and BLUE keep theirs.
+        weights: Where these come from, instead of timm's: a file, an address (``https://...``), or a repository
+            (``hf_hub:owner/name``).
+        new_bands: What all other bands get in the first layer: ``fresh`` weights, or the ``mean`` of the three.
+        out_indices: Which of the network's levels or blocks to pass on. None: those that timm passes on by default.
         drop_path: Rate of stochastic depth while training, 0 to 1 (https://arxiv.org/abs/1603.09382).
+        image_size: Side of the images in pixels, for networks that are built for one size. None: as published.
 
     Raises:
         ComponentError: For a name that timm does not know, or an option that this network does not take.
-        SpecError: For several time steps.
+        SpecError: For several dates.
+        WeightsError: For weights that cannot be had, or are of another network.
     """
 
     def __init__(
@@ -38,24 +54,31 @@ class TimmEncoder(Encoder):
         *,
         model: str,
         pretrained: bool = False,
+        weights: str | None = None,
+        new_bands: NewBands = "fresh",
         out_indices: tuple[int, ...] | None = None,
         drop_path: float = 0.0,
+        image_size: int | None = None,
     ) -> None:
         super().__init__()
-        if inputs.steps > 1:
-            raise SpecError(
-                f"'timm' sees one time step, the rasters hold {inputs.steps}. "
-                "Take an encoder that sees time ('prithvi_vit'), or rasters of one step"
-            )
-        if not timm.is_model(model):
-            raise ComponentError(
-                f"timm has no model '{model}'.{did_you_mean(model.partition('.')[0], timm.list_models())} "
-                "List them with timm.list_models()"
-            )
-        self.network = _create(model, pretrained, inputs.num_channels, out_indices, drop_path)
-        self.out = FeatureSpec(_read_levels(self.network.feature_info))
-        self.size_multiple = max(level.stride for level in self.out.levels)
-        self._is_channels_last = str(getattr(self.network, "output_fmt", "NCHW")).endswith("NHWC")
+        require_one_date("timm", inputs)
+        require_pretrained(pretrained, weights)
+        options = NetworkOptions(model, inputs.num_channels, out_indices, drop_path, image_size)
+        self.network = create_network(options)
+        other = replace(options, num_channels=inputs.num_channels + 1)
+        with torch.device("meta"):
+            probe = create_network(other)
+        sizes = find_sizes(probe, other)
+        freeze_unused(self.network, probe, other.num_channels, sizes.multiple * (1 if sizes.is_fixed else 2))
+        self.out = FeatureSpec(read_levels(self.network))
+        self.size_multiple = sizes.multiple
+        self._only_size = sizes.multiple if sizes.is_fixed else None
+        self._is_channels_last = is_channels_last(self.network)
+        self.info = describe_weights(self.network, [level.stride for level in self.out.levels])
+        if pretrained:
+            wanted = tuple(band.name for band in inputs.used)
+            layer = FirstLayer("", trained_bands(self.network), wanted, new_bands=new_bands)
+            self.loaded = load_timm(self.network, probe, options, weights, layer)
 
     def forward(
         self,
@@ -63,33 +86,17 @@ class TimmEncoder(Encoder):
         temporal_coords: Tensor | None = None,  # noqa: ARG002 - the interface of all encoders
         location_coords: Tensor | None = None,  # noqa: ARG002
     ) -> list[Tensor]:
-        """Give one map per level. See :class:`Encoder`."""
-        maps: list[Tensor] = self.network(image.squeeze(2) if image.dim() == 5 else image)
-        return [features.permute(0, 3, 1, 2) for features in maps] if self._is_channels_last else maps
+        """Give one map per level. See :class:`Encoder`.
 
-
-def _read_levels(info: FeatureInfo) -> tuple[FeatureLevel, ...]:
-    levels = zip(info.channels(), info.reduction(), strict=True)
-    return tuple(FeatureLevel(channels, stride) for channels, stride in levels)
-
-
-def _create(
-    model: str, pretrained: bool, num_channels: int, out_indices: tuple[int, ...] | None, drop_path: float
-) -> nn.Module:
-    # timm's networks refuse options they do not know, also where the value changes nothing.
-    options = {"out_indices": out_indices or None, "drop_path_rate": drop_path or None}
-    for any_size in _ANY_SIZE:
-        try:
-            network: nn.Module = timm.create_model(
-                model, pretrained=pretrained, features_only=True, in_chans=num_channels, **options, **any_size
+        Raises:
+            ValueError: For an image of another size, where the network takes one size only.
+        """
+        only = self._only_size
+        if only is not None and tuple(image.shape[-2:]) != (only, only):
+            raise ValueError(
+                f"This network of timm takes images of {only} x {only} pixels only, and was given "
+                f"{image.shape[-2]} x {image.shape[-1]}. Set the encoder's 'image_size' to the size of the chips, cut "
+                "chips of that size, or take a network for any size"
             )
-        except TypeError as error:
-            if not any(key in str(error) for key in any_size):
-                raise ComponentError(f"timm's '{model}' does not take these options: {error}") from error
-        except (AssertionError, IndexError, ValueError) as error:
-            raise ComponentError(f"timm's '{model}' cannot give the levels {out_indices}: {error}") from error
-        except RuntimeError as error:
-            raise ComponentError(f"timm cannot build '{model}' as a feature extractor: {error}") from error
-        else:
-            return network
-    raise ComponentError(f"timm cannot build '{model}'")
+        maps: list[Tensor] = self.network(drop_time(image))
+        return [features.permute(0, 3, 1, 2) for features in maps] if self._is_channels_last else maps

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from groundwork.models.convolution import ConvBlock
 from groundwork.models.encoders.base import Encoder
+from groundwork.models.encoders.one_date import drop_time, require_one_date
 from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec, SpecError
 
 
@@ -17,13 +18,12 @@ class UNetEncoder(Encoder):
         channels: Channels of each level, from the finest; each level halves the resolution of the one before.
 
     Raises:
-        SpecError: For several time steps, or no level.
+        SpecError: For several dates, or no level.
     """
 
     def __init__(self, inputs: RasterSpec, *, channels: tuple[int, ...] = (16, 32, 64, 128, 256)) -> None:
         super().__init__()
-        if inputs.steps > 1:
-            raise SpecError(f"'unet' takes one time step; the source has {inputs.steps}. Name one step.")
+        require_one_date("unet", inputs)
         if not channels:
             raise SpecError("'unet' needs at least one level in 'channels'.")
         widths = (inputs.num_channels, *channels)
@@ -45,7 +45,7 @@ class UNetEncoder(Encoder):
         location_coords: Tensor | None = None,  # noqa: ARG002
     ) -> list[Tensor]:
         """Give one map per level. See :class:`Encoder`."""
-        features = [self.stages[0](image)]
+        features = [self.stages[0](drop_time(image))]
         for stage in self.stages[1:]:
             features.append(stage(features[-1]))
         return features

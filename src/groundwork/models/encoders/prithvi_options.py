@@ -1,0 +1,54 @@
+"""Options of Prithvi that belong together. Imports no torch."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from groundwork.specs import Config
+
+
+class PromptTuning(Config):
+    """Visual prompts (https://arxiv.org/abs/2203.12119): learned tokens that join the others within each block."""
+
+    #: Prompts of each block.
+    tokens: int = Field(default=10, ge=1)
+    #: Share of their values that is set to 0 while training.
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    #: Whether all other weights of the encoder stay as they are.
+    freeze: bool = True
+
+
+class NetworkOptions(Config):
+    """Where a network departs from the published one, and how it is trained."""
+
+    #: Side of a patch, in pixels. None: the variant's. With another one, the first layer of published weights is fresh.
+    patch_size: int | None = Field(default=None, ge=1)
+    #: Time steps that one token covers; must divide those of the rasters.
+    tubelet_size: int = Field(default=1, ge=1)
+    #: Rate of stochastic depth while training (https://arxiv.org/abs/1603.09382).
+    drop_path: float = Field(default=0.0, ge=0, lt=1)
+    #: Whether the class token after the last block is given as the global vector.
+    vector: bool = False
+    #: Learned tokens in each block. None: no visual prompt tuning.
+    prompts: PromptTuning | None = None
+    #: Whether blocks are computed once more for their gradients, which takes a third more time and far less memory.
+    gradient_checkpointing: bool = False
+
+
+class AdapterOptions(Config):
+    """The parts of a ViT-Adapter (https://arxiv.org/abs/2205.08534) beside the vision transformer."""
+
+    #: Channels of the finest convolutions.
+    prior_channels: int = Field(default=64, ge=1)
+    #: Places that each head of an attention looks at, per level.
+    points: int = Field(default=4, ge=1)
+    #: Length of the values of an attention, as a share of the tokens'.
+    value_ratio: float = Field(default=0.5, gt=0, le=1)
+    #: Additional steps that collect from the transformer, after its last block.
+    extra_extractors: int = Field(default=2, ge=0)
+    #: Whether the transformer's own weights stay as they are, and only the adapter is trained.
+    freeze_vit: bool = False
+    #: Rate of stochastic depth of the transformer while training, as in ``prithvi_vit``.
+    drop_path: float = Field(default=0.0, ge=0, lt=1)
+    #: Whether the transformer's blocks are computed once more for their gradients, to save memory.
+    gradient_checkpointing: bool = False

@@ -1,0 +1,99 @@
+"""Every encoder of segmentation_models_pytorch, as one component."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from segmentation_models_pytorch.encoders import encoders
+from torch import Tensor
+
+from groundwork.models.encoders.base import Encoder
+from groundwork.models.encoders.info import EncoderInfo
+from groundwork.models.encoders.loading import fetch, read_weights, require_pretrained
+from groundwork.models.encoders.one_date import drop_time, require_one_date
+from groundwork.models.encoders.published import FirstLayer, changed_names, set_published
+from groundwork.models.encoders.smp_stages import build_stages, read_stages
+from groundwork.models.encoders.unused import freeze_unused
+from groundwork.registry import ComponentError
+from groundwork.specs import FeatureSpec, RasterSpec, did_you_mean
+
+_RGB = ("RED", "GREEN", "BLUE")
+
+
+class SMPEncoder(Encoder):
+    """An encoder of segmentation_models_pytorch (https://github.com/qubvel-org/segmentation_models.pytorch).
+
+    Its first level, which is the image itself, is left out.
+
+    Args:
+        inputs: What the rasters hold, one date.
+        model: Name of the encoder, for example ``resnet34`` or ``mit_b0``; one of timm with ``tu-`` before it.
+        depth: Number of times the resolution is halved, at most 5; the last level has the stride 2 ** depth.
+        pretrained: Start from published weights. In the first layer, the bands RED, GREEN and BLUE keep theirs.
+        published: Which of the encoder's weights, where there are several.
+        weights: A file of them, instead of a download.
+
+    Raises:
+        ComponentError: For a name, a depth or published weights that do not exist.
+        SpecError: For several dates.
+        WeightsError: For weights that cannot be had, or are of another network.
+    """
+
+    def __init__(
+        self,
+        inputs: RasterSpec,
+        *,
+        model: str,
+        depth: int = 5,
+        pretrained: bool = False,
+        published: str = "imagenet",
+        weights: str | None = None,
+    ) -> None:
+        super().__init__()
+        require_one_date("smp", inputs)
+        require_pretrained(pretrained, weights)
+        self.network = build_stages(model, inputs.num_channels, depth)
+        # Another number of channels tells the first layer from the others.
+        num_probed = inputs.num_channels + 1
+        with torch.device("meta"):
+            probe = build_stages(model, num_probed, depth)
+        self.out = FeatureSpec(read_stages(self.network))
+        self.size_multiple = self.out.levels[-1].stride
+        freeze_unused(self.network, probe, num_probed, 4 * self.size_multiple)
+        settings = _find_settings(model, published, pretrained)
+        if settings is None:
+            return
+        source = f"hf_hub:{settings['repo_id']}"
+        self.info = EncoderInfo(bands=_RGB, weights=source)
+        if pretrained:
+            file = Path(weights) if weights else fetch(settings["repo_id"], "model.safetensors", settings["revision"])
+            content = {f"encoder.{name}": value for name, value in read_weights(file).items()}
+            wanted = tuple(band.name for band in inputs.used)
+            first = [FirstLayer(name, _RGB, wanted) for name in changed_names(self.network, probe)]
+            self.loaded = set_published(self.network, content, weights or source, first=first)
+
+    def forward(
+        self,
+        image: Tensor,
+        temporal_coords: Tensor | None = None,  # noqa: ARG002 - the interface of all encoders
+        location_coords: Tensor | None = None,  # noqa: ARG002
+    ) -> list[Tensor]:
+        """Give one map per level. See :class:`Encoder`."""
+        maps: list[Tensor] = self.network(drop_time(image))
+        return maps
+
+
+def _find_settings(model: str, published: str, pretrained: bool) -> dict[str, str] | None:
+    if model not in encoders:
+        if pretrained:
+            raise ComponentError(
+                f"'{model}' is timm's. For its weights, take {{name: timm, model: {model.partition('-')[2]}}}"
+            )
+        return None
+    known: dict[str, dict[str, str]] = encoders[model]["pretrained_settings"]
+    if published not in known and pretrained:
+        raise ComponentError(
+            f"'{model}' has no weights '{published}'.{did_you_mean(published, list(known))} It has {sorted(known)}"
+        )
+    return known.get(published)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 from kedro.config import OmegaConfigLoader
 from pydantic import BaseModel, ValidationError
@@ -12,8 +13,9 @@ from fieldwork.config_loader import RecipeConfigLoader, merge
 from fieldwork.local_values import make_resolver
 from fieldwork.parameters import PARAMETERS, UnknownParameterError, check_names
 from fieldwork.settings import CONFIG_LOADER_ARGS
+from groundwork.bundle import build_factory
 from groundwork.config import DataConfig, ModelConfig
-from groundwork.training.initial import build_initial
+from groundwork.models.flow import example_inputs
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted(
@@ -35,16 +37,22 @@ def test_every_recipe_is_valid_and_its_model_fits_together(recipe: str) -> None:
     data, model = built["data"], built["model"]
     assert isinstance(data, DataConfig)
     assert isinstance(model, ModelConfig)
-    bundle = build_initial(data, model.without_pretraining(), parameters["seed"])
     assert set(built["training"].auxiliary_loss) == set(model.auxiliary)
-    assert bundle.build_model() is not None
+    plain = model.without_pretraining()
+    factory = build_factory(plain)
+    resolved = factory.resolve(plain, data.sources, data.target)
+    with torch.device("meta"):
+        built_model = factory.build_model(resolved, data.sources, data.target)
+        image, times, place = example_inputs(data.sources, (data.chips.size, data.chips.size), "meta")
+        output = built_model.eval()(image, None, times, place).output
+    assert output.shape == (1, data.target.num_outputs, data.chips.size, data.chips.size)
 
 
 def test_a_recipe_states_only_what_it_changes() -> None:
     base, recipe = loader("local")["parameters"], loader("hls_water")["parameters"]
     assert recipe["data"]["split"]["method"] == "lists"
     assert recipe["data"]["chips"]["min_valid_fraction"] == base["data"]["chips"]["min_valid_fraction"]
-    assert recipe["training"]["schedule"] == base["training"]["schedule"]
+    assert recipe["training"]["schedule"] == {**base["training"]["schedule"], "warmup": 0.05}
     assert recipe["training"]["augmentation"]["flips"] == base["training"]["augmentation"]["flips"]
     assert recipe["training"]["augmentation"]["brightness"] != base["training"]["augmentation"]["brightness"]
 

@@ -7,6 +7,7 @@ ENCODERS: Table = {
     "copernicus_fm": "groundwork.models.encoders.copernicus_fm:CopernicusFMEncoder",
     "croma": "groundwork.models.encoders.croma:CROMAEncoder",
     "dofa": "groundwork.models.encoders.dofa:DOFAEncoder",
+    "galileo": "groundwork.models.encoders.galileo:GalileoEncoder",
     "identity": "groundwork.models.encoders.identity:IdentityEncoder",
     "panopticon": "groundwork.models.encoders.panopticon:PanopticonEncoder",
     "per_date": "groundwork.models.encoders.per_date:PerDateEncoder",
@@ -24,6 +25,7 @@ ENCODERS: Table = {
 #: Encoder -> the table of its variants, in a module that loads no torch.
 VARIANTS: dict[str, str] = {
     "clay": "groundwork.models.encoders.clay_variants:VARIANTS",
+    "galileo": "groundwork.models.encoders.galileo_variants:VARIANTS",
     "prithvi_vit": "groundwork.models.encoders.prithvi_variants:VARIANTS",
     "terramind": "groundwork.models.encoders.terramind_variants:VARIANTS",
 }

@@ -22,11 +22,11 @@ from groundwork.models.adapters import merge_adapters
 from groundwork.models.factories import FACTORIES
 from groundwork.models.interface import Model, ModelFactory
 from groundwork.rasters.folder import RasterFolder
+from groundwork.rasters.writing import PARTIAL
 from groundwork.registry import build
 from groundwork.specs import Config, RasterSpec, TargetSpec
 
 FORMAT_VERSION = 1
-PARTIAL = ".partial-"
 
 
 class BundleError(ValueError):

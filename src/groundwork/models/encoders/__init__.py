@@ -14,6 +14,7 @@ ENCODERS: Table = {
     "prithvi_swin": "groundwork.models.encoders.prithvi_swin:PrithviSwin",
     "prithvi_vit": "groundwork.models.encoders.prithvi:PrithviViT",
     "prithvi_vit_adapter": "groundwork.models.encoders.prithvi_adapter:PrithviViTAdapter",
+    "satmae": "groundwork.models.encoders.satmae:SatMAEEncoder",
     "scale_mae": "groundwork.models.encoders.scale_mae:ScaleMAEEncoder",
     "smp": "groundwork.models.encoders.smp:SMPEncoder",
     "terramind": "groundwork.models.encoders.terramind:TerraMindEncoder",
@@ -27,5 +28,6 @@ VARIANTS: dict[str, str] = {
     "clay": "groundwork.models.encoders.clay_variants:VARIANTS",
     "galileo": "groundwork.models.encoders.galileo_variants:VARIANTS",
     "prithvi_vit": "groundwork.models.encoders.prithvi_variants:VARIANTS",
+    "satmae": "groundwork.models.encoders.satmae_variants:VARIANTS",
     "terramind": "groundwork.models.encoders.terramind_variants:VARIANTS",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -180,7 +181,9 @@ def select_bands(weight: Tensor, fresh: Tensor, trained: Sequence[str], wanted: 
 
 
 def _read_torch(path: Path) -> object:
-    content: object = torch.load(path, map_location="cpu", weights_only=True)
+    # Many published files hold the options of the training program beside the weights: a bag of values, no code.
+    with torch.serialization.safe_globals([Namespace]):
+        content: object = torch.load(path, map_location="cpu", weights_only=True)
     return content
 
 

@@ -38,6 +38,8 @@ class PretrainedWeights(Config):
 
     #: File or address they came from.
     source: str
+    #: SHA-256 of the file, so that colleagues can tell whether theirs is the same. None: no file was at hand.
+    sha256: str | None = None
     #: How many of the encoder's tensors were set from them.
     loaded: int
     #: Names in the file that the encoder has no use for.

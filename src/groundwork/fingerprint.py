@@ -34,6 +34,12 @@ def of_weights(weights: Mapping[str, Tensor]) -> str:
     return fingerprint(*_weight_parts(weights))
 
 
+def of_file(path: Path) -> str:
+    """Return the SHA-256 of a file, as ``sha256sum`` prints it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 @cache
 def of_code() -> str:
     """Return the fingerprint of this library's source files."""

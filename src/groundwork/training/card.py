@@ -61,7 +61,8 @@ def _necks(bundle: Bundle) -> Iterator[str]:
 
 
 def _pretrained(weights: PretrainedWeights) -> list[str]:
-    lines = [f"Pre-trained weights: {weights.source}, {weights.loaded} tensors set."]
+    digest = f" (SHA-256 {weights.sha256})" if weights.sha256 else ""
+    lines = [f"Pre-trained weights: {weights.source}{digest}, {weights.loaded} tensors set."]
     for title, names in (("Bands set", weights.bands), ("Skipped", weights.skipped), ("Afresh", weights.fresh)):
         if names:
             lines.append(f"{title} ({len(names)}): {', '.join(f'`{name}`' for name in names)}.")

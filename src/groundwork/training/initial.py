@@ -39,9 +39,10 @@ def build_initial(data: DataConfig, model: ModelConfig, seed: int) -> Bundle:
 
 def _summarise(report: LoadReport) -> PretrainedWeights:
     # The folder differs from machine to machine, and would make equal runs differ.
-    source = report.source if "://" in report.source else Path(report.source).name
+    file = Path(report.source)
     return PretrainedWeights(
-        source=source,
+        source=report.source if "://" in report.source else file.name,
+        sha256=fingerprint.of_file(file) if file.is_file() else None,
         loaded=len(report.loaded),
         skipped=report.skipped,
         fresh=report.fresh,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,8 @@ def test_what_became_of_published_weights_is_told(
     assert torch.equal(weights[:, 0], trained[:, 4])
     assert torch.equal(weights[:, 1], trained[:, 0])
     card = write_card(bundle, 32)
-    assert "Pre-trained weights: official.pt" in card
+    digest = hashlib.sha256(official.read_bytes()).hexdigest()
+    assert f"Pre-trained weights: official.pt (SHA-256 {digest})" in card
     assert "Bands set (2): `SWIR_1`, `BLUE`." in card
     assert "`decoder.mask_token`" in card
     assert str(official.parent) not in card

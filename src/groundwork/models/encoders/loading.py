@@ -59,8 +59,8 @@ def fetch(repository: str, file: str, revision: str | None = None) -> Path:
         return Path(hf_hub_download(repository, file, revision=revision))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise WeightsError(
-            f"The weights {repository}/{file} cannot be downloaded from the Hugging Face hub: {error}. Download the "
-            "file where the hub can be reached, and name it in the encoder's option 'weights'"
+            f"The weights {repository}/{file} cannot be downloaded from the Hugging Face hub. Download the file where "
+            f"the hub can be reached, and name it in the encoder's option 'weights'. ({error})"
         ) from None
 
 
@@ -81,8 +81,8 @@ def fetch_address(address: str) -> Path:
         download_url_to_file(address, str(file), digest.group(1) if digest else None, progress=False)
     except (URLError, OSError, RuntimeError) as error:
         raise WeightsError(
-            f"The weights {address} cannot be downloaded: {error}. Download the file where the address can be reached, "
-            "and name it in the encoder's option 'weights'"
+            f"The weights {address} cannot be downloaded. Download the file where the address can be reached, and "
+            f"name it in the encoder's option 'weights'. ({error})"
         ) from None
     return file
 

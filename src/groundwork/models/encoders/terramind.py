@@ -32,6 +32,7 @@ from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec, SpecError, d
 #: How the maps of several sources become one. ``none``: they stay apart, for a neck that merges them.
 Merge = Literal["mean", "max", "concat", "none"]
 _GRID = IMAGE_SIZE // PATCH_SIZE
+_norm = partial(nn.LayerNorm, eps=1e-6, bias=False)
 
 
 class TerraMindEncoder(JointEncoder):
@@ -80,26 +81,20 @@ class TerraMindEncoder(JointEncoder):
         infos = {source: describe(variant, modality) for source, modality in modalities.items()}
         self.infos = {source: info for source, info in infos.items() if info is not None}
 
+        counts = {key: inputs[source].num_channels for source, key in self._keys.items()}
         self.encoder_embeddings = nn.ModuleDict(
-            {
-                key: PatchEmbedding(inputs[source].num_channels, sizes.embed_dim, PATCH_SIZE, _GRID)
-                for source, key in self._keys.items()
-            }
+            {key: PatchEmbedding(count, sizes.embed_dim, PATCH_SIZE, _GRID) for key, count in counts.items()}
         )
         # Blocks behind the last that is passed on would compute for nobody.
         rates = torch.linspace(0, drop_path, sizes.depth, device="cpu").tolist()[: self.out_indices[-1] + 1]
         self.encoder = nn.ModuleList(_build_block(sizes, rate) for rate in rates)
-        is_whole = len(self.encoder) == sizes.depth
-        self.encoder_norm = _norm(sizes.embed_dim) if is_whole else None
+        self.encoder_norm = _norm(sizes.embed_dim) if len(rates) == sizes.depth else None
         self.apply(_initialise)
         source = find_weights(variant, pretrained, weights, sizes.weights)
         if source is not None:
             wanted = {key: [band.name for band in inputs[source].used] for source, key in self._keys.items()}
             trained = {modality.key: modality.bands for modality in MODALITIES.values()}
-            unused = (
-                *dropped_blocks(self.out_indices, sizes.depth, "encoder"),
-                *(() if is_whole else ("encoder_norm.",)),
-            )
+            unused = (*dropped_blocks(self.out_indices, sizes.depth, "encoder"), "encoder_norm.")
             self.loads = (load_terramind(self, source, trained, wanted, unused),)
 
     def forward(
@@ -257,10 +252,6 @@ def _fold_dates(image: Tensor) -> Tensor:
     return image.transpose(1, 2).flatten(0, 1) if image.dim() == 5 else image
 
 
-def _norm(embed_dim: int) -> nn.LayerNorm:
-    return nn.LayerNorm(embed_dim, eps=1e-6, bias=False)
-
-
 def _build_block(sizes: TerraMindVariant, drop_path: float) -> Block:
     has_bias = not sizes.gated
     block = Block(
@@ -269,7 +260,7 @@ def _build_block(sizes: TerraMindVariant, drop_path: float) -> Block:
         qkv_bias=has_bias,
         proj_bias=has_bias,
         drop_path=drop_path,
-        norm_layer=partial(nn.LayerNorm, eps=1e-6, bias=False),
+        norm_layer=_norm,
     )
     if sizes.gated:
         block.mlp = GatedMlp(sizes.embed_dim, 4 * sizes.embed_dim)

@@ -28,3 +28,8 @@ def drop_time(image: Tensor) -> Tensor:
 def stack_dates(image: Tensor) -> Tensor:
     """Return (batch, steps * channels, height, width): all channels of step 1 first."""
     return image.transpose(1, 2).flatten(1, 2) if image.dim() == 5 else image
+
+
+def fold_dates(image: Tensor) -> Tensor:
+    """Return (batch * steps, channels, height, width): the steps of the first image first."""
+    return image.transpose(1, 2).flatten(0, 1) if image.dim() == 5 else image

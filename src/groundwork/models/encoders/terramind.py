@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from groundwork.models.encoders.joint import JointEncoder
+from groundwork.models.encoders.one_date import fold_dates
 from groundwork.models.encoders.position_codes import sincos_code
 from groundwork.models.encoders.prithvi_weights import find_weights
 from groundwork.models.encoders.terramind_variants import (
@@ -110,7 +111,7 @@ class TerraMindEncoder(JointEncoder):
         first = images[next(iter(self._keys))]
         grid = (first.shape[-2] // PATCH_SIZE, first.shape[-1] // PATCH_SIZE)
         tokens = torch.cat(
-            [self.encoder_embeddings[key](_fold_dates(images[source])) for source, key in self._keys.items()], dim=1
+            [self.encoder_embeddings[key](fold_dates(images[source])) for source, key in self._keys.items()], dim=1
         )
         # The sources' tokens lie below one another, as those of one tall image would.
         num_sources = len(self._keys)
@@ -245,11 +246,6 @@ def _common_steps(inputs: Mapping[str, RasterSpec]) -> int:
             "source its own encoder in 'encoders', or rasters of as many steps"
         )
     return next(iter(steps.values()))
-
-
-def _fold_dates(image: Tensor) -> Tensor:
-    """Return (batch * steps, channels, height, width), the steps of the first image first."""
-    return image.transpose(1, 2).flatten(0, 1) if image.dim() == 5 else image
 
 
 def _build_block(sizes: TerraMindVariant, drop_path: float) -> Block:

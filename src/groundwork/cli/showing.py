@@ -18,6 +18,8 @@ from groundwork.models.encoders.joint import JointEncoder
 from groundwork.registry import ComponentError, build, find, option_fields
 from groundwork.specs import BandSpec, Config, RasterSpec, SpecError, did_you_mean
 
+#: What the source is called that encoders of several sources are shown with.
+_SOURCE = "image"
 #: Bands that an encoder is shown with, where neither it nor the call names some.
 _USUAL_BANDS = ("BLUE", "GREEN", "RED", "NIR_NARROW", "SWIR_1", "SWIR_2")
 #: Centre wavelengths of the usual bands in nanometres, for encoders that ask for them.
@@ -61,10 +63,11 @@ def _show(family: str, name: str, options: Mapping[str, Any]) -> Iterator[str]:
     if family != "encoder":
         return
     required = [key for key, (_, default) in option_fields(component).items() if default is ... and key not in options]
-    if required or issubclass(component, JointEncoder):
+    if required:
         asked = " ".join(f"{key}=..." for key in required)
-        if required:
-            yield f"What it gives depends on its options: groundwork models show {name} {asked}"
+        yield f"What it gives depends on its options: groundwork models show {name} {asked}"
+        if issubclass(component, JointEncoder):
+            yield f"It is shown with one source, named '{_SOURCE}'."
         return
     yield from _describe_encoder(name, options)
 
@@ -97,7 +100,7 @@ def _describe_encoder(name: str, options: Mapping[str, Any]) -> Iterator[str]:
     named = tuple(str(bands).replace(" ", "").split(",")) if bands else None
     with torch.device("meta"):
         encoder = _build(config, named or _USUAL_BANDS, steps)
-        info = encoder.info
+        info = encoder.infos.get(_SOURCE) if isinstance(encoder, JointEncoder) else encoder.info
         if named is None and info is not None and info.bands:
             encoder = _build(config, info.bands, steps)
     shown = named or (info.bands if info is not None and info.bands else _USUAL_BANDS)
@@ -129,12 +132,13 @@ def describe_info(info: EncoderInfo) -> Iterator[str]:
             yield f"{title:<11}  {text}"
 
 
-def _build(config: ComponentConfig, bands: Sequence[str], steps: int) -> Encoder:
+def _build(config: ComponentConfig, bands: Sequence[str], steps: int) -> Encoder | JointEncoder:
     specs = tuple(BandSpec(name=band, wavelength_nm=_WAVELENGTHS.get(band)) for band in bands)
     layout = "steps_first" if steps > 1 else None
     raster = RasterSpec(bands=specs, dtype="int16", nodata=None, steps=steps, layout=layout, pixel_size_m=10)
-    encoder: Encoder = build(Encoder, ENCODERS, config, raster)  # type: ignore[type-abstract]
-    return encoder
+    if issubclass(find(ENCODERS, config.name), JointEncoder):
+        return build(JointEncoder, ENCODERS, config, {_SOURCE: raster})  # type: ignore[type-abstract]
+    return build(Encoder, ENCODERS, config, raster)  # type: ignore[type-abstract]
 
 
 def _parse(settings: Sequence[str]) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def _summarise(report: LoadReport) -> PretrainedWeights:
     # The folder differs from machine to machine, and would make equal runs differ.
     file = Path(report.source)
     return PretrainedWeights(
-        source=report.source if "://" in report.source else file.name,
+        source=file.name if file.is_file() else report.source,
         sha256=fingerprint.of_file(file) if file.is_file() else None,
         loaded=len(report.loaded),
         skipped=report.skipped,

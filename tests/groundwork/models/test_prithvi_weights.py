@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from groundwork.config.component import ComponentConfig
-from groundwork.models.encoders import ENCODERS, prithvi_weights
+from groundwork.models.encoders import ENCODERS, hub, prithvi_weights
 from groundwork.models.encoders.base import Encoder
 from groundwork.models.encoders.loading import WeightsError
 from groundwork.models.encoders.prithvi import PrithviViT
@@ -140,7 +140,7 @@ def test_every_network_is_fetched_by_its_published_name(monkeypatch: pytest.Monk
         asked.append(f"{repository}/{file}")
         return Path("nowhere")
 
-    monkeypatch.setattr(prithvi_weights, "fetch", fetch)
+    monkeypatch.setattr(hub, "fetch", fetch)
     for variant in FILES:
         with torch.device("meta"), pytest.raises(WeightsError, match="nowhere do not exist"):
             PrithviViT(hls(), variant=variant, pretrained=True)  # type: ignore[arg-type]

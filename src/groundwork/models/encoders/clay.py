@@ -26,10 +26,10 @@ from groundwork.models.encoders.clay_variants import (
     describe,
 )
 from groundwork.models.encoders.full_precision import in_full_precision
+from groundwork.models.encoders.hub import find_weights
 from groundwork.models.encoders.loading import read_weights
 from groundwork.models.encoders.one_date import drop_time, require_one_date
 from groundwork.models.encoders.prithvi_variants import Coordinate
-from groundwork.models.encoders.prithvi_weights import find_weights
 from groundwork.models.encoders.published import set_published
 from groundwork.models.encoders.tokens import block_indices, dropped_blocks, to_map
 from groundwork.models.encoders.told import require_told

@@ -36,10 +36,10 @@ from groundwork.models.encoders.galileo_variants import (
     describe,
 )
 from groundwork.models.encoders.galileo_weights import load_galileo
+from groundwork.models.encoders.hub import find_weights
 from groundwork.models.encoders.joint import JointEncoder
 from groundwork.models.encoders.one_date import fold_dates
 from groundwork.models.encoders.prithvi_variants import Coordinate
-from groundwork.models.encoders.prithvi_weights import find_weights
 from groundwork.models.encoders.tokens import block_indices, dropped_blocks
 from groundwork.models.encoders.told import require_told
 from groundwork.registry import ComponentError

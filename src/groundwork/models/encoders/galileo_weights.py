@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from groundwork.models.encoders.galileo_sources import Group
 from groundwork.models.encoders.galileo_variants import MAX_PATCH_SIZE, STILL_GROUPS, TIMED_GROUPS
+from groundwork.models.encoders.hub import WeightsSource
 from groundwork.models.encoders.loading import LoadReport, WeightsError, load_weights, read_weights
-from groundwork.models.encoders.prithvi_weights import WeightsSource
 
 #: How names begin of what the file holds for other bands, for weather, land cover and population.
 _OTHERS = ("space_time_embed.", "space_embed.", "time_embed.", "static_embed.", "sp_", "t_", "st_")

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from groundwork.models.encoders.base import Encoder
+from groundwork.models.encoders.hub import find_weights
 from groundwork.models.encoders.position_codes import CoordinateCode, fit_position_table, position_table
 from groundwork.models.encoders.prithvi_options import NetworkOptions, PromptTuning
 from groundwork.models.encoders.prithvi_variants import (
@@ -21,7 +22,7 @@ from groundwork.models.encoders.prithvi_variants import (
     check_coordinates,
     describe,
 )
-from groundwork.models.encoders.prithvi_weights import find_weights, load_prithvi
+from groundwork.models.encoders.prithvi_weights import load_prithvi
 from groundwork.models.encoders.tokens import block_indices
 from groundwork.models.encoders.transformer import TransformerBlock, initialise_linear
 from groundwork.registry import ComponentError

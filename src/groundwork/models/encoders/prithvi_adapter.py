@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from groundwork.models.encoders.base import Encoder
+from groundwork.models.encoders.hub import find_weights
 from groundwork.models.encoders.one_date import drop_time, require_one_date
 from groundwork.models.encoders.prithvi import PrithviViT
 from groundwork.models.encoders.prithvi_options import AdapterOptions, NetworkOptions
@@ -19,7 +20,7 @@ from groundwork.models.encoders.prithvi_variants import (
     check_coordinates,
     describe,
 )
-from groundwork.models.encoders.prithvi_weights import find_weights, load_prithvi
+from groundwork.models.encoders.prithvi_weights import load_prithvi
 from groundwork.models.encoders.tokens import as_buffer
 from groundwork.models.encoders.vit_adapter import (
     DeformableAttention,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from groundwork.models.encoders.hub import find_weights
 from groundwork.models.encoders.info import EncoderInfo
 from groundwork.models.encoders.loading import LoadReport
 from groundwork.models.encoders.position_codes import CoordinateCode, fit_position_table, position_table
@@ -20,7 +21,7 @@ from groundwork.models.encoders.prithvi_variants import (
     check_coordinates,
     describe,
 )
-from groundwork.models.encoders.prithvi_weights import find_weights, load_prithvi
+from groundwork.models.encoders.prithvi_weights import load_prithvi
 from groundwork.models.encoders.transformer import TransformerBlock, initialise_linear
 from groundwork.registry import ComponentError
 from groundwork.specs import RasterSpec

@@ -9,11 +9,11 @@ from timm.models.swin_transformer import SwinTransformer
 from torch import Tensor, nn
 
 from groundwork.models.encoders.base import Encoder
+from groundwork.models.encoders.hub import find_weights
 from groundwork.models.encoders.info import EncoderInfo
 from groundwork.models.encoders.one_date import drop_time, require_one_date
 from groundwork.models.encoders.prithvi_swin_weights import load_swin
 from groundwork.models.encoders.prithvi_variants import HLS_BANDS
-from groundwork.models.encoders.prithvi_weights import find_weights
 from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
+from groundwork.models.encoders.hub import WeightsSource
 from groundwork.models.encoders.loading import LoadReport, WeightsError, load_weights, read_weights, select_bands
-from groundwork.models.encoders.prithvi_weights import WeightsSource
 
 _PATCHES = "network.patch_embed.proj.weight"
 #: Names of MMSegmentation and their counterparts, after the stage's own prefix.

@@ -3,63 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 from torch import Tensor, nn
 
+from groundwork.models.encoders.hub import WeightsSource
 from groundwork.models.encoders.loading import (
     LoadReport,
     WeightsError,
-    fetch,
     load_weights,
     read_weights,
-    require_pretrained,
     select_bands,
 )
-from groundwork.registry import ComponentError
 
 #: Prefixes of training programs, in the order in which they are taken off.
 _WRAPPERS = ("module.", "model.")
 _PATCHES = "patch_embed.proj.weight"
 _PREDICTIONS = ("decoder_pred.weight", "decoder_pred.bias")
 _COORDINATES = ("temporal_embed_", "location_embed_")
-
-
-@dataclass(frozen=True, slots=True)
-class WeightsSource:
-    """Where weights are read from."""
-
-    path: Path
-    #: What messages and reports call it.
-    name: str
-
-
-def find_weights(name: str, pretrained: bool, weights: str | None, published: str | None) -> WeightsSource | None:
-    """Return the file that a network starts from, downloaded where needed. None: it starts from fresh weights.
-
-    Args:
-        name: Of the network, for messages.
-        pretrained: Whether published weights are wanted.
-        weights: A local file in the published layout, in place of the hub's.
-        published: Where the hub has them, ``owner/repository/file``. None: nowhere.
-
-    Raises:
-        ComponentError: For a file that would be ignored, or where there are no published weights.
-        WeightsError: Where the hub cannot be reached.
-    """
-    require_pretrained(pretrained, weights)
-    if not pretrained:
-        return None
-    if weights is not None:
-        return WeightsSource(Path(weights), weights)
-    if published is None:
-        raise ComponentError(
-            f"No weights of '{name}' are published on the hub. Name a file of your own in 'weights', or leave "
-            "'pretrained' out"
-        )
-    repository, _, file = published.rpartition("/")
-    return WeightsSource(fetch(repository, file), published)
 
 
 def load_prithvi(

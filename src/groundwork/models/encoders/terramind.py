@@ -11,10 +11,10 @@ from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 from torch.nn import functional
 
+from groundwork.models.encoders.hub import find_weights
 from groundwork.models.encoders.joint import JointEncoder
 from groundwork.models.encoders.one_date import fold_dates
 from groundwork.models.encoders.position_codes import sincos_code
-from groundwork.models.encoders.prithvi_weights import find_weights
 from groundwork.models.encoders.terramind_variants import (
     IMAGE_SIZE,
     MODALITIES,

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
+from groundwork.models.encoders.hub import WeightsSource
 from groundwork.models.encoders.loading import LoadReport, WeightsError, load_weights, read_weights, select_bands
-from groundwork.models.encoders.prithvi_weights import WeightsSource
 
 #: How names begin of what the file holds beside an encoder: first layers of other modalities, and the decoder.
 _OTHERS = ("encoder_embeddings.", "decoder", "mask_token", "tokenizer.")

@@ -52,7 +52,7 @@ def main() -> None:
         rates = len(chips) / np.array([min(ours), min(bare), min(plain)])
         print(
             f"ChipDataset {rates[0]:.0f} chips/s; bare loop {rates[2]:.0f} chips/s with GDAL as it comes: "
-            f"{rates[0] / rates[2]:.2f}; {rates[1]:.0f} chips/s with the settings of groundwork: {rates[0] / rates[1]:.2f}"
+            f"{rates[0] / rates[2]:.2f}; {rates[1]:.0f} chips/s with this library's settings: {rates[0] / rates[1]:.2f}"
         )
 
 

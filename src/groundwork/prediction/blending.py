@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -104,9 +105,26 @@ def _add_row(
             where = Window(columns.starts[index], window.row_off, columns.size, window.height)
             places.append((index, part))
             tiles.append(Tile(image[..., part], valid[:, part], where))
-    for begin in range(0, len(tiles), tiling.batch_size):
-        batch = slice(begin, begin + tiling.batch_size)
-        for (index, part), scores in zip(places[batch], tiling.predict(tiles[batch]), strict=True):
-            weights = torch.from_numpy(weight[:, None] * columns.weights[index])
-            # torch adds the product in one pass over the memory; numpy would write it down first.
-            torch.from_numpy(sums)[:, :, part].addcmul_(torch.from_numpy(scores), weights)
+    # Batches of nearly one size: a last one of a single tile would leave most of the processor idle.
+    count = -(-len(tiles) // tiling.batch_size)
+    edges = [len(tiles) * number // max(count, 1) for number in range(count + 1)]
+    with ThreadPoolExecutor(max_workers=1) as adder:
+        additions = []
+        for begin, end in pairwise(edges):
+            scores = tiling.predict(tiles[begin:end])
+            weights = [weight[:, None] * columns.weights[index] for index, _ in places[begin:end]]
+            parts = [part for _, part in places[begin:end]]
+            additions.append(adder.submit(_add, sums, parts, scores, weights))
+        for addition in additions:
+            addition.result()
+
+
+def _add(
+    sums: NDArray[np.float32],
+    parts: Sequence[slice],
+    scores: Sequence[NDArray[np.float32]],
+    weights: Sequence[NDArray[np.float32]],
+) -> None:
+    for part, tile, weight in zip(parts, scores, weights, strict=True):
+        # torch adds the product in one pass over the memory; numpy would write it down first.
+        torch.from_numpy(sums)[:, :, part].addcmul_(torch.from_numpy(tile), torch.from_numpy(weight))

@@ -98,7 +98,15 @@ def fit(
 def _keep_best(folder: Path, training: TrainingConfig) -> ModelCheckpoint:
     """Return what keeps the best weights; without a score to choose by, each epoch's replace those before."""
     mode = training.mode if training.monitor else "max"
-    return ModelCheckpoint(folder, "best", monitor=training.monitor, mode=mode, enable_version_counter=False)
+    # The optimiser's state, twice as large as the weights, is only needed to go on, and that is done from the last.
+    return ModelCheckpoint(
+        folder,
+        "best",
+        monitor=training.monitor,
+        mode=mode,
+        save_weights_only=True,
+        enable_version_counter=False,
+    )
 
 
 def _build_task(initial: Bundle, training: TrainingConfig, statistics: Statistics) -> Task:

@@ -211,3 +211,9 @@ def test_unknown_names_and_options_are_refused(named: Callable[..., RasterSpec])
     dates = named("RED").model_copy(update={"steps": 2, "layout": "steps_first"})
     with pytest.raises(SpecError, match=r"'timm' sees one date, the rasters hold 2.*name: per_date"):
         TimmEncoder(dates, model="test_resnet")
+
+
+def test_networks_are_built_where_nothing_is_trained(named: Callable[..., RasterSpec]) -> None:
+    with torch.inference_mode():
+        encoder = TimmEncoder(named("RED", "NIR_NARROW"), model="test_resnet").eval()
+        assert encoder(torch.zeros(1, 2, 64, 64))[0].shape == (1, 32, 32, 32)

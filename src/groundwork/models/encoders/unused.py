@@ -17,6 +17,9 @@ def freeze_unused(network: nn.Module, probe: nn.Module, num_channels: int, size:
         num_channels: Of the images that ``probe`` takes.
         size: Height and width of an image that ``probe`` takes, in pixels.
     """
+    if torch.is_inference_mode_enabled():
+        # Parameters that are made here can never be trained.
+        return
     parameters = {name: value for name, value in probe.named_parameters() if value.requires_grad}
     # Models are also built where gradients are switched off, for prediction.
     with torch.enable_grad():

@@ -50,7 +50,11 @@ class Scene:
             raise
 
     def _open(self, paths: Sequence[Path]) -> None:
-        datasets = [self._stack.enter_context(open_dataset(path)) for path in paths]
+        datasets = []
+        for path in paths:
+            datasets.append(open_dataset(path))
+            # Entering a dataset would set up GDAL's environment once more, which opening it has done.
+            self._stack.callback(datasets[-1].close)
         self._first = datasets[0]
         if len(datasets) == 1:
             checks.check_count(self._first, self.path, len(self.spec.bands) * self.spec.steps)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -244,19 +244,14 @@ def _build_detector(
         options |= {"box_score_thresh": score, "box_nms_thresh": iou, "box_detections_per_img": most}
         if framework == "mask-rcnn":
             options["mask_roi_pool"] = MultiScaleRoIAlign(names, 14, 2)
-        return _module((MaskRCNN if framework == "mask-rcnn" else FasterRCNN)(body, num_classes, **options))
+        return cast("nn.Module", (MaskRCNN if framework == "mask-rcnn" else FasterRCNN)(body, num_classes, **options))
     options |= {"score_thresh": score, "nms_thresh": iou, "detections_per_img": most}
     if framework == "fcos":
         anchors = AnchorGenerator(tuple((stride,) for stride in body.strides), ((1.0,),) * len(body.strides))
-        return _module(FCOS(body, num_classes, anchor_generator=anchors, **options))
+        return cast("nn.Module", FCOS(body, num_classes, anchor_generator=anchors, **options))
     octaves = tuple(tuple(int(4 * stride * 2 ** (part / 3)) for part in range(3)) for stride in body.strides)
     anchors = AnchorGenerator(octaves, ((0.5, 1.0, 2.0),) * len(body.strides))
-    return _module(RetinaNet(body, num_classes, anchor_generator=anchors, **options))
-
-
-def _module(detector: nn.Module) -> nn.Module:
-    # torchvision's classes say nothing of their type.
-    return detector
+    return cast("nn.Module", RetinaNet(body, num_classes, anchor_generator=anchors, **options))
 
 
 def _move(

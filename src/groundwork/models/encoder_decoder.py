@@ -48,7 +48,6 @@ class EncoderDecoderFactory(ModelFactory):
         self, config: ModelConfig, inputs: Mapping[str, RasterSpec], target: TargetSpec
     ) -> PixelWiseModel | ScalarOutputModel:
         """Build the model. See :class:`ModelFactory`."""
-        config = self.resolve(config, inputs, target)
         trunk = build_trunk(config, inputs)
         head = _head_config(config.head, target)
         if issubclass(find(HEADS, head.name), ScalarHead):

@@ -40,8 +40,7 @@ def build_trunk(config: ModelConfig, inputs: Mapping[str, RasterSpec]) -> Trunk:
         add_adapters(encoder, config.adapters)
     features = encoder.out
     necks: list[Neck] = []
-    for neck_config in resolve_necks(config, inputs).necks:
-        assert isinstance(neck_config, ComponentConfig)  # noqa: S101 - "auto" was written out
+    for neck_config in config.necks if isinstance(config.necks, tuple) else mend(features, _needs_of(config.decoder)):
         neck = build(Neck, NECKS, neck_config, features)  # type: ignore[type-abstract]
         features = neck.out
         necks.append(neck)
@@ -93,9 +92,7 @@ def resolve_necks(config: ModelConfig, inputs: Mapping[str, RasterSpec], needs: 
     with torch.device("meta"):
         features = build_encoder(config.without_pretraining(), inputs).out
     if needs is None:
-        named = config.decoder or ComponentConfig(name="identity")
-        decoder = find(DECODERS, named.name)
-        needs = decoder.needs(named.options) if issubclass(decoder, Decoder) else Needs()
+        needs = _needs_of(config.decoder)
     return config.model_copy(update={"necks": mend(features, needs)})
 
 
@@ -112,6 +109,13 @@ def refuse_parts(config: ModelConfig, factory: str, parts: tuple[str, ...]) -> N
         raise ComponentError(
             f"The factory '{factory}' has no use for {given}: set each to null ('necks' to [], mappings to {{}})"
         )
+
+
+def _needs_of(config: ComponentConfig | None) -> Needs:
+    """Return what a decoder takes; None is the one that passes on the encoder's last level."""
+    named = config or ComponentConfig(name="identity")
+    decoder = find(DECODERS, named.name)
+    return decoder.needs(named.options) if issubclass(decoder, Decoder) else Needs()
 
 
 def _build_apart(encoders: Mapping[str, ComponentConfig], inputs: Mapping[str, RasterSpec]) -> SourceEncoders:

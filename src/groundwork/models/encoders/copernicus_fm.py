@@ -23,6 +23,7 @@ from groundwork.models.encoders.tokens import (
     grid_levels,
     run_blocks,
 )
+from groundwork.models.encoders.told import require_told
 from groundwork.models.encoders.wavelengths import require_bandwidths, require_wavelengths
 from groundwork.specs import RasterSpec
 
@@ -116,10 +117,11 @@ class CopernicusFMEncoder(Encoder):
         channels = network.pos_embed.shape[-1]
         place, date, area = network.coord_token, network.time_token, network.scale_token
         if "location" in self.coordinates:
-            latitude, longitude = _given(location, "location_coords").float().unbind(-1)
+            latitude, longitude = require_told("copernicus_fm", location, "location_coords").float().unbind(-1)
             place = network.get_coord_pos_embed(longitude, latitude, channels)
         if "time" in self.coordinates:
-            date = network.get_time_pos_embed(_days(_given(temporal, "temporal_coords").float()[:, 0]), channels)
+            dates = require_told("copernicus_fm", temporal, "temporal_coords")
+            date = network.get_time_pos_embed(_days(dates.float()[:, 0]), channels)
         if self._patch_area is not None:
             area = network.get_area_pos_embed(torch.tensor([self._patch_area], device=device), channels)
         code: Tensor = network.coord_fc(place) + network.time_fc(date) + network.scale_fc(area)
@@ -147,12 +149,3 @@ def _days(dates: Tensor) -> Tensor:
     """Return days since 1970-01-01 for (batch, 2): year, and day of the year from 0. Right for 1901 to 2099."""
     years, days = dates.unbind(-1)
     return 365 * (years - 1970) + torch.floor((years - 1969) / 4) + days
-
-
-def _given(coordinates: Tensor | None, name: str) -> Tensor:
-    if coordinates is None:
-        raise ValueError(
-            f"'copernicus_fm' was built to use coordinates and needs '{name}' with every batch. Provide them with the "
-            "samples, or build the encoder with fewer 'coordinates'"
-        )
-    return coordinates

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
@@ -16,6 +16,7 @@ RESERVED = {
     "callbacks": "training.early_stopping and the project's own callbacks",
     "default_root_dir": "the catalog entry 'checkpoints'",
     "enable_checkpointing": "the catalog entry 'checkpoints'",
+    "fast_dev_run": "it keeps no weights; for a trial, training.max_epochs: 1 and trainer.limit_train_batches",
 }
 
 
@@ -71,9 +72,11 @@ class TrainingConfig(Config):
     #: The score on the validation split by which the best weights are chosen. None: the last weights are kept, which
     #: is steadier where the validation split is small.
     monitor: str | None = "val/miou"
-    mode: Literal["max", "min"] = "max"
     #: Stop after this many epochs without a better score. None: never.
     early_stopping: int | None = Field(default=None, gt=0)
+    #: Threads that PyTorch computes with on the processor. The last digits of weights depend on it, as sums are added
+    #: up in another order. None: as many as the machine has, so that other machines may get other digits.
+    threads: int | None = Field(default=None, gt=0)
     #: Any other argument of Lightning's Trainer.
     trainer: dict[str, Any] = Field(default_factory=dict)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Literal, TypeAlias
 
 from lightning import LightningModule
 from lightning.pytorch.utilities.types import LRSchedulerConfigType, OptimizerLRSchedulerConfig
@@ -18,6 +19,9 @@ from groundwork.registry import build
 from groundwork.specs import RasterSpec, SpecError, TargetSpec
 from groundwork.tasks.losses import check_auxiliary
 from groundwork.tasks.optimizers import OPTIMIZERS, SCHEDULES, OptimizerRecipe, Schedule
+
+#: Whether more of a score is better, or less.
+Direction: TypeAlias = Literal["max", "min"]
 
 
 class Task(LightningModule, ABC):
@@ -70,8 +74,8 @@ class Task(LightningModule, ABC):
         """Add a batch to the metrics of a split."""
 
     @abstractmethod
-    def score_names(self) -> list[str]:
-        """Return the names of all scores that :meth:`conclude` may give."""
+    def score_directions(self) -> dict[str, Direction]:
+        """Return all scores that :meth:`conclude` may give, by name, and whether more or less of each is better."""
 
     @abstractmethod
     def conclude(self, split: str) -> dict[str, float]:

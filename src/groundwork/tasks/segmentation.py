@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from torch import Tensor
-from torchmetrics.classification import MulticlassConfusionMatrix
 
 from groundwork.data.chips import Batch
-from groundwork.data.labels import IGNORE
 from groundwork.data.statistics import Statistics
 from groundwork.specs import SpecError
-from groundwork.tasks.base import Task
+from groundwork.tasks.base import Direction, Task
+from groundwork.tasks.confusion import ConfusionMatrix
 from groundwork.tasks.losses import WeightedLosses
 from groundwork.tasks.metrics import compute_scores
 
@@ -27,7 +26,7 @@ class SemanticSegmentationTask(Task):
             raise SpecError("'semantic_segmentation' learns classes per pixel: give data.target.classes, 'per: pixel'")
         class_pixels = tuple(statistics.class_pixels[name] for name in self.target.names)
         self._losses = WeightedLosses(self.training_config.loss, class_pixels)
-        self._confusion = MulticlassConfusionMatrix(self.target.num_outputs, ignore_index=IGNORE)
+        self._confusion = ConfusionMatrix(self.target.num_outputs)
 
     def criterion(self, scores: Tensor, batch: Batch) -> Tensor:
         """See :class:`Task`."""
@@ -40,15 +39,15 @@ class SemanticSegmentationTask(Task):
 
     def record(self, split: str, scores: Tensor, batch: Batch) -> None:  # noqa: ARG002
         """See :class:`Task`."""
-        self._confusion.update(self.decide(scores), batch["mask"])
+        self._confusion.update(batch["mask"], self.decide(scores))
 
-    def score_names(self) -> list[str]:
+    def score_directions(self) -> dict[str, Direction]:
         """See :class:`Task`."""
-        return ["miou", "overall_accuracy", *(f"iou_{name}" for name in self.target.names)]
+        return dict.fromkeys(["miou", "overall_accuracy", *(f"iou_{name}" for name in self.target.names)], "max")
 
     def conclude(self, split: str) -> dict[str, float]:  # noqa: ARG002
         """Return ``miou``, ``overall_accuracy`` and the IoU of each class that occurs."""
-        confusion = self._confusion.compute().cpu().numpy()
+        confusion = self._confusion.counts.cpu().numpy().copy()
         self._confusion.reset()
         scores = compute_scores(confusion, self.target.names)
         by_class = {f"iou_{name}": entry.iou for name, entry in scores.classes.items() if entry.iou is not None}

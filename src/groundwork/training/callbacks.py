@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 from typing import Any
 
@@ -10,11 +11,10 @@ import numpy as np
 import torch
 from lightning import Callback, LightningModule, Trainer
 
+from groundwork.tasks.base import Direction
+from groundwork.training.errors import TrainingError
+
 logger = logging.getLogger(__name__)
-
-
-class TrainingError(RuntimeError):
-    """The training cannot go on."""
 
 
 class SeedEachEpoch(Callback):
@@ -32,26 +32,54 @@ class SeedEachEpoch(Callback):
 
 
 class History(Callback):
-    """Keeps the scores of each epoch. Its rows travel with Lightning's checkpoints, so a resumed history is whole."""
+    """Keeps what was measured in each epoch. Its rows travel with the checkpoints, so a resumed history is whole."""
 
-    def __init__(self) -> None:
+    def __init__(self, monitor: str | None, direction: Direction) -> None:
+        """Say which score chooses the best epoch (None: the last is the best), and whether more of it is better."""
+        self._monitor = monitor
+        self._sign = 1.0 if direction == "max" else -1.0
+        self._validated = False
         self.rows: list[dict[str, float]] = []
+
+    @property
+    def needs_validation(self) -> bool:
+        """Whether the best epoch is chosen by a score."""
+        return self._monitor is not None
+
+    def best_epoch(self) -> int | None:
+        """Return the epoch with the best score, the first of equals; None where it was never measured."""
+        if self._monitor is None:
+            return len(self.rows) - 1 if self.rows else None
+        measured = self._measured()
+        return max(measured, key=lambda epoch: (measured[epoch], -epoch), default=None)
+
+    def epochs_since_best(self) -> int:
+        """Return how often the score was measured after the best epoch."""
+        best = self.best_epoch()
+        return 0 if best is None else sum(epoch > best for epoch in self._measured())
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Note that this epoch has validation scores."""
+        self._validated = not trainer.sanity_checking
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Add a row for the epoch.
 
         Raises:
-            TrainingError: Where the loss is no number any more.
+            TrainingError: Where the loss is no number any more, or the monitored score was not measured.
         """
-        scores = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
+        # Lightning goes on giving the scores of an earlier epoch where this one was not validated.
+        scores = {
+            name: float(value)
+            for name, value in sorted(trainer.callback_metrics.items())
+            if self._validated or not name.startswith("val/")
+        }
         row = {"epoch": float(trainer.current_epoch), **scores}
-        if not np.isfinite(row.get("train/loss", 0.0)):
-            raise TrainingError(
-                f"The loss is {row['train/loss']} in epoch {trainer.current_epoch}. Lower training.optimizer's "
-                "learning_rate, or set trainer.gradient_clip_val."
-            )
+        self._check(row)
+        self._validated = False
         self.rows.append(row)
-        shown = "  ".join(f"{name} {row[name]:.4f}" for name in ("train/loss", "val/loss", "val/miou") if name in row)
+        wanted = dict.fromkeys(("train/loss", "val/loss", self._monitor or "val/loss"))
+        shown = "  ".join(f"{name} {row[name]:.4f}" for name in wanted if name in row)
         logger.info("Epoch %d of %s  %s", trainer.current_epoch + 1, trainer.max_epochs, shown)
 
     def state_dict(self) -> dict[str, Any]:
@@ -61,3 +89,20 @@ class History(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the rows of the run that is resumed."""
         self.rows = list(state_dict["rows"])
+
+    def _measured(self) -> dict[int, float]:
+        """Return the score of each epoch in which it was a number; more is better."""
+        scores = {epoch: row.get(self._monitor or "", math.nan) for epoch, row in enumerate(self.rows)}
+        return {epoch: self._sign * score for epoch, score in scores.items() if math.isfinite(score)}
+
+    def _check(self, row: dict[str, float]) -> None:
+        if not math.isfinite(row.get("train/loss", 0.0)):
+            raise TrainingError(
+                f"The loss is {row['train/loss']} in epoch {row['epoch']:.0f}. Lower training.optimizer's "
+                "learning_rate, or set trainer.gradient_clip_val."
+            )
+        if self._validated and self._monitor is not None and self._monitor not in row:
+            raise TrainingError(
+                f"'{self._monitor}' was not measured in epoch {row['epoch']:.0f}: no pixel of the validation split has "
+                f"that class. Set training.monitor to another score, such as 'val/loss', or split the samples anew."
+            )

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import inspect
-import logging
-import shutil
 import warnings
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
-from lightning import Callback, Trainer, seed_everything
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, RichProgressBar
+from lightning import Callback, Trainer
+from lightning.pytorch.callbacks import RichProgressBar
 from rich.console import Console
+from torch import Tensor
 
 from groundwork import fingerprint
 from groundwork.bundle import Bundle, build_factory, component_names
@@ -27,12 +25,14 @@ from groundwork.data.statistics import Statistics
 from groundwork.registry import ComponentError, build
 from groundwork.specs import did_you_mean
 from groundwork.tasks import TASKS
-from groundwork.tasks.base import Task
-from groundwork.training.callbacks import History, SeedEachEpoch, TrainingError
+from groundwork.tasks.base import Direction, Task
+from groundwork.training.callbacks import History, SeedEachEpoch
+from groundwork.training.checkpoints import KeepWeights, last_checkpoint
+from groundwork.training.errors import TrainingError
+from groundwork.training.process import training_process
 
-logger = logging.getLogger(__name__)
-
-FINISHED = "finished"
+#: How a bundle's pictures look: no part of what a training is made from.
+PRESENTATION: Any = {"target": {"classes": {"__all__": {"color"}}}, "inputs": {"__all__": {"rgb"}}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,9 @@ def fit(
 ) -> FitResult:
     """Train from the weights of a bundle.
 
-    A run that was killed goes on after its last whole epoch, and ends with the same weights as an unbroken one;
-    it is recognised by the fingerprint of all that it is made from, code included.
+    A run is recognised by the fingerprint of all that it is made from, code included. One that was killed goes on
+    after its last whole epoch, and ends with the same weights as an unbroken one; one that is complete gives its
+    result again, without another epoch.
 
     Args:
         initial: The untrained bundle.
@@ -64,49 +65,41 @@ def fit(
         statistics: Of the training split.
         training: How the weights are found.
         seed: Seed of all that is drawn.
-        checkpoints: Folder for Lightning's checkpoints; each run has its own folder in it.
+        checkpoints: Folder for checkpoints; each run has its own folder in it.
 
     Raises:
         ComponentError: For an unknown task, loss, optimiser or option of the Trainer.
-        TrainingError: Where the loss stops being a number.
+        TrainingError: Where the loss stops being a number, or no weights can be kept.
     """
-    seed_everything(seed, workers=True, verbose=False)
-    # Lightning raises its own level when it is imported; its notices of hardware and advertisements hide ours.
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    task = _build_task(initial, training, statistics)
-    dated = bool(data.samples["dates"].fillna("").ne("").all())
-    placed = bool(data.samples["latitude"].notna().all())
-    task.model.require_coordinates(time=dated, location=placed)
-    module = ChipDataModule(data, statistics, training.loader, training.augmentation, seed)
-    identity = _identity(initial, data, statistics, training, seed)
-    folder = _start_folder(checkpoints / identity)
-    history = History()
-    best = _keep_best(folder, training)
-    last = ModelCheckpoint(folder, "last-{epoch}", save_top_k=1, save_on_train_epoch_end=True)
-    trainer = _build_trainer(training, [SeedEachEpoch(seed), history, best, last])
-    _run(trainer, task, module, _last_checkpoint(folder))
-    if not best.best_model_path:
-        raise TrainingError(
-            f"No weights were kept: '{training.monitor}' was never measured. Options in training.trainer that leave "
-            "out validation or checkpoints are for trials by hand; remove them, or validate at least once."
-        )
-    trained = _bundle_of(initial, Path(best.best_model_path), data, statistics, seed)
-    (folder / FINISHED).touch()
+    training = training.model_copy(update={"threads": training.threads or torch.get_num_threads()})
+    with training_process(seed, training.threads):
+        task = _build_task(initial, training, statistics)
+        dated = bool(data.samples["dates"].fillna("").ne("").all())
+        placed = bool(data.samples["latitude"].notna().all())
+        task.model.require_coordinates(time=dated, location=placed)
+        module = ChipDataModule(data, statistics, training.loader, training.augmentation, seed)
+        folder = checkpoints / _identity(initial, data, statistics, training, seed)
+        folder.mkdir(parents=True, exist_ok=True)
+        history = History(training.monitor, _direction(task, training.monitor))
+        keep = KeepWeights(folder, history, training.early_stopping)
+        trainer = _build_trainer(training, [SeedEachEpoch(seed), history, keep])
+        _run(trainer, task, module, last_checkpoint(folder))
+    trained = _bundle_of(initial, keep.load_best(), data, statistics, training, seed)
     return FitResult(trained, pd.DataFrame(history.rows).astype({"epoch": int}))
 
 
-def _keep_best(folder: Path, training: TrainingConfig) -> ModelCheckpoint:
-    """Return what keeps the best weights; without a score to choose by, each epoch's replace those before."""
-    mode = training.mode if training.monitor else "max"
-    # The optimiser's state, twice as large as the weights, is only needed to go on, and that is done from the last.
-    return ModelCheckpoint(
-        folder,
-        "best",
-        monitor=training.monitor,
-        mode=mode,
-        save_weights_only=True,
-        enable_version_counter=False,
-    )
+def _direction(task: Task, monitor: str | None) -> Direction:
+    """Return whether more of the monitored score is better, or less.
+
+    Raises:
+        ComponentError: For a score that is not measured.
+    """
+    directions: dict[str, Direction] = {"val/loss": "min"}
+    directions.update({f"val/{name}": direction for name, direction in task.score_directions().items()})
+    if monitor is not None and monitor not in directions:
+        hint, known = did_you_mean(monitor, list(directions)), list(directions)
+        raise ComponentError(f"training.monitor names '{monitor}', which is not measured.{hint} Known: {known}")
+    return directions.get(monitor or "", "max")
 
 
 def _build_task(initial: Bundle, training: TrainingConfig, statistics: Statistics) -> Task:
@@ -115,12 +108,6 @@ def _build_task(initial: Bundle, training: TrainingConfig, statistics: Statistic
     named = ComponentConfig(name=training.task)
     wired = (build_factory(model), model, config.inputs, config.target, training, statistics)
     task = build(Task, TASKS, named, *wired)  # type: ignore[type-abstract]
-    known = ["val/loss", *(f"val/{score}" for score in task.score_names())]
-    if training.monitor is not None and training.monitor not in known:
-        hint = did_you_mean(training.monitor, known)
-        raise ComponentError(
-            f"training.monitor names '{training.monitor}', which is not measured.{hint} Known: {known}"
-        )
     task.model.load_state_dict(initial.weights, strict=True)
     if config.model.standardise == "from_data":
         bands = statistics.of_bands(initial.only_input())
@@ -130,8 +117,6 @@ def _build_task(initial: Bundle, training: TrainingConfig, statistics: Statistic
 
 def _build_trainer(training: TrainingConfig, callbacks: list[Callback]) -> Trainer:
     options = _check_trainer_options(training.trainer)
-    if training.early_stopping is not None and training.monitor is not None:
-        callbacks.append(EarlyStopping(training.monitor, mode=training.mode, patience=training.early_stopping))
     if Console().is_terminal:
         callbacks.append(RichProgressBar(leave=False))
     defaults: dict[str, Any] = {
@@ -156,10 +141,8 @@ def _run(trainer: Trainer, task: Task, module: ChipDataModule, checkpoint: Path 
         # Loaders without worker processes are a choice for small data; GPU advice does not help on a CPU.
         warnings.filterwarnings("ignore", message=r".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=r".*treespec.*is deprecated.*")
-        warnings.filterwarnings("ignore", message=r".*Checkpoint directory.*exists and is not empty.*")
-        # Frozen parts are in evaluation mode on purpose; a monitored score that never comes is an error of ours.
+        # Frozen parts are in evaluation mode on purpose.
         warnings.filterwarnings("ignore", message=r".*in eval mode at the start of training.*")
-        warnings.filterwarnings("ignore", message=r".*could not find the monitored key.*")
         try:
             trainer.fit(task, datamodule=module, ckpt_path=checkpoint, weights_only=True)
         except SystemExit:  # what Lightning makes of Ctrl-C
@@ -179,7 +162,7 @@ def _identity(initial: Bundle, data: LabelledData, statistics: Statistics, train
     components = (training.task, training.optimizer.name, training.schedule.name, *(t.name for t in training.loss))
     return fingerprint.fingerprint(
         fingerprint.of_components([*component_names(initial.config.model), *components]),
-        initial.config.model_dump_json(),
+        initial.config.model_dump_json(exclude=PRESENTATION),
         fingerprint.of_weights(initial.weights),
         fingerprint.of_table(data.samples),
         statistics.model_dump_json(),
@@ -190,28 +173,14 @@ def _identity(initial: Bundle, data: LabelledData, statistics: Statistics, train
     )
 
 
-def _start_folder(folder: Path) -> Path:
-    """Return the run's folder; what an earlier run finished there is not gone on with."""
-    if (folder / FINISHED).exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _last_checkpoint(folder: Path) -> Path | None:
-    """Return the newest whole checkpoint of a run that was killed."""
-    by_epoch = sorted(folder.glob("last-epoch=*.ckpt"), key=lambda path: int(path.stem.partition("=")[2]))
-    for path in reversed(by_epoch):
-        if zipfile.is_zipfile(path):
-            logger.info("Going on after %s", path.name)
-            return path
-        path.unlink()
-    return None
-
-
-def _bundle_of(initial: Bundle, checkpoint: Path, data: LabelledData, statistics: Statistics, seed: int) -> Bundle:
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
-    weights = {name.removeprefix("model."): value for name, value in state.items() if name.startswith("model.")}
+def _bundle_of(
+    initial: Bundle,
+    weights: dict[str, Tensor],
+    data: LabelledData,
+    statistics: Statistics,
+    training: TrainingConfig,
+    seed: int,
+) -> Bundle:
     provenance = {
         **initial.config.provenance,
         **fingerprint.library_versions(),
@@ -219,6 +188,7 @@ def _bundle_of(initial: Bundle, checkpoint: Path, data: LabelledData, statistics
         "statistics": fingerprint.fingerprint(statistics.model_dump_json()),
         "weights": fingerprint.of_weights(weights),
         "seed": str(seed),
+        "threads": str(training.threads),
     }
     config = initial.config.model_copy(update={"trained": True, "provenance": provenance})
     return Bundle(config, weights)

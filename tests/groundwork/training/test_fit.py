@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import random
+import signal
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +18,7 @@ import torch
 from lightning import Trainer
 
 from groundwork import fingerprint
-from groundwork.bundle import Bundle
+from groundwork.bundle import Bundle, BundleConfig
 from groundwork.config import DataConfig, ModelConfig, TrainingConfig
 from groundwork.data.chips import LabelledData
 from groundwork.data.statistics import Statistics
@@ -22,8 +27,9 @@ from groundwork.evaluation.scores import evaluate
 from groundwork.registry import ComponentError
 from groundwork.specs import SpecError
 from groundwork.tasks.segmentation import SemanticSegmentationTask
-from groundwork.training.callbacks import SeedEachEpoch, TrainingError
-from groundwork.training.fit import FINISHED, FitResult, fit
+from groundwork.training.callbacks import SeedEachEpoch
+from groundwork.training.errors import TrainingError
+from groundwork.training.fit import FitResult, fit
 from groundwork.training.initial import build_initial
 
 Fit = Callable[..., FitResult]
@@ -32,17 +38,12 @@ AUGMENTED = {
     "augmentation": {"brightness": {"gain": 0.1, "offset": 0.1}},
     "schedule": {"name": "cosine", "warmup": 0.2},
 }
+#: Scores go up and down again: the best epoch is none of the last.
+SHAKY = {"optimizer": {"name": "adamw", "learning_rate": 0.02}, "max_epochs": 5}
 
 
 class KilledError(RuntimeError):
     """Stands for a process that ends in the middle of things."""
-
-
-@pytest.fixture(autouse=True)
-def _leave_lightning_as_it_was() -> Iterator[None]:
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    yield
-    torch.use_deterministic_algorithms(deterministic)
 
 
 @pytest.fixture(scope="module")
@@ -89,26 +90,70 @@ def test_the_bundle_holds_the_best_weights_with_their_statistics(
     assert bundle.config.provenance["seed"] == "0"
 
 
-@pytest.mark.parametrize(("monitor", "mode"), [("val/miou", "max"), ("val/loss", "min"), ("val/miou", "min")])
-def test_the_weights_are_those_of_the_monitored_best(
-    run: Fit, tmp_path: Path, tiny_labelled: LabelledData, monitor: str, mode: str
-) -> None:
-    result = run(tmp_path, monitor=monitor, mode=mode)
-    scores = result.history[monitor]
-    best = scores.idxmax() if mode == "max" else scores.idxmin()
+@pytest.mark.parametrize("monitor", ["val/miou", "val/loss", "val/iou_water", None])
+def test_the_weights_are_those_of_the_best_epoch(run: Fit, tmp_path: Path, monitor: str | None) -> None:
+    result = run(tmp_path / "all", monitor=monitor, **SHAKY)
+    scores = result.history[monitor or "epoch"]
+    best = int(scores.idxmin() if monitor == "val/loss" else scores.idxmax())
+    assert monitor is None or best < 4, "the best epoch is not the last, so that the choice shows"
+    # The learning rate is constant: a run of so many epochs ends with the weights of that epoch.
+    until = run(tmp_path / "until", monitor=None, **SHAKY | {"max_epochs": best + 1})
+    assert _same(result.bundle.weights, until.bundle.weights)
+
+
+def test_the_kept_weights_score_what_the_history_says(run: Fit, tmp_path: Path, tiny_labelled: LabelledData) -> None:
+    result = run(tmp_path)
     rows = tiny_labelled.samples
     swapped = rows.assign(split=rows["split"].map({"val": "test", "test": "val", "train": "train"}))
     data = LabelledData(swapped, tiny_labelled.scenes, tiny_labelled.labels, tiny_labelled.spec, tiny_labelled.target)
     judged = evaluate({"model": ModelPredictor(result.bundle)}, data, 4).metrics()["test"]
     # Measured by another path than the training's own, over the pixels of all validation chips (some count once).
-    assert judged["miou"] == pytest.approx(result.history["val/miou"].iloc[best], abs=0.02)
+    assert judged["miou"] == pytest.approx(result.history["val/miou"].max(), abs=0.02)
 
 
-def test_without_a_monitor_the_last_weights_are_kept(run: Fit, tmp_path: Path) -> None:
-    kept = run(tmp_path / "kept", monitor=None, mode="min")
-    state = torch.load(next((tmp_path / "kept").glob("*/last-*.ckpt")), weights_only=True)["state_dict"]
-    last = {name.removeprefix("model."): value for name, value in state.items() if name.startswith("model.")}
-    assert _same(kept.bundle.weights, last)
+def test_the_history_holds_what_was_measured_in_each_epoch(run: Fit, tmp_path: Path) -> None:
+    trainer = {"accelerator": "cpu", "check_val_every_n_epoch": 2}
+    history = run(tmp_path / "every_second", max_epochs=4, trainer=trainer).history
+    assert history["val/loss"].isna().tolist() == [True, False, True, False]
+    assert history["val/miou"].isna().tolist() == [True, False, True, False]
+    assert history["train/loss"].notna().all()
+    every = run(tmp_path / "every", max_epochs=4).history
+    assert history["val/loss"].dropna().tolist() == every["val/loss"].iloc[[1, 3]].tolist()
+
+
+def test_the_process_is_left_as_it_was(run: Fit, tmp_path: Path) -> None:
+    def state() -> list[object]:
+        torch_state = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads(), torch.initial_seed()
+        legacy = np.random.get_state()[1].tolist()  # noqa: NPY002 - the generator that libraries draw from
+        drawn = torch.get_rng_state().tolist(), legacy, random.getstate()
+        variables = [os.environ.get(name) for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS", "CUBLAS_WORKSPACE_CONFIG")]
+        level = logging.getLogger("lightning.pytorch").level
+        return [*torch_state, *drawn, *variables, level, signal.getsignal(signal.SIGINT)]
+
+    before = state()
+    run(tmp_path / "a", max_epochs=1, threads=2)
+    assert state() == before
+    with pytest.raises(TrainingError, match="The loss is"):
+        run(tmp_path / "b", optimizer={"name": "sgd", "learning_rate": 1e30})
+    assert state() == before
+
+
+def test_the_number_of_threads_is_part_of_the_run(run: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[int] = []
+    seed = SeedEachEpoch.on_train_epoch_start
+
+    def note(callback: SeedEachEpoch, trainer: Trainer, module: Any) -> None:
+        used.append(torch.get_num_threads())
+        seed(callback, trainer, module)
+
+    monkeypatch.setattr(SeedEachEpoch, "on_train_epoch_start", note)
+    before = torch.get_num_threads()
+    stated = run(tmp_path, max_epochs=1, threads=before + 1)
+    assert used == [before + 1]
+    assert stated.bundle.config.provenance["threads"] == str(before + 1)
+    machine = run(tmp_path, max_epochs=1)
+    assert used == [before + 1, before], "another number of threads is another run"
+    assert machine.bundle.config.provenance["threads"] == str(before)
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_others(run: Fit, tmp_path: Path, unbroken: FitResult) -> None:
@@ -151,10 +196,19 @@ def test_auxiliary_branches_are_trained_beside_the_main_one(
         run(tmp_path, initial=initial)
 
 
+STILL = {
+    "optimizer": {"name": "sgd", "learning_rate": 1e-12},
+    "monitor": "val/iou_water",
+    "max_epochs": 9,
+    "early_stopping": 2,
+    "trainer": {"accelerator": "cpu", "limit_val_batches": 1},
+}
+
+
 def test_early_stopping_ends_a_run_that_does_not_get_better(run: Fit, tmp_path: Path) -> None:
-    still = {"optimizer": {"name": "sgd", "learning_rate": 1e-12}, "monitor": "val/loss", "mode": "max"}
-    history = run(tmp_path, max_epochs=9, early_stopping=2, freeze={"encoder": True, "decoder": False}, **still).history
-    assert len(history) < 9
+    history = run(tmp_path, **STILL).history
+    best = int(history["val/iou_water"].idxmax())
+    assert len(history) == best + 3 < 9
 
 
 @pytest.mark.filterwarnings("error:.*fill value.*")
@@ -193,15 +247,15 @@ def test_a_model_that_needs_coordinates_is_refused_where_there_are_none(
 # --- going on -------------------------------------------------------------------------------------------------------
 
 
-def _die(monkeypatch: pytest.MonkeyPatch, when: str) -> None:
-    """Break the next run off: at the start of the second epoch, in the middle of it, or in its validation."""
+def _die(monkeypatch: pytest.MonkeyPatch, when: str, epoch: int = 1) -> None:
+    """Break the next run off: at the start of an epoch, in the middle of it, or in its validation."""
 
     def at_start(_: SeedEachEpoch, trainer: Trainer, __: object) -> None:
-        if trainer.current_epoch == 1:
+        if trainer.current_epoch == epoch:
             raise KilledError(when)
 
     def in_step(task: SemanticSegmentationTask, batch: Any, index: int) -> Any:
-        if task.current_epoch == 1 and index == 1:
+        if task.current_epoch == epoch and index == 1:
             raise KilledError(when)
         return steps["training_step" if when == "training" else "validation_step"](task, batch, index)
 
@@ -222,7 +276,6 @@ def test_a_broken_run_goes_on_and_ends_like_an_unbroken_one(
             run(tmp_path, **AUGMENTED)
     [folder] = tmp_path.iterdir()
     assert (folder / "last-epoch=0.ckpt").exists()
-    assert not (folder / FINISHED).exists()
     started: list[int] = []
     seed = SeedEachEpoch.on_train_epoch_start
 
@@ -263,33 +316,121 @@ def test_half_a_checkpoint_is_passed_over(
     assert resumed.history["epoch"].tolist() == [0, 1, 2]
 
 
-def test_a_finished_run_is_run_anew(run: Fit, tmp_path: Path) -> None:
-    first = run(tmp_path, max_epochs=2)
-    [folder] = tmp_path.iterdir()
-    assert (folder / FINISHED).exists()
-    (folder / "stray.txt").touch()
-    again = run(tmp_path, max_epochs=2)
-    assert again.history["epoch"].tolist() == [0, 1]
+@pytest.fixture
+def no_training(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Any step of a training fails."""
+    with monkeypatch.context() as patch:
+        patch.setattr(SemanticSegmentationTask, "training_step", lambda *_: pytest.fail("a step was trained"))
+        yield
+
+
+def test_a_run_in_a_moved_folder_knows_its_best_epoch(
+    run: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = SHAKY | {"monitor": "val/loss"}
+    unbroken = run(tmp_path / "unbroken", **settings)
+    with monkeypatch.context() as patch:
+        _die(patch, "start", epoch=4)
+        with pytest.raises(KilledError):
+            run(tmp_path / "here", **settings)
+    (tmp_path / "here").rename(tmp_path / "there")
+    resumed = run(tmp_path / "there", **settings)
+    assert unbroken.history["val/loss"].idxmin() < 4, "the best epoch lies before the break"
+    assert _same(resumed.bundle.weights, unbroken.bundle.weights)
+    pd.testing.assert_frame_equal(resumed.history, unbroken.history, check_exact=True)
+
+
+@pytest.mark.parametrize("settings", [{"max_epochs": 2}, STILL])
+def test_a_run_whose_result_was_lost_gives_it_again_without_training(
+    run: Fit, tmp_path: Path, request: pytest.FixtureRequest, settings: dict[str, Any]
+) -> None:
+    first = run(tmp_path, **settings)
+    request.getfixturevalue("no_training")
+    again = run(tmp_path, **settings)
     assert _same(first.bundle.weights, again.bundle.weights)
-    assert not (folder / "stray.txt").exists()
+    assert first.bundle.config == again.bundle.config
+    pd.testing.assert_frame_equal(first.history, again.history, check_exact=True)
+
+
+def test_colours_are_no_part_of_what_a_training_is_made_from(
+    run: Fit, tmp_path: Path, tiny_initial: Bundle, request: pytest.FixtureRequest
+) -> None:
+    first = run(tmp_path, max_epochs=1)
+    words = tiny_initial.config.model_dump(mode="json")
+    words["target"]["classes"][0]["color"] = "#123456"
+    words["inputs"]["optical"]["rgb"] = ["C", "B", "A"]
+    recoloured = Bundle(BundleConfig.model_validate(words), tiny_initial.weights)
+    request.getfixturevalue("no_training")
+    again = run(tmp_path, initial=recoloured, max_epochs=1)
+    assert _same(first.bundle.weights, again.bundle.weights)
+    assert again.bundle.config.target.classes[0].color == "#123456"
+    assert again.bundle.config.inputs["optical"].rgb == ("C", "B", "A")
+
+
+def test_only_the_newest_state_and_the_best_weights_are_kept(run: Fit, tmp_path: Path) -> None:
+    best = int(run(tmp_path).history["val/miou"].idxmax())
+    [folder] = tmp_path.iterdir()
+    assert {file.name for file in folder.iterdir()} == {"last-epoch=2.ckpt", f"best-epoch={best}.safetensors"}
+
+
+def test_a_checkpoint_with_damaged_bytes_is_passed_over(
+    run: Fit, tmp_path: Path, unbroken: FitResult, caplog: pytest.LogCaptureFixture
+) -> None:
+    run(tmp_path, **AUGMENTED)
+    [last] = tmp_path.glob("*/last-*.ckpt")
+    content = bytearray(last.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 64] = bytes(byte ^ 0xFF for byte in content[middle : middle + 64])
+    last.write_bytes(content)
+    (last.parent / "last-epoch=2-v1.ckpt").write_bytes(b"a copy")
+    again = run(tmp_path, **AUGMENTED)
+    assert f"{last} is damaged. It is removed" in caplog.text
+    assert _same(again.bundle.weights, unbroken.bundle.weights)
+
+
+class Payload:
+    """Runs a command when it is unpickled."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return os.system, (f"touch {self._file}",)
+
+
+@pytest.mark.parametrize("content", ["pickle", "zip", "tensors"])
+def test_a_checkpoint_that_is_something_else_is_named_and_not_run(run: Fit, tmp_path: Path, content: str) -> None:
+    run(tmp_path / "runs", max_epochs=1)
+    [last] = (tmp_path / "runs").glob("*/last-*.ckpt")
+    if content == "zip":
+        with zipfile.ZipFile(last, "w") as file:
+            file.writestr("a.txt", "a")
+    else:
+        torch.save(
+            {"pickle": {"state_dict": Payload(tmp_path / "was_run")}, "tensors": {"a": torch.ones(2)}}[content], last
+        )
+    with pytest.raises(
+        TrainingError, match=r"last-epoch=0.ckpt is not a checkpoint of this training.* Delete it"
+    ) as told:
+        run(tmp_path / "runs", max_epochs=1)
+    assert len(str(told.value)) < 600
+    assert not (tmp_path / "was_run").exists()
+
+
+def test_best_weights_that_are_gone_are_missed(run: Fit, tmp_path: Path) -> None:
+    run(tmp_path, max_epochs=1)
+    next(tmp_path.glob("*/best-*")).unlink()
+    with pytest.raises(TrainingError, match=r"best-epoch=0.safetensors: .* not there any more. Delete the folder"):
+        run(tmp_path, max_epochs=1)
 
 
 def test_an_interrupted_run_says_how_to_go_on(run: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import signal
-
-    before = signal.getsignal(signal.SIGINT)
-
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(SeedEachEpoch, "on_train_epoch_start", interrupt)
-    try:
-        with pytest.raises(
-            TrainingError, match=r"interrupted. Run the same command again to go on after its last epoch"
-        ):
-            run(tmp_path)
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with pytest.raises(TrainingError, match=r"interrupted. Run the same command again to go on after its last epoch"):
+        run(tmp_path)
 
 
 # --- mistakes -------------------------------------------------------------------------------------------------------
@@ -326,12 +467,34 @@ def test_a_loss_that_is_no_number_ends_the_run(run: Fit, tmp_path: Path) -> None
         run(tmp_path, **steep)
 
 
-@pytest.mark.parametrize("options", [{"fast_dev_run": True}, {"limit_val_batches": 0}, {"check_val_every_n_epoch": 9}])
-def test_a_run_that_keeps_no_weights_says_so(run: Fit, tmp_path: Path, options: dict[str, Any]) -> None:
-    with pytest.raises(
-        TrainingError, match=r"No weights were kept: \'val/miou\' was never measured. .*training.trainer"
-    ):
+@pytest.mark.usefixtures("no_training")
+@pytest.mark.parametrize("options", [{"limit_val_batches": 0}, {"check_val_every_n_epoch": 9}])
+def test_a_run_that_would_keep_no_weights_says_so_before_it_starts(
+    run: Fit, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    with pytest.raises(TrainingError, match=r"No weights would be kept: .*training.trainer.*'training.monitor: null'"):
         run(tmp_path, trainer={"accelerator": "cpu"} | options)
+
+
+def test_a_score_of_a_class_that_validation_lacks_is_missed_in_the_first_epoch(
+    tmp_path: Path,
+    tiny_initial: Bundle,
+    tiny_labelled: LabelledData,
+    tiny_statistics: Statistics,
+    make_training: MakeTraining,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    conclude = SemanticSegmentationTask.conclude
+
+    def without_water(task: SemanticSegmentationTask, split: str) -> dict[str, float]:
+        return {name: score for name, score in conclude(task, split).items() if name != "iou_water"}
+
+    monkeypatch.setattr(SemanticSegmentationTask, "conclude", without_water)
+    training = make_training(monitor="val/iou_water")
+    with pytest.raises(
+        TrainingError, match=r"'val/iou_water' was not measured in epoch 0: no pixel .*training.monitor"
+    ):
+        fit(tiny_initial, tiny_labelled, tiny_statistics, training, 0, tmp_path)
 
 
 def test_options_of_the_trainer_reach_it(run: Fit, tmp_path: Path, unbroken: FitResult) -> None:

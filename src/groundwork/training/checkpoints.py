@@ -1,0 +1,131 @@
+"""The files of a training: whole states to go on from, and the best weights."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import re
+import zipfile
+from pathlib import Path
+
+import torch
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from groundwork.tasks.base import Task
+from groundwork.training.callbacks import History
+from groundwork.training.errors import TrainingError
+
+logger = logging.getLogger(__name__)
+
+#: Names of states after a whole epoch.
+LAST = re.compile(r"last-epoch=(\d+)\.ckpt")
+
+
+class KeepWeights(Checkpoint):
+    """Keeps the state after the last whole epoch, to go on from, and the weights of the best; stops a run early.
+
+    Which epoch is the best, and whether the run has stopped, follow from the history alone. So a resumed run decides
+    as the unbroken one, wherever its folder lies by then.
+    """
+
+    def __init__(self, folder: Path, history: History, patience: int | None) -> None:
+        """Take the run's folder, and after how many measurements without a better score to stop (None: never)."""
+        self._folder, self._history, self._patience = folder, history, patience
+
+    def best_weights(self) -> Path | None:
+        """Return the file of the best weights; None where there are none yet."""
+        best = self._history.best_epoch()
+        return None if best is None else self._folder / f"best-epoch={best}.safetensors"
+
+    def load_best(self) -> dict[str, Tensor]:
+        """Read the best weights.
+
+        Raises:
+            TrainingError: Where none were kept, or their file is gone.
+        """
+        path = self.best_weights()
+        if path is None:
+            raise TrainingError("No weights were kept: the score they are chosen by was never a number.")
+        if not path.is_file():
+            raise TrainingError(f"{path}: the best weights are not there any more. Delete the folder to train anew.")
+        return load_file(path)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Leave a run alone that had stopped early before it was resumed.
+
+        Raises:
+            TrainingError: Where no epoch would be measured, so that no weights could be chosen.
+        """
+        trainer.should_stop = self._has_to_stop()
+        validates = trainer.enable_validation and (trainer.check_val_every_n_epoch or 1) <= (trainer.max_epochs or 1)
+        if self._history.needs_validation and not validates:
+            raise TrainingError(
+                "No weights would be kept: options in training.trainer leave out validation, by whose scores they are "
+                "chosen. Remove those that do, or set 'training.monitor: null' to keep the last weights."
+            )
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep the best weights first, so that a checkpoint never speaks of weights that are not there."""
+        best = self.best_weights()
+        if isinstance(pl_module, Task) and best is not None and self._history.best_epoch() == trainer.current_epoch:
+            _save_weights(pl_module, best)
+        trainer.should_stop = trainer.should_stop or self._has_to_stop()
+        last = self._folder / f"last-epoch={trainer.current_epoch}.ckpt"
+        trainer.save_checkpoint(last)
+        for file in self._folder.iterdir():
+            if file not in (last, best) and file.suffix in (".ckpt", ".safetensors", ".partial"):
+                file.unlink()
+
+    def _has_to_stop(self) -> bool:
+        return self._patience is not None and self._history.epochs_since_best() >= self._patience
+
+
+def _save_weights(task: Task, path: Path) -> None:
+    weights = {name: value.detach().cpu().contiguous().clone() for name, value in task.model.state_dict().items()}
+    partial = path.with_name(f"{path.name}.partial")
+    save_file(weights, partial)
+    partial.replace(path)
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """Return the newest whole state of a run; None where it begins. Damaged ones are removed.
+
+    Raises:
+        TrainingError: Where a file of that name is something else.
+    """
+    found = {int(match[1]): path for path in folder.iterdir() if (match := LAST.fullmatch(path.name))}
+    for epoch in sorted(found, reverse=True):
+        path = found[epoch]
+        if _is_intact(path):
+            _refuse_foreign(path)
+            logger.info("Going on after epoch %d, kept as %s", epoch + 1, path)
+            return path
+        logger.warning("%s is damaged. It is removed, and the training goes on without it.", path)
+        path.unlink()
+    return None
+
+
+def _is_intact(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as file:
+            return file.testzip() is None
+    except zipfile.BadZipFile:
+        return False
+
+
+def _refuse_foreign(path: Path) -> None:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except (RuntimeError, pickle.UnpicklingError) as error:
+        reason = str(error).partition("\n")[0]
+    else:
+        if isinstance(state, dict) and {"state_dict", "callbacks"} <= state.keys():
+            return
+        reason = "it holds no state of a training"
+    raise TrainingError(
+        f"{path} is not a checkpoint of this training: {reason}. Nothing of it was run. Delete it, and run the same "
+        "command again: the training then begins with its first epoch."
+    )

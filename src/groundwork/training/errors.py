@@ -1,0 +1,5 @@
+"""What a training refuses."""
+
+
+class TrainingError(RuntimeError):
+    """The training cannot go on."""

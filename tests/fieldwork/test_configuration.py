@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,68 @@ def test_a_component_named_anew_brings_its_own_options() -> None:
     change = {"encoder": {"name": "prithvi_vit", "drop_path": 0.1}, "decoder": {"channels": [4]}}
     expected = {"encoder": {"name": "prithvi_vit", "drop_path": 0.1}, "decoder": {"name": "unet", "channels": [4]}}
     assert merge(base, change) == expected
+
+
+@pytest.mark.parametrize(
+    ("old", "change", "expected"),
+    [
+        (
+            {"name": "timm", "model": "resnet10t", "out_indices": [0, 1, 2, 3]},
+            {"name": "timm", "model": "vit_small_patch16_dinov3"},
+            {"name": "timm", "model": "vit_small_patch16_dinov3"},
+        ),
+        (
+            {"name": "timm", "model": "resnet10t", "out_indices": [0, 1]},
+            {"model": "resnet50", "pretrained": False},
+            {"name": "timm", "model": "resnet50", "pretrained": False},
+        ),
+        (
+            {"name": "prithvi_vit", "image_size": 32},
+            {"variant": "prithvi_eo_v2_300"},
+            {"name": "prithvi_vit", "variant": "prithvi_eo_v2_300"},
+        ),
+        (
+            {"name": "smp", "architecture": "Unet", "depth": 4},
+            {"architecture": "FPN"},
+            {"name": "smp", "architecture": "FPN"},
+        ),
+        (
+            {"name": "timm", "model": "resnet10t", "out_indices": [0, 1]},
+            {"name": "timm", "model": "resnet10t", "pretrained": True},
+            {"name": "timm", "model": "resnet10t", "out_indices": [0, 1], "pretrained": True},
+        ),
+        ({"name": "adamw", "learning_rate": 0.1}, {"weight_decay": 0.2}, None),
+        ({"encoder": {"name": "timm"}, "necks": "auto"}, {"decoder": {"name": "fcn"}}, None),
+    ],
+)
+def test_another_network_of_the_same_zoo_inherits_no_options(
+    old: dict[str, Any], change: dict[str, Any], expected: dict[str, Any] | None
+) -> None:
+    assert merge({"part": old}, {"part": change}) == {"part": old | change if expected is None else expected}
+
+
+def test_a_recipe_with_another_network_gets_all_its_blocks(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    recipe = tmp_path / "conf" / "dinov3"
+    recipe.mkdir()
+    words = {"encoder": {"name": "timm", "model": "vit_small_patch16_dinov3"}, "necks": "auto"}
+    (recipe / "parameters_model.yml").write_text(yaml.safe_dump({"model": words}), encoding="utf-8")
+    read = RecipeConfigLoader(str(tmp_path / "conf"), env="dinov3", **CONFIG_LOADER_ARGS)["parameters"]
+    assert read["model"]["encoder"] == words["encoder"]
+    data, model = DataConfig.model_validate(read["data"]), ModelConfig.model_validate(read["model"])
+    factory = build_factory(model)
+    with torch.device("meta"):
+        built = factory.build_model(factory.resolve(model, data.sources, data.target), data.sources, data.target)
+    parts = (name.split(".") for name, _ in built.named_parameters())
+    assert len({part[part.index("blocks") + 1] for part in parts if "blocks" in part}) == 12
+
+
+@pytest.mark.parametrize("recipe", ["local", "prithvi_tiny"])
+def test_another_network_given_at_run_time_inherits_no_options_either(recipe: str) -> None:
+    parameters = loader(recipe, model={"encoder": {"name": "timm", "model": "resnet50"}}, seed=3)["parameters"]
+    assert parameters["model"]["encoder"] == {"name": "timm", "model": "resnet50"}
+    assert parameters["model"]["decoder"] == loader(recipe)["parameters"]["model"]["decoder"]
+    assert parameters["seed"] == 3
 
 
 def test_one_runtime_parameter_keeps_its_siblings() -> None:

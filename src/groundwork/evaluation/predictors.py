@@ -17,6 +17,7 @@ from groundwork.bundle import Bundle
 from groundwork.data.chips import Batch, LabelledData
 from groundwork.data.labels import IGNORE
 from groundwork.data.statistics import Statistics
+from groundwork.models.finite import require_finite
 from groundwork.progress import track
 
 
@@ -47,6 +48,7 @@ class ModelPredictor(Predictor):
         coordinates = [batch.get("temporal_coords"), batch.get("location_coords")]
         moved = [None if value is None else value.to(self._device) for value in coordinates]
         output = self._model(batch["image"].to(self._device), batch["valid"].to(self._device), *moved).output
+        require_finite(output, batch["image"], batch["valid"], f"Samples {batch['sample_id']}")
         classes: NDArray[np.int64] = output.argmax(dim=1).cpu().numpy()
         return classes
 

@@ -15,15 +15,17 @@ from torch import Tensor
 from groundwork.bundle import Bundle
 from groundwork.config.inference import InferenceConfig
 from groundwork.data.chips import temporal_coordinates
+from groundwork.models.finite import require_finite
 from groundwork.models.interface import Model
 from groundwork.prediction.blending import Tile, Tiling, blend, run_ahead
+from groundwork.prediction.source import scene_spec, unit_change, warn_of_pixel_size
 from groundwork.prediction.tiles import make_axis
 from groundwork.progress import track
 from groundwork.rasters.folder import RasterFolder
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.scene import Scene
 from groundwork.rasters.stream import RasterProfile, RasterStream
-from groundwork.specs import RasterSpec, SpecError, TargetSpec
+from groundwork.specs import RasterSpec, TargetSpec
 
 CLASSES, PROBABILITIES = "classes", "probabilities"
 
@@ -46,15 +48,18 @@ def predict_scenes(bundle: Bundle, scenes: RasterFolder, config: InferenceConfig
         RasterError: Where a scene is not what the bundle expects.
     """
     bundle.require_trained()
-    spec = scene_spec(bundle, config)
+    expected = bundle.only_input()
+    spec = scene_spec(expected, config)
+    warn_of_pixel_size(spec, expected)
     for key in track(scenes.files, "Checking scenes", len(scenes.files)):
         with Scene(scenes.paths(key), spec) as scene:
             _ = scene.grid, scene.dates
-    return Predictions(_predict_each(bundle, scenes, config))
+    return Predictions(_predict_each(bundle, scenes, spec, config))
 
 
-def _predict_each(bundle: Bundle, scenes: RasterFolder, config: InferenceConfig) -> Iterator[tuple[str, RasterStream]]:
-    spec = scene_spec(bundle, config)
+def _predict_each(
+    bundle: Bundle, scenes: RasterFolder, spec: RasterSpec, config: InferenceConfig
+) -> Iterator[tuple[str, RasterStream]]:
     model = bundle.build_model()
     for key in scenes.files:
         with Scene(scenes.paths(key), spec) as scene:
@@ -115,17 +120,23 @@ class TilePredictor:
             scene: Whose tiles will come.
             expected: What the model reads; raw values in other units are converted to its own.
         """
-        self._gain, self._shift = _unit_change(scene.spec, expected)
+        self._gain, self._shift = unit_change(scene.spec, expected)
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._model = model.to(self._device)
-        self._grid = scene.grid
+        self._grid, self._path = scene.grid, scene.path
         dates = ",".join(day.isoformat() for day in scene.dates or [])
         self._dates = temporal_coordinates(dates)
 
     @torch.inference_mode()
     def predict(self, tiles: Sequence[Tile]) -> Sequence[NDArray[np.float32]]:
-        """Return probabilities (classes, height, width) for each tile."""
-        image = torch.from_numpy(np.stack([tile.image for tile in tiles], dtype=np.float32, casting="unsafe"))
+        """Return probabilities (classes, height, width) for each tile.
+
+        Raises:
+            ScoreError: Where the model gives no numbers.
+        """
+        # Values beyond float32 become infinite without a warning here: the scores tell, and name the place.
+        with np.errstate(over="ignore"):
+            image = torch.from_numpy(np.stack([tile.image for tile in tiles], dtype=np.float32, casting="unsafe"))
         if image.ndim == 4:
             # Convolutions run faster over channels that lie side by side in memory.
             image = image.contiguous(memory_format=torch.channels_last)
@@ -136,6 +147,9 @@ class TilePredictor:
         valid = None if whole else torch.from_numpy(np.stack([tile.valid for tile in tiles])).to(self._device)
         dates = None if self._dates is None else self._dates.expand(len(tiles), -1, -1).to(self._device)
         output = self._model(image.to(self._device), valid, dates, self._locations(tiles)).output
+        first, last = tiles[0].window, tiles[-1].window
+        where = f"{self._path}, from row {first.row_off}, columns {first.col_off} to {last.col_off + last.width}"
+        require_finite(output, image, valid, where)
         probabilities: NDArray[np.float32] = output.softmax(dim=1).float().cpu().numpy()
         return list(probabilities)
 
@@ -146,37 +160,6 @@ class TilePredictor:
         if None in centers:
             return None
         return torch.tensor(centers, dtype=torch.float32, device=self._device)
-
-
-def scene_spec(bundle: Bundle, config: InferenceConfig) -> RasterSpec:
-    """Return what the scenes' rasters hold: the bands that the model reads, by name.
-
-    Raises:
-        SpecError: Where ``inference.source`` lacks a band of the model, or has other time steps.
-    """
-    expected = bundle.only_input()
-    if config.source is None:
-        return expected
-    wanted = tuple(band.name for band in expected.used)
-    missing = [name for name in wanted if name not in config.source.band_names]
-    if missing or config.source.steps != expected.steps:
-        raise SpecError(
-            f"'inference.source' has the bands {list(config.source.band_names)} and {config.source.steps} step(s); the "
-            f"model reads {list(wanted)} and {expected.steps} step(s). Missing: {missing}."
-        )
-    return RasterSpec.model_validate({**config.source.model_dump(), "use": wanted})
-
-
-def _unit_change(found: RasterSpec, expected: RasterSpec) -> tuple[Tensor | None, Tensor | None]:
-    """Return gain and shift per channel that turn the scene's raw values into those the model was trained on."""
-    pairs = list(zip(found.used, expected.used, strict=True))
-    if all((ours.scale, ours.offset) == (theirs.scale, theirs.offset) for ours, theirs in pairs):
-        return None, None
-    gain = torch.tensor([ours.scale / theirs.scale for ours, theirs in pairs])
-    shift = torch.tensor([(ours.offset - theirs.offset) / theirs.scale for ours, theirs in pairs])
-    # Shaped as the channels of an image (batch, channels[, steps], height, width).
-    per_channel = (-1, *(1,) * (3 if expected.steps > 1 else 2))
-    return gain.reshape(per_channel), shift.reshape(per_channel)
 
 
 def class_nodata(target: TargetSpec) -> tuple[str, int]:

@@ -14,10 +14,12 @@ import rasterio
 import torch
 from rasterio.transform import from_origin
 
-from groundwork.bundle import Bundle, BundleError
+from groundwork.bundle import Bundle, BundleConfig, BundleError
 from groundwork.config import InferenceConfig
+from groundwork.models.finite import ScoreError
 from groundwork.models.interface import Model, ModelOutput
-from groundwork.prediction.scene import class_nodata, predict_scene, predict_scenes, scene_spec
+from groundwork.prediction.scene import class_nodata, predict_scene, predict_scenes
+from groundwork.prediction.source import scene_spec
 from groundwork.rasters.errors import RasterError
 from groundwork.rasters.folder import RasterFolder, find_rasters
 from groundwork.rasters.scene import Scene
@@ -205,7 +207,7 @@ def test_scenes_of_another_layout_and_unit_are_brought_to_the_models_own(
     write_raster(tmp_path / "x.tif", raw, descriptions=["C", "X", "A", "B"])
     bands = [{"name": name, "scale": 0.5, "offset": 100} for name in ("C", "X", "A", "B")]
     config = _config(source={"bands": bands, "dtype": "float32", "nodata": None})
-    spec = scene_spec(tiny_bundle, config)
+    spec = scene_spec(tiny_bundle.only_input(), config)
     assert [band.name for band in spec.used] == ["A", "B", "C"]
     model = Brightest()
     with Scene([tmp_path / "x.tif"], spec) as scene:
@@ -226,6 +228,82 @@ def test_scenes_that_lack_what_the_model_reads_are_refused(
     config = _config(source={"dtype": "int16", "nodata": None} | source)
     with pytest.raises(SpecError, match=message):
         predict_scenes(tiny_bundle, tiny_data.scenes, config)
+
+
+def _trained_in(unit: str | None, **changes: Any) -> RasterSpec:
+    words = {"name": "A", "scale": 0.0001, "unit": unit}
+    return RasterSpec.model_validate({"bands": [words], "dtype": "int16", "nodata": None} | changes)
+
+
+@pytest.mark.parametrize(
+    ("trained", "found", "message"),
+    [
+        (
+            "linear",
+            {"scale": 0.0001, "unit": "dB"},
+            r"band 'A' in dB; the model was trained on linear. .* from dB to li",
+        ),
+        ("reflectance", {"scale": 0.0001, "unit": "reflectance"}, None),
+        ("reflectance", {"scale": 0.01, "unit": "Reflectance"}, None),
+        ("reflectance", {"scale": 0.0001}, None),
+        (
+            "reflectance",
+            {},
+            r"scale 1 and offset 0, but no unit; .* on reflectance \(scale 0.0001, offset 0\). Set 'unit",
+        ),
+        (None, {"scale": 0.5, "unit": "dB"}, None),
+    ],
+)
+def test_units_of_scene_and_training_are_compared(
+    trained: str | None, found: dict[str, Any], message: str | None
+) -> None:
+    config = _config(source={"bands": [{"name": "A", **found}], "dtype": "int16", "nodata": None})
+    if message is None:
+        assert scene_spec(_trained_in(trained), config).used[0].name == "A"
+        return
+    with pytest.raises(SpecError, match=message):
+        scene_spec(_trained_in(trained), config)
+
+
+def test_the_pixel_size_of_the_training_holds_for_scenes_of_another_source_too(
+    tmp_path: Path, tiny_bundle: Bundle, write_raster: Write, caplog: pytest.LogCaptureFixture
+) -> None:
+    words = tiny_bundle.config.model_dump(mode="json")
+    words["inputs"]["optical"]["pixel_size_m"] = 10
+    bundle = Bundle(BundleConfig.model_validate(words), tiny_bundle.weights)
+    utm = {"crs": "EPSG:32633", "transform": from_origin(500_000, 5_000_000, 30, 30)}
+    write_raster(tmp_path / "in" / "x.tif", np.ones((3, 40, 40), np.int16), **utm, nodata=-9999)
+    source = {"bands": ["A", "B", "C"], "dtype": "int16", "nodata": -9999}
+    scenes = find_rasters(tmp_path / "in", ["{key}.tif"])
+    with pytest.raises(RasterError, match=r"x.tif: .*30.*10 m.*'pixel_size_m: 30'"):
+        _write_all(bundle, scenes, tmp_path, source=source)
+    _write_all(bundle, scenes, tmp_path, source=source | {"pixel_size_m": 30})
+    assert "trained on pixels of 10 m; 'inference.source' declares 30 m. Everything looks 0.333 times" in caplog.text
+
+
+# --- scores that are no numbers -------------------------------------------------------------------------------------
+
+
+def test_weights_that_are_no_numbers_give_no_map(
+    tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace
+) -> None:
+    weights = {name: value.clone() for name, value in tiny_bundle.weights.items()}
+    bias = next(name for name in weights if name.startswith("head") and name.endswith("bias"))
+    weights[bias][0] = float("nan")
+    with pytest.raises(ScoreError, match=r"scenes/\d+.tif, from row 0, columns 0 to .* Its weights are damaged"):
+        _write_all(Bundle(tiny_bundle.config, weights), tiny_data.scenes, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_values_too_large_for_a_float32_give_no_map(tmp_path: Path, tiny_bundle: Bundle, write_raster: Write) -> None:
+    image = np.random.default_rng(0).normal(1000, 100, (3, 40, 40))
+    image[1, 20, 20] = 1e39
+    write_raster(tmp_path / "in" / "x.tif", image, nodata=-9999)
+    source = {"bands": ["A", "B", "C"], "dtype": "float64", "nodata": -9999}
+    scenes = find_rasters(tmp_path / "in", ["{key}.tif"])
+    with pytest.raises((ScoreError, RasterError), match=r"x.tif.*"):
+        _write_all(tiny_bundle, scenes, tmp_path / "out", source=source)
+    assert not list((tmp_path / "out").glob("*.tif"))
 
 
 # --- refusals -------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ def predict_scenes(bundle: Any, scenes: Any, inference: InferenceConfig) -> Any:
 def draw_quicklooks(bundle: Any, scenes: Any, inference: InferenceConfig, predictions: Any) -> Any:
     """Draw each scene and its prediction side by side, one after the other."""
     from groundwork.evaluation.figures import draw_quicklooks
-    from groundwork.prediction.scene import scene_spec
+    from groundwork.prediction.source import scene_spec
 
-    spec = scene_spec(bundle, inference)
+    spec = scene_spec(bundle.only_input(), inference)
     return draw_quicklooks(spec, bundle.config.target, scenes, predictions, spec.shown)

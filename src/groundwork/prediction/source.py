@@ -1,0 +1,84 @@
+"""What the rasters of scenes hold, and how they are brought to what a model was trained on."""
+
+from __future__ import annotations
+
+import logging
+
+import torch
+from torch import Tensor
+
+from groundwork.config.inference import InferenceConfig
+from groundwork.specs import BandSpec, RasterSpec, SpecError
+
+logger = logging.getLogger(__name__)
+
+
+def scene_spec(expected: RasterSpec, config: InferenceConfig) -> RasterSpec:
+    """Return what the scenes' rasters hold: the bands that the model reads, by name.
+
+    Args:
+        expected: What the model was trained on.
+        config: With ``source``, where the scenes' rasters hold something else.
+
+    Raises:
+        SpecError: Where ``inference.source`` lacks a band of the model, has other time steps, or other units.
+    """
+    source = config.source
+    if source is None:
+        return expected
+    wanted = tuple(band.name for band in expected.used)
+    missing = [name for name in wanted if name not in source.band_names]
+    if missing or source.steps != expected.steps:
+        raise SpecError(
+            f"'inference.source' has the bands {list(source.band_names)} and {source.steps} step(s); the "
+            f"model reads {list(wanted)} and {expected.steps} step(s). Missing: {missing}."
+        )
+    spec = RasterSpec.model_validate(
+        {**source.model_dump(), "use": wanted, "pixel_size_m": source.pixel_size_m or expected.pixel_size_m}
+    )
+    for found, trained in zip(spec.used, expected.used, strict=True):
+        _check_unit(found, trained)
+    return spec
+
+
+def warn_of_pixel_size(spec: RasterSpec, expected: RasterSpec) -> None:
+    """Say at the terminal where scenes of another declared pixel size than the training's are predicted."""
+    declared, trained = spec.pixel_size_m, expected.pixel_size_m
+    if declared is not None and trained is not None and abs(declared - trained) > 0.01 * trained:
+        logger.warning(
+            "The model was trained on pixels of %g m; 'inference.source' declares %g m. Everything looks %.3g times as "
+            "large to it: expect worse predictions, and compare them with what you know of the place.",
+            trained,
+            declared,
+            trained / declared,
+        )
+
+
+def unit_change(found: RasterSpec, expected: RasterSpec) -> tuple[Tensor | None, Tensor | None]:
+    """Return gain and shift per channel that turn the scene's raw values into those the model was trained on."""
+    pairs = list(zip(found.used, expected.used, strict=True))
+    if all((ours.scale, ours.offset) == (theirs.scale, theirs.offset) for ours, theirs in pairs):
+        return None, None
+    gain = torch.tensor([ours.scale / theirs.scale for ours, theirs in pairs])
+    shift = torch.tensor([(ours.offset - theirs.offset) / theirs.scale for ours, theirs in pairs])
+    # Shaped as the channels of an image (batch, channels[, steps], height, width).
+    per_channel = (-1, *(1,) * (3 if expected.steps > 1 else 2))
+    return gain.reshape(per_channel), shift.reshape(per_channel)
+
+
+def _check_unit(found: BandSpec, trained: BandSpec) -> None:
+    """Refuse another unit, and a conversion that nobody stated: scales are comparable only within one unit."""
+    if trained.unit is None:
+        return
+    converted = (found.scale, found.offset) != (trained.scale, trained.offset)
+    if found.unit is None and converted:
+        raise SpecError(
+            f"'inference.source' gives band '{found.name}' scale {found.scale:g} and offset {found.offset:g}, but no "
+            f"unit; the model was trained on {trained.unit} (scale {trained.scale:g}, offset {trained.offset:g}). Set "
+            f"'unit: {trained.unit}', if scale and offset lead to that, or correct them."
+        )
+    if found.unit is not None and found.unit.casefold() != trained.unit.casefold():
+        raise SpecError(
+            f"'inference.source' gives band '{found.name}' in {found.unit}; the model was trained on {trained.unit}. "
+            f"State scale and offset that lead to {trained.unit}, or convert the rasters, such as from dB to linear."
+        )

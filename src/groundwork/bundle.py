@@ -27,6 +27,8 @@ from groundwork.registry import build
 from groundwork.specs import Config, RasterSpec, TargetSpec
 
 FORMAT_VERSION = 1
+#: What a bundle's description says of looks alone, by field: no part of what weights are made from.
+PRESENTATION: dict[str, Any] = {"target": {"classes": {"__all__": {"color"}}}, "inputs": {"__all__": {"rgb"}}}
 
 
 class BundleError(ValueError):

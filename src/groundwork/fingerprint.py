@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib import import_module
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
@@ -49,9 +48,12 @@ def of_code() -> str:
 
 
 def of_components(names: Iterable[str]) -> str:
-    """Return the fingerprint of the source files of a user's own components: the names with a dot."""
-    modules = sorted({name.replace(":", ".").rpartition(".")[0] for name in names})
-    return fingerprint(*(inspect.getsource(import_module(module)) for module in modules if module))
+    """Return the fingerprint of a user's own components (names with a dot): of the packages that they come from.
+
+    A component may call other modules of its package, so all of them count.
+    """
+    packages = sorted({name.partition(".")[0] for name in names if "." in name})
+    return fingerprint(*(part for package in packages for part in _sources(package)))
 
 
 def library_versions() -> dict[str, str]:
@@ -63,3 +65,14 @@ def _weight_parts(weights: Mapping[str, Tensor]) -> Iterable[str | bytes]:
     for name in sorted(weights):
         yield name
         yield weights[name].detach().cpu().contiguous().numpy().tobytes()
+
+
+def _sources(package: str) -> Iterable[str]:
+    spec = find_spec(package)
+    roots = [Path(place) for place in (spec.submodule_search_locations or [])] if spec else []
+    files = [(file.relative_to(root), file) for root in roots for file in root.rglob("*.py")]
+    if spec and spec.origin and not roots:
+        files = [(Path(package), Path(spec.origin))]
+    for name, file in sorted(files):
+        yield name.as_posix()
+        yield file.read_text("utf-8")

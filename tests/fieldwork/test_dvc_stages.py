@@ -44,7 +44,7 @@ def test_metrics_stay_in_git_and_checkpoints_out_of_dvc(derived: dict[str, Any])
     stages = derived["stages"]
     assert stages["evaluation"]["metrics"] == [{"data/08_reporting/metrics.json": {"cache": False}}]
     assert "data/07_model_output/predictions" in stages["inference"]["outs"]
-    assert "checkpoints" not in yaml.safe_dump(derived)
+    assert "data/06_models/checkpoints" not in yaml.safe_dump(derived)
     assert derived["plots"][0]["history"]["y"] == {
         "data/08_reporting/history.csv": ["train/loss", "val/loss", "val/miou"]
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -44,3 +45,21 @@ def test_code_and_versions_are_stable_within_a_process() -> None:
     assert fingerprint.of_code() == fingerprint.of_code()
     assert len(fingerprint.of_code()) == 16
     assert fingerprint.library_versions()["version_torch"] == torch.__version__.partition("+")[0]
+
+
+def test_own_components_are_named_by_the_package_they_come_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    package = tmp_path / "river_parts"
+    package.mkdir()
+    for name in ("__init__", "decoder", "layers"):
+        (package / f"{name}.py").write_text(f"NAME = '{name}'\n", encoding="utf-8")
+    (tmp_path / "one_file.py").write_text("A = 1\n", encoding="utf-8")
+    components = ["river_parts.decoder:Decoder", "one_file.Neck", "timm"]
+    before = fingerprint.of_components(components)
+    assert fingerprint.of_components(reversed(components)) == before
+    (package / "layers.py").write_text("NAME = 'other'\n", encoding="utf-8")
+    changed = fingerprint.of_components(components)
+    (tmp_path / "one_file.py").write_text("A = 2\n", encoding="utf-8")
+    assert len({before, changed, fingerprint.of_components(components), fingerprint.of_components(["timm"])}) == 4

@@ -7,13 +7,15 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from groundwork.bundle import Bundle
+from groundwork import fingerprint
+from groundwork.bundle import Bundle, BundleError
 from groundwork.config.evaluation import EvaluationConfig
 from groundwork.data.chips import LabelledData
 from groundwork.data.statistics import Statistics
 from groundwork.evaluation.figures import draw_confusion
 from groundwork.evaluation.predictors import MajorityClass, ModelPredictor, PixelRegression, Predictor
 from groundwork.evaluation.scores import MODEL, evaluate
+from groundwork.rasters.folder import RasterFolder
 
 
 def judge(
@@ -35,3 +37,23 @@ def judge(
     evaluation = evaluate(predictors, data, config.batch_size)
     figure = draw_confusion(evaluation.total(MODEL), data.target.names)
     return evaluation.metrics(), evaluation.by_scene(), figure
+
+
+def held_out(
+    bundle: Bundle, samples: pd.DataFrame, scenes: RasterFolder, labels: RasterFolder, config: EvaluationConfig
+) -> LabelledData:
+    """Return the samples to judge a bundle on: those it was trained beside, of whose test split it saw nothing.
+
+    Raises:
+        BundleError: Where the table was split or indexed anew since the training.
+    """
+    trained_beside = bundle.config.provenance.get("samples")
+    found = fingerprint.of_table(samples)
+    if config.other_samples == "refuse" and trained_beside not in (None, found):
+        raise BundleError(
+            f"The sample table is not the one that the bundle was trained beside (found {found}, expected "
+            f"{trained_beside}), so samples it was trained on may lie in the test split. Train again on this table. If "
+            "none of its test samples was seen in training, such as those of another region, set "
+            "'evaluation.other_samples: allow'."
+        )
+    return bundle.labelled(samples, scenes, labels)

@@ -16,7 +16,7 @@ from rich.console import Console
 from torch import Tensor
 
 from groundwork import fingerprint
-from groundwork.bundle import Bundle, build_factory, component_names
+from groundwork.bundle import PRESENTATION, Bundle, build_factory, component_names
 from groundwork.config.component import ComponentConfig
 from groundwork.config.training import RESERVED, TrainingConfig
 from groundwork.data.chips import LabelledData
@@ -30,9 +30,6 @@ from groundwork.training.callbacks import History, SeedEachEpoch
 from groundwork.training.checkpoints import KeepWeights, last_checkpoint
 from groundwork.training.errors import TrainingError
 from groundwork.training.process import training_process
-
-#: How a bundle's pictures look: no part of what a training is made from.
-PRESENTATION: Any = {"target": {"classes": {"__all__": {"color"}}}, "inputs": {"__all__": {"rgb"}}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import torch
 
 from groundwork import fingerprint
-from groundwork.bundle import Bundle, BundleConfig, PretrainedWeights, build_factory
+from groundwork.bundle import PRESENTATION, Bundle, BundleConfig, BundleError, PretrainedWeights, build_factory
 from groundwork.config.data import DataConfig
 from groundwork.config.model import ModelConfig
 from groundwork.models.encoders.loading import LoadReport
+
+#: Where an initial bundle's provenance names the parameters that it was built from.
+BUILT_FROM = "built_from"
 
 
 def build_initial(data: DataConfig, model: ModelConfig, seed: int) -> Bundle:
@@ -25,7 +29,7 @@ def build_initial(data: DataConfig, model: ModelConfig, seed: int) -> Bundle:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = factory.build_model(resolved, data.sources, data.target)
-    provenance = {**fingerprint.library_versions(), "seed": str(seed)}
+    provenance = {**fingerprint.library_versions(), "seed": str(seed), BUILT_FROM: _built_from(data, model, seed)}
     config = BundleConfig(
         model=resolved,
         inputs=data.sources,
@@ -35,6 +39,27 @@ def build_initial(data: DataConfig, model: ModelConfig, seed: int) -> Bundle:
         provenance=provenance,
     )
     return Bundle(config, {name: value.detach() for name, value in network.state_dict().items()})
+
+
+def require_built_from(bundle: Bundle, data: DataConfig, model: ModelConfig, seed: int) -> None:
+    """Refuse an initial bundle that was built from other parameters: another model would be trained than is stated.
+
+    Raises:
+        BundleError: With what to do.
+    """
+    found, expected = bundle.config.provenance.get(BUILT_FROM), _built_from(data, model, seed)
+    if not bundle.config.trained and found not in (None, expected):
+        bands = {name: list(spec.band_names) for name, spec in bundle.config.inputs.items()}
+        raise BundleError(
+            f"The initial bundle holds {bundle.config.model.title()} for the bands {bands}, and was built from other "
+            f"parameters than 'data', 'model' and 'seed' state now ({model.title()}). Build the model with these first."
+        )
+
+
+def _built_from(data: DataConfig, model: ModelConfig, seed: int) -> str:
+    looks = {"sources": PRESENTATION["inputs"], "target": PRESENTATION["target"]}
+    stated = data.model_dump(mode="json", include={"sources", "target"}, exclude=looks)
+    return fingerprint.fingerprint(json.dumps([stated, model.model_dump(mode="json"), seed], sort_keys=True))
 
 
 def _summarise(report: LoadReport) -> PretrainedWeights:

@@ -12,9 +12,9 @@ def evaluate_model(
 ) -> tuple[Any, Any, Any]:
     """Judge the model and the baselines on the test split, from one confusion matrix each over all valid pixels."""
     from groundwork.data.statistics import Statistics
-    from groundwork.evaluation.report import judge
+    from groundwork.evaluation.report import held_out, judge
 
-    data = bundle.labelled(samples, scenes, labels)
+    data = held_out(bundle, samples, scenes, labels, evaluation)
     return judge(bundle, data, Statistics.model_validate(statistics), evaluation, seed)
 
 
@@ -22,6 +22,7 @@ def draw_panel(bundle: Any, samples: Any, scenes: Any, labels: Any, evaluation: 
     """Draw test chips: image, truth, prediction and error side by side."""
     from groundwork.evaluation.figures import draw_panel
     from groundwork.evaluation.predictors import ModelPredictor
+    from groundwork.evaluation.report import held_out
 
-    data = bundle.labelled(samples, scenes, labels)
+    data = held_out(bundle, samples, scenes, labels, evaluation)
     return draw_panel(ModelPredictor(bundle), data, data.spec.shown, evaluation.panel_rows)

@@ -29,6 +29,7 @@ from groundwork.tasks.base import Direction, Task
 from groundwork.training.callbacks import History, SeedEachEpoch
 from groundwork.training.checkpoints import KeepWeights, last_checkpoint
 from groundwork.training.errors import TrainingError
+from groundwork.training.initial import BUILT_FROM
 from groundwork.training.process import training_process
 
 
@@ -179,7 +180,7 @@ def _bundle_of(
     seed: int,
 ) -> Bundle:
     provenance = {
-        **initial.config.provenance,
+        **{name: value for name, value in initial.config.provenance.items() if name != BUILT_FROM},
         **fingerprint.library_versions(),
         "samples": fingerprint.of_table(data.samples),
         "statistics": fingerprint.fingerprint(statistics.model_dump_json()),

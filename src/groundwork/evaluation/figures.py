@@ -29,16 +29,18 @@ RIGHT, WRONG = "#d9d9d9", "#c51b1b"
 
 
 def draw_history(history: pd.DataFrame) -> Figure:
-    """Draw losses and scores over the epochs."""
+    """Draw losses and scores over the epochs, as far as they were measured."""
     figure = Figure(figsize=(9, 3.5), layout="constrained")
     left, right = figure.subplots(1, 2)
-    for name in ("train/loss", "val/loss"):
-        left.plot(history["epoch"] + 1, history[name], label=name, marker=".")
-    right.plot(history["epoch"] + 1, history["val/miou"], label="val/miou", color="tab:green", marker=".")
+    curves = ((left, "train/loss", "tab:blue"), (left, "val/loss", "tab:orange"), (right, "val/miou", "tab:green"))
+    for axes, name, color in curves:
+        if name in history:
+            measured = history[["epoch", name]].dropna()
+            axes.plot(measured["epoch"] + 1, measured[name], label=name, color=color, marker=".")
+            axes.legend()
     for axes, title in ((left, "Loss"), (right, "Score")):
         axes.set(xlabel="epoch", title=title)
         axes.grid(alpha=0.3)
-        axes.legend()
     right.set_ylim(0, 1)
     return figure
 

@@ -101,6 +101,15 @@ def test_the_history_shows_each_epoch() -> None:
     assert list(right.lines[0].get_ydata()) == [0.1, 0.6]
 
 
+def test_the_history_draws_what_was_measured() -> None:
+    losses = pd.DataFrame({"epoch": [0, 1], "train/loss": [2.0, 1.0]})
+    left, right = draw_history(losses).axes
+    assert [line.get_label() for line in left.lines] == ["train/loss"]
+    assert not right.lines
+    left, right = draw_history(losses.assign(**{"val/loss": [None, 3.0], "val/miou": [None, 0.5]})).axes
+    assert [list(line.get_xdata()) for line in (*left.lines, *right.lines)] == [[1, 2], [2], [2]]
+
+
 def test_quicklooks_show_scene_and_prediction(tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace) -> None:
     config = InferenceConfig(tile_size=64)
     for key, stream in predict_scenes(tiny_bundle, tiny_data.scenes, config).streams:

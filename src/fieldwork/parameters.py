@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from groundwork.config import DataConfig, EvaluationConfig, InferenceConfig, ModelConfig, TrainingConfig
-from groundwork.specs import did_you_mean
+from groundwork.strict import did_you_mean
 
 PARAMETERS: dict[str, type] = {
     "data": DataConfig,

@@ -24,7 +24,8 @@ from groundwork.models.interface import Model, ModelFactory
 from groundwork.rasters.folder import RasterFolder
 from groundwork.rasters.writing import PARTIAL
 from groundwork.registry import build
-from groundwork.specs import Config, RasterSpec, TargetSpec
+from groundwork.specs import RasterSpec, TargetSpec
+from groundwork.strict import Config
 
 FORMAT_VERSION = 1
 #: What a bundle's description says of looks alone, by field: no part of what weights are made from.

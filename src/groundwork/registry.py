@@ -11,7 +11,7 @@ from typing import Any, TypeAlias, TypeVar, get_type_hints
 from pydantic import ConfigDict, ValidationError, create_model
 
 from groundwork.config.component import ComponentConfig
-from groundwork.specs import did_you_mean
+from groundwork.strict import did_you_mean, text_for_number
 
 #: Name of a component -> its class, or ``"module:Class"`` so that listing a table imports nothing heavy.
 Table: TypeAlias = Mapping[str, str | type]
@@ -90,6 +90,9 @@ def check_options(component: type, config: ComponentConfig) -> dict[str, Any]:
         checked = schema.model_validate(config.options)
     except ValidationError as error:
         raise ComponentError(_explain(config.name, fields, error)) from None
+    wrong = text_for_number(config.options, {name: kind for name, (kind, _) in fields.items()})
+    if wrong is not None:
+        raise ComponentError(f"'{config.name}' cannot be built: {wrong}.")
     return {key: getattr(checked, key) for key in fields if key in config.options}
 
 

@@ -2,44 +2,35 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property
 from itertools import groupby, pairwise
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, field_validator, model_validator
+
+from groundwork.strict import Config, did_you_mean
+
+#: Lowest and highest number of each data type of rasters. A float64 is read as float32, which models compute in.
+RANGES = {
+    "uint8": (0, 2**8 - 1),
+    "int8": (-(2**7), 2**7 - 1),
+    "uint16": (0, 2**16 - 1),
+    "int16": (-(2**15), 2**15 - 1),
+    "uint32": (0, 2**32 - 1),
+    "int32": (-(2**31), 2**31 - 1),
+    # To the digits in which it is printed, which are a little more than the type's.
+    "float32": (-3.4028236e38, 3.4028236e38),
+    "float64": (-math.inf, math.inf),
+}
+#: No optical sensor sees less; the same wavelength in micrometres is a thousandth of it.
+SHORTEST_WAVELENGTH_NM = 100
 
 
 class SpecError(ValueError):
     """Two facts about rasters or features contradict each other."""
-
-
-def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """Return ``" Did you mean 'x'?"`` for the nearest known word, or an empty string."""
-    near = get_close_matches(word.lower(), [name.lower() for name in known], n=1, cutoff=0.6)
-    original = [name for name in known if near and name.lower() == near[0]]
-    return f" Did you mean '{original[0]}'?" if original else ""
-
-
-class Config(BaseModel):
-    """Base of everything that comes from YAML: immutable, and strict about unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _name_unknown_keys(cls, data: object) -> object:
-        known = list(cls.model_fields)
-        if not isinstance(data, dict) or cls.model_config.get("extra") == "allow":
-            return data
-        unknown = [str(key) for key in data if key not in known]
-        if unknown:
-            hints = " ".join(f"Unknown key '{key}'.{did_you_mean(key, known)}" for key in unknown)
-            raise PydanticCustomError("unknown_key", "{hints} Known keys: {known}", {"hints": hints, "known": known})
-        return data
 
 
 class BandSpec(Config):
@@ -49,11 +40,22 @@ class BandSpec(Config):
     #: What the file calls this band, where that differs from ``name``.
     description: str | None = None
     #: Centre wavelength in nanometres.
-    wavelength_nm: float | None = Field(default=None, gt=0)
-    scale: float = 1.0
-    offset: float = 0.0
+    wavelength_nm: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    scale: float = Field(default=1.0, allow_inf_nan=False)
+    offset: float = Field(default=0.0, allow_inf_nan=False)
     #: Unit of the physical value, such as "reflectance", "dB" or "m".
     unit: str | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> BandSpec:
+        if self.scale == 0:
+            raise ValueError(f"band '{self.name}': scale 0 would make every value {self.offset:g}")
+        if self.wavelength_nm is not None and self.wavelength_nm < SHORTEST_WAVELENGTH_NM:
+            raise ValueError(
+                f"band '{self.name}': wavelength_nm {self.wavelength_nm:g} is not in nanometres; for micrometres write "
+                f"{self.wavelength_nm * 1000:g}"
+            )
+        return self
 
 
 class RasterSpec(Config):
@@ -63,19 +65,20 @@ class RasterSpec(Config):
     bands: tuple[BandSpec, ...] = Field(min_length=1)
     #: Names of the bands that are read, in the order the model sees them. None: all, in file order.
     use: tuple[str, ...] | None = None
-    #: Names of the bands shown as red, green and blue in pictures. None: the first three that are read.
+    #: Names of the bands shown as red, green and blue in pictures. None: those called RED, GREEN and BLUE, or else the
+    #: first three that are read.
     rgb: tuple[str, str, str] | None = None
     dtype: Literal["uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64"]
     #: The raw value that means "no data here". None: there is none. "nan": not-a-number.
     nodata: float | Literal["nan"] | None
-    #: Whether -9999 or the type's lowest value may be measurements although ``nodata`` is None.
+    #: Whether customary fill values (-9999, the type's lowest, others) may be measurements although ``nodata`` is None.
     fill_values: Literal["refuse", "allow"] = "refuse"
     #: How files of one raster with other pixel sizes are brought to the grid of the first. None: they are refused.
     resampling: Literal["nearest", "bilinear", "cubic", "average"] | None = None
     #: Number of dates stacked in one raster.
     steps: int = Field(default=1, ge=1)
     #: Ground sampling distance in metres. None: whatever the files have.
-    pixel_size_m: float | None = Field(default=None, gt=0)
+    pixel_size_m: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     #: Order of the stacked bands: all bands of step 1 first, or all steps of band 1 first.
     layout: Literal["steps_first", "bands_first"] | None = None
     #: Whether the files have a CRS and a geotransform.
@@ -84,6 +87,11 @@ class RasterSpec(Config):
     descriptions: Literal["check", "ignore"] = "check"
     #: Name of the file tag that holds the acquisition date (ISO 8601; comma-separated for several steps).
     date_tag: str | None = None
+
+    @field_validator("nodata", mode="before")
+    @classmethod
+    def _accept_yaml_nan(cls, nodata: object) -> object:
+        return "nan" if isinstance(nodata, float) and math.isnan(nodata) else nodata
 
     @field_validator("bands", mode="before")
     @classmethod
@@ -109,8 +117,27 @@ class RasterSpec(Config):
                 raise ValueError(
                     f"'rgb' names band '{name}', which is not read.{did_you_mean(name, read)} Read: {read}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _check_steps(self) -> RasterSpec:
         if self.steps > 1 and self.layout is None:
             raise ValueError("'layout' must say how several steps are stacked: steps_first or bands_first")
+        if self.steps == 1 and self.layout is not None:
+            raise ValueError(f"'layout: {self.layout}' says how several steps are stacked, but 'steps' is 1")
+        return self
+
+    @model_validator(mode="after")
+    def _check_nodata(self) -> RasterSpec:
+        lowest, highest = RANGES[self.dtype]
+        is_whole = self.dtype[:5] != "float"
+        if self.nodata is None or (self.nodata == "nan" and not is_whole):
+            return self
+        if self.nodata == "nan" or not lowest <= self.nodata <= highest or (is_whole and self.nodata % 1):
+            raise ValueError(
+                f"nodata {self.nodata} is no value that a raster of {self.dtype} can hold ({lowest:.8g} to "
+                f"{highest:.8g}{', whole numbers' if is_whole else ''}); state what the files have, or null"
+            )
         return self
 
     @property
@@ -126,8 +153,11 @@ class RasterSpec(Config):
 
     @property
     def shown(self) -> tuple[str, str, str]:
-        """Names of the bands shown as red, green and blue."""
+        """Names of the bands shown as red, green and blue: as stated, else those called so, else the first three."""
         names = [band.name for band in self.used]
+        by_color = {name.upper(): name for name in names}
+        if self.rgb is None and {"RED", "GREEN", "BLUE"} <= by_color.keys():
+            return by_color["RED"], by_color["GREEN"], by_color["BLUE"]
         return self.rgb or (names[0], names[1 % len(names)], names[2 % len(names)])
 
     @property
@@ -151,7 +181,7 @@ class RasterSpec(Config):
 class ClassSpec(Config):
     """One class of a label raster."""
 
-    value: int
+    value: int = Field(ge=-(2**31), lt=2**31)
     name: str = Field(min_length=1)
     color: str = Field(pattern=r"^#[0-9a-fA-F]{6}$")
 
@@ -178,8 +208,9 @@ class TargetSpec(Config):
     outputs: tuple[OutputSpec, ...] = ()
     #: What has an answer of its own: each pixel, the image as a whole, or each object in it, found by a box.
     per: Literal["pixel", "image", "object"] = "pixel"
-    #: Label value of pixels that nobody knows: left out of losses and scores.
-    ignore_value: int | None = None
+    #: Label value, or several, of pixels that nobody knows: left out of losses and scores. So are a label file's own
+    #: nodata, NaN, and what its mask or alpha band leaves out.
+    ignore_value: int | tuple[int, ...] | None = None
     #: Set where label files declare as nodata a value that is one of the classes.
     nodata_is_class: bool = False
 
@@ -193,9 +224,17 @@ class TargetSpec(Config):
             found = [getattr(entry, field) for entry in entries]
             if len(set(found)) < len(found):
                 raise ValueError(f"every class or output needs its own {field}; found {found}")
-        if self.ignore_value in self.values:
-            raise ValueError(f"ignore_value {self.ignore_value} is also a class value")
+        both = [value for value in self.ignore_values if value in self.values]
+        if both:
+            raise ValueError(f"ignore_value {both[0]} is also a class value")
         return self
+
+    @property
+    def ignore_values(self) -> tuple[int, ...]:
+        """Label values of pixels that nobody knows."""
+        if self.ignore_value is None:
+            return ()
+        return self.ignore_value if isinstance(self.ignore_value, tuple) else (self.ignore_value,)
 
     @property
     def values(self) -> tuple[int, ...]:

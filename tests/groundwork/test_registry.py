@@ -48,9 +48,10 @@ def _config(name: str, **options: Any) -> ComponentConfig:
 
 
 def test_options_reach_the_constructor_converted() -> None:
-    built = build(Tool, TOOLS, _config("hammer", weight="2.5", nails=[1, 2]), 7)
+    built = build(Tool, TOOLS, _config("hammer", weight=2, nails=[1, 2]), 7)
     assert isinstance(built, Hammer)
-    assert built.settings == (7, 2.5, "wood", (1, 2))
+    assert built.settings == (7, 2.0, "wood", (1, 2))
+    assert isinstance(built.settings[1], float)
 
 
 def test_a_component_may_have_no_options() -> None:
@@ -71,6 +72,9 @@ def test_a_component_may_have_no_options() -> None:
         (_config("hammer", weight="heavy"), r"weight: .*valid number.* \(found 'heavy'\)"),
         (_config("hammer", weight=1, grip="stone"), r"grip: .*'wood' or 'steel' \(found 'stone'\)"),
         (_config("hammer", weight=1, nails=[1, "x"]), r"nails.1: .*integer.* \(found 'x'\)"),
+        (_config("hammer", weight="2.5"), r"'weight' must be a number, without quotation marks; found the text '2.5'"),
+        (_config("hammer", weight=True), r"'weight' must be a number; found true"),
+        (_config("hammer", weight=1, nails=["1"]), r"'nails' must be a number, without quotation marks"),
         (_config("hammer", weight=1, wired=2), "it has no option 'wired'"),
         (_config("stranger"), "'stranger' is .*Stranger.*, which is not a Tool"),
         (_config("no.such.Thing"), "'no.such.Thing' cannot be imported as a component: No module named 'no'"),

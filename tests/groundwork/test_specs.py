@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from groundwork.specs import ClassSpec, FeatureLevel, FeatureSpec, RasterSpec, TargetSpec, did_you_mean
+from groundwork.specs import ClassSpec, FeatureLevel, FeatureSpec, RasterSpec, TargetSpec
+from groundwork.strict import did_you_mean
 
 MakeSpec = Callable[..., RasterSpec]
 A_CLASS = {"value": 1, "name": "land", "color": "#00ff00"}
@@ -49,11 +50,60 @@ def test_bare_band_names_become_bands(make_spec: MakeSpec) -> None:
         ({"nodta": 0}, r"Unknown key 'nodta'. Did you mean 'nodata'\? Known keys: .*dtype"),
         ({"bands": [{"name": "A", "scal": 2}]}, r"bands.0\s+Unknown key 'scal'. Did you mean 'scale'\?"),
         ({"dtype": "int12"}, "'int16'"),
+        ({"bands": [{"name": "A", "scale": 0}]}, "band 'A': scale 0 would make every value 0"),
+        ({"bands": [{"name": "A", "scale": float("nan")}]}, "finite number"),
+        ({"bands": [{"name": "A", "offset": float("inf")}]}, "finite number"),
+        ({"bands": [{"name": "A", "wavelength_nm": 0.49}]}, "0.49 is not in nanometres; for micrometres write 490"),
+        ({"pixel_size_m": float("inf")}, "finite number"),
+        ({"layout": "steps_first"}, "'layout: steps_first' says how several steps are stacked, but 'steps' is 1"),
+        ({"nodata": 99999}, r"nodata 99999.0 is no value that a raster of int16 can hold \(-32768 to 32767, whole"),
+        ({"nodata": 0.5}, "no value that a raster of int16 can hold"),
+        ({"nodata": "nan"}, "nodata nan is no value that a raster of int16"),
+        ({"nodata": float("nan")}, "nodata nan is no value that a raster of int16"),
+        ({"nodata": True}, "'nodata' must be a number; found true"),
+        ({"nodata": -1, "dtype": "uint8"}, "no value that a raster of uint8"),
+        ({"nodata": 1e39, "dtype": "float32"}, "no value that a raster of float32"),
+        ({"nodata": "0"}, "'nodata' must be a number, without quotation marks; found the text '0'"),
+        (
+            {"steps": "2", "layout": "steps_first"},
+            "'steps' must be a number, without quotation marks; found the text '2'",
+        ),
     ],
 )
 def test_contradictions_are_refused(words: dict[str, Any], message: str, make_spec: MakeSpec) -> None:
     with pytest.raises(ValidationError, match=message):
         make_spec(**words)
+
+
+def test_the_nodata_of_every_type_is_accepted(make_spec: MakeSpec) -> None:
+    for dtype, nodata in [
+        ("uint8", 255),
+        ("int8", -128),
+        ("float32", -3.4028235e38),
+        ("float32", 3.4028234663852886e38),
+    ]:
+        assert make_spec(dtype=dtype, nodata=nodata).nodata == nodata
+    assert make_spec(dtype="float64", nodata=float("nan")).nodata == "nan"
+    assert make_spec(dtype="float32", nodata="nan").nodata == "nan"
+
+
+def test_red_green_and_blue_are_shown_where_bands_are_called_so(make_spec: MakeSpec) -> None:
+    assert make_spec("BLUE", "GREEN", "RED", "NIR").shown == ("RED", "GREEN", "BLUE")
+    assert make_spec("blue", "green", "red").shown == ("red", "green", "blue")
+    assert make_spec("BLUE", "GREEN", "RED", rgb=["GREEN", "GREEN", "RED"]).shown == ("GREEN", "GREEN", "RED")
+    assert make_spec("BLUE", "GREEN", "RED", "NIR", use=["NIR", "RED", "GREEN"]).shown == ("NIR", "RED", "GREEN")
+    assert make_spec("VV").shown == ("VV", "VV", "VV")
+
+
+def test_several_label_values_may_be_unknown() -> None:
+    words = {"classes": [A_CLASS, {**A_CLASS, "value": 2, "name": "sea"}]}
+    assert TargetSpec.model_validate(words | {"ignore_value": [0, 255]}).ignore_values == (0, 255)
+    assert TargetSpec.model_validate(words | {"ignore_value": 0}).ignore_values == (0,)
+    assert TargetSpec.model_validate(words).ignore_values == ()
+    with pytest.raises(ValidationError, match="ignore_value 2 is also a class value"):
+        TargetSpec.model_validate(words | {"ignore_value": [0, 2]})
+    with pytest.raises(ValidationError, match="less than 2147483648"):
+        ClassSpec.model_validate(A_CLASS | {"value": 4_000_000_000})
 
 
 def test_specs_are_immutable(make_spec: MakeSpec) -> None:

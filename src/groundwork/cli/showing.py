@@ -16,7 +16,8 @@ from groundwork.models.encoders.base import Encoder
 from groundwork.models.encoders.info import EncoderInfo
 from groundwork.models.encoders.joint import JointEncoder
 from groundwork.registry import ComponentError, build, find, option_fields
-from groundwork.specs import BandSpec, Config, RasterSpec, SpecError, did_you_mean
+from groundwork.specs import BandSpec, RasterSpec, SpecError
+from groundwork.strict import Config, did_you_mean
 
 #: What the source is called that encoders of several sources are shown with.
 _SOURCE = "image"

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ConfigDict
 
-from groundwork.specs import Config
+from groundwork.strict import Config
 
 
 class ComponentConfig(Config):

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from groundwork.specs import Config, RasterSpec, TargetSpec
+from groundwork.specs import RasterSpec, TargetSpec
+from groundwork.strict import Config
 
 
 class ChipsConfig(Config):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from groundwork.specs import Config
+from groundwork.strict import Config
 
 
 class EvaluationConfig(Config):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from groundwork.specs import Config, RasterSpec
+from groundwork.specs import RasterSpec
+from groundwork.strict import Config
 
 
 class InferenceConfig(Config):

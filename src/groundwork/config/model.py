@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from groundwork.config.component import ComponentConfig
-from groundwork.specs import Config
+from groundwork.strict import Config
 
 
 class BranchConfig(Config):

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field, field_validator, model_validator
 
 from groundwork.config.component import ComponentConfig
-from groundwork.specs import Config, did_you_mean
+from groundwork.strict import Config, did_you_mean
 
 #: Trainer arguments that are stated elsewhere, and where.
 RESERVED = {

@@ -8,13 +8,15 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
+from affine import Affine
 from numpy.typing import NDArray
-from rasterio.errors import RasterioError
+from rasterio.enums import ColorInterp
 from rasterio.windows import Window
 
 from groundwork.rasters.errors import RasterError
 from groundwork.rasters.grid import Grid
-from groundwork.rasters.scene import open_dataset
+from groundwork.rasters.scene import Part, open_dataset
+from groundwork.rasters.validity import masks_of
 from groundwork.rasters.windows import clip
 from groundwork.specs import TargetSpec
 
@@ -31,7 +33,7 @@ class LabelRaster:
         """Open the file.
 
         Raises:
-            RasterError: Where it is no raster of one band with whole numbers, or declares a class value as nodata.
+            RasterError: Where it is no raster of one band, or declares a class value as nodata.
         """
         self.path = path
         self.target = target
@@ -41,14 +43,16 @@ class LabelRaster:
         except RasterError:
             self._dataset.close()
             raise
-        self._values, self._indexes = _class_table(target)
+        self._part = Part(path, self._dataset, (1,), masks_of(self._dataset, (1,), 1))
+        self._values, self._indexes = _class_table(target, self._dataset.nodata)
         self._table = np.full(256, UNDECLARED, np.int64)
         in_range = (self._values >= 0) & (self._values <= 255)
         self._table[self._values[in_range].astype(int)] = self._indexes[in_range]
 
     def _check(self) -> None:
-        if self._dataset.count != 1:
-            raise RasterError(self.path, f"{self._dataset.count} bands", "one band of class values")
+        count, alpha = self._dataset.count, self._dataset.colorinterp[-1:] == (ColorInterp.alpha,)
+        if count != 1 and not (count == 2 and alpha):
+            raise RasterError(self.path, f"{count} bands", "one band of class values", "Keep the one with the classes.")
         nodata, target = self._dataset.nodata, self.target
         if nodata in target.values and not target.nodata_is_class:
             name = target.names[target.values.index(int(nodata))]
@@ -71,8 +75,12 @@ class LabelRaster:
         Raises:
             RasterError: Where size, CRS or geotransform differ. A label without any georeference needs only the size.
         """
-        differences = grid.differences(self.grid)
-        if self.grid.crs is None and grid.crs is None:
+        label = self.grid
+        if label.crs is None:
+            # What has no CRS of its own is taken to be in that of the image.
+            label = Grid(grid.crs, label.transform, label.width, label.height)
+        differences = grid.differences(label)
+        if self.grid.crs is None and label.transform == Affine.identity():
             differences = [text for text in differences if text.startswith("size")]
         if differences:
             raise RasterError(
@@ -85,24 +93,21 @@ class LabelRaster:
     def read(self, window: Window) -> NDArray[np.int64]:
         """Read class indexes (height, width); IGNORE where the class is not known or beyond the edge.
 
+        Not known are the ignore values, the file's own nodata, NaN, and what its mask or alpha band leaves out.
+
         Raises:
-            RasterError: Where a value is neither a class nor the ignore value; it lists the values.
+            RasterError: Where another value is no class; it lists the values.
         """
         inside, place = clip(window, self._dataset.width, self._dataset.height)
-        try:
-            values = self._dataset.read(1, window=inside)
-        except RasterioError as error:
-            raise RasterError(
-                self.path, f"pixels that cannot be decoded ({error.__cause__ or error})", "a whole file"
-            ) from error
-        indexes = self._to_indexes(values)
+        values, unmasked = self._part.read((1,), inside, (int(inside.height), int(inside.width)))
+        indexes = self._to_indexes(values[0], unmasked)
         if place is None:
             return indexes
         full = np.full((int(window.height), int(window.width)), IGNORE, np.int64)
         full[place] = indexes
         return full
 
-    def _to_indexes(self, values: NDArray[np.generic]) -> NDArray[np.int64]:
+    def _to_indexes(self, values: NDArray[np.generic], unmasked: NDArray[np.bool_]) -> NDArray[np.int64]:
         indexes: NDArray[np.int64]
         if values.dtype == np.uint8:
             # A table of all 256 values is much faster than a search, and label rasters mostly are of this type.
@@ -110,6 +115,9 @@ class LabelRaster:
         else:
             positions = np.searchsorted(self._values, values).clip(max=len(self._values) - 1)
             indexes = np.where(self._values[positions] == values, self._indexes[positions], UNDECLARED)
+            if values.dtype.kind == "f":
+                indexes[np.isnan(values)] = IGNORE
+        np.putmask(indexes, ~unmasked, IGNORE)
         if indexes.size and int(indexes.min()) == UNDECLARED:
             wrong = indexes == UNDECLARED
             raise self._undeclared(np.unique(values[wrong]).tolist(), float(wrong.mean()))
@@ -119,9 +127,9 @@ class LabelRaster:
         declared = {entry.value: entry.name for entry in self.target.classes}
         return RasterError(
             self.path,
-            f"class value(s) {[round(value, 3) for value in found[:10]]} in {share:.2%} of a window",
-            f"the declared ones {declared}" + f" or ignore_value {self.target.ignore_value}",
-            "Declare the class, or set 'ignore_value'.",
+            f"class value(s) {found[:10]} in {share:.2%} of a window",
+            f"the declared ones {declared} or ignore_value {self.target.ignore_value}",
+            "Declare the class, or add the value to 'ignore_value', which may be a list.",
         )
 
     def close(self) -> None:
@@ -137,9 +145,11 @@ class LabelRaster:
         self.close()
 
 
-def _class_table(target: TargetSpec) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    pairs = [(float(value), index) for index, value in enumerate(target.values)]
-    if target.ignore_value is not None:
-        pairs.append((float(target.ignore_value), IGNORE))
-    values, indexes = zip(*sorted(pairs), strict=True)
-    return np.array(values), np.array(indexes, np.int64)
+def _class_table(target: TargetSpec, nodata: float | None) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the values that labels may have, sorted, and the class index of each."""
+    indexes = {float(value): IGNORE for value in target.ignore_values}
+    if nodata is not None and not np.isnan(nodata):
+        indexes[float(nodata)] = IGNORE
+    indexes |= {float(value): index for index, value in enumerate(target.values)}
+    values = sorted(indexes)
+    return np.array(values), np.array([indexes[value] for value in values], np.int64)

@@ -11,7 +11,8 @@ from groundwork.data.labels import IGNORE
 from groundwork.data.samples import DataError, only_source, open_labelled, window_of
 from groundwork.progress import track
 from groundwork.rasters.folder import RasterFolder
-from groundwork.specs import Config, RasterSpec
+from groundwork.specs import RasterSpec
+from groundwork.strict import Config
 
 
 class BandStatistics(Config):

@@ -22,7 +22,8 @@ from groundwork.evaluation.predictors import Predictor
 from groundwork.rasters.folder import RasterFolder
 from groundwork.rasters.quicklook import read_small, stretch
 from groundwork.rasters.scene import Scene
-from groundwork.specs import RasterSpec, SpecError, TargetSpec, did_you_mean
+from groundwork.specs import RasterSpec, SpecError, TargetSpec
+from groundwork.strict import did_you_mean
 
 UNKNOWN = "#ffffff"
 RIGHT, WRONG = "#d9d9d9", "#c51b1b"

@@ -11,7 +11,7 @@ from torch import nn
 from groundwork.config.model import AdapterConfig
 from groundwork.models.interface import Model
 from groundwork.registry import ComponentError
-from groundwork.specs import did_you_mean
+from groundwork.strict import did_you_mean
 
 
 def add_adapters(encoder: nn.Module, config: AdapterConfig) -> None:

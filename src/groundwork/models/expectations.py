@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from groundwork.models.encoders.info import EncoderInfo
-from groundwork.specs import BandSpec, RasterSpec, SpecError, did_you_mean
+from groundwork.specs import BandSpec, RasterSpec, SpecError
+from groundwork.strict import did_you_mean
 
 #: Pixel sizes that differ by more than this factor show another world.
 _MOST_ZOOM = 1.5

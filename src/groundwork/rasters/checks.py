@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,12 @@ from rasterio.io import DatasetReader
 
 from groundwork.rasters.errors import RasterError
 from groundwork.rasters.grid import Grid
-from groundwork.specs import RasterSpec, did_you_mean
+from groundwork.rasters.validity import in_type, in_yaml
+from groundwork.specs import BandSpec, RasterSpec
+from groundwork.strict import did_you_mean
+
+#: What netCDF writes where nothing was written (NC_FILL_FLOAT, https://docs.unidata.ucar.edu/netcdf-c).
+NETCDF_FILL = float(np.float32(9.9692099683868690e36))
 
 
 def check_count(dataset: DatasetReader, path: Path, expected: int) -> None:
@@ -50,41 +56,85 @@ def band_order(dataset: DatasetReader, path: Path, spec: RasterSpec) -> list[str
     """
     if spec.descriptions == "ignore":
         return None
-    width = len(spec.bands)
-    found = [text.strip() if text else None for text in dataset.descriptions[: width * spec.steps]]
-    if spec.steps > 1 or not any(found):
+    declared = [band.description or band.name for band in spec.bands]
+    expected = stacked(declared, spec)
+    found = [text.strip() if text else None for text in dataset.descriptions[: len(expected)]]
+    if not any(found):
         return None
-    names = {(band.description or band.name).lower(): band.name for band in spec.bands}
-    order = [names.get(text.lower()) if text else None for text in found]
-    if len(set(order)) == width and None not in order:
-        return [name for name in order if name is not None]
+    order = _order_by_name(found, spec)
+    if order is not None:
+        return order
     wrong = [
-        f"band {index} is '{text}' where '{band.description or band.name}' was declared"
-        for index, (text, band) in enumerate(zip(found, spec.bands, strict=True), start=1)
-        if text and text.lower() != (band.description or band.name).lower()
+        f"band {index} is '{text}' where '{name}' was declared"
+        for index, (text, name) in enumerate(zip(found, expected, strict=True), start=1)
+        if text and text.lower() != name.lower()
     ]
     if not wrong:
         return None
-    hint = did_you_mean(next(text for text in found if text), list(names))
+    hint = did_you_mean(next(text for text in found if text), declared)
     raise RasterError(
         path,
         f"band descriptions that contradict the declared bands: {'; '.join(wrong[:4])}",
-        f"{[band.description or band.name for band in spec.bands]}",
+        f"{expected}",
         f"Correct 'bands' (or a band's 'description'), or set 'descriptions: ignore' if they are no names.{hint}",
     )
 
 
-def check_nodata(dataset: DatasetReader, path: Path, spec: RasterSpec) -> None:
-    """Refuse a file whose own nodata value is not the declared one."""
-    found = dataset.nodata
-    if found is None:
-        return
-    declared = np.nan if spec.nodata == "nan" else spec.nodata
-    if declared is None or not np.array_equal(np.float64(found), np.float64(declared), equal_nan=True):
-        text = "nan" if np.isnan(found) else f"{found:g}"
+def stacked(names: Sequence[str], spec: RasterSpec) -> list[str]:
+    """Return the names of all bands of a file: those of one step, stacked as the spec declares."""
+    if spec.layout == "bands_first":
+        return [name for name in names for _ in range(spec.steps)]
+    return [*names] * spec.steps
+
+
+def check_description(dataset: DatasetReader, path: Path, band: BandSpec, spec: RasterSpec) -> None:
+    """Refuse a file of one band whose description names another band than the pattern it was found by."""
+    text = (dataset.descriptions[0] or "").strip()
+    expected = band.description or band.name
+    if spec.descriptions == "check" and text and text.lower() != expected.lower():
         raise RasterError(
-            path, f"nodata {text}", f"nodata {spec.nodata}, as 'sources' declares", f"Set 'nodata: {text}'."
+            path,
+            f"the band description '{text}'",
+            f"'{expected}', as the order of 'bands' and of the files' patterns says",
+            "Correct the order (or the band's 'description'), or set 'descriptions: ignore' if it is no name.",
         )
+
+
+def _order_by_name(found: Sequence[str | None], spec: RasterSpec) -> list[str] | None:
+    """Return the bands in file order where the descriptions name each of them once per step, in one order."""
+    names = {(band.description or band.name).lower(): band.name for band in spec.bands}
+    known = [names.get(text.lower(), "") if text else "" for text in found]
+    order = list(dict.fromkeys(known))
+    complete = "" not in order and len(order) == len(names)
+    return order if complete and known == stacked(order, spec) else None
+
+
+def check_nodata(dataset: DatasetReader, path: Path, indexes: Sequence[int], spec: RasterSpec) -> None:
+    """Refuse a file where one of the bands that are read has another nodata value than declared.
+
+    Values are compared as the data type holds them: -3.4028235e+38 is the lowest float32, to its last digit.
+    """
+    declared = np.nan if spec.nodata == "nan" else spec.nodata
+    nodatavals = dataset.nodatavals
+    for index in indexes:
+        found = nodatavals[index - 1]
+        if found is None or _same_value(found, declared, spec.dtype):
+            continue
+        text = in_yaml(found, spec.dtype)
+        where = "" if len({str(value) for value in nodatavals}) == 1 else f" in band {index}"
+        raise RasterError(
+            path,
+            f"nodata {text}{where}",
+            f"nodata {spec.nodata}, as 'sources' declares",
+            f"Set 'nodata: {text}'." if not where else f"Set 'nodata: {text}', and bring all bands to one value.",
+        )
+
+
+def _same_value(found: float, declared: float | None, dtype: str) -> bool:
+    if declared is None or np.isnan(found) or np.isnan(declared):
+        return declared is not None and bool(np.isnan(found) and np.isnan(declared))
+    in_range = dtype[:5] == "float" or _lowest(np.dtype(dtype)) <= found <= np.iinfo(dtype).max
+    return bool(in_range and in_type(found, dtype) == in_type(declared, dtype))
 
 
 def check_scaling(bands: Sequence[tuple[Path, DatasetReader, int]], spec: RasterSpec) -> None:
@@ -141,19 +191,27 @@ def check_values(values: NDArray[np.generic], path: Path, spec: RasterSpec) -> N
         )
     if spec.fill_values == "allow" or values.dtype.kind == "u" or not values.size:
         return
-    if float(values.min()) > max(-9999.0, _lowest(values.dtype)):
-        return
-    for fill in (-9999.0, _lowest(values.dtype)):
-        if fill >= _lowest(values.dtype) and (values == fill).any():
+    low, high = float(values.min()), float(values.max())
+    for fill in _fills(values.dtype):
+        if low <= fill <= high and (values == in_type(fill, values.dtype)).any():
+            text = in_yaml(fill, values.dtype)
+            share = (values == in_type(fill, values.dtype)).mean()
             raise RasterError(
                 path,
-                f"the value {fill:g} in {(values == fill).mean():.1%} of a window, which looks like undeclared nodata",
+                f"the value {text} in {share:.1%} of a window, which looks like undeclared nodata",
                 "no fill values, as 'nodata' is null",
-                f"Set 'nodata: {fill:g}', or 'fill_values: allow' if it is a measurement.",
+                f"Set 'nodata: {text}', or 'fill_values: allow' if it is a measurement.",
             )
 
 
-def _lowest(dtype: np.dtype[np.generic]) -> float:
+@cache
+def _fills(dtype: np.dtype[np.generic]) -> tuple[float, ...]:
+    """Return the customary fill values that a data type can hold."""
+    lowest = _lowest(dtype)
     if dtype.kind == "i":
-        return float(np.iinfo(dtype.name).min)
-    return float(np.finfo(dtype.name).min)
+        return tuple(fill for fill in (-9999.0, lowest) if fill >= lowest)
+    return (-9999.0, -32768.0, lowest, -lowest, NETCDF_FILL)
+
+
+def _lowest(dtype: np.dtype[np.generic]) -> float:
+    return float(np.iinfo(dtype.name).min if dtype.kind in "iu" else np.finfo(dtype.name).min)

@@ -9,6 +9,12 @@ class RasterError(ValueError):
     """A raster is not what its spec says, or cannot be read."""
 
     def __init__(self, path: Path | str, found: str, expected: str, remedy: str = "") -> None:
-        """Compose the message: which file, what was found there, what was expected, what to change."""
+        """Say which file, what was found there, what was expected, what to change."""
+        # All four are kept as arguments: an error that is pickled, by a worker process, is made anew from them.
+        super().__init__(str(path), found, expected, remedy)
         self.path = Path(path)
-        super().__init__(f"{path}: found {found}; expected {expected}." + (f" {remedy}" if remedy else ""))
+
+    def __str__(self) -> str:
+        """Compose the message."""
+        path, found, expected, remedy = self.args
+        return f"{path}: found {found}; expected {expected}." + (f" {remedy}" if remedy else "")

@@ -63,7 +63,8 @@ class Grid:
             found.append(f"size {other.width} x {other.height} instead of {self.width} x {self.height} pixels")
         if self.crs != other.crs:
             found.append(f"CRS {name_crs(other.crs)} instead of {name_crs(self.crs)}")
-        if self.crs is not None and other.crs is not None and not self._same_corners(other):
+        placed = self.transform != Affine.identity() and other.transform != Affine.identity()
+        if (placed or (self.crs is not None and other.crs is not None)) and not self._same_corners(other):
             found.append(f"geotransform {_numbers(other.transform)} instead of {_numbers(self.transform)}")
         return found
 

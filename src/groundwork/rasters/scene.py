@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
-from rasterio.enums import MaskFlags, Resampling
+from rasterio.enums import Resampling
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 from rasterio.vrt import WarpedVRT
@@ -23,9 +24,37 @@ from rasterio.windows import Window
 
 from groundwork.rasters import checks
 from groundwork.rasters.errors import RasterError
-from groundwork.rasters.grid import Grid, name_crs
+from groundwork.rasters.grid import TOLERANCE, Grid, name_crs
+from groundwork.rasters.validity import holds_data, masks_of, read_masks
 from groundwork.rasters.windows import clip
 from groundwork.specs import RasterSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file that is read, with some of its bands."""
+
+    path: Path
+    dataset: DatasetReader
+    #: Numbers of the bands that are read.
+    indexes: tuple[int, ...]
+    #: What :func:`groundwork.rasters.validity.masks_of` says of the file.
+    masks: tuple[tuple[int, ...], int | None]
+
+    def read(
+        self, indexes: tuple[int, ...], window: Window, shape: tuple[int, ...]
+    ) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+        """Read bands of a window in a height and width of choice, and where the file's masks let them through.
+
+        Raises:
+            RasterError: Where the file cannot be decoded.
+        """
+        try:
+            values = self.dataset.read(indexes, window=window, out_shape=(len(indexes), *shape))
+            return values, read_masks(self.dataset, self.masks, window, shape)
+        except RasterioError as error:
+            found = f"pixels that cannot be decoded in {_describe(window)} ({error.__cause__ or error})"
+            raise RasterError(self.path, found, "a whole file", "Fetch it again.") from error
 
 
 class Scene:
@@ -56,55 +85,66 @@ class Scene:
             # Entering a dataset would set up GDAL's environment once more, which opening it has done.
             self._stack.callback(datasets[-1].close)
         self._first = datasets[0]
-        if len(datasets) == 1:
-            checks.check_count(self._first, self.path, len(self.spec.bands) * self.spec.steps)
-            order = checks.band_order(self._first, self.path, self.spec)
-            indexes = self.spec.file_indexes(order)
-            self._parts = [(self.path, self._first, indexes)]
-        else:
-            self._parts = self._one_file_per_band(paths, datasets)
-        for path, dataset, part in self._parts:
-            checks.check_dtype(dataset, path, part, self.spec)
-            checks.check_nodata(dataset, path, self.spec)
-        bands = [(path, dataset, index) for path, dataset, part in self._parts for index in part]
+        self._parts = self._one_file(paths[0]) if len(paths) == 1 else self._one_file_per_band(paths, datasets)
+        bands = [(part.path, part.dataset, index) for part in self._parts for index in part.indexes]
         checks.check_scaling(bands, self.spec)
 
-    def _one_file_per_band(
-        self, paths: Sequence[Path], datasets: Sequence[DatasetReader]
-    ) -> list[tuple[Path, DatasetReader, tuple[int, ...]]]:
+    def _one_file(self, path: Path) -> list[Part]:
+        declared = len(self.spec.bands) * self.spec.steps
+        checks.check_count(self._first, path, declared)
+        indexes = self.spec.file_indexes(checks.band_order(self._first, path, self.spec))
+        return [self._part(path, self._first, indexes, declared)]
+
+    def _one_file_per_band(self, paths: Sequence[Path], datasets: Sequence[DatasetReader]) -> list[Part]:
         names = self.spec.band_names
         if len(paths) != len(names) or self.spec.steps > 1:
             raise RasterError(self.path.parent, f"{len(paths)} files", f"one file for each of the bands {list(names)}")
-        parts: list[tuple[Path, DatasetReader, tuple[int, ...]]] = []
+        if len(set(paths)) < len(paths):
+            twice = next(path for path in paths if list(paths).count(path) > 1)
+            raise RasterError(twice, "one file for several bands", "one file for each band", "Correct the patterns.")
+        parts = []
         for band in self.spec.used:
             position = names.index(band.name)
-            checks.check_count(datasets[position], paths[position], 1)
-            parts.append((paths[position], self._on_first_grid(paths[position], datasets[position]), (1,)))
+            path, dataset = paths[position], datasets[position]
+            checks.check_count(dataset, path, 1)
+            checks.check_description(dataset, path, band, self.spec)
+            part = self._part(path, dataset, (1,), 1)
+            parts.append(self._on_first_grid(part))
         return parts
 
-    def _on_first_grid(self, path: Path, dataset: DatasetReader) -> DatasetReader:
-        own, first = _grid_of(dataset), self.grid
+    def _part(self, path: Path, dataset: DatasetReader, indexes: tuple[int, ...], declared: int) -> Part:
+        checks.check_dtype(dataset, path, indexes, self.spec)
+        checks.check_nodata(dataset, path, indexes, self.spec)
+        return Part(path, dataset, indexes, masks_of(dataset, indexes, declared))
+
+    def _on_first_grid(self, part: Part) -> Part:
+        path, own, first = part.path, _grid_of(part.dataset), self.grid
         if not first.differences(own):
-            return dataset
-        west, south, east, north = (abs(a - b) for a, b in zip(own.bounds, first.bounds, strict=True))
-        if own.crs != first.crs or max(west, south, east, north) > own.pixel_size / 2:
+            return part
+        distances = [abs(a - b) for a, b in zip(own.bounds, first.bounds, strict=True)]
+        if own.crs != first.crs or max(distances) > own.pixel_size / 2:
             raise RasterError(path, "; ".join(first.differences(own)), f"the ground that {self.path.name} covers")
         if self.spec.resampling is None:
-            raise RasterError(
-                path, "; ".join(first.differences(own)), f"the pixel size of {self.path.name}", "Set 'resampling'."
-            )
-        return self._stack.enter_context(
-            WarpedVRT(
-                dataset,
-                src_nodata=_nodata_number(self.spec.nodata),
-                nodata=_nodata_number(self.spec.nodata),
-                crs=first.crs,
-                transform=first.transform,
-                width=first.width,
-                height=first.height,
-                resampling=Resampling[self.spec.resampling],
-            )
+            alike = abs(own.pixel_size - first.pixel_size) < TOLERANCE * own.pixel_size
+            expected = f"the grid of {self.path.name}" if alike else f"the pixel size of {self.path.name}"
+            raise RasterError(path, "; ".join(first.differences(own)), expected, "Set 'resampling'.")
+        # GDAL leaves out what is not valid when it resamples, by mask or by value. It can hand on a mask of the file
+        # only as an alpha band.
+        masked, alpha = part.masks
+        nodata = None if masked or alpha else _nodata_number(self.spec.nodata)
+        warped = WarpedVRT(
+            part.dataset,
+            src_nodata=nodata,
+            nodata=nodata,
+            add_alpha=bool(masked) and alpha is None,
+            crs=first.crs,
+            transform=first.transform,
+            width=first.width,
+            height=first.height,
+            resampling=Resampling[self.spec.resampling],
         )
+        self._stack.enter_context(warped)
+        return Part(path, warped, part.indexes, masks_of(warped, part.indexes, 1))
 
     @cached_property
     def grid(self) -> Grid:
@@ -114,20 +154,20 @@ class Scene:
             RasterError: Where the georeference is missing, or there although declared absent.
         """
         grid = _grid_of(self._first)
-        georeferenced = grid.crs is not None and grid.transform != Affine.identity()
-        if self.spec.georeference == "required" and not georeferenced:
-            found = (
-                f"CRS {name_crs(grid.crs)} and {'no geotransform' if grid.transform == Affine.identity() else 'one'}"
-            )
+        placed = grid.transform != Affine.identity()
+        if self.spec.georeference == "required" and not (grid.crs is not None and placed):
+            found = f"CRS {name_crs(grid.crs)} and {'a' if placed else 'no'} geotransform"
             if self._first.gcps[0] or self._first.rpcs:
                 found += " (only ground control points or RPCs: warp the file to a grid first, with gdalwarp)"
             raise RasterError(
                 self.path, found, "a CRS and a geotransform", "Set 'georeference: absent' if the files have none."
             )
-        if self.spec.georeference == "absent" and grid.crs is not None:
-            raise RasterError(
-                self.path, f"CRS {name_crs(grid.crs)}", "no CRS, as 'sources' declares", "Set 'georeference: required'."
-            )
+        if self.spec.georeference == "absent":
+            if grid.crs is not None and placed:
+                found, expected = f"CRS {name_crs(grid.crs)}", "no CRS, as 'sources' declares"
+                raise RasterError(self.path, found, expected, "Set 'georeference: required'.")
+            # A CRS without a geotransform says nothing of where the pixels lie.
+            return Grid(None, grid.transform, grid.width, grid.height)
         checks.check_pixel_size(grid, self.path, self.spec)
         return grid
 
@@ -174,13 +214,14 @@ class Scene:
 
     def _read_inside(self, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
         pieces, valid = [], np.ones((int(window.height), int(window.width)), np.bool_)
-        for path, dataset, indexes in self._parts:
-            values, unmasked = _decode(path, dataset, indexes, window, valid.shape)
-            checks.check_values(values, path, self.spec)
+        for part in self._parts:
+            values, unmasked = part.read(part.indexes, window, valid.shape)
+            # A value beneath a mask is no measurement, whatever it is.
+            checks.check_values(values if unmasked.all() else values[:, unmasked], part.path, self.spec)
             pieces.append(values)
             valid &= unmasked
         values = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
-        return values, valid & _holds_data(values, self.spec.nodata)
+        return values, valid & holds_data(values, self.spec.nodata)
 
     def thumbnail(self, most: int) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
         """Read the whole raster thinned out to at most ``most`` pixels a side, from overviews where it has any.
@@ -195,13 +236,13 @@ class Scene:
         factor = max(1.0, max(width, height) / most)
         shape = (max(1, round(height / factor)), max(1, round(width / factor)))
         pieces, valid = [], np.ones(shape, np.bool_)
-        for path, dataset, indexes in self._parts:
-            first_step = indexes[: self.spec.num_channels]
-            values, unmasked = _decode(path, dataset, first_step, Window(0, 0, width, height), shape)
+        for part in self._parts:
+            first_step = part.indexes[: self.spec.num_channels]
+            values, unmasked = part.read(first_step, Window(0, 0, width, height), shape)
             pieces.append(values)
             valid &= unmasked
         values = np.concatenate(pieces)
-        return values, valid & _holds_data(values, self.spec.nodata)
+        return values, valid & holds_data(values, self.spec.nodata)
 
     def close(self) -> None:
         """Close all files."""
@@ -239,34 +280,6 @@ def open_dataset(path: Path) -> DatasetReader:
 
 def _grid_of(dataset: DatasetReader) -> Grid:
     return Grid(dataset.crs, dataset.transform, dataset.width, dataset.height)
-
-
-def _decode(
-    path: Path, dataset: DatasetReader, indexes: tuple[int, ...], window: Window, shape: tuple[int, ...]
-) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-    """Read a window in a size of choice, and where the file's own mask lets it through."""
-    try:
-        values = dataset.read(indexes, window=window, out_shape=(len(indexes), *shape))
-        if not _has_mask(dataset):
-            return values, np.ones(shape, np.bool_)
-        return values, dataset.dataset_mask(window=window, out_shape=shape) > 0
-    except RasterioError as error:
-        found = f"pixels that cannot be decoded in {_describe(window)} ({error.__cause__ or error})"
-        raise RasterError(path, found, "a whole file", "Fetch it again.") from error
-
-
-def _has_mask(dataset: DatasetReader) -> bool:
-    flags = dataset.mask_flag_enums[0]
-    return MaskFlags.per_dataset in flags or MaskFlags.alpha in flags
-
-
-def _holds_data(values: NDArray[np.generic], nodata: float | str | None) -> NDArray[np.bool_]:
-    if nodata is None:
-        return np.ones(values.shape[1:], np.bool_)
-    holds = np.ones(values.shape, np.bool_) if nodata == "nan" else values != nodata
-    if values.dtype.kind == "f":
-        holds &= np.isfinite(values)
-    return np.asarray(holds.all(axis=0))
 
 
 def _nodata_number(nodata: float | str | None) -> float | None:

@@ -12,10 +12,13 @@ from pathlib import Path
 
 import rasterio
 from affine import Affine
-from rasterio.errors import NotGeoreferencedWarning
+from rasterio._err import CPLE_BaseError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetWriter
 from rasterio.shutil import copy as copy_raster
 
+from groundwork.rasters.errors import RasterError
+from groundwork.rasters.proof import Checksums, DamagedError, checksum, compare
 from groundwork.rasters.stream import RasterProfile, RasterStream
 
 #: Begins the names of folders that hold unfinished files; what a killed run left there is removed by the next.
@@ -27,11 +30,15 @@ def write_rasters(stream: RasterStream, paths: Mapping[str, Path]) -> None:
     """Drain a stream into files.
 
     Blocks go into a temporary GeoTIFF beside the target; when all are there, it is turned into a Cloud-Optimized
-    GeoTIFF (which needs all pixels for its overviews), and renamed. All products are renamed after all are whole.
+    GeoTIFF (which needs all pixels for its overviews), read back and compared with what was written, and renamed. All
+    products are renamed after all are whole.
 
     Args:
         stream: What to write.
         paths: Product name -> file to make. Earlier files of these names stay until the new ones are whole.
+
+    Raises:
+        RasterError: Where a file does not hold what was written, as the disk or a quota is full.
     """
     for path in paths.values():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,14 +47,31 @@ def write_rasters(stream: RasterStream, paths: Mapping[str, Path]) -> None:
     partial = Path(tempfile.mkdtemp(prefix=f"{PARTIAL}{first.stem}-", dir=first.parent))
     try:
         raw = {product: partial / f"{number}.tif" for number, product in enumerate(paths)}
-        _write_blocks(stream, raw)
         done = {product: partial / f"{number}-cog.tif" for number, product in enumerate(paths)}
-        for product, path in done.items():
-            _to_cog(raw[product], path, stream.profiles[product])
+        try:
+            written = _write_blocks(stream, raw)
+            for product, path in done.items():
+                _to_cog(raw[product], path, stream.profiles[product])
+                compare(path, stream.profiles[product], written[product])
+        except (RasterioError, CPLE_BaseError, OSError) as error:
+            raise _not_written(first, str(error.__cause__ or error)) from error
+        except DamagedError as error:
+            raise _not_written(first, str(error)) from None
         for product, path in done.items():
             path.replace(paths[product])
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _not_written(path: Path, reason: str) -> RasterError:
+    free = shutil.disk_usage(path.parent).free / 2**20
+    return RasterError(
+        path,
+        f"an incomplete file after writing it ({reason})",
+        "all pixels as they were predicted or made",
+        f"{free:.0f} MiB are free in {path.parent}, and a quota may allow less: make room, and run again. An earlier "
+        "file of this name is untouched.",
+    )
 
 
 def remove_partial(path: Path) -> None:
@@ -56,12 +80,16 @@ def remove_partial(path: Path) -> None:
         shutil.rmtree(leftover)
 
 
-def _write_blocks(stream: RasterStream, paths: Mapping[str, Path]) -> None:
+def _write_blocks(stream: RasterStream, paths: Mapping[str, Path]) -> dict[str, Checksums]:
+    """Write each block as it comes, and return the checksums of what was written."""
+    written: dict[str, Checksums] = {name: [] for name in paths}
     with ExitStack() as stack:
         writers = {name: stack.enter_context(_create(path, stream.profiles[name])) for name, path in paths.items()}
         for window, products in stream.blocks:
             for name, writer in writers.items():
                 writer.write(products[name], window=window)
+                written[name].append((window, checksum(products[name])))
+    return written
 
 
 def _create(path: Path, profile: RasterProfile) -> DatasetWriter:

@@ -23,7 +23,7 @@ from groundwork.data.chips import LabelledData
 from groundwork.data.datamodule import ChipDataModule
 from groundwork.data.statistics import Statistics
 from groundwork.registry import ComponentError, build
-from groundwork.specs import did_you_mean
+from groundwork.strict import did_you_mean
 from groundwork.tasks import TASKS
 from groundwork.tasks.base import Direction, Task
 from groundwork.training.callbacks import History, SeedEachEpoch

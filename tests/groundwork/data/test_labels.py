@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from affine import Affine
 from rasterio.crs import CRS
+from rasterio.enums import ColorInterp
 from rasterio.transform import from_origin
 from rasterio.windows import Window
 
@@ -22,7 +24,7 @@ VALUES = np.array([[0, 1, 2, 3], [3, 3, 1, 0]], np.uint8)
 WHOLE = Window(0, 0, 4, 2)
 
 
-def _target(*values: int, ignore: int | None = None, **changes: bool) -> TargetSpec:
+def _target(*values: int, ignore: int | list[int] | None = None, **changes: bool) -> TargetSpec:
     classes = [{"value": value, "name": f"c{value}", "color": "#000000"} for value in values]
     return TargetSpec.model_validate({"classes": classes, "ignore_value": ignore} | changes)
 
@@ -45,6 +47,37 @@ def test_negative_values_may_be_ignored(tmp_path: Path, write_raster: Write) -> 
     assert np.array_equal(_read(path, _target(0, 1, 2, ignore=-1)), VALUES.astype(int) - 1)
 
 
+@pytest.mark.parametrize("kind", ["internal mask", "alpha"])
+def test_what_a_label_masks_is_not_known(tmp_path: Path, write_raster: Write, kind: str) -> None:
+    mask = np.array([[255, 255, 0, 0], [255, 0, 255, 255]], np.uint8)
+    if kind == "alpha":
+        path = write_raster(tmp_path / "l.tif", np.stack([VALUES, mask]))
+        with rasterio.open(path, "r+") as raster:
+            raster.colorinterp = [ColorInterp.gray, ColorInterp.alpha]
+    else:
+        path = write_raster(tmp_path / "l.tif", VALUES, mask=mask)
+    with rasterio.open(path) as raster:
+        assert np.array_equal(raster.dataset_mask(), mask)
+    found = _read(path, _target(0, 1, 2, 3))
+    assert np.array_equal(found, np.where(mask > 0, VALUES.astype(int), IGNORE))
+
+
+def test_values_beneath_a_mask_need_not_be_classes(tmp_path: Path, write_raster: Write) -> None:
+    path = write_raster(tmp_path / "l.tif", VALUES, mask=np.where(VALUES == 3, 0, 255).astype(np.uint8))
+    assert np.array_equal(_read(path, _target(0, 1, 2)), np.where(VALUES == 3, IGNORE, VALUES.astype(int)))
+
+
+def test_the_files_own_nodata_several_ignore_values_and_nan_are_not_known(tmp_path: Path, write_raster: Write) -> None:
+    path = write_raster(tmp_path / "a.tif", VALUES, nodata=3)
+    assert np.array_equal(_read(path, _target(1, 2, ignore=0)), np.array([[-1, 0, 1, -1], [-1, -1, 0, -1]]))
+    path = write_raster(tmp_path / "b.tif", VALUES)
+    assert np.array_equal(_read(path, _target(1, 2, ignore=[0, 3])), np.array([[-1, 0, 1, -1], [-1, -1, 0, -1]]))
+    for nodata in (None, float("nan")):
+        values = np.where(VALUES == 3, np.nan, VALUES).astype(np.float32)
+        path = write_raster(tmp_path / "c.tif", values, nodata=nodata)
+        assert np.array_equal(_read(path, _target(0, 1, 2)), np.where(VALUES == 3, IGNORE, VALUES.astype(int)))
+
+
 def test_beyond_the_edge_no_class_is_known(tmp_path: Path, write_raster: Write) -> None:
     path = write_raster(tmp_path / "l.tif", VALUES)
     found = _read(path, _target(0, 1, 2, 3), Window(-1, 1, 7, 3))
@@ -59,7 +92,7 @@ def test_beyond_the_edge_no_class_is_known(tmp_path: Path, write_raster: Write) 
         (np.array([[1, 2], [7, 9]], np.uint8), r"\[7, 9\] in 50.00% of a window"),
         (np.array([[1, 2], [1, -5]], np.int16), r"\[-5\] in 25.00%"),
         (np.array([[1, 2], [1, 1.5]], np.float32), r"\[1.5\] in 25.00%"),
-        (np.array([[1, 2], [1, np.nan]], np.float32), r"\[nan\] in 25.00%"),
+        (np.array([[1, 2], [1, 1.0000001]], np.float32), r"\[1.00000011920928\d+\] in 25.00%"),
     ],
 )
 def test_values_outside_the_classes_are_listed(
@@ -70,7 +103,7 @@ def test_values_outside_the_classes_are_listed(
     with pytest.raises(RasterError, match=message) as caught:
         _read(path, _target(1, 2, ignore=0), Window(0, 0, 2, 2))
     assert "expected the declared ones {1: 'c1', 2: 'c2'} or ignore_value 0" in str(caught.value)
-    assert "Declare the class, or set 'ignore_value'." in str(caught.value)
+    assert "Declare the class, or add the value to 'ignore_value', which may be a list." in str(caught.value)
 
 
 def test_a_label_of_several_bands_is_refused(tmp_path: Path, write_raster: Write) -> None:
@@ -112,7 +145,7 @@ def test_a_label_on_the_grid_of_its_image_is_accepted(tmp_path: Path, write_rast
         ({"crs": "EPSG:32633"}, "CRS EPSG:32633 instead of EPSG:32632"),
         ({"transform": from_origin(500_000, 5_000_010, 10, 10)}, "geotransform .* instead of"),
         ({"transform": from_origin(500_000, 5_000_000, 20, 20)}, "geotransform .* instead of"),
-        ({"crs": None}, "CRS none instead of EPSG:32632"),
+        ({"crs": None, "transform": from_origin(500_000, 5_000_010, 10, 10)}, "geotransform .* instead of"),
     ],
 )
 def test_a_label_elsewhere_is_refused(
@@ -122,6 +155,22 @@ def test_a_label_elsewhere_is_refused(
     message = rf"l.tif: found {found}.*; expected the grid of its image. Bring the label to the image's grid first"
     with LabelRaster(path, _target(0, 1, 2, 3)) as label, pytest.raises(RasterError, match=message):
         label.check_grid(IMAGE)
+
+
+@pytest.mark.parametrize("transform", [None, from_origin(500_000, 5_000_000, 10, 10)])
+def test_a_label_without_a_crs_is_taken_to_be_in_that_of_its_image(
+    tmp_path: Path, write_raster: Write, transform: Affine | None
+) -> None:
+    path = write_raster(tmp_path / "l.tif", VALUES, crs=None, transform=transform)
+    with LabelRaster(path, _target(0, 1, 2, 3)) as label:
+        label.check_grid(IMAGE)
+
+
+def test_without_any_crs_the_geotransforms_are_compared(tmp_path: Path, write_raster: Write) -> None:
+    image = Grid(None, from_origin(0, 0, 1, 1), width=4, height=2)
+    path = write_raster(tmp_path / "l.tif", VALUES, crs=None, transform=from_origin(50, 0, 1, 1))
+    with LabelRaster(path, _target(0, 1, 2, 3)) as label, pytest.raises(RasterError, match=r"geotransform .* instead"):
+        label.check_grid(image)
 
 
 def test_a_label_of_another_size_is_refused(tmp_path: Path, write_raster: Write) -> None:

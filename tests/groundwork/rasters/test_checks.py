@@ -152,7 +152,7 @@ def test_the_scale_of_each_file_of_a_raster_is_checked(
 
 def test_a_near_miss_among_descriptions_is_shown(tmp_path: Path, write_raster: Write, make_spec: MakeSpec) -> None:
     path = write_raster(tmp_path / "x.tif", ONES[:1], descriptions=["SWIR1"])
-    with pytest.raises(RasterError, match=r"Did you mean 'swir_1'\?"):
+    with pytest.raises(RasterError, match=r"Did you mean 'SWIR_1'\?"):
         Scene([path], make_spec("SWIR_1"))
 
 

@@ -193,3 +193,134 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="file"):
         write_rasters(single(CLASSES, _pixels(CLASSES)), {"": tmp_path / "file" / "x.tif"})
+
+
+# --- a disk that is full --------------------------------------------------------------------------------------------
+
+FULL = """
+import resource, signal, sys
+import numpy as np
+from rasterio.crs import CRS
+from rasterio.transform import from_origin
+from rasterio.windows import Window
+from pathlib import Path
+from groundwork.rasters.errors import RasterError
+from groundwork.rasters.grid import Grid
+from groundwork.rasters.stream import RasterProfile, RasterStream
+from groundwork.rasters.windows import blocks
+from groundwork.rasters.writing import write_rasters
+
+grid = Grid(CRS.from_epsg(32632), from_origin(500_000, 5_000_000, 10, 10), 1500, 1100)
+random = np.random.default_rng(0)
+pixels = {
+    "classes": random.choice(np.array([1, 7, 255], np.uint8), (1, 1100, 1500)),
+    "probabilities": random.normal(0, 1, (2, 1100, 1500)).astype(np.float32),
+}
+profiles = {
+    "classes": RasterProfile(grid, "uint8", ("class",), 255, "mode"),
+    "probabilities": RasterProfile(grid, "float32", ("a", "b"), float("nan")),
+}
+
+def attempt(folder):
+    def parts():
+        for window in blocks(1500, 1100, 300):
+            yield window, {name: values[:, *window.toslices()] for name, values in pixels.items()}
+    try:
+        write_rasters(RasterStream(profiles, parts()), {name: folder / f"{name}.tif" for name in profiles})
+    except RasterError as error:
+        return f"refused {error}"
+    return "written"
+"""
+
+
+def _check_folder(folder: Path, outcome: str, earlier: bytes) -> None:
+    """Either both rasters are whole, or the earlier file is as it was; nothing else is left."""
+    if outcome.startswith("refused"):
+        assert [path.name for path in folder.iterdir()] == ["classes.tif"]
+        assert (folder / "classes.tif").read_bytes() == earlier
+        assert "an incomplete file after writing it" in outcome
+        assert "MiB are free in" in outcome
+        return
+    assert outcome == "written"
+    random = np.random.default_rng(0)
+    classes = random.choice(np.array([1, 7, 255], np.uint8), (1, 1100, 1500))
+    probabilities = random.normal(0, 1, (2, 1100, 1500)).astype(np.float32)
+    for name, pixels in (("classes", classes), ("probabilities", probabilities)):
+        with rasterio.open(folder / f"{name}.tif") as raster:
+            assert np.array_equal(raster.read(), pixels)
+            assert raster.overviews(1)
+
+
+def test_a_file_size_limit_never_leaves_a_ruined_raster(tmp_path: Path) -> None:
+    # SIGXFSZ is ignored by Python, so this is what a quota does: writes fail, and the program goes on.
+    limits = [50, 150, 300, 480, 700, 1000, 1600, 2500, 6000, 9000, 11_000, 12_500, 13_000, 14_000, 20_000]
+    code = FULL + textwrap.dedent("""
+        root = Path(sys.argv[1])
+        for limit in map(int, sys.argv[2:]):
+            folder = root / str(limit)
+            folder.mkdir()
+            (folder / "classes.tif").write_bytes(b"an earlier prediction")
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit * 1024, resource.RLIM_INFINITY))
+            outcome = attempt(folder)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            (root / f"{limit}.txt").write_text(outcome)
+    """)
+    words = [sys.executable, "-c", code, str(tmp_path), *map(str, limits)]
+    subprocess.run(words, check=True, capture_output=True)
+    outcomes = {limit: (tmp_path / f"{limit}.txt").read_text() for limit in limits}
+    for limit, outcome in outcomes.items():
+        _check_folder(tmp_path / str(limit), outcome, b"an earlier prediction")
+    assert outcomes[50].startswith("refused")
+    assert outcomes[20_000] == "written"
+
+
+def test_a_full_disk_never_leaves_a_ruined_raster(tmp_path: Path) -> None:
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(tmp_path)], check=False)
+    if mounted.returncode != 0:
+        pytest.skip("a small file system can be mounted by root only")
+    code = FULL + textwrap.dedent("""
+        root = Path(sys.argv[1])
+        folder = root / "out"
+        folder.mkdir()
+        outcomes = []
+        for free in map(int, sys.argv[2:]):
+            for path in folder.iterdir():
+                path.unlink()
+            (root / "filler").write_bytes(bytes((64 - free) * 2**20))
+            (folder / "classes.tif").write_bytes(b"an earlier prediction")
+            outcome = attempt(folder)
+            names = {path.name: path.read_bytes() for path in folder.iterdir()}
+            good = "none"
+            if outcome == "written":
+                import rasterio
+                good = str(all(np.array_equal(rasterio.open(folder / f"{n}.tif").read(), pixels[n]) for n in pixels))
+            elif list(names) == ["classes.tif"] and names["classes.tif"] == b"an earlier prediction":
+                good = "True"
+            outcomes.append(f"{free} {outcome.split()[0]} {good}")
+        print(chr(10).join(outcomes))
+    """)
+    sizes = [1, 5, 10, 14, 15, 16, 18, 20, 22, 24, 25, 26, 27, 28, 29, 30, 32, 36, 40, 44, 48, 60]
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path), *map(str, sizes)], check=True, capture_output=True, text=True
+        )
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+    outcomes = [line.split() for line in done.stdout.splitlines()]
+    assert [good for _, _, good in outcomes] == ["True"] * len(sizes), outcomes
+    assert {kind for _, kind, _ in outcomes} == {"refused", "written"}
+
+
+def test_a_file_whose_pixels_were_changed_is_not_taken(tmp_path: Path) -> None:
+    from groundwork.rasters.proof import DamagedError, checksum, compare
+
+    pixels, path = _pixels(CLASSES), tmp_path / "x.tif"
+    write_rasters(_in_blocks(CLASSES, pixels), {"p": path})
+    window = Window(100, 200, 50, 40)
+    compare(path, CLASSES, [(window, checksum(pixels[:, *window.toslices()]))])
+    changed = pixels.copy()
+    changed[0, 210, 120] = 1 if changed[0, 210, 120] == 7 else 7
+    with pytest.raises(DamagedError, match="other pixels from row 200, column 100 on"):
+        compare(path, CLASSES, [(window, checksum(changed[:, *window.toslices()]))])
+    numbers = np.array([[[0.0, np.nan, 1.0]]], np.float32)
+    assert checksum(numbers) == checksum(-numbers * np.float32([-1, 1, -1])) == checksum(numbers + np.float32(-0.0))

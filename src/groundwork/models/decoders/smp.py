@@ -17,7 +17,8 @@ from groundwork.models.decoders.base import Decoder
 from groundwork.models.decoders.smp_models import SMP_MODELS, Name, SmpModel, Value
 from groundwork.models.needs import Needs, check_fit, count_named
 from groundwork.registry import ComponentError
-from groundwork.specs import FeatureLevel, FeatureSpec, SpecError, did_you_mean
+from groundwork.specs import FeatureLevel, FeatureSpec, SpecError
+from groundwork.strict import did_you_mean
 
 #: How maps are made finer; torch learns of a wrong name at the first image only.
 _MODES = ("nearest", "nearest-exact", "bilinear", "bicubic", "area")

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from groundwork.models.encoders.galileo_variants import MAX_STEPS, PIXEL_SIZE_M, STILL_GROUPS, TIMED_GROUPS
-from groundwork.specs import RasterSpec, SpecError, did_you_mean
+from groundwork.specs import RasterSpec, SpecError
+from groundwork.strict import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from groundwork.specs import Config
+from groundwork.strict import Config
 
 
 class PromptTuning(Config):

@@ -20,7 +20,8 @@ from groundwork.models.encoders.published import FirstLayer, set_published
 from groundwork.models.encoders.satmae_variants import VARIANTS, SatMAEVariant, VariantName, describe
 from groundwork.models.encoders.tokens import block_indices, dropped_blocks, grid_levels, run_blocks
 from groundwork.models.encoders.transformer import initialise_linear
-from groundwork.specs import RasterSpec, SpecError, did_you_mean
+from groundwork.specs import RasterSpec, SpecError
+from groundwork.strict import did_you_mean
 
 #: How names begin of what the published files hold beside the encoder.
 _OTHERS = ("decoder_", "mask_token")

@@ -16,7 +16,8 @@ from groundwork.models.encoders.published import FirstLayer, changed_names, set_
 from groundwork.models.encoders.smp_stages import build_stages, read_stages
 from groundwork.models.encoders.unused import freeze_unused
 from groundwork.registry import ComponentError
-from groundwork.specs import FeatureSpec, RasterSpec, did_you_mean
+from groundwork.specs import FeatureSpec, RasterSpec
+from groundwork.strict import did_you_mean
 
 _RGB = ("RED", "GREEN", "BLUE")
 

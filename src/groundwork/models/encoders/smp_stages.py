@@ -10,7 +10,8 @@ from segmentation_models_pytorch.encoders import encoders, get_encoder
 from torch import Tensor, nn
 
 from groundwork.registry import ComponentError
-from groundwork.specs import FeatureLevel, did_you_mean
+from groundwork.specs import FeatureLevel
+from groundwork.strict import did_you_mean
 
 _TIMM = "tu-"
 

@@ -28,7 +28,8 @@ from groundwork.models.encoders.terramind_variants import (
 from groundwork.models.encoders.terramind_weights import load_terramind
 from groundwork.models.encoders.tokens import block_indices, dropped_blocks, run_blocks
 from groundwork.registry import ComponentError
-from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec, SpecError, did_you_mean
+from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec, SpecError
+from groundwork.strict import did_you_mean
 
 #: How the maps of several sources become one. ``none``: they stay apart, for a neck that merges them.
 Merge = Literal["mean", "max", "concat", "none"]

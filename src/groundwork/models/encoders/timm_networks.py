@@ -13,7 +13,8 @@ from timm.models import FeatureInfo
 from torch import Tensor, nn
 
 from groundwork.registry import ComponentError
-from groundwork.specs import FeatureLevel, did_you_mean
+from groundwork.specs import FeatureLevel
+from groundwork.strict import did_you_mean
 
 #: How timm's families are told to accept any image size; most need no telling.
 _ANY_SIZE: tuple[dict[str, bool], ...] = ({"dynamic_img_size": True}, {"strict_img_size": False}, {})

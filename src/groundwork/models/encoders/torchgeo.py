@@ -31,7 +31,8 @@ from groundwork.models.encoders.torchgeo_networks import (
     build_vit,
 )
 from groundwork.registry import ComponentError
-from groundwork.specs import RasterSpec, SpecError, did_you_mean
+from groundwork.specs import RasterSpec, SpecError
+from groundwork.strict import did_you_mean
 
 #: How TorchGeo's builders begin -> how their networks are made to give maps.
 _NETWORKS: Mapping[str, Callable[[Request], Built]] = {

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from groundwork.models.heads.fitted_states import FittedState, ForestState, LinearState, VotingState
 from groundwork.registry import ComponentError
-from groundwork.specs import did_you_mean
+from groundwork.strict import did_you_mean
 
 Estimator: TypeAlias = Literal[
     "linear_discriminant_analysis",

@@ -13,7 +13,8 @@ from groundwork.models.interface import ModelFactory
 from groundwork.models.trunk import COMPONENTS, refuse_parts
 from groundwork.models.whole.model import WholeModel, only_source, require_one_step
 from groundwork.registry import ComponentError
-from groundwork.specs import RasterSpec, SpecError, TargetSpec, did_you_mean
+from groundwork.specs import RasterSpec, SpecError, TargetSpec
+from groundwork.strict import did_you_mean
 
 
 class TimmFactory(ModelFactory):

@@ -1,0 +1,70 @@
+"""Prove that a file holds what was written: errors of a full disk do not reach the writer of a GeoTIFF.
+
+GDAL writes blocks when its cache is full or the file is closed, and what fails then is only printed.
+"""
+
+from __future__ import annotations
+
+import warnings
+import zlib
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+
+from groundwork.rasters.stream import RasterProfile
+
+#: Windows, and the checksum of the pixels (bands, height, width) that were written there.
+Checksums: TypeAlias = list[tuple[Window, int]]
+
+
+class DamagedError(ValueError):
+    """A file does not hold what was written."""
+
+
+def checksum(pixels: NDArray[np.generic]) -> int:
+    """Return the CRC-32 of pixels; alike for values that are equal, as a sparse file keeps no sign of zero."""
+    if pixels.dtype.kind == "f":
+        pixels = np.where(np.isnan(pixels), np.nan, pixels).astype(pixels.dtype)
+        pixels[pixels == 0] = 0
+    return zlib.crc32(pixels.tobytes())
+
+
+def compare(path: Path, profile: RasterProfile, written: Checksums) -> None:
+    """Read a file and its overviews back.
+
+    Args:
+        path: The finished file.
+        profile: What it should hold.
+        written: Checksums of its blocks.
+
+    Raises:
+        DamagedError: Where something differs; it says what.
+        RasterioError: Where the file cannot be read.
+    """
+    with warnings.catch_warnings():
+        # A scene without georeference gets a prediction without one.
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.open(path) as raster:
+            _compare_pixels(raster, profile, written)
+            levels = len(raster.overviews(1))
+        for level in range(levels):
+            with rasterio.open(path, overview_level=level) as overview:
+                for _, window in overview.block_windows(1):
+                    overview.read(window=window)
+
+
+def _compare_pixels(raster: DatasetReader, profile: RasterProfile, written: Checksums) -> None:
+    found = (raster.width, raster.height, raster.count, raster.dtypes[0], raster.crs)
+    expected = (profile.grid.width, profile.grid.height, len(profile.bands), profile.dtype, profile.grid.crs)
+    if found != expected:
+        raise DamagedError(f"the finished file has {found} instead of {expected}")
+    for window, known in written:
+        if checksum(raster.read(window=window)) != known:
+            row, column = int(window.row_off), int(window.col_off)
+            raise DamagedError(f"the finished file holds other pixels from row {row}, column {column} on")

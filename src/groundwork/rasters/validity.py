@@ -1,0 +1,81 @@
+"""Which pixels of a file hold data: by its masks, its alpha band, and the value that means "no data"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.enums import MaskFlags
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+
+#: Flags of bands whose mask says nothing beyond their values. An alpha band counts only beside the declared bands:
+#: GDAL takes the fourth of four 8-bit bands for one whatever it holds.
+WITHOUT_MASK = {MaskFlags.all_valid, MaskFlags.nodata, MaskFlags.alpha}
+
+
+def masks_of(dataset: DatasetReader, indexes: Sequence[int], declared: int) -> tuple[tuple[int, ...], int | None]:
+    """Return which bands have masks worth reading, and the number of the alpha band beside the declared bands.
+
+    Args:
+        dataset: The file.
+        indexes: Bands that are read.
+        declared: How many bands the file has by its spec; one more is an alpha band.
+    """
+    flags = dataset.mask_flag_enums
+    masked = [index for index in indexes if not WITHOUT_MASK & set(flags[index - 1])]
+    if masked and all(MaskFlags.per_dataset in flags[index - 1] for index in masked):
+        masked = masked[:1]
+    return tuple(masked), dataset.count if dataset.count == declared + 1 else None
+
+
+def read_masks(
+    dataset: DatasetReader, masks: tuple[Sequence[int], int | None], window: Window, shape: tuple[int, ...]
+) -> NDArray[np.bool_]:
+    """Read where masks and alpha band let all bands through.
+
+    Args:
+        dataset: The file.
+        masks: What :func:`masks_of` gave.
+        window: What to read.
+        shape: Height and width to read it in.
+
+    Returns:
+        (height, width).
+    """
+    masked, alpha = masks
+    valid = np.ones(shape, np.bool_)
+    if masked:
+        valid &= (dataset.read_masks(list(masked), window=window, out_shape=(len(masked), *shape)) > 0).all(axis=0)
+    if alpha is not None:
+        valid &= dataset.read(alpha, window=window, out_shape=shape) > 0
+    return valid
+
+
+def holds_data(values: NDArray[np.generic], nodata: float | str | None) -> NDArray[np.bool_]:
+    """Return where no band (bands, height, width) holds the value that means "no data", or no number.
+
+    ``nodata`` is compared in the type of the values: a float32 raster does not hold -3.40282e+38 to its last digit.
+    """
+    if nodata is None:
+        return np.ones(values.shape[1:], np.bool_)
+    holds = np.ones(values.shape, np.bool_) if nodata == "nan" else values != in_type(float(nodata), values.dtype)
+    if values.dtype.kind == "f":
+        holds &= np.isfinite(values)
+    return np.asarray(holds.all(axis=0))
+
+
+def in_type(nodata: float, dtype: np.dtype[np.generic] | str) -> np.generic:
+    """Return a nodata value as a raster of a data type holds it."""
+    kind = np.dtype(dtype)
+    number: np.generic = kind.type(int(nodata) if kind.kind in "iu" and float(nodata).is_integer() else nodata)
+    return number
+
+
+def in_yaml(value: float, dtype: np.dtype[np.generic] | str) -> str:
+    """Return a nodata value in as many digits as its data type tells apart, so that it can be pasted into YAML."""
+    if np.isnan(value):
+        return "nan"
+    text = str(in_type(value, dtype))
+    return text.replace("e", ".0e") if "e" in text and "." not in text else text

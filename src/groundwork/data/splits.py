@@ -4,33 +4,44 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import shapely
-from numpy.typing import NDArray
-from rasterio.crs import CRS
-from rasterio.warp import transform_bounds
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from groundwork.config.data import DataConfig, SplitConfig
+from groundwork.data.distances import Places
 from groundwork.data.samples import DataError
 from groundwork.rasters.folder import preview
-from groundwork.rasters.grid import NO_TRANSFORMATION
 
 logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "val", "test")
-#: Share of a pixel by which chips are shrunk before distances are measured: chips that only touch do not overlap.
-TOUCHING = 0.01
-#: Begins the names of planes that only one scene lies on.
-OWN_PLANE = "pixels of "
+#: Scenes that share more than this of the smaller one show the same place.
+SAME_PLACE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Division:
+    """Samples with their splits, and what was left out."""
+
+    samples: pd.DataFrame
+    #: Split -> reason -> number of samples left out.
+    left_out: dict[str, dict[str, int]]
 
 
 def assign_splits(
     samples: pd.DataFrame, config: SplitConfig, lists: Mapping[str, Sequence[str]], seed: int
 ) -> pd.DataFrame:
+    """Return the samples of :func:`divide`."""
+    return divide(samples, config, lists, seed).samples
+
+
+def divide(samples: pd.DataFrame, config: SplitConfig, lists: Mapping[str, Sequence[str]], seed: int) -> Division:
     """Add the column ``split``, and leave out samples that lie too near to another split.
 
     Args:
@@ -42,15 +53,52 @@ def assign_splits(
     Raises:
         DataError: Where a split stays empty, or lists and scenes do not agree.
     """
+    _check_method(config, lists)
     if config.method == "lists":
         split = _by_lists(samples, config, lists, seed)
     else:
-        groups = samples["scene"] if config.method == "scenes" else _blocks(samples, config)
-        split = _draw(groups, config, seed)
+        groups = _acquisitions(samples) if config.method == "scenes" else _blocks(samples, config)
+        together = "" if config.method == "blocks" else _shared_places(samples["scene"], groups)
+        split = _draw(groups, config, seed, together)
     table = samples.assign(split=split).dropna(subset=["split"])
-    table = _without_neighbours(table.reset_index(drop=True), config.buffer)
-    _require_all(table)
-    return table
+    left_out: dict[str, dict[str, int]] = {}
+    if len(table) < len(samples):
+        left_out["none"] = {"in no list": len(samples) - len(table)}
+    kept = _without_neighbours(table.reset_index(drop=True), config.buffer, left_out)
+    _require_all(kept, left_out)
+    return Division(kept, left_out)
+
+
+def _check_method(config: SplitConfig, lists: Mapping[str, Sequence[str]]) -> None:
+    if config.method != "lists" and lists:
+        raise DataError(
+            f"Lists for {sorted(lists)} are given, but 'split.method' is '{config.method}', which does not read them. "
+            "Set 'method: lists', or give no lists."
+        )
+
+
+def _acquisitions(samples: pd.DataFrame) -> pd.Series:
+    """Name each sample by the first of the scenes that show its ground: several dates of one place stay together.
+
+    Scenes belong together where they share more than half of the smaller one. Where they share less, as neighbouring
+    tiles do at their edges, samples that overlap are left out later.
+    """
+    by_scene = samples.groupby("scene", sort=True)
+    scenes = by_scene.agg(
+        crs=("crs", "first"),
+        pixel_size=("pixel_size", "first"),
+        west=("west", "min"),
+        south=("south", "min"),
+        east=("east", "max"),
+        north=("north", "max"),
+    ).reset_index()
+    everywhere = np.ones(len(scenes), np.bool_)
+    pairs = Places(scenes).pairs(everywhere, everywhere, np.zeros(len(scenes)))
+    same = pairs.overlap > SAME_PLACE
+    links = coo_array((np.ones(int(same.sum())), (pairs.first[same], pairs.second[same])), shape=(len(scenes),) * 2)
+    labels = connected_components(links, directed=False)[1]
+    first = scenes.groupby(labels)["scene"].transform("first")
+    return samples["scene"].map(dict(zip(scenes["scene"], first, strict=True)))
 
 
 def _blocks(samples: pd.DataFrame, config: SplitConfig) -> pd.Series:
@@ -62,14 +110,20 @@ def _blocks(samples: pd.DataFrame, config: SplitConfig) -> pd.Series:
 
 def _planes(samples: pd.DataFrame) -> pd.Series:
     """Name the plane each sample lies on: its CRS, or its scene where there is none."""
-    return samples["crs"].where(samples["crs"] != "none", OWN_PLANE + samples["scene"]).astype(str)
+    return samples["crs"].where(samples["crs"] != "none", "pixels of " + samples["scene"]).astype(str)
 
 
-def _draw(groups: pd.Series, config: SplitConfig, seed: int) -> pd.Series:
+def _shared_places(scenes: pd.Series, groups: pd.Series) -> str:
+    """Say in words where fewer places are shown than there are scenes."""
+    shown, places = scenes.nunique(), groups.nunique()
+    return "" if shown == places else f" ({shown} scenes show {places} place(s), and those of one place stay together)"
+
+
+def _draw(groups: pd.Series, config: SplitConfig, seed: int, together: str) -> pd.Series:
     sizes = groups.value_counts().sort_index()
     if len(sizes) < len(SPLITS):
         raise DataError(
-            f"Found {len(sizes)} {config.method} with samples; {len(SPLITS)} splits need at least as many. "
+            f"Found {len(sizes)} {config.method} with samples{together}; {len(SPLITS)} splits need at least as many. "
             "Use a smaller 'block_size', method 'scenes' or 'lists', or more scenes."
         )
     wanted = {name: getattr(config.fractions, name) * len(groups) for name in SPLITS}
@@ -118,90 +172,41 @@ def _check_lists(samples: pd.DataFrame, lists: Mapping[str, Sequence[str]]) -> N
             raise DataError(f"{len(both)} scene(s) stand in the lists of '{first}' and '{second}': {preview(both)}.")
 
 
-def _require_all(samples: pd.DataFrame) -> None:
+def _require_all(samples: pd.DataFrame, left_out: Mapping[str, Mapping[str, int]]) -> None:
     empty = [name for name in SPLITS if not (samples["split"] == name).any()]
     if empty:
         counts = samples["split"].value_counts().to_dict()
         raise DataError(
-            f"No sample is left for {empty} (samples left: {counts}). Use a smaller 'buffer' or 'block_size', "
-            "other fractions, or 'val_from_train' where lists are given."
+            f"No sample is left for {empty} (samples left: {counts}; left out: {dict(left_out)}). Use a smaller "
+            "'buffer' or 'block_size', other fractions, method 'blocks' where scenes overlap, or 'val_from_train' "
+            "where lists are given."
         )
 
 
-def _without_neighbours(samples: pd.DataFrame, buffer: int) -> pd.DataFrame:
-    """Leave out training samples near val or test, and val samples near test."""
-    kept = samples
-    for near, others in (("train", ("val", "test")), ("val", ("test",))):
-        for other in others:
-            distances = _distances(kept, near, other)
-            too_near = distances < np.maximum(buffer * kept["pixel_size"].to_numpy(float), 1e-9)
-            kept = kept[~too_near].reset_index(drop=True)
-    return kept
+def _without_neighbours(samples: pd.DataFrame, buffer: int, left_out: dict[str, dict[str, int]]) -> pd.DataFrame:
+    """Leave out training samples near val or test, and val samples near test; count them in ``left_out``."""
+    places = Places(samples)
+    reach = np.maximum(buffer * samples["pixel_size"].to_numpy(float), 1e-9)
+    split = samples["split"].to_numpy(object)
+    kept = np.ones(len(samples), np.bool_)
+    for near, other in (("train", "val"), ("train", "test"), ("val", "test")):
+        pairs = places.pairs(kept & (split == near), kept & (split == other), reach)
+        too_near = np.unique(pairs.first[pairs.distance < reach[pairs.first]])
+        kept[too_near] = False
+        if too_near.size:
+            reason = f"overlaps {other}" if buffer == 0 else f"overlaps {other}, or nearer than 'buffer'"
+            left_out.setdefault(near, {})[reason] = len(too_near)
+    return samples[kept].reset_index(drop=True)
 
 
-def _distances(samples: pd.DataFrame, near: str, other: str) -> NDArray[np.float64]:
-    """Return for each sample of split ``near`` the distance to the nearest of ``other``; infinite for all the rest.
-
-    Distances are in units of the sample's CRS; samples of another CRS are brought to it.
-    """
-    distances = np.full(len(samples), np.inf)
-    planes = _planes(samples)
-    occupied = set(planes[samples["split"] == other])
-    for plane in sorted(set(planes[samples["split"] == near])):
-        if plane.startswith(OWN_PLANE) and plane not in occupied:
-            continue
-        rows = np.flatnonzero((planes == plane) & (samples["split"] == near))
-        boxes = [_box(bounds, pixel) for bounds, pixel in _others_on(samples, planes, plane, other)]
-        if not boxes:
-            continue
-        tree = shapely.STRtree(boxes)
-        own = _boxes([_box(_bounds(samples, int(row)), samples["pixel_size"].iloc[row]) for row in rows])
-        nearest = tree.nearest(own)
-        distances[rows] = shapely.distance(own, _boxes(boxes)[nearest])
-    return distances
-
-
-def _others_on(
-    samples: pd.DataFrame, planes: pd.Series, plane: str, other: str
-) -> list[tuple[tuple[float, float, float, float], float]]:
-    found = []
-    for row in np.flatnonzero(samples["split"] == other):
-        bounds, pixel = _bounds(samples, int(row)), float(samples["pixel_size"].iloc[row])
-        if planes.iloc[row] != plane:
-            if plane.startswith(OWN_PLANE) or str(planes.iloc[row]).startswith(OWN_PLANE):
-                continue
-            try:
-                bounds = transform_bounds(planes.iloc[row], plane, *bounds)
-            except NO_TRANSFORMATION:
-                continue
-        if np.isfinite(bounds).all():
-            found.append((bounds, pixel))
-    return found
-
-
-def _bounds(samples: pd.DataFrame, row: int) -> tuple[float, float, float, float]:
-    west, south, east, north = (float(samples[name].iloc[row]) for name in ("west", "south", "east", "north"))
-    return west, south, east, north
-
-
-def _box(bounds: tuple[float, float, float, float], pixel: float) -> shapely.Geometry:
-    west, south, east, north = bounds
-    inset = TOUCHING * pixel if pixel < (east - west) else 0.0
-    return shapely.box(west + inset, south + inset, east - inset, north - inset)
-
-
-def _boxes(boxes: Sequence[shapely.Geometry]) -> NDArray[np.object_]:
-    array = np.empty(len(boxes), np.object_)
-    array[:] = boxes
-    return array
-
-
-def report_splits(samples: pd.DataFrame, data: DataConfig) -> dict[str, Any]:
-    """Describe the splits: samples, scenes, class fractions, and the least distance between each two.
+def report_splits(
+    samples: pd.DataFrame, data: DataConfig, left_out: Mapping[str, Mapping[str, int]] | None = None
+) -> dict[str, Any]:
+    """Describe the splits: samples, scenes, class fractions, the least distance between each two, what was left out.
 
     Distances are in metres; None where samples have no CRS.
     """
-    report: dict[str, Any] = {"splits": {}, "least_distance_m": {}}
+    report: dict[str, Any] = {"splits": {}, "least_distance_m": {}, "left_out": dict(left_out or {})}
     for name in SPLITS:
         part = samples[samples["split"] == name]
         fractions = {entry: round(float(part[f"fraction_{entry}"].mean()), 6) for entry in data.target.names}
@@ -211,10 +216,33 @@ def report_splits(samples: pd.DataFrame, data: DataConfig) -> dict[str, Any]:
             "class_fractions": fractions,
             "absent_classes": [entry for entry, share in fractions.items() if share == 0],
         }
+    places = Places(samples)
+    split = samples["split"].to_numpy(object)
     for first, second in combinations(SPLITS, 2):
-        report["least_distance_m"][f"{first}-{second}"] = _least_distance_m(samples, first, second)
+        metres = places.pairs(split == first, split == second, None).metres
+        known = metres[np.isfinite(metres)]
+        report["least_distance_m"][f"{first}-{second}"] = round(float(known.min()), 1) if known.size else None
+    _warn_of_left_out(report["left_out"])
+    _warn_of_absent(report["splits"])
     _warn_of_unlearnt(report["splits"])
     return report
+
+
+def _warn_of_left_out(left_out: Mapping[str, Mapping[str, int]]) -> None:
+    for split, reasons in left_out.items():
+        for reason, count in reasons.items():
+            logger.warning("%d sample(s) of split '%s' are left out: %s.", count, split, reason)
+
+
+def _warn_of_absent(splits: Mapping[str, Mapping[str, Any]]) -> None:
+    for name in ("val", "test"):
+        if splits[name]["absent_classes"]:
+            logger.warning(
+                "Split '%s' lacks the class(es) %s: its scores say nothing about them. Choose another 'seed' or "
+                "'split.method', or give lists.",
+                name,
+                splits[name]["absent_classes"],
+            )
 
 
 def _warn_of_unlearnt(splits: Mapping[str, Mapping[str, Any]]) -> None:
@@ -228,19 +256,3 @@ def _warn_of_unlearnt(splits: Mapping[str, Mapping[str, Any]]) -> None:
                 name,
                 unlearnt,
             )
-
-
-def _least_distance_m(samples: pd.DataFrame, first: str, second: str) -> float | None:
-    distances = _distances(samples, first, second)
-    metres = [
-        distance * _metres_per_unit(str(crs))
-        for distance, crs in zip(distances, samples["crs"], strict=True)
-        if np.isfinite(distance) and crs != "none"
-    ]
-    return round(float(min(metres)), 1) if metres else None
-
-
-def _metres_per_unit(crs: str) -> float:
-    """Return the length of a CRS's unit; a degree counts as on the equator, which overstates distances elsewhere."""
-    parsed = CRS.from_user_input(crs)
-    return 111_320.0 if parsed.is_geographic else float(parsed.linear_units_factor[1])

@@ -45,7 +45,10 @@ class Grid:
         return Grid(self.crs, window_transform(window, self.transform), int(window.width), int(window.height))
 
     def center_coordinates(self) -> tuple[float, float] | None:
-        """Return latitude and longitude of the centre in degrees; None without a CRS, or where it is not on Earth."""
+        """Return latitude (-90 to 90) and longitude (-180 to 180) of the centre in degrees.
+
+        None without a CRS, or where it is not on Earth.
+        """
         if self.crs is None:
             return None
         x, y = self.transform @ (self.width / 2, self.height / 2)
@@ -53,7 +56,9 @@ class Grid:
             longitudes, latitudes = transform_points(self.crs, CRS.from_epsg(4326), [x], [y])[:2]
         except NO_TRANSFORMATION:
             return None
-        found = float(latitudes[0]), float(longitudes[0])
+        # Files that count longitudes from 0 to 360 keep that in their own CRS.
+        longitude = float(longitudes[0])
+        found = float(latitudes[0]), longitude if abs(longitude) <= 180 else (longitude + 180) % 360 - 180
         return found if all(math.isfinite(degrees) for degrees in found) else None
 
     def differences(self, other: Grid) -> list[str]:

@@ -17,8 +17,9 @@ from rasterio.crs import CRS
 from rasterio.warp import transform, transform_bounds
 
 from groundwork.config.data import DataConfig, SplitConfig
+from groundwork.data.distances import Places
 from groundwork.data.samples import DataError
-from groundwork.data.splits import SPLITS, assign_splits, report_splits
+from groundwork.data.splits import SPLITS, assign_splits, divide, report_splits
 
 UTM = "EPSG:32632"
 Table = Callable[..., pd.DataFrame]
@@ -226,7 +227,7 @@ def test_lists_that_do_not_fit_are_refused(table_of: Table, lists: dict[str, lis
     ("method", "found"), [("blocks", "Found 1 blocks with samples"), ("scenes", "Found 2 scenes with samples")]
 )
 def test_fewer_groups_than_splits_are_refused(table_of: Table, method: str, found: str) -> None:
-    table = table_of([("a", 0, 0), ("b", 0, 0)])
+    table = table_of([("a", 0, 0), ("b", 0, 40)])
     message = f"{found}; 3 splits need at least as many. Use a smaller 'block_size', method 'scenes' or 'lists'"
     with pytest.raises(DataError, match=message):
         assign_splits(table, _config(method, block_size=100), {}, 0)
@@ -305,4 +306,128 @@ def test_a_class_that_train_lacks_is_warned_of(data_config: DataConfig, caplog: 
     ]
     report_splits(pd.DataFrame(rows), data)
     assert f"Split 'test' holds the class(es) ['{names[1]}'], which 'train' lacks" in caplog.text
-    assert "Split 'val'" not in caplog.text
+    assert "Split 'val' holds" not in caplog.text
+    assert f"Split 'val' lacks the class(es) {list(names[1:])}: its scores say nothing about them" in caplog.text
+    assert f"Split 'test' lacks the class(es) {list(names[2:])}" in caplog.text
+
+
+# --- repeated acquisitions, the date line, degrees ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dates", [2, 10])
+def test_acquisitions_of_one_place_stay_together_and_no_sample_is_lost(table_of: Table, dates: int) -> None:
+    scenes = [(f"t{tile:02d}_{day}", tile) for tile in range(12) for day in range(dates)]
+    places = [
+        (name, row * 32, tile * 1000 + column * 32) for name, tile in scenes for row in (0, 1) for column in (0, 1)
+    ]
+    table = table_of(places)
+    division = divide(table, _config("scenes"), {}, seed=3)
+    assert len(division.samples) == len(table)
+    assert division.left_out == {}
+    split_of = division.samples.groupby(division.samples["scene"].str[:3])["split"].nunique()
+    assert (split_of == 1).all()
+    assert set(division.samples["split"]) == set(SPLITS)
+
+
+def test_scenes_that_share_an_edge_are_drawn_alone_and_what_overlaps_is_reported(
+    table_of: Table, tiny_data: SimpleNamespace, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Five tiles in a row, each of 4 x 4 chips, that share one column of chips with the next.
+    table = table_of(
+        [(f"t{t}", row * 32, t * 96 + column * 32) for t in range(5) for row in range(4) for column in range(4)]
+    )
+    table = table.assign(fraction_water=0.1, fraction_forest=0.5, fraction_field=0.4)
+    division = divide(table, _config("scenes"), {}, seed=0)
+    lost = len(table) - len(division.samples)
+    assert lost > 0
+    assert sum(count for reasons in division.left_out.values() for count in reasons.values()) == lost
+    report = report_splits(division.samples, tiny_data.config, division.left_out)
+    assert report["left_out"] == division.left_out
+    assert "left out: overlaps " in caplog.text
+
+
+def test_scenes_of_one_place_cannot_be_split_by_scenes(table_of: Table) -> None:
+    table = table_of([(f"date{day}", 0, 32 * column) for day in range(5) for column in range(3)])
+    message = (
+        r"Found 1 scenes with samples \(5 scenes show 1 place\(s\), and those of one place stay together\); 3 splits"
+    )
+    with pytest.raises(DataError, match=message):
+        divide(table, _config("scenes"), {}, 0)
+
+
+def _boxes(crs: Sequence[str], west: Sequence[float], south: Sequence[float], side: Sequence[float]) -> pd.DataFrame:
+    table = pd.DataFrame({"crs": list(crs), "west": west, "south": south})
+    table["east"], table["north"] = table["west"] + list(side), table["south"] + list(side)
+    table["pixel_size"] = np.array(side) / 32
+    return table.assign(scene=[f"s{number}" for number in range(len(table))])
+
+
+def _nearest(table: pd.DataFrame, reach: float = 1e-9) -> tuple[list[float], list[float]]:
+    """Return distances in units and metres between the first row and those of the rest that are in reach."""
+    first = np.arange(len(table)) == 0
+    pairs = Places(table).pairs(first, ~first, np.full(len(table), reach))
+    return pairs.distance.tolist(), pairs.metres.tolist()
+
+
+def test_a_chip_at_the_date_line_is_near_none_on_other_continents() -> None:
+    # UTM zone 60S at 179.999 E, -15.6; the same latitude in Peru and in Africa.
+    x, y = (part[0] for part in transform("EPSG:4326", "EPSG:32760", [179.999], [-15.6])[:2])
+    table = _boxes(
+        ["EPSG:32760", "EPSG:4326", "EPSG:4326"], [x - 160, -72.0, 20.0], [y - 160, -15.6, -15.6], [320, 0.01, 0.01]
+    )
+    assert _nearest(table, reach=1000.0) == ([], [])
+
+
+@pytest.mark.parametrize(("west", "other"), [(180.005, -179.995), (179.995, -180.005), (359.0, -1.0), (-170.0, 190.0)])
+def test_longitudes_that_differ_by_a_whole_turn_are_one_place(west: float, other: float) -> None:
+    distance, metres = _nearest(_boxes(["EPSG:4326"] * 2, [west, other], [-16.0, -16.0], [0.01, 0.01]))
+    assert distance == metres == [0.0]
+
+
+def test_a_chip_across_the_date_line_overlaps_what_lies_there_in_another_crs() -> None:
+    x, y = (part[0] for part in transform("EPSG:4326", "EPSG:32760", [179.9999], [-15.6])[:2])
+    table = _boxes(
+        ["EPSG:32760", "EPSG:4326", "EPSG:32701"], [x - 160, -180.002, 0], [y - 160, -15.602, 0], [320, 0.004, 320]
+    )
+    there = (part[0] for part in transform("EPSG:4326", "EPSG:32701", [-179.9999], [-15.6])[:2])
+    table.loc[2, ["west", "south"]] = [number - 160 for number in there]
+    table["east"], table["north"] = table["west"] + [320, 0.004, 320], table["south"] + [320, 0.004, 320]
+    assert _nearest(table)[0] == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(("crs", "unit"), [("EPSG:4326", 1.0), ("EPSG:3857", 111_319.49)])
+def test_distances_far_from_the_equator_are_not_overstated(crs: str, unit: float) -> None:
+    # A gap of 0.01 degrees of longitude at 60 N is 557 m on the ground.
+    south = 60.0 if unit == 1 else transform("EPSG:4326", crs, [0], [60.0])[1][0]
+    table = _boxes([crs] * 2, [0.0, 0.02 * unit], [south] * 2, [0.01 * unit] * 2)
+    assert _nearest(table, reach=unit)[1] == [pytest.approx(557, rel=0.01)]
+
+
+def test_many_samples_in_many_zones_are_measured_as_by_brute_force() -> None:
+    random = np.random.default_rng(0)
+    count = 120
+    zones = random.integers(31, 34, count)
+    easting, northing = random.uniform(300_000, 700_000, count), random.uniform(5_000_000, 5_060_000, count)
+    table = _boxes([f"EPSG:326{zone}" for zone in zones], easting, northing, [5120.0] * count)
+    reach = np.full(count, 20_000.0)
+    pairs = Places(table).pairs(np.arange(count) < 60, np.arange(count) >= 60, reach)
+    near = pairs.distance < 20_000
+    found = {
+        (int(a), int(b)): distance
+        for a, b, distance in zip(pairs.first[near], pairs.second[near], pairs.distance[near], strict=True)
+    }
+    expected = {}
+    inset = 0.01 * 160
+    for a in range(60):
+        own = table.iloc[a]
+        box = shapely.box(own.west + inset, own.south + inset, own.east - inset, own.north - inset)
+        for b in range(60, count):
+            other = table.iloc[b]
+            bounds = (other.west + inset, other.south + inset, other.east - inset, other.north - inset)
+            moved = bounds if own.crs == other.crs else transform_bounds(other.crs, own.crs, *bounds)
+            distance = shapely.distance(box, shapely.box(*moved))
+            if distance < 20_000:
+                expected[a, b] = distance
+    assert len(expected) > 20
+    assert found.keys() == expected.keys()
+    assert all(found[key] == pytest.approx(expected[key], abs=0.5) for key in expected)

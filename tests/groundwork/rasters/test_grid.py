@@ -101,3 +101,11 @@ def test_a_crs_can_be_made_again_from_its_description() -> None:
     assert len(name_crs(MARS)) <= 80 < len(describe_crs(MARS))
     assert CRS.from_user_input(describe_crs(MARS)) == MARS
     assert CRS.from_user_input(describe_crs(ALBERS)) == ALBERS
+
+
+@pytest.mark.parametrize(
+    ("west", "longitude"), [(190.0, -169.5), (-190.0, 170.5), (359.0, -0.5), (10.0, 10.5), (179.5, 180.0)]
+)
+def test_longitudes_are_brought_to_one_turn(west: float, longitude: float) -> None:
+    grid = Grid(CRS.from_epsg(4326), from_origin(west, 51.0, 0.1, 0.1), 10, 10)
+    assert grid.center_coordinates() == pytest.approx((50.5, longitude))

@@ -25,10 +25,10 @@ def index_samples(scenes: Any, labels: Any, scene_report: Any, data: DataConfig)
 
 def assign_splits(chips: Any, lists: Any, data: DataConfig, seed: int) -> tuple[Any, Any]:
     """Divide the chips into train, val and test so that no split can peek at another, and report the distances."""
-    from groundwork.data.splits import assign_splits, report_splits
+    from groundwork.data.splits import divide, report_splits
 
-    samples = assign_splits(chips, data.split, lists, seed)
-    return samples, report_splits(samples, data)
+    division = divide(chips, data.split, lists, seed)
+    return division.samples, report_splits(division.samples, data, division.left_out)
 
 
 def compute_statistics(samples: Any, scenes: Any, labels: Any, data: DataConfig) -> Any:

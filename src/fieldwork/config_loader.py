@@ -6,15 +6,92 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
 from kedro.config import OmegaConfigLoader
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from groundwork.strict import did_you_mean
 
 #: Keys that say which component it is. With another value for one of them, the old one's options mean nothing.
 IDENTITY = ("name", "model", "variant", "architecture")
 
+#: Files of ``conf/local`` that are read otherwise.
+OTHER_FILES = ("values.yml",)
+
+
+class ConfigurationError(ValueError):
+    """Files of configuration that cannot be read, or that nothing reads."""
+
 
 class RecipeConfigLoader(OmegaConfigLoader):
-    """Merges softly, except that a component picked anew replaces the old one with all its options."""
+    """Merges softly, except that a component picked anew replaces the old one with all its options.
+
+    Refuses environments that are not there, and files that cannot be read or that nothing reads, by name.
+    """
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        """Read one kind of configuration.
+
+        Raises:
+            ConfigurationError: For an environment that is not there, and a value that cannot be filled in.
+        """
+        self._check_environment()
+        try:
+            read: dict[str, Any] = super().__getitem__(key)
+        except OmegaConfBaseException as error:
+            reason, place = str(error).partition("\n")[0], error.full_key
+            raise ConfigurationError(f"{key} of {self._folders()}: '{place}' cannot be filled in. {reason}") from error
+        return read
+
+    def check_files(self) -> None:
+        """Refuse files of the environment that nothing reads.
+
+        Raises:
+            ConfigurationError: With the near miss.
+        """
+        for folder in self._folders():
+            root = Path(self.conf_source) / folder
+            patterns = [pattern for patterns in self.config_patterns.values() for pattern in patterns]
+            found = (file for pattern in patterns for file in self._fs.glob(f"{root.as_posix()}/{pattern}"))
+            read = {*map(Path, found), *(root / name for name in OTHER_FILES)}
+            known = sorted({file.name for file in (Path(self.conf_source) / self.base_env).iterdir()})
+            kinds = sorted(key for key in self.config_patterns if key != "globals")
+            for file in sorted({*root.rglob("*.yml"), *root.rglob("*.yaml"), *root.rglob("*.json")} - read):
+                raise ConfigurationError(
+                    f"{self._shorten(file)}: nothing reads this file.{did_you_mean(file.name, known)} "
+                    f"Names of files begin with {kinds}, or are 'globals.yml'."
+                )
+
+    def files_with(self, parameter: str) -> list[str]:
+        """Return the files that state a parameter, the base's first."""
+        base, recipe, *_ = self._read_raw_config("parameters")
+        return [self._shorten(file) for files in (base, recipe) for file, read in files.items() if parameter in read]
+
+    def _read_dir_configs(self, conf_path: str, *arguments: Any) -> dict[Path, DictConfig]:  # noqa: ANN401 - Kedro's
+        try:
+            read: dict[Path, DictConfig] = super()._read_dir_configs(conf_path, *arguments)
+        except (yaml.YAMLError, UnicodeDecodeError, AttributeError):
+            folder = Path(conf_path)
+            for file in sorted({*folder.rglob("*.yml"), *folder.rglob("*.yaml"), *folder.rglob("*.json")}):
+                _refuse_broken(file)
+            raise
+        return read
+
+    def _check_environment(self) -> None:
+        source = Path(self.conf_source)
+        known = sorted(path.name for path in source.iterdir() if path.is_dir()) if source.is_dir() else []
+        if self.env and known and self.env not in known:
+            raise ConfigurationError(
+                f"There is no environment '{self.env}' in {source}.{did_you_mean(self.env, known)} Known: {known}"
+            )
+
+    def _folders(self) -> list[str]:
+        names = [self.base_env, self.env or self.default_run_env]
+        return [name for name in dict.fromkeys(names) if (Path(self.conf_source) / name).is_dir()]
+
+    def _shorten(self, file: Path) -> str:
+        return file.relative_to(Path(self.conf_source).parent).as_posix()
 
     @staticmethod
     def _soft_merge(config: dict[str, Any], env_config: dict[str, Any], env_path: str | None = None) -> Any:  # noqa: ANN401, ARG004
@@ -27,6 +104,22 @@ class RecipeConfigLoader(OmegaConfigLoader):
             return merged
         stated, given = OmegaConf.unsafe_merge(*config_per_file.values()), OmegaConf.create(self.runtime_params)
         return merge(*(OmegaConf.to_container(part, resolve=True) for part in (stated, given)))  # type: ignore[arg-type]
+
+
+def _refuse_broken(file: Path) -> None:
+    """Name a file that is no YAML, and its line: Kedro counts lines from 0, and is silent about duplicate keys."""
+    place = f"{file.parent.parent.name}/{file.parent.name}/{file.name}"
+    try:
+        content = OmegaConf.load(file)
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{place} is no text in UTF-8 ({error.reason}). Save it as UTF-8.") from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        line = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        problem = f"{error.problem} {error.context or ''}".strip()
+        raise ConfigurationError(f"{place}{line}: this is no valid YAML: {problem}.") from error
+    if not isinstance(content, DictConfig):
+        raise ConfigurationError(f"{place}: found a list; expected keys with values.")
 
 
 def merge(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import click
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
+from kedro.framework.project import pipelines
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
-from fieldwork.parameters import check_names
+from fieldwork.config_loader import RecipeConfigLoader
+from fieldwork.entries import check_entries, check_inputs, check_lists, check_overlaps, output_paths, work_folders
+from fieldwork.parameters import read_parameters
+from fieldwork.selection import check_selection
 from fieldwork.summary import show_summary
 
 
@@ -22,18 +28,41 @@ class OutputNotWritableError(OSError):
 class AroundRun:
     """Checks before a run, and a summary after it."""
 
+    def __init__(self) -> None:
+        self._parameters: Mapping[str, Any] = {}
+
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Refuse parameters that nothing reads."""
-        check_names(context.config_loader["parameters"])
-
-    @hook_impl
-    def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Refuse outputs that cannot be written.
+        """Refuse names in the command and configuration that mean nothing, and parameters that are wrong.
 
         Raises:
-            OutputNotWritableError: With the entry and its path.
+            UnknownNameError: For a pipeline, node, tag or entry that is not there.
+            ConfigurationError: For a file that nothing reads.
+            ParameterError: For a parameter that is not of its class.
+            CatalogError: For an entry that no pipeline reads or makes.
         """
+        loader = context.config_loader
+        command = click.get_current_context(silent=True)
+        if command is not None and command.command.name == "run":
+            check_selection(command.params, pipelines)
+        if isinstance(loader, RecipeConfigLoader):
+            loader.check_files()
+            self._parameters = read_parameters(loader["parameters"], loader.files_with)
+            check_entries(loader["catalog"], pipelines.values())
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Refuse inputs that are not there, and outputs that cannot be written or would change what is read.
+
+        Raises:
+            CatalogError: With the entry and its path.
+            OutputNotWritableError: The same.
+        """
+        check_overlaps(pipeline, catalog)
+        if not run_params.get("only_missing_outputs"):
+            check_inputs(pipeline, catalog, pipelines)
+        if "split_lists" in pipeline.inputs() and "data" in self._parameters:
+            check_lists(self._parameters["data"].split, catalog.load("split_lists"))
         paths = {**output_paths(pipeline, catalog), **work_folders(pipeline, catalog)}
         for name, path in paths.items():
             _check_writable(name, path)
@@ -44,25 +73,6 @@ class AroundRun:
         results = output_paths(pipeline, catalog)
         metrics: dict[str, Any] | None = catalog.load("metrics") if "metrics" in results else None
         show_summary(metrics, results)
-
-
-def output_paths(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, Path]:
-    """Return where each output of a pipeline lies; what stays in memory is left out."""
-    config: dict[str, dict[str, Any]] = catalog.to_config()[0]
-    produced = [name for node in pipeline.nodes for name in node.outputs]
-    paths = {name: config.get(name, {}).get("filepath") or config.get(name, {}).get("path") for name in produced}
-    return {name: Path(str(path)) for name, path in paths.items() if path}
-
-
-def work_folders(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, Path]:
-    """Return the folders that nodes work in."""
-    config: dict[str, dict[str, Any]] = catalog.to_config()[0]
-    entries = {name: config.get(name, {}) for name in pipeline.inputs()}
-    return {
-        name: Path(entry["path"])
-        for name, entry in entries.items()
-        if str(entry.get("type")).endswith(".FolderDataset")
-    }
 
 
 def _check_writable(name: str, path: Path) -> None:

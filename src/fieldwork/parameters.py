@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Annotated, Any, TypeAlias
 
+from pydantic import Field, TypeAdapter, ValidationError
+
+from fieldwork.pipelines.sample_data.config import SampleDataConfig
 from groundwork.config import DataConfig, EvaluationConfig, InferenceConfig, ModelConfig, TrainingConfig
 from groundwork.strict import did_you_mean
 
-PARAMETERS: dict[str, type] = {
+#: What generators of NumPy and PyTorch both take.
+Seed: TypeAlias = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
+
+PARAMETERS: dict[str, Any] = {
     "data": DataConfig,
     "model": ModelConfig,
     "training": TrainingConfig,
     "evaluation": EvaluationConfig,
     "inference": InferenceConfig,
-    "seed": int,
-    "sample_data": dict,
+    "seed": Seed,
+    "sample_data": SampleDataConfig,
 }
 
 #: Values for the catalog that may be given with ``--params``.
@@ -23,6 +30,10 @@ RUNTIME_VALUES = ("raw_root", "train_list", "val_list", "test_list")
 
 class UnknownParameterError(ValueError):
     """A parameter that nothing reads."""
+
+
+class ParameterError(ValueError):
+    """A parameter that is missing, or not of its class."""
 
 
 def check_names(names: Iterable[str]) -> None:
@@ -35,3 +46,37 @@ def check_names(names: Iterable[str]) -> None:
     for name in names:
         if name not in known:
             raise UnknownParameterError(f"Unknown parameter '{name}'.{did_you_mean(name, known)} Known: {known}")
+
+
+def read_parameters(values: Mapping[str, Any], files_with: Callable[[str], Sequence[str]]) -> dict[str, Any]:
+    """Return all parameters as their classes, whatever pipeline runs: what is wrong in one is never a matter of luck.
+
+    Args:
+        values: The parameters as read, by name.
+        files_with: Gives the files that state a parameter.
+
+    Raises:
+        UnknownParameterError: For one that nothing reads.
+        ParameterError: For the first one that is missing or wrong, with the files that state it.
+    """
+    check_names(values)
+    read: dict[str, Any] = {}
+    for name, kind in PARAMETERS.items():
+        if name not in values:
+            raise ParameterError(f"Parameter '{name}' is stated nowhere. Add it to conf/base.")
+        try:
+            read[name] = TypeAdapter(kind).validate_python(values[name])
+        except ValidationError as error:
+            places = " and ".join(files_with(name)) or "--params"
+            raise ParameterError(f"Parameter '{name}', stated in {places}:\n{_explain(name, error)}") from error
+    return read
+
+
+def _explain(name: str, error: ValidationError) -> str:
+    """Return one line for each problem: which key, what is wrong, what was found."""
+    lines = []
+    for problem in error.errors(include_url=False):
+        place = ".".join([name, *(str(part) for part in problem["loc"])])
+        found = "" if isinstance(problem["input"], dict | list | tuple) else f" (found {problem['input']!r})"
+        lines.append(f"  {place}: {problem['msg'].removeprefix('Value error, ')}{found}")
+    return "\n".join(lines)

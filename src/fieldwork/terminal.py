@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from traceback import walk_tb
 from types import TracebackType
 
 from kedro.io import DatasetError
@@ -34,6 +35,14 @@ def show_errors_plainly() -> None:
 
 
 def is_for_user(error: BaseException) -> bool:
-    """Whether an error says by its message what to change: ours, and Kedro's about parameters and entries."""
+    """Whether an error says by its message what to change: ours, and Kedro's about entries and what a command names."""
     ours = type(error).__module__.partition(".")[0] in {"groundwork", "fieldwork"}
-    return ours or isinstance(error, ParameterValidationError | DatasetError)
+    return ours or isinstance(error, ParameterValidationError | DatasetError) or _is_kedros_own(error)
+
+
+def _is_kedros_own(error: BaseException) -> bool:
+    """Whether Kedro itself raised a plain error, such as for a runner that is not there."""
+    if not isinstance(error, ValueError | AttributeError) or error.__traceback__ is None:
+        return False
+    *_, (frame, _) = walk_tb(error.__traceback__)
+    return str(frame.f_globals.get("__name__")).startswith("kedro.")

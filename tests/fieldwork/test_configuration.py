@@ -8,11 +8,11 @@ import pytest
 import torch
 import yaml
 from kedro.config import OmegaConfigLoader
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from fieldwork.config_loader import RecipeConfigLoader, merge
+from fieldwork.config_loader import ConfigurationError, RecipeConfigLoader, merge
 from fieldwork.local_values import make_resolver
-from fieldwork.parameters import PARAMETERS, UnknownParameterError, check_names
+from fieldwork.parameters import PARAMETERS, ParameterError, UnknownParameterError, check_names, read_parameters
 from fieldwork.settings import CONFIG_LOADER_ARGS
 from groundwork.bundle import build_factory
 from groundwork.config import DataConfig, ModelConfig
@@ -31,10 +31,7 @@ def loader(recipe: str, **runtime: Any) -> OmegaConfigLoader:
 @pytest.mark.parametrize("recipe", ["local", *RECIPES])
 def test_every_recipe_is_valid_and_its_model_fits_together(recipe: str) -> None:
     parameters = loader(recipe)["parameters"]
-    check_names(parameters)
-    built = {
-        name: kind.model_validate(parameters[name]) for name, kind in PARAMETERS.items() if issubclass(kind, BaseModel)
-    }
+    built = read_parameters(parameters, lambda name: [])
     data, model = built["data"], built["model"]
     assert isinstance(data, DataConfig)
     assert isinstance(model, ModelConfig)
@@ -187,3 +184,99 @@ def test_the_base_catalog_is_written_out_and_loads_no_pickle() -> None:
         assert "pickle" not in str(entry).lower()
         assert not entry.get("versioned"), "a new folder at each run would never be the same for DVC"
         assert entry["metadata"]["kedro-viz"]["layer"]
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        (("seed",), None, r"seed: Input should be a valid integer \(found None\)"),
+        (("seed",), "abc", r"\(found 'abc'\)"),
+        (("seed",), -1, "greater than or equal to 0"),
+        (("seed",), 2**40, "less than 4294967296"),
+        (("seed",), True, r"\(found True\)"),
+        (("seed",), 1.0, r"\(found 1\.0\)"),
+        (("training", "max_epoch"), 1, "training: Unknown key 'max_epoch'. Did you mean 'max_epochs'"),
+        (("sample_data", "num_scene"), 1, "Did you mean 'num_scenes'"),
+        (("data", "chips", "size"), 0, r"data\.chips\.size: Input should be greater than 0"),
+    ],
+)
+def test_a_wrong_parameter_is_refused_with_its_file_whatever_runs(
+    place: tuple[str, ...], value: Any, message: str
+) -> None:
+    parameters = loader("local")["parameters"]
+    inner = parameters
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    with pytest.raises(ParameterError, match=f"Parameter '{place[0]}', stated in here.yml:[\\s\\S]*{message}"):
+        read_parameters(parameters, lambda name: ["here.yml"])
+
+
+def test_a_parameter_that_is_stated_nowhere_is_refused() -> None:
+    with pytest.raises(ParameterError, match="'data' is stated nowhere"):
+        read_parameters({}, lambda name: [])
+
+
+def recipe_of(folder: Path, files: dict[str, str]) -> RecipeConfigLoader:
+    shutil.copytree(ROOT / "conf/base", folder / "conf/base")
+    for name, text in files.items():
+        file = folder / "conf/mine" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(text.encode("utf-8", "surrogateescape"))
+    return RecipeConfigLoader(str(folder / "conf"), env="mine", **CONFIG_LOADER_ARGS)
+
+
+def test_the_files_that_state_a_parameter_are_named(tmp_path: Path) -> None:
+    read = recipe_of(tmp_path, {"parameters.yml": "training: {max_epochs: 1}\n"})
+    assert read.files_with("training") == ["conf/base/parameters_training.yml", "conf/mine/parameters.yml"]
+    assert read.files_with("seed") == ["conf/base/parameters.yml"]
+
+
+def test_an_unknown_environment_is_refused_with_the_near_miss() -> None:
+    with pytest.raises(ConfigurationError, match=r"no environment 'hls_watr' in .*Did you mean 'hls_water'"):
+        loader("hls_watr")["parameters"]
+
+
+@pytest.mark.parametrize("name", ["parameter_training.yml", "catlog.yml", "values.json", "more/dataset.yml"])
+def test_a_file_that_nothing_reads_is_refused(tmp_path: Path, name: str) -> None:
+    read = recipe_of(tmp_path, {"parameters.yml": "seed: 1\n", name: "{}\n"})
+    with pytest.raises(ConfigurationError, match=f"conf/mine/{name}: nothing reads this file"):
+        read.check_files()
+
+
+def test_the_file_that_was_meant_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"Did you mean 'parameters_training\.yml'"):
+        recipe_of(tmp_path, {"parameter_training.yml": "{}\n"}).check_files()
+
+
+def test_files_that_kedro_reads_pass(tmp_path: Path) -> None:
+    names = (
+        "parameters.yml",
+        "parameters/deep.yml",
+        "catalog_mine.yaml",
+        "catalog/a/b.yml",
+        "globals.yml",
+        "values.yml",
+    )
+    recipe_of(tmp_path, dict.fromkeys(names, "{}\n")).check_files()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seed: 1\ntraining:\n\tmax_epochs: 1\n", r"parameters\.yml, line 3, column 1: .*no valid YAML"),
+        ("training: {max_epochs: 1\n", r"parameters\.yml, line 2, column 1: .*flow mapping"),
+        ("seed: 1\nseed: 2\n", r"parameters\.yml, line 2, column 1: .*duplicate key seed"),
+        ("seed: !!python/object/apply:os.getpid []\n", r"parameters\.yml, line 1, .*could not determine a constructor"),
+        ("seed: 1 # Z\udcfcrich\n", r"parameters\.yml is no text in UTF-8"),
+        ("- seed\n", r"parameters\.yml: found a list; expected keys"),
+        ("training: {max_epochs: '${local:nope}'}\n", r"'training\.max_epochs' cannot be filled in.*no value 'nope'"),
+        ("training: {max_epochs: '${oc.env:HOME}'}\n", r"'training\.max_epochs' cannot be filled in.*oc\.env"),
+        ("training: {max_epochs: '${globals:x}'}\n", r"'training\.max_epochs' cannot be filled in.*'x' not found"),
+        ("training: {max_epochs: '${runtime_params:x}'}\n", r"cannot be filled in.*'x' not found"),
+        ("training: {max_epochs: '${unclosed'}\n", r"cannot be filled in.*\$\{unclosed"),
+    ],
+)
+def test_files_that_cannot_be_read_are_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        recipe_of(tmp_path, {"parameters.yml": text})["parameters"]

@@ -10,7 +10,7 @@ from kedro.framework.project import pipelines
 from kedro.pipeline.node import Node
 from pydantic import BaseModel
 
-from fieldwork.parameters import PARAMETERS
+from fieldwork.parameters import PARAMETERS, Seed
 
 pytestmark = pytest.mark.usefixtures("project")
 
@@ -46,9 +46,9 @@ def test_every_parameter_is_typed_and_enforced() -> None:
         for argument, entry in zip(arguments, node.inputs, strict=False):
             if entry.startswith("params:"):
                 key = entry.removeprefix("params:")
-                expected = PARAMETERS[key]
-                assert hints[argument] is expected or (key == "sample_data" and hints[argument] == dict[str, int])
-                assert expected in {int, dict} or issubclass(expected, BaseModel)
+                expected = int if PARAMETERS[key] == Seed else PARAMETERS[key]
+                assert hints[argument] is expected
+                assert expected is int or issubclass(expected, BaseModel)
                 seen.add(key)
     assert seen == set(PARAMETERS)
 

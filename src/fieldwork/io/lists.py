@@ -22,7 +22,7 @@ class SplitListsDataset(AbstractDataset[None, "dict[str, list[str]]"]):
         for split, file in self._files.items():
             if not file.is_file():
                 raise DatasetError(f"The list of split '{split}' is not there: {file}. Correct it in the catalog.")
-            lines = file.read_text(encoding="utf-8").splitlines()
+            lines = _read(file).splitlines()
             lists[split] = [line.strip() for line in lines if line.strip()]
         return lists
 
@@ -32,3 +32,11 @@ class SplitListsDataset(AbstractDataset[None, "dict[str, list[str]]"]):
 
     def _describe(self) -> dict[str, Any]:
         return {"files": {split: file.as_posix() for split, file in self._files.items()}}
+
+
+def _read(file: Path) -> str:
+    try:
+        # Windows begins a text with a mark that would become a part of the first name.
+        return file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{file} is no text in UTF-8 ({error.reason}). Save it as UTF-8.") from error

@@ -1,0 +1,125 @@
+"""Whether the catalog fits the pipelines: every entry is read, inputs are there, outputs spare what is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from kedro.io import AbstractDataset, DataCatalog
+from kedro.pipeline import Pipeline
+
+from groundwork.config.data import SplitConfig
+from groundwork.strict import did_you_mean
+
+
+class CatalogError(ValueError):
+    """A catalog entry that no pipeline reads or makes, is not there, or would overwrite what is read."""
+
+
+def check_entries(entries: Mapping[str, Mapping[str, Any]], pipelines: Iterable[Pipeline]) -> None:
+    """Refuse entries that no pipeline reads or makes: with a misspelt name, the base's entry would be used instead.
+
+    Entries for notebooks and the like say who reads them, by ``metadata: {read_by: ...}``.
+
+    Raises:
+        CatalogError: With the near miss.
+    """
+    known = sorted({name for pipeline in pipelines for name in pipeline.datasets() if not name.startswith("params:")})
+    for name, entry in entries.items():
+        is_pattern = "{" in name
+        if name not in known and not is_pattern and not (entry.get("metadata") or {}).get("read_by"):
+            raise CatalogError(
+                f"Catalog entry '{name}': no pipeline reads or makes it.{did_you_mean(name, known)} Correct its name, "
+                f"or say what reads it, such as 'metadata: {{read_by: a notebook}}'. Known: {known}"
+            )
+
+
+def check_inputs(pipeline: Pipeline, catalog: DataCatalog, pipelines: Mapping[str, Pipeline]) -> None:
+    """Refuse inputs that are not there, before anything is computed.
+
+    Raises:
+        CatalogError: With the entry, its path, and the pipeline that makes it.
+    """
+    for name, path in input_paths(pipeline, catalog).items():
+        if not catalog.exists(name):
+            paths = {maker: output_paths(made, catalog) for maker, made in pipelines.items() if maker != "__default__"}
+            makers = [maker for maker, made in paths.items() if name in made or path in made.values()]
+            remedy = f"Run `kedro run --pipelines {makers[0]}` first, which makes it" if makers else "Correct its path"
+            raise CatalogError(f"Catalog entry '{name}': there is nothing at {path}. {remedy}.")
+
+
+def check_overlaps(pipeline: Pipeline, catalog: DataCatalog) -> None:
+    """Refuse outputs inside, around or in place of rasters that are read: a run must not change what it reads.
+
+    Raises:
+        CatalogError: With both entries and paths.
+    """
+    rasters = {name: path for name, path in input_paths(pipeline, catalog).items() if _holds_rasters(catalog, name)}
+    for output, place in output_paths(pipeline, catalog).items():
+        for name, path in rasters.items():
+            there, here = place.resolve(), path.resolve()
+            if here.is_relative_to(there) or there.is_relative_to(here):
+                raise CatalogError(
+                    f"Catalog entry '{output}' would be written to {place}, which is in the way of the rasters of "
+                    f"'{name}' in {path}. Give '{output}' a folder of its own."
+                )
+
+
+def check_lists(split: SplitConfig, lists: Mapping[str, list[str]]) -> None:
+    """Refuse a split by lists without them, and lists that would be ignored.
+
+    Raises:
+        CatalogError: With what is missing.
+    """
+    if split.method != "lists":
+        if lists:
+            raise CatalogError(
+                f"Catalog entry 'split_lists' gives lists for {sorted(lists)}, but data.split.method is "
+                f"'{split.method}', which ignores them. Set 'method: lists', or 'files: {{}}' in the catalog."
+            )
+        return
+    missing = [name for name in ("train", "test") if name not in lists]
+    if missing:
+        raise CatalogError(
+            f"data.split.method is 'lists', and catalog entry 'split_lists' has no list for {missing}; found lists for "
+            f"{sorted(lists)}. Add them to its 'files'."
+        )
+    empty = [name for name, scenes in lists.items() if not scenes]
+    if empty:
+        raise CatalogError(f"Catalog entry 'split_lists': the lists of {empty} name no scene. Name them, one per line.")
+
+
+def input_paths(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, Path]:
+    """Return where each free input of a pipeline lies, of those that can say whether they are there."""
+    able = (name for name in pipeline.inputs() if name in catalog and _can_tell(catalog[name]))
+    return dict(_paths(able, catalog))
+
+
+def output_paths(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, Path]:
+    """Return where each output of a pipeline lies; what stays in memory is left out."""
+    return dict(_paths((name for node in pipeline.nodes for name in node.outputs), catalog))
+
+
+def work_folders(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, Path]:
+    """Return the folders that nodes work in."""
+    config: dict[str, dict[str, Any]] = catalog.to_config()[0]
+    working = (name for name in pipeline.inputs() if str(config.get(name, {}).get("type")).endswith(".FolderDataset"))
+    return dict(_paths(working, catalog))
+
+
+def _paths(names: Iterable[str], catalog: DataCatalog) -> Iterator[tuple[str, Path]]:
+    config: dict[str, dict[str, Any]] = catalog.to_config()[0]
+    for name in names:
+        entry = config.get(name, {})
+        path = entry.get("filepath") or entry.get("path")
+        if path:
+            yield name, Path(str(path))
+
+
+def _can_tell(dataset: AbstractDataset[Any, Any]) -> bool:
+    return type(dataset)._exists is not AbstractDataset._exists  # noqa: SLF001 - Kedro's own way to say so
+
+
+def _holds_rasters(catalog: DataCatalog, name: str) -> bool:
+    return str(catalog.to_config()[0].get(name, {}).get("type")).endswith(".RasterFolderDataset")

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline, node
+
+from fieldwork.entries import CatalogError, check_entries, check_inputs, check_lists, check_overlaps
+from fieldwork.io.lists import SplitListsDataset
+from groundwork.config.data import SplitConfig
+
+
+def same(value: Any) -> Any:
+    """Give back what comes in."""
+    return value
+
+
+PREDICT = Pipeline([node(same, "scenes", "predictions")])
+MAKE = Pipeline([node(same, "number", "scenes")])
+
+
+def catalog_of(scenes: Path, predictions: Path) -> DataCatalog:
+    raster, result = "fieldwork.io.rasters.RasterFolderDataset", "fieldwork.io.predictions.PredictionsDataset"
+    return DataCatalog.from_config(
+        {"scenes": {"type": raster, "path": str(scenes)}, "predictions": {"type": result, "path": str(predictions)}}
+    )
+
+
+@pytest.mark.parametrize(("name", "near"), [("scnes", "scenes"), ("prediction", "predictions")])
+def test_an_entry_that_no_pipeline_reads_is_refused_with_the_near_miss(name: str, near: str) -> None:
+    with pytest.raises(CatalogError, match=f"'{name}': no pipeline reads or makes it. Did you mean '{near}'"):
+        check_entries({"scenes": {}, name: {"metadata": None}}, [PREDICT])
+
+
+def test_an_entry_that_says_who_reads_it_passes() -> None:
+    check_entries({"scenes": {}, "{name}_table": {}, "mine": {"metadata": {"read_by": "a notebook"}}}, [PREDICT])
+
+
+def test_a_missing_input_is_refused_with_what_makes_it(tmp_path: Path) -> None:
+    catalog = catalog_of(tmp_path / "scenes", tmp_path / "predictions")
+    with pytest.raises(CatalogError, match=r"'scenes': there is nothing at .*Run `kedro run --pipelines make` first"):
+        check_inputs(PREDICT, catalog, {"make": MAKE, "predict": PREDICT})
+    with pytest.raises(CatalogError, match=r"there is nothing at .*Correct its path"):
+        check_inputs(PREDICT, catalog, {"predict": PREDICT})
+    (tmp_path / "scenes").mkdir()
+    (tmp_path / "scenes/a.tif").touch()
+    check_inputs(PREDICT, catalog, {"make": MAKE, "predict": PREDICT})
+
+
+@pytest.mark.parametrize(
+    ("scenes", "predictions"),
+    [("scenes", "scenes"), ("scenes", "scenes/out"), ("all/scenes", "all"), ("scenes", "other/../scenes")],
+)
+def test_predictions_among_the_scenes_are_refused(tmp_path: Path, scenes: str, predictions: str) -> None:
+    with pytest.raises(CatalogError, match=r"'predictions' would be written to .* of 'scenes' in"):
+        check_overlaps(PREDICT, catalog_of(tmp_path / scenes, tmp_path / predictions))
+
+
+def test_predictions_over_a_linked_folder_of_scenes_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "scenes").mkdir()
+    (tmp_path / "linked").symlink_to(tmp_path / "scenes")
+    with pytest.raises(CatalogError, match="'predictions' would be written to"):
+        check_overlaps(PREDICT, catalog_of(tmp_path / "scenes", tmp_path / "linked"))
+
+
+@pytest.mark.parametrize(("scenes", "predictions"), [("scenes", "predictions"), ("scenes/a.tif", "scenes/out")])
+def test_predictions_beside_the_scenes_pass(tmp_path: Path, scenes: str, predictions: str) -> None:
+    check_overlaps(PREDICT, catalog_of(tmp_path / scenes, tmp_path / predictions))
+    check_overlaps(MAKE, catalog_of(tmp_path / "scenes", tmp_path / "scenes"))
+
+
+@pytest.mark.parametrize(
+    ("method", "lists", "message"),
+    [
+        ("lists", {}, r"no list for \['train', 'test'\]"),
+        ("lists", {"train": ["a"]}, r"no list for \['test'\]; found lists for \['train'\]"),
+        ("lists", {"train": ["a"], "test": []}, r"the lists of \['test'\] name no scene"),
+        ("scenes", {"train": ["a"]}, "is 'scenes', which ignores them"),
+    ],
+)
+def test_lists_that_are_missing_or_would_be_ignored_are_refused(
+    method: Any, lists: dict[str, list[str]], message: str
+) -> None:
+    with pytest.raises(CatalogError, match=message):
+        check_lists(SplitConfig(method=method), lists)
+
+
+def test_lists_that_are_used_pass() -> None:
+    check_lists(SplitConfig(method="lists"), {"train": ["a"], "test": ["b"]})
+    check_lists(SplitConfig(method="scenes"), {})
+
+
+def test_a_list_may_begin_with_the_mark_of_windows(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_bytes(b"\xef\xbb\xbft0\r\nt1\r\n")
+    assert SplitListsDataset(files={"train": str(tmp_path / "train.txt")}).load() == {"train": ["t0", "t1"]}
+
+
+def test_a_list_in_another_encoding_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_bytes("Zürich\n".encode("latin-1"))
+    with pytest.raises(Exception, match=r"train\.txt is no text in UTF-8 .* Save it as UTF-8"):
+        SplitListsDataset(files={"train": str(tmp_path / "train.txt")}).load()

@@ -15,7 +15,7 @@ SAMPLE := data/01_raw/sample/.complete
 # Kedro and DVC send nothing anywhere.
 export DO_NOT_TRACK := 1
 
-.PHONY: help install sample run viz test lint format lock dvc clean
+.PHONY: help install sample run viz site test lint format lock dvc clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -30,7 +30,7 @@ $(READY): requirements.lock pyproject.toml
 
 install: $(READY) ## Make .venv with the locked dependencies and the two packages
 
-$(SAMPLE): $(READY)
+$(SAMPLE): $(READY) conf/base/parameters_sample_data.yml $(wildcard src/fieldwork/pipelines/sample_data/*.py)
 	$(BIN)/kedro run --pipelines sample_data
 	@touch $@
 
@@ -41,6 +41,10 @@ run: $(READY) $(SAMPLE) ## Run everything on the embedded sample: data_prep, mod
 
 viz: $(READY) ## Show the pipelines in the browser
 	$(BIN)/kedro viz run
+
+site: $(READY) ## Write the pipelines as a page in build/, without paths of this machine
+	$(BIN)/kedro viz build --include-previews
+	$(BIN)/python -m fieldwork.viz_site build
 
 test: $(READY) ## Run the test suite
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup

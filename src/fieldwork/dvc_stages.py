@@ -44,12 +44,15 @@ def _stage(project: Path, name: str, pipeline: Pipeline, catalog: Catalog) -> di
     modules = [*_modules(name, [*inputs, *outputs], catalog), *_own_components(project, inputs)]
     code = files_behind(project / "src", modules)
     data = [_path(catalog, entry) for entry in inputs if not entry.startswith("params:")]
-    stage: dict[str, Any] = {"cmd": f"kedro run --pipelines {name}"}
+    # DVC records the base's values, so conf/local must not change them.
+    stage: dict[str, Any] = {"cmd": f"kedro run --env base --pipelines {name}"}
     stage["deps"] = sorted({*(path for path in data if path), *code, "requirements.lock"})
     stage["params"] = [*_parameters(project, inputs), *_catalog_keys([*inputs, *outputs], catalog)]
-    stage["outs"] = [out for entry in outputs if (out := _out(catalog, entry, metric=False))]
-    metrics = [out for entry in outputs if (out := _out(catalog, entry, metric=True))]
-    return {**stage, "metrics": metrics} if metrics else stage
+    for kind in ("outs", "metrics", "plots"):
+        entries = [entry for entry in outputs if _path(catalog, entry) and _kind(catalog, entry) == kind]
+        if entries or kind == "outs":
+            stage[kind] = [_out(catalog, entry) for entry in entries]
+    return stage
 
 
 def _modules(name: str, entries: Iterable[str], catalog: Catalog) -> list[str]:
@@ -94,13 +97,19 @@ def _catalog_keys(entries: Iterable[str], catalog: Catalog) -> list[dict[str, li
     ]
 
 
-def _out(catalog: Catalog, name: str, *, metric: bool) -> str | dict[str, Any] | None:
-    entry, path = catalog.get(name, {}), _path(catalog, name)
-    options = _dvc(entry)
-    if path is None or options.get("ignore") or bool(options.get("metric")) != metric:
-        return None
-    in_git = metric or options.get("keep_in_git") or "plot" in options
-    return {path: {"cache": False}} if in_git else path
+def _kind(catalog: Catalog, name: str) -> str:
+    """Return what DVC calls an output. It takes a stage from its cache of runs only where all of git's are not outs."""
+    options = _dvc(catalog[name])
+    return "metrics" if options.get("metric") else "plots" if "plot" in options else "outs"
+
+
+def _out(catalog: Catalog, name: str) -> str | dict[str, Any] | None:
+    path, options = _path(catalog, name), _dvc(catalog[name])
+    if path is None or not options.keys() & {"metric", "plot", "keep_in_git"}:
+        return path
+    # Beside the plot of all columns, DVC draws the last one by itself: over the same axis.
+    axes = {"x": options["plot"]["x"], "y": options["plot"]["y"][-1]} if "plot" in options else {}
+    return {path: {"cache": False, **axes}}
 
 
 def _path(catalog: Catalog, name: str) -> str | None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,12 @@ from typing import Any
 import pytest
 import yaml
 
+from fieldwork.config_loader import RecipeConfigLoader
 from fieldwork.dvc_stages import STAGES, _modules_named, derive
+from fieldwork.settings import CONFIG_LOADER_ARGS
 from fieldwork.source_files import files_behind
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +29,7 @@ def test_the_committed_file_is_in_step(project: Path) -> None:
 def test_each_stage_is_one_pipeline_and_nothing_else(derived: dict[str, Any]) -> None:
     assert tuple(derived["stages"]) == STAGES
     for name, stage in derived["stages"].items():
-        assert stage["cmd"] == f"kedro run --pipelines {name}"
+        assert stage["cmd"] == f"kedro run --env base --pipelines {name}"
 
 
 def test_a_stage_watches_what_it_reads(derived: dict[str, Any]) -> None:
@@ -48,6 +53,25 @@ def test_metrics_stay_in_git_and_checkpoints_out_of_dvc(derived: dict[str, Any])
     assert derived["plots"][0]["history"]["y"] == {
         "data/08_reporting/history.csv": ["train/loss", "val/loss", "val/miou"]
     }
+
+
+def test_a_training_can_be_taken_from_the_cache_of_runs(derived: dict[str, Any]) -> None:
+    training = derived["stages"]["training"]
+    assert all(isinstance(out, str) for out in training["outs"]), "DVC caches no run that has an output in git alone"
+    axes = {"cache": False, "x": "epoch", "y": "val/miou"}
+    assert training["plots"] == [{"data/08_reporting/history.csv": axes}]
+
+
+def test_values_of_this_machine_do_not_change_what_dvc_records(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "conf/base", tmp_path / "conf/base")
+    (tmp_path / "conf/local").mkdir()
+    (tmp_path / "conf/local/parameters_training.yml").write_text("training: {max_epochs: 1}\n")
+    epochs = {
+        env: RecipeConfigLoader(str(tmp_path / "conf"), env=env, **CONFIG_LOADER_ARGS)["parameters"]["training"]
+        for env in (None, "base")
+    }
+    assert epochs[None]["max_epochs"] == 1
+    assert epochs["base"] == yaml.safe_load((ROOT / "conf/base/parameters_training.yml").read_text("utf-8"))["training"]
 
 
 def test_components_of_the_users_own_are_found_at_any_depth() -> None:

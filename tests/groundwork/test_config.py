@@ -106,3 +106,8 @@ def test_options_of_a_component_are_kept_apart_from_its_name() -> None:
     assert config.encoder.options == {"model": "test_resnet"}
     loss = TrainingConfig.model_validate(TRAINING | {"loss": [{"name": "dice", "weight": 2, "smooth": 0.5}]}).loss[0]
     assert (loss.weight, loss.options) == (2.0, {"smooth": 0.5})
+
+
+def test_no_source_is_called_as_the_label_is() -> None:
+    with pytest.raises(ValidationError, match=r"cannot be called 'label'.*rename it"):
+        DataConfig.model_validate(DATA | {"sources": {"label": next(iter(DATA["sources"].values()))}})

@@ -64,6 +64,13 @@ class DataConfig(Config):
     chips: ChipsConfig
     split: SplitConfig
 
+    @field_validator("sources")
+    @classmethod
+    def _check_names(cls, sources: dict[str, RasterSpec]) -> dict[str, RasterSpec]:
+        if "label" in sources:
+            raise ValueError("a source cannot be called 'label': the sample table keeps labels under it; rename it")
+        return sources
+
     @field_validator("sources", mode="before")
     @classmethod
     def _drop_unset(cls, sources: object) -> object:

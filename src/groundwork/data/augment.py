@@ -34,6 +34,8 @@ def augment(batch: Batch, config: AugmentationConfig, std: Tensor, seed: int, ep
         masks.append(move(batch["mask"][index]))
         valids.append(move(batch["valid"][index]))
     changed = batch.copy()
+    # What is counted once is for scores, which come from chips as they are read.
+    changed.pop("counted", None)
     changed["image"], changed["mask"], changed["valid"] = torch.stack(images), torch.stack(masks), torch.stack(valids)
     return changed
 

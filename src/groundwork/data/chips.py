@@ -9,10 +9,13 @@ from typing import NotRequired, TypedDict
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from groundwork.data.samples import open_labelled, window_of
+from groundwork.data.labels import IGNORE
+from groundwork.data.overlap import count_once
+from groundwork.data.samples import LabelledScene, OpenScenes, window_of
 from groundwork.rasters.folder import RasterFolder
 from groundwork.specs import RasterSpec, TargetSpec
 
@@ -27,6 +30,8 @@ class Batch(TypedDict):
     #: (batch, height, width): where the image holds data.
     valid: Tensor
     sample_id: list[str]
+    #: (batch, height, width): False where an earlier chip of the same split holds the same pixel.
+    counted: NotRequired[Tensor]
     #: (batch, steps, 2): year, and day of the year from 0.
     temporal_coords: NotRequired[Tensor]
     #: (batch, 2): latitude and longitude in degrees.
@@ -40,26 +45,27 @@ class Chip(TypedDict):
     mask: Tensor
     valid: Tensor
     sample_id: str
+    counted: NotRequired[Tensor]
     temporal_coords: NotRequired[Tensor]
     location_coords: NotRequired[Tensor]
 
 
 class ChipDataset(Dataset[Chip]):
-    """Reads chips by window from the rasters themselves."""
+    """Reads chips by window from the rasters themselves. The last few scenes stay open, in each process its own."""
 
     def __init__(
         self, samples: pd.DataFrame, scenes: RasterFolder, labels: RasterFolder, spec: RasterSpec, target: TargetSpec
     ) -> None:
-        """Keep the rows as plain lists, which worker processes share without copying a table."""
+        """Keep the rows as arrays: lists of objects would be copied by each worker that looks at them."""
         path_columns = [name for name in samples.columns if name.startswith("path_") and name != "path_label"]
-        self._ids: list[str] = samples["sample_id"].tolist()
-        self._images = [scenes.locate(names) for names in samples[path_columns[0]]]
-        self._labels = [labels.locate(names)[0] for names in samples["path_label"]]
-        columns = (samples[name].tolist() for name in ("row", "column", "size"))
-        self._windows = [window_of(*numbers) for numbers in zip(*columns, strict=True)]
-        self._locations = _locations(samples)
-        self._dates = [temporal_coordinates(text) for text in samples["dates"].fillna("")]
-        self._spec, self._target = spec, target
+        self._scenes, self._labels, self._spec, self._target = scenes.root, labels.root, spec, target
+        self._ids = samples["sample_id"].to_numpy(str)
+        self._files = samples[[path_columns[0], "path_label"]].to_numpy(str)
+        self._windows = samples[["row", "column", "size"]].to_numpy(np.int64)
+        self._checksums = samples["checksum"].fillna("").to_numpy(str) if "checksum" in samples else None
+        self._locations, self._dates = _locations(samples), _dates(samples)
+        self._covered = {index: parts for index, parts in enumerate(count_once(samples)) if parts}
+        self._opened = OpenScenes()
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -68,22 +74,41 @@ class ChipDataset(Dataset[Chip]):
         """Read one chip.
 
         Raises:
-            RasterError: Where a file changed since it was indexed.
+            RasterError: Where pixels or place changed since they were indexed.
         """
-        with open_labelled(self._images[index], self._labels[index], self._spec, self._target) as opened:
-            values, valid, classes = opened.read(self._windows[index])
+        window = window_of(*self._windows[index].tolist())
+        opened = self._open(index)
+        values, valid, classes = opened.read(window)
+        if self._checksums is not None:
+            opened.require_unchanged(window, (values, valid, classes), str(self._checksums[index]))
+        counted = torch.ones(valid.shape, dtype=torch.bool)
+        for rows, columns in self._covered.get(index, []):
+            counted[rows, columns] = False
         chip = Chip(
             image=torch.from_numpy(values.astype(np.float32)),
             mask=torch.from_numpy(classes),
             valid=torch.from_numpy(valid),
-            sample_id=self._ids[index],
+            sample_id=str(self._ids[index]),
+            counted=counted,
         )
-        location, dates = self._locations[index], self._dates[index]
-        if location is not None:
-            chip["location_coords"] = torch.tensor(location, dtype=torch.float32)
-        if dates is not None:
-            chip["temporal_coords"] = dates
+        if self._locations is not None:
+            chip["location_coords"] = torch.tensor(self._locations[index], dtype=torch.float32)
+        if self._dates is not None:
+            dates = temporal_coordinates(str(self._dates[index]))
+            if dates is not None:
+                chip["temporal_coords"] = dates
         return chip
+
+    def _open(self, index: int) -> LabelledScene:
+        images, label = (str(name) for name in self._files[index])
+        paths = tuple(self._scenes / name for name in images.split("|"))
+        return self._opened.get(paths, self._labels / label, self._spec, self._target)
+
+
+def known_once(batch: Batch) -> Tensor:
+    """Return the class indexes of a batch, with IGNORE where an earlier chip of the split holds the same pixel."""
+    counted = batch.get("counted")
+    return batch["mask"] if counted is None else torch.where(counted, batch["mask"], IGNORE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +135,13 @@ def temporal_coordinates(dates: str) -> Tensor | None:
     return torch.tensor([[day.year, day.timetuple().tm_yday - 1] for day in days], dtype=torch.float32)
 
 
-def _locations(samples: pd.DataFrame) -> list[tuple[float, float] | None]:
-    """Return latitude and longitude of each sample; None for all where one has none, as a batch has them or has not."""
-    if samples[["latitude", "longitude"]].isna().to_numpy().any():
-        return [None] * len(samples)
-    return list(zip(samples["latitude"].tolist(), samples["longitude"].tolist(), strict=True))
+def _locations(samples: pd.DataFrame) -> NDArray[np.float64] | None:
+    """Return latitude and longitude of each sample; None where one has none, as a batch has them or has not."""
+    places = samples[["latitude", "longitude"]].to_numpy(np.float64, na_value=np.nan)
+    return None if np.isnan(places).any() else places
+
+
+def _dates(samples: pd.DataFrame) -> NDArray[np.str_] | None:
+    """Return the dates of each sample; None where one has none, as a batch has them or has not."""
+    dates = samples["dates"].fillna("").to_numpy(str)
+    return None if (dates == "").any() else dates

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
@@ -18,12 +20,14 @@ from groundwork.progress import track
 from groundwork.rasters.errors import RasterError
 from groundwork.rasters.folder import RasterFolder, pair
 from groundwork.rasters.grid import describe_crs, name_crs
-from groundwork.rasters.scene import Scene
+from groundwork.rasters.scene import Scene, describe_window
 from groundwork.rasters.windows import blocks, cover
 from groundwork.specs import RasterSpec, SpecError, TargetSpec
 
 #: Side in pixels of the blocks in which a scene is looked through.
 SCAN_SIZE = 1024
+#: Scenes that a process keeps open; each may consist of a dozen files.
+MOST_OPEN = 16
 
 
 class DataError(ValueError):
@@ -44,6 +48,27 @@ class LabelledScene:
         np.putmask(classes, ~valid, IGNORE)
         return values, valid, classes
 
+    def checksum(self, window: Window, pixels: tuple[NDArray[np.generic], NDArray[np.bool_], NDArray[np.int64]]) -> str:
+        """Return eight digits for what :meth:`read` gave and where on the ground it lies."""
+        grid = self.scene.grid
+        number = crc32(f"{describe_crs(grid.crs)} {grid.part(window).bounds}".encode())
+        for part in pixels:
+            number = crc32(part.tobytes(), number)
+        return f"{number:08x}"
+
+    def require_unchanged(
+        self, window: Window, pixels: tuple[NDArray[np.generic], NDArray[np.bool_], NDArray[np.int64]], expected: str
+    ) -> None:
+        """Refuse pixels that are not those that were indexed.
+
+        Raises:
+            RasterError: Where values, validity, classes or the place on the ground differ.
+        """
+        if expected and self.checksum(window, pixels) != expected:
+            found = f"other pixels in {describe_window(window)}, or another place or label for them"
+            remedy = f"Index the samples again (data_prep). The label is {self.label.path}."
+            raise RasterError(self.scene.path, found, "what was there when its samples were indexed", remedy)
+
 
 @contextmanager
 def open_labelled(
@@ -52,6 +77,41 @@ def open_labelled(
     """Open a scene with its label."""
     with Scene(images, spec) as scene, LabelRaster(label, target) as raster:
         yield LabelledScene(scene, raster)
+
+
+class OpenScenes:
+    """The scenes that were read last stay open: opening and checking one takes longer than reading a chip."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._process = os.getpid()
+        self._opened: dict[tuple[Path, ...], LabelledScene] = {}
+
+    def get(self, images: tuple[Path, ...], label: Path, spec: RasterSpec, target: TargetSpec) -> LabelledScene:
+        """Open a scene with its label, or give the one that is open."""
+        if self._process != os.getpid():
+            # A forked process shares the place in each file with its parent; it must open its own.
+            self._process, self._opened = os.getpid(), {}
+        key = (*images, label)
+        found = self._opened.pop(key, None) or self._open(images, label, spec, target)
+        self._opened[key] = found
+        return found
+
+    def _open(self, images: tuple[Path, ...], label: Path, spec: RasterSpec, target: TargetSpec) -> LabelledScene:
+        while len(self._opened) >= MOST_OPEN:
+            oldest = self._opened.pop(next(iter(self._opened)))
+            oldest.scene.close()
+            oldest.label.close()
+        scene = Scene(images, spec)
+        try:
+            return LabelledScene(scene, LabelRaster(label, target))
+        except BaseException:
+            scene.close()
+            raise
+
+    def __getstate__(self) -> dict[str, object]:
+        """Open files do not travel to another process."""
+        return {"_process": -1, "_opened": {}}
 
 
 def window_of(row: int, column: int, size: int) -> Window:
@@ -154,7 +214,7 @@ def _chips(key: str, opened: LabelledScene, chips: ChipsConfig, target: TargetSp
     grid = opened.scene.grid
     dates = opened.scene.dates
     for window in cover(grid.width, grid.height, chips.size, chips.stride or chips.size):
-        _, _, classes = opened.read(window)
+        values, valid, classes = opened.read(window)
         counts = np.bincount(classes[classes != IGNORE], minlength=target.num_outputs)
         valid_fraction = float(counts.sum()) / classes.size
         if counts.sum() == 0 or valid_fraction < chips.min_valid_fraction:
@@ -174,11 +234,12 @@ def _chips(key: str, opened: LabelledScene, chips: ChipsConfig, target: TargetSp
             "dates": ",".join(day.isoformat() for day in dates) if dates else None,
             "valid_fraction": round(valid_fraction, 6),
             **_fractions(counts, target),
+            "checksum": opened.checksum(window, (values, valid, classes)),
         }
 
 
 #: Columns of the sample table that are text, whatever they look like: a scene may be called ``007``.
-TEXT_COLUMNS = ("sample_id", "scene", "path_label", "crs", "dates", "split")
+TEXT_COLUMNS = ("sample_id", "scene", "path_label", "crs", "dates", "split", "checksum")
 
 
 def read_samples(path: Path) -> pd.DataFrame:

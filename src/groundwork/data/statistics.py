@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from groundwork.config.data import DataConfig
 from groundwork.data.labels import IGNORE
+from groundwork.data.overlap import count_once
 from groundwork.data.samples import DataError, only_source, open_labelled, window_of
 from groundwork.progress import track
 from groundwork.rasters.folder import RasterFolder
@@ -81,7 +82,7 @@ class Moments:
 def compute_statistics(
     samples: pd.DataFrame, scenes: RasterFolder, labels: RasterFolder, data: DataConfig
 ) -> Statistics:
-    """Read the training chips once. Only valid pixels count.
+    """Read the training chips once. Only valid pixels count; those that several chips share count once.
 
     Raises:
         DataError: Where a band holds one and the same value everywhere.
@@ -89,12 +90,15 @@ def compute_statistics(
     name, spec = only_source(data)
     train = samples[samples["split"] == "train"]
     moments, counts = Moments(spec.num_channels), np.zeros(data.target.num_outputs, np.int64)
+    train = train.assign(covered=count_once(train))
     groups = train.groupby("scene", sort=True)
     for _, chips in track(groups, "Computing statistics", groups.ngroups):
         images, label = scenes.locate(chips[f"path_{name}"].iloc[0]), labels.locate(chips["path_label"].iloc[0])[0]
         with open_labelled(images, label, spec, data.target) as opened:
             for chip in chips.itertuples():
                 values, valid, classes = opened.read(window_of(chip.row, chip.column, chip.size))
+                for part in chip.covered:
+                    valid[part], classes[part] = False, IGNORE
                 moments.add(values[..., valid].reshape(spec.num_channels, -1).astype(np.float64))
                 counts += np.bincount(classes[classes != IGNORE], minlength=data.target.num_outputs)
     _refuse_constant(moments, spec)

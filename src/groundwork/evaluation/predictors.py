@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
@@ -95,9 +94,12 @@ class PixelRegression(Predictor):
 
 def _draw_pixels(data: LabelledData, num_pixels: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     chips = data.chips("train")
-    share = max(num_pixels // len(chips), 1)
+    drawn = np.arange(len(chips))
+    if num_pixels < len(chips):
+        drawn = np.sort(np.random.default_rng(seed).permutation(drawn)[:num_pixels])
+    share = num_pixels // len(drawn)
     pixels, classes = [], []
-    for index in track(range(len(chips)), "Drawing pixels for the baseline", len(chips)):
+    for index in track(drawn.tolist(), "Drawing pixels for the baseline", len(drawn)):
         chip = chips[index]
         known = np.flatnonzero(chip["mask"].numpy() != IGNORE)
         chosen = np.random.default_rng([seed, index]).permutation(known)[:share]
@@ -105,18 +107,3 @@ def _draw_pixels(data: LabelledData, num_pixels: int, seed: int) -> tuple[NDArra
         pixels.append(image.reshape(-1, image.shape[-2] * image.shape[-1])[:, chosen].T)
         classes.append(chip["mask"].numpy().reshape(-1)[chosen])
     return np.concatenate(pixels), np.concatenate(classes)
-
-
-def count_once(samples: pd.DataFrame) -> list[list[tuple[slice, slice]]]:
-    """Return, for each chip, the parts that an earlier chip of its scene covers, so that no pixel counts twice."""
-    covered: list[list[tuple[slice, slice]]] = [[] for _ in range(len(samples))]
-    for _, rows in samples.reset_index(drop=True).groupby("scene", sort=False):
-        places = rows[["row", "column", "size"]].to_numpy(int)
-        for order, (top, left, size) in enumerate(places):
-            earlier = places[:order]
-            near = (abs(earlier[:, 0] - top) < size) & (abs(earlier[:, 1] - left) < size)
-            for other_top, other_left, _ in earlier[near]:
-                row, column = int(other_top - top), int(other_left - left)
-                part = (slice(max(row, 0), min(row + size, size)), slice(max(column, 0), min(column + size, size)))
-                covered[rows.index[order]].append(part)
-    return covered

@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from groundwork.data.chips import Batch, LabelledData
+from groundwork.data.chips import LabelledData, known_once
 from groundwork.data.labels import IGNORE
-from groundwork.evaluation.predictors import Predictor, count_once
+from groundwork.evaluation.predictors import Predictor
 from groundwork.progress import track
 from groundwork.tasks.metrics import Scores, compute_scores
 
@@ -64,7 +64,7 @@ def evaluate(predictors: Mapping[str, Predictor], data: LabelledData, batch_size
         batch_size: Chips per batch.
     """
     samples = data.samples[data.samples["split"] == "test"].reset_index(drop=True)
-    scenes, covered = samples["scene"].tolist(), count_once(samples)
+    scenes = samples["scene"].tolist()
     size = data.target.num_outputs
     confusion = {
         name: {scene: np.zeros((size, size), np.int64) for scene in sorted(set(scenes))} for name in predictors
@@ -72,19 +72,11 @@ def evaluate(predictors: Mapping[str, Predictor], data: LabelledData, batch_size
     loader: DataLoader[Any] = DataLoader(data.chips("test"), batch_size=batch_size)
     for number, batch in enumerate(track(loader, "Evaluating", len(loader))):
         first = number * batch_size
-        truth = _truth_once(batch, covered[first : first + batch_size])
+        truth = known_once(batch).numpy()
         for name, predictor in predictors.items():
             for index, predicted in enumerate(predictor.predict(batch)):
                 confusion[name][scenes[first + index]] += _count(truth[index], predicted, size)
     return Evaluation(confusion, data.target.names)
-
-
-def _truth_once(batch: Batch, covered: list[list[tuple[slice, slice]]]) -> NDArray[np.int64]:
-    truth: NDArray[np.int64] = batch["mask"].numpy().copy()
-    for index, parts in enumerate(covered):
-        for rows, columns in parts:
-            truth[index, rows, columns] = IGNORE
-    return truth
 
 
 def _count(truth: NDArray[np.int64], predicted: NDArray[np.int64], size: int) -> NDArray[np.int64]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,9 +58,7 @@ def find_rasters(root: Path, patterns: Sequence[str]) -> RasterFolder:
         return RasterFolder(root.parent, {root.stem: (root.name,)})
     if not root.is_dir():
         raise PairingError(f"{root}: found no such folder; expected one with rasters. Correct its path in the catalog.")
-    found = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
-    # Hidden folders hold what is unfinished, or what other programs keep beside the data.
-    names = sorted(path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts))
+    names = sorted(_files_below(root))
     columns = [_match(names, pattern, root) for pattern in patterns]
     keys = sorted({key for column in columns for key in column})
     if not keys:
@@ -70,6 +69,39 @@ def find_rasters(root: Path, patterns: Sequence[str]) -> RasterFolder:
     _require_all_files(root, patterns, columns, keys)
     _warn_of_ignored(root, names, columns)
     return RasterFolder(root, {key: tuple(column[key] for column in columns) for key in keys})
+
+
+def _files_below(root: Path) -> Iterator[str]:
+    """Yield the files below a folder relative to it, also those of linked folders.
+
+    Hidden files and folders hold what is unfinished, or what other programs keep beside the data.
+    """
+    for folder, folders, names in os.walk(root, onerror=_refuse_folder, followlinks=True):
+        place = Path(folder)
+        inside = (place, *place.parents)
+        # A link to a folder that it lies in would be followed for ever.
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith(".") and not any((place / name).samefile(parent) for parent in inside)
+        ]
+        for name in names:
+            path = place / name
+            if name.startswith("."):
+                continue
+            if path.is_symlink() and not path.exists():
+                raise PairingError(
+                    f"{path}: found a link to '{path.readlink()}', which does not exist. Mend or remove it."
+                )
+            if path.is_file():
+                yield path.relative_to(root).as_posix()
+
+
+def _refuse_folder(error: OSError) -> None:
+    raise PairingError(
+        f"{error.filename}: found a folder that cannot be read ({error.strerror}); rasters in it would be missing. "
+        "Give yourself permission to read it, or move it elsewhere."
+    ) from error
 
 
 def pair(images: RasterFolder, labels: RasterFolder) -> list[str]:
@@ -111,10 +143,20 @@ def _match(names: Sequence[str], pattern: str, root: Path) -> dict[str, str]:
         if matched is None:
             continue
         key = matched["key"]
+        _require_plain(root, name)
         if key in found:
             raise PairingError(f"{root}: found '{found[key]}' and '{name}' for one key '{key}'; expected one file.")
         found[key] = name
     return found
+
+
+def _require_plain(root: Path, name: str) -> None:
+    """Refuse names that cannot be written into a table."""
+    readable = name.encode("utf-8", "replace").decode()
+    if readable != name:
+        raise PairingError(f"{root}: found a file '{readable}' whose name is no UTF-8 text; rename it.")
+    if "|" in name:
+        raise PairingError(f"{root}: found a file '{name}'; '|' separates files in the sample table. Rename it.")
 
 
 def _require_all_files(

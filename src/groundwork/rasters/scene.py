@@ -53,7 +53,7 @@ class Part:
             values = self.dataset.read(indexes, window=window, out_shape=(len(indexes), *shape))
             return values, read_masks(self.dataset, self.masks, window, shape)
         except RasterioError as error:
-            found = f"pixels that cannot be decoded in {_describe(window)} ({error.__cause__ or error})"
+            found = f"pixels that cannot be decoded in {describe_window(window)} ({error.__cause__ or error})"
             raise RasterError(self.path, found, "a whole file", "Fetch it again.") from error
 
 
@@ -286,5 +286,6 @@ def _nodata_number(nodata: float | str | None) -> float | None:
     return None if nodata is None else float(nodata)
 
 
-def _describe(window: Window) -> str:
+def describe_window(window: Window) -> str:
+    """Say in words which rows and columns a window covers."""
     return f"rows {int(window.row_off)}+{int(window.height)}, columns {int(window.col_off)}+{int(window.width)}"

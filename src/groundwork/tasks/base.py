@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from groundwork.config.model import ModelConfig
 from groundwork.config.training import TrainingConfig
-from groundwork.data.chips import Batch
+from groundwork.data.chips import Batch, known_once
 from groundwork.data.statistics import Statistics
 from groundwork.models.interface import ModelFactory, ModelOutput
 from groundwork.registry import build
@@ -102,8 +102,10 @@ class Task(LightningModule, ABC):
         return total
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
-        """Add a batch to loss and scores of the validation split."""
+        """Add a batch to loss and scores of the validation split, in which each pixel counts once."""
         scores = self(batch).output
+        batch = batch.copy()
+        batch["mask"] = known_once(batch)
         loss = self.criterion(scores, batch)
         self.log("val/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch["sample_id"]))
         self.record("val", scores, batch)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import rasterio
 import torch
-from torch.utils.data import default_collate
+from rasterio.transform import from_origin
+from torch.utils.data import DataLoader, default_collate
 
-from groundwork.data.chips import ChipDataset, LabelledData, temporal_coordinates
+from groundwork.config.data import ChipsConfig
+from groundwork.data import samples as samples_module
+from groundwork.data.chips import ChipDataset, LabelledData, known_once, temporal_coordinates
 from groundwork.data.labels import IGNORE
+from groundwork.data.samples import index_samples, read_samples, write_samples
 from groundwork.rasters.errors import RasterError
-from groundwork.rasters.folder import find_rasters
+from groundwork.rasters.folder import RasterFolder, find_rasters
 from groundwork.specs import RasterSpec, TargetSpec
 
 Write = Callable[..., Path]
@@ -120,4 +126,110 @@ def test_a_file_that_changed_since_it_was_indexed_is_named(
         chips[0]
     (tmp_path / "s" / "x.tif").unlink()
     with pytest.raises(RasterError, match=r"s/x.tif: found no such file"):
-        chips[0]
+        _dataset_of_missing(tmp_path, make_spec(), land_target)[0]
+
+
+def _dataset_of_missing(root: Path, spec: RasterSpec, target: TargetSpec) -> ChipDataset:
+    folders = [RasterFolder(root / name, {"x": ("x.tif",)}) for name in ("s", "l")]
+    return ChipDataset(_samples(), *folders, spec, target)
+
+
+@pytest.fixture
+def indexed(tmp_path: Path, tiny_data: SimpleNamespace) -> SimpleNamespace:
+    """A copy of the tiny data that a test may change, indexed before."""
+    shutil.copytree(tiny_data.root, tmp_path / "copy")
+    folders = [find_rasters(tmp_path / "copy" / name, ["{key}.tif"]) for name in ("scenes", "labels")]
+    write_samples(index_samples(*folders, tiny_data.config), tmp_path / "samples.csv")
+    samples = read_samples(tmp_path / "samples.csv").query("scene == '1'").reset_index(drop=True)
+    config = tiny_data.config
+    chips = ChipDataset(samples, *folders, config.sources["optical"], config.target)
+    return SimpleNamespace(root=tmp_path / "copy", chips=chips, samples=samples)
+
+
+def _rewrite(path: Path, change: Callable[[np.ndarray], np.ndarray], **changes: Any) -> None:
+    with rasterio.open(path) as raster:
+        pixels, tags, names = change(raster.read()), raster.tags(), raster.descriptions
+        profile = raster.profile | {"height": pixels.shape[1], "width": pixels.shape[2]} | changes
+    with rasterio.open(path, "w", **profile) as raster:
+        raster.write(pixels)
+        raster.update_tags(**tags)
+        raster.descriptions = names
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "profile"),
+    [
+        ("scenes", lambda pixels: (pixels * 2).astype(pixels.dtype), {}),
+        ("scenes", lambda pixels: pixels[[1, 0, 2]], {}),
+        ("scenes", lambda pixels: np.full_like(pixels, -9999), {}),
+        ("scenes", lambda pixels: pixels[:, :20, :20], {}),
+        ("scenes", lambda pixels: pixels, {"crs": "EPSG:32631"}),
+        ("scenes", lambda pixels: pixels, {"transform": from_origin(500_010, 5_000_000, 10, 10)}),
+        ("scenes", lambda pixels: pixels, {"transform": from_origin(500_000, 5_000_000, 20, 20)}),
+        ("labels", lambda pixels: (pixels % 3 + 1).astype(pixels.dtype), {}),
+    ],
+    ids=["values", "bands", "empty", "size", "CRS", "place", "pixel size", "label"],
+)
+def test_a_scene_that_changed_since_it_was_indexed_is_refused(
+    indexed: SimpleNamespace, file: str, change: Callable[[np.ndarray], np.ndarray], profile: dict[str, Any]
+) -> None:
+    _rewrite(indexed.root / file / "1.tif", change, **profile)
+    with pytest.raises(RasterError, match=r"scenes/1.tif: found other pixels in rows 0\+32, .*or another place"):
+        indexed.chips[0]
+
+
+def test_a_scene_that_was_packed_anew_is_the_same(indexed: SimpleNamespace) -> None:
+    _rewrite(indexed.root / "scenes" / "1.tif", lambda pixels: pixels, compress="deflate")
+    assert len([indexed.chips[index] for index in range(len(indexed.chips))]) == 4
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_workers_open_scenes_of_their_own(tiny_labelled: LabelledData, method: str) -> None:
+    chips = tiny_labelled.chips("train")
+    here = [chips[index] for index in range(len(chips))]
+    loader = DataLoader(chips, batch_size=None, num_workers=1, multiprocessing_context=method)
+    for one, other in zip(here, loader, strict=True):
+        assert one["sample_id"] == other["sample_id"]
+        assert torch.equal(one["image"], other["image"])
+
+
+def test_no_more_scenes_stay_open_than_allowed(tiny_labelled: LabelledData, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Any] = []
+    monkeypatch.setattr(samples_module, "MOST_OPEN", 2)
+    real = samples_module.Scene
+
+    def open_scene(*wired: Any) -> Any:
+        opened.append(real(*wired))
+        return opened[-1]
+
+    monkeypatch.setattr(samples_module, "Scene", open_scene)
+    chips = tiny_labelled.chips("train")
+    for _ in range(2):
+        for index in range(len(chips)):
+            chips[index]
+    assert len([scene for scene in opened if not scene._first.closed]) == 2
+    assert len(opened) < 2 * len(chips)
+
+
+def test_dates_are_left_out_where_one_sample_has_none(tiny_data: SimpleNamespace) -> None:
+    samples = tiny_data.samples.copy()
+    samples.loc[samples.index[1], "dates"] = None
+    config = tiny_data.config
+    chips = ChipDataset(samples, tiny_data.scenes, tiny_data.labels, config.sources["optical"], config.target)
+    assert "temporal_coords" not in default_collate([chips[0], chips[1]])
+
+
+def test_pixels_that_an_earlier_chip_holds_are_known_once(tiny_data: SimpleNamespace) -> None:
+    config = tiny_data.config.model_copy(update={"chips": ChipsConfig(size=32, stride=8)})
+    samples = index_samples(tiny_data.scenes, tiny_data.labels, config)
+    chips = ChipDataset(samples, tiny_data.scenes, tiny_data.labels, config.sources["optical"], config.target)
+    batch = default_collate([chips[index] for index in range(len(chips))])
+    known = 0
+    for key in tiny_data.labels.files:
+        with (
+            rasterio.open(tiny_data.root / "labels" / f"{key}.tif") as label,
+            rasterio.open(tiny_data.root / "scenes" / f"{key}.tif") as scene,
+        ):
+            known += int(((label.read(1) > 0) & (scene.read() != -9999).all(axis=0)).sum())
+    assert int((known_once(batch) != IGNORE).sum()) == known
+    assert int((batch["mask"] != IGNORE).sum()) > 5 * known

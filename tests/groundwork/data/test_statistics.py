@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from groundwork.config import DataConfig
+from groundwork.config.data import ChipsConfig
 from groundwork.data.samples import DataError, index_samples
 from groundwork.data.statistics import Moments, Statistics, compute_statistics
 from groundwork.rasters.folder import find_rasters
@@ -146,3 +147,18 @@ def test_bands_are_found_by_name_whatever_their_order(
         assert statistics.of_bands(make_spec("A", "B", "C", use=["C", "A"])) == [bands["C"], bands["A"]]
     with pytest.raises(DataError, match=r"no band \['D'\]; they have \['A', 'B', 'C'\]. Run data_prep again"):
         tiny_statistics.of_bands(make_spec("A", "D"))
+
+
+def test_pixels_that_several_chips_share_count_once(tiny_data: SimpleNamespace) -> None:
+    def found(stride: int) -> Statistics:
+        chips = ChipsConfig(size=32, stride=stride, min_valid_fraction=0)
+        config = tiny_data.config.model_copy(update={"chips": chips})
+        samples = index_samples(tiny_data.scenes, tiny_data.labels, config).assign(split="train")
+        return compute_statistics(samples, tiny_data.scenes, tiny_data.labels, config)
+
+    apart, overlapping = found(32), found(8)
+    assert overlapping.valid_pixels == apart.valid_pixels
+    assert overlapping.class_pixels == apart.class_pixels
+    for name, band in apart.sources["optical"].items():
+        other = overlapping.sources["optical"][name]
+        assert (other.mean, other.std) == pytest.approx((band.mean, band.std), rel=1e-8)

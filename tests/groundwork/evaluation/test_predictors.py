@@ -16,8 +16,9 @@ from torch.utils.data import default_collate
 from groundwork.bundle import Bundle, BundleError
 from groundwork.data.chips import Batch, LabelledData
 from groundwork.data.labels import IGNORE
+from groundwork.data.overlap import count_once
 from groundwork.data.statistics import Statistics
-from groundwork.evaluation.predictors import MajorityClass, ModelPredictor, PixelRegression, count_once
+from groundwork.evaluation.predictors import MajorityClass, ModelPredictor, PixelRegression
 
 
 @pytest.fixture(scope="module")
@@ -114,8 +115,10 @@ def test_no_more_pixels_are_drawn_than_asked_for(tiny_labelled: LabelledData, mo
         return fit(model, pixels, classes)
 
     monkeypatch.setattr(LogisticRegression, "fit", note)
-    PixelRegression(tiny_labelled, 300, 0)
+    for most in (300, 5):
+        PixelRegression(tiny_labelled, most, 0)
     assert 0 < sizes[0] <= 300
+    assert 0 < sizes[1] <= 5
 
 
 def test_a_single_class_is_predicted_everywhere(tiny_labelled: LabelledData, batch: Batch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,43 @@ def test_rasters_that_match_no_pattern_are_mentioned(tmp_path: Path, caplog: pyt
 def test_preview() -> None:
     assert preview([]) == "none"
     assert preview(["a", "b", "c"], most=2) == "'a', 'b' and 1 more"
+
+
+def test_linked_folders_are_followed_and_circles_are_not(tmp_path: Path) -> None:
+    _touch(tmp_path / "s", "k1/B.tif")
+    _touch(tmp_path / "elsewhere", "B.tif", ".hidden.tif")
+    (tmp_path / "s" / "k2").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "s" / "k1" / "up").symlink_to(tmp_path / "s")
+    assert find_rasters(tmp_path / "s", ["{key}/B.tif"]).files == {"k1": ("k1/B.tif",), "k2": ("k2/B.tif",)}
+
+
+def test_a_link_to_nothing_is_refused(tmp_path: Path) -> None:
+    _touch(tmp_path, "a.tif")
+    (tmp_path / "b.tif").symlink_to(tmp_path / "gone.tif")
+    with pytest.raises(PairingError, match=r"b.tif: found a link to '.*gone.tif', which does not exist"):
+        find_rasters(tmp_path, ["{key}.tif"])
+
+
+def test_a_folder_that_cannot_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _touch(tmp_path, "a.tif", "closed/b.tif")
+    scan = os.scandir
+
+    def scandir(path: str | Path) -> object:
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    # The super-user may read everything, so that taking away permissions would show nothing.
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(PairingError, match=r"closed: found a folder that cannot be read \(Permission denied\)"):
+        find_rasters(tmp_path, ["{key}.tif"])
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [(b"a|b.tif", r"a\|b.tif'; '\|' separates files"), (b"\xe4.tif", r"found a file '\?.tif' whose name is no UTF-8")],
+)
+def test_names_that_no_table_can_hold_are_refused(tmp_path: Path, name: bytes, message: str) -> None:
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).touch()
+    with pytest.raises(PairingError, match=message):
+        find_rasters(tmp_path, ["{key}.tif"])

@@ -108,6 +108,24 @@ def test_scores_are_those_of_all_known_pixels_of_the_split(make_task: MakeTask) 
     assert found["overall_accuracy"] == pytest.approx(float((torch.cat(truth) == torch.cat(predicted)).float().mean()))
 
 
+def test_pixels_that_chips_share_count_once(make_task: MakeTask, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = make_task().eval()
+    logged: list[float] = []
+    monkeypatch.setattr(task, "log", lambda _, value, **__: logged.append(float(value)))
+    batch = _batch()
+    batch["counted"] = torch.ones(2, 32, 32, dtype=torch.bool)
+    batch["counted"][1, :, 16:] = False
+    ignored = _batch()
+    ignored["mask"][1, :, 16:] = IGNORE
+    found = []
+    for given in (batch, ignored):
+        with torch.no_grad():
+            task.validation_step(given, 0)
+        found.append(task.conclude("val"))
+    assert found[0] == found[1]
+    assert logged[0] == logged[1]
+
+
 def test_each_epoch_begins_anew(make_task: MakeTask) -> None:
     task, batch = make_task(), _batch()
     right = torch.nn.functional.one_hot(batch["mask"].clamp(min=0), 3).movedim(-1, 1).float()

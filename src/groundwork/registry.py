@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, TypeAlias, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from pydantic import ConfigDict, ValidationError, create_model
 
 from groundwork.config.component import ComponentConfig
 from groundwork.strict import did_you_mean, text_for_number
+from groundwork.table import ComponentError, Table
 
-#: Name of a component -> its class, or ``"module:Class"`` so that listing a table imports nothing heavy.
-Table: TypeAlias = Mapping[str, str | type]
-
+__all__ = ["ComponentError", "Table", "build", "check_options", "find", "option_fields"]
 
 Kind = TypeVar("Kind")
-
-
-class ComponentError(ValueError):
-    """A component's name or one of its options is wrong."""
 
 
 def find(table: Table, name: str) -> type:

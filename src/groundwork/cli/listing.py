@@ -14,7 +14,7 @@ from groundwork.models.factories import FACTORIES
 from groundwork.models.heads import HEADS
 from groundwork.models.necks import NECKS
 from groundwork.models.whole import FULL_MODELS
-from groundwork.registry import Table
+from groundwork.table import Table
 
 #: Family, as in the model's configuration -> its table.
 FAMILIES: dict[str, Table] = {

@@ -7,25 +7,24 @@ import sys
 from collections.abc import Sequence
 
 from groundwork.cli.listing import FAMILIES, list_tables
-from groundwork.registry import ComponentError
-from groundwork.specs import SpecError
+from groundwork.table import ComponentError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; print its answer, or one error."""
     options = _parser().parse_args(arguments)
-    try:
-        if options.verb == "list":
-            text = list_tables(options.family)
-        else:
-            # Showing builds networks, and so loads torch; listing must stay quick.
-            from groundwork.cli.showing import show_component  # noqa: PLC0415
+    if options.verb == "list":
+        sys.stdout.write(list_tables(options.family))
+        return 0
+    # Showing builds networks, and so loads torch; listing must stay quick, and loads not even pydantic.
+    from groundwork.cli.showing import show_component  # noqa: PLC0415
+    from groundwork.specs import SpecError  # noqa: PLC0415
 
-            text = show_component(options.name, options.options, options.family)
+    try:
+        sys.stdout.write(show_component(options.name, options.options, options.family))
     except (ComponentError, SpecError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    sys.stdout.write(text)
     return 0
 
 

@@ -1,6 +1,6 @@
 """The model factories by name."""
 
-from groundwork.registry import Table
+from groundwork.table import Table
 
 FACTORIES: Table = {
     "embedding": "groundwork.models.embedding:EmbeddingFactory",

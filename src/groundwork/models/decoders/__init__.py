@@ -1,6 +1,6 @@
 """The decoders by name."""
 
-from groundwork.registry import Table
+from groundwork.table import Table
 
 DECODERS: Table = {
     "aspp": "groundwork.models.decoders.aspp:ASPPDecoder",

@@ -1,6 +1,6 @@
 """The encoders by name."""
 
-from groundwork.registry import Table
+from groundwork.table import Table
 
 ENCODERS: Table = {
     "clay": "groundwork.models.encoders.clay:ClayEncoder",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from groundwork.models.encoders.info import EncoderInfo
-from groundwork.registry import ComponentError
+from groundwork.table import ComponentError
 
 #: The names of the networks, as on https://huggingface.co/ibm-nasa-geospatial.
 VariantName: TypeAlias = Literal[

@@ -1,6 +1,6 @@
 """The heads by name: those for every pixel, and those for the whole image."""
 
-from groundwork.registry import Table
+from groundwork.table import Table
 
 HEADS: Table = {
     "classification": "groundwork.models.heads.classification:ClassificationHead",

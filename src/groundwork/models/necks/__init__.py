@@ -1,6 +1,6 @@
 """The necks by name."""
 
-from groundwork.registry import Table
+from groundwork.table import Table
 
 NECKS: Table = {
     "bottleneck": "groundwork.models.necks.bottleneck:BottleneckNeck",

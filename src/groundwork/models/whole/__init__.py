@@ -1,6 +1,6 @@
 """Whole networks, which go from images to scores by themselves, by name."""
 
-from groundwork.registry import Table
+from groundwork.table import Table
 
 FULL_MODELS: Table = {
     "prithvi_mae": "groundwork.models.whole.prithvi_mae:PrithviReconstruction",

@@ -6,7 +6,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import TypeAlias
 from zlib import crc32
 
 import numpy as np
@@ -21,7 +23,7 @@ from groundwork.rasters.errors import RasterError
 from groundwork.rasters.folder import RasterFolder, pair
 from groundwork.rasters.grid import describe_crs, name_crs
 from groundwork.rasters.scene import Scene, describe_window
-from groundwork.rasters.windows import blocks, cover
+from groundwork.rasters.windows import blocks, window_starts
 from groundwork.specs import RasterSpec, SpecError, TargetSpec
 
 #: Side in pixels of the blocks in which a scene is looked through.
@@ -34,6 +36,10 @@ class DataError(ValueError):
     """The scenes, taken together, cannot be used as configured."""
 
 
+#: Raw values, validity and class indexes of a window.
+Pixels: TypeAlias = tuple[NDArray[np.generic], NDArray[np.bool_], NDArray[np.int64]]
+
+
 @dataclass(frozen=True, slots=True)
 class LabelledScene:
     """A scene and its label, opened together."""
@@ -41,14 +47,14 @@ class LabelledScene:
     scene: Scene
     label: LabelRaster
 
-    def read(self, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_], NDArray[np.int64]]:
+    def read(self, window: Window) -> Pixels:
         """Read raw values, validity and class indexes; the class is not known where the scene holds no data."""
         values, valid = self.scene.read(window)
         classes = self.label.read(window)
         np.putmask(classes, ~valid, IGNORE)
         return values, valid, classes
 
-    def checksum(self, window: Window, pixels: tuple[NDArray[np.generic], NDArray[np.bool_], NDArray[np.int64]]) -> str:
+    def checksum(self, window: Window, pixels: Pixels) -> str:
         """Return eight digits for what :meth:`read` gave and where on the ground it lies."""
         grid = self.scene.grid
         number = crc32(f"{describe_crs(grid.crs)} {grid.part(window).bounds}".encode())
@@ -56,9 +62,7 @@ class LabelledScene:
             number = crc32(part.tobytes(), number)
         return f"{number:08x}"
 
-    def require_unchanged(
-        self, window: Window, pixels: tuple[NDArray[np.generic], NDArray[np.bool_], NDArray[np.int64]], expected: str
-    ) -> None:
+    def require_unchanged(self, window: Window, pixels: Pixels, expected: str) -> None:
         """Refuse pixels that are not those that were indexed.
 
         Raises:
@@ -213,8 +217,7 @@ def index_samples(scenes: RasterFolder, labels: RasterFolder, data: DataConfig) 
 def _chips(key: str, opened: LabelledScene, chips: ChipsConfig, target: TargetSpec) -> Iterator[dict[str, object]]:
     grid = opened.scene.grid
     dates = opened.scene.dates
-    for window in cover(grid.width, grid.height, chips.size, chips.stride or chips.size):
-        values, valid, classes = opened.read(window)
+    for window, (values, valid, classes) in _read_chips(opened, chips):
         counts = np.bincount(classes[classes != IGNORE], minlength=target.num_outputs)
         valid_fraction = float(counts.sum()) / classes.size
         if counts.sum() == 0 or valid_fraction < chips.min_valid_fraction:
@@ -236,6 +239,37 @@ def _chips(key: str, opened: LabelledScene, chips: ChipsConfig, target: TargetSp
             **_fractions(counts, target),
             "checksum": opened.checksum(window, (values, valid, classes)),
         }
+
+
+def _read_chips(opened: LabelledScene, chips: ChipsConfig) -> Iterator[tuple[Window, Pixels]]:
+    """Yield the windows of all chips with what they hold; chips that overlap share what is read.
+
+    Windows come column by column: of a strip as wide as a few chips, each row is read once.
+    """
+    grid, size, stride = opened.scene.grid, chips.size, chips.stride or chips.size
+    lefts, tops = window_starts(grid.width, size, stride), window_starts(grid.height, size, stride)
+    at_once = max(1, SCAN_SIZE // stride)
+    for first in range(0, len(lefts), at_once):
+        strip = lefts[first : first + at_once]
+        width = strip[-1] + size - strip[0]
+        held: Pixels | None = None
+        for previous, top in pairwise([-size, *tops]):
+            kept = max(previous + size - top, 0) if held is not None else 0
+            fresh = opened.read(Window(strip[0], top + kept, width, size - kept))
+            held = fresh if held is None or not kept else _below(held, fresh, kept)
+            for left in strip:
+                values, valid, classes = held
+                part = slice(left - strip[0], left - strip[0] + size)
+                yield window_of(top, left, size), (values[..., part], valid[:, part], classes[:, part])
+
+
+def _below(held: Pixels, fresh: Pixels, kept: int) -> Pixels:
+    """Put fresh rows below the last rows of what is held."""
+    values, valid, classes = (
+        np.concatenate([old[..., old.shape[-2] - kept :, :], new], axis=-2)
+        for old, new in zip(held, fresh, strict=True)
+    )
+    return values, valid, classes
 
 
 #: Columns of the sample table that are text, whatever they look like: a scene may be called ``007``.

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from rasterio.windows import Window
 
 from groundwork.config.data import DataConfig
 from groundwork.data.labels import IGNORE
 from groundwork.data.overlap import count_once
-from groundwork.data.samples import DataError, only_source, open_labelled, window_of
+from groundwork.data.samples import DataError, only_source, open_labelled
 from groundwork.progress import track
 from groundwork.rasters.folder import RasterFolder
 from groundwork.specs import RasterSpec
@@ -96,9 +97,12 @@ def compute_statistics(
         images, label = scenes.locate(chips[f"path_{name}"].iloc[0]), labels.locate(chips["path_label"].iloc[0])[0]
         with open_labelled(images, label, spec, data.target) as opened:
             for chip in chips.itertuples():
-                values, valid, classes = opened.read(window_of(chip.row, chip.column, chip.size))
-                for part in chip.covered:
-                    valid[part], classes[part] = False, IGNORE
+                window, counted = _uncounted(chip.row, chip.column, chip.size, chip.covered)
+                if window is None:
+                    continue
+                values, valid, classes = opened.read(window)
+                valid &= counted
+                np.putmask(classes, ~counted, IGNORE)
                 moments.add(values[..., valid].reshape(spec.num_channels, -1).astype(np.float64))
                 counts += np.bincount(classes[classes != IGNORE], minlength=data.target.num_outputs)
     _refuse_constant(moments, spec)
@@ -107,6 +111,21 @@ def compute_statistics(
         class_pixels=dict(zip(data.target.names, counts.tolist(), strict=True)),
         valid_pixels=moments.count // spec.steps,
     )
+
+
+def _uncounted(
+    row: int, column: int, size: int, covered: list[tuple[slice, slice]]
+) -> tuple[Window | None, NDArray[np.bool_]]:
+    """Return the smallest window with all pixels of a chip that earlier ones do not cover, and which of it they are."""
+    counted = np.ones((size, size), np.bool_)
+    for part in covered:
+        counted[part] = False
+    rows, columns = (np.flatnonzero(counted.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return None, counted
+    top, left, bottom, right = int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+    window = Window(column + left, row + top, right - left, bottom - top)
+    return window, counted[top:bottom, left:right]
 
 
 def _by_band(moments: Moments, spec: RasterSpec) -> dict[str, BandStatistics]:

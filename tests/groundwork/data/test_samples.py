@@ -16,18 +16,27 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rasterio.transform import from_origin
+from rasterio.windows import Window
 
 from groundwork.config import DataConfig
+from groundwork.config.data import ChipsConfig
+from groundwork.data import samples as samples_module
 from groundwork.data.samples import (
     DataError,
+    _read_chips,
     index_samples,
     only_source,
+    open_labelled,
     read_samples,
     report_scenes,
     write_samples,
 )
 from groundwork.rasters.folder import PairingError, RasterFolder, find_rasters
+from groundwork.rasters.scene import Scene
+from groundwork.rasters.windows import cover
 from groundwork.specs import SpecError
 
 Write = Callable[..., Path]
@@ -262,3 +271,32 @@ def test_a_killed_process_leaves_the_earlier_table_whole(tmp_path: Path, tiny_da
     assert path.read_bytes() == before
     write_samples(tiny_data.samples, path)
     assert [entry.name for entry in tmp_path.iterdir()] == ["samples.csv"]
+
+
+@settings(max_examples=15)
+@given(size=st.integers(5, 70), stride=st.integers(3, 40), most=st.sampled_from([16, 1024]))
+def test_each_pixel_is_read_once_and_chips_are_what_their_windows_hold(
+    tiny_data: SimpleNamespace, size: int, stride: int, most: int
+) -> None:
+    chips = ChipsConfig(size=size, stride=stride)
+    spec, target = tiny_data.config.sources["optical"], tiny_data.config.target
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        open_labelled(tiny_data.scenes.paths("11"), tiny_data.labels.paths("11")[0], spec, target) as opened,
+    ):
+        patch.setattr(samples_module, "SCAN_SIZE", most)
+        read, counted = Scene.read, np.zeros((200, 200), int)
+
+        def note(scene: Scene, window: Window) -> Any:
+            counted[window.toslices()] += 1
+            return read(scene, window)
+
+        patch.setattr(Scene, "read", note)
+        found = list(_read_chips(opened, chips))
+        patch.setattr(Scene, "read", read)
+        assert most < 1024 or counted.max() == 1
+        windows = sorted(window.flatten() for window, _ in found)
+        assert windows == sorted(window.flatten() for window in cover(96, 64, size, stride))
+        for window, pixels in found:
+            for one, other in zip(pixels, opened.read(window), strict=True):
+                assert np.array_equal(one, other)

@@ -146,10 +146,11 @@ def _by_lists(samples: pd.DataFrame, config: SplitConfig, lists: Mapping[str, Se
     split = samples["scene"].map(chosen)
     if "val" in lists or config.val_from_train == 0:
         return split
-    train = np.array(sorted(set(samples["scene"][split == "train"])), dtype=object)
+    places = _acquisitions(samples)
+    train = np.array(sorted(set(places[split == "train"])), dtype=object)
     count = max(1, round(config.val_from_train * len(train)))
     drawn = set(np.random.default_rng(seed).permutation(train)[:count])
-    return split.mask((split == "train") & samples["scene"].isin(drawn), "val")
+    return split.mask((split == "train") & places.isin(drawn), "val")
 
 
 def _check_lists(samples: pd.DataFrame, lists: Mapping[str, Sequence[str]]) -> None:

@@ -18,13 +18,6 @@ def window_starts(length: int, size: int, stride: int) -> list[int]:
     return [*starts, length - size]
 
 
-def cover(width: int, height: int, size: int, stride: int) -> Iterator[Window]:
-    """Yield square windows, row by row, that cover a raster of ``width`` x ``height`` pixels."""
-    for row in window_starts(height, size, stride):
-        for column in window_starts(width, size, stride):
-            yield Window(column, row, size, size)
-
-
 def blocks(width: int, height: int, size: int) -> Iterator[Window]:
     """Yield windows of at most ``size`` x ``size`` pixels that cover a raster once, without overlap."""
     for row in range(0, height, size):

@@ -202,6 +202,15 @@ def test_val_is_drawn_from_train_where_no_list_is_given(table_of: Table) -> None
     assert len(drawn) > 1
 
 
+def test_val_is_drawn_from_train_by_place(table_of: Table) -> None:
+    scenes = [f"{tile}_{date}" for tile in range(6) for date in range(3)]
+    table = table_of([(scene, 0, 1000 * int(scene[0])) for scene in scenes])
+    lists = {"train": [name for name in scenes if name[0] != "5"], "test": [name for name in scenes if name[0] == "5"]}
+    divided = divide(table, _config("lists", val_from_train=0.2), lists, 0)
+    assert divided.left_out == {}
+    assert divided.samples["split"].value_counts().to_dict() == {"train": 12, "val": 3, "test": 3}
+
+
 @pytest.mark.parametrize(
     ("lists", "message"),
     [

@@ -22,7 +22,8 @@ from groundwork.rasters.grid import NO_TRANSFORMATION
 Numbers = NDArray[np.float64]
 
 EARTH_RADIUS_M = 6_371_008.8
-METRES_PER_DEGREE = 111_320.0
+#: A degree of a meridian where it is shortest, and of the equator: no distance is overstated.
+METRES_PER_LATITUDE, METRES_PER_LONGITUDE = 110_574.0, 111_319.0
 #: Share of a pixel by which boxes are shrunk before distances are measured: boxes that only touch do not overlap.
 TOUCHING = 0.01
 #: Candidates are looked for this much farther than needed: the Earth is no sphere, and no map is true to scale.
@@ -137,7 +138,7 @@ class Places:
         stretched = scale / self.ground[rows]
         metres = np.hypot(*gap.T) * np.where(stretched > 1.01, self.ground[rows], scale)
         latitude = np.radians(np.clip(self.boxes[rows][:, [1, 3]].mean(axis=1), -90, 90))
-        along = np.hypot(gap[:, 0] * np.cos(latitude), gap[:, 1]) * METRES_PER_DEGREE
+        along = np.hypot(gap[:, 0] * np.cos(latitude) * METRES_PER_LONGITUDE, gap[:, 1] * METRES_PER_LATITUDE)
         return np.asarray(np.where(degrees, along, metres), np.float64)
 
     def _crossings(

@@ -440,3 +440,15 @@ def test_many_samples_in_many_zones_are_measured_as_by_brute_force() -> None:
     assert len(expected) > 20
     assert found.keys() == expected.keys()
     assert all(found[key] == pytest.approx(expected[key], abs=0.5) for key in expected)
+
+
+@pytest.mark.parametrize("latitude", [0.0, 48.0, 75.0])
+def test_degrees_of_latitude_are_not_overstated(latitude: float, data_config: DataConfig) -> None:
+    table = pd.DataFrame({"split": list(SPLITS), "scene": list("abc"), "crs": "EPSG:4326", "pixel_size": 0.001})
+    table = table.assign(west=9.0, east=9.01, south=latitude + np.array([0, 0.02, 0.04]))
+    table = table.assign(north=table["south"] + 0.01, fraction_water=0.1, fraction_forest=0.5, fraction_field=0.4)
+    told = report_splits(table, data_config)["least_distance_m"]["train-val"]
+    # Length of a hundredth of a degree along the meridian of WGS84; chips are shrunk by a fiftieth of a pixel.
+    radius = 6_378_137 * (1 - 0.00669438) / (1 - 0.00669438 * np.sin(np.radians(latitude)) ** 2) ** 1.5
+    assert told <= np.radians(0.01 + 2e-5) * radius + 0.1
+    assert told == pytest.approx(np.radians(0.01) * radius, rel=0.012)

@@ -20,6 +20,9 @@ from fieldwork.parameters import read_parameters
 from fieldwork.selection import check_selection
 from fieldwork.summary import show_summary
 
+#: The parameters that are held against one another.
+STATED = ("data", "model", "training", "inference")
+
 
 class OutputNotWritableError(OSError):
     """An output cannot be written where the catalog puts it."""
@@ -57,15 +60,33 @@ class AroundRun:
         Raises:
             CatalogError: With the entry and its path.
             OutputNotWritableError: The same.
+            ComponentError, SpecError: For names and options of components that mean nothing, in whatever pipeline.
         """
         check_overlaps(pipeline, catalog)
         if not run_params.get("only_missing_outputs"):
             check_inputs(pipeline, catalog, pipelines)
+        self._check_meaning(pipeline)
         if "split_lists" in pipeline.inputs() and "data" in self._parameters:
             check_lists(self._parameters["data"].split, catalog.load("split_lists"))
         paths = {**output_paths(pipeline, catalog), **work_folders(pipeline, catalog)}
         for name, path in paths.items():
             _check_writable(name, path)
+
+    def _check_meaning(self, pipeline: Pipeline) -> None:
+        """Refuse what the classes of the parameters cannot see: names of components, and what does not go together."""
+        used = pipeline.inputs()
+        if not self._parameters or not used & {f"params:{name}" for name in STATED}:
+            return
+        from groundwork.prediction.source import scene_spec  # noqa: PLC0415 - it loads torch
+        from groundwork.training.checks import check_together, check_training  # noqa: PLC0415
+
+        data, model, training, inference = (self._parameters[name] for name in STATED)
+        check_training(training, data.target)
+        if "params:training" in used:
+            check_together(training, model, data.target)
+        # A bundle that is there already may have been trained on other rasters than are stated now.
+        if {"params:data", "params:inference"} <= used and len(data.sources) == 1:
+            scene_spec(next(iter(data.sources.values())), inference)
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
+import torch
 from torch import Tensor
 
 
@@ -64,7 +65,8 @@ def library_versions() -> dict[str, str]:
 def _weight_parts(weights: Mapping[str, Tensor]) -> Iterable[str | bytes]:
     for name in sorted(weights):
         yield name
-        yield weights[name].detach().cpu().contiguous().numpy().tobytes()
+        # As bytes, since numpy knows no bfloat16.
+        yield weights[name].detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
 
 
 def _sources(package: str) -> Iterable[str]:

@@ -2,21 +2,27 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 import yaml
 from kedro.config import OmegaConfigLoader
+from kedro.io import DataCatalog
 from pydantic import ValidationError
 
 from fieldwork.config_loader import ConfigurationError, RecipeConfigLoader, merge
+from fieldwork.hooks import AroundRun
 from fieldwork.local_values import make_resolver
 from fieldwork.parameters import PARAMETERS, ParameterError, UnknownParameterError, check_names, read_parameters
+from fieldwork.pipeline_registry import register_pipelines
 from fieldwork.settings import CONFIG_LOADER_ARGS
 from groundwork.bundle import build_factory
 from groundwork.config import DataConfig, ModelConfig
 from groundwork.models.flow import example_inputs
+from groundwork.registry import ComponentError
+from groundwork.specs import SpecError
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted(
@@ -280,3 +286,48 @@ def test_files_that_kedro_reads_pass(tmp_path: Path) -> None:
 def test_files_that_cannot_be_read_are_named(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         recipe_of(tmp_path, {"parameters.yml": text})["parameters"]
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "error", "message"),
+    [
+        ("data_prep", {"training": {"optimizer": {"name": "adamm"}}}, ComponentError, "Did you mean 'adamw'"),
+        ("inference", {"training": {"monitor": "val/miuo"}}, ComponentError, "Did you mean 'val/miou'"),
+        (
+            "training",
+            {"training": {"auxiliary_loss": {"deep": 1}}},
+            SpecError,
+            r"branch in 'model.auxiliary': \['deep'\]",
+        ),
+        (
+            "__default__",
+            {"inference": {"source": {"bands": ["RED"], "dtype": "uint8", "nodata": None}}},
+            SpecError,
+            "'inference.source' has the bands",
+        ),
+    ],
+)
+def test_mistakes_of_any_pipeline_are_refused_before_one_runs(
+    name: str,
+    given: dict[str, Any],
+    error: type[Exception],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("fieldwork.hooks.pipelines", register_pipelines())
+    around = AroundRun()
+    around.after_context_created(SimpleNamespace(config_loader=loader("local", **given)))
+    pipeline = register_pipelines()[name]
+    with pytest.raises(error, match=message):
+        around.before_pipeline_run({"only_missing_outputs": True}, pipeline, DataCatalog())
+
+
+def test_val_from_train_belongs_to_lists() -> None:
+    with pytest.raises(ParameterError, match="'val_from_train' takes from the list of train scenes"):
+        read_parameters(loader("local", data={"split": {"val_from_train": 0.2}})["parameters"], lambda name: [])
+
+
+def test_blocks_hold_a_chip() -> None:
+    split = {"method": "blocks", "block_size": 63}
+    with pytest.raises(ParameterError, match=r"split\.block_size 63 is less than chips.size 64"):
+        read_parameters(loader("local", data={"split": split, "chips": {"size": 64}})["parameters"], lambda name: [])

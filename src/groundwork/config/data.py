@@ -52,6 +52,11 @@ class SplitConfig(Config):
     def _check(self) -> SplitConfig:
         if self.method == "blocks" and self.block_size is None:
             raise ValueError("method 'blocks' needs 'block_size': the side of a block in pixels")
+        if self.method != "lists" and self.val_from_train:
+            raise ValueError(
+                f"'val_from_train' takes from the list of train scenes, but the method is '{self.method}'; set "
+                "'fractions' instead, or 'method: lists'"
+            )
         return self
 
 
@@ -63,6 +68,16 @@ class DataConfig(Config):
     target: TargetSpec
     chips: ChipsConfig
     split: SplitConfig
+
+    @model_validator(mode="after")
+    def _check_blocks(self) -> DataConfig:
+        block = self.split.block_size
+        if self.split.method == "blocks" and block is not None and block < self.chips.size:
+            raise ValueError(
+                f"split.block_size {block} is less than chips.size {self.chips.size}: neighbours that are drawn apart "
+                f"would share pixels. Take at least {self.chips.size}, better several times as much"
+            )
+        return self
 
     @field_validator("sources")
     @classmethod

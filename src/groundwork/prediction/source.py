@@ -33,9 +33,10 @@ def scene_spec(expected: RasterSpec, config: InferenceConfig) -> RasterSpec:
             f"'inference.source' has the bands {list(source.band_names)} and {source.steps} step(s); the "
             f"model reads {list(wanted)} and {expected.steps} step(s). Missing: {missing}."
         )
-    spec = RasterSpec.model_validate(
-        {**source.model_dump(), "use": wanted, "pixel_size_m": source.pixel_size_m or expected.pixel_size_m}
-    )
+    # Bands that the model does not read are not read for a picture either.
+    rgb = source.rgb if set(source.rgb or ()) <= set(wanted) else None
+    pixel_size = source.pixel_size_m or expected.pixel_size_m
+    spec = RasterSpec.model_validate({**source.model_dump(), "use": wanted, "rgb": rgb, "pixel_size_m": pixel_size})
     for found, trained in zip(spec.used, expected.used, strict=True):
         _check_unit(found, trained)
     return spec

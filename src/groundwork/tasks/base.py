@@ -44,6 +44,7 @@ class Task(LightningModule, ABC):
         """
         super().__init__()
         check_auxiliary(list(model.auxiliary), list(training.auxiliary_loss))
+        self.check_target(target)
         self.target = target
         self.training_config = training
         self.model = factory.build_model(model, inputs, target)
@@ -56,6 +57,8 @@ class Task(LightningModule, ABC):
             self.model.freeze_encoder()
         if training.freeze.decoder:
             self.model.freeze_decoder()
+        if not any(parameter.requires_grad for parameter in self.model.parameters()):
+            raise SpecError("Nothing is left to train: 'training.freeze' keeps all weights of the model as they are")
 
     @abstractmethod
     def prepare(self, statistics: Statistics) -> None:
@@ -73,8 +76,18 @@ class Task(LightningModule, ABC):
     def record(self, split: str, scores: Tensor, batch: Batch) -> None:
         """Add a batch to the metrics of a split."""
 
+    @classmethod
     @abstractmethod
-    def score_directions(self) -> dict[str, Direction]:
+    def check_target(cls, target: TargetSpec) -> None:
+        """Refuse a target that this task cannot learn.
+
+        Raises:
+            SpecError: With what it needs.
+        """
+
+    @classmethod
+    @abstractmethod
+    def score_directions(cls, target: TargetSpec) -> dict[str, Direction]:
         """Return all scores that :meth:`conclude` may give, by name, and whether more or less of each is better."""
 
     @abstractmethod
@@ -92,9 +105,9 @@ class Task(LightningModule, ABC):
         """Give the loss of all branches, weighted."""
         output = self(batch)
         size = len(batch["sample_id"])
-        total = main = self.criterion(output.output, batch)
+        total = main = self.criterion(output.output.float(), batch)
         for name, weight in self.training_config.auxiliary_loss.items():
-            loss = self.criterion(output.auxiliary[name], batch)
+            loss = self.criterion(output.auxiliary[name].float(), batch)
             self.log(f"train/loss_{name}", loss, on_step=False, on_epoch=True, batch_size=size)
             total = total + weight * loss
         self.log("train/loss_main", main, on_step=False, on_epoch=True, batch_size=size)
@@ -103,7 +116,7 @@ class Task(LightningModule, ABC):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Add a batch to loss and scores of the validation split, in which each pixel counts once."""
-        scores = self(batch).output
+        scores = self(batch).output.float()
         batch = batch.copy()
         batch["mask"] = known_once(batch)
         loss = self.criterion(scores, batch)

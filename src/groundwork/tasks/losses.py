@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -14,6 +15,7 @@ from groundwork.config.training import LossTerm
 from groundwork.data.labels import IGNORE
 from groundwork.registry import Table, build
 from groundwork.specs import SpecError
+from groundwork.tasks.optimizers import NotNegative
 
 
 class Loss(nn.Module, ABC):
@@ -38,10 +40,13 @@ class CrossEntropyLoss(Loss):
         self,
         class_pixels: tuple[int, ...],
         *,
-        class_weights: Literal["none", "inverse", "inverse_sqrt"] | tuple[float, ...] = "none",
-        label_smoothing: float = 0.0,
+        class_weights: Literal["none", "inverse", "inverse_sqrt"] | tuple[NotNegative, ...] = "none",
+        label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     ) -> None:
-        """Derive the class weights; ``inverse`` and ``inverse_sqrt`` are relative to the mean class frequency."""
+        """Derive the class weights; ``inverse`` and ``inverse_sqrt`` are relative to the mean class frequency.
+
+        A class without training pixels has weight 0: it is in no label, and smoothed labels must not pull at it.
+        """
         super().__init__()
         self._label_smoothing = label_smoothing
         self.register_buffer("weight", _class_weights(class_pixels, class_weights), persistent=False)
@@ -59,7 +64,7 @@ class CrossEntropyLoss(Loss):
 class DiceLoss(Loss):
     """One minus the Dice coefficient, averaged over the classes that occur in the batch (Milletari et al. 2016)."""
 
-    def __init__(self, class_pixels: tuple[int, ...], *, smooth: float = 1.0) -> None:  # noqa: ARG002
+    def __init__(self, class_pixels: tuple[int, ...], *, smooth: NotNegative = 1.0) -> None:  # noqa: ARG002
         """Keep ``smooth``, which is added to both sides of the fraction."""
         super().__init__()
         self._smooth = smooth
@@ -120,7 +125,9 @@ def _class_weights(class_pixels: tuple[int, ...], choice: str | tuple[float, ...
     if not isinstance(choice, str):
         if len(choice) != len(class_pixels):
             raise SpecError(f"'class_weights' has {len(choice)} entries for {len(class_pixels)} classes.")
+        if not any(choice):
+            raise SpecError("'class_weights' are all 0: nothing would be learnt")
         return torch.tensor(choice, dtype=torch.float32)
-    pixels = torch.tensor(class_pixels, dtype=torch.float32).clamp(min=1)
-    weights = pixels.mean() / pixels
+    pixels = torch.tensor(class_pixels, dtype=torch.float32)
+    weights = torch.where(pixels > 0, pixels.mean() / pixels.clamp(min=1), 0.0)
     return weights.sqrt() if choice == "inverse_sqrt" else weights

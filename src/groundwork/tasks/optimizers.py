@@ -5,12 +5,22 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from typing import Annotated, TypeAlias
 
 import torch
+from pydantic import Field
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
-from groundwork.registry import Table
+from groundwork.registry import ComponentError, Table
+
+#: What a step is multiplied by. At 0 nothing is learnt, and far above 1 nothing survives.
+LearningRate: TypeAlias = Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
+#: How much of what came before is kept from one step to the next.
+Momentum: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
+NotNegative: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+#: Of a whole, 1 included.
+Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 
 
 class OptimizerRecipe(ABC):
@@ -25,7 +35,11 @@ class AdamWRecipe(OptimizerRecipe):
     """Adam with decoupled weight decay (https://arxiv.org/abs/1711.05101)."""
 
     def __init__(
-        self, *, learning_rate: float = 1e-3, weight_decay: float = 0.01, betas: tuple[float, float] = (0.9, 0.999)
+        self,
+        *,
+        learning_rate: LearningRate = 1e-3,
+        weight_decay: NotNegative = 0.01,
+        betas: tuple[Momentum, Momentum] = (0.9, 0.999),
     ) -> None:
         self._learning_rate, self._weight_decay, self._betas = learning_rate, weight_decay, betas
 
@@ -38,8 +52,15 @@ class SGDRecipe(OptimizerRecipe):
     """Stochastic gradient descent with momentum."""
 
     def __init__(
-        self, *, learning_rate: float = 0.01, momentum: float = 0.9, weight_decay: float = 0.0, nesterov: bool = False
+        self,
+        *,
+        learning_rate: LearningRate = 0.01,
+        momentum: Momentum = 0.9,
+        weight_decay: NotNegative = 0.0,
+        nesterov: bool = False,
     ) -> None:
+        if nesterov and not momentum:
+            raise ComponentError("'sgd' with 'nesterov: true' needs a 'momentum' above 0")
         self._learning_rate, self._momentum = learning_rate, momentum
         self._weight_decay, self._nesterov = weight_decay, nesterov
 
@@ -76,8 +97,8 @@ class ConstantSchedule(Schedule):
 class CosineSchedule(Schedule):
     """A linear rise over the first share of the training, then half a cosine down to ``final``."""
 
-    def __init__(self, *, warmup: float = 0.05, final: float = 0.01) -> None:
-        """Keep the options, both as shares: of the training, and of the learning rate."""
+    def __init__(self, *, warmup: Annotated[float, Field(ge=0, lt=1)] = 0.05, final: Share = 0.01) -> None:
+        """Keep the options, both as shares: of the training (0.1 is its first tenth), and of the learning rate."""
         self._warmup, self._final = warmup, final
 
     def factor(self, progress: float) -> float:

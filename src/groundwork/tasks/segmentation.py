@@ -6,7 +6,7 @@ from torch import Tensor
 
 from groundwork.data.chips import Batch
 from groundwork.data.statistics import Statistics
-from groundwork.specs import SpecError
+from groundwork.specs import SpecError, TargetSpec
 from groundwork.tasks.base import Direction, Task
 from groundwork.tasks.confusion import ConfusionMatrix
 from groundwork.tasks.losses import WeightedLosses
@@ -17,13 +17,7 @@ class SemanticSegmentationTask(Task):
     """Learns one class for each pixel. Scores come from one confusion matrix over all known pixels of a split."""
 
     def prepare(self, statistics: Statistics) -> None:
-        """Build criterion and confusion matrix.
-
-        Raises:
-            SpecError: For a target without classes for each pixel.
-        """
-        if not self.target.classes or self.target.per != "pixel":
-            raise SpecError("'semantic_segmentation' learns classes per pixel: give data.target.classes, 'per: pixel'")
+        """Build criterion and confusion matrix."""
         class_pixels = tuple(statistics.class_pixels[name] for name in self.target.names)
         self._losses = WeightedLosses(self.training_config.loss, class_pixels)
         self._confusion = ConfusionMatrix(self.target.num_outputs)
@@ -41,9 +35,19 @@ class SemanticSegmentationTask(Task):
         """See :class:`Task`."""
         self._confusion.update(batch["mask"], self.decide(scores))
 
-    def score_directions(self) -> dict[str, Direction]:
+    @classmethod
+    def check_target(cls, target: TargetSpec) -> None:
         """See :class:`Task`."""
-        return dict.fromkeys(["miou", "overall_accuracy", *(f"iou_{name}" for name in self.target.names)], "max")
+        if not target.classes or target.per != "pixel":
+            raise SpecError(
+                "'semantic_segmentation' learns classes per pixel: give data.target.classes, and 'per: pixel'. No task "
+                "for numbers, whole images or objects is there yet"
+            )
+
+    @classmethod
+    def score_directions(cls, target: TargetSpec) -> dict[str, Direction]:
+        """See :class:`Task`."""
+        return dict.fromkeys(["miou", "overall_accuracy", *(f"iou_{name}" for name in target.names)], "max")
 
     def conclude(self, split: str) -> dict[str, float]:  # noqa: ARG002
         """Return ``miou``, ``overall_accuracy`` and the IoU of each class that occurs."""

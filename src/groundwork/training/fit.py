@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
@@ -18,18 +16,19 @@ from torch import Tensor
 from groundwork import fingerprint
 from groundwork.bundle import PRESENTATION, Bundle, build_factory, component_names
 from groundwork.config.component import ComponentConfig
-from groundwork.config.training import RESERVED, TrainingConfig
+from groundwork.config.training import TrainingConfig
 from groundwork.data.chips import LabelledData
 from groundwork.data.datamodule import ChipDataModule
 from groundwork.data.statistics import Statistics
-from groundwork.registry import ComponentError, build
-from groundwork.strict import did_you_mean
+from groundwork.registry import build
 from groundwork.tasks import TASKS
-from groundwork.tasks.base import Direction, Task
+from groundwork.tasks.base import Task
 from groundwork.training.callbacks import History, SeedEachEpoch
 from groundwork.training.checkpoints import KeepWeights, last_checkpoint
+from groundwork.training.checks import DEFAULTS, build_trainer, direction_of
 from groundwork.training.errors import TrainingError
 from groundwork.training.initial import BUILT_FROM
+from groundwork.training.precision import check_half
 from groundwork.training.process import training_process
 
 
@@ -75,29 +74,16 @@ def fit(
         dated = bool(data.samples["dates"].fillna("").ne("").all())
         placed = bool(data.samples["latitude"].notna().all())
         task.model.require_coordinates(time=dated, location=placed)
+        check_half(task.model, training.trainer)
         module = ChipDataModule(data, statistics, training.loader, training.augmentation, seed)
         folder = checkpoints / _identity(initial, data, statistics, training, seed)
         folder.mkdir(parents=True, exist_ok=True)
-        history = History(training.monitor, _direction(task, training.monitor))
+        history = History(training.monitor, direction_of(training.monitor, type(task), task.target))
         keep = KeepWeights(folder, history, training.early_stopping)
         trainer = _build_trainer(training, [SeedEachEpoch(seed), history, keep])
         _run(trainer, task, module, last_checkpoint(folder))
     trained = _bundle_of(initial, keep.load_best(), data, statistics, training, seed)
     return FitResult(trained, pd.DataFrame(history.rows).astype({"epoch": int}))
-
-
-def _direction(task: Task, monitor: str | None) -> Direction:
-    """Return whether more of the monitored score is better, or less.
-
-    Raises:
-        ComponentError: For a score that is not measured.
-    """
-    directions: dict[str, Direction] = {"val/loss": "min"}
-    directions.update({f"val/{name}": direction for name, direction in task.score_directions().items()})
-    if monitor is not None and monitor not in directions:
-        hint, known = did_you_mean(monitor, list(directions)), list(directions)
-        raise ComponentError(f"training.monitor names '{monitor}', which is not measured.{hint} Known: {known}")
-    return directions.get(monitor or "", "max")
 
 
 def _build_task(initial: Bundle, training: TrainingConfig, statistics: Statistics) -> Task:
@@ -114,24 +100,10 @@ def _build_task(initial: Bundle, training: TrainingConfig, statistics: Statistic
 
 
 def _build_trainer(training: TrainingConfig, callbacks: list[Callback]) -> Trainer:
-    options = _check_trainer_options(training.trainer)
-    if Console().is_terminal:
+    is_terminal = Console().is_terminal
+    if is_terminal:
         callbacks.append(RichProgressBar(leave=False))
-    defaults: dict[str, Any] = {
-        "accelerator": "auto",
-        "devices": 1,
-        "deterministic": "warn",
-        "num_sanity_val_steps": 0,
-        "enable_model_summary": False,
-        "enable_progress_bar": Console().is_terminal,
-    }
-    trainer = Trainer(max_epochs=training.max_epochs, logger=False, callbacks=callbacks, **{**defaults, **options})
-    if trainer.world_size > 1:
-        raise ComponentError(
-            f"training.trainer asks for {trainer.world_size} processes; one process on one device is supported here, "
-            "as more of them would each repeat the whole pipeline. Set 'devices: 1'."
-        )
-    return trainer
+    return build_trainer(training, {**DEFAULTS, "callbacks": callbacks, "enable_progress_bar": is_terminal})
 
 
 def _run(trainer: Trainer, task: Task, module: ChipDataModule, checkpoint: Path | None) -> None:
@@ -146,14 +118,6 @@ def _run(trainer: Trainer, task: Task, module: ChipDataModule, checkpoint: Path 
         except SystemExit:  # what Lightning makes of Ctrl-C
             text = "The training was interrupted. Run the same command again to go on after its last epoch."
             raise TrainingError(text) from None
-
-
-def _check_trainer_options(options: dict[str, Any]) -> dict[str, Any]:
-    known = [name for name in inspect.signature(Trainer).parameters if name not in RESERVED]
-    for name in options:
-        if name not in known:
-            raise ComponentError(f"training.trainer: Lightning's Trainer has no '{name}'.{did_you_mean(name, known)}")
-    return options
 
 
 def _identity(initial: Bundle, data: LabelledData, statistics: Statistics, training: TrainingConfig, seed: int) -> str:

@@ -163,6 +163,20 @@ def test_mistakes_in_losses_are_named(term: dict[str, Any], message: str) -> Non
         WeightedLosses([LossTerm.model_validate(term)], PIXELS)
 
 
+@pytest.mark.parametrize("choice", ["inverse", "inverse_sqrt"])
+def test_a_class_without_training_pixels_pulls_at_nothing(choice: Any) -> None:
+    loss = CrossEntropyLoss((0, 4000, 6000), class_weights=choice, label_smoothing=0.1)
+    scores = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    labels = torch.ones(2, 8, 8, dtype=torch.int64)
+    found = loss(scores, labels)
+    plain = CrossEntropyLoss((5000, 5000, 5000), label_smoothing=0.1)(scores, labels)
+    assert 0 < found.item() < 2 * plain.item()
+    found.backward()
+    # Wherever the score of the absent class moves, it is by its share of the others' softmax alone.
+    assert scores.grad is not None
+    assert float(scores.grad[:, 0].min()) > 0
+
+
 def test_class_weights_need_one_number_per_class() -> None:
     with pytest.raises(SpecError, match="'class_weights' has 2 entries for 3 classes"):
         CrossEntropyLoss(PIXELS, class_weights=(1.0, 2.0))

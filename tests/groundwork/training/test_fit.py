@@ -101,6 +101,31 @@ def test_the_weights_are_those_of_the_best_epoch(run: Fit, tmp_path: Path, monit
     assert _same(result.bundle.weights, until.bundle.weights)
 
 
+def test_weights_of_half_precision_learn_from_exact_rasters(run: Fit, tmp_path: Path, unbroken: FitResult) -> None:
+    result = run(tmp_path, trainer={"accelerator": "cpu", "precision": "bf16-true"}, **AUGMENTED)
+    weights = result.bundle.weights
+    assert torch.bfloat16 in {value.dtype for value in weights.values()}
+    # In bfloat16, three digits would be left of them.
+    for name in ("standardise.mean", "standardise.std"):
+        assert torch.equal(weights[name], unbroken.bundle.weights[name])
+    assert result.history["train/loss"].iloc[-1] < 0.8 * result.history["train/loss"].iloc[0]
+    first = [history["train/loss"].iloc[0] for history in (result.history, unbroken.history)]
+    assert first[0] == pytest.approx(first[1], rel=0.05)
+    assert result.bundle.config.provenance["weights"] == fingerprint.of_weights(weights)
+
+
+def test_half_precision_is_refused_where_it_would_round_wavelengths(
+    run: Fit, tmp_path: Path, data_config: DataConfig
+) -> None:
+    bands = [{"name": name, "wavelength_nm": nm} for name, nm in (("A", 490), ("B", 560), ("C", 665))]
+    optical = data_config.sources["optical"].model_dump() | {"bands": bands, "pixel_size_m": 10}
+    data = DataConfig.model_validate(data_config.model_dump() | {"sources": {"optical": optical}})
+    clay = {"name": "clay", "variant": "clay_v1_5_tiny", "out_indices": [0]}
+    initial = build_initial(data, ModelConfig.model_validate({"encoder": clay, "decoder": {"name": "fcn"}}), seed=0)
+    with pytest.raises(ComponentError, match="Take 'precision: bf16-mixed'"):
+        run(tmp_path, initial=initial, trainer={"accelerator": "cpu", "precision": "bf16-true"})
+
+
 def test_the_kept_weights_score_what_the_history_says(run: Fit, tmp_path: Path, tiny_labelled: LabelledData) -> None:
     result = run(tmp_path)
     rows = tiny_labelled.samples

@@ -1,0 +1,113 @@
+"""What can be refused of a training before any pixel is read: names, options, and what does not go together."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from lightning import Trainer
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+
+from groundwork.config.component import ComponentConfig
+from groundwork.config.model import ModelConfig
+from groundwork.config.training import RESERVED, TrainingConfig
+from groundwork.registry import ComponentError, build, find, located
+from groundwork.specs import TargetSpec
+from groundwork.strict import did_you_mean
+from groundwork.tasks import TASKS
+from groundwork.tasks.base import Direction, Task
+from groundwork.tasks.losses import WeightedLosses, check_auxiliary
+from groundwork.tasks.optimizers import OPTIMIZERS, SCHEDULES, OptimizerRecipe, Schedule
+from groundwork.training.precision import take_half
+from groundwork.training.process import training_process
+
+#: What the Trainer is given unless told otherwise.
+DEFAULTS: dict[str, Any] = {
+    "accelerator": "auto",
+    "devices": 1,
+    "deterministic": "warn",
+    "num_sanity_val_steps": 0,
+    "enable_model_summary": False,
+    "logger": False,
+}
+
+
+def check_training(training: TrainingConfig, target: TargetSpec) -> None:
+    """Refuse names and options that would fail once the training begins, whatever pipeline runs now.
+
+    Raises:
+        ComponentError: For an unknown task, loss, optimiser, schedule, score or option of Lightning's Trainer.
+        SpecError: For options that do not fit the target.
+    """
+    task = find_task(training)
+    direction_of(training.monitor, task, target)
+    with located("training.loss"):
+        WeightedLosses(training.loss, (1,) * target.num_outputs)
+    build(OptimizerRecipe, OPTIMIZERS, training.optimizer, where="training.optimizer")  # type: ignore[type-abstract]
+    build(Schedule, SCHEDULES, training.schedule, where="training.schedule")  # type: ignore[type-abstract]
+    with training_process(0, None):
+        build_trainer(training, {**DEFAULTS, "enable_progress_bar": False})
+
+
+def check_together(training: TrainingConfig, model: ModelConfig, target: TargetSpec) -> None:
+    """Refuse what does not go together, before a training of this model is prepared.
+
+    Raises:
+        SpecError: For a target that the task cannot learn, and auxiliary branches without a loss or the reverse.
+    """
+    find_task(training).check_target(target)
+    check_auxiliary(list(model.auxiliary), list(training.auxiliary_loss))
+
+
+def find_task(training: TrainingConfig) -> type[Task]:
+    """Return the class of the task that is named.
+
+    Raises:
+        ComponentError: For a name that is none.
+    """
+    with located("training.task"):
+        found = find(TASKS, ComponentConfig(name=training.task).name)
+        if not issubclass(found, Task):
+            raise ComponentError(f"'{training.task}' is {found}, which is no Task")
+    return found
+
+
+def direction_of(monitor: str | None, task: type[Task], target: TargetSpec) -> Direction:
+    """Return whether more of the monitored score is better, or less.
+
+    Raises:
+        ComponentError: For a score that is not measured.
+    """
+    directions: dict[str, Direction] = {"val/loss": "min"}
+    directions.update({f"val/{name}": direction for name, direction in task.score_directions(target).items()})
+    if monitor is not None and monitor not in directions:
+        hint, known = did_you_mean(monitor, list(directions)), list(directions)
+        raise ComponentError(f"training.monitor names '{monitor}', which is not measured.{hint} Known: {known}")
+    return directions.get(monitor or "", "max")
+
+
+def build_trainer(training: TrainingConfig, options: dict[str, Any]) -> Trainer:
+    """Build Lightning's Trainer.
+
+    Args:
+        training: Whose own options win.
+        options: What the code wires, callbacks included.
+
+    Raises:
+        ComponentError: For an option that the Trainer does not have or does not take, and for several processes.
+    """
+    known = [name for name in inspect.signature(Trainer).parameters if name not in RESERVED]
+    for name in training.trainer:
+        if name not in known:
+            raise ComponentError(f"training.trainer: Lightning's Trainer has no '{name}'.{did_you_mean(name, known)}")
+    given = take_half({**options, **training.trainer})
+    try:
+        trainer = Trainer(max_epochs=training.max_epochs, **given)
+    except (ValueError, TypeError, RuntimeError, MisconfigurationException) as error:
+        raise ComponentError(f"training.trainer {training.trainer}: {error}") from None
+    if trainer.world_size > 1:
+        raise ComponentError(
+            f"training.trainer asks for {trainer.world_size} processes; one process on one device is supported here, "
+            "as more of them would each repeat the whole pipeline. Set 'devices: 1'."
+        )
+    return trainer

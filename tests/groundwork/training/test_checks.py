@@ -1,0 +1,74 @@
+"""Mistakes in the parameters of a training are found without reading a pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from groundwork.config import ModelConfig, TrainingConfig
+from groundwork.registry import ComponentError
+from groundwork.specs import OutputSpec, SpecError, TargetSpec
+from groundwork.training.checks import check_together, check_training
+
+MakeTraining = Callable[..., TrainingConfig]
+ADAMW = {"name": "adamw"}
+CROSS_ENTROPY = {"name": "cross_entropy"}
+
+
+def test_what_is_right_passes_and_leaves_the_process_alone(
+    make_training: MakeTraining, land_target: TargetSpec
+) -> None:
+    before = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads(), torch.initial_seed()
+    check_training(make_training(monitor="val/iou_water"), land_target)
+    assert (torch.are_deterministic_algorithms_enabled(), torch.get_num_threads(), torch.initial_seed()) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"task": "semantic_segmentaton"}, "training.task: Unknown .* Did you mean 'semantic_segmentation'"),
+        ({"optimizer": {"name": "adamm"}}, "training.optimizer: Unknown component 'adamm'. Did you mean 'adamw'"),
+        ({"optimizer": ADAMW | {"lr": 0.1}}, "training.optimizer: 'adamw' cannot be built: it has no option 'lr'"),
+        ({"optimizer": ADAMW | {"learning_rate": 0}}, "learning_rate: Input should be greater than 0"),
+        ({"optimizer": ADAMW | {"learning_rate": float("nan")}}, "learning_rate: Input should be"),
+        ({"optimizer": {"name": "sgd", "momentum": 1.5}}, "momentum: Input should be less than 1"),
+        ({"optimizer": {"name": "sgd", "momentum": 0, "nesterov": True}}, "needs a 'momentum' above 0"),
+        ({"schedule": {"name": "cosine", "warmup": 10}}, "training.schedule: .*warmup: Input should be less than 1"),
+        ({"loss": [{"name": "dicee"}]}, "training.loss: Unknown component 'dicee'. Did you mean 'dice'"),
+        ({"loss": [CROSS_ENTROPY | {"label_smoothing": 2}]}, "training.loss: .*label_smoothing"),
+        ({"monitor": "val/miuo"}, "training.monitor names 'val/miuo'.* Did you mean 'val/miou'"),
+        ({"trainer": {"devces": 1}}, "Lightning's Trainer has no 'devces'. Did you mean 'devices'"),
+        ({"trainer": {"precision": 17}}, r"training.trainer \{'precision': 17\}: Precision 17 is invalid"),
+        ({"trainer": {"accelerator": "gup"}}, "training.trainer .*gup"),
+        ({"trainer": {"accelerator": "cpu", "devices": 2}}, "asks for 2 processes"),
+    ],
+)
+def test_what_would_fail_later_is_refused(
+    make_training: MakeTraining, land_target: TargetSpec, words: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ComponentError, match=message):
+        check_training(make_training(**words), land_target)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"), [([1, 2], "has 2 entries for 3 classes"), ([0, 0, 0], "are all 0: nothing would be learnt")]
+)
+def test_class_weights_are_held_against_the_classes(
+    make_training: MakeTraining, land_target: TargetSpec, weights: list[float], message: str
+) -> None:
+    with pytest.raises(SpecError, match=message):
+        check_training(make_training(loss=[CROSS_ENTROPY | {"class_weights": weights}]), land_target)
+
+
+def test_what_does_not_go_together_is_refused(
+    make_training: MakeTraining, land_target: TargetSpec, model_config: ModelConfig
+) -> None:
+    check_together(make_training(), model_config, land_target)
+    with pytest.raises(SpecError, match=r"weights without a branch in 'model.auxiliary': \['deep'\]"):
+        check_together(make_training(auxiliary_loss={"deep": 0.4}), model_config, land_target)
+    numbers = TargetSpec(outputs=(OutputSpec(name="height"),))
+    with pytest.raises(SpecError, match="'semantic_segmentation' learns classes per pixel"):
+        check_together(make_training(), model_config, numbers)

@@ -71,7 +71,9 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         RasterFolderDataset(path=str(tmp_path / "nowhere")).load()
 
 
-def test_predictions_are_written_scene_by_scene_and_loaded_as_classes(tmp_path: Path) -> None:
+def test_predictions_are_written_scene_by_scene_and_loaded_as_classes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     classes = RasterProfile(GRID, "uint8", ("class",), 255)
     pixels = np.ones((1, 30, 40), np.uint8)
 
@@ -85,7 +87,29 @@ def test_predictions_are_written_scene_by_scene_and_loaded_as_classes(tmp_path: 
     assert sorted(path.name for path in (tmp_path / "predictions").iterdir()) == [
         *("a_classes.tif", "a_probabilities.tif", "b_classes.tif", "b_probabilities.tif")
     ]
-    assert sorted(entry.load().files) == ["a", "b"]
+    with caplog.at_level("WARNING"):
+        assert sorted(entry.load().files) == ["a", "b"]
+    assert not caplog.records, "probabilities are no foreign files"
+
+
+def test_predictions_replace_their_own_scenes_only(tmp_path: Path) -> None:
+    classes = RasterProfile(GRID, "uint8", ("class",), 255)
+
+    def save(keys: str, value: int, *products: str) -> None:
+        pixels = np.full((1, 30, 40), value, np.uint8)
+        blocks = [(Window(0, 0, 40, 30), dict.fromkeys(products, pixels))]
+        streams = ((key, RasterStream(dict.fromkeys(products, classes), iter(blocks))) for key in keys)
+        PredictionsDataset(path=str(tmp_path)).save(Predictions(streams))
+
+    (tmp_path / "survey_classes.tif").write_bytes(b"of somebody else")
+    save("ab", 1, "classes", "probabilities")
+    kept = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.name[0] != "b"}
+    save("b", 2, "classes")
+    # Probabilities of the earlier run would contradict the classes beside them.
+    assert {path.name for path in tmp_path.iterdir()} == {*kept, "b_classes.tif"}
+    assert all((tmp_path / name).read_bytes() == content for name, content in kept.items())
+    with rasterio.open(tmp_path / "b_classes.tif") as raster:
+        assert (raster.read() == 2).all()
 
 
 def test_keys_that_look_like_numbers_stay_text(tmp_path: Path) -> None:

@@ -14,13 +14,17 @@ if TYPE_CHECKING:
     from groundwork.rasters.folder import RasterFolder
 
 
+#: What may be made of a scene.
+PRODUCTS = ("classes", "probabilities")
+
+
 class PredictionsDataset(AbstractDataset["Predictions", "RasterFolder"]):
     """Drains predictions into ``<scene>_<product>.tif``, scene by scene; loads the class rasters."""
 
     def __init__(self, *, path: str, metadata: dict[str, Any] | None = None) -> None:
         """Take the folder."""
         self._path = Path(path)
-        self._classes = RasterFolderDataset(path=path, pattern="{key}_classes.tif")
+        self._classes = RasterFolderDataset(path=path, pattern="{key}_classes.tif", beside=["{key}_probabilities.tif"])
         self.metadata = metadata
 
     def load(self) -> RasterFolder:
@@ -28,17 +32,18 @@ class PredictionsDataset(AbstractDataset["Predictions", "RasterFolder"]):
         return self._classes.load()
 
     def save(self, data: Predictions) -> None:
-        """Write each scene when all of it is there; at the end, remove what earlier runs left of other scenes."""
+        """Write each scene when all of it is there. What an earlier run made of other scenes stays.
+
+        Of a scene that is written, products that this run does not make are removed: they are another run's.
+        """
         from groundwork.rasters.writing import write_rasters
 
-        written: set[Path] = set()
         for key, stream in data.streams:
-            paths = {product: self._path / f"{key}_{product}.tif" for product in stream.profiles}
-            write_rasters(stream, paths)
-            written.update(paths.values())
-        for product in ("classes", "probabilities"):
-            for stale in set(self._path.glob(f"*_{product}.tif")) - written:
-                stale.unlink()
+            paths = {product: self._path / f"{key}_{product}.tif" for product in PRODUCTS}
+            write_rasters(stream, {product: paths[product] for product in stream.profiles})
+            for product, path in paths.items():
+                if product not in stream.profiles:
+                    path.unlink(missing_ok=True)
 
     def preview(self) -> ImagePreview:
         """Show the first class raster."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -62,8 +63,18 @@ def _predict_each(
 ) -> Iterator[tuple[str, RasterStream]]:
     model = bundle.build_model()
     for key in scenes.files:
-        with Scene(scenes.paths(key), spec) as scene:
-            yield key, predict_scene(model, scene, bundle, config, key)
+        paths = scenes.paths(key)
+        with Scene(paths, spec) as scene:
+            profiles = predict_scene(model, scene, bundle, config, key).profiles
+        # Opened when its turn comes, so that streams can be kept and drained in any order.
+        yield key, RasterStream(profiles, _read_and_predict(model, paths, spec, bundle, config, key))
+
+
+def _read_and_predict(
+    model: Model, paths: Sequence[Path], spec: RasterSpec, bundle: Bundle, config: InferenceConfig, key: str
+) -> Iterator[tuple[Window, Mapping[str, NDArray[np.generic]]]]:
+    with Scene(paths, spec) as scene:
+        yield from predict_scene(model, scene, bundle, config, key).blocks
 
 
 def predict_scene(model: Model, scene: Scene, bundle: Bundle, config: InferenceConfig, name: str = "") -> RasterStream:

@@ -43,13 +43,14 @@ class RasterFolder:
         return tuple(self.root / name for name in names.split("|"))
 
 
-def find_rasters(root: Path, patterns: Sequence[str]) -> RasterFolder:
+def find_rasters(root: Path, patterns: Sequence[str], beside: Sequence[str] = ()) -> RasterFolder:
     """Find the rasters below a folder.
 
     Args:
         root: A folder, or a single raster (then its stem is the key).
         patterns: Paths relative to ``root`` in which ``{key}`` stands for the key, such as ``{key}_s2.tif``.
             Several patterns mean that each raster consists of several files, in this order.
+        beside: Patterns of other files that belong there, which are passed over without a word.
 
     Raises:
         PairingError: Where nothing is found, or a raster lacks one of its files.
@@ -67,7 +68,8 @@ def find_rasters(root: Path, patterns: Sequence[str]) -> RasterFolder:
             "Correct the pattern in the catalog."
         )
     _require_all_files(root, patterns, columns, keys)
-    _warn_of_ignored(root, names, columns)
+    if len(patterns) == 1:
+        _warn_of_ignored(root, names, [*columns, *(_match(names, pattern, root) for pattern in beside)])
     return RasterFolder(root, {key: tuple(column[key] for column in columns) for key in keys})
 
 
@@ -173,5 +175,5 @@ def _require_all_files(
 def _warn_of_ignored(root: Path, names: Sequence[str], columns: Sequence[Mapping[str, str]]) -> None:
     taken = {name for column in columns for name in column.values()}
     ignored = [name for name in names if name not in taken and Path(name).suffix.lower() in RASTER_SUFFIXES]
-    if ignored and len(columns) == 1:
+    if ignored:
         logger.warning("%s: %d raster(s) do not match the pattern: %s", root, len(ignored), preview(ignored, 5))

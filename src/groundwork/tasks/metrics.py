@@ -22,7 +22,7 @@ class ClassScores:
 class Scores:
     """Scores over all classes, each 0 to 1."""
 
-    #: Mean IoU over the classes that occur in truth or prediction.
+    #: Mean IoU over the classes that occur in truth: the same ones for all that are compared, whatever they predict.
     miou: float
     #: Mean F1 over the same classes.
     f1: float
@@ -41,8 +41,8 @@ def compute_scores(confusion: NDArray[np.int64], names: tuple[str, ...]) -> Scor
     precision, recall = _divide(hits, predicted), _divide(hits, truth)
     columns = [[None if np.isnan(value) else float(value) for value in part] for part in (iou, f1, precision, recall)]
     return Scores(
-        miou=_mean(iou),
-        f1=_mean(f1),
+        miou=_mean(iou[truth > 0]),
+        f1=_mean(f1[truth > 0]),
         overall_accuracy=float(hits.sum() / max(confusion.sum(), 1)),
         balanced_accuracy=_mean(recall),
         classes={name: ClassScores(*values) for name, *values in zip(names, *columns, strict=True)},

@@ -155,12 +155,20 @@ def test_dates_are_read_from_the_tag(tmp_path: Path, write_raster: Write, make_s
         assert scene.dates is None
 
 
+def test_dates_in_the_form_of_tiff_are_read(tmp_path: Path, write_raster: Write, make_spec: MakeSpec) -> None:
+    path = write_raster(tmp_path / "d.tif", PIXELS[:2], tags={"TIFFTAG_DATETIME": "2024:06:30 10:20:30"})
+    with Scene([path], make_spec(date_tag="TIFFTAG_DATETIME")) as scene:
+        assert scene.dates == [date(2024, 6, 30)]
+
+
 @pytest.mark.parametrize(
     ("tags", "found"),
     [
         ({}, "None"),
         ({"WHEN": "30.6.2024"}, "'30.6.2024'"),
         ({"WHEN": "2024-06-30,2024-07-01"}, "'2024-06-30,2024-07-01'"),
+        ({"WHEN": "2024-06-301"}, "'2024-06-301'"),
+        ({"WHEN": "2024-06-30garbage"}, "'2024-06-30garbage'"),
     ],
 )
 def test_wrong_dates_are_named(

@@ -29,7 +29,7 @@ def test_scores_are_those_of_scikit_learn(truth_classes: set[int], predicted_cla
     confusion = metrics.confusion_matrix(truth, predicted, labels=range(4))
     scores = compute_scores(confusion, NAMES)
     occurring = sorted(set(truth) | set(predicted))
-    average = {"labels": occurring, "average": "macro", "zero_division": 0}
+    average = {"labels": sorted(set(truth)), "average": "macro", "zero_division": 0}
     assert scores.miou == pytest.approx(metrics.jaccard_score(truth, predicted, **average))
     assert scores.f1 == pytest.approx(metrics.f1_score(truth, predicted, **average))
     assert scores.overall_accuracy == pytest.approx(metrics.accuracy_score(truth, predicted))
@@ -62,12 +62,21 @@ def test_a_hand_worked_case() -> None:
     assert (scores.classes["a"].precision, scores.classes["a"].recall) == (3 / 5, 3 / 4)
 
 
-def test_a_class_that_is_only_predicted_counts_as_missed() -> None:
+def test_a_class_that_is_only_predicted_takes_from_those_it_was_taken_for() -> None:
     scores = compute_scores(np.array([[4, 4], [0, 0]]), ("a", "b"))
     assert scores.classes["b"].iou == 0
     assert scores.classes["b"].recall is None
-    assert scores.miou == pytest.approx(0.25)
+    assert scores.miou == scores.classes["a"].iou == 0.5
     assert scores.balanced_accuracy == 0.5
+
+
+def test_means_are_taken_over_the_same_classes_whatever_is_predicted() -> None:
+    truth = np.array([10, 30, 0])
+    always_b = np.diag([0, 30, 0]) + np.array([[0, 10, 0], [0, 0, 0], [0, 0, 0]])
+    good = np.array([[9, 0, 1], [0, 29, 1], [0, 0, 0]])
+    assert (always_b.sum(axis=1) == truth).all()
+    assert compute_scores(always_b, ("a", "b", "c")).miou == pytest.approx((0 + 30 / 40) / 2)
+    assert compute_scores(good, ("a", "b", "c")).miou == pytest.approx((9 / 10 + 29 / 30) / 2)
 
 
 def test_nothing_at_all_scores_nothing() -> None:

@@ -20,7 +20,7 @@ from affine import Affine
 
 from groundwork.config.data import ChipsConfig, DataConfig, SplitConfig
 from groundwork.data.chips import ChipDataset
-from groundwork.data.samples import index_samples
+from groundwork.data.scan import scan_scenes
 from groundwork.rasters.environment import SETTINGS
 from groundwork.rasters.folder import RasterFolder, find_rasters
 from groundwork.specs import RasterSpec, TargetSpec
@@ -41,7 +41,7 @@ def main() -> None:
             chips=ChipsConfig(size=SIZE, min_valid_fraction=0),
             split=SplitConfig(method="scenes"),
         )
-        samples = index_samples(images, labels, data)
+        samples = scan_scenes(images, labels, data).chips
         chips = ChipDataset(samples, images, labels, data.sources["hls"], data.target)
         ours, bare, plain = [], [], []
         for _ in range(ROUNDS):

@@ -20,7 +20,7 @@ from rasterio.transform import from_origin
 from groundwork.bundle import Bundle
 from groundwork.config import DataConfig, ModelConfig, TrainingConfig
 from groundwork.data.chips import LabelledData
-from groundwork.data.samples import index_samples
+from groundwork.data.scan import scan_scenes
 from groundwork.data.splits import assign_splits
 from groundwork.data.statistics import Statistics, compute_statistics
 from groundwork.rasters.folder import find_rasters
@@ -128,7 +128,7 @@ def data_config() -> DataConfig:
 
 @pytest.fixture(scope="session")
 def tiny_data(tmp_path_factory: pytest.TempPathFactory, data_config: DataConfig) -> SimpleNamespace:
-    """Six labelled scenes in two UTM zones: folders `scenes` and `labels`, the `config`, and `samples` with splits.
+    """Six labelled scenes in two zones: folders `scenes` and `labels`, `config`, `samples` with splits, and `cells`.
 
     Scene ``1`` holds nodata in its first 10 x 10 pixels; the first 5 rows of ``11`` have no known class.
     """
@@ -144,8 +144,11 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory, data_config: DataConfig)
         _write_raster(root / "scenes" / f"{key}.tif", image, **place, nodata=NODATA, descriptions=names, tags=tags)
         _write_raster(root / "labels" / f"{key}.tif", label, **place)
     scenes, labels = (find_rasters(root / name, ["{key}.tif"]) for name in ("scenes", "labels"))
-    samples = assign_splits(index_samples(scenes, labels, data_config), data_config.split, {}, seed=0)
-    return SimpleNamespace(root=root, scenes=scenes, labels=labels, config=data_config, samples=samples)
+    scan = scan_scenes(scenes, labels, data_config)
+    samples = assign_splits(scan.chips, data_config.split, {}, seed=0)
+    return SimpleNamespace(
+        root=root, scenes=scenes, labels=labels, config=data_config, samples=samples, cells=scan.cells
+    )
 
 
 @pytest.fixture(scope="session")
@@ -156,7 +159,7 @@ def tiny_labelled(tiny_data: SimpleNamespace) -> LabelledData:
 
 @pytest.fixture(scope="session")
 def tiny_statistics(tiny_data: SimpleNamespace) -> Statistics:
-    return compute_statistics(tiny_data.samples, tiny_data.scenes, tiny_data.labels, tiny_data.config)
+    return compute_statistics(tiny_data.samples, tiny_data.cells, tiny_data.config)
 
 
 @pytest.fixture(scope="session")

@@ -45,5 +45,5 @@ def test_the_built_page_shows_pipelines_and_previews(finished_run: Path, tmp_pat
     finally:
         server.shutdown()
         server.server_close()
-    for text in ("train_model", "predict_scenes", "check_scenes", "model_output"):
+    for text in ("train_model", "predict_scenes", "scan_scenes", "model_output"):
         assert text.lower() in shown.lower()

@@ -15,7 +15,7 @@ from fieldwork.config_loader import RecipeConfigLoader
 from fieldwork.settings import CONFIG_LOADER_ARGS
 from groundwork.config import DataConfig, InferenceConfig
 from groundwork.data.chips import ChipDataset
-from groundwork.data.samples import index_samples, report_scenes
+from groundwork.data.scan import scan_scenes
 from groundwork.data.splits import assign_splits, report_splits
 from groundwork.rasters.scene import Scene
 from groundwork.specs import RasterSpec
@@ -38,9 +38,10 @@ def test_hls_water_is_paired_by_name_and_split_by_its_lists() -> None:
     parameters, catalog = recipe("hls_water")
     data = DataConfig.model_validate(parameters["data"])
     scenes, labels = catalog.load("scenes"), catalog.load("labels")
-    assert len(report_scenes(scenes, labels, data)) == 245
+    scan = scan_scenes(scenes, labels, data)
+    assert len(scan.report) == 245
     lists = catalog.load("split_lists")
-    samples = assign_splits(index_samples(scenes, labels, data), data.split, lists, parameters["seed"])
+    samples = assign_splits(scan.chips, data.split, lists, parameters["seed"])
     test = set(samples["scene"][samples["split"] == "test"])
     assert test == set((REAL / "hls_water/val.txt").read_text().split())
     assert set(samples["scene"][samples["split"] != "test"]) == set((REAL / "hls_water/train.txt").read_text().split())
@@ -58,9 +59,9 @@ def test_landcover_s2_lies_in_five_zones_and_is_split_by_scene() -> None:
     parameters, catalog = recipe("landcover_s2")
     data = DataConfig.model_validate(parameters["data"])
     scenes, labels = catalog.load("scenes"), catalog.load("labels")
-    report = report_scenes(scenes, labels, data)
-    assert sorted(report["crs"]) == ["EPSG:32616", "EPSG:32632", "EPSG:32718", "EPSG:32722", "EPSG:32736"]
-    samples = assign_splits(index_samples(scenes, labels, data), data.split, {}, parameters["seed"])
+    scan = scan_scenes(scenes, labels, data)
+    assert sorted(scan.report["crs"]) == ["EPSG:32616", "EPSG:32632", "EPSG:32718", "EPSG:32722", "EPSG:32736"]
+    samples = assign_splits(scan.chips, data.split, {}, parameters["seed"])
     assert samples.groupby("scene")["split"].nunique().max() == 1
     assert min(report_splits(samples, data)["least_distance_m"].values()) > 100_000
 

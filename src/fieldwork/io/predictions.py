@@ -24,7 +24,8 @@ class PredictionsDataset(AbstractDataset["Predictions", "RasterFolder"]):
     def __init__(self, *, path: str, metadata: dict[str, Any] | None = None) -> None:
         """Take the folder."""
         self._path = Path(path)
-        self._classes = RasterFolderDataset(path=path, pattern="{key}_classes.tif", beside=["{key}_probabilities.tif"])
+        self._classes = RasterFolderDataset(path=path, pattern="{key}_classes.tif")
+        self._classes.beside = tuple(f"{{key}}_{product}.tif" for product in PRODUCTS[1:])
         self.metadata = metadata
 
     def load(self) -> RasterFolder:

@@ -18,32 +18,22 @@ ImagePreview = NewType("ImagePreview", str)
 class RasterFolderDataset(AbstractDataset["Mapping[str, RasterStream]", "RasterFolder"]):
     """Rasters by key. Loads as a handle, nothing is opened; saves streams as Cloud-Optimized GeoTIFF."""
 
-    def __init__(
-        self,
-        *,
-        path: str,
-        pattern: str | list[str] = "{key}.tif",
-        beside: list[str] | None = None,
-        metadata: dict[str, Any] | None = None,
-    ) -> None:
-        """Take a folder (or a single raster), and how its files are named.
+    #: Names of other files that belong into the folder.
+    beside: tuple[str, ...] = ()
 
-        Args:
-            path: The folder, or one raster.
-            pattern: File names relative to ``path``, with ``{key}``; a list means one file per band.
-            beside: Names of other files that belong there, with ``{key}``, such as ``{key}_mask.tif``.
-            metadata: For other programs.
-        """
+    def __init__(
+        self, *, path: str, pattern: str | list[str] = "{key}.tif", metadata: dict[str, Any] | None = None
+    ) -> None:
+        """Take a folder or a single raster, and names with ``{key}`` relative to it; a list means one file per band."""
         self._path = Path(path)
         self._patterns = [pattern] if isinstance(pattern, str) else list(pattern)
-        self._beside = beside or []
         self.metadata = metadata
 
     def load(self) -> RasterFolder:
         """Find the rasters."""
         from groundwork.rasters.folder import find_rasters
 
-        return find_rasters(self._path, self._patterns, self._beside)
+        return find_rasters(self._path, self._patterns, self.beside)
 
     def save(self, data: Mapping[str, RasterStream]) -> None:
         """Write each stream's one product."""

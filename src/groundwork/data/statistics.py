@@ -1,18 +1,16 @@
-"""Mean and deviation of each band and the frequency of each class, on the training split, in one pass."""
+"""Mean and deviation of each band and the frequency of each class, on the training split."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from rasterio.windows import Window
 
 from groundwork.config.data import DataConfig
-from groundwork.data.labels import IGNORE
-from groundwork.data.overlap import count_once
-from groundwork.data.samples import DataError, only_source, open_labelled
-from groundwork.progress import track
-from groundwork.rasters.folder import RasterFolder
+from groundwork.data.cells import Cells
+from groundwork.data.samples import DataError, only_source, window_of
 from groundwork.specs import RasterSpec
 from groundwork.strict import Config
 
@@ -51,7 +49,7 @@ class Statistics(Config):
 
 
 class Moments:
-    """Mean and variance of a stream of values per channel, merged block by block (Chan et al. 1979)."""
+    """Mean and variance of values per channel, merged part by part (Chan et al. 1979)."""
 
     def __init__(self, num_channels: int) -> None:
         self.count = 0
@@ -60,19 +58,16 @@ class Moments:
         self.minimum = np.full(num_channels, np.inf)
         self.maximum = np.full(num_channels, -np.inf)
 
-    def add(self, values: NDArray[np.float64]) -> None:
-        """Merge values (channels, pixels)."""
-        count = values.shape[1]
-        if count == 0:
+    def add(self, other: Moments) -> None:
+        """Merge those of other values."""
+        if other.count == 0:
             return
-        mean = values.mean(axis=1)
-        squares = ((values - mean[:, None]) ** 2).sum(axis=1)
-        delta, total = mean - self.mean, self.count + count
-        self.mean = self.mean + delta * count / total
-        self.squares = self.squares + squares + delta**2 * self.count * count / total
+        delta, total = other.mean - self.mean, self.count + other.count
+        self.mean = self.mean + delta * other.count / total
+        self.squares = self.squares + other.squares + delta**2 * self.count * other.count / total
         self.count = total
-        self.minimum = np.minimum(self.minimum, values.min(axis=1))
-        self.maximum = np.maximum(self.maximum, values.max(axis=1))
+        self.minimum = np.minimum(self.minimum, other.minimum)
+        self.maximum = np.maximum(self.maximum, other.maximum)
 
     @property
     def std(self) -> NDArray[np.float64]:
@@ -80,10 +75,13 @@ class Moments:
         return np.sqrt(self.squares / max(self.count, 1))
 
 
-def compute_statistics(
-    samples: pd.DataFrame, scenes: RasterFolder, labels: RasterFolder, data: DataConfig
-) -> Statistics:
-    """Read the training chips once. Only valid pixels count; those that several chips share count once.
+def compute_statistics(samples: pd.DataFrame, cells: Mapping[str, Cells], data: DataConfig) -> Statistics:
+    """Add up the training chips. Only valid pixels count; those that several chips share count once. Reads no pixel.
+
+    Args:
+        samples: With splits.
+        cells: What the pixels of each scene add up to; see :func:`groundwork.data.scan.scan_scenes`.
+        data: The one source, and the classes.
 
     Raises:
         DataError: Where a band holds one and the same value everywhere.
@@ -91,20 +89,11 @@ def compute_statistics(
     name, spec = only_source(data)
     train = samples[samples["split"] == "train"]
     moments, counts = Moments(spec.num_channels), np.zeros(data.target.num_outputs, np.int64)
-    train = train.assign(covered=count_once(train))
-    groups = train.groupby("scene", sort=True)
-    for _, chips in track(groups, "Computing statistics", groups.ngroups):
-        images, label = scenes.locate(chips[f"path_{name}"].iloc[0]), labels.locate(chips["path_label"].iloc[0])[0]
-        with open_labelled(images, label, spec, data.target) as opened:
-            for chip in chips.itertuples():
-                window, counted = _uncounted(chip.row, chip.column, chip.size, chip.covered)
-                if window is None:
-                    continue
-                values, valid, classes = opened.read(window)
-                valid &= counted
-                np.putmask(classes, ~counted, IGNORE)
-                moments.add(values[..., valid].reshape(spec.num_channels, -1).astype(np.float64))
-                counts += np.bincount(classes[classes != IGNORE], minlength=data.target.num_outputs)
+    for scene, chips in train.groupby("scene", sort=True):
+        found = cells[str(scene)]
+        inside = found.inside(window_of(*place) for place in chips[["row", "column", "size"]].to_numpy(int).tolist())
+        moments.add(_moments_of(found, inside, spec.steps))
+        counts += found.classes[:, inside].sum(axis=1)
     _refuse_constant(moments, spec)
     return Statistics(
         sources={name: _by_band(moments, spec)},
@@ -113,19 +102,18 @@ def compute_statistics(
     )
 
 
-def _uncounted(
-    row: int, column: int, size: int, covered: list[tuple[slice, slice]]
-) -> tuple[Window | None, NDArray[np.bool_]]:
-    """Return the smallest window with all pixels of a chip that earlier ones do not cover, and which of it they are."""
-    counted = np.ones((size, size), np.bool_)
-    for part in covered:
-        counted[part] = False
-    rows, columns = (np.flatnonzero(counted.any(axis=axis)) for axis in (1, 0))
-    if not rows.size:
-        return None, counted
-    top, left, bottom, right = int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
-    window = Window(column + left, row + top, right - left, bottom - top)
-    return window, counted[top:bottom, left:right]
+def _moments_of(cells: Cells, inside: NDArray[np.bool_], steps: int) -> Moments:
+    """Merge the moments of some cells (the parallel algorithm of Chan et al. 1979, for many parts at once)."""
+    moments = Moments(len(cells.mean))
+    counts = cells.valid[inside] * steps
+    moments.count = int(counts.sum())
+    means = cells.mean[:, inside]
+    moments.mean = (means * counts).sum(axis=1) / max(moments.count, 1)
+    spread = ((means - moments.mean[:, None]) ** 2 * counts).sum(axis=1)
+    moments.squares = cells.squares[:, inside].sum(axis=1) + spread
+    moments.minimum = cells.minimum[:, inside].min(axis=1, initial=np.inf)
+    moments.maximum = cells.maximum[:, inside].max(axis=1, initial=-np.inf)
+    return moments
 
 
 def _by_band(moments: Moments, spec: RasterSpec) -> dict[str, BandStatistics]:

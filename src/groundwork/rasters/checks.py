@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 
@@ -158,6 +159,16 @@ def check_scaling(bands: Sequence[tuple[Path, DatasetReader, int]], spec: Raster
                 f"scale {band.scale:g} and offset {band.offset:g}, as 'sources' declares",
                 "Set 'scale' and 'offset' of the band to what the file says.",
             )
+
+
+def read_date(text: str) -> date:
+    """Read a date as ISO 8601 has it, or as TIFF's own tag has it.
+
+    Raises:
+        ValueError: For anything else; nothing behind the date is passed over.
+    """
+    is_tiffs = len(text) == len("2024:06:30 10:20:30") and text[4] == text[7] == ":"
+    return (datetime.strptime(text, "%Y:%m:%d %H:%M:%S") if is_tiffs else datetime.fromisoformat(text)).date()
 
 
 def check_pixel_size(grid: Grid, path: Path, spec: RasterSpec) -> None:

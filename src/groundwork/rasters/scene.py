@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -182,7 +182,7 @@ class Scene:
             return None
         text = self._first.tags().get(self.spec.date_tag)
         try:
-            dates = [_read_date(part.strip()) for part in (text or "").split(",")]
+            dates = [checks.read_date(part.strip()) for part in (text or "").split(",")]
         except ValueError:
             dates = []
         if len(dates) != self.spec.steps:
@@ -276,16 +276,6 @@ def open_dataset(path: Path) -> DatasetReader:
             start = file.read(12)
         found = "an empty file" if size == 0 else f"{size} bytes that begin with {start!r}"
         raise RasterError(path, found, f"a raster ({error})", "Fetch the file again, or remove it.") from None
-
-
-def _read_date(text: str) -> date:
-    """Read a date as ISO 8601 has it, or as TIFF's own tag has it.
-
-    Raises:
-        ValueError: For anything else; nothing behind the date is passed over.
-    """
-    is_tiffs = len(text) == len("2024:06:30 10:20:30") and text[4] == text[7] == ":"
-    return (datetime.strptime(text, "%Y:%m:%d %H:%M:%S") if is_tiffs else datetime.fromisoformat(text)).date()
 
 
 def _grid_of(dataset: DatasetReader) -> Grid:

@@ -21,7 +21,7 @@ class HalfPrecisionOfWeights(HalfPrecision):
     In bfloat16 a raw value of 2734 is 2736 and the year 2021 is 2016. The model standardises first, and rounds then.
     """
 
-    def convert_input(self, data: Any) -> Any:  # noqa: ANN401 - Lightning's interface
+    def convert_input(self, data: object) -> object:
         """Return the batch as it is."""
         return data
 

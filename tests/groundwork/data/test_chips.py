@@ -20,7 +20,8 @@ from groundwork.config.data import ChipsConfig
 from groundwork.data import samples as samples_module
 from groundwork.data.chips import ChipDataset, LabelledData, known_once, temporal_coordinates
 from groundwork.data.labels import IGNORE
-from groundwork.data.samples import index_samples, read_samples, write_samples
+from groundwork.data.samples import read_samples, write_samples
+from groundwork.data.scan import scan_scenes
 from groundwork.rasters.errors import RasterError
 from groundwork.rasters.folder import RasterFolder, find_rasters
 from groundwork.specs import RasterSpec, TargetSpec
@@ -139,7 +140,7 @@ def indexed(tmp_path: Path, tiny_data: SimpleNamespace) -> SimpleNamespace:
     """A copy of the tiny data that a test may change, indexed before."""
     shutil.copytree(tiny_data.root, tmp_path / "copy")
     folders = [find_rasters(tmp_path / "copy" / name, ["{key}.tif"]) for name in ("scenes", "labels")]
-    write_samples(index_samples(*folders, tiny_data.config), tmp_path / "samples.csv")
+    write_samples(scan_scenes(*folders, tiny_data.config).chips, tmp_path / "samples.csv")
     samples = read_samples(tmp_path / "samples.csv").query("scene == '1'").reset_index(drop=True)
     config = tiny_data.config
     chips = ChipDataset(samples, *folders, config.sources["optical"], config.target)
@@ -221,7 +222,7 @@ def test_dates_are_left_out_where_one_sample_has_none(tiny_data: SimpleNamespace
 
 def test_pixels_that_an_earlier_chip_holds_are_known_once(tiny_data: SimpleNamespace) -> None:
     config = tiny_data.config.model_copy(update={"chips": ChipsConfig(size=32, stride=8)})
-    samples = index_samples(tiny_data.scenes, tiny_data.labels, config)
+    samples = scan_scenes(tiny_data.scenes, tiny_data.labels, config).chips
     chips = ChipDataset(samples, tiny_data.scenes, tiny_data.labels, config.sources["optical"], config.target)
     batch = default_collate([chips[index] for index in range(len(chips))])
     known = 0

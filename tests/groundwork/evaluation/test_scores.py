@@ -13,7 +13,7 @@ from sklearn import metrics
 from groundwork.config import DataConfig
 from groundwork.data.chips import Batch, LabelledData
 from groundwork.data.labels import IGNORE
-from groundwork.data.samples import index_samples
+from groundwork.data.scan import scan_scenes
 from groundwork.evaluation.predictors import Predictor
 from groundwork.evaluation.scores import MODEL, Evaluation, evaluate
 
@@ -34,7 +34,7 @@ def _overlapping(data: SimpleNamespace, stride: int = 13) -> LabelledData:
     """Return all scenes as the test split, cut into chips that overlap each other."""
     config: DataConfig = data.config
     config = config.model_copy(update={"chips": config.chips.model_copy(update={"stride": stride})})
-    samples = index_samples(data.scenes, data.labels, config).assign(split="test")
+    samples = scan_scenes(data.scenes, data.labels, config).chips.assign(split="test")
     return LabelledData(samples, data.scenes, data.labels, config.sources["optical"], config.target)
 
 

@@ -19,7 +19,8 @@ from rasterio.windows import Window
 from groundwork.bundle import Bundle
 from groundwork.config import DataConfig, InferenceConfig, ModelConfig
 from groundwork.data.labels import IGNORE, LabelRaster
-from groundwork.data.samples import DataError, index_samples, report_scenes
+from groundwork.data.samples import DataError
+from groundwork.data.scan import scan_scenes
 from groundwork.data.splits import assign_splits
 from groundwork.data.statistics import compute_statistics
 from groundwork.prediction.scene import predict_scenes
@@ -268,7 +269,7 @@ def test_refused_by_name(
     with pytest.raises(
         DataError, match=f"1 of 1 scenes are not as declared:\n  - .*{Path(name).name}: .*{case.message}"
     ):
-        report_scenes(_only(ROOT / name), label, _data(case.spec, land_cover))
+        scan_scenes(_only(ROOT / name), label, _data(case.spec, land_cover))
     bundle = _bundle(case.spec, land_cover)
     with pytest.raises(RasterError, match=f"{Path(name).name}.*{case.message}"):
         _predict(bundle, _only(ROOT / name), tmp_path / "out")
@@ -286,7 +287,7 @@ def _label_for(image: Path, path: Path, write: Callable[..., Path]) -> Path:
 
 def test_the_report_describes_the_reference(land_cover: dict[str, Any]) -> None:
     label = _only(ROOT / "derived" / "label_ok.tif")
-    table = report_scenes(_only(ROOT / "derived" / "ref_hls6.tif"), label, _data(_hls(), land_cover))
+    table = scan_scenes(_only(ROOT / "derived" / "ref_hls6.tif"), label, _data(_hls(), land_cover)).report
     assert table.iloc[0][["width", "height", "crs", "valid_fraction"]].tolist() == [128, 128, "EPSG:32718", 1.0]
     assert table.iloc[0]["fraction_c9"] == pytest.approx(1003 / 128**2, abs=1e-6)
 
@@ -295,21 +296,22 @@ def test_the_report_describes_the_reference(land_cover: dict[str, Any]) -> None:
 def test_reports_name_the_scene_or_describe_it(name: str, case: Read, land_cover: dict[str, Any]) -> None:
     data, label = _data(case.spec, land_cover), _only(ROOT / "derived" / "label_ok.tif")
     if case.report is None:
-        row = report_scenes(_only(ROOT / name), label, data).iloc[0]
+        row = scan_scenes(_only(ROOT / name), label, data).report.iloc[0]
         assert row["valid_fraction"] == pytest.approx(case.valid, abs=1e-6)
     else:
         with pytest.raises(DataError, match=case.report):
-            report_scenes(_only(ROOT / name), label, data)
+            scan_scenes(_only(ROOT / name), label, data)
 
 
 def test_a_band_that_never_changes_is_refused_by_the_statistics(land_cover: dict[str, Any]) -> None:
     scenes, labels = _only(ROOT / "derived" / "constant_zero.tif"), _only(ROOT / "derived" / "label_ok.tif")
     data = _data(_hls(), land_cover)
-    samples = assign_splits(index_samples(scenes, labels, data), data.split, {}, seed=0)
+    scan = scan_scenes(scenes, labels, data)
+    samples = assign_splits(scan.chips, data.split, {}, seed=0)
     with pytest.raises(
         DataError, match=r"Band\(s\) \['BLUE', .*\] hold one and the same value .*Leave them out by 'use'"
     ):
-        compute_statistics(samples, scenes, labels, data)
+        compute_statistics(samples, scan.cells, data)
 
 
 # --- labels ---------------------------------------------------------------------------------------------------------
@@ -322,9 +324,9 @@ def test_labels(name: str, case: Label, land_cover: dict[str, Any]) -> None:
     data = _data(_hls(), land_cover | case.target)
     if case.refused is not None:
         with pytest.raises(DataError, match=rf"{Path(name).name}: {case.refused}"):
-            report_scenes(scenes, _only(ROOT / name), data)
+            scan_scenes(scenes, _only(ROOT / name), data)
         return
-    report_scenes(scenes, _only(ROOT / name), data)
+    scan_scenes(scenes, _only(ROOT / name), data)
     with LabelRaster(ROOT / name, target) as label:
         indexes = label.read(Window(0, 0, 128, 128))
     with rasterio.open(ROOT / "derived" / "label_ok.tif") as raster:

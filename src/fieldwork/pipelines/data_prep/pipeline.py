@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline, node
 
-from fieldwork.pipelines.data_prep.nodes import assign_splits, check_scenes, compute_statistics, index_samples
+from fieldwork.pipelines.data_prep.nodes import assign_splits, compute_statistics, scan_scenes
 
 
 def create_pipeline() -> Pipeline:
@@ -12,13 +12,10 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             node(
-                check_scenes,
+                scan_scenes,
                 ["scenes", "labels", "params:data"],
-                ["scene_report", "scene_table"],
-                name="check_scenes",
-            ),
-            node(
-                index_samples, ["scenes", "labels", "scene_report", "params:data"], "chips_found", name="index_samples"
+                ["scene_report", "scene_table", "chips_found", "cells"],
+                name="scan_scenes",
             ),
             node(
                 assign_splits,
@@ -26,11 +23,6 @@ def create_pipeline() -> Pipeline:
                 ["samples", "split_report"],
                 name="assign_splits",
             ),
-            node(
-                compute_statistics,
-                ["samples", "scenes", "labels", "params:data"],
-                "statistics",
-                name="compute_statistics",
-            ),
+            node(compute_statistics, ["samples", "cells", "params:data"], "statistics", name="compute_statistics"),
         ]
     )

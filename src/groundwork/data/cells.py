@@ -1,0 +1,110 @@
+"""What the pixels of a scene add up to, cell by cell: chips that overlap share cells, which count once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from groundwork.data.samples import Pixels
+
+Number = TypeVar("Number", np.int64, np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Counts and moments of each cell of a scene; the edges of all chips are edges of cells."""
+
+    #: Row and column at which each cell begins, and the scene's height and width behind them.
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    #: Number of valid pixels, (rows, columns).
+    valid: NDArray[np.int64]
+    #: Number of pixels of each class, (classes, rows, columns).
+    classes: NDArray[np.int64]
+    #: Of the valid values of each band, (bands, rows, columns): mean, sum of squared differences from it, and limits.
+    mean: NDArray[np.float64]
+    squares: NDArray[np.float64]
+    minimum: NDArray[np.float64]
+    maximum: NDArray[np.float64]
+
+    def add(self, window: Window, pixels: Pixels) -> None:
+        """Take the pixels of a window whose edges are edges of cells; each pixel once.
+
+        Args:
+            window: Inside the scene.
+            pixels: Raw values (bands[, steps], height, width), validity and class indexes.
+        """
+        values, valid, classes = pixels
+        (top, bottom), (left, right) = window.toranges()
+        starts = self.rows.searchsorted(top), self.columns.searchsorted(left)
+        stops = self.rows.searchsorted(bottom), self.columns.searchsorted(right)
+        place = slice(starts[0], stops[0]), slice(starts[1], stops[1])
+        edges = self.rows[place[0]] - top, self.columns[place[1]] - left
+        self.valid[place] = _by_cell(np.add, valid.astype(np.int64), edges)
+        for index in range(len(self.classes)):
+            self.classes[(index, *place)] = _by_cell(np.add, (classes == index).astype(np.int64), edges)
+        for band, plane in enumerate(values):
+            self._add_band(band, plane, valid, place, edges)
+
+    def _add_band(
+        self,
+        band: int,
+        plane: NDArray[np.generic],
+        valid: NDArray[np.bool_],
+        place: tuple[slice, slice],
+        edges: tuple[NDArray[np.int64], NDArray[np.int64]],
+    ) -> None:
+        """Take one band; the values of all steps belong to it."""
+        steps = plane.astype(np.float64).reshape(-1, *valid.shape)
+        total = _by_cell(np.add, np.where(valid, steps, 0.0).sum(axis=0), edges)
+        mean = total / np.maximum(self.valid[place] * len(steps), 1)
+        heights, widths = (np.diff(edge, append=size) for edge, size in zip(edges, valid.shape, strict=True))
+        means = np.repeat(np.repeat(mean, heights, axis=0), widths, axis=1)
+        squares = np.where(valid, (steps - means) ** 2, 0.0).sum(axis=0)
+        self.mean[(band, *place)] = mean
+        self.squares[(band, *place)] = _by_cell(np.add, squares, edges)
+        self.minimum[(band, *place)] = _by_cell(np.minimum, np.where(valid, steps.min(axis=0), np.inf), edges)
+        self.maximum[(band, *place)] = _by_cell(np.maximum, np.where(valid, steps.max(axis=0), -np.inf), edges)
+
+    def inside(self, windows: Iterable[Window]) -> NDArray[np.bool_]:
+        """Return which cells lie in any of the windows, (rows, columns)."""
+        found = np.zeros(self.valid.shape, np.bool_)
+        for window in windows:
+            (top, bottom), (left, right) = window.toranges()
+            rows, columns = self.rows.searchsorted([top, bottom]), self.columns.searchsorted([left, right])
+            found[slice(*rows), slice(*columns)] = True
+        return found
+
+
+def make_cells(edges: tuple[Iterable[int], Iterable[int]], num_bands: int, num_classes: int) -> Cells:
+    """Make cells without pixels.
+
+    Args:
+        edges: Rows and columns at which chips begin and end, with the scene's height and width.
+        num_bands: That are read.
+        num_classes: That are told apart.
+    """
+    rows, columns = (np.unique([0, *lines]).astype(np.int64) for lines in edges)
+    shape = (len(rows) - 1, len(columns) - 1)
+    return Cells(
+        rows,
+        columns,
+        np.zeros(shape, np.int64),
+        np.zeros((num_classes, *shape), np.int64),
+        np.zeros((num_bands, *shape)),
+        np.zeros((num_bands, *shape)),
+        np.full((num_bands, *shape), np.inf),
+        np.full((num_bands, *shape), -np.inf),
+    )
+
+
+def _by_cell(
+    reduce: np.ufunc, plane: NDArray[Number], edges: tuple[NDArray[np.int64], NDArray[np.int64]]
+) -> NDArray[Number]:
+    reduced: NDArray[Number] = reduce.reduceat(reduce.reduceat(plane, edges[0], axis=0), edges[1], axis=1)
+    return reduced

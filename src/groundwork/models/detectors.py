@@ -1,0 +1,239 @@
+"""torchvision's detectors, from feature maps on.
+
+Their own ``forward`` is left out, as it resizes images: to 800 pixels in evaluation, whatever the model was trained on.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import log2
+from typing import Literal, TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torchvision.models.detection import FCOS, FasterRCNN, MaskRCNN, RetinaNet
+from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.image_list import ImageList
+from torchvision.ops import MultiScaleRoIAlign
+from torchvision.ops.poolers import initLevelMapper
+
+from groundwork.specs import FeatureLevel, SpecError
+
+Framework = Literal["faster-rcnn", "mask-rcnn", "retinanet", "fcos"]
+
+#: ``boxes`` (objects, 4): left, top, right and bottom in pixels; ``labels`` (objects,); where asked for ``masks``.
+Objects: TypeAlias = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Which of the objects are passed on."""
+
+    #: Objects below this score are left out.
+    score: float
+    #: Of two boxes of a class that overlap by more than this, the one of the lower score is left out.
+    iou: float
+    #: Most objects per image.
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a detector gives for a batch: objects in evaluation, losses in training."""
+
+    #: For each image ``boxes``, ``labels``, ``scores`` (objects,), and of mask-rcnn ``masks`` (objects, 1, 28, 28):
+    #: the chance of each cell of the box.
+    found: Sequence[Objects] = ()
+    losses: dict[str, Tensor] = field(default_factory=dict)
+
+
+class Detector(nn.Module, ABC):
+    """Finds objects in feature maps.
+
+    Weights stay in single precision, and boxes are computed in it: half precision cannot tell pixel 257 from 258.
+    """
+
+    #: The detector's label of the first class: where the background is a class of its own, that is 0.
+    first_label: int
+    #: Whether training takes ``masks`` of the objects.
+    has_masks: bool = False
+
+    @abstractmethod
+    def forward(self, maps: Sequence[Tensor], size: tuple[int, int], objects: Sequence[Objects] = ()) -> Answer:
+        """Find objects, or in training give the losses of finding them.
+
+        Args:
+            maps: (batch, channels, size / stride) of each level, from the finest.
+            size: Height and width of the images that the maps were made of; the pixels that boxes are in.
+            objects: In training, of each image.
+        """
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Detector:
+        def keep_precision(tensor: Tensor) -> Tensor:
+            moved = fn(tensor)
+            return moved if moved.dtype == tensor.dtype else tensor.to(moved.device)
+
+        super()._apply(keep_precision, recurse)  # type: ignore[no-untyped-call]
+        return self
+
+
+class TwoStageDetector(Detector):
+    """Proposes regions, then says what each holds: Faster R-CNN and Mask R-CNN.
+
+    Args:
+        network: Its region proposals and its heads are taken over.
+        strides: Of the levels, in pixels.
+    """
+
+    first_label = 1
+
+    def __init__(self, network: FasterRCNN, strides: Sequence[int]) -> None:
+        super().__init__()
+        self.rpn = network.rpn
+        self.roi_heads = network.roi_heads
+        self.has_masks = bool(self.roi_heads.has_mask())
+        for pool in (self.roi_heads.box_roi_pool, self.roi_heads.mask_roi_pool):
+            if pool is not None:
+                _set_scales(pool, strides)
+        # Boxes take the precision of what these give, which automatic half precision lowers.
+        self.rpn.head.register_forward_hook(_raise_precision)
+        self.roi_heads.box_predictor.register_forward_hook(_raise_precision)
+
+    def forward(self, maps: Sequence[Tensor], size: tuple[int, int], objects: Sequence[Objects] = ()) -> Answer:
+        """Find objects. See :class:`Detector`."""
+        named = {str(index): level.float() for index, level in enumerate(maps)}
+        given = [dict(entry) for entry in objects] if self.training else None
+        images = _images(maps, size)
+        proposals, losses = self.rpn(images, named, given)
+        found, more = self.roi_heads(named, proposals, images.image_sizes, given)
+        return Answer(found, {**losses, **more})
+
+
+class OneStageDetector(Detector):
+    """Says for each place of each level what lies there: RetinaNet and FCOS.
+
+    Args:
+        network: Its head, its anchors and its matching are taken over.
+    """
+
+    first_label = 0
+
+    def __init__(self, network: RetinaNet | FCOS) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, maps: Sequence[Tensor], size: tuple[int, int], objects: Sequence[Objects] = ()) -> Answer:
+        """Find objects. See :class:`Detector`."""
+        network = self.network
+        maps = [level.float() for level in maps]
+        given = {name: value.float() for name, value in network.head(maps).items()}
+        images = _images(maps, size)
+        anchors = network.anchor_generator(images, maps)
+        per_place = network.anchor_generator.num_anchors_per_location()[0]
+        counts = [level.shape[-2] * level.shape[-1] * per_place for level in maps]
+        if self.training:
+            more = (counts,) if isinstance(network, FCOS) else ()
+            return Answer(losses=network.compute_loss(list(objects), given, anchors, *more))
+        by_level = {name: list(value.split(counts, dim=1)) for name, value in given.items()}
+        apart = [list(boxes.split(counts)) for boxes in anchors]
+        return Answer(network.postprocess_detections(by_level, apart, images.image_sizes))
+
+
+def build_detector(
+    framework: Framework, levels: Sequence[FeatureLevel], num_classes: int, limits: Limits
+) -> OneStageDetector | TwoStageDetector:
+    """Build a detector with fresh weights.
+
+    Args:
+        framework: Which one.
+        levels: Of one number of channels, each of twice the stride of the one before.
+        num_classes: Without the background.
+        limits: Which objects are passed on.
+
+    Raises:
+        SpecError: For ``fcos`` on channels that its norms cannot share out.
+    """
+    channels, strides = levels[0].channels, [level.stride for level in levels]
+    if framework == "fcos":
+        if channels % 32:
+            raise SpecError(
+                f"'fcos' needs levels whose channels are a multiple of 32, got {channels}. Set 'channels' of the 'fpn'"
+            )
+        return OneStageDetector(_build_fcos(channels, strides, num_classes, limits))
+    if framework == "retinanet":
+        return OneStageDetector(_build_retinanet(channels, strides, num_classes, limits))
+    return TwoStageDetector(_build_two_stage(framework, channels, strides, num_classes, limits), strides)
+
+
+class _Channels(nn.Module):
+    """Stands for encoder and necks, of which torchvision's constructors ask the number of channels."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.out_channels = channels
+
+
+def _build_fcos(channels: int, strides: Sequence[int], num_classes: int, limits: Limits) -> FCOS:
+    anchors = AnchorGenerator(tuple((stride,) for stride in strides), ((1.0,),) * len(strides))
+    # As torchvision makes them, but not rounded: it would leave those of odd strides too wide, and of stride 1 no box.
+    halves = [torch.tensor([[-0.5, -0.5, 0.5, 0.5]], device="cpu") * stride for stride in strides]
+    anchors.cell_anchors = halves
+    return FCOS(
+        _Channels(channels),
+        num_classes,
+        anchor_generator=anchors,
+        score_thresh=limits.score,
+        nms_thresh=limits.iou,
+        detections_per_img=limits.most,
+    )
+
+
+def _build_retinanet(channels: int, strides: Sequence[int], num_classes: int, limits: Limits) -> RetinaNet:
+    octaves = tuple(tuple(int(4 * stride * 2 ** (part / 3)) for part in range(3)) for stride in strides)
+    return RetinaNet(
+        _Channels(channels),
+        num_classes,
+        anchor_generator=AnchorGenerator(octaves, ((0.5, 1.0, 2.0),) * len(strides)),
+        score_thresh=limits.score,
+        nms_thresh=limits.iou,
+        detections_per_img=limits.most,
+    )
+
+
+def _build_two_stage(
+    framework: Framework, channels: int, strides: Sequence[int], num_classes: int, limits: Limits
+) -> FasterRCNN:
+    names = [str(index) for index in range(len(strides))]
+    masks = {"mask_roi_pool": MultiScaleRoIAlign(names, 14, 2)} if framework == "mask-rcnn" else {}
+    return (MaskRCNN if framework == "mask-rcnn" else FasterRCNN)(
+        _Channels(channels),
+        num_classes + TwoStageDetector.first_label,
+        rpn_anchor_generator=AnchorGenerator(
+            tuple((8 * stride,) for stride in strides), ((0.5, 1.0, 2.0),) * len(strides)
+        ),
+        box_roi_pool=MultiScaleRoIAlign(names, 7, 2),
+        box_score_thresh=limits.score,
+        box_nms_thresh=limits.iou,
+        box_detections_per_img=limits.most,
+        **masks,
+    )
+
+
+def _set_scales(pool: MultiScaleRoIAlign, strides: Sequence[int]) -> None:
+    """State the scales of the levels, which torchvision would guess from the first image, as powers of two."""
+    finest = round(log2(strides[0]))
+    pool.scales = [1 / stride for stride in strides]
+    pool.map_levels = initLevelMapper(finest, finest + len(strides) - 1)
+
+
+def _images(maps: Sequence[Tensor], size: tuple[int, int]) -> ImageList:
+    """Return the images as torchvision's parts take them, who only ask for their sizes."""
+    return ImageList(maps[0].new_empty(len(maps[0]), 0, *size), [size] * len(maps[0]))
+
+
+def _raise_precision(
+    _: nn.Module, __: object, given: tuple[Tensor | list[Tensor], ...]
+) -> tuple[Tensor | list[Tensor], ...]:
+    return tuple(part.float() if isinstance(part, Tensor) else [level.float() for level in part] for part in given)

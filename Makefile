@@ -36,8 +36,8 @@ $(SAMPLE): $(READY) conf/base/parameters_sample_data.yml $(wildcard src/fieldwor
 
 sample: $(SAMPLE) ## Make the embedded sample
 
-run: $(READY) $(SAMPLE) ## Run everything on the embedded sample: data_prep, model_build, training, evaluation, inference
-	$(BIN)/kedro run
+run: $(READY) $(SAMPLE) ## Run everything, on the embedded sample; RECIPE=name runs a recipe, RECIPE=data+model two together
+	$(BIN)/kedro run --env $(or $(RECIPE),local)
 
 viz: $(READY) ## Show the pipelines in the browser
 	$(BIN)/kedro viz run
@@ -65,8 +65,8 @@ lock: $(READY) ## Resolve the dependencies anew
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-annotate --no-header --upgrade --quiet --output-file requirements.lock >/dev/null
 
-dvc: $(READY) ## Derive dvc.yaml from pipelines and catalog
-	$(BIN)/python -m fieldwork.dvc_stages write
+dvc: $(READY) ## Derive dvc.yaml from pipelines and catalog; RECIPE=name writes the stages of a recipe: conf/name/dvc.yaml
+	$(BIN)/python -m fieldwork.dvc_stages write $(RECIPE)
 
 clean: ## Remove what runs made (raw data stays)
 	find data/0[2-8]_* -mindepth 1 ! -name .gitkeep ! -name .gitignore ! -name '*.dvc' -delete

@@ -1,4 +1,4 @@
-"""How a recipe (a Kedro environment) changes the base configuration."""
+"""How recipes (Kedro environments) change the base configuration, and the name under which a run's results lie."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from groundwork.strict import did_you_mean
 #: Keys that say which component it is. With another value for one of them, the old one's options mean nothing.
 IDENTITY = ("name", "model", "variant", "architecture")
 
-#: Files of ``conf/local`` that are read otherwise.
-OTHER_FILES = ("values.yml",)
+#: Files of environments that are read otherwise: values of this machine, and DVC's.
+OTHER_FILES = ("values.yml", "dvc.yaml", "dvc.lock")
+#: Joins recipes of which each changes the ones before it: ``my_region+dofa``.
+AND = "+"
 
 
 class ConfigurationError(ValueError):
@@ -27,8 +29,15 @@ class ConfigurationError(ValueError):
 class RecipeConfigLoader(OmegaConfigLoader):
     """Merges softly, except that a component picked anew replaces the old one with all its options.
 
-    Refuses environments that are not there, and files that cannot be read or that nothing reads, by name.
+    Several recipes are joined by ``+``. ``${recipe:}`` in the catalog is the name of what runs, so that each recipe's
+    results lie in a place of their own. Refuses environments that are not there, and files that cannot be read or that
+    nothing reads, by name.
     """
+
+    @property
+    def recipe(self) -> str:
+        """Name of what runs: the environment as it was asked for, or the base's."""
+        return self.env if self.env not in (None, self.default_run_env) else self.base_env
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         """Read one kind of configuration.
@@ -37,8 +46,16 @@ class RecipeConfigLoader(OmegaConfigLoader):
             ConfigurationError: For an environment that is not there, and a value that cannot be filled in.
         """
         self._check_environment()
+        # Resolvers belong to the process, and another loader may have read since.
+        OmegaConf.register_new_resolver("recipe", lambda: self.recipe, replace=True)
         try:
             read: dict[str, Any] = super().__getitem__(key)
+            for recipe in [] if key in self.data else self._recipes()[1:]:
+                path = self._get_conf_env_path(recipe)
+                changed = self._merge_and_resolve(
+                    key, self._read_dir_configs(path, self.config_patterns[key], key, set())
+                )
+                read = self._merge_configs(read, changed, key, path)
         except OmegaConfBaseException as error:
             reason, place = str(error).partition("\n")[0], error.full_key
             raise ConfigurationError(f"{key} of {self._folders()}: '{place}' cannot be filled in. {reason}") from error
@@ -50,11 +67,13 @@ class RecipeConfigLoader(OmegaConfigLoader):
         Raises:
             ConfigurationError: With the near miss.
         """
-        for folder in self._folders():
+        joint = [self.env] if self.env and AND in self.env else []
+        for folder in [*self._folders(), *joint]:
             root = Path(self.conf_source) / folder
             patterns = [pattern for patterns in self.config_patterns.values() for pattern in patterns]
             found = (file for pattern in patterns for file in self._fs.glob(f"{root.as_posix()}/{pattern}"))
-            read = {*map(Path, found), *(root / name for name in OTHER_FILES)}
+            # What recipes say together stands in each of their folders.
+            read = {*(() if folder in joint else map(Path, found)), *(root / name for name in OTHER_FILES)}
             known = sorted({file.name for file in (Path(self.conf_source) / self.base_env).iterdir()})
             kinds = sorted(key for key in self.config_patterns if key != "globals")
             for file in sorted({*root.rglob("*.yml"), *root.rglob("*.yaml"), *root.rglob("*.json")} - read):
@@ -65,8 +84,12 @@ class RecipeConfigLoader(OmegaConfigLoader):
 
     def files_with(self, parameter: str) -> list[str]:
         """Return the files that state a parameter, the base's first."""
-        base, recipe, *_ = self._read_raw_config("parameters")
-        return [self._shorten(file) for files in (base, recipe) for file, read in files.items() if parameter in read]
+        patterns = self.config_patterns["parameters"]
+        read = (
+            self._read_dir_configs(self._get_conf_env_path(name), patterns, "parameters", set())
+            for name in self._folders()
+        )
+        return [self._shorten(file) for files in read for file, values in files.items() if parameter in values]
 
     def _read_dir_configs(self, conf_path: str, *arguments: Any) -> dict[Path, DictConfig]:  # noqa: ANN401 - Kedro's
         try:
@@ -81,14 +104,22 @@ class RecipeConfigLoader(OmegaConfigLoader):
     def _check_environment(self) -> None:
         source = Path(self.conf_source)
         known = sorted(path.name for path in source.iterdir() if path.is_dir()) if source.is_dir() else []
-        if self.env and known and self.env not in known:
-            raise ConfigurationError(
-                f"There is no environment '{self.env}' in {source}.{did_you_mean(self.env, known)} Known: {known}"
-            )
+        for recipe in self._recipes():
+            if known and recipe not in known:
+                raise ConfigurationError(
+                    f"There is no environment '{recipe}' in {source}.{did_you_mean(recipe, known)} Known: {known}"
+                )
+
+    def _recipes(self) -> list[str]:
+        return (self.env or "").split(AND) if self.env else []
 
     def _folders(self) -> list[str]:
-        names = [self.base_env, self.env or self.default_run_env]
+        names = [self.base_env, *(self._recipes() or [self.default_run_env])]
         return [name for name in dict.fromkeys(names) if (Path(self.conf_source) / name).is_dir()]
+
+    def _get_conf_env_path(self, env: str) -> str:
+        path: str = super()._get_conf_env_path(env.partition(AND)[0])
+        return path
 
     def _shorten(self, file: Path) -> str:
         return file.relative_to(Path(self.conf_source).parent).as_posix()

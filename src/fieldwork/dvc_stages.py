@@ -1,9 +1,11 @@
-"""Derive ``dvc.yaml`` from pipelines and catalog: ``python -m fieldwork.dvc_stages write`` or ``check``."""
+"""Derive ``dvc.yaml`` of each recipe from pipelines and catalog: ``python -m fieldwork.dvc_stages write [recipe]``."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -13,46 +15,113 @@ from kedro.framework.startup import bootstrap_project
 from kedro.pipeline import Pipeline
 from rich.console import Console
 
-from fieldwork.source_files import files_behind
+from fieldwork.config_loader import AND, RecipeConfigLoader
+from fieldwork.settings import CONFIG_LOADER_ARGS
+from fieldwork.source_files import folders_behind
 
-STAGES = ("sample_data", "data_prep", "model_build", "training", "evaluation", "inference")
-HEADER = "# Derived from pipelines and catalog by `make dvc`. Do not edit: change those, and run it again.\n"
+#: The recipe whose stages ``dvc repro`` runs by itself.
+BASE = "base"
+HEADER = "# Derived from pipelines and catalog by `make dvc{}`. Do not edit: change those, and run it again.\n"
+#: What says of an entry where it lies and what reads it: DVC watches files and code themselves.
+WATCHED_OTHERWISE = ("type", "path", "filepath", "metadata")
 
 Catalog = Mapping[str, dict[str, Any]]
 
 
-def derive(project: Path) -> str:
-    """Return what ``dvc.yaml`` must hold.
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A recipe as its stages see it."""
+
+    project: Path
+    name: str
+    catalog: Catalog
+
+    @property
+    def folders(self) -> list[str]:
+        """Folders of ``conf`` that it consists of, the base's first."""
+        return list(dict.fromkeys([BASE, *self.name.split(AND)]))
+
+    @property
+    def file(self) -> Path:
+        """Where its stages stand."""
+        return self.project / ("dvc.yaml" if self.name == BASE else f"conf/{self.name}/dvc.yaml")
+
+    @property
+    def way_up(self) -> str:
+        """From that file's folder to the project's."""
+        return "" if self.name == BASE else "../../"
+
+
+def read_recipe(project: Path, name: str) -> Recipe:
+    """Read a recipe's catalog, without values of this machine.
+
+    Raises:
+        ConfigurationError: For a recipe that is not there, or an entry that lies at a place of this machine only.
+    """
+    arguments: dict[str, Any] = {**CONFIG_LOADER_ARGS, "custom_resolvers": {"local": _default_of}}
+    loader = RecipeConfigLoader(str(project / "conf"), env=name, **arguments)
+    return Recipe(project, name, loader["catalog"])
+
+
+def derive(project: Path, name: str = BASE) -> str:
+    """Return what ``dvc.yaml`` of a recipe must hold: a stage for each pipeline whose results are its own.
 
     Args:
         project: The project's folder.
+        name: The recipe; several may be joined by ``+``.
     """
     bootstrap_project(project)
-    catalog: Catalog = yaml.safe_load((project / "conf/base/catalog.yml").read_text(encoding="utf-8"))
-    stages = {name: _stage(project, name, pipelines[name], catalog) for name in STAGES}
+    recipe = read_recipe(project, name)
+    others: set[str] = set()
+    if name != BASE:
+        base = read_recipe(project, BASE).catalog
+        others = {path for pipeline in pipelines.values() for path in _paths(_outputs(pipeline), base)}
+    stages = {
+        stage: _stage(recipe, stage, pipelines[stage])
+        for stage in _in_order(recipe.catalog)
+        if not others & set(_paths(_outputs(pipelines[stage]), recipe.catalog))
+    }
     plots = [
-        {name: {"x": plot["x"], "y": {_path(catalog, name): plot["y"]}}}
-        for name, entry in catalog.items()
-        if (plot := _dvc(entry).get("plot"))
+        {entry: {"x": plot["x"], "y": {f"{recipe.way_up}{_paths([entry], recipe.catalog)[0]}": plot["y"]}}}
+        for entry, values in recipe.catalog.items()
+        if (plot := _dvc(values).get("plot"))
     ]
-    return HEADER + yaml.safe_dump({"stages": stages, "plots": plots}, sort_keys=False, width=120)
+    header = HEADER.format("" if name == BASE else f" RECIPE={name}")
+    return header + yaml.safe_dump({"stages": stages, "plots": plots}, sort_keys=False, width=120)
 
 
-def _stage(project: Path, name: str, pipeline: Pipeline, catalog: Catalog) -> dict[str, Any]:
-    inputs = sorted(pipeline.inputs())
-    outputs = [output for node in pipeline.nodes for output in node.outputs]
-    modules = [*_modules(name, [*inputs, *outputs], catalog), *_own_components(project, inputs)]
-    code = files_behind(project / "src", modules)
-    data = [_path(catalog, entry) for entry in inputs if not entry.startswith("params:")]
-    # DVC records the base's values, so conf/local must not change them.
-    stage: dict[str, Any] = {"cmd": f"kedro run --env base --pipelines {name}"}
-    stage["deps"] = sorted({*(path for path in data if path), *code, "requirements.lock"})
-    stage["params"] = [*_parameters(project, inputs), *_catalog_keys([*inputs, *outputs], catalog)]
+def _in_order(catalog: Catalog) -> list[str]:
+    """Return the names of the pipelines, each behind those whose results it reads."""
+    names = sorted(name for name in pipelines if name != "__default__")
+    made = {name: set(_paths(_outputs(pipelines[name]), catalog)) for name in names}
+    read = {name: set(_paths(pipelines[name].inputs(), catalog)) for name in names}
+    graph = {name: [other for other in names if other != name and made[other] & read[name]] for name in names}
+    return list(TopologicalSorter(graph).static_order())
+
+
+def _stage(recipe: Recipe, name: str, pipeline: Pipeline) -> dict[str, Any]:
+    catalog = recipe.catalog
+    inputs, outputs = sorted(pipeline.inputs()), _outputs(pipeline)
+    entries = [*inputs, *outputs]
+    modules = [*_modules(name, entries, catalog), *_own_components(recipe, inputs)]
+    code = folders_behind(recipe.project / "src", modules)
+    # DVC records what the files of the recipe say, so conf/local must not change it.
+    stage: dict[str, Any] = {"cmd": f"kedro run --env {recipe.name} --pipelines {name}"}
+    if recipe.way_up:
+        stage["wdir"] = recipe.way_up.rstrip("/")
+    stage["deps"] = sorted({*_paths(inputs, catalog), *code, "requirements.lock"})
+    watched = [*_parameters(recipe, inputs), *_catalog_keys(recipe, entries)]
+    if watched:
+        stage["params"] = watched
     for kind in ("outs", "metrics", "plots"):
-        entries = [entry for entry in outputs if _path(catalog, entry) and _kind(catalog, entry) == kind]
-        if entries or kind == "outs":
-            stage[kind] = [_out(catalog, entry) for entry in entries]
+        kept = [entry for entry in outputs if _paths([entry], catalog) and _kind(catalog, entry) == kind]
+        if kept or kind == "outs":
+            stage[kind] = [_out(catalog, entry) for entry in kept]
     return stage
+
+
+def _outputs(pipeline: Pipeline) -> list[str]:
+    return [output for node in pipeline.nodes for output in node.outputs]
 
 
 def _modules(name: str, entries: Iterable[str], catalog: Catalog) -> list[str]:
@@ -61,11 +130,11 @@ def _modules(name: str, entries: Iterable[str], catalog: Catalog) -> list[str]:
     return [f"fieldwork.pipelines.{name}.pipeline", *own]
 
 
-def _own_components(project: Path, inputs: Sequence[str]) -> Iterator[str]:
+def _own_components(recipe: Recipe, inputs: Iterable[str]) -> Iterator[str]:
     """Yield the modules of components that the parameters of a stage name by import path."""
-    for entry in _parameters(project, inputs):
+    for entry in _parameters(recipe, inputs):
         for file, keys in entry.items():
-            values = yaml.safe_load((project / file).read_text(encoding="utf-8"))
+            values = _read(recipe.project / file)
             yield from _modules_named([values[key] for key in keys])
 
 
@@ -80,21 +149,44 @@ def _modules_named(value: object) -> Iterator[str]:
             yield from _modules_named(part)
 
 
-def _parameters(project: Path, inputs: Sequence[str]) -> list[dict[str, list[str]]]:
+def _parameters(recipe: Recipe, inputs: Iterable[str]) -> list[dict[str, list[str]]]:
     wanted = sorted(entry.removeprefix("params:").split(".")[0] for entry in inputs if entry.startswith("params:"))
-    found: dict[str, list[str]] = {}
-    for file in sorted((project / "conf/base").glob("parameters*.yml")):
-        keys = yaml.safe_load(file.read_text(encoding="utf-8"))
-        found[file.relative_to(project).as_posix()] = [key for key in wanted if key in keys]
+    found = {file: [key for key in wanted if key in _read(recipe.project / file)] for file in _files(recipe, "param")}
     return [{file: keys} for file, keys in found.items() if keys]
 
 
-def _catalog_keys(entries: Iterable[str], catalog: Catalog) -> list[dict[str, list[str]]]:
-    """Watch what the catalog says of a stage's entries, but not how Kedro-Viz shows them."""
-    known = sorted(name for name in set(entries) & set(catalog) if not _dvc(catalog[name]).get("ignore"))
-    return [
-        {"conf/base/catalog.yml": [f"{name}.{key}" for name in known for key in catalog[name] if key != "metadata"]}
-    ]
+def _catalog_keys(recipe: Recipe, entries: Iterable[str]) -> list[dict[str, list[str]]]:
+    """Watch what the catalog says of a stage's entries beyond where they lie, but not how Kedro-Viz shows them."""
+    found: dict[str, list[str]] = {}
+    files = _files(recipe, "catalog")
+    for name in sorted(set(entries) & set(recipe.catalog)):
+        # A later recipe states an entry anew, as a whole.
+        stated = next(file for file in reversed(files) if name in _read(recipe.project / file))
+        keys = [f"{name}.{key}" for key in recipe.catalog[name] if key not in WATCHED_OTHERWISE]
+        if keys and not _dvc(recipe.catalog[name]).get("ignore"):
+            found.setdefault(stated, []).extend(keys)
+    return [{file: keys} for file, keys in sorted(found.items())]
+
+
+def _files(recipe: Recipe, kind: str) -> list[str]:
+    """Return the files of a recipe whose names begin so, the base's first."""
+    folders = [recipe.project / "conf" / folder for folder in recipe.folders]
+    files = [file for folder in folders for file in sorted(folder.glob(f"{kind}*.yml"))]
+    return [file.relative_to(recipe.project).as_posix() for file in files]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    # A file of comments alone holds nothing.
+    read: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    return read
+
+
+def _default_of(key: str, *default: object) -> object:
+    if not default:
+        raise KeyError(
+            f"'{key}' has a value on this machine only; DVC needs a place that all have, such as data/01_raw"
+        )
+    return default[0]
 
 
 def _kind(catalog: Catalog, name: str) -> str:
@@ -103,21 +195,20 @@ def _kind(catalog: Catalog, name: str) -> str:
     return "metrics" if options.get("metric") else "plots" if "plot" in options else "outs"
 
 
-def _out(catalog: Catalog, name: str) -> str | dict[str, Any] | None:
-    path, options = _path(catalog, name), _dvc(catalog[name])
-    if path is None or not options.keys() & {"metric", "plot", "keep_in_git"}:
+def _out(catalog: Catalog, name: str) -> str | dict[str, Any]:
+    path, options = _paths([name], catalog)[0], _dvc(catalog[name])
+    if not options.keys() & {"metric", "plot", "keep_in_git"}:
         return path
     # Beside the plot of all columns, DVC draws the last one by itself: over the same axis.
     axes = {"x": options["plot"]["x"], "y": options["plot"]["y"][-1]} if "plot" in options else {}
     return {path: {"cache": False, **axes}}
 
 
-def _path(catalog: Catalog, name: str) -> str | None:
-    entry = catalog.get(name, {})
-    if _dvc(entry).get("ignore"):
-        return None
-    path: str | None = entry.get("filepath") or entry.get("path")
-    return path
+def _paths(entries: Iterable[str], catalog: Catalog) -> list[str]:
+    """Return where entries lie that DVC is to know of."""
+    known = [catalog[name] for name in entries if name in catalog and not _dvc(catalog[name]).get("ignore")]
+    files = [[entry.get("filepath") or entry.get("path"), *(entry.get("files") or {}).values()] for entry in known]
+    return [str(path) for paths in files for path in paths if path]
 
 
 def _dvc(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,19 +216,27 @@ def _dvc(entry: Mapping[str, Any]) -> dict[str, Any]:
     return options
 
 
-def main(command: str) -> int:
-    """Write ``dvc.yaml``, or say whether it is in step; return the exit status."""
-    project = Path.cwd()
-    file, console = project / "dvc.yaml", Console(stderr=True)
-    derived = derive(project)
-    if command == "write":
-        file.write_text(derived, encoding="utf-8")
-        return 0
-    if file.exists() and file.read_text(encoding="utf-8") == derived:
-        return 0
-    console.print("dvc.yaml is out of step with pipelines and catalog. Run `make dvc`, and commit it.")
-    return 1
+def main(command: str, *names: str) -> int:
+    """Write the stages of recipes, or say whether they are in step; return the exit status.
+
+    Args:
+        command: ``write`` or ``check``.
+        names: Recipes. None: the base, and all that have stages already.
+    """
+    project, console = Path.cwd(), Console(stderr=True)
+    bootstrap_project(project)
+    known = sorted(file.parent.name for file in (project / "conf").glob("*/dvc.yaml"))
+    status = 0
+    for name in names or (BASE, *known):
+        derived, file = derive(project, name), read_recipe(project, name).file
+        if command == "write":
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(derived, encoding="utf-8")
+        elif not file.exists() or file.read_text(encoding="utf-8") != derived:
+            console.print(f"{file.relative_to(project)} is out of step with pipelines and catalog. Run `make dvc`.")
+            status = 1
+    return status
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))

@@ -35,8 +35,16 @@ def check_entries(entries: Mapping[str, Mapping[str, Any]], pipelines: Iterable[
             )
 
 
-def check_inputs(pipeline: Pipeline, catalog: DataCatalog, pipelines: Mapping[str, Pipeline]) -> None:
+def check_inputs(
+    pipeline: Pipeline, catalog: DataCatalog, pipelines: Mapping[str, Pipeline], recipe: str | None = None
+) -> None:
     """Refuse inputs that are not there, before anything is computed.
+
+    Args:
+        pipeline: What is to run.
+        catalog: Where its entries lie.
+        pipelines: All, by name.
+        recipe: The environment that the command named.
 
     Raises:
         CatalogError: With the entry, its path, and the pipeline that makes it.
@@ -45,8 +53,16 @@ def check_inputs(pipeline: Pipeline, catalog: DataCatalog, pipelines: Mapping[st
         if not catalog.exists(name):
             paths = {maker: output_paths(made, catalog) for maker, made in pipelines.items() if maker != "__default__"}
             makers = [maker for maker, made in paths.items() if name in made or path in made.values()]
-            remedy = f"Run `kedro run --pipelines {makers[0]}` first, which makes it" if makers else "Correct its path"
+            command = f"kedro run {f'--env {recipe} ' if recipe else ''}--pipelines {makers[0] if makers else ''}"
+            remedy = f"Run `{command}` first, which makes it" if makers else "Correct its path"
+            remedy += _elsewhere(path)
             raise CatalogError(f"Catalog entry '{name}': there is nothing at {path}. {remedy}.")
+
+
+def _elsewhere(path: Path) -> str:
+    """Say under which other recipes there is what one of them lacks."""
+    others = sorted(place.parent.name for place in path.parent.parent.glob(f"*/{path.name}") if place != path)
+    return f", or name in the catalog what the recipe {' or '.join(map(repr, others))} made" if others else ""
 
 
 def check_overlaps(pipeline: Pipeline, catalog: DataCatalog) -> None:

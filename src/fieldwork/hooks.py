@@ -64,7 +64,7 @@ class AroundRun:
         """
         check_overlaps(pipeline, catalog)
         if not run_params.get("only_missing_outputs"):
-            check_inputs(pipeline, catalog, pipelines)
+            check_inputs(pipeline, catalog, pipelines, run_params.get("env"))
         self._check_meaning(pipeline)
         if "split_lists" in pipeline.inputs() and "data" in self._parameters:
             check_lists(self._parameters["data"].split, catalog.load("split_lists"))
@@ -92,8 +92,8 @@ class AroundRun:
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Show scores, where they were made, and where each result lies."""
         results = output_paths(pipeline, catalog)
-        metrics: dict[str, Any] | None = catalog.load("metrics") if "metrics" in results else None
-        show_summary(metrics, results)
+        scores: dict[str, Any] | None = catalog.load("scores") if "scores" in results else None
+        show_summary(scores, results)
 
 
 def _check_writable(name: str, path: Path) -> None:

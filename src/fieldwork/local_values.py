@@ -5,6 +5,7 @@ Kedro reads ``conf/local`` only where no other environment is chosen; paths of t
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +20,9 @@ def make_resolver(file: Path) -> Callable[..., object]:
     """
 
     def resolve(key: str, *default: object) -> object:
-        values = (yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else None) or {}
+        # DVC watches the places that all machines have, and must record what was read there.
+        is_read = file.exists() and "DVC_STAGE" not in os.environ
+        values = (yaml.safe_load(file.read_text(encoding="utf-8")) if is_read else None) or {}
         if key in values:
             return values[key]
         if not default:

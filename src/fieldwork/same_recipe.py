@@ -1,4 +1,4 @@
-"""Train only the model that the parameters state: recipes share their outputs' names."""
+"""Train only the model that the parameters state: they may have changed since it was built."""
 
 from __future__ import annotations
 

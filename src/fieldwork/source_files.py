@@ -1,4 +1,4 @@
-"""Which source files a module depends on, read from its imports: what DVC watches instead of whole packages."""
+"""Which source a module depends on, read from its imports: what DVC watches instead of all of it."""
 
 from __future__ import annotations
 
@@ -28,6 +28,31 @@ def files_behind(source: Path, modules: Iterable[str]) -> list[str]:
                 seen.add(file)
                 waiting.extend(_imports(file))
     return sorted(file.relative_to(source.parent).as_posix() for file in seen)
+
+
+def folders_behind(source: Path, modules: Iterable[str]) -> list[str]:
+    """Return the folders with the files behind some modules, few enough to be read: those next below each package.
+
+    Args:
+        source: The folder ``src``.
+        modules: Names of modules.
+
+    Returns:
+        Paths relative to the folder above ``src``: folders such as ``src/groundwork/data``, each of ``pipelines`` by
+        itself, and files that lie beside them.
+    """
+    found = set()
+    for file in map(Path, files_behind(source, modules)):
+        depth = 4 if file.parts[2:3] == ("pipelines",) else 3
+        if file.name != "__init__.py" or len(file.parts) > depth or _does_something(source.parent / file):
+            found.add(Path(*file.parts[:depth]).as_posix())
+    return sorted(found)
+
+
+def _does_something(file: Path) -> bool:
+    """Whether a module holds more than its docstring."""
+    body = ast.parse(file.read_text(encoding="utf-8")).body
+    return any(not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)) for node in body)
 
 
 def _files(source: Path, module: str) -> Iterator[Path]:

@@ -10,16 +10,16 @@ from rich.console import Console
 from rich.table import Table
 
 
-def show_summary(metrics: Mapping[str, Any] | None, results: Mapping[str, Path]) -> None:
+def show_summary(scores: Mapping[str, Any] | None, results: Mapping[str, Path]) -> None:
     """Print tables to the terminal.
 
     Args:
-        metrics: Scores of the model and the baselines on the test split, where they were made.
+        scores: Scores of the model and the baselines on the test split, where they were made.
         results: Catalog entry -> where it lies.
     """
     console = Console()
-    if metrics is not None:
-        console.print(_score_table(metrics))
+    if scores is not None:
+        console.print(_score_table(scores))
     table = Table(title="Results")
     table.add_column("catalog entry")
     table.add_column("file or folder")
@@ -28,16 +28,16 @@ def show_summary(metrics: Mapping[str, Any] | None, results: Mapping[str, Path])
     console.print(table)
 
 
-def _score_table(metrics: Mapping[str, Any]) -> Table:
+def _score_table(scores: Mapping[str, Any]) -> Table:
     table = Table(title="Scores on the test split")
-    columns = {"model": metrics["test"], **metrics["baselines"]}
+    columns = {"model": scores["test"], **scores["baselines"]}
     table.add_column("score")
     for name in columns:
         table.add_column(name, justify="right")
     for key, label in (("miou", "mean IoU"), ("f1", "mean F1"), ("overall_accuracy", "overall accuracy")):
-        table.add_row(label, *(f"{scores[key]:.3f}" for scores in columns.values()))
-    for name in metrics["test"]["iou"]:
-        values = [scores["iou"][name] for scores in columns.values()]
+        table.add_row(label, *(f"{part[key]:.3f}" for part in columns.values()))
+    for name in scores["test"]["iou"]:
+        values = [part["iou"][name] for part in columns.values()]
         table.add_row(f"IoU {name}", *("-" if value is None else f"{value:.3f}" for value in values))
     return table
 

@@ -23,7 +23,7 @@ def test_the_notebook_is_kept_without_outputs() -> None:
 
 
 def test_the_notebook_explores_a_finished_run(finished_run: Path) -> None:
-    if not (finished_run / "data/06_models/trained/bundle.json").is_file():
+    if not (finished_run / "data/06_models/base/trained/bundle.json").is_file():
         pytest.skip("needs a trained bundle: run the project first (make run)")
     notebook = nbformat.read(finished_run / NOTEBOOK, as_version=4)
     place = {"metadata": {"path": str(finished_run / "notebooks")}}

@@ -24,14 +24,14 @@ def scenes_of(project: Path) -> list[Path]:
 
 
 def test_the_run_leaves_scores_beside_the_baselines(finished_run: Path) -> None:
-    metrics = json.loads((finished_run / "data/08_reporting/metrics.json").read_text("utf-8"))
+    metrics = json.loads((finished_run / "data/08_reporting/base/metrics.json").read_text("utf-8"))
     names = {"water", "forest", "cropland", "grassland", "built_up", "bare_soil"}
     assert set(metrics["test"]["iou"]) == names
     assert 0 < metrics["test"]["miou"] <= 1
     assert set(metrics["baselines"]) == {"majority_class", "pixel_regression"}
     assert metrics["baselines"]["majority_class"]["miou"] < metrics["baselines"]["pixel_regression"]["miou"]
-    table = pd.read_csv(finished_run / "data/08_reporting/scene_scores.csv")
-    samples = pd.read_csv(finished_run / "data/05_model_input/samples.csv")
+    table = pd.read_csv(finished_run / "data/08_reporting/base/scene_scores.csv")
+    samples = pd.read_csv(finished_run / "data/05_model_input/base/samples.csv")
     assert sorted(table["scene"]) == sorted(set(samples["scene"][samples["split"] == "test"]))
 
 
@@ -39,7 +39,7 @@ def test_every_scene_has_a_prediction_on_its_own_grid(finished_run: Path) -> Non
     scenes = scenes_of(finished_run)
     assert len(scenes) == 6
     for file in scenes:
-        predicted = finished_run / "data/07_model_output/predictions" / f"{file.stem}_classes.tif"
+        predicted = finished_run / "data/07_model_output/base/predictions" / f"{file.stem}_classes.tif"
         with rasterio.open(file) as scene, rasterio.open(predicted) as result:
             assert (result.crs, result.transform, result.shape) == (scene.crs, scene.transform, scene.shape)
             assert result.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
@@ -50,7 +50,7 @@ def test_every_scene_has_a_prediction_on_its_own_grid(finished_run: Path) -> Non
             classes = result.read(1)
             assert np.array_equal(classes == result.nodata, no_data)
             assert set(np.unique(classes[~no_data])) <= {1, 2, 3, 4, 5, 6}
-        assert (finished_run / "data/07_model_output/quicklooks" / f"{file.stem}.png").stat().st_size > 10_000
+        assert (finished_run / "data/07_model_output/base/quicklooks" / f"{file.stem}.png").stat().st_size > 10_000
 
 
 def test_nothing_is_done_twice(finished_run: Path) -> None:
@@ -68,8 +68,28 @@ def test_two_clones_give_the_same_lock(finished_run: Path, tmp_path: Path) -> No
     shutil.rmtree(other)
 
 
+def test_two_recipes_stand_side_by_side(finished_run: Path) -> None:
+    made = finished_run / "data"
+    before = {file: file.read_bytes() for file in made.rglob("base/**/*") if file.is_file()}
+    recipe = finished_run / "conf/short/parameters_training.yml"
+    recipe.parent.mkdir()
+    recipe.write_text("training: {max_epochs: 1}\n")
+    command(finished_run, "python", "-m", "fieldwork.dvc_stages", "write", "short")
+    shown = command(finished_run, "dvc", "repro", "conf/short/dvc.yaml:evaluation").stdout
+    assert "Running stage 'conf/short/dvc.yaml:training'" in shown
+    assert "Stage 'sample_data' didn't change, skipping" in shown, "raw data is that of all recipes"
+    assert len(pd.read_csv(made / "08_reporting/short/history.csv")) == 1
+    assert {file: file.read_bytes() for file in before} == before
+    scores = command(finished_run, "dvc", "metrics", "show").stdout
+    assert all(f"08_reporting/{name}/metrics.json" in scores for name in ("base", "short"))
+    assert "Running stage" not in command(finished_run, "dvc", "repro").stdout
+    (finished_run / "conf/short/dvc.yaml").unlink()
+    (finished_run / "conf/short/dvc.lock").unlink()
+    shutil.rmtree(recipe.parent)
+
+
 def test_one_pipeline_runs_alone_and_gives_the_same(finished_run: Path) -> None:
-    file = finished_run / "data/08_reporting/metrics.json"
+    file = finished_run / "data/08_reporting/base/metrics.json"
     before = file.read_bytes()
     shown = command(finished_run, "kedro", "run", "--pipelines", "evaluation").stdout
     assert file.read_bytes() == before
@@ -78,13 +98,13 @@ def test_one_pipeline_runs_alone_and_gives_the_same(finished_run: Path) -> None:
 
 
 def test_a_killed_training_goes_on_and_ends_with_the_same_weights(finished_run: Path) -> None:
-    weights = finished_run / "data/06_models/trained/weights.safetensors"
+    weights = finished_run / "data/06_models/base/trained/weights.safetensors"
     expected = load_file(weights)
     words = ["kedro", "run", "--pipelines", "training"]
     whole = command(finished_run, *words)
     assert "Going on after epoch 2" in whole.stdout, "a complete run gives its result again"
     assert all(np.array_equal(value, expected[name]) for name, value in load_file(weights).items())
-    checkpoints = finished_run / "data/06_models/checkpoints"
+    checkpoints = finished_run / "data/06_models/base/checkpoints"
     shutil.rmtree(checkpoints)
     process = subprocess.Popen(words, cwd=finished_run, env=environment(), start_new_session=True)
     deadline = time.monotonic() + 240
@@ -108,13 +128,13 @@ def test_an_experiment_reruns_training_and_what_follows_only(finished_run: Path)
     shown = command(finished_run, "dvc", "exp", "run", "-S", change).stdout
     ran = [line.split("'")[1] for line in shown.splitlines() if line.startswith("Running stage")]
     assert ran == ["training", "evaluation", "inference"]
-    assert len(pd.read_csv(finished_run / "data/08_reporting/history.csv")) == 1
+    assert len(pd.read_csv(finished_run / "data/08_reporting/base/history.csv")) == 1
 
 
 def test_results_travel_through_a_remote(finished_run: Path, tmp_path: Path) -> None:
     command(finished_run, "dvc", "remote", "add", "-d", "-f", "shelf", str(tmp_path / "shelf"))
     command(finished_run, "dvc", "push")
-    predictions = finished_run / "data/07_model_output/predictions"
+    predictions = finished_run / "data/07_model_output/base/predictions"
     before = {file.name: file.read_bytes() for file in predictions.iterdir()}
     shutil.rmtree(predictions)
     shutil.rmtree(finished_run / ".dvc/cache")

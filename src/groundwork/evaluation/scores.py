@@ -34,7 +34,7 @@ class Evaluation:
         return np.asarray(np.sum(list(self.confusion[predictor].values()), axis=0))
 
     def metrics(self) -> dict[str, Any]:
-        """Return all scores as plain numbers: ``test`` for the model, ``baselines`` by name."""
+        """Return all scores as plain numbers: ``test`` for the model, ``baselines`` by name. See :func:`headline`."""
         scores = {name: _as_numbers(compute_scores(self.total(name), self.names)) for name in self.confusion}
         model = scores.pop(MODEL)
         return {"test": model, "baselines": scores}
@@ -53,6 +53,19 @@ class Evaluation:
             classes = {f"iou_{name}": value for name, value in scores["iou"].items()}
             rows.append({"scene": scene, "pixels": int(confusion.sum()), **flat, **baselines, **classes})
         return pd.DataFrame(rows)
+
+
+def headline(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the scores by which runs are compared: few enough for the columns of a table.
+
+    Args:
+        metrics: As of :meth:`Evaluation.metrics`.
+    """
+    kept = ("miou", "f1", "overall_accuracy", "iou")
+    return {
+        "test": {name: metrics["test"][name] for name in kept},
+        "baselines": {name: {"miou": scores["miou"]} for name, scores in metrics["baselines"].items()},
+    }
 
 
 def evaluate(predictors: Mapping[str, Predictor], data: LabelledData, batch_size: int) -> Evaluation:

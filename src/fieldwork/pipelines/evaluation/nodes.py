@@ -9,13 +9,15 @@ from groundwork.config import EvaluationConfig
 
 def evaluate_model(
     bundle: Any, samples: Any, scenes: Any, labels: Any, statistics: Any, evaluation: EvaluationConfig, seed: int
-) -> tuple[Any, Any, Any]:
+) -> tuple[Any, Any, Any, Any]:
     """Judge the model and the baselines on the test split, from one confusion matrix each over all valid pixels."""
     from groundwork.data.statistics import Statistics
     from groundwork.evaluation.report import held_out, judge
+    from groundwork.evaluation.scores import headline
 
     data = held_out(bundle, samples, scenes, labels, evaluation)
-    return judge(bundle, data, Statistics.model_validate(statistics), evaluation, seed)
+    scores, by_scene, figure = judge(bundle, data, Statistics.model_validate(statistics), evaluation, seed)
+    return headline(scores), scores, by_scene, figure
 
 
 def draw_panel(bundle: Any, samples: Any, scenes: Any, labels: Any, evaluation: EvaluationConfig) -> Any:

@@ -16,7 +16,7 @@ def create_pipeline() -> Pipeline:
             node(
                 evaluate_model,
                 [*inputs, "statistics", *settings],
-                ["metrics", "scene_scores", "confusion_figure"],
+                ["metrics", "scores", "scene_scores", "confusion_figure"],
                 name="evaluate_model",
             ),
             node(draw_panel, [*inputs, "params:evaluation"], "panel_figure", name="draw_panel"),

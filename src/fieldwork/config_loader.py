@@ -16,8 +16,9 @@ from groundwork.strict import did_you_mean
 #: Keys that say which component it is. With another value for one of them, the old one's options mean nothing.
 IDENTITY = ("name", "model", "variant", "architecture")
 
-#: Files of environments that are read otherwise: values of this machine, and DVC's.
-OTHER_FILES = ("values.yml", "dvc.yaml", "dvc.lock")
+#: Files of environments that are read otherwise: DVC's, and values of this machine in one of them.
+OTHER_FILES = ("dvc.yaml", "dvc.lock")
+VALUES = "local/values.yml"
 #: Joins recipes of which each changes the ones before it: ``my_region+dofa``.
 AND = "+"
 
@@ -74,9 +75,11 @@ class RecipeConfigLoader(OmegaConfigLoader):
             found = (file for pattern in patterns for file in self._fs.glob(f"{root.as_posix()}/{pattern}"))
             # What recipes say together stands in each of their folders.
             read = {*(() if folder in joint else map(Path, found)), *(root / name for name in OTHER_FILES)}
+            read.add(Path(self.conf_source) / VALUES)
             known = sorted({file.name for file in (Path(self.conf_source) / self.base_env).iterdir()})
             kinds = sorted(key for key in self.config_patterns if key != "globals")
-            for file in sorted({*root.rglob("*.yml"), *root.rglob("*.yaml"), *root.rglob("*.json")} - read):
+            files = (file for file in root.rglob("*") if file.suffix.lower() in (".yml", ".yaml", ".json"))
+            for file in sorted(set(files) - read):
                 raise ConfigurationError(
                     f"{self._shorten(file)}: nothing reads this file.{did_you_mean(file.name, known)} "
                     f"Names of files begin with {kinds}, or are 'globals.yml'."
@@ -89,7 +92,8 @@ class RecipeConfigLoader(OmegaConfigLoader):
             self._read_dir_configs(self._get_conf_env_path(name), patterns, "parameters", set())
             for name in self._folders()
         )
-        return [self._shorten(file) for files in read for file, values in files.items() if parameter in values]
+        stated = [self._shorten(file) for files in read for file, values in files.items() if parameter in values]
+        return [*stated, "--params"] if parameter in (self.runtime_params or {}) else stated
 
     def _read_dir_configs(self, conf_path: str, *arguments: Any) -> dict[Path, DictConfig]:  # noqa: ANN401 - Kedro's
         try:

@@ -197,7 +197,7 @@ def _kind(catalog: Catalog, name: str) -> str:
 
 def _out(catalog: Catalog, name: str) -> str | dict[str, Any]:
     path, options = _paths([name], catalog)[0], _dvc(catalog[name])
-    if not options.keys() & {"metric", "plot", "keep_in_git"}:
+    if not options.keys() & {"metric", "plot"}:
         return path
     # Beside the plot of all columns, DVC draws the last one by itself: over the same axis.
     axes = {"x": options["plot"]["x"], "y": options["plot"]["y"][-1]} if "plot" in options else {}

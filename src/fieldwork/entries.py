@@ -49,6 +49,13 @@ def check_inputs(
     Raises:
         CatalogError: With the entry, its path, and the pipeline that makes it.
     """
+    for name in pipeline.inputs():
+        if name not in catalog and not name.startswith(("params:", "parameters")):
+            nodes = [node.name for made in pipelines.values() for node in made.nodes if name in node.outputs]
+            remedy = f" Run the whole pipeline, or `--from-nodes {nodes[0]}`, which makes it." if nodes else ""
+            raise CatalogError(
+                f"'{name}' is not kept from one run to the next, and no node of this run makes it.{remedy}"
+            )
     for name, path in input_paths(pipeline, catalog).items():
         if not catalog.exists(name):
             paths = {maker: output_paths(made, catalog) for maker, made in pipelines.items() if maker != "__default__"}
@@ -65,21 +72,34 @@ def _elsewhere(path: Path) -> str:
     return f", or name in the catalog what the recipe {' or '.join(map(repr, others))} made" if others else ""
 
 
-def check_overlaps(pipeline: Pipeline, catalog: DataCatalog) -> None:
-    """Refuse outputs inside, around or in place of rasters that are read: a run must not change what it reads.
+def check_overlaps(pipeline: Pipeline, catalog: DataCatalog, pipelines: Mapping[str, Pipeline]) -> None:
+    """Refuse outputs inside, around or in place of rasters that any pipeline reads, or of one another.
 
     Raises:
         CatalogError: With both entries and paths.
     """
-    rasters = {name: path for name, path in input_paths(pipeline, catalog).items() if _holds_rasters(catalog, name)}
-    for output, place in output_paths(pipeline, catalog).items():
+    outputs = output_paths(pipeline, catalog)
+    read = {name for each in (pipeline, *pipelines.values()) for name in each.inputs() if _holds_rasters(catalog, name)}
+    rasters = dict(_paths(read, catalog))
+    for output, place in outputs.items():
         for name, path in rasters.items():
-            there, here = place.resolve(), path.resolve()
-            if here.is_relative_to(there) or there.is_relative_to(here):
+            # The embedded sample is made where it is read.
+            if _overlap(place, path) and not (_holds_rasters(catalog, output) and place == path):
                 raise CatalogError(
                     f"Catalog entry '{output}' would be written to {place}, which is in the way of the rasters of "
                     f"'{name}' in {path}. Give '{output}' a folder of its own."
                 )
+        for name, path in outputs.items():
+            if name != output and _overlap(place, path):
+                raise CatalogError(
+                    f"Catalog entries '{output}' and '{name}' would be written to {place} and {path}, in each other's "
+                    "way. Give each a place of its own."
+                )
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    here, there = one.resolve(), other.resolve()
+    return here.is_relative_to(there) or there.is_relative_to(here)
 
 
 def check_lists(split: SplitConfig, lists: Mapping[str, list[str]]) -> None:

@@ -62,7 +62,7 @@ class AroundRun:
             OutputNotWritableError: The same.
             ComponentError, SpecError: For names and options of components that mean nothing, in whatever pipeline.
         """
-        check_overlaps(pipeline, catalog)
+        check_overlaps(pipeline, catalog, pipelines)
         if not run_params.get("only_missing_outputs"):
             check_inputs(pipeline, catalog, pipelines, run_params.get("env"))
         self._check_meaning(pipeline)

@@ -67,7 +67,7 @@ def read_parameters(values: Mapping[str, Any], files_with: Callable[[str], Seque
         try:
             read[name] = TypeAdapter(kind).validate_python(values[name])
         except ValidationError as error:
-            places = " and ".join(files_with(name)) or "--params"
+            places = " and ".join(files_with(name)) or "no file"
             raise ParameterError(f"Parameter '{name}', stated in {places}:\n{_explain(name, error)}") from error
     return read
 

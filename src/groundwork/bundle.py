@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from groundwork.config.model import ModelConfig
 from groundwork.data.chips import LabelledData
 from groundwork.models.adapters import merge_adapters
 from groundwork.models.factories import FACTORIES
+from groundwork.models.freezing import mark_fresh
 from groundwork.models.interface import Model, ModelFactory
 from groundwork.rasters.folder import RasterFolder
 from groundwork.rasters.writing import PARTIAL
@@ -51,6 +53,8 @@ class PretrainedWeights(Config):
     fresh: tuple[str, ...] = ()
     #: Bands whose part of the first layer was set; the other bands' part started afresh. Empty: not by band.
     bands: tuple[str, ...] = ()
+    #: Names in the encoder that were set for these bands, and started afresh for others.
+    partly: tuple[str, ...] = ()
 
 
 class BundleConfig(Config):
@@ -65,6 +69,9 @@ class BundleConfig(Config):
     trained: bool
     #: What became of published weights, for each network that started from some.
     pretrained: tuple[PretrainedWeights, ...] = ()
+    #: Weights of the model that these had no value for, or not for all bands. They are trained also where the encoder
+    #: stays as it is, like the parts that no published weights have.
+    fresh: tuple[str, ...] = ()
     #: What the weights came from: versions, seed, fingerprints of samples, statistics and weights.
     provenance: dict[str, str]
 
@@ -83,12 +90,16 @@ class Bundle:
             BundleError: Where weights and architecture do not agree.
         """
         config = self.config.model.without_pretraining()
-        model = build_factory(config).build_model(config, self.config.inputs, self.config.target)
+        model = self.factory().build_model(config, self.config.inputs, self.config.target)
         try:
             model.load_state_dict(self.weights, strict=True)
         except RuntimeError as error:
             raise BundleError(f"The bundle's weights do not fit its architecture: {error}") from None
         return model.eval()
+
+    def factory(self) -> ModelFactory:
+        """Return what builds the model: it knows of weights that were fresh when the model was first built."""
+        return _BundleFactory(self.config)
 
     def merged(self) -> Bundle:
         """Return the bundle with adapters written into the ordinary weights; itself where it has none."""
@@ -96,7 +107,8 @@ class Bundle:
             return self
         weights = merge_adapters(self.build_model()).state_dict()
         model = self.config.model.model_copy(update={"adapters": None})
-        return Bundle(self.config.model_copy(update={"model": model}), weights)
+        fresh = tuple(name.replace(".base_layer.", ".") for name in self.config.fresh)
+        return Bundle(self.config.model_copy(update={"model": model, "fresh": fresh}), weights)
 
     def only_input(self) -> RasterSpec:
         """Return what the model reads.
@@ -122,6 +134,34 @@ class Bundle:
             raise BundleError("This bundle was never trained. Run `kedro run --pipelines training` first.")
 
 
+class _BundleFactory(ModelFactory):
+    """Builds the model of a bundle, without the file that first told which of its weights are fresh."""
+
+    def __init__(self, config: BundleConfig) -> None:
+        self._plain = build_factory(config.model)
+        self._fresh = config.fresh
+
+    def build_model(self, config: ModelConfig, inputs: Mapping[str, RasterSpec], target: TargetSpec) -> Model:
+        """Build the model, and let its fresh weights be trained. See :class:`ModelFactory`.
+
+        Raises:
+            BundleError: Where fresh weights are named that the model does not have.
+        """
+        model = self._plain.build_model(config, inputs, target)
+        parameters = dict(model.named_parameters())
+        unknown = [name for name in self._fresh if name not in parameters]
+        if unknown:
+            raise BundleError(f"The bundle's 'fresh' names weights that its model does not have: {unknown[:5]}")
+        mark_fresh(model, self._fresh, by_design=False)
+        for name in self._fresh:
+            parameters[name].requires_grad_(True)
+        return model
+
+    def resolve(self, config: ModelConfig, inputs: Mapping[str, RasterSpec], target: TargetSpec) -> ModelConfig:
+        """Write out what the configuration leaves open. See :class:`ModelFactory`."""
+        return self._plain.resolve(config, inputs, target)
+
+
 def build_factory(config: ModelConfig) -> ModelFactory:
     """Return the factory that a model's configuration names."""
     return build(ModelFactory, FACTORIES, config.factory)  # type: ignore[type-abstract]
@@ -130,8 +170,9 @@ def build_factory(config: ModelConfig) -> ModelFactory:
 def save_bundle(bundle: Bundle, path: Path) -> None:
     """Write a bundle as a folder, whole or not at all; the same bundle gives the same bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in path.parent.glob(f"{PARTIAL}{path.name}-*"):
-        shutil.rmtree(leftover)
+    for leftover in path.parent.glob(f"{PARTIAL}{glob.escape(path.name)}-????????*"):
+        if leftover.name.removeprefix(f"{PARTIAL}{path.name}-")[8:] in ("", "-old"):
+            shutil.rmtree(leftover)
     partial = Path(tempfile.mkdtemp(prefix=f"{PARTIAL}{path.name}-", dir=path.parent))
     partial.chmod(0o755)
     text = json.dumps(bundle.config.model_dump(mode="json"), indent=2, sort_keys=True)

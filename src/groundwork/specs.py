@@ -21,8 +21,9 @@ RANGES = {
     "int16": (-(2**15), 2**15 - 1),
     "uint32": (0, 2**32 - 1),
     "int32": (-(2**31), 2**31 - 1),
-    # To the digits in which it is printed, which are a little more than the type's.
-    "float32": (-3.4028236e38, 3.4028236e38),
+    # To the digits in which it is printed, which are a little more than the type's; from the middle to the next number
+    # that the type would have on, it is infinite.
+    "float32": (-3.40282356e38, 3.40282356e38),
     "float64": (-math.inf, math.inf),
 }
 #: No optical sensor sees less; the same wavelength in micrometres is a thousandth of it.
@@ -206,7 +207,8 @@ class TargetSpec(Config):
     classes: tuple[ClassSpec, ...] = ()
     #: The numbers of a regression; instead of classes.
     outputs: tuple[OutputSpec, ...] = ()
-    #: What has an answer of its own: each pixel, the image as a whole, or each object in it, found by a box.
+    #: What has an answer of its own: each pixel, the image as a whole, or each object in it, found by a box. Of one
+    #: class alone, an image or an object has one score: whether it is that.
     per: Literal["pixel", "image", "object"] = "pixel"
     #: Label value, or several, of pixels that nobody knows: left out of losses and scores. So are a label file's own
     #: nodata, NaN, and what its mask or alpha band leaves out.
@@ -218,8 +220,14 @@ class TargetSpec(Config):
     def _check(self) -> TargetSpec:
         if self.classes and self.outputs:
             raise ValueError("give 'classes' or 'outputs', not both: a target is either named or measured")
-        if not self.outputs and len(self.classes) < 2:
-            raise ValueError(f"'classes' must name at least 2, found {len(self.classes)} (or give 'outputs')")
+        if not self.outputs and not self.classes:
+            raise ValueError("give 'classes' (name, value and color of each), or 'outputs' for numbers; found neither")
+        if len(self.classes) == 1 and self.per == "pixel":
+            value = 0 if self.classes[0].value else 1
+            raise ValueError(
+                f"'classes' names '{self.classes[0].name}' alone, and a pixel needs a class for what is not it: write "
+                f'the background as a class too, such as {{value: {value}, name: background, color: "#000000"}}'
+            )
         for field, entries in (("value", self.classes), ("name", self.classes), ("name", self.outputs)):
             found = [getattr(entry, field) for entry in entries]
             if len(set(found)) < len(found):

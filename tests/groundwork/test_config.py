@@ -111,3 +111,19 @@ def test_options_of_a_component_are_kept_apart_from_its_name() -> None:
 def test_no_source_is_called_as_the_label_is() -> None:
     with pytest.raises(ValidationError, match=r"cannot be called 'label'.*rename it"):
         DataConfig.model_validate(DATA | {"sources": {"label": next(iter(DATA["sources"].values()))}})
+
+
+def test_a_component_without_options_is_its_name() -> None:
+    bare = {"encoder": "unet", "decoder": "fcn", "head": "segmentation", "necks": ["fpn", {"name": "bottleneck"}]}
+    config = ModelConfig.model_validate(bare | {"auxiliary": {"side": {"decoder": "fcn", "head": "segmentation"}}})
+    assert [part.name for part in config.components()][1:] == [
+        "unet", "fpn", "bottleneck", "fcn", "segmentation", "fcn", "segmentation"
+    ]  # fmt: skip
+    assert ModelConfig.model_validate({"encoders": {"a": "unet"}}).encoders["a"].name == "unet"
+    assert ModelConfig.model_validate({"necks": "auto"}).necks == "auto"
+
+
+def test_components_are_found_however_deep_they_stand() -> None:
+    necks = [{"name": "per_source", "necks": {"a": [{"name": "mine.Neck", "inner": {"name": "mine.Part"}}]}}]
+    names = [part.name for part in ModelConfig.model_validate({"necks": necks}).components()]
+    assert names == ["encoder_decoder", "per_source", "mine.Neck", "mine.Part"]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
+from pydantic import Field
 
 from groundwork.config.component import ComponentConfig
 from groundwork.registry import ComponentError, Table, build, check_options, find, option_fields
+from groundwork.specs import SpecError
+from groundwork.table import AdvisedTable
 
 
 class Tool:
@@ -76,7 +79,7 @@ def test_a_component_may_have_no_options() -> None:
         (_config("hammer", weight=True), r"'weight' must be a number; found true"),
         (_config("hammer", weight=1, nails=["1"]), r"'nails' must be a number, without quotation marks"),
         (_config("hammer", weight=1, wired=2), "it has no option 'wired'"),
-        (_config("stranger"), "'stranger' is .*Stranger.*, which is not a Tool"),
+        (_config("stranger"), "'stranger' is .*Stranger.*, which is no Tool"),
         (_config("no.such.Thing"), "'no.such.Thing' cannot be imported as a component: No module named 'no'"),
         (_config("json.Nothing"), "'json.Nothing' cannot be imported as a component: .*no attribute 'Nothing'"),
     ],
@@ -113,3 +116,53 @@ def test_specs_configuration_and_registry_import_nothing_heavy() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["os.system", ".", ".system", "os.", "a b.C", "os:system", "json.decoder"])
+def test_what_is_no_class_is_refused_in_words(name: str) -> None:
+    with pytest.raises(ComponentError, match=r"package.module.Class|no attribute|Unknown comp"):
+        build(Tool, TOOLS, _config(name), 1)
+
+
+class Narrow(Tool):
+    def __init__(
+        self, *, width: Annotated[int, Field(ge=1)] = 1, widths: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    ) -> None:
+        self.settings = (width, widths)
+
+
+class Stubborn(Tool):
+    def __init__(self) -> None:
+        raise SpecError("'stubborn' fits nothing")
+
+
+def test_limits_of_an_option_are_kept() -> None:
+    assert option_fields(Narrow)["width"] == (int, 1)
+    for options in ({"width": 0}, {"widths": [4, -8]}):
+        with pytest.raises(
+            ComponentError, match=rf"'narrow' cannot be built: {next(iter(options))}.*equal to 1 \(found"
+        ):
+            build(Tool, {"narrow": Narrow}, _config("narrow", **options))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "error"),
+    [("hamer", {}, ComponentError), ("hammer", {"x": 1}, ComponentError), ("stubborn", {}, SpecError)],
+)
+def test_refusals_say_where_in_the_configuration(name: str, options: Any, error: type[Exception]) -> None:
+    table = {**TOOLS, "stubborn": Stubborn}
+    with pytest.raises(error, match=r"^model\.auxiliary\.a\.decoder: "):
+        build(Tool, table, _config(name, **options), where="model.auxiliary.a.decoder")
+
+
+def test_a_table_advises_only_on_names_it_lacks() -> None:
+    table = AdvisedTable(TOOLS, f"{__name__}:advise")
+    assert isinstance(build(Tool, table, _config("plain"), 1), Plain)
+    with pytest.raises(ComponentError, match=r"Unknown component 'claw'\. Write {name: hammer}\. Known: "):
+        build(Tool, table, _config("claw"), 1)
+    with pytest.raises(ComponentError, match=r"cannot be imported .*\. Write {name: hammer}\."):
+        build(Tool, table, _config("claw.v1"), 1)
+
+
+def advise(name: str) -> str:
+    return " Write {name: hammer}." if name.startswith("claw") else ""

@@ -142,7 +142,12 @@ def test_class_color_as_numbers() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"classes": [A_CLASS]}, "at least 2, found 1"),
+        ({}, "give 'classes' .*, or 'outputs' for numbers; found neither"),
+        (
+            {"classes": [A_CLASS]},
+            "names 'land' alone, and a pixel needs a class for what is not it: .* {value: 0, name: background, color: ",
+        ),
+        ({"classes": [A_CLASS | {"value": 0}]}, "{value: 1, name: background, color: "),
         ({"classes": [A_CLASS, A_CLASS | {"name": "sea"}]}, r"its own value; found \[1, 1\]"),
         ({"classes": [A_CLASS, A_CLASS | {"value": 2}]}, r"its own name; found \['land', 'land'\]"),
         ({"classes": [A_CLASS, {**A_CLASS, "value": 2, "name": "s", "color": "blue"}]}, "color"),
@@ -152,6 +157,12 @@ def test_class_color_as_numbers() -> None:
 def test_targets_that_contradict_themselves_are_refused(words: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         TargetSpec.model_validate(words)
+
+
+@pytest.mark.parametrize("per", ["image", "object"])
+def test_an_image_and_an_object_may_be_of_one_class(per: str) -> None:
+    target = TargetSpec.model_validate({"classes": [A_CLASS], "per": per})
+    assert (target.num_outputs, target.values) == (1, (1,))
 
 
 def test_target_lists_its_classes_in_order(land_target: TargetSpec) -> None:

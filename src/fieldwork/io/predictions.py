@@ -35,16 +35,17 @@ class PredictionsDataset(AbstractDataset["Predictions", "RasterFolder"]):
     def save(self, data: Predictions) -> None:
         """Write each scene when all of it is there. What an earlier run made of other scenes stays.
 
-        Of a scene that is written, products that this run does not make are removed: they are another run's.
+        Of a scene that is written, predictions that this run does not make are removed: they are another run's.
         """
+        from groundwork.prediction.scene import was_predicted
         from groundwork.rasters.writing import write_rasters
 
         for key, stream in data.streams:
             paths = {product: self._path / f"{key}_{product}.tif" for product in PRODUCTS}
             write_rasters(stream, {product: paths[product] for product in stream.profiles})
             for product, path in paths.items():
-                if product not in stream.profiles:
-                    path.unlink(missing_ok=True)
+                if product not in stream.profiles and was_predicted(path):
+                    path.unlink()
 
     def preview(self) -> ImagePreview:
         """Show the first class raster."""

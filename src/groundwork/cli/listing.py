@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
 from groundwork.models.decoders import DECODERS
-from groundwork.models.encoders import ENCODERS, VARIANTS
+from groundwork.models.encoders import ENCODERS
+from groundwork.models.encoders.owners import variants_of
 from groundwork.models.factories import FACTORIES
 from groundwork.models.heads import HEADS
 from groundwork.models.necks import NECKS
@@ -34,14 +34,6 @@ def list_tables(only: str | None = None) -> str:
         if only in {None, family}:
             lines += [family, *(f"  {line}" for line in _list_table(family, table)), ""]
     return "\n".join(lines)
-
-
-def variants_of(name: str) -> list[str]:
-    """Return the names of an encoder's variants, where it has a table of them."""
-    if name not in VARIANTS:
-        return []
-    module, _, attribute = VARIANTS[name].partition(":")
-    return sorted(getattr(import_module(module), attribute))
 
 
 def _list_table(family: str, table: Table) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 from groundwork.cli.listing import FAMILIES, list_tables
 from groundwork.table import ComponentError
@@ -34,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     models = topics.add_parser("models", help="what models are made of")
     verbs = models.add_subparsers(dest="verb", required=True, metavar="list|show")
     listing = verbs.add_parser("list", help="list encoders, necks, decoders, heads and factories")
-    listing.add_argument("family", nargs="?", choices=list(FAMILIES), help="only this family")
+    listing.add_argument("family", nargs="?", type=_family, help=f"only this family: {', '.join(FAMILIES)}")
     showing = verbs.add_parser(
         "show",
         help="show one of them: options, and of an encoder its features, bands, licence and citation",
@@ -42,8 +43,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     showing.add_argument("name", help="a component, or a variant of one, as 'list' names them")
     showing.add_argument("options", nargs="*", metavar="key=value", help="options to build an encoder with")
-    showing.add_argument("--family", choices=list(FAMILIES), help="where several families know the name")
+    showing.add_argument("--family", type=_family, help="where several families know the name")
     return parser
+
+
+def _family(word: str) -> str:
+    """Return the family that a word names, in the singular or the plural."""
+    by_word = {form: family for family in FAMILIES for form in (family, f"{family.removesuffix('s')}s")}
+    by_word |= {family.removesuffix("s"): family for family in FAMILIES} | {"factories": "factory"}
+    if word not in by_word:
+        near = get_close_matches(word, by_word, n=1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        raise argparse.ArgumentTypeError(f"there is no family '{word}'.{hint} Families: {', '.join(FAMILIES)}")
+    return by_word[word]
 
 
 if __name__ == "__main__":

@@ -8,13 +8,14 @@ from typing import Any, get_args
 import torch
 import yaml
 
-from groundwork.cli.listing import FAMILIES, variants_of
+from groundwork.cli.listing import FAMILIES
 from groundwork.cli.words import as_yaml, described_arguments, first_line, in_yaml_words, type_in_words
 from groundwork.config.component import ComponentConfig
 from groundwork.models.encoders import ENCODERS
 from groundwork.models.encoders.base import Encoder
 from groundwork.models.encoders.info import EncoderInfo
 from groundwork.models.encoders.joint import JointEncoder
+from groundwork.models.encoders.owners import find_owner, variants_of
 from groundwork.registry import ComponentError, build, find, option_fields
 from groundwork.specs import BandSpec, RasterSpec, SpecError
 from groundwork.strict import Config, did_you_mean
@@ -34,7 +35,7 @@ def show_component(name: str, settings: Sequence[str], family: str | None = None
     """Return what is to be known of a component.
 
     Args:
-        name: Of a component, or of a variant of an encoder.
+        name: Of a component, of a variant of an encoder, or of a model of a zoo.
         settings: ``key=value`` in YAML's notation: options of an encoder, and ``bands`` and ``steps`` of the rasters
             that it is built for.
         family: Where several families know the name.
@@ -44,15 +45,26 @@ def show_component(name: str, settings: Sequence[str], family: str | None = None
         SpecError: For bands or steps that the encoder cannot be built for.
     """
     options = _parse(settings)
-    owner = next((known for known in ENCODERS if name in variants_of(known)), None)
-    if owner is not None:
-        return _join(_show("encoder", owner, {"variant": name, **options}))
     places = [place for place, table in FAMILIES.items() if name in table and family in {None, place}]
+    owner = find_owner(name) if not places and family in {None, "encoder"} else None
+    if owner is not None:
+        encoder, option = owner
+        return _join(_show("encoder", encoder, {option: name, **options}))
     if not places:
         known = [entry for place, table in FAMILIES.items() if family in {None, place} for entry in table]
         known += [variant for encoder in ENCODERS for variant in variants_of(encoder)]
         raise ComponentError(f"No component is named '{name}'.{did_you_mean(name, known)} `models list` lists them")
+    _check_names(name, options, places)
     return "\n".join(_join(_show(place, name, options)) for place in places)
+
+
+def _check_names(name: str, options: Mapping[str, Any], places: Sequence[str]) -> None:
+    if options and "encoder" not in places:
+        raise ComponentError(f"Only encoders are shown with options; '{name}' is none. Leave {list(options)} out")
+    known = [*option_fields(find(ENCODERS, name)), "bands", "steps"] if options else []
+    for option in options:
+        if option not in known:
+            raise ComponentError(f"'{name}' has no option '{option}'.{did_you_mean(option, known)} Options: {known}")
 
 
 def _show(family: str, name: str, options: Mapping[str, Any]) -> Iterator[str]:

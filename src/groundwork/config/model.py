@@ -18,13 +18,19 @@ class BranchConfig(Config):
     #: None: the one that fits the target.
     head: ComponentConfig | None = None
 
+    @field_validator("decoder", "head", mode="before")
+    @classmethod
+    def _accept_bare_name(cls, part: object) -> object:
+        return _named(part)
+
 
 class AdapterConfig(Config):
     """Parameter-efficient fine-tuning: small trained parts inside an encoder whose own weights stay as they are."""
 
-    #: A method of the peft package, such as lora, loha, lokr, ia3, adalora, boft, oft, vera, or hra.
+    #: A method of the peft package, such as lora, loha, lokr, boft, oft or hra.
     method: str = "lora"
-    #: Ends of the names of the encoder's modules that are adapted, such as qkv. Empty: every linear layer.
+    #: Ends of the names of the encoder's modules that are adapted, such as qkv. Empty: every linear layer whose adapter
+    #: would be felt.
     modules: tuple[str, ...] = ()
     #: Names of the encoder's modules that are trained in full beside the adapters, such as patch_embed for new bands.
     train_also: tuple[str, ...] = ()
@@ -56,10 +62,20 @@ class ModelConfig(Config):
     #: How images are grown to the size the encoder needs: mirrored at the edge, evenly on both sides.
     padding: Literal["symmetric"] = "symmetric"
 
-    @field_validator("factory", mode="before")
+    @field_validator("factory", "encoder", "decoder", "head", mode="before")
     @classmethod
-    def _accept_bare_name(cls, factory: object) -> object:
-        return {"name": factory} if isinstance(factory, str) else factory
+    def _accept_bare_name(cls, part: object) -> object:
+        return _named(part)
+
+    @field_validator("necks", mode="before")
+    @classmethod
+    def _accept_bare_names(cls, necks: object) -> object:
+        return [_named(neck) for neck in necks] if isinstance(necks, list | tuple) else necks
+
+    @field_validator("encoders", mode="before")
+    @classmethod
+    def _accept_bare_names_by_source(cls, encoders: object) -> object:
+        return {source: _named(part) for source, part in encoders.items()} if isinstance(encoders, dict) else encoders
 
     @field_validator("auxiliary")
     @classmethod
@@ -94,13 +110,25 @@ class ModelConfig(Config):
         return self.model_copy(update=changed)
 
 
+def _named(part: object) -> object:
+    # Only here, where every component is looked through. A name inside the options of another one could be any text.
+    return {"name": part} if isinstance(part, str) else part
+
+
 def _with_nested(component: ComponentConfig | None) -> Iterator[ComponentConfig]:
     if component is None:
         return
     yield component
-    for value in component.options.values():
-        if isinstance(value, dict) and isinstance(value.get("name"), str):
-            yield from _with_nested(ComponentConfig.model_validate(value))
+    yield from _nested(list(component.options.values()))
+
+
+def _nested(value: object) -> Iterator[ComponentConfig]:
+    """Yield the components inside an option, however deep in lists and mappings they stand."""
+    if isinstance(value, dict) and isinstance(value.get("name"), str):
+        yield from _with_nested(ComponentConfig.model_validate(value))
+    elif isinstance(value, dict | list | tuple):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _nested(part)
 
 
 def _variant(component: ComponentConfig) -> list[str]:

@@ -16,6 +16,7 @@ RESERVED = {
     "callbacks": "training.early_stopping and the project's own callbacks",
     "default_root_dir": "the catalog entry 'checkpoints'",
     "enable_checkpointing": "the catalog entry 'checkpoints'",
+    "barebones": "it keeps no history",
     "fast_dev_run": "it keeps no weights; for a trial, training.max_epochs: 1 and trainer.limit_train_batches",
 }
 
@@ -23,7 +24,7 @@ RESERVED = {
 class LossTerm(ComponentConfig):
     """One loss; several are added up by their weights."""
 
-    weight: float = Field(default=1.0, gt=0)
+    weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
 
 
 class LoaderConfig(Config):
@@ -38,7 +39,7 @@ class BrightnessConfig(Config):
     """Random gain and offset per chip, in units of each band's standard deviation for the offset."""
 
     gain: float = Field(default=0.0, ge=0, lt=1)
-    offset: float = Field(default=0.0, ge=0)
+    offset: float = Field(default=0.0, ge=0, allow_inf_nan=False)
 
 
 class AugmentationConfig(Config):
@@ -76,7 +77,7 @@ class TrainingConfig(Config):
     early_stopping: int | None = Field(default=None, gt=0)
     #: Threads that PyTorch computes with on the processor. The last digits of weights depend on it, as sums are added
     #: up in another order. None: as many as the machine has, so that other machines may get other digits.
-    threads: int | None = Field(default=None, gt=0)
+    threads: int | None = Field(default=None, gt=0, le=1024)
     #: Any other argument of Lightning's Trainer.
     trainer: dict[str, Any] = Field(default_factory=dict)
 

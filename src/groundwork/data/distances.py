@@ -61,8 +61,8 @@ class Places:
         self.centers, self.radii = np.zeros((len(bounds), 3)), np.zeros(len(bounds))
         #: Samples are compared within a group: all with a place on Earth, or those of one plane.
         self.group = self.plane.copy()
-        #: Metres on the ground for each unit of the CRS.
-        self.ground = np.full(len(bounds), np.nan)
+        #: Metres on the ground for each unit of the CRS: in the mean, and along the longer of both axes.
+        self.ground, self.most_ground = np.full(len(bounds), np.nan), np.full(len(bounds), np.nan)
         for name in dict.fromkeys(self.plane):
             self._place(np.flatnonzero(self.plane == name))
 
@@ -80,6 +80,10 @@ class Places:
         self.group[rows], self.centers[rows] = "Earth", earth[0]
         self.radii[rows] = np.linalg.norm(earth[1:] - earth[0], axis=2).max(axis=0)
         self.ground[rows] = self.radii[rows] / half
+        # A degree of longitude is nearly nothing near a pole, one of latitude is not.
+        _, sw, nw, se, _ = earth
+        sides = (np.linalg.norm(se - sw, axis=1) / (east - west), np.linalg.norm(nw - sw, axis=1) / (north - south))
+        self.most_ground[rows] = np.maximum(np.maximum(*sides), self.ground[rows])
 
     def pairs(self, first: NDArray[np.bool_], second: NDArray[np.bool_], reach: Numbers | None) -> Pairs:
         """Measure pairs of a row of ``first`` and another row of ``second``.
@@ -110,7 +114,7 @@ class Places:
             promising = to_nearest - self.radii[near] - largest <= to_nearest.min() * MARGIN
             near, wanted = near[promising], to_nearest[promising]
         else:
-            wanted = reach[near] * np.where(np.isnan(self.ground[near]), 1.0, self.ground[near])
+            wanted = reach[near] * np.where(np.isnan(self.most_ground[near]), 1.0, self.most_ground[near])
         found = tree.query_ball_point(self.centers[near], (wanted + self.radii[near] + largest) * MARGIN)
         counts = [len(entries) for entries in found]
         return np.stack([near.repeat(counts), other[np.concatenate([*found, []]).astype(np.int64)]])

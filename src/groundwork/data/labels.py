@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 from rasterio.windows import Window
 
+from groundwork.rasters.checks import check_window
 from groundwork.rasters.errors import RasterError
 from groundwork.rasters.grid import Grid
-from groundwork.rasters.scene import Part, open_dataset
+from groundwork.rasters.opening import grid_of, open_dataset, placed
+from groundwork.rasters.scene import Part
 from groundwork.rasters.validity import masks_of
 from groundwork.rasters.windows import clip
 from groundwork.specs import TargetSpec
@@ -66,8 +68,7 @@ class LabelRaster:
     @property
     def grid(self) -> Grid:
         """Where the pixels lie."""
-        dataset = self._dataset
-        return Grid(dataset.crs, dataset.transform, dataset.width, dataset.height)
+        return placed(grid_of(self._dataset))
 
     def check_grid(self, grid: Grid) -> None:
         """Refuse a label that is not on the grid of its image.
@@ -98,6 +99,7 @@ class LabelRaster:
         Raises:
             RasterError: Where another value is no class; it lists the values.
         """
+        check_window(self.path, window, self._dataset)
         inside, place = clip(window, self._dataset.width, self._dataset.height)
         values, unmasked = self._part.read((1,), inside, (int(inside.height), int(inside.width)))
         indexes = self._to_indexes(values[0], unmasked)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -100,12 +100,13 @@ class OpenScenes:
             oldest = self._opened.pop(next(iter(self._opened)))
             oldest.scene.close()
             oldest.label.close()
-        scene = Scene(images, spec)
-        try:
-            return LabelledScene(scene, LabelRaster(label, target))
-        except BaseException:
-            scene.close()
-            raise
+        with ExitStack() as opened:
+            scene = opened.enter_context(Scene(images, spec))
+            raster = opened.enter_context(LabelRaster(label, target))
+            raster.check_grid(scene.grid)
+            # Nothing is wrong: they stay open.
+            opened.pop_all()
+        return LabelledScene(scene, raster)
 
     def __getstate__(self) -> dict[str, object]:
         """Open files do not travel to another process."""
@@ -143,5 +144,8 @@ def write_samples(samples: pd.DataFrame, path: Path) -> None:
     """Write a sample table as CSV, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
-    samples.to_csv(partial, index=False, lineterminator="\n")
-    partial.replace(path)
+    try:
+        samples.to_csv(partial, index=False, lineterminator="\n")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

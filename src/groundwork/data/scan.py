@@ -21,6 +21,8 @@ from groundwork.rasters.grid import describe_crs, name_crs
 from groundwork.rasters.windows import window_starts
 from groundwork.specs import TargetSpec
 
+#: A chip may reach beyond a small scene, but not by more than so many times its longer side.
+MOST_BEYOND = 2
 #: Pixels that are held at a time; scenes so wide that fewer rows than a chip's would fit are read in several strips.
 MOST_HELD = 2**22
 
@@ -77,6 +79,13 @@ def scan_scenes(scenes: RasterFolder, labels: RasterFolder, data: DataConfig) ->
 
 def _scan(key: str, opened: LabelledScene, data: DataConfig) -> tuple[list[dict[str, object]], Cells]:
     grid, size = opened.scene.grid, data.chips.size
+    if size >= MOST_BEYOND * max(grid.width, grid.height):
+        raise RasterError(
+            opened.scene.path,
+            f"{grid.width} x {grid.height} pixels",
+            f"scenes of more than {size // MOST_BEYOND} pixels a side, as 'chips.size' is {size}",
+            "Set 'chips.size' to what fits into the scenes.",
+        )
     starts = _starts(opened, data.chips)
     edges = tuple(
         [*lines, *(min(line + size, length) for line in lines), length]

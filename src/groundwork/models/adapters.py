@@ -3,35 +3,51 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from collections.abc import Mapping
 from copy import deepcopy
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import nn
 
 from groundwork.config.model import AdapterConfig
-from groundwork.models.interface import Model
+from groundwork.models.adaptable import choose_modules
+from groundwork.models.encoders.base import Encoder
+from groundwork.models.encoders.joint import JointEncoder
+from groundwork.models.freezing import fresh_parameters
 from groundwork.registry import ComponentError
+from groundwork.specs import RasterSpec
 from groundwork.strict import did_you_mean
 
+#: Methods of peft that take modules, but need the loop of another training, weights shared between modules, or text.
+_OF_NO_USE = {
+    *("adalora", "adaption_prompt", "frod", "poly", "pvera", "shadow", "tinylora", "trainable_tokens", "unilora"),
+    *("vblora", "vera"),
+}
+Network = TypeVar("Network", bound=nn.Module)
 
-def add_adapters(encoder: nn.Module, config: AdapterConfig) -> None:
-    """Put adapters into an encoder; from then on only they, and what the recipe names beside them, are trained.
+
+def add_adapters(encoder: Encoder | JointEncoder, config: AdapterConfig, inputs: Mapping[str, RasterSpec]) -> None:
+    """Put adapters into an encoder; from then on they are trained, what is fresh, and what the recipe names besides.
 
     A fused projection of query, key and value is one linear layer, and is adapted as one.
 
     Args:
         encoder: Is changed in place.
         config: Method, modules and options.
+        inputs: What the encoder's rasters hold.
 
     Raises:
-        ComponentError: For an unknown method or option, or modules that the encoder does not have.
+        ComponentError: For an unknown method or option, modules that the encoder does not have, or such whose adapters
+            would have no effect.
     """
     from peft import inject_adapter_in_model  # noqa: PLC0415 - a heavy package that few recipes need
 
-    modules = _choose_modules(encoder, config.modules)
+    modules = choose_modules(encoder, inputs, config.modules)
     # Vectors, not modules, are what some methods take as a target; all that adapt modules know this option.
     peft_config = _peft_config(config, modules)
-    trained = [parameter for name in config.train_also for parameter in _part(encoder, name).parameters()]
+    trained = list(fresh_parameters(encoder).values())
+    trained += [parameter for name in config.train_also for parameter in _part(encoder, name).parameters()]
     try:
         inject_adapter_in_model(peft_config, encoder)
     except (ValueError, TypeError, NotImplementedError, AttributeError) as error:
@@ -40,8 +56,8 @@ def add_adapters(encoder: nn.Module, config: AdapterConfig) -> None:
         parameter.requires_grad_(True)
 
 
-def merge_adapters(model: Model) -> Model:
-    """Return a copy of a model whose adapters are part of its ordinary weights: what is exported.
+def merge_adapters(model: Network) -> Network:
+    """Return a copy of a model, or of a part of one, whose adapters are part of its ordinary weights: what is exported.
 
     Raises:
         ComponentError: For a method whose change cannot be written into the weights.
@@ -61,27 +77,11 @@ def merge_adapters(model: Model) -> Model:
     return merged
 
 
-def _choose_modules(encoder: nn.Module, wanted: tuple[str, ...]) -> list[str]:
-    linear = [name for name, module in encoder.named_modules() if isinstance(module, nn.Linear)]
-    if not wanted:
-        if not linear:
-            raise ComponentError("The encoder has no linear layer to adapt. Name its convolutions in adapters.modules")
-        return linear
-    names = [name for name, _ in encoder.named_modules() if name]
-    ends = sorted({name.rpartition(".")[2] for name in names})
-    for end in wanted:
-        if not any(name == end or name.endswith(f".{end}") for name in names):
-            raise ComponentError(
-                f"adapters.modules: the encoder has no module '{end}'.{did_you_mean(end, ends)} Linear layers end in "
-                f"{sorted({name.rpartition('.')[2] for name in linear})}"
-            )
-    return list(wanted)
-
-
 def _peft_config(config: AdapterConfig, modules: list[str]) -> Any:  # noqa: ANN401 - peft's own classes
     from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING  # noqa: PLC0415
 
     known = {kind.value.lower(): made for kind, made in PEFT_TYPE_TO_CONFIG_MAPPING.items() if _takes_modules(made)}
+    known = {name: made for name, made in known.items() if name not in _OF_NO_USE}
     if config.method not in known:
         hint = did_you_mean(config.method, list(known))
         raise ComponentError(
@@ -96,7 +96,8 @@ def _peft_config(config: AdapterConfig, modules: list[str]) -> Any:  # noqa: ANN
                 f"Modules are named in adapters.modules. Options: {options}"
             )
     try:
-        return made(**{"target_modules": modules, **config.options})
+        # As a pattern: peft takes the items of a list for the ends of names, and would find more.
+        return made(**{"target_modules": "|".join(map(re.escape, modules)), **config.options})
     except (ValueError, TypeError) as error:
         raise ComponentError(f"adapters: '{config.method}' cannot be set up: {error}") from None
 

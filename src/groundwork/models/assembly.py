@@ -7,16 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import lcm
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from groundwork.models.encoders.base import Encoder
-from groundwork.models.encoders.joint import JointEncoder
+from groundwork.models.encoders.joint import Dates, JointEncoder, dates_of
 from groundwork.models.encoders.loading import LoadReport
 from groundwork.models.freezing import freeze, keep_frozen_in_eval
 from groundwork.models.interface import Images, Model
 from groundwork.models.necks.base import Neck
-from groundwork.models.padding import pad_symmetric
-from groundwork.models.standardise import Standardise, StandardiseSources
+from groundwork.models.one_size import require_size
+from groundwork.models.padding import pad_symmetric, pad_with_nothing
+from groundwork.models.standardise import Standardise, StandardiseSources, in_precision_of
 from groundwork.specs import FeatureSpec, RasterSpec
 
 
@@ -45,6 +48,21 @@ class Features:
     #: Height and width of the image, and of the image as it was padded.
     size: tuple[int, int]
     padded: tuple[int, int]
+    #: (batch, height, width), true where any source holds data. None: everywhere.
+    valid: Tensor | None = None
+
+    def share_valid(self, stride: int) -> Tensor:
+        """Return how much of each cell of a level is made of data, (batch, 1, height / stride, width / stride).
+
+        From 0 to 1; what padding added holds none. For all that pools over a level.
+
+        Args:
+            stride: Of the level, in pixels of the image.
+        """
+        first = self.maps[0]
+        shape = (first.shape[0], *self.size)
+        valid = torch.ones(shape, device=first.device) if self.valid is None else self.valid.to(torch.float32)
+        return functional.avg_pool2d(pad_with_nothing(valid.unsqueeze(1), self.padded), stride)
 
 
 class EncoderModel(Model, ABC):
@@ -58,13 +76,14 @@ class EncoderModel(Model, ABC):
 
     def __init__(self, trunk: Trunk) -> None:
         super().__init__()
-        counts = {source: spec.num_channels for source, spec in trunk.inputs.items()}
+        counts = {source: spec.num_channels for source, spec in sorted(trunk.inputs.items())}
         self._counts = counts
-        self._steps = {source: spec.steps for source, spec in trunk.inputs.items()}
+        self._steps = {source: trunk.inputs[source].steps for source in counts}
         several = isinstance(trunk.encoder, JointEncoder)
         self.standardise = StandardiseSources(counts) if several else Standardise(next(iter(counts.values())))
         self.encoder = trunk.encoder
         self.coordinates = trunk.encoder.coordinates
+        self.single_precision = trunk.encoder.single_precision
         self.necks = nn.ModuleList(trunk.necks)
         specs = [trunk.encoder.out, *(neck.out for neck in trunk.necks)]
         #: Images are padded to a multiple of this, in pixels, so that every level divides them without a remainder.
@@ -105,7 +124,7 @@ class EncoderModel(Model, ABC):
         return self
 
     def extract(
-        self, image: Images, valid: Images | None, temporal_coords: Tensor | None, location_coords: Tensor | None
+        self, image: Images, valid: Images | None, temporal_coords: Dates | None, location_coords: Tensor | None
     ) -> Features:
         """Give the feature maps that the decoder takes. Arguments as in :class:`Model`.
 
@@ -113,40 +132,53 @@ class EncoderModel(Model, ABC):
             ValueError: For an image of another rank, number of channels or number of steps than the model was built
                 for, or a source that is missing.
         """
-        self._check(image)
-        first = image if isinstance(image, Tensor) else next(iter(image.values()))
-        if isinstance(self.standardise, StandardiseSources) and isinstance(image, Tensor):
-            image = dict.fromkeys(self._counts, image)
-        standard = self.standardise(image, valid)
-        padded = (
-            {source: pad_symmetric(part, self.size_multiple) for source, part in standard.items()}
-            if isinstance(standard, dict)
-            else pad_symmetric(standard, self.size_multiple)
-        )
-        features = self.encoder(padded, temporal_coords, location_coords)
+        images = self._check(image)
+        masks = valid if isinstance(valid, dict) else dict.fromkeys(images, valid)
+        padded = {source: self._prepare(source, part, masks.get(source)) for source, part in images.items()}
+        if isinstance(self.standardise, StandardiseSources):
+            features = self.encoder(padded, temporal_coords, location_coords)
+        else:
+            only = next(iter(padded))
+            features = self.encoder(padded[only], dates_of(temporal_coords, only), location_coords)
         has_vector = self.encoder.out.vector is not None
         vector = features[-1] if has_vector else None
         maps = features[:-1] if has_vector else features
         for neck in self.necks:
             maps = neck(maps)
-        height, width = first.shape[-2:]
+        height, width = next(iter(images.values())).shape[-2:]
         grown = (height + -height % self.size_multiple, width + -width % self.size_multiple)
-        return Features(maps, vector, (height, width), grown)
+        return Features(maps, vector, (height, width), grown, _any_valid([masks.get(source) for source in images]))
+
+    def _prepare(self, source: str, image: Tensor, valid: Tensor | None) -> Tensor:
+        """Standardise and pad the image of one source, in the precision of the weights."""
+        part = self.standardise if isinstance(self.standardise, Standardise) else self.standardise.sources[source]
+        return pad_symmetric(in_precision_of(self, part(image, valid)), self.size_multiple)
 
     def _behind_encoder(self) -> list[nn.Module]:
         return [part for part in self.children() if part is not self.encoder and part is not self.standardise]
 
-    def _check(self, image: Images) -> None:
+    def _check(self, image: Images) -> dict[str, Tensor]:
+        """Return the images by source, in the order of the model's."""
         images = image if isinstance(image, dict) else dict.fromkeys(self._counts, image)
         missing = [source for source in self._counts if source not in images]
         if missing or (len(self._counts) > 1 and isinstance(image, Tensor)):
             found = sorted(images) if isinstance(image, dict) else "one tensor"
             raise ValueError(f"The model sees the sources {list(self._counts)}, each by name; it was given {found}")
-        sizes = {tuple(images[source].shape[-2:]) for source in self._counts}
-        if len(sizes) > 1:
-            raise ValueError(f"All sources must come in one height and width, found {sorted(sizes)}")
         for source, count in self._counts.items():
             _check_shape(source, images[source], count, self._steps[source])
+        # Compared one by one: torch.export keeps sizes open only where none of them is hashed.
+        first, *others = (images[source] for source in self._counts)
+        if any(other.shape[-2:] != first.shape[-2:] for other in others):
+            sizes = {source: tuple(images[source].shape[-2:]) for source in self._counts}
+            raise ValueError(f"All sources must come in one height and width, found {sizes}")
+        require_size(self.encoder.only_size, (first.shape[-2], first.shape[-1]))
+        return {source: images[source] for source in self._counts}
+
+
+def _any_valid(masks: Sequence[Tensor | None]) -> Tensor | None:
+    """Return where any source holds data; a source without a mask holds it everywhere."""
+    known = [mask for mask in masks if mask is not None]
+    return torch.stack(known).any(dim=0) if known and len(known) == len(masks) else None
 
 
 def _check_shape(source: str, image: Tensor, channels: int, steps: int) -> None:

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from groundwork.config.model import ModelConfig
 from groundwork.models.assembly import EncoderModel, Trunk
-from groundwork.models.interface import Images, ModelFactory, ModelOutput
-from groundwork.models.trunk import build_trunk, refuse_parts, resolve_necks
+from groundwork.models.interface import Dates, Images, ModelFactory, ModelOutput
+from groundwork.models.pooling import pool_valid
+from groundwork.models.trunk import build_trunk, refuse_parts, resolve_necks, set_encoder_statistics
 from groundwork.specs import FeatureSpec, RasterSpec, SpecError, TargetSpec
 
 Pooling = Literal["none", "mean", "max", "min", "vector"]
@@ -22,7 +23,8 @@ class EmbeddingModel(EncoderModel):
     Args:
         trunk: Encoder and necks.
         pooling: ``none``: the map (batch, channels, height / stride, width / stride) of the padded image. ``mean``,
-            ``max``, ``min``: over the map, (batch, channels). ``vector``: the encoder's own global vector.
+            ``max``, ``min``: over the cells of the map that hold data, (batch, channels). ``vector``: the encoder's own
+            global vector.
         level: Which level; -1 is the coarsest.
 
     Raises:
@@ -39,6 +41,7 @@ class EmbeddingModel(EncoderModel):
         self.pooling = pooling
         self.level = level
         chosen = features.levels[level]
+        self._stride = chosen.stride
         #: What ``forward`` gives: a map, or one vector.
         self.out = FeatureSpec((chosen,)) if pooling == "none" else FeatureSpec((), _width(trunk, pooling, level))
 
@@ -46,7 +49,7 @@ class EmbeddingModel(EncoderModel):
         self,
         image: Images,
         valid: Images | None = None,
-        temporal_coords: Tensor | None = None,
+        temporal_coords: Dates | None = None,
         location_coords: Tensor | None = None,
     ) -> ModelOutput:
         """Give the embedding. See :class:`Model`."""
@@ -55,13 +58,9 @@ class EmbeddingModel(EncoderModel):
             assert features.vector is not None  # noqa: S101 - the constructor made sure
             return ModelOutput(features.vector)
         chosen = features.maps[self.level]
-        pooled = {
-            "none": lambda: chosen,
-            "mean": lambda: chosen.mean((-2, -1)),
-            "max": lambda: chosen.amax((-2, -1)),
-            "min": lambda: chosen.amin((-2, -1)),
-        }
-        return ModelOutput(pooled[self.pooling]())
+        if self.pooling == "none":
+            return ModelOutput(chosen)
+        return ModelOutput(pool_valid(chosen, features.share_valid(self._stride), self.pooling))
 
 
 class EmbeddingFactory(ModelFactory):
@@ -83,7 +82,11 @@ class EmbeddingFactory(ModelFactory):
     def build_model(self, config: ModelConfig, inputs: Mapping[str, RasterSpec], target: TargetSpec) -> EmbeddingModel:  # noqa: ARG002
         """Build the model. See :class:`ModelFactory`."""
         refuse_parts(config, "embedding", ("decoder", "head", "auxiliary"))
-        return EmbeddingModel(build_trunk(config, inputs), pooling=self._pooling, level=self._level)
+        trunk = build_trunk(config, inputs)
+        model = EmbeddingModel(trunk, pooling=self._pooling, level=self._level)
+        if config.standardise == "from_encoder":
+            set_encoder_statistics(model, trunk)
+        return model
 
 
 def _width(trunk: Trunk, pooling: Pooling, level: int) -> int:

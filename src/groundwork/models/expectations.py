@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from groundwork.models.encoders.info import EncoderInfo
+from groundwork.models.encoders.info import DIGITAL_NUMBER, EncoderInfo
 from groundwork.specs import BandSpec, RasterSpec, SpecError
 from groundwork.strict import did_you_mean
 
@@ -44,7 +44,7 @@ def statistics_of(info: EncoderInfo | None, raster: RasterSpec) -> tuple[list[fl
     means, stds = [], []
     for band in raster.used:
         index = _index_of(band, info)
-        _require_units(band, info)
+        _require_units(band, info, raster.dtype)
         means.append((info.mean[index] * info.scale - band.offset) / band.scale)
         stds.append(info.std[index] * info.scale / abs(band.scale))
     return means, stds
@@ -56,7 +56,8 @@ def _contradictions(info: EncoderInfo, raster: RasterSpec) -> Iterator[tuple[str
         hints = "".join(did_you_mean(name, info.bands) for name in unknown)
         yield "bands", f"it never saw the bands {unknown}.{hints} It saw {list(info.bands)}"
     units = sorted({band.unit for band in raster.used if band.unit is not None and band.unit != info.unit})
-    if info.unit is not None and units:
+    # Digital numbers measure nothing, so that no unit contradicts them.
+    if info.unit not in {None, DIGITAL_NUMBER} and units:
         yield "unit", f"it saw values in {info.unit}, the rasters hold {', '.join(units)}"
     if info.pixel_size_m is not None and raster.pixel_size_m is not None:
         zoom = raster.pixel_size_m / info.pixel_size_m
@@ -73,9 +74,12 @@ def _index_of(band: BandSpec, info: EncoderInfo) -> int:
     return info.bands.index(band.name)
 
 
-def _require_units(band: BandSpec, info: EncoderInfo) -> None:
+def _require_units(band: BandSpec, info: EncoderInfo, dtype: str) -> None:
     if info.unit is None:
         raise SpecError("'standardise: from_encoder': the encoder's statistics come without a unit; take 'from_data'")
+    if info.unit == DIGITAL_NUMBER:
+        _require_digital_numbers(band, dtype)
+        return
     unstated = [key for key in ("scale", "unit") if key not in band.model_fields_set]
     if unstated or band.unit != info.unit:
         raise SpecError(
@@ -83,3 +87,20 @@ def _require_units(band: BandSpec, info: EncoderInfo) -> None:
             f"raw value * scale + offset) and 'unit: {info.unit}' in data.sources; found scale {band.scale:g}"
             f"{'' if 'scale' in band.model_fields_set else ' (not stated)'}, unit {band.unit}"
         )
+
+
+def _require_digital_numbers(band: BandSpec, dtype: str) -> None:
+    # In 8 bits they are what the file holds. Of other types only their owner knows what stands for 255.
+    is_scaled = dtype == "uint8" or "scale" in band.model_fields_set
+    if band.unit == DIGITAL_NUMBER and is_scaled:
+        return
+    remedy = f"state 'unit: {DIGITAL_NUMBER}' for it in data.sources, if its values are the 0 to 255 of a picture"
+    if dtype != "uint8":
+        remedy = (
+            f"state 'unit: {DIGITAL_NUMBER}' and the 'scale' and 'offset' that bring its values to 0 to 255 in "
+            "data.sources, such as scale 0.0255 for 0 to 10000"
+        )
+    raise SpecError(
+        f"'standardise: from_encoder': the encoder saw photographs, whose values go from 0 to 255, and band "
+        f"'{band.name}' is {dtype} with unit {band.unit}: {remedy}; or take 'from_data'"
+    )

@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from groundwork.models.assembly import EncoderModel
 from groundwork.models.detection import DetectionModel
 from groundwork.models.embedding import EmbeddingModel
-from groundwork.models.interface import Images, Model
+from groundwork.models.interface import Dates, Images, Model
 from groundwork.models.necks.base import Neck
 from groundwork.models.pixelwise import Branch, PixelWiseModel
 from groundwork.models.scalar import ScalarBranch, ScalarOutputModel
@@ -49,6 +49,8 @@ def describe_flow(model: Model) -> list[FlowRow]:
         main: Branch | ScalarBranch = Branch(model.decoder, model.head)
     elif isinstance(model, ScalarOutputModel):
         main = ScalarBranch(model.decoder, model.head)
+    elif isinstance(model, DetectionModel):
+        return [*rows, _row("detector", model.detector, "objects")]
     else:
         output = str(model.out) if isinstance(model, EmbeddingModel) else ""
         return [*rows, FlowRow("output", type(model).__name__, output, 0, trainable=False)]
@@ -78,7 +80,7 @@ def count_macs(model: Model, inputs: Mapping[str, RasterSpec], size: int) -> int
     image, temporal, location = example_inputs(inputs, (size, size), "meta")
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         if isinstance(meta, DetectionModel):
-            meta.body(image)
+            meta.extract(image, None, temporal, location)
         else:
             meta(image, temporal_coords=temporal, location_coords=location)
     return int(counter.get_total_flops() // 2)
@@ -86,15 +88,16 @@ def count_macs(model: Model, inputs: Mapping[str, RasterSpec], size: int) -> int
 
 def example_inputs(
     inputs: Mapping[str, RasterSpec], size: tuple[int, int], device: str = "cpu"
-) -> tuple[Images, Tensor, Tensor]:
+) -> tuple[Images, Dates, Tensor]:
     """Return an image of zeros, the coordinates of its time steps and of its place, as a model takes them."""
     images = {
         source: torch.zeros(1, spec.num_channels, *((spec.steps,) if spec.steps > 1 else ()), *size, device=device)
         for source, spec in inputs.items()
     }
-    steps = max(spec.steps for spec in inputs.values())
+    dates = {source: torch.zeros(1, spec.steps, 2, device=device) for source, spec in inputs.items()}
+    is_alike = len({spec.steps for spec in inputs.values()}) == 1
     image = images if len(images) > 1 else next(iter(images.values()))
-    return image, torch.zeros(1, steps, 2, device=device), torch.zeros(1, 2, device=device)
+    return image, next(iter(dates.values())) if is_alike else dates, torch.zeros(1, 2, device=device)
 
 
 def _channels(model: EncoderModel) -> str:

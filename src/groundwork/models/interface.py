@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from groundwork.config.model import ModelConfig
+from groundwork.models.encoders.joint import Dates
 from groundwork.models.encoders.loading import LoadReport
 from groundwork.specs import RasterSpec, SpecError, TargetSpec
 
@@ -27,6 +28,8 @@ class ModelOutput:
     losses: dict[str, Tensor] = field(default_factory=dict)
 
 
+__all__ = ["Dates", "Images", "Model", "ModelFactory", "ModelOutput"]
+
 #: Raw values of the one source, or of several by name.
 Images: TypeAlias = Tensor | dict[str, Tensor]
 
@@ -38,6 +41,8 @@ class Model(nn.Module, ABC):
 
     #: Which of "time" and "location" it must be given beside the image.
     coordinates: frozenset[str] = frozenset()
+    #: Whether it must compute in single precision, as half precision cannot tell what it is given apart.
+    single_precision: bool = False
 
     def require_coordinates(self, *, time: bool, location: bool) -> None:
         """Refuse data without the coordinates that this model was told to use.
@@ -88,7 +93,7 @@ class Model(nn.Module, ABC):
         self,
         image: Images,
         valid: Images | None = None,
-        temporal_coords: Tensor | None = None,
+        temporal_coords: Dates | None = None,
         location_coords: Tensor | None = None,
     ) -> ModelOutput:
         """Give scores for raw raster values.
@@ -98,7 +103,8 @@ class Model(nn.Module, ABC):
                 as a dict of such tensors, of one height and width.
             valid: (batch, height, width), true where the image holds data; for several sources one mask for all, or
                 one of each by name. None: everywhere.
-            temporal_coords: (batch, steps, 2): year, and day of the year from 0.
+            temporal_coords: (batch, steps, 2): year, and day of the year from 0; for several sources one for all, or
+                one of each by name.
             location_coords: (batch, 2): latitude and longitude in degrees.
         """
 

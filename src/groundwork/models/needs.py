@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from groundwork.config.component import ComponentConfig
-from groundwork.models.strides import MAX_LEVELS, count_doublings, have_ratio
-from groundwork.specs import FeatureLevel, FeatureSpec, SpecError
-
-#: How many levels ``auto`` makes of a vision transformer's, where the component does not say.
-_USUAL_LEVELS = 4
+from groundwork.models.strides import MAX_LEVELS, USUAL_LEVELS, count_doublings, have_ratio, spread
+from groundwork.specs import FeatureSpec, SpecError
 
 _RATIOS = {2: "levels whose strides double", 4: "levels of which each has four times the stride of the one before"}
 
@@ -70,17 +67,81 @@ def check_fit(name: str, needs: Needs, features: FeatureSpec) -> None:
 
 def plan_necks(features: FeatureSpec, needs: Needs) -> tuple[ComponentConfig, ...] | None:
     """Return the necks that make features fit what a component needs. Empty: they fit. None: no neck does it."""
-    merging: tuple[ComponentConfig, ...] = ()
-    levels = features.levels
     groups = group_by_source(features)
-    if len(groups) > 1:
-        per_source = [[levels[position].stride for position in positions] for positions in groups.values()]
-        if any(strides != per_source[0] for strides in per_source):
-            return None
-        merging = (_neck("merge_sources", {"pooling": "concat"}),)
-        levels = tuple(FeatureLevel(channels=1, stride=stride) for stride in per_source[0])
-    rest = _plan_levels(tuple(level.stride for level in levels), needs)
-    return None if rest is None else merging + rest
+    strides = {source: tuple(features.levels[at].stride for at in positions) for source, positions in groups.items()}
+    if len(groups) < 2:
+        return _plan_levels(tuple(level.stride for level in features.levels), needs)
+    merge = _neck("merge_sources", {"pooling": "concat"})
+    for plans, common in _make_alike(strides, needs):
+        rest = _plan_levels(common, needs)
+        if rest is not None:
+            necks = {source: [{"name": neck.name, **neck.options} for neck in plan] for source, plan in plans.items()}
+            alike = (_neck("per_source", {"necks": necks}),) if necks else ()
+            return (*alike, merge, *rest)
+    return None
+
+
+def _make_alike(
+    strides: Mapping[str | None, tuple[int, ...]], needs: Needs
+) -> Iterator[tuple[dict[str | None, tuple[ComponentConfig, ...]], tuple[int, ...]]]:
+    """Yield ways to give all sources the same strides, best first: necks of each source that needs some, and strides.
+
+    Args:
+        strides: Source -> those of its levels.
+        needs: What the component takes behind them.
+    """
+    first, *others = strides.values()
+    if all(other == first for other in others):
+        yield {}, first
+    if len({stride for group in strides.values() for stride in group}) == 1:
+        fewest = min(len(group) for group in strides.values())
+        yield _select_each(strides, {source: spread(len(group), fewest) for source, group in strides.items()}, {})
+    wants_several = needs.least > 1 or needs.ratio is not None or needs.prefers_pyramid
+    for as_pyramid in (wants_several, not wants_several):
+        grown = Needs(least=2, ratio=2, finest_multiple=needs.finest_multiple)
+        plans = {
+            source: (_plan_pyramid(group, grown) if as_pyramid and _is_one_stride(group) else None) or ()
+            for source, group in strides.items()
+        }
+        made = {source: _apply(group, plans[source]) for source, group in strides.items()}
+        common = sorted(set.intersection(*(set(group) for group in made.values())))
+        if common:
+            # Of several levels with one stride the last has seen most layers.
+            last = {source: {stride: at for at, stride in enumerate(group)} for source, group in made.items()}
+            kept = {source: tuple(last[source][stride] for stride in common) for source in made}
+            yield _select_each(made, kept, plans)
+
+
+def _is_one_stride(strides: tuple[int, ...]) -> bool:
+    return len(strides) > 1 and have_ratio(strides, 1)
+
+
+def _select_each(
+    strides: Mapping[str | None, tuple[int, ...]],
+    kept: Mapping[str | None, tuple[int, ...]],
+    plans: Mapping[str | None, tuple[ComponentConfig, ...]],
+) -> tuple[dict[str | None, tuple[ComponentConfig, ...]], tuple[int, ...]]:
+    """Return the plans of the sources that need one, each with what keeps some of the levels, and their strides."""
+    chosen: dict[str | None, tuple[ComponentConfig, ...]] = {}
+    for source, group in strides.items():
+        is_whole = kept[source] == tuple(range(len(group)))
+        plan = (*plans.get(source, ()), *(() if is_whole else (_neck("select", {"indices": kept[source]}),)))
+        chosen |= {source: plan} if plan else {}
+    source, group = next(iter(strides.items()))
+    return chosen, tuple(group[at] for at in kept[source])
+
+
+def _apply(strides: tuple[int, ...], plan: tuple[ComponentConfig, ...]) -> tuple[int, ...]:
+    """Return the strides behind necks that were planned."""
+    for neck in plan:
+        if neck.name == "select":
+            strides = tuple(strides[at] for at in neck.options["indices"])
+        elif neck.name == "pyramid":
+            finest = neck.options.get("finest_stride", strides[0] >> count_doublings(strides[0]))
+            strides = tuple(finest << at for at in range(len(strides)))
+        else:
+            strides = (*strides, 2 * strides[-1])
+    return strides
 
 
 def _find_problem(features: FeatureSpec, needs: Needs) -> str | None:
@@ -110,8 +171,8 @@ def _plan_levels(strides: tuple[int, ...], needs: Needs) -> tuple[ComponentConfi
     if needs.ratio == 4:
         return _plan_every_other(strides, needs)
     if has_one_stride and needs.takes_one_stride and strides[0] % needs.finest_multiple == 0:
-        kept = min(max(_USUAL_LEVELS, needs.least), needs.most or _USUAL_LEVELS)
-        return (_neck("select", {"indices": _spread(len(strides), kept)}),)
+        kept = min(max(USUAL_LEVELS, needs.least), needs.most or USUAL_LEVELS)
+        return (_neck("select", {"indices": spread(len(strides), kept)}),)
     if has_one_stride and (needs.ratio == 2 or needs.prefers_pyramid):
         return _plan_pyramid(strides, needs)
     return _plan_chain(strides, needs)
@@ -119,7 +180,7 @@ def _plan_levels(strides: tuple[int, ...], needs: Needs) -> tuple[ComponentConfi
 
 def _plan_pyramid(strides: tuple[int, ...], needs: Needs) -> tuple[ComponentConfig, ...] | None:
     stride, count = strides[0], len(strides)
-    wanted = count if 1 < count <= _USUAL_LEVELS else _USUAL_LEVELS
+    wanted = count if 1 < count <= USUAL_LEVELS else USUAL_LEVELS
     wanted = min(max(wanted, needs.least), needs.most or MAX_LEVELS)
     made = min(wanted, MAX_LEVELS)
     finest = [
@@ -131,7 +192,7 @@ def _plan_pyramid(strides: tuple[int, ...], needs: Needs) -> tuple[ComponentConf
     options: dict[str, object] = {}
     if finest[0] != stride >> count_doublings(stride):
         options["finest_stride"] = finest[0]
-    select = () if count == made else (_neck("select", {"indices": _spread(count, made)}),)
+    select = () if count == made else (_neck("select", {"indices": spread(count, made)}),)
     return (*select, _neck("pyramid", options), *[_neck("bottleneck")] * (wanted - made))
 
 
@@ -171,18 +232,15 @@ def _plan_every_other(strides: tuple[int, ...], needs: Needs) -> tuple[Component
     return None if plan is None else (*plan, _neck("select", {"indices": tuple(range(0, 2 * count - 1, 2))}))
 
 
-def _spread(count: int, kept: int) -> tuple[int, ...]:
-    """Return positions that end each of ``kept`` equal parts of ``count`` levels; the last is among them."""
-    return tuple(-(-(part + 1) * count // kept) - 1 for part in range(kept))
-
-
 def _neck(name: str, options: Mapping[str, object] | None = None) -> ComponentConfig:
     return ComponentConfig.model_validate({"name": name, **(options or {})})
 
 
 def _write(plan: tuple[ComponentConfig, ...]) -> str:
-    def write_one(options: Mapping[str, object]) -> str:
-        values = {key: list(value) if isinstance(value, tuple) else value for key, value in options.items()}
-        return "{" + ", ".join(f"{key}: {value}" for key, value in values.items()) + "}"
+    return _write_yaml([{"name": config.name, **config.options} for config in plan])
 
-    return "[" + ", ".join(write_one({"name": config.name, **config.options}) for config in plan) + "]"
+
+def _write_yaml(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_write_yaml(part)}" for key, part in value.items()) + "}"
+    return "[" + ", ".join(_write_yaml(part) for part in value) + "]" if isinstance(value, list | tuple) else str(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 
 def pad_symmetric(image: Tensor, multiple: int) -> Tensor:
@@ -20,7 +21,8 @@ def pad_symmetric(image: Tensor, multiple: int) -> Tensor:
     for dim in (-2, -1):
         size = image.shape[dim]
         extra = -size % multiple
-        if extra:
+        # While a model is exported with open sizes these are no plain numbers, and asking would settle the answer.
+        if not isinstance(extra, int) or extra:
             image = image.index_select(dim, _mirrored_positions(size, extra, image.device))
     return image
 
@@ -30,6 +32,12 @@ def crop_center(image: Tensor, size: tuple[int, int]) -> Tensor:
     top = (image.shape[-2] - size[0]) // 2
     left = (image.shape[-1] - size[1]) // 2
     return image[..., top : top + size[0], left : left + size[1]]
+
+
+def pad_with_nothing(mask: Tensor, size: tuple[int, int]) -> Tensor:
+    """Grow the last two dimensions to (height, width) by zeros, placed as by :func:`pad_symmetric`."""
+    rows, columns = size[0] - mask.shape[-2], size[1] - mask.shape[-1]
+    return functional.pad(mask, (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2))
 
 
 def _mirrored_positions(size: int, extra: int, device: torch.device) -> Tensor:

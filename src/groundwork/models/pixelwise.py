@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from groundwork.models.assembly import EncoderModel, Trunk
 from groundwork.models.decoders.base import Decoder
 from groundwork.models.heads.base import Head
-from groundwork.models.interface import Images, ModelOutput
+from groundwork.models.interface import Dates, Images, ModelOutput
 from groundwork.models.padding import crop_center
 from groundwork.models.resizing import resize_to
 
@@ -50,7 +50,7 @@ class PixelWiseModel(EncoderModel):
         self,
         image: Images,
         valid: Images | None = None,
-        temporal_coords: Tensor | None = None,
+        temporal_coords: Dates | None = None,
         location_coords: Tensor | None = None,
     ) -> ModelOutput:
         """Give scores in the size of the image. See :class:`Model`."""

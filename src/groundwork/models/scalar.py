@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from groundwork.models.assembly import EncoderModel, Trunk
+from groundwork.models.assembly import EncoderModel, Features, Trunk
 from groundwork.models.decoders.base import Decoder
 from groundwork.models.heads.base import ScalarHead
-from groundwork.models.interface import Images, ModelOutput
+from groundwork.models.interface import Dates, Images, ModelOutput
 
 
 class ScalarBranch(nn.Module):
@@ -20,10 +20,9 @@ class ScalarBranch(nn.Module):
         self.decoder = decoder
         self.head = head
 
-    def forward(self, features: list[Tensor], vector: Tensor | None) -> Tensor:
+    def forward(self, features: Features) -> Tensor:
         """Give scores. See :class:`groundwork.models.heads.base.ScalarHead`."""
-        scores: Tensor = self.head(self.decoder(features), vector)
-        return scores
+        return _score(self.decoder, self.head, features)
 
 
 class ScalarOutputModel(EncoderModel):
@@ -52,13 +51,18 @@ class ScalarOutputModel(EncoderModel):
         self,
         image: Images,
         valid: Images | None = None,
-        temporal_coords: Tensor | None = None,
+        temporal_coords: Dates | None = None,
         location_coords: Tensor | None = None,
     ) -> ModelOutput:
         """Give scores (batch, outputs). See :class:`Model`."""
         features = self.extract(image, valid, temporal_coords, location_coords)
         branches = self.auxiliary.items() if self.training else ()
         return ModelOutput(
-            output=self.head(self.decoder(features.maps), features.vector),
-            auxiliary={name: branch(features.maps, features.vector) for name, branch in branches},
+            output=_score(self.decoder, self.head, features),
+            auxiliary={name: branch(features) for name, branch in branches},
         )
+
+
+def _score(decoder: Decoder, head: ScalarHead, features: Features) -> Tensor:
+    scores: Tensor = head(decoder(features.maps), features.vector, features.share_valid(decoder.out.stride))
+    return scores

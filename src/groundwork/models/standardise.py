@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+
+from groundwork.models.naming import check_part_name
 
 
 class Standardise(nn.Module):
@@ -22,6 +24,16 @@ class Standardise(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.zeros(num_channels, dtype=torch.float32))
         self.register_buffer("std", torch.ones(num_channels, dtype=torch.float32))
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Standardise:
+        """Keep the statistics in float32 when the model is moved to half precision, in which 2734 becomes 2736."""
+        exact = {name: buffer for name, buffer in self._buffers.items() if buffer is not None}
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        for name, before in exact.items():
+            now = self._buffers[name]
+            if now is not None and now.dtype != before.dtype:
+                self._buffers[name] = before.to(now.device)
+        return self
 
     def set_statistics(self, mean: Sequence[float], std: Sequence[float]) -> None:
         """Set the statistics of the training data, one value per channel in the order of the model's bands.
@@ -63,6 +75,11 @@ class Standardise(nn.Module):
         return torch.where(valid, standardised, 0.0)
 
 
+def in_precision_of(network: nn.Module, image: Tensor) -> Tensor:
+    """Return standardised values in the precision of a network's weights."""
+    return image.to(next((parameter.dtype for parameter in network.parameters()), image.dtype))
+
+
 class StandardiseSources(nn.Module):
     """Standardises the images of several sources, each by its own statistics.
 
@@ -72,7 +89,9 @@ class StandardiseSources(nn.Module):
 
     def __init__(self, num_channels: Mapping[str, int]) -> None:
         super().__init__()
-        self.sources = nn.ModuleDict({source: Standardise(count) for source, count in num_channels.items()})
+        self.sources = nn.ModuleDict(
+            {check_part_name(source, "A source"): Standardise(count) for source, count in num_channels.items()}
+        )
 
     def forward(self, images: dict[str, Tensor], valid: Tensor | dict[str, Tensor] | None = None) -> dict[str, Tensor]:
         """Give each source's values around zero. See :class:`Standardise`."""

@@ -6,6 +6,8 @@ from itertools import pairwise
 
 from groundwork.specs import FeatureSpec, SpecError
 
+#: How many blocks of a vision transformer are usually looked at.
+USUAL_LEVELS = 4
 #: More levels than these would ask for images far larger than any network is trained on.
 MAX_LEVELS = 5
 
@@ -13,6 +15,11 @@ MAX_LEVELS = 5
 def have_ratio(strides: tuple[int, ...], ratio: int) -> bool:
     """Whether each stride is ``ratio`` times the one before it. 1: all are equal."""
     return all(coarse == ratio * fine for fine, coarse in pairwise(strides))
+
+
+def spread(count: int, kept: int) -> tuple[int, ...]:
+    """Return positions that end each of ``kept`` equal parts of ``count`` levels; the last is among them."""
+    return tuple(-(-(part + 1) * count // kept) - 1 for part in range(kept))
 
 
 def count_doublings(stride: int) -> int:

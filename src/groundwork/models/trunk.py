@@ -15,13 +15,15 @@ from groundwork.models.decoders.base import Decoder
 from groundwork.models.encoders import ENCODERS
 from groundwork.models.encoders.base import Encoder
 from groundwork.models.encoders.joint import JointEncoder, SourceEncoders
-from groundwork.models.expectations import check_expectations
+from groundwork.models.encoders.one_source import build_for_one_source
+from groundwork.models.expectations import check_expectations, statistics_of
+from groundwork.models.interface import Model
 from groundwork.models.necks import NECKS
 from groundwork.models.necks.base import Neck
 from groundwork.models.necks.mending import mend
 from groundwork.models.needs import Needs
-from groundwork.registry import ComponentError, build, find
-from groundwork.specs import RasterSpec, SpecError
+from groundwork.registry import ComponentError, build, find, located
+from groundwork.specs import FeatureSpec, RasterSpec, SpecError
 
 #: The parts of a model's configuration that factories of whole models have no use for.
 COMPONENTS = ("encoder", "encoders", "necks", "decoder", "head", "auxiliary", "adapters")
@@ -34,14 +36,18 @@ def build_trunk(config: ModelConfig, inputs: Mapping[str, RasterSpec]) -> Trunk:
         SpecError: Where components do not fit together, or the rasters contradict the encoder.
         ComponentError: For an unknown name or option.
     """
+    # In the order of their names, which a bundle keeps them in: it decides which channels lie behind which.
+    inputs = dict(sorted(inputs.items()))
     encoder = build_encoder(config, inputs)
     _check(encoder, config, inputs)
     if config.adapters is not None:
-        add_adapters(encoder, config.adapters)
+        add_adapters(encoder, config.adapters, inputs)
     features = encoder.out
     necks: list[Neck] = []
-    for neck_config in config.necks if isinstance(config.necks, tuple) else mend(features, _needs_of(config.decoder)):
-        neck = build(Neck, NECKS, neck_config, features)  # type: ignore[type-abstract]
+    configs = config.necks if isinstance(config.necks, tuple) else mend(features, _needs_of(config.decoder))
+    for index, neck_config in enumerate(configs):
+        where = f"model.necks[{index}]"
+        neck = build(Neck, NECKS, neck_config, features, where=where)  # type: ignore[type-abstract]
         features = neck.out
         necks.append(neck)
     sources = sorted({level.source for level in features.levels if level.source is not None})
@@ -63,10 +69,13 @@ def build_encoder(config: ModelConfig, inputs: Mapping[str, RasterSpec]) -> Enco
         raise ComponentError("The model needs an 'encoder', or 'encoders' with one for each source; give one of both")
     if config.encoder is None:
         return _build_apart(config.encoders, inputs)
-    if issubclass(find(ENCODERS, config.encoder.name), JointEncoder):
-        return build(JointEncoder, ENCODERS, config.encoder, inputs)  # type: ignore[type-abstract]
+    where = "model.encoder"
+    with located(where):
+        is_joint = issubclass(find(ENCODERS, config.encoder.name), JointEncoder)
+    if is_joint:
+        return build(JointEncoder, ENCODERS, config.encoder, inputs, where=where)  # type: ignore[type-abstract]
     specs = list(inputs.values())
-    encoder = build(Encoder, ENCODERS, config.encoder, specs[0])  # type: ignore[type-abstract]
+    encoder = build(Encoder, ENCODERS, config.encoder, specs[0], where=where)  # type: ignore[type-abstract]
     if len(inputs) == 1:
         return encoder
     bands = {source: [band.name for band in spec.used] for source, spec in inputs.items()}
@@ -88,12 +97,34 @@ def resolve_necks(config: ModelConfig, inputs: Mapping[str, RasterSpec], needs: 
     """
     if config.necks != "auto":
         return config
-    # On no device at all, so that a large encoder costs no memory to ask.
-    with torch.device("meta"):
-        features = build_encoder(config.without_pretraining(), inputs).out
+    features = _features_of(config.without_pretraining(), dict(sorted(inputs.items())))
     if needs is None:
         needs = _needs_of(config.decoder)
     return config.model_copy(update={"necks": mend(features, needs)})
+
+
+def _features_of(config: ModelConfig, inputs: Mapping[str, RasterSpec]) -> FeatureSpec:
+    try:
+        # On no device at all, so that a large encoder costs no memory to ask.
+        with torch.device("meta"):
+            return build_encoder(config, inputs).out
+    except (RuntimeError, NotImplementedError) as error:
+        # Constructors that ask for a number, as `.item()` does, need a tensor that has one.
+        if "meta" not in str(error):
+            raise
+    return build_encoder(config, inputs).out
+
+
+def set_encoder_statistics(model: Model, trunk: Trunk) -> None:
+    """Standardise by the statistics of the encoder's pre-training.
+
+    Raises:
+        SpecError: Where it publishes none, or a band's units are not stated.
+    """
+    encoder = trunk.encoder
+    for source, raster in trunk.inputs.items():
+        info = encoder.info if isinstance(encoder, Encoder) else encoder.infos.get(source)
+        model.set_statistics(*statistics_of(info, raster), source)
 
 
 def refuse_parts(config: ModelConfig, factory: str, parts: tuple[str, ...]) -> None:
@@ -114,7 +145,8 @@ def refuse_parts(config: ModelConfig, factory: str, parts: tuple[str, ...]) -> N
 def _needs_of(config: ComponentConfig | None) -> Needs:
     """Return what a decoder takes; None is the one that passes on the encoder's last level."""
     named = config or ComponentConfig(name="identity")
-    decoder = find(DECODERS, named.name)
+    with located("model.decoder"):
+        decoder = find(DECODERS, named.name)
     return decoder.needs(named.options) if issubclass(decoder, Decoder) else Needs()
 
 
@@ -126,7 +158,7 @@ def _build_apart(encoders: Mapping[str, ComponentConfig], inputs: Mapping[str, R
         )
     return SourceEncoders(
         {
-            source: build(Encoder, ENCODERS, encoders[source], spec)  # type: ignore[type-abstract]
+            source: build_for_one_source(encoders[source], spec, f"model.encoders.{source}")
             for source, spec in inputs.items()
         }
     )
@@ -134,10 +166,8 @@ def _build_apart(encoders: Mapping[str, ComponentConfig], inputs: Mapping[str, R
 
 def _check(encoder: Encoder | JointEncoder, config: ModelConfig, inputs: Mapping[str, RasterSpec]) -> None:
     if isinstance(encoder, JointEncoder):
-        infos, is_loaded = encoder.infos, bool(encoder.loads)
+        infos = {source: info for source, info in encoder.infos.items() if encoder.has_loaded(source)}
     else:
-        infos = dict.fromkeys(inputs, encoder.info) if encoder.info is not None else {}
-        is_loaded = encoder.loaded is not None
+        infos = {} if encoder.info is None or encoder.loaded is None else dict.fromkeys(inputs, encoder.info)
     for source, info in infos.items():
-        if is_loaded:
-            check_expectations(info, inputs[source], config.accept)
+        check_expectations(info, inputs[source], config.accept)

@@ -24,6 +24,7 @@ from groundwork.prediction.tiles import make_axis
 from groundwork.progress import track
 from groundwork.rasters.folder import RasterFolder
 from groundwork.rasters.grid import Grid
+from groundwork.rasters.opening import open_dataset
 from groundwork.rasters.scene import Scene
 from groundwork.rasters.stream import RasterProfile, RasterStream
 from groundwork.specs import RasterSpec, TargetSpec
@@ -171,6 +172,14 @@ class TilePredictor:
         if None in centers:
             return None
         return torch.tensor(centers, dtype=torch.float32, device=self._device)
+
+
+def was_predicted(path: Path) -> bool:
+    """Whether a file is a prediction, by its tags; False where there is none."""
+    if not path.is_file():
+        return False
+    with open_dataset(path) as raster:
+        return "GROUNDWORK_MODEL" in raster.tags()
 
 
 def class_nodata(target: TargetSpec) -> tuple[str, int]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
+from rasterio.windows import Window
 
 from groundwork.rasters.errors import RasterError
 from groundwork.rasters.grid import Grid
@@ -152,11 +153,11 @@ def check_scaling(bands: Sequence[tuple[Path, DatasetReader, int]], spec: Raster
         band = spec.used[position % spec.num_channels]
         scales, offsets = scaling[dataset]
         found = (scales[index - 1], offsets[index - 1])
-        if found != (1.0, 0.0) and not np.allclose(found, (band.scale, band.offset), rtol=1e-6):
+        if found != (1.0, 0.0) and not np.allclose(found, (band.scale, band.offset), rtol=1e-6, atol=0):
             raise RasterError(
                 path,
-                f"scale {found[0]:g} and offset {found[1]:g} in band '{band.name}'",
-                f"scale {band.scale:g} and offset {band.offset:g}, as 'sources' declares",
+                f"scale {found[0]!r} and offset {found[1]!r} in band '{band.name}'",
+                f"scale {band.scale!r} and offset {band.offset!r}, as 'sources' declares",
                 "Set 'scale' and 'offset' of the band to what the file says.",
             )
 
@@ -169,6 +170,31 @@ def read_date(text: str) -> date:
     """
     is_tiffs = len(text) == len("2024:06:30 10:20:30") and text[4] == text[7] == ":"
     return (datetime.strptime(text, "%Y:%m:%d %H:%M:%S") if is_tiffs else datetime.fromisoformat(text)).date()
+
+
+def check_resampling(path: Path, spec: RasterSpec, *, has_mask: bool) -> None:
+    """Refuse a file that says by a mask and by a value where it holds no data, if neighbours are mixed.
+
+    GDAL leaves out what one of both says when it resamples, and mixes what the other says into its neighbours.
+    """
+    if has_mask and spec.nodata is not None and spec.resampling in ("bilinear", "cubic"):
+        raise RasterError(
+            path,
+            f"a mask or an alpha band beside the nodata value {spec.nodata}, in a file to be resampled",
+            f"one of both, as 'resampling: {spec.resampling}' would mix the other into valid neighbours",
+            "Write nodata into the masked pixels, or set 'resampling: nearest' or 'average'.",
+        )
+
+
+def check_window(path: Path, window: Window, dataset: DatasetReader) -> None:
+    """Refuse a window of which nothing lies in the file: it was cut from a larger one."""
+    if window.row_off >= dataset.height or window.col_off >= dataset.width:
+        raise RasterError(
+            path,
+            f"{dataset.height} rows and {dataset.width} columns",
+            f"pixels from row {int(window.row_off)}, column {int(window.col_off)} on",
+            "The file was larger when its samples were indexed: index them again, or fetch it again.",
+        )
 
 
 def check_pixel_size(grid: Grid, path: Path, spec: RasterSpec) -> None:

@@ -95,8 +95,16 @@ def _files_below(root: Path) -> Iterator[str]:
                 raise PairingError(
                     f"{path}: found a link to '{path.readlink()}', which does not exist. Mend or remove it."
                 )
-            if path.is_file():
+            if _is_file(path):
                 yield path.relative_to(root).as_posix()
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:
+        _refuse_folder(OSError(error.errno, error.strerror, str(path.parent)))
+        raise
 
 
 def _refuse_folder(error: OSError) -> None:

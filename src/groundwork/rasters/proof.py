@@ -35,11 +35,12 @@ def checksum(pixels: NDArray[np.generic]) -> int:
     return zlib.crc32(pixels.tobytes())
 
 
-def compare(path: Path, profile: RasterProfile, written: Checksums) -> None:
+def compare(path: Path, raw: Path, profile: RasterProfile, written: Checksums) -> None:
     """Read a file and its overviews back.
 
     Args:
         path: The finished file.
+        raw: The file that it was made of.
         profile: What it should hold.
         written: Checksums of its blocks.
 
@@ -50,8 +51,9 @@ def compare(path: Path, profile: RasterProfile, written: Checksums) -> None:
     with warnings.catch_warnings():
         # A scene without georeference gets a prediction without one.
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(path) as raster:
-            _compare_pixels(raster, profile, written)
+        with rasterio.open(path) as raster, rasterio.open(raw) as before:
+            _compare_headers(raster, before, profile)
+            _compare_pixels(raster, written)
             levels = len(raster.overviews(1))
         for level in range(levels):
             with rasterio.open(path, overview_level=level) as overview:
@@ -59,11 +61,19 @@ def compare(path: Path, profile: RasterProfile, written: Checksums) -> None:
                     overview.read(window=window)
 
 
-def _compare_pixels(raster: DatasetReader, profile: RasterProfile, written: Checksums) -> None:
-    found = (raster.width, raster.height, raster.count, raster.dtypes[0], raster.crs)
-    expected = (profile.grid.width, profile.grid.height, len(profile.bands), profile.dtype, profile.grid.crs)
+def _compare_headers(raster: DatasetReader, before: DatasetReader, profile: RasterProfile) -> None:
+    found = (raster.width, raster.height, raster.count, raster.dtypes[0], raster.descriptions)
+    expected = (profile.grid.width, profile.grid.height, len(profile.bands), profile.dtype, tuple(profile.bands))
     if found != expected:
         raise DamagedError(f"the finished file has {found} instead of {expected}")
+    # GeoTIFF says some CRS in other words than they were given in, so the file that was written first is asked.
+    if (raster.crs is None) != (profile.grid.crs is None) or raster.crs != before.crs:
+        raise DamagedError(f"the finished file has the CRS {raster.crs} instead of {before.crs}")
+    if raster.transform != before.transform:
+        raise DamagedError(f"the finished file has the geotransform {raster.transform} instead of {before.transform}")
+
+
+def _compare_pixels(raster: DatasetReader, written: Checksums) -> None:
     for window, known in written:
         if checksum(raster.read(window=window)) != known:
             row, column = int(window.row_off), int(window.col_off)

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from rasterio.enums import ColorInterp, Resampling
+from rasterio.windows import Window
 
-from groundwork.rasters.scene import open_dataset
+from groundwork.rasters.opening import open_dataset
+from groundwork.rasters.validity import holds_data, masks_of, read_masks
 
 
 def stretch(values: NDArray[np.generic], valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -44,7 +46,13 @@ def read_small(path: Path, indexes: tuple[int, ...], most: int) -> tuple[NDArray
         factor = max(1.0, max(dataset.width, dataset.height) / most)
         shape = (max(1, round(dataset.height / factor)), max(1, round(dataset.width / factor)))
         values = dataset.read(indexes, out_shape=(len(indexes), *shape), resampling=Resampling.nearest)
-        valid = dataset.dataset_mask(out_shape=shape, resampling=Resampling.nearest) > 0
+        has_alpha = dataset.count > 1 and dataset.colorinterp[-1] is ColorInterp.alpha and dataset.count != 4
+        # GDAL takes the fourth of four 8-bit bands for an alpha band, whatever it holds.
+        masks = masks_of(dataset, indexes, dataset.count - has_alpha)
+        valid = read_masks(dataset, masks, Window(0, 0, dataset.width, dataset.height), shape)
+        for band, nodata in zip(values, (dataset.nodatavals[index - 1] for index in indexes), strict=True):
+            if nodata is not None and not np.isnan(nodata):
+                valid &= holds_data(band[None], nodata)
     if values.dtype.kind == "f":
         valid &= np.isfinite(values).all(axis=0)
     return values, valid

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,11 +12,10 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
-import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
@@ -25,6 +23,7 @@ from rasterio.windows import Window
 from groundwork.rasters import checks
 from groundwork.rasters.errors import RasterError
 from groundwork.rasters.grid import TOLERANCE, Grid, name_crs
+from groundwork.rasters.opening import grid_of, open_dataset, placed
 from groundwork.rasters.validity import holds_data, masks_of, read_masks
 from groundwork.rasters.windows import clip
 from groundwork.specs import RasterSpec
@@ -118,7 +117,7 @@ class Scene:
         return Part(path, dataset, indexes, masks_of(dataset, indexes, declared))
 
     def _on_first_grid(self, part: Part) -> Part:
-        path, own, first = part.path, _grid_of(part.dataset), self.grid
+        path, own, first = part.path, placed(grid_of(part.dataset)), self.grid
         if not first.differences(own):
             return part
         distances = [abs(a - b) for a, b in zip(own.bounds, first.bounds, strict=True)]
@@ -131,6 +130,7 @@ class Scene:
         # GDAL leaves out what is not valid when it resamples, by mask or by value. It can hand on a mask of the file
         # only as an alpha band.
         masked, alpha = part.masks
+        checks.check_resampling(path, self.spec, has_mask=bool(masked or alpha))
         nodata = None if masked or alpha else _nodata_number(self.spec.nodata)
         warped = WarpedVRT(
             part.dataset,
@@ -153,21 +153,20 @@ class Scene:
         Raises:
             RasterError: Where the georeference is missing, or there although declared absent.
         """
-        grid = _grid_of(self._first)
-        placed = grid.transform != Affine.identity()
-        if self.spec.georeference == "required" and not (grid.crs is not None and placed):
-            found = f"CRS {name_crs(grid.crs)} and {'a' if placed else 'no'} geotransform"
+        grid = grid_of(self._first)
+        has_place = grid.transform != Affine.identity()
+        if self.spec.georeference == "required" and not (grid.crs is not None and has_place):
+            found = f"CRS {name_crs(grid.crs)} and {'a' if has_place else 'no'} geotransform"
             if self._first.gcps[0] or self._first.rpcs:
                 found += " (only ground control points or RPCs: warp the file to a grid first, with gdalwarp)"
             raise RasterError(
                 self.path, found, "a CRS and a geotransform", "Set 'georeference: absent' if the files have none."
             )
         if self.spec.georeference == "absent":
-            if grid.crs is not None and placed:
+            if grid.crs is not None and has_place:
                 found, expected = f"CRS {name_crs(grid.crs)}", "no CRS, as 'sources' declares"
                 raise RasterError(self.path, found, expected, "Set 'georeference: required'.")
-            # A CRS without a geotransform says nothing of where the pixels lie.
-            return Grid(None, grid.transform, grid.width, grid.height)
+            return placed(grid)
         checks.check_pixel_size(grid, self.path, self.spec)
         return grid
 
@@ -201,6 +200,7 @@ class Scene:
             RasterError: Where the file cannot be decoded, or holds nodata although none is declared.
         """
         height, width = int(window.height), int(window.width)
+        checks.check_window(self.path, window, self._first)
         inside, place = clip(window, self._first.width, self._first.height)
         values, valid = self._read_inside(inside)
         if place is not None:
@@ -255,31 +255,6 @@ class Scene:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-
-def open_dataset(path: Path) -> DatasetReader:
-    """Open a file as a raster.
-
-    Raises:
-        RasterError: Where it is missing, empty or no raster.
-    """
-    try:
-        with warnings.catch_warnings():
-            # Whether a georeference is expected is a matter of the spec, and checked against it.
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            return rasterio.open(path)
-    except RasterioError as error:
-        if not path.exists():
-            raise RasterError(path, "no such file", "a raster") from None
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            start = file.read(12)
-        found = "an empty file" if size == 0 else f"{size} bytes that begin with {start!r}"
-        raise RasterError(path, found, f"a raster ({error})", "Fetch the file again, or remove it.") from None
-
-
-def _grid_of(dataset: DatasetReader) -> Grid:
-    return Grid(dataset.crs, dataset.transform, dataset.width, dataset.height)
 
 
 def _nodata_number(nodata: float | str | None) -> float | None:

@@ -24,10 +24,16 @@ def masks_of(dataset: DatasetReader, indexes: Sequence[int], declared: int) -> t
         declared: How many bands the file has by its spec; one more is an alpha band.
     """
     flags = dataset.mask_flag_enums
-    masked = [index for index in indexes if not WITHOUT_MASK & set(flags[index - 1])]
+    masked = [index for index in indexes if _has_mask(set(flags[index - 1]))]
     if masked and all(MaskFlags.per_dataset in flags[index - 1] for index in masked):
         masked = masked[:1]
     return tuple(masked), dataset.count if dataset.count == declared + 1 else None
+
+
+def _has_mask(flags: set[MaskFlags]) -> bool:
+    # Nodata of the file as a whole (NODATA_VALUES) is one value for each band, which no spec can declare; GDAL's mask
+    # says it. Nodata of a band is compared with what is declared.
+    return not WITHOUT_MASK & flags or {MaskFlags.per_dataset, MaskFlags.nodata} <= flags
 
 
 def read_masks(

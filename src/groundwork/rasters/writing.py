@@ -52,15 +52,25 @@ def write_rasters(stream: RasterStream, paths: Mapping[str, Path]) -> None:
             written = _write_blocks(stream, raw)
             for product, path in done.items():
                 _to_cog(raw[product], path, stream.profiles[product])
-                compare(path, stream.profiles[product], written[product])
+                compare(path, raw[product], stream.profiles[product], written[product])
         except (RasterioError, CPLE_BaseError, OSError) as error:
             raise _not_written(first, str(error.__cause__ or error)) from error
         except DamagedError as error:
             raise _not_written(first, str(error)) from None
         for product, path in done.items():
-            path.replace(paths[product])
+            _put(path, paths[product])
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _put(done: Path, target: Path) -> None:
+    """Give a file its name, with what GDAL keeps beside it: a CRS that GeoTIFF cannot say, but nothing of before."""
+    beside, stale = (path.with_name(f"{path.name}.aux.xml") for path in (done, target))
+    if beside.exists():
+        beside.replace(stale)
+    else:
+        stale.unlink(missing_ok=True)
+    done.replace(target)
 
 
 def _not_written(path: Path, reason: str) -> RasterError:

@@ -53,6 +53,10 @@ class CrossEntropyLoss(Loss):
 
     def forward(self, scores: Tensor, labels: Tensor) -> Tensor:
         """See :class:`Loss`. The mean is over pixels, each counted by the weight of its class."""
+        if self.weight is not None:
+            # A class without weight counts for nothing; smoothed, its pixels would pull at the others.
+            counts = (labels == IGNORE) | (self.weight[labels.clamp(min=0)] > 0)
+            labels = torch.where(counts, labels, IGNORE)
         total = functional.cross_entropy(
             scores, labels, self.weight, ignore_index=IGNORE, reduction="sum", label_smoothing=self._label_smoothing
         )

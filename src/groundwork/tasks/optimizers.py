@@ -14,8 +14,8 @@ from torch.optim import Optimizer
 
 from groundwork.registry import ComponentError, Table
 
-#: What a step is multiplied by. At 0 nothing is learnt, and far above 1 nothing survives.
-LearningRate: TypeAlias = Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
+#: What a step is multiplied by. At 0 nothing is learnt.
+LearningRate: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 #: How much of what came before is kept from one step to the next.
 Momentum: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
 NotNegative: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]

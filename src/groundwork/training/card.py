@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from groundwork.bundle import Bundle, PretrainedWeights
 from groundwork.models.flow import count_macs, describe_flow
+from groundwork.models.freezing import fresh_parameters, sum_up
+from groundwork.models.interface import Model
 from groundwork.specs import TargetSpec
 
 
@@ -46,6 +48,7 @@ def write_card(bundle: Bundle, size: int) -> str:
     ]
     for weights in config.pretrained:
         lines += _pretrained(weights)
+    lines += _fresh(bundle, model)
     return "\n".join(lines)
 
 
@@ -63,7 +66,21 @@ def _necks(bundle: Bundle) -> Iterator[str]:
 def _pretrained(weights: PretrainedWeights) -> list[str]:
     digest = f" (SHA-256 {weights.sha256})" if weights.sha256 else ""
     lines = [f"Pre-trained weights: {weights.source}{digest}, {weights.loaded} tensors set."]
-    for title, names in (("Bands set", weights.bands), ("Skipped", weights.skipped), ("Afresh", weights.fresh)):
-        if names:
-            lines.append(f"{title} ({len(names)}): {', '.join(f'`{name}`' for name in names)}.")
+    told = {"Bands set": weights.bands, "Skipped": weights.skipped}
+    told |= {"Afresh for other bands": weights.partly, "Afresh": weights.fresh}
+    lines += [_list(title, names) for title, names in told.items() if names]
     return [*lines, ""]
+
+
+def _fresh(bundle: Bundle, model: Model) -> list[str]:
+    lines = []
+    names = list(sum_up(model, fresh_parameters(model)))
+    if names:
+        lines.append(_list("Trained also where the encoder is frozen or has adapters", names))
+    if bundle.config.model.adapters is not None and not bundle.config.pretrained and not bundle.config.trained:
+        lines.append("The encoder's own weights are random and stay so: adapters are meant for pre-trained ones.")
+    return [*lines, ""] if lines else []
+
+
+def _list(title: str, names: Sequence[str]) -> str:
+    return f"{title} ({len(names)}): {', '.join(f'`{name}`' for name in names)}."

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -51,7 +52,10 @@ class KeepWeights(Checkpoint):
             raise TrainingError("No weights were kept: the score they are chosen by was never a number.")
         if not path.is_file():
             raise TrainingError(f"{path}: the best weights are not there any more. Delete the folder to train anew.")
-        return load_file(path)
+        try:
+            return load_file(path)
+        except (SafetensorError, OSError) as error:
+            raise TrainingError(f"{path} is damaged ({error}). Delete {path.parent} to train anew.") from None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Leave a run alone that had stopped early before it was resumed.
@@ -86,7 +90,13 @@ class KeepWeights(Checkpoint):
 def _save_weights(task: Task, path: Path) -> None:
     weights = {name: value.detach().cpu().contiguous().clone() for name, value in task.model.state_dict().items()}
     partial = path.with_name(f"{path.name}.partial")
-    save_file(weights, partial)
+    try:
+        save_file(weights, partial)
+    except (SafetensorError, OSError) as error:
+        partial.unlink(missing_ok=True)
+        raise TrainingError(
+            f"{path} could not be written ({error}). Make room, and run the same command again."
+        ) from None
     partial.replace(path)
 
 
@@ -96,7 +106,8 @@ def last_checkpoint(folder: Path) -> Path | None:
     Raises:
         TrainingError: Where a file of that name is something else.
     """
-    found = {int(match[1]): path for path in folder.iterdir() if (match := LAST.fullmatch(path.name))}
+    named = ((LAST.fullmatch(path.name), path) for path in folder.iterdir() if path.is_file())
+    found = {int(match[1]): path for match, path in named if match}
     for epoch in sorted(found, reverse=True):
         path = found[epoch]
         if _is_intact(path):
@@ -112,7 +123,8 @@ def _is_intact(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as file:
             return file.testzip() is None
-    except zipfile.BadZipFile:
+    # Damaged bytes may say that a file is compressed in some other way, or has another name.
+    except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, RuntimeError, EOFError):
         return False
 
 
@@ -122,7 +134,7 @@ def _refuse_foreign(path: Path) -> None:
     except (RuntimeError, pickle.UnpicklingError) as error:
         reason = str(error).partition("\n")[0]
     else:
-        if isinstance(state, dict) and {"state_dict", "callbacks"} <= state.keys():
+        if isinstance(state, dict) and {"state_dict", "callbacks", "pytorch-lightning_version"} <= state.keys():
             return
         reason = "it holds no state of a training"
     raise TrainingError(

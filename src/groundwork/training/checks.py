@@ -21,6 +21,8 @@ from groundwork.tasks.optimizers import OPTIMIZERS, SCHEDULES, OptimizerRecipe, 
 from groundwork.training.precision import take_half
 from groundwork.training.process import training_process
 
+#: Options of the Trainer that are numbers above 0: Lightning takes others, and trains on nothing.
+POSITIVE = ("limit_train_batches", "accumulate_grad_batches", "gradient_clip_val", "check_val_every_n_epoch")
 #: What the Trainer is given unless told otherwise.
 DEFAULTS: dict[str, Any] = {
     "accelerator": "auto",
@@ -46,7 +48,9 @@ def check_training(training: TrainingConfig, target: TargetSpec) -> None:
     build(OptimizerRecipe, OPTIMIZERS, training.optimizer, where="training.optimizer")  # type: ignore[type-abstract]
     build(Schedule, SCHEDULES, training.schedule, where="training.schedule")  # type: ignore[type-abstract]
     with training_process(0, None):
-        build_trainer(training, {**DEFAULTS, "enable_progress_bar": False})
+        trainer = build_trainer(training, {**DEFAULTS, "enable_progress_bar": False})
+    if training.monitor is not None:
+        require_validation(trainer)
 
 
 def check_together(training: TrainingConfig, model: ModelConfig, target: TargetSpec) -> None:
@@ -86,6 +90,19 @@ def direction_of(monitor: str | None, task: type[Task], target: TargetSpec) -> D
     return directions.get(monitor or "", "max")
 
 
+def require_validation(trainer: Trainer) -> None:
+    """Refuse a Trainer that measures nothing to choose weights by.
+
+    Raises:
+        ComponentError: With what to change.
+    """
+    if not trainer.limit_val_batches or (trainer.check_val_every_n_epoch or 1) > (trainer.max_epochs or 1):
+        raise ComponentError(
+            "No weights would be kept: options in training.trainer leave out validation, by whose scores they are "
+            "chosen. Remove those that do, or set 'training.monitor: null' to keep the last weights."
+        )
+
+
 def build_trainer(training: TrainingConfig, options: dict[str, Any]) -> Trainer:
     """Build Lightning's Trainer.
 
@@ -100,6 +117,12 @@ def build_trainer(training: TrainingConfig, options: dict[str, Any]) -> Trainer:
     for name in training.trainer:
         if name not in known:
             raise ComponentError(f"training.trainer: Lightning's Trainer has no '{name}'.{did_you_mean(name, known)}")
+    for name in POSITIVE:
+        value = training.trainer.get(name, 1)
+        if value is not None and not value > 0:
+            raise ComponentError(
+                f"training.trainer.{name} is {value}; with it nothing would be learnt. It must be above 0"
+            )
     given = take_half({**options, **training.trainer})
     try:
         trainer = Trainer(max_epochs=training.max_epochs, **given)

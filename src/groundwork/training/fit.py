@@ -14,7 +14,7 @@ from rich.console import Console
 from torch import Tensor
 
 from groundwork import fingerprint
-from groundwork.bundle import PRESENTATION, Bundle, build_factory, component_names
+from groundwork.bundle import PRESENTATION, Bundle, component_names
 from groundwork.config.component import ComponentConfig
 from groundwork.config.training import TrainingConfig
 from groundwork.data.chips import LabelledData
@@ -90,7 +90,7 @@ def _build_task(initial: Bundle, training: TrainingConfig, statistics: Statistic
     config = initial.config
     model = config.model.without_pretraining()
     named = ComponentConfig(name=training.task)
-    wired = (build_factory(model), model, config.inputs, config.target, training, statistics)
+    wired = (initial.factory(), model, config.inputs, config.target, training, statistics)
     task = build(Task, TASKS, named, *wired)  # type: ignore[type-abstract]
     task.model.load_state_dict(initial.weights, strict=True)
     if config.model.standardise == "from_data":

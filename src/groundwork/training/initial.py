@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import torch
@@ -12,6 +13,9 @@ from groundwork.bundle import PRESENTATION, Bundle, BundleConfig, BundleError, P
 from groundwork.config.data import DataConfig
 from groundwork.config.model import ModelConfig
 from groundwork.models.encoders.loading import LoadReport
+from groundwork.models.freezing import fresh_parameters
+
+logger = logging.getLogger(__name__)
 
 #: Where an initial bundle's provenance names the parameters that it was built from.
 BUILT_FROM = "built_from"
@@ -29,13 +33,20 @@ def build_initial(data: DataConfig, model: ModelConfig, seed: int) -> Bundle:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = factory.build_model(resolved, data.sources, data.target)
+    reports = network.pretraining()
+    if resolved.adapters is not None and not reports:
+        logger.warning(
+            "The encoder starts from random weights, and 'model.adapters' keeps them so: set its 'pretrained: true', "
+            "or leave 'adapters' out"
+        )
     provenance = {**fingerprint.library_versions(), "seed": str(seed), BUILT_FROM: _built_from(data, model, seed)}
     config = BundleConfig(
         model=resolved,
         inputs=data.sources,
         target=data.target,
         trained=False,
-        pretrained=tuple(_summarise(report) for report in network.pretraining()),
+        pretrained=tuple(_summarise(report) for report in reports),
+        fresh=tuple(sorted(fresh_parameters(network, by_design=False))),
         provenance=provenance,
     )
     return Bundle(config, {name: value.detach() for name, value in network.state_dict().items()})
@@ -72,4 +83,5 @@ def _summarise(report: LoadReport) -> PretrainedWeights:
         skipped=report.skipped,
         fresh=report.fresh,
         bands=report.bands,
+        partly=report.partly,
     )

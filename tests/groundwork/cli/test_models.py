@@ -69,6 +69,8 @@ def test_a_name_of_two_families_is_shown_of_both(capsys: pytest.CaptureFixture[s
         (["pyramd"], "No component is named 'pyramd'. Did you mean 'pyramid'"),
         (["timm", "model=resnet81", "--family", "encoder"], "timm has no model 'resnet81'"),
         (["unet", "chanels=[8]"], "no option 'chanels'. Did you mean 'channels'"),
+        (["timm", "modl=3", "--family", "encoder"], "'timm' has no option 'modl'. Did you mean 'model'"),
+        (["fpn", "channels=3"], "Only encoders are shown with options; 'fpn' is none"),
         (["unet", "channels"], "Options are written key=value, found 'channels'"),
     ],
 )
@@ -77,3 +79,22 @@ def test_mistakes_are_one_line(arguments: list[str], message: str, capsys: pytes
     captured = capsys.readouterr()
     assert message in captured.err
     assert "Traceback" not in captured.err
+
+
+def test_a_model_of_a_zoo_is_shown_by_its_name_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "show", "resnet18"]) == 0
+    text = capsys.readouterr().out
+    assert "timm (encoder)" in text
+    assert "digital_number, physical value = value of pre-training * 255" in text
+
+
+@pytest.mark.parametrize("word", ["decoder", "decoders", "necks", "neck", "factories"])
+def test_families_are_listed_in_the_singular_and_the_plural(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "list", word]) == 0
+    assert len(capsys.readouterr().out.splitlines()) > 3
+
+
+def test_an_unknown_family_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["models", "list", "decodr"])
+    assert "there is no family 'decodr'. Did you mean 'decoder'?" in capsys.readouterr().err

@@ -97,3 +97,9 @@ def test_without_linear_layers_modules_must_be_named(make_model: MakeModel) -> N
     unet = {"encoder": {"name": "unet", "channels": [8, 8]}, "decoder": {"name": "fcn", "channels": 8}}
     with pytest.raises(ComponentError, match=r"has no linear layer to adapt"):
         make_model(**unet, adapters={})
+
+
+@pytest.mark.parametrize("method", ["vera", "adalora", "trainable_tokens"])
+def test_methods_that_cannot_work_here_are_not_offered(make_model: MakeModel, method: str) -> None:
+    with pytest.raises(ComponentError, match=rf"peft adapts no modules by '{method}'.*Known: \[.*'lora'"):
+        adapted(make_model, method=method)

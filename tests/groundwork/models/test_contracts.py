@@ -37,6 +37,7 @@ from groundwork.specs import BandSpec, FeatureLevel, FeatureSpec, RasterSpec, Sp
 
 #: Options that have no default, or whose default is too large for a test.
 OPTIONS: dict[str, dict[str, Any]] = {
+    "per_source": {"necks": {"radar": [{"name": "pyramid"}]}},
     "pool_time": {"pooling": "attention"},
     "prithvi_vit": {"image_size": 64},
     "select": {"indices": [0, -1]},
@@ -87,6 +88,9 @@ GIVEN = {
     "interpolate_pyramid": PLAIN,
     "maxpool_pyramid": FeatureSpec((FeatureLevel(16, 4),) * 4),
     "merge_sources": FeatureSpec(tuple(FeatureLevel(8, 8, source=source) for source in ("optical", "radar"))),
+    "per_source": FeatureSpec(
+        (FeatureLevel(8, 8, source="optical"), *(FeatureLevel(8, 16, source="radar"),) * 2),
+    ),
     "pool_time": FeatureSpec((FeatureLevel(24, 16, steps=3),) * 2),
     "pyramid": PLAIN,
 }

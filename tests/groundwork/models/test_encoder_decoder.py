@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from groundwork.config.model import ModelConfig
 from groundwork.models.encoder_decoder import EncoderDecoderFactory
+from groundwork.models.encoders.base import Encoder
 from groundwork.models.factories import FACTORIES
 from groundwork.models.flow import FlowRow, count_macs, describe_flow
 from groundwork.models.interface import Model, ModelFactory
 from groundwork.models.pixelwise import PixelWiseModel
 from groundwork.registry import ComponentError, find
-from groundwork.specs import RasterSpec, SpecError, TargetSpec
+from groundwork.specs import ClassSpec, FeatureLevel, FeatureSpec, OutputSpec, RasterSpec, SpecError, TargetSpec
 
 MakeModel = Callable[..., PixelWiseModel]
 RESNET = {"name": "timm", "model": "test_resnet"}
-VIT = {"name": "timm", "model": "test_vit"}
+VIT = {"name": "timm", "model": "test_vit", "out_indices": [3, 4, 5]}
 TWICE = [{"name": "select", "indices": [0, 1, 2, -1]}, {"name": "pyramid"}]
 PRITHVI = {"name": "prithvi_vit", "image_size": 32}
 
@@ -108,7 +111,7 @@ NAMES: dict[str, tuple[dict[str, Any], str]] = {
         {"auxiliary": {"a": {"decoder": {"name": "fcn"}, "head": {"name": "segmentatio"}}}},
         "Did you mean 'segmentation'?",
     ),
-    "levels of timm": ({"encoder": RESNET | {"out_indices": [9]}}, "timm's 'test_resnet' cannot give levels"),
+    "levels of timm": ({"encoder": RESNET | {"out_indices": [9]}}, "'out_indices' must name blocks .* from 0 to 4"),
     "option timm refuses": (
         {"encoder": {"name": "timm", "model": "vgg11", "drop_path": 0.1}},
         "timm's 'vgg11' does not take these options: .*drop_path_rate",
@@ -230,3 +233,99 @@ def test_model_moves_between_devices(make_model: MakeModel) -> None:
     given = model.cuda()(image.cuda()).output.cpu()
     torch.testing.assert_close(given, expected, rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(model.cpu()(image).output, expected)
+
+
+class CountingEncoder(Encoder):
+    """A user's own, whose constructor asks a tensor for its number, as many vision transformers do."""
+
+    def __init__(self, inputs: RasterSpec, *, depth: int = 3) -> None:
+        super().__init__()
+        self.rates = [rate.item() for rate in torch.linspace(0, 0.3, depth)]
+        self.layer = nn.Conv2d(inputs.num_channels, 8, kernel_size=4, stride=4)
+        self.out = FeatureSpec((FeatureLevel(8, 4),))
+        self.size_multiple = 4
+
+    def forward(
+        self,
+        image: torch.Tensor,
+        temporal_coords: torch.Tensor | None = None,  # noqa: ARG002 - the interface of all encoders
+        location_coords: torch.Tensor | None = None,  # noqa: ARG002
+    ) -> list[torch.Tensor]:
+        return [self.layer(image)]
+
+
+def test_necks_are_found_for_encoders_that_need_real_tensors(raster: RasterSpec, target: TargetSpec) -> None:
+    name = f"{CountingEncoder.__module__}.CountingEncoder"
+    words = {"encoder": {"name": name}, "necks": "auto", "decoder": {"name": "unet", "channels": [8]}}
+    config = EncoderDecoderFactory().resolve(ModelConfig.model_validate(words), {"optical": raster}, target)
+    model = EncoderDecoderFactory().build_model(config, {"optical": raster}, target)
+    assert [neck.name for neck in config.necks] == ["select", "pyramid"]
+    assert model(torch.randn(1, 3, 21, 30)).output.shape == (1, 2, 21, 30)
+
+
+def test_objects_have_a_factory_of_their_own(raster: RasterSpec) -> None:
+    ships = TargetSpec(classes=(ClassSpec(value=1, name="ship", color="#ff0000"),), per="object")
+    config = ModelConfig.model_validate({"encoder": RESNET})
+    for act in (EncoderDecoderFactory().build_model, EncoderDecoderFactory().resolve):
+        with pytest.raises(SpecError, match="'factory: object_detection'"):
+            act(config, {"optical": raster}, ships)
+
+
+@pytest.mark.parametrize(
+    ("per", "is_classes", "head", "right"),
+    [
+        ("pixel", True, "regression", "segmentation"),
+        ("pixel", False, "segmentation", "regression"),
+        ("image", True, "scalar_regression", "classification"),
+        ("image", False, "classification", "scalar_regression"),
+    ],
+)
+def test_heads_of_other_answers_are_refused(
+    per: Any, is_classes: bool, head: str, right: str, raster: RasterSpec, target: TargetSpec
+) -> None:
+    numbers = TargetSpec(outputs=(OutputSpec(name="biomass"),), per=per)
+    wanted = target.model_copy(update={"per": per}) if is_classes else numbers
+    for words in ({"head": head}, {"auxiliary": {"side": {"decoder": "fcn", "head": head}}}):
+        config = ModelConfig.model_validate({"encoder": RESNET, **words})
+        place = "model.head" if "head" in words else "model.auxiliary.side.head"
+        with pytest.raises(ComponentError, match=rf"^{place}: the head '{head}' gives .* Take the head '{right}'"):
+            EncoderDecoderFactory().build_model(config, {"optical": raster}, wanted)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"encoder": RESNET | {"pretraind": True}}, r"^model\.encoder: 'timm' cannot be built: it has no option"),
+        ({"necks": ["bottleneck", {"name": "select", "indices": [9]}]}, r"^model\.necks\[1\]: 'select' has no level"),
+        ({"decoder": {"name": "fcn", "num_conv": 1}}, r"^model\.decoder: 'fcn' .* no option 'num_conv'"),
+        ({"head": {"name": "segmentation", "dropout": 5}}, r"^model\.head: .* dropout: .* less than or equal to 1"),
+        ({"decoder": {"name": "fcn", "channels": -8}}, r"^model\.decoder: .* channels: .* equal to 1 \(found -8\)"),
+        ({"decoder": {"name": "unet", "channels": [8, 0, 8, 8]}}, r"channels.1: .* equal to 1 \(found 0\)"),
+        (
+            {"auxiliary": {"a": {"decoder": {"name": "fcn", "num_conv": 1}}}},
+            r"^model\.auxiliary\.a\.decoder: 'fcn' cannot be built: it has no option 'num_conv'",
+        ),
+    ],
+)
+def test_refusals_name_the_place_in_the_file(make_model: MakeModel, changes: Any, message: str) -> None:
+    with pytest.raises((SpecError, ComponentError), match=message):
+        make_model(**changes)
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("resnet18", "Write {name: timm, model: resnet18}."),
+        ("resnet50.a1_in1k", "Write {name: timm, model: resnet50.a1_in1k}."),
+        ("mit_b0", "Write {name: smp, model: mit_b0}."),
+        ("tu-resnet18", "Write {name: smp, model: tu-resnet18}."),
+        ("ResNet50_Weights.SENTINEL2_ALL_MOCO", "Write {name: torchgeo, model: ResNet50_Weights.SENTINEL2_ALL_MOCO}."),
+        ("prithvi_eo_v2_300", "Write {name: prithvi_vit, variant: prithvi_eo_v2_300}."),
+        ("terramind_v1_base", "Write {name: terramind, variant: terramind_v1_base}."),
+        ("prithvi_eo_v2_30", "Did you mean {name: prithvi_vit, variant: prithvi_eo_v2_300}?"),
+        ("prithvi_vitt", "Did you mean 'prithvi_vit'?"),
+    ],
+)
+def test_names_of_other_homes_say_how_they_are_written(make_model: MakeModel, name: str, advice: str) -> None:
+    with pytest.raises(ComponentError, match=re.escape(advice)):
+        make_model(encoder=name)

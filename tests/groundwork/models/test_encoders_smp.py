@@ -11,9 +11,15 @@ from safetensors.torch import save_file
 from segmentation_models_pytorch.encoders import get_encoder
 
 from groundwork.models.encoders.identity import IdentityEncoder
+from groundwork.models.encoders.loading import WeightsError
 from groundwork.models.encoders.smp import SMPEncoder
+from groundwork.models.encoders.weights_file import WeightsFile
 from groundwork.registry import ComponentError
 from groundwork.specs import BandSpec, FeatureLevel, RasterSpec
+
+
+def told(file: Path, *bands: str) -> WeightsFile:
+    return WeightsFile(file=str(file), bands=bands or ("RED", "GREEN", "BLUE"))
 
 
 @pytest.fixture
@@ -28,7 +34,10 @@ def test_levels_are_smps_without_the_image(named: Callable[..., RasterSpec], tmp
     reference = get_encoder("resnet18", weights=None).eval()
     save_file(reference.state_dict(), tmp_path / "resnet18.safetensors")
     encoder = SMPEncoder(
-        named("RED", "GREEN", "BLUE"), model="resnet18", pretrained=True, weights=str(tmp_path / "resnet18.safetensors")
+        named("RED", "GREEN", "BLUE"),
+        model="resnet18",
+        pretrained=True,
+        weights=told(tmp_path / "resnet18.safetensors"),
     ).eval()
     image = torch.randn(1, 3, 64, 96)
     for level, expected in zip(encoder(image), reference(image)[1:], strict=True):
@@ -42,7 +51,7 @@ def test_bands_find_their_weights_by_name(named: Callable[..., RasterSpec], tmp_
     reference = get_encoder("efficientnet-b0", weights=None)
     torch.save(reference.state_dict(), tmp_path / "b0.pth")
     encoder = SMPEncoder(
-        named("BLUE", "NIR", "RED", "VV"), model="efficientnet-b0", pretrained=True, weights=str(tmp_path / "b0.pth")
+        named("BLUE", "NIR", "RED", "VV"), model="efficientnet-b0", pretrained=True, weights=told(tmp_path / "b0.pth")
     )
     own, trained = encoder.network.encoder._conv_stem.weight, reference._conv_stem.weight
     assert [[torch.equal(own[:, index], trained[:, colour]) for colour in range(3)] for index in range(4)] == [
@@ -108,3 +117,14 @@ def test_identity_lays_dates_behind_one_another(make_raster: Callable[..., Raste
     given = encoder(image)[0]
     assert encoder.out.levels == (FeatureLevel(12, 1, steps=4),)
     assert torch.equal(given[:, 3:6], image[:, :, 1])
+
+
+def test_a_file_must_say_its_bands(named: Callable[..., RasterSpec], tmp_path: Path) -> None:
+    reference = get_encoder("resnet18", weights=None)
+    file = tmp_path / "resnet18.pth"
+    torch.save(reference.state_dict(), file)
+    with pytest.raises(WeightsError, match=r"takes 3 bands, and nothing says which.* bands: \[RED, GREEN, BLUE\]\}"):
+        SMPEncoder(named("RED"), model="resnet18", pretrained=True, weights=str(file))
+    mine = told(file, "NIR", "RED", "GREEN")
+    encoder = SMPEncoder(named("RED", "NIR"), model="resnet18", pretrained=True, weights=mine)
+    assert torch.equal(encoder.network.encoder.conv1.weight, reference.conv1.weight[:, [1, 0]])

@@ -11,11 +11,18 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from groundwork.config.model import ModelConfig
+from groundwork.models.encoder_decoder import EncoderDecoderFactory
 from groundwork.models.encoders import timm_weights
 from groundwork.models.encoders.loading import WeightsError
 from groundwork.models.encoders.timm import TimmEncoder
+from groundwork.models.encoders.weights_file import WeightsFile
 from groundwork.registry import ComponentError
-from groundwork.specs import BandSpec, RasterSpec, SpecError
+from groundwork.specs import BandSpec, RasterSpec, SpecError, TargetSpec
+
+
+def told(file: str, *bands: str) -> WeightsFile:
+    return WeightsFile(file=file, bands=bands or ("RED", "GREEN", "BLUE"))
 
 
 @pytest.fixture
@@ -44,7 +51,7 @@ def test_a_file_gives_what_timm_gives(
 ) -> None:
     for model in ("test_resnet", "test_vit"):
         file, weights = published(model)
-        encoder = TimmEncoder(named("RED", "GREEN", "BLUE"), model=model, pretrained=True, weights=file).eval()
+        encoder = TimmEncoder(named("RED", "GREEN", "BLUE"), model=model, pretrained=True, weights=told(file)).eval()
         whole = timm.create_model(model).eval()
         whole.load_state_dict(weights)
         image = torch.randn(1, 3, 160, 160)
@@ -62,7 +69,7 @@ def test_bands_find_their_weights_by_name(
     file, weights = published(model)
     first = "conv1.0.weight" if model == "test_resnet" else "patch_embed.proj.weight"
     for bands in (("NIR", "BLUE", "RED", "B9"), ("BLUE", "NIR", "GREEN")):
-        encoder = TimmEncoder(named(*bands), model=model, pretrained=True, weights=file)
+        encoder = TimmEncoder(named(*bands), model=model, pretrained=True, weights=told(file))
         own = next(value for name, value in encoder.network.state_dict().items() if name.endswith(first))
         for index, band in enumerate(bands):
             same = [torch.equal(own[:, index], weights[first][:, colour]) for colour in range(3)]
@@ -71,12 +78,33 @@ def test_bands_find_their_weights_by_name(
         assert encoder.loaded.bands == tuple(band for band in bands if band in {"RED", "GREEN", "BLUE"})
 
 
+def test_a_file_must_say_its_bands_and_may_hold_others(
+    named: Callable[..., RasterSpec], published: Callable[[str], tuple[str, dict[str, Tensor]]], tmp_path: Path
+) -> None:
+    file, weights = published("test_resnet")
+    with pytest.raises(WeightsError, match=r"takes 3 bands, and nothing says which.* bands: \[RED, GREEN, BLUE\]\}"):
+        TimmEncoder(named("RED"), model="test_resnet", pretrained=True, weights=file)
+    mine = told(file, "NIR", "RED", "GREEN")
+    encoder = TimmEncoder(named("RED", "NIR"), model="test_resnet", pretrained=True, weights=mine)
+    own = encoder.network.state_dict()["conv1.0.weight"]
+    assert torch.equal(own, weights["conv1.0.weight"][:, [1, 0]])
+    assert encoder.info is not None
+    assert encoder.info.bands == mine.bands
+    wide = timm.create_model("test_resnet", in_chans=4).state_dict()
+    save_file(wide, tmp_path / "wide.safetensors", metadata={"bands": '["VV", "RED", "NIR", "BLUE"]'})
+    file = str(tmp_path / "wide.safetensors")
+    encoder = TimmEncoder(named("NIR", "VV"), model="test_resnet", pretrained=True, weights=file)
+    assert torch.equal(encoder.network.state_dict()["conv1.0.weight"], wide["conv1.0.weight"][:, [2, 0]])
+
+
 def test_new_bands_may_start_from_the_mean(
     named: Callable[..., RasterSpec], published: Callable[[str], tuple[str, dict[str, Tensor]]]
 ) -> None:
     file, weights = published("test_resnet")
     trained = weights["conv1.0.weight"]
-    encoder = TimmEncoder(named("NIR", "GREEN"), model="test_resnet", pretrained=True, weights=file, new_bands="mean")
+    encoder = TimmEncoder(
+        named("NIR", "GREEN"), model="test_resnet", pretrained=True, weights=told(file), new_bands="mean"
+    )
     own = encoder.network.state_dict()["conv1.0.weight"]
     torch.testing.assert_close(own[:, 0], (trained[:, 0] + trained[:, 1] + trained[:, 2]) / 3)
     assert torch.equal(own[:, 1], trained[:, 1])
@@ -86,7 +114,7 @@ def test_a_first_layer_without_known_bands_is_reported_as_fresh(
     named: Callable[..., RasterSpec], published: Callable[[str], tuple[str, dict[str, Tensor]]]
 ) -> None:
     file, _ = published("test_resnet")
-    loaded = TimmEncoder(named("VV", "VH"), model="test_resnet", pretrained=True, weights=file).loaded
+    loaded = TimmEncoder(named("VV", "VH"), model="test_resnet", pretrained=True, weights=told(file)).loaded
     assert loaded is not None
     assert loaded.fresh == ("conv1.0.weight",)
     assert loaded.bands == ()
@@ -98,9 +126,9 @@ def test_weights_of_another_network_are_refused(
 ) -> None:
     file, _ = published("test_resnet")
     with pytest.raises(WeightsError, match=r"another network. \d+ missing in the file: model.cls_token"):
-        TimmEncoder(named("RED"), model="test_vit", pretrained=True, weights=file)
+        TimmEncoder(named("RED"), model="test_vit", pretrained=True, weights=told(file))
     with pytest.raises(WeightsError, match=r"another network. .*size mismatch"):
-        TimmEncoder(named("RED"), model="resnet18", pretrained=True, weights=file)
+        TimmEncoder(named("RED"), model="resnet18", pretrained=True, weights=told(file))
     with pytest.raises(WeightsError, match="do not exist"):
         TimmEncoder(named("RED"), model="test_resnet", pretrained=True, weights="missing.safetensors")
 
@@ -112,7 +140,7 @@ def test_a_file_that_lacks_some_weights_is_refused(
     del weights["blocks.2.mlp.fc1.weight"]
     torch.save(weights, tmp_path / "part.pth")
     with pytest.raises(WeightsError, match=r"1 missing in the file: model.blocks.2.mlp.fc1.weight"):
-        TimmEncoder(named("RED"), model="test_vit", pretrained=True, weights=str(tmp_path / "part.pth"))
+        TimmEncoder(named("RED"), model="test_vit", pretrained=True, weights=told(str(tmp_path / "part.pth")))
 
 
 def test_weights_of_the_hub_are_asked_for_by_name(
@@ -148,7 +176,8 @@ def test_info_is_timms(named: Callable[..., RasterSpec]) -> None:
     assert info is not None
     assert info.bands == ("RED", "GREEN", "BLUE")
     assert info.mean == info.std == (0.5, 0.5, 0.5)
-    assert (info.unit, info.image_size, info.patch_size, info.licence) == (None, 160, 16, "apache-2.0")
+    assert (info.unit, info.scale) == ("digital_number", 255)
+    assert (info.image_size, info.patch_size, info.licence) == (160, 16, "apache-2.0")
     assert info.weights == "hf_hub:timm/test_vit.r160_in1k"
 
 
@@ -201,12 +230,57 @@ def test_blocks_of_a_plain_transformer_are_chosen_by_index(named: Callable[..., 
         torch.testing.assert_close(level, expected)
 
 
+@pytest.mark.parametrize("indices", [(3, 1), (-1, 0), (1, 1), (5, 2), ()])
+@pytest.mark.parametrize("model", ["test_resnet", "test_vit"])
+def test_levels_out_of_order_are_refused(
+    model: str, indices: tuple[int, ...], named: Callable[..., RasterSpec]
+) -> None:
+    with pytest.raises(
+        ComponentError, match=r"'out_indices' must name blocks from first to last, each once, from 0 to"
+    ):
+        TimmEncoder(named("RED"), model=model, out_indices=indices)
+
+
+def test_levels_are_counted_from_the_end_too(named: Callable[..., RasterSpec]) -> None:
+    encoder = TimmEncoder(named("RED"), model="test_resnet", out_indices=(1, -1))
+    assert [level.stride for level in encoder.out.levels] == [4, 32]
+
+
+@pytest.mark.parametrize(
+    ("model", "blocks"),
+    [
+        ("vit_tiny_patch16_224", (2, 5, 8, 11)),
+        ("test_vit", (1, 2, 4, 5)),
+        ("gmlp_ti16_224", (7, 14, 22, 29)),
+        ("test_resnet", (0, 1, 2, 3, 4)),
+    ],
+)
+def test_a_plain_transformer_passes_on_four_blocks_at_even_distances(
+    model: str, blocks: tuple[int, ...], named: Callable[..., RasterSpec]
+) -> None:
+    with torch.device("meta"):
+        network = TimmEncoder(named("RED"), model=model).network
+    assert tuple(network.feature_info.out_indices) == blocks
+
+
+def test_a_network_of_one_size_names_the_image_not_the_padded_one(
+    named: Callable[..., RasterSpec], target: TargetSpec
+) -> None:
+    words = {"encoder": {"name": "timm", "model": "beit_base_patch16_224"}, "decoder": {"name": "fcn"}}
+    inputs = {"aerial": named("RED")}
+    with torch.device("meta"):
+        model = EncoderDecoderFactory().build_model(ModelConfig.model_validate(words), inputs, target).eval()
+        assert model(torch.empty(1, 1, 100, 60)).output.shape == (1, 2, 100, 60)
+        with pytest.raises(ValueError, match=r"images of 224 x 224 pixels only, and was given 256 x 100\. Set the"):
+            model(torch.empty(1, 1, 256, 100))
+
+
 def test_unknown_names_and_options_are_refused(named: Callable[..., RasterSpec]) -> None:
     with pytest.raises(ComponentError, match=r"timm has no model 'resnet19'\. Did you mean 'resnet"):
         TimmEncoder(named("RED"), model="resnet19")
     with pytest.raises(ComponentError, match="Set 'pretrained: true' to load it"):
         TimmEncoder(named("RED"), model="test_resnet", weights="a.pth")
-    with pytest.raises(ComponentError, match=r"cannot give levels \(9,\)"):
+    with pytest.raises(ComponentError, match=r"'out_indices' must name blocks.*got \[9\]"):
         TimmEncoder(named("RED"), model="test_resnet", out_indices=(9,))
     dates = named("RED").model_copy(update={"steps": 2, "layout": "steps_first"})
     with pytest.raises(SpecError, match=r"'timm' sees one date, the rasters hold 2.*name: per_date"):
@@ -217,3 +291,14 @@ def test_networks_are_built_where_nothing_is_trained(named: Callable[..., Raster
     with torch.inference_mode():
         encoder = TimmEncoder(named("RED", "NIR_NARROW"), model="test_resnet").eval()
         assert encoder(torch.zeros(1, 2, 64, 64))[0].shape == (1, 32, 32, 32)
+
+
+def test_aerial_photographs_are_standardised_as_imagenet_was(target: TargetSpec) -> None:
+    bands = tuple(BandSpec(name=name, unit="digital_number") for name in ("RED", "GREEN", "BLUE"))
+    aerial = RasterSpec(bands=bands, dtype="uint8", nodata=None)
+    words = {"encoder": {"name": "timm", "model": "resnet18"}, "standardise": "from_encoder"}
+    model = EncoderDecoderFactory().build_model(ModelConfig.model_validate(words), {"aerial": aerial}, target)
+    stated = timm.create_model("resnet18").pretrained_cfg
+    image = torch.randint(0, 256, (1, 3, 8, 8))
+    mean, std = (torch.tensor(stated[key]).reshape(1, 3, 1, 1) for key in ("mean", "std"))
+    torch.testing.assert_close(model.standardise(image), (image / 255 - mean) / std, atol=1e-5, rtol=1e-5)

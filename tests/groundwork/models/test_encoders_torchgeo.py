@@ -27,11 +27,19 @@ from torchvision.models import WeightsEnum
 from groundwork.models.encoders.loading import WeightsError
 from groundwork.models.encoders.torchgeo import TorchGeoEncoder, list_entries
 from groundwork.models.encoders.torchgeo_info import read_info
+from groundwork.models.encoders.weights_file import WeightsFile
 from groundwork.registry import ComponentError
 from groundwork.specs import BandSpec, RasterSpec, SpecError
 
 MakeNamed = Callable[..., RasterSpec]
 NANOMETRES = {"RED": 665.0, "GREEN": 560.0, "BLUE": 490.0}
+
+
+def told(file: Path, entry: WeightsEnum) -> WeightsFile:
+    """Name a file that does not say itself that it was trained on the bands of an entry."""
+    info = read_info(entry)
+    dates = ["", *(f" of date {step + 1}" for step in range(1, info.steps))]
+    return WeightsFile(file=str(file), bands=tuple(f"{band}{date}" for date in dates for band in info.bands))
 
 
 @pytest.fixture
@@ -139,7 +147,10 @@ def test_resnet_loads_as_torchgeo_loads_it(named: MakeNamed, tmp_path: Path, mon
     give(monkeypatch, content)
     reference = get_model("resnet18", weights=weights).eval()
     encoder = TorchGeoEncoder(
-        named("RED", "GREEN", "BLUE"), model=str(weights), pretrained=True, weights=str(tmp_path / "resnet.pth")
+        named("RED", "GREEN", "BLUE"),
+        model=str(weights),
+        pretrained=True,
+        weights=told(tmp_path / "resnet.pth", weights),
     ).eval()
     image = torch.randn(1, 3, 64, 96)
     torch.testing.assert_close(encoder(image)[-1], reference.forward_features(image))
@@ -156,7 +167,7 @@ def test_bands_find_their_weights_by_name(named: MakeNamed, tmp_path: Path) -> N
         named("SWIR_1", "NDVI", "BLUE", "NIR_NARROW"),
         model=str(weights),
         pretrained=True,
-        weights=str(tmp_path / "resnet.pth"),
+        weights=told(tmp_path / "resnet.pth", weights),
         out_indices=(1, 2),
     )
     first = encoder.network.network.conv1.weight
@@ -180,7 +191,11 @@ def test_vit_loads_as_torchgeo_loads_it(
     give(monkeypatch, content)
     reference = get_model(builder, weights=weights).eval()
     encoder = TorchGeoEncoder(
-        named("VV", "VH"), model=str(weights), pretrained=True, weights=str(tmp_path / "vit.pth"), out_indices=(0, 2)
+        named("VV", "VH"),
+        model=str(weights),
+        pretrained=True,
+        weights=told(tmp_path / "vit.pth", weights),
+        out_indices=(0, 2),
     ).eval()
     image = torch.randn(1, 2, 224, 224)
     expected = reference.forward_intermediates(image, indices=[0, 2], intermediates_only=True)
@@ -195,7 +210,7 @@ def test_swin_loads_as_torchgeo_loads_it(named: MakeNamed, tmp_path: Path, monke
     give(monkeypatch, content)
     reference = get_model("swin_v2_t", weights=weights).eval()
     encoder = TorchGeoEncoder(
-        named("RED", "GREEN", "BLUE"), model=str(weights), pretrained=True, weights=str(tmp_path / "swin.pth")
+        named("RED", "GREEN", "BLUE"), model=str(weights), pretrained=True, weights=told(tmp_path / "swin.pth", weights)
     ).eval()
     image = torch.randn(1, 3, 64, 96)
     torch.testing.assert_close(encoder(image)[-1], reference.features(image).permute(0, 3, 1, 2))
@@ -232,7 +247,7 @@ def test_unet_of_two_dates_loads_as_torchgeo_loads_it(
         named("RED", "GREEN", "BLUE", "NIR_BROAD", steps=2),
         model=str(weights),
         pretrained=True,
-        weights=str(tmp_path / "unet.pth"),
+        weights=told(tmp_path / "unet.pth", weights),
     ).eval()
     image = torch.randn(1, 4, 2, 64, 64)
     stacked = torch.cat([image[:, :, 0], image[:, :, 1]], dim=1)
@@ -248,7 +263,7 @@ def test_earthloc_takes_its_resnet_from_the_file(named: MakeNamed, tmp_path: Pat
         named("RED", "GREEN", "BLUE"),
         model="EarthLoc_Weights.SENTINEL2_RESNET50",
         pretrained=True,
-        weights=str(tmp_path / "earthloc.pth"),
+        weights=told(tmp_path / "earthloc.pth", get_weight("EarthLoc_Weights.SENTINEL2_RESNET50")),
     )
     assert encoder.loaded is not None
     assert len(encoder.loaded.loaded) == len(content)
@@ -257,13 +272,31 @@ def test_earthloc_takes_its_resnet_from_the_file(named: MakeNamed, tmp_path: Pat
 
 def test_a_file_of_other_bands_is_refused(named: MakeNamed, tmp_path: Path) -> None:
     torch.save(get_model("resnet18", in_chans=13).state_dict(), tmp_path / "resnet.pth")
-    with pytest.raises(WeightsError, match=r"conv1.weight has the shape \(64, 13, 7, 7\) in the file, not \(64, 3, 7"):
+    with pytest.raises(WeightsError, match=r"takes 13 bands, and nothing says which, .* not https://.*, whose bands"):
         TorchGeoEncoder(
             named("RED"),
             model="ResNet18_Weights.SENTINEL2_RGB_MOCO",
             pretrained=True,
             weights=str(tmp_path / "resnet.pth"),
         )
+
+
+def test_only_the_published_file_under_its_own_name_needs_no_bands(named: MakeNamed, tmp_path: Path) -> None:
+    entry = ResNet18_Weights.SENTINEL2_RGB_MOCO
+    content = get_model("resnet18", in_chans=3).state_dict()
+    asked = {"model": str(entry), "pretrained": True}
+    file = tmp_path / entry.url.rpartition("/")[2]
+    torch.save(content, file)
+    first = TorchGeoEncoder(named("RED"), **asked, weights=str(file)).network.network.conv1.weight
+    assert torch.equal(first[:, 0], content["conv1.weight"][:, 0])
+    torch.save(content, tmp_path / "mine.pth")
+    with pytest.raises(WeightsError, match=r"takes 3 bands, and nothing says which.*bands: \[RED, GREEN, BLUE\]\}"):
+        TorchGeoEncoder(named("RED"), **asked, weights=str(tmp_path / "mine.pth"))
+    mine = WeightsFile(file=str(tmp_path / "mine.pth"), bands=("NIR", "RED", "GREEN"))
+    encoder = TorchGeoEncoder(named("NIR", "RED"), **asked, weights=mine)
+    assert torch.equal(encoder.network.network.conv1.weight, content["conv1.weight"][:, :2])
+    assert encoder.info is not None
+    assert encoder.info.bands == mine.bands
 
 
 def test_misspelt_and_misused_entries_are_refused(named: MakeNamed) -> None:

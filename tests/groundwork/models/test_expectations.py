@@ -72,3 +72,38 @@ def test_statistics_are_refused_where_units_are_not_sure(
 ) -> None:
     with pytest.raises(SpecError, match=message):
         statistics_of(info, raster(band))
+
+
+PHOTOGRAPHS = EncoderInfo(
+    bands=("RED", "GREEN"), unit="digital_number", scale=255, mean=(0.485, 0.456), std=(0.229, 0.224)
+)
+
+
+def test_photographs_of_8_bits_are_standardised_as_in_pretraining() -> None:
+    aerial = RasterSpec(bands=[{"name": "GREEN", "unit": "digital_number"}], dtype="uint8", nodata=None)
+    mean, std = statistics_of(PHOTOGRAPHS, aerial)
+    assert (mean, std) == (pytest.approx([0.456 * 255]), pytest.approx([0.224 * 255]))
+    # 10000 stands for 255.
+    wide = raster({"name": "RED", "unit": "digital_number", "scale": 0.0255})
+    assert statistics_of(PHOTOGRAPHS, wide)[0] == pytest.approx([4850])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "band", "message"),
+    [
+        (
+            "uint8",
+            {"name": "RED"},
+            "band 'RED' is uint8 with unit None: state 'unit: digital_number' for it in data.so",
+        ),
+        ("uint8", {"name": "RED", "unit": "reflectance"}, "uint8 with unit reflectance: state 'unit: digital_number'"),
+        ("uint16", {"name": "RED", "unit": "digital_number"}, "the 'scale' and 'offset' that bring its values to 0 to"),
+    ],
+)
+def test_digital_numbers_are_declared_not_guessed(dtype: Any, band: dict[str, Any], message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        statistics_of(PHOTOGRAPHS, RasterSpec(bands=[band], dtype=dtype, nodata=None))
+
+
+def test_no_unit_contradicts_photographs() -> None:
+    check_expectations(PHOTOGRAPHS, raster({"name": "RED", "unit": "reflectance"}), ())

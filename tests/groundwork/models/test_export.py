@@ -42,6 +42,19 @@ def test_exported_model_takes_any_number_of_images(make_model: Callable[..., Pix
     torch.testing.assert_close(exported.module()(*whole).output, model(*whole).output)
 
 
+@pytest.mark.parametrize(
+    "changes", [{}, {"encoder": PRITHVI | {"coordinates": []}, "decoder": {"name": "fcn", "channels": 8}}]
+)
+def test_exported_model_takes_other_sizes(make_model: Callable[..., PixelWiseModel], changes: Any) -> None:
+    model = make_model(**changes).eval()
+    either = torch.export.Dim.AUTO
+    exported = torch.export.export(
+        model, (torch.randn(1, 3, 40, 72), None, None, None), dynamic_shapes=({2: either, 3: either}, None, None, None)
+    )
+    image = torch.randn(1, 3, 51, 33)
+    torch.testing.assert_close(exported.module()(image, None, None, None).output, model(image).output)
+
+
 @pytest.mark.parametrize("changes", MODELS.values(), ids=MODELS)
 def test_compiled_model_gives_the_same_scores_in_one_graph(
     make_model: Callable[..., PixelWiseModel], changes: Any

@@ -246,3 +246,11 @@ def test_options_that_change_the_prediction_are_noticed() -> None:
         head.fit(ROWS, CLASSES)
     with pytest.raises(RuntimeError, match="has not been fitted"):
         head(torch.randn(1, 8, 2, 2))
+
+
+def test_an_estimator_needs_two_classes_to_tell_apart() -> None:
+    with pytest.raises(
+        ComponentError, match="'logistic_regression' tells at least two classes apart, the target has o"
+    ):
+        SklearnHead(FeatureLevel(4, 1), 1)
+    assert SklearnHead(FeatureLevel(4, 1), 1, estimator="ridge").out.channels == 1

@@ -260,3 +260,48 @@ def test_features_that_do_not_fit_are_refused(name: str, options: Any, features:
 def test_options_that_make_no_sense_are_refused(name: str, options: Any, message: str) -> None:
     with pytest.raises(ComponentError, match=message):
         build(Neck, NECKS, ComponentConfig(name=name, **options), PYRAMID)
+
+
+#: A convolutional network beside a vision transformer.
+UNLIKE = FeatureSpec(
+    (*(FeatureLevel(4, 8 << index, source="a") for index in range(2)), *(FeatureLevel(6, 16, source="b"),) * 2)
+)
+
+
+def test_each_source_passes_necks_of_its_own() -> None:
+    config = ComponentConfig(name="per_source", necks={"b": [{"name": "maxpool_pyramid"}]})
+    neck = build(Neck, NECKS, config, UNLIKE)
+    assert str(neck.out) == "[a:4ch/8px, a:4ch/16px, b:6ch/16px, b:6ch/32px]"
+    maps = [torch.randn(1, level.channels, 64 // level.stride, 64 // level.stride) for level in UNLIKE.levels]
+    given = neck(maps)
+    assert all(torch.equal(given[index], maps[index]) for index in range(3))
+    assert torch.equal(given[3], functional.max_pool2d(maps[3], 2))
+    changed = neck([maps[0] + 1, maps[1] + 1, maps[2], maps[3]])
+    assert torch.equal(changed[3], given[3])
+
+
+def test_sources_in_turn_are_sent_each_through_its_own() -> None:
+    neck = build(Neck, NECKS, ComponentConfig(name="per_source", necks={"s2": [{"name": "bottleneck"}]}), TWO).eval()
+    assert str(neck.out) == "[s1:4ch/8px, s1:4ch/16px, s2:4ch/8px, s2:4ch/16px, s2:2ch/32px]"
+    maps = [torch.full((1, 4, 64 // level.stride, 64 // level.stride), float(i)) for i, level in enumerate(TWO.levels)]
+    assert [given.mean().item() for given in neck(maps)[:4]] == [0.0, 2.0, 1.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("features", "necks", "message"),
+    [
+        (PYRAMID, {}, "'per_source' needs levels of several sources"),
+        (UNLIKE, {"c": []}, r"knows no source 'c'.* Sources: \['a', 'b'\]"),
+        (UNLIKE, {"a": [{"name": "bottleneck"}, {"name": "pyramid"}]}, r"^necks\.a\[1\]: 'pyramid' got .* already is"),
+    ],
+)
+def test_necks_of_a_source_that_do_not_fit_are_refused(features: FeatureSpec, necks: Any, message: str) -> None:
+    with pytest.raises((SpecError, ComponentError), match=message):
+        build(Neck, NECKS, ComponentConfig(name="per_source", necks=necks), features)
+
+
+def test_one_level_of_each_source_needs_no_order() -> None:
+    features = FeatureSpec((FeatureLevel(4, 32, source="a"), FeatureLevel(4, 16, source="b")))
+    assert SelectNeck(features, indices=(-1,)).out == features
+    with pytest.raises(SpecError, match=r"indices \[1, 0\] give \[a:4ch/16px, a:4ch/8px\]. Put them in order"):
+        SelectNeck(UNLIKE, indices=(1, 0))

@@ -40,6 +40,12 @@ FEATURES = {
         tuple(level for pair in zip(*(pyramid(4, 4, name) for name in ("s1", "s2")), strict=True) for level in pair)
     ),
     "two ViTs": FeatureSpec(tuple(FeatureLevel(32, 16, source=source) for source in ("s1", "s2") for _ in range(12))),
+    "CNN and ViT": FeatureSpec((*pyramid(2, 5, "a"), *(FeatureLevel(32, 16, source="b"),) * 12)),
+    "Swin and a ViT with time steps": FeatureSpec((*pyramid(4, 4, "a"), *(FeatureLevel(96, 16, 3, "b"),) * 4)),
+    "two ViTs of other depths": FeatureSpec(
+        (*(FeatureLevel(32, 16, source="a"),) * 12, *(FeatureLevel(32, 16, source="b"),) * 4)
+    ),
+    "CNNs of other depths": FeatureSpec((*pyramid(2, 5, "a"), *pyramid(4, 3, "b"))),
 }
 CONFIGS = [ComponentConfig(name=name) for name in DECODERS if name != "smp"] + [
     ComponentConfig.model_validate({"name": "smp", "model": model}) for model in SMP_MODELS
@@ -154,6 +160,36 @@ PLANS: dict[str, tuple[str, dict[str, Any], list[dict[str, Any]]]] = {
     ),
     "time steps stay": ("ViT with time steps", {"name": "fcn"}, []),
     "sources are merged": ("two CNNs", {"name": "unet"}, [CONCAT]),
+    "a ViT beside a CNN becomes a pyramid": (
+        "CNN and ViT",
+        {"name": "unet"},
+        [
+            {
+                "name": "per_source",
+                "necks": {
+                    "a": [{"name": "select", "indices": (1, 2, 3, 4)}],
+                    "b": [{"name": "select", "indices": (2, 5, 8, 11)}, {"name": "pyramid"}],
+                },
+            },
+            CONCAT,
+        ],
+    ),
+    "sources share a level": (
+        "CNN and ViT",
+        {"name": "fcn"},
+        [
+            {
+                "name": "per_source",
+                "necks": {"a": [{"name": "select", "indices": (3,)}], "b": [{"name": "select", "indices": (11,)}]},
+            },
+            CONCAT,
+        ],
+    ),
+    "sources keep as many blocks": (
+        "two ViTs of other depths",
+        {"name": "dpt"},
+        [{"name": "per_source", "necks": {"a": [{"name": "select", "indices": (2, 5, 8, 11)}]}}, CONCAT],
+    ),
     "sources are merged first": (
         "two ViTs",
         {"name": "unet"},

@@ -35,6 +35,12 @@ def look(level: np.ndarray, column: float, row: float) -> np.ndarray:
     return found
 
 
+def test_drop_path_is_refused_for_a_transformer_that_stays_as_it_is() -> None:
+    inputs = RasterSpec(bands=["RED"], dtype="int16", nodata=None)
+    with pytest.raises(ComponentError, match="'drop_path' has no effect on a transformer that stays as it is"):
+        PrithviViTAdapter(inputs, adapter=AdapterOptions(freeze_vit=True, drop_path=0.1))
+
+
 def test_deformable_attention_follows_the_definition() -> None:
     attention = DeformableAttention(12, num_heads=3, num_levels=2, num_points=2, value_dim=6).double()
     shapes = [(3, 5), (2, 2)]

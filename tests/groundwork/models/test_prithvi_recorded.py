@@ -8,6 +8,7 @@ in single precision on a CPU with ``torch.set_float32_matmul_precision("highest"
 
 from __future__ import annotations
 
+import json
 import re
 from math import prod
 from pathlib import Path
@@ -176,7 +177,8 @@ def mmsegmentation(dim: int, depths: tuple[int, ...], heads: tuple[int, ...]) ->
 def test_swin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(prithvi_swin.VARIANTS, "b", SwinVariant(32, (1, 2, 4, 8), depths=(2, 2, 2, 2)))
     shapes = mmsegmentation(32, (2, 2, 2, 2), (1, 2, 4, 8))
-    save_file({name: wave_of(name, shape) for name, shape in shapes.items()}, tmp_path / "swin.safetensors")
+    weights = {name: wave_of(name, shape) for name, shape in shapes.items()}
+    save_file(weights, tmp_path / "swin.safetensors", metadata={"bands": json.dumps(HLS_BANDS)})
     network = PrithviSwin(hls(6), pretrained=True, weights=str(tmp_path / "swin.safetensors")).eval()
     assert network.loaded is not None
     assert (network.loaded.skipped, network.loaded.fresh) == ((), ())

@@ -18,11 +18,16 @@ from groundwork.models.encoders.loading import WeightsError
 from groundwork.models.encoders.prithvi_swin import PrithviSwin, SwinVariant
 from groundwork.models.encoders.prithvi_swin_weights import convert_swin
 from groundwork.models.encoders.prithvi_variants import HLS_BANDS
+from groundwork.models.encoders.weights_file import WeightsFile
 from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, RasterSpec, SpecError
 
 Weights = dict[str, Tensor]
 SIZES = SwinVariant(16, (1, 2, 4, 8), depths=(1, 2, 1, 1))
+
+
+def told(path: Path, *bands: str) -> WeightsFile:
+    return WeightsFile(file=str(path), bands=bands or HLS_BANDS)
 
 
 @pytest.fixture(autouse=True)
@@ -91,7 +96,7 @@ def test_every_layout_gives_the_network_back(
     layout: Callable[[PrithviSwin], Any], trained: PrithviSwin, hls: RasterSpec, tmp_path: Path
 ) -> None:
     torch.save(layout(trained), tmp_path / "swin.pt")
-    network = PrithviSwin(hls, pretrained=True, weights=str(tmp_path / "swin.pt")).eval()
+    network = PrithviSwin(hls, pretrained=True, weights=told(tmp_path / "swin.pt")).eval()
     assert network.loaded is not None
     assert all(name.startswith("norms.") for name in network.loaded.fresh)
     own, fresh = network.state_dict(), set(network.loaded.fresh)
@@ -109,7 +114,7 @@ def test_timms_own_weights_are_read(hls: RasterSpec, tmp_path: Path) -> None:
     sizes = {"embed_dim": 16, "depths": SIZES.depths, "num_heads": SIZES.num_heads}
     theirs = timm.create_model("swin_tiny_patch4_window7_224", in_chans=6, **sizes)
     torch.save(theirs.state_dict(), tmp_path / "swin.pt")
-    network = PrithviSwin(hls, pretrained=True, weights=str(tmp_path / "swin.pt"))
+    network = PrithviSwin(hls, pretrained=True, weights=told(tmp_path / "swin.pt"))
     torch.testing.assert_close(
         network.network.state_dict(), {k: theirs.state_dict()[k] for k in network.network.state_dict()}
     )
@@ -131,23 +136,27 @@ def test_merges_of_mmsegmentation_take_the_same_cells() -> None:
 def test_bands_are_matched_by_name(trained: PrithviSwin, tmp_path: Path) -> None:
     torch.save(as_swin(trained), tmp_path / "swin.pt")
     inputs = RasterSpec(bands=("NIR_NARROW", "VH", "RED"), dtype="int16", nodata=None)
-    network = PrithviSwin(inputs, pretrained=True, weights=str(tmp_path / "swin.pt"))
+    network = PrithviSwin(inputs, pretrained=True, weights=told(tmp_path / "swin.pt"))
     assert network.loaded is not None
     assert network.loaded.bands == ("NIR_NARROW", "RED")
     given, file = network.network.patch_embed.proj.weight, trained.network.patch_embed.proj.weight
     torch.testing.assert_close(given[:, [0, 2]], file[:, [3, 2]], rtol=0, atol=0)
+    network = PrithviSwin(inputs, pretrained=True, weights=told(tmp_path / "swin.pt", *reversed(HLS_BANDS)))
+    torch.testing.assert_close(network.network.patch_embed.proj.weight[:, [0, 2]], file[:, [2, 3]], rtol=0, atol=0)
+    with pytest.raises(WeightsError, match=r"takes 6 bands, and nothing says which.* Write weights: \{file: .*swin.pt"):
+        PrithviSwin(inputs, pretrained=True, weights=str(tmp_path / "swin.pt"))
 
 
 def test_other_weights_are_refused(hls: RasterSpec, trained: PrithviSwin, tmp_path: Path) -> None:
     path = tmp_path / "swin.pt"
     torch.save({"encoder.conv1.weight": torch.zeros(3, 3)}, path)
     with pytest.raises(WeightsError, match="weights of another network"):
-        PrithviSwin(hls, pretrained=True, weights=str(path))
+        PrithviSwin(hls, pretrained=True, weights=told(path))
     weights = as_swin(trained)
     weights["encoder.patch_embed.proj.weight"] = torch.zeros(16, 3, 4, 4)
     torch.save(weights, path)
-    with pytest.raises(WeightsError, match="trained on 3 bands instead of 6"):
-        PrithviSwin(hls, pretrained=True, weights=str(path))
+    with pytest.raises(WeightsError, match="takes 3 bands, but 6 are named"):
+        PrithviSwin(hls, pretrained=True, weights=told(path))
 
 
 def test_published_sizes_are_those_of_base_and_large(monkeypatch: pytest.MonkeyPatch, hls: RasterSpec) -> None:

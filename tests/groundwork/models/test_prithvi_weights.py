@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from groundwork.models.encoders.prithvi_adapter import PrithviViTAdapter
 from groundwork.models.encoders.prithvi_mae import PrithviMAE
 from groundwork.models.encoders.prithvi_options import NetworkOptions, PromptTuning
 from groundwork.models.encoders.prithvi_variants import HLS_BANDS, VARIANTS, PrithviVariant, describe
+from groundwork.models.encoders.weights_file import WeightsFile
 from groundwork.registry import ComponentError, build
 from groundwork.specs import RasterSpec
 
@@ -47,13 +49,20 @@ FILES = {
     "prithvi_eo_v2_600": "ibm-nasa-geospatial/Prithvi-EO-2.0-600M/Prithvi_EO_V2_600M.pt",
     "prithvi_eo_v2_600_tl": "ibm-nasa-geospatial/Prithvi-EO-2.0-600M-TL/Prithvi_EO_V2_600M_TL.pt",
 }
-SMALL = PrithviVariant(32, 2, 2, learned_scale=True, decoder_dim=16, decoder_depth=1, decoder_heads=2)
 TINY = "prithvi_eo_v2_tiny_tl"
+SMALL = PrithviVariant(
+    32, 2, 2, learned_scale=True, decoder_dim=16, decoder_depth=1, decoder_heads=2, weights=FILES[TINY]
+)
 
 
 def hls(*bands: str, steps: int = 1) -> RasterSpec:
     layout = "steps_first" if steps > 1 else None
     return RasterSpec(bands=bands or HLS_BANDS, dtype="int16", nodata=None, steps=steps, layout=layout)
+
+
+def told(path: Path, *bands: str) -> WeightsFile:
+    """Name a file whose bands nothing else says."""
+    return WeightsFile(file=str(path), bands=bands or HLS_BANDS)
 
 
 def block(prefix: str, dim: int) -> dict[str, tuple[int, ...]]:
@@ -123,7 +132,8 @@ def test_each_published_file_leaves_nothing_out(
         file = draw(encoder, "" if is_flat else "encoder.") | draw(decoder, "" if is_flat else "decoder.")
         monkeypatch.setattr(prithvi_weights, "read_weights", lambda path: file)
         coordinates = ("time", "location") if TABLE[variant][3] else ()
-        network = kind(hls(), variant=variant, coordinates=coordinates, pretrained=True, weights=str(tmp_path))
+        weights = str(tmp_path / Path(FILES[variant]).name) if variant in FILES else told(tmp_path)
+        network = kind(hls(), variant=variant, coordinates=coordinates, pretrained=True, weights=weights)
     report = network.loaded
     assert report is not None
     assert report.fresh == ()
@@ -188,7 +198,7 @@ def test_encoder_reads_every_layout(
         coordinates=("time", "location"),
         image_size=32,
         pretrained=True,
-        weights=str(tmp_path / "weights.pt"),
+        weights=told(tmp_path / "weights.pt"),
     )
     for name, value in network.state_dict().items():
         if name != "pos_embed":
@@ -207,7 +217,7 @@ def test_autoencoder_reads_both_versions_and_safetensors(
 ) -> None:
     path = tmp_path / "weights.safetensors"
     save_file(layout(*small), path)
-    network = PrithviMAE(hls(), coordinates=("time", "location"), image_size=32, pretrained=True, weights=str(path))
+    network = PrithviMAE(hls(), coordinates=("time", "location"), image_size=32, pretrained=True, weights=told(path))
     own = network.state_dict()
     for part, weights in zip(("encoder", "decoder"), small, strict=True):
         for name, value in weights.items():
@@ -218,12 +228,12 @@ def test_autoencoder_reads_both_versions_and_safetensors(
 def test_file_of_an_encoder_alone_is_no_autoencoder(small: tuple[Weights, Weights], tmp_path: Path) -> None:
     torch.save(as_fine_tuned(*small), tmp_path / "weights.pt")
     with pytest.raises(WeightsError, match=r"missing in the file: decoder\.mask_token"):
-        PrithviMAE(hls(), image_size=32, pretrained=True, weights=str(tmp_path / "weights.pt"))
+        PrithviMAE(hls(), image_size=32, pretrained=True, weights=told(tmp_path / "weights.pt"))
 
 
 def test_what_the_network_lacks_is_skipped_and_named(small: tuple[Weights, Weights], tmp_path: Path) -> None:
     torch.save(as_version_2(*small), tmp_path / "weights.pt")
-    network = PrithviViT(hls(), image_size=32, pretrained=True, weights=str(tmp_path / "weights.pt"))
+    network = PrithviViT(hls(), image_size=32, pretrained=True, weights=told(tmp_path / "weights.pt"))
     assert network.loaded is not None
     unused = {"encoder.temporal_embed_enc.scale", "encoder.location_embed_enc.scale", "encoder.pos_embed"}
     assert set(network.loaded.skipped) == unused | {f"decoder.{name}" for name in small[1]}
@@ -235,7 +245,7 @@ def test_bands_are_matched_by_name(small: tuple[Weights, Weights], tmp_path: Pat
     torch.manual_seed(5)
     fresh = PrithviMAE(inputs, image_size=32)
     torch.manual_seed(5)
-    network = PrithviMAE(inputs, image_size=32, pretrained=True, weights=str(tmp_path / "weights.pt"))
+    network = PrithviMAE(inputs, image_size=32, pretrained=True, weights=told(tmp_path / "weights.pt"))
     assert network.loaded is not None
     assert network.loaded.bands == ("SWIR_1", "BLUE")
     given, file = network.encoder.patch_embed.proj.weight, small[0]["patch_embed.proj.weight"]
@@ -250,11 +260,83 @@ def test_bands_are_matched_by_name(small: tuple[Weights, Weights], tmp_path: Pat
         torch.testing.assert_close(painted[2::3], painter[0::6], rtol=0, atol=0)
 
 
-def test_weights_of_unnamed_other_bands_are_refused(small: tuple[Weights, Weights], tmp_path: Path) -> None:
-    small[0]["patch_embed.proj.weight"] = torch.zeros(32, 4, 1, 16, 16)
+@pytest.mark.parametrize("count", [4, 6])
+def test_files_that_do_not_say_their_bands_are_refused(
+    count: int, small: tuple[Weights, Weights], tmp_path: Path
+) -> None:
+    small[0]["patch_embed.proj.weight"] = torch.zeros(32, count, 1, 16, 16)
+    # Neither a name nor the number of bands makes a fine-tuned file the published one.
+    for path in (tmp_path / "weights.pt", tmp_path / "Prithvi_EO_V2_tiny_TL.pt"):
+        torch.save(as_fine_tuned(*small), path)
+        with pytest.raises(WeightsError) as raised:
+            PrithviViT(hls(), image_size=32, pretrained=True, weights=str(path))
+        message = str(raised.value)
+        assert f"{path}: its first layer takes {count} bands, and nothing says which" in message
+        names = "BLUE, GREEN, RED, NIR_NARROW, SWIR_1, SWIR_2" if count == 6 else "BAND_1, BAND_2, BAND_3, BAND_4"
+        assert f"Write weights: {{file: {path}, bands: [{names}]}}" in message
+    with pytest.raises(WeightsError, match=rf"takes {count} bands, but 2 are named: \['RED', 'VV'\]"):
+        PrithviViT(hls(), image_size=32, pretrained=True, weights=told(path, "RED", "VV"))
+
+
+def test_the_published_file_needs_no_bands_under_its_own_name(small: tuple[Weights, Weights], tmp_path: Path) -> None:
+    path = tmp_path / "Prithvi_EO_V2_tiny_TL.pt"
+    torch.save(as_version_2(*small), path)
+    network = PrithviViT(hls(), image_size=32, pretrained=True, weights=str(path))
+    torch.testing.assert_close(network.patch_embed.proj.weight, small[0]["patch_embed.proj.weight"])
+    torch.save(as_version_2(*small), tmp_path / "other.pt")
+    with pytest.raises(WeightsError, match=r"By name or content it is not ibm-nasa.*Prithvi_EO_V2_tiny_TL.pt"):
+        PrithviViT(hls(), image_size=32, pretrained=True, weights=str(tmp_path / "other.pt"))
+
+
+def test_bands_of_fine_tuned_files_are_stated_or_described(small: tuple[Weights, Weights], tmp_path: Path) -> None:
+    bands = ("RED", "GREEN", "BLUE", "VV", "NIR_NARROW", "SWIR_1")
+    fine_tuned = as_fine_tuned(*small)
+    path = tmp_path / "fine_tuned.safetensors"
+    flat = {name: value.contiguous() for name, value in fine_tuned["state_dict"].items()}
+    save_file(flat, path)
+    stated = PrithviViT(hls("VV", "RED"), image_size=32, pretrained=True, weights=told(path, *bands))
+    save_file(flat, path, metadata={"bands": json.dumps(bands)})
+    described = PrithviViT(hls("VV", "RED"), image_size=32, pretrained=True, weights=str(path))
+    bundle = tmp_path / "weights.safetensors"
+    save_file(flat, bundle)
+    inputs = {"hls": hls(*bands, "DEM").model_copy(update={"use": bands}).model_dump(mode="json")}
+    (tmp_path / "bundle.json").write_text(json.dumps({"inputs": inputs}))
+    ours = PrithviViT(hls("VV", "RED"), image_size=32, pretrained=True, weights=str(bundle))
+    for network in (stated, described, ours):
+        assert network.loaded is not None
+        assert network.loaded.bands == ("VV", "RED")
+        assert network.loaded.partly == ()
+        assert network.info is not None
+        # The band VV is no contradiction; statistics of pre-training say nothing of it.
+        assert network.info.bands == bands
+        assert network.info.mean == ()
+        for own, there in ((0, 3), (1, 0)):
+            file = small[0]["patch_embed.proj.weight"][:, there]
+            torch.testing.assert_close(network.patch_embed.proj.weight[:, own], file, rtol=0, atol=0)
+    with pytest.raises(WeightsError, match=r"says that it was trained on the bands \['RED', .* 'weights' states"):
+        PrithviViT(hls(), image_size=32, pretrained=True, weights=told(path))
+    (tmp_path / "bundle.json").write_text("{")
+    with pytest.raises(WeightsError, match=r"describes the bands of .*weights.safetensors cannot be read"):
+        PrithviViT(hls(), image_size=32, pretrained=True, weights=str(bundle))
+
+
+def test_statistics_follow_the_order_of_the_bands(small: tuple[Weights, Weights], tmp_path: Path) -> None:
     torch.save(as_fine_tuned(*small), tmp_path / "weights.pt")
-    with pytest.raises(WeightsError, match="trained on 4 bands instead of the published 6"):
-        PrithviViT(hls(), image_size=32, pretrained=True, weights=str(tmp_path / "weights.pt"))
+    weights = told(tmp_path / "weights.pt", *reversed(HLS_BANDS))
+    network = PrithviViT(hls("BLUE"), image_size=32, pretrained=True, weights=weights)
+    torch.testing.assert_close(network.patch_embed.proj.weight[:, 0], small[0]["patch_embed.proj.weight"][:, 5])
+    assert network.info is not None
+    assert network.info.mean == (1363, 1958, 2734, 1433, 1342, 1087)
+
+
+def test_blocks_behind_the_last_are_skipped(small: tuple[Weights, Weights], tmp_path: Path) -> None:
+    torch.save(as_version_2(*small), tmp_path / "weights.pt")
+    weights = told(tmp_path / "weights.pt")
+    network = PrithviViT(hls(), image_size=32, out_indices=(0,), pretrained=True, weights=weights)
+    assert network.loaded is not None
+    assert network.loaded.fresh == ()
+    assert {"encoder.norm.weight", "encoder.blocks.1.attn.qkv.weight"} <= set(network.loaded.skipped)
+    torch.testing.assert_close(network.blocks[0].mlp.fc1.weight, small[0]["blocks.0.mlp.fc1.weight"])
 
 
 def test_other_patches_leave_the_first_layer_fresh(small: tuple[Weights, Weights], tmp_path: Path) -> None:
@@ -263,7 +345,7 @@ def test_other_patches_leave_the_first_layer_fresh(small: tuple[Weights, Weights
         hls(),
         image_size=32,
         pretrained=True,
-        weights=str(tmp_path / "weights.pt"),
+        weights=told(tmp_path / "weights.pt"),
         network=NetworkOptions(patch_size=8),
     )
     assert network.loaded is not None
@@ -276,7 +358,7 @@ def test_other_patches_leave_the_first_layer_fresh(small: tuple[Weights, Weights
 def test_prompts_stay_fresh(small: tuple[Weights, Weights], tmp_path: Path) -> None:
     torch.save(as_version_2(*small), tmp_path / "weights.pt")
     options = NetworkOptions(prompts=PromptTuning(tokens=3))
-    network = PrithviViT(hls(), image_size=32, pretrained=True, weights=str(tmp_path / "weights.pt"), network=options)
+    network = PrithviViT(hls(), image_size=32, pretrained=True, weights=told(tmp_path / "weights.pt"), network=options)
     assert network.loaded is not None
     assert network.loaded.fresh == ("vpt_prompt_embeddings.0", "vpt_prompt_embeddings.1")
 
@@ -285,7 +367,7 @@ def test_adapter_reads_the_transformer_and_stays_fresh_itself(monkeypatch: pytes
     monkeypatch.setitem(VARIANTS, TINY, PrithviVariant(32, 4, 2, learned_scale=True))
     encoder, decoder = (draw(part) for part in official(32, 4, 16, True, 1, 16, 1, side=32))
     torch.save(as_version_2(encoder, decoder), tmp_path / "weights.pt")
-    network = PrithviViTAdapter(hls(), image_size=32, pretrained=True, weights=str(tmp_path / "weights.pt"))
+    network = PrithviViTAdapter(hls(), image_size=32, pretrained=True, weights=told(tmp_path / "weights.pt"))
     assert network.loaded is not None
     assert set(network.loaded.loaded) == {f"vit.{name}" for name in encoder if "embed_enc" not in name} - {
         "vit.pos_embed"
@@ -297,7 +379,7 @@ def test_adapter_reads_the_transformer_and_stays_fresh_itself(monkeypatch: pytes
 def test_weights_of_another_variant_are_refused(small: tuple[Weights, Weights], tmp_path: Path) -> None:
     torch.save(as_version_2(*small), tmp_path / "weights.pt")
     with torch.device("meta"), pytest.raises(WeightsError, match="weights of another network"):
-        PrithviViT(hls(), variant="prithvi_eo_v2_300", pretrained=True, weights=str(tmp_path / "weights.pt"))
+        PrithviViT(hls(), variant="prithvi_eo_v2_300", pretrained=True, weights=told(tmp_path / "weights.pt"))
 
 
 def test_options_that_contradict_each_other_are_refused() -> None:

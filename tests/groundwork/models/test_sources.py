@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from groundwork.bundle import Bundle, BundleConfig, build_factory, load_bundle, save_bundle
 from groundwork.config.model import ModelConfig
 from groundwork.models.encoder_decoder import EncoderDecoderFactory
+from groundwork.models.flow import count_macs
 from groundwork.models.pixelwise import PixelWiseModel
 from groundwork.models.standardise import StandardiseSources
 from groundwork.registry import ComponentError
@@ -74,6 +77,92 @@ def test_each_source_has_its_own_validity() -> None:
     assert (apart["a"].flatten().tolist(), apart["b"].flatten().tolist()) == ([1.0, 0.0], [1.0, 1.0])
 
 
+TERRAMIND = {
+    "name": "terramind",
+    "variant": "terramind_v1_tiny",
+    "modalities": {"optical": "S2L2A", "elevation": "DEM"},
+    "merge": "concat",
+    "out_indices": [0],
+}
+OPTICAL = RasterSpec(bands=["RED", "BLUE", "GREEN"], dtype="int16", nodata=None)
+#: Sources that are not written in the order of their names, and encoders of each kind for them.
+UNSORTED = {"optical": OPTICAL, "elevation": RasterSpec(bands=["DEM"], dtype="float32", nodata=None)}
+ALIKE = {"optical": raster(3), "aerial": raster(3)}
+JOURNEYS: dict[str, tuple[dict[str, RasterSpec], dict[str, Any]]] = {
+    "one encoder each": (ALIKE, {"encoders": dict.fromkeys(ALIKE, RESNET)}),
+    "one encoder each, of other bands": (UNSORTED, {"encoders": dict.fromkeys(UNSORTED, RESNET)}),
+    "one shared encoder": (ALIKE, {"encoder": RESNET}),
+    "terramind, channels behind one another": (UNSORTED, {"encoder": TERRAMIND, "necks": []}),
+    "one vector of both": (
+        ALIKE,
+        {"factory": {"name": "embedding", "pooling": "max"}, "encoders": dict.fromkeys(ALIKE, RESNET), "decoder": None},
+    ),
+}
+
+
+@pytest.mark.parametrize(("inputs", "words"), JOURNEYS.values(), ids=JOURNEYS)
+def test_sources_come_back_from_a_bundle_as_they_went_in(
+    target: TargetSpec, tmp_path: Path, inputs: dict[str, RasterSpec], words: dict[str, Any]
+) -> None:
+    plain: dict[str, Any] = {"necks": [{"name": "merge_sources"}], "decoder": {"name": "fcn", "channels": 8}}
+    config = ModelConfig.model_validate(plain | words)
+    model = build_factory(config).build_model(config, inputs, target).eval()
+    for source, spec in inputs.items():
+        model.set_statistics([float(len(source))] * spec.num_channels, [2.0] * spec.num_channels, source)
+    described = BundleConfig(model=config, inputs=inputs, target=target, trained=True, provenance={})
+    save_bundle(Bundle(described, model.state_dict()), tmp_path / "bundle")
+    again = load_bundle(tmp_path / "bundle").build_model()
+    given = {source: torch.randn(1, spec.num_channels, 32, 32) for source, spec in inputs.items()}
+    with torch.inference_mode():
+        assert torch.equal(again(given).output, model(given).output)
+
+
+def test_weights_are_kept_by_the_names_of_the_sources(target: TargetSpec) -> None:
+    names = {
+        key.split(".")[2]
+        for key in build(target, ALIKE, encoders=dict.fromkeys(ALIKE, RESNET)).state_dict()
+        if key.startswith("encoder.encoders.")
+    }
+    assert names == {"aerial", "optical"}
+
+
+@pytest.mark.parametrize("name", ["items", "train", "s1.grd"])
+def test_names_that_torch_cannot_keep_are_refused(target: TargetSpec, name: str) -> None:
+    inputs = {name: raster(3), "radar": raster(2)}
+    with pytest.raises(SpecError, match=f"A source cannot be named '{name}'"):
+        build(target, inputs, encoders=dict.fromkeys(inputs, RESNET))
+
+
+def test_sources_of_other_numbers_of_dates_go_together(target: TargetSpec) -> None:
+    dated = {"optical": (3, 3), "radar": (2, 2)}
+    inputs = {
+        source: RasterSpec(
+            bands=[f"B{index}" for index in range(bands)], dtype="int16", nodata=None, steps=steps, layout="steps_first"
+        )
+        for source, (bands, steps) in dated.items()
+    }
+    prithvi = {"name": "prithvi_vit", "image_size": 32, "out_indices": [0], "coordinates": ["time"]}
+    timm = {"name": "per_date", "encoder": {"name": "timm", "model": "test_vit", "out_indices": [0]}}
+    merge = [{"name": "pool_time", "pooling": "mean"}, {"name": "merge_sources"}]
+    model = build(target, inputs, encoders={"optical": prithvi, "radar": timm}, necks=merge).eval()
+    given = {source: torch.randn(1, bands, steps, 32, 32) for source, (bands, steps) in dated.items()}
+    dates = {
+        source: torch.tensor([[[2021.0, 40.0 * step] for step in range(steps)]]) for source, (_, steps) in dated.items()
+    }
+    before = model(given, None, dates).output
+    assert before.shape == (1, 2, 32, 32)
+    later = {**dates, "optical": dates["optical"] + torch.tensor([0.0, 90.0])}
+    assert not torch.allclose(model(given, None, later).output, before)
+    assert count_macs(model, inputs, 32) > 0
+
+
+def test_one_source_may_come_by_its_name(target: TargetSpec) -> None:
+    model = build(target, {"optical": raster(3)}, encoder=RESNET, necks=[]).eval()
+    image, valid = torch.randn(1, 3, 37, 40), torch.rand(1, 37, 40) > 0.2
+    by_name = model({"optical": image}, {"optical": valid}).output
+    torch.testing.assert_close(by_name, model(image, valid).output, rtol=0, atol=0)
+
+
 @pytest.mark.parametrize(
     ("words", "error", "message"),
     [
@@ -103,3 +192,56 @@ def test_wrong_images_are_named(target: TargetSpec, given: Any, message: str) ->
     model = build(target, encoders={"optical": RESNET, "radar": RESNET})
     with pytest.raises(ValueError, match=message):
         model(given)
+
+
+TERRAMIND = {"name": "terramind"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"encoders": {"optical": TERRAMIND, "radar": RESNET}},
+        {"encoders": {"optical": {"name": "per_date", "encoder": TERRAMIND}, "radar": RESNET}},
+    ],
+)
+def test_an_encoder_of_several_sources_is_named_once(words: dict[str, Any], target: TargetSpec) -> None:
+    steps = SOURCES["optical"].model_copy(update={"steps": 2, "layout": "steps_first"})
+    inputs = {"optical": steps if words["encoders"]["optical"] != TERRAMIND else SOURCES["optical"], "radar": raster(2)}
+    with pytest.raises(ComponentError, match=r"^model\.encoders\.optical: 'terramind' sees several sources.*'encoder'"):
+        build(target, inputs, **words)
+
+
+VIT = {"name": "timm", "model": "test_vit"}
+
+
+@pytest.mark.parametrize("decoder", ["unet", "fcn", "upernet", "dpt", "segformer_mlp", "linear"])
+def test_a_convolutional_network_and_a_transformer_are_joined(decoder: str, target: TargetSpec) -> None:
+    encoders = {"optical": RESNET, "radar": VIT}
+    words = {"encoders": encoders, "necks": "auto", "decoder": decoder}
+    config = EncoderDecoderFactory().resolve(ModelConfig.model_validate(words), SOURCES, target)
+    assert [neck.name for neck in config.necks][:2] == ["per_source", "merge_sources"]
+    # As a bundle keeps it.
+    config = ModelConfig.model_validate_json(config.model_dump_json())
+    model = EncoderDecoderFactory().build_model(config, SOURCES, target).train()
+    output = model(images()).output
+    assert output.shape == (2, 2, 37, 42)
+    output.sum().backward()
+    used = [name for name, parameter in model.named_parameters() if parameter.grad is not None]
+    for part in ("encoder.encoders.optical", "encoder.encoders.radar", "decoder"):
+        assert any(name.startswith(part) for name in used) or (
+            part == "decoder" and not list(model.decoder.parameters())
+        )
+
+
+def test_the_finest_levels_of_both_are_kept(target: TargetSpec) -> None:
+    words = {"encoders": {"optical": RESNET, "radar": VIT}, "necks": "auto", "decoder": "unet"}
+    config = EncoderDecoderFactory().resolve(ModelConfig.model_validate(words), SOURCES, target)
+    assert [neck.options for neck in config.necks] == [
+        {
+            "necks": {
+                "optical": [{"name": "select", "indices": (1, 2, 3, 4)}],
+                "radar": [{"name": "pyramid"}],
+            }
+        },
+        {"pooling": "concat"},
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from groundwork.models.standardise import Standardise
 
@@ -72,3 +73,14 @@ def test_wrong_statistics_are_refused(mean: list[float], std: list[float], messa
     with pytest.raises(ValueError, match=message):
         module.set_statistics(mean, std)
     assert module.mean.tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
+def test_statistics_stay_exact_in_half_precision(precision: torch.dtype) -> None:
+    module = nn.Sequential(Standardise(2), nn.Linear(1, 1))
+    module[0].set_statistics([1087.0, 2734.0], [3.0, 7.0])
+    module.to(precision)
+    assert module[1].weight.dtype == precision
+    assert module[0].mean.tolist() == [1087.0, 2734.0]
+    assert module[0](torch.full((1, 2, 1, 1), 2734)).flatten().tolist() == [549.0, 0.0]
+    assert module.to("meta")[0].mean.is_meta

@@ -12,12 +12,13 @@ import segmentation_models_pytorch as smp
 import timm
 import torch
 from torch import Tensor, nn
+from torchgeo.models import list_models
 
 from groundwork.bundle import build_factory
 from groundwork.config.model import ModelConfig
 from groundwork.models.interface import Model
 from groundwork.registry import ComponentError
-from groundwork.specs import OutputSpec, RasterSpec, SpecError, TargetSpec
+from groundwork.specs import ClassSpec, OutputSpec, RasterSpec, SpecError, TargetSpec
 
 SMP = {"name": "smp", "architecture": "Unet", "encoder": "resnet18"}
 TIMM = {"name": "timm", "model": "test_resnet"}
@@ -66,6 +67,63 @@ def test_torchgeo_gives_scores_per_pixel(model: str, steps: int, make_raster: An
 def test_torchgeo_classifies_images(raster: RasterSpec, per_image: TargetSpec) -> None:
     model = build({"name": "torchgeo", "model": "resnet18"}, raster, per_image).eval()
     assert model(torch.randn(2, 3, 64, 64)).output.shape == (2, 2)
+
+
+@pytest.mark.parametrize("name", [name for name in list_models() if name.startswith(("resnet", "swin", "vit"))])
+def test_every_classifier_of_torchgeo_is_built_and_runs(name: str, make_raster: Any, per_image: TargetSpec) -> None:
+    with torch.device("meta"):
+        model = build({"name": "torchgeo", "model": name}, make_raster(4), per_image).eval()
+        assert model(torch.empty(2, 4, 250, 100)).output.shape == (2, 2)
+    first = next(module for module in model.network.modules() if isinstance(module, nn.Conv2d))
+    assert first.in_channels == 4
+    model.freeze_encoder()
+    trained = [parameter for parameter in model.network.parameters() if parameter.requires_grad]
+    assert [len(parameter) for parameter in trained] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("factory", "multiple", "least"),
+    [
+        (TIMM, 1, 1),
+        (TIMM | {"model": "vit_tiny_patch16_224"}, 16, 16),
+        (TIMM | {"model": "swin_tiny_patch4_window7_224"}, 4, 4),
+        (SMP | {"architecture": "PAN"}, 16, 128),
+        (SMP | {"architecture": "DPT", "encoder": "tu-vit_tiny_patch16_224"}, 32, 32),
+    ],
+)
+@pytest.mark.parametrize("size", [(250, 100), (64, 64), (7, 300)])
+def test_networks_take_images_of_any_size(
+    factory: dict[str, Any],
+    multiple: int,
+    least: int,
+    size: tuple[int, int],
+    raster: RasterSpec,
+    target: TargetSpec,
+    per_image: TargetSpec,
+) -> None:
+    is_image = factory["name"] == "timm"
+    with torch.device("meta"):
+        model = build(factory, raster, per_image if is_image else target).eval()
+        assert (model.sizes.multiple, model.sizes.least, model.sizes.only) == (multiple, least, None)
+        assert model(torch.empty(1, 3, *size)).output.shape == ((1, 2) if is_image else (1, 2, *size))
+
+
+def test_a_network_of_one_size_pads_smaller_images_and_names_larger_ones(
+    raster: RasterSpec, per_image: TargetSpec
+) -> None:
+    with torch.device("meta"):
+        model = build(TIMM | {"model": "test_maxvit"}, raster, per_image).eval()
+        assert model.sizes.only == 160
+        assert model(torch.empty(1, 3, 100, 60)).output.shape == (1, 2)
+        with pytest.raises(ValueError, match=r"images of 160 x 160 pixels only, and was given 250 x 100\. Cut chips"):
+            model(torch.empty(1, 3, 250, 100))
+        larger = build(TIMM | {"model": "test_maxvit", "options": {"img_size": 256}}, raster, per_image).eval()
+        assert larger(torch.empty(1, 3, 250, 100)).output.shape == (1, 2)
+
+
+def test_one_class_is_one_score_per_image(raster: RasterSpec) -> None:
+    only = TargetSpec(classes=(ClassSpec(value=1, name="ship", color="#ff0000"),), per="image")
+    assert build(TIMM, raster, only).eval()(torch.zeros(2, 3, 32, 32)).output.shape == (2, 1)
 
 
 @pytest.mark.parametrize("factory", [SMP, TIMM])

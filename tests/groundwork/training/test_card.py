@@ -21,6 +21,13 @@ BANDS = ("SWIR_1", "BLUE", "DEM")
 PRITHVI = {"name": "prithvi_vit", "variant": "prithvi_eo_v2_tiny_tl", "image_size": 32}
 
 
+HLS = ("BLUE", "GREEN", "RED", "NIR_NARROW", "SWIR_1", "SWIR_2")
+
+
+def told(file: Path) -> dict[str, Any]:
+    return {"file": str(file), "bands": HLS}
+
+
 def initial(target: TargetSpec, **words: Any) -> Bundle:
     data = DataConfig(
         sources={"hls": RasterSpec(bands=BANDS, dtype="int16", nodata=None)},
@@ -46,8 +53,7 @@ def test_necks_that_auto_found_are_in_bundle_and_card(land_target: TargetSpec) -
 
 @pytest.fixture
 def published() -> PrithviViT:
-    bands = ["BLUE", "GREEN", "RED", "NIR_NARROW", "SWIR_1", "SWIR_2"]
-    return PrithviViT(RasterSpec(bands=bands, dtype="int16", nodata=None), variant="prithvi_eo_v2_tiny_tl")
+    return PrithviViT(RasterSpec(bands=HLS, dtype="int16", nodata=None), variant="prithvi_eo_v2_tiny_tl")
 
 
 @pytest.fixture
@@ -61,7 +67,7 @@ def official(published: PrithviViT, tmp_path: Path) -> Path:
 def test_what_became_of_published_weights_is_told(
     land_target: TargetSpec, published: PrithviViT, official: Path
 ) -> None:
-    encoder = PRITHVI | {"pretrained": True, "weights": str(official)}
+    encoder = PRITHVI | {"pretrained": True, "weights": told(official)}
     bundle = initial(land_target, encoder=encoder, accept=["bands"])
     weights = bundle.weights["encoder.patch_embed.proj.weight"]
     trained = published.patch_embed.proj.weight
@@ -80,4 +86,4 @@ def test_what_became_of_published_weights_is_told(
 
 def test_bands_that_were_never_seen_are_refused_unless_accepted(land_target: TargetSpec, official: Path) -> None:
     with pytest.raises(SpecError, match=r"never saw the bands \['DEM'\].*'accept: \[bands\]'"):
-        initial(land_target, encoder=PRITHVI | {"pretrained": True, "weights": str(official)})
+        initial(land_target, encoder=PRITHVI | {"pretrained": True, "weights": told(official)})

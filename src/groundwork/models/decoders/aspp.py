@@ -9,6 +9,7 @@ from groundwork.models.convolution import ConvBlock
 from groundwork.models.decoders.area_pool import build_pool
 from groundwork.models.decoders.base import Decoder
 from groundwork.models.decoders.one_level import pick_level
+from groundwork.models.limits import Chance, Count
 from groundwork.models.resizing import resize_to
 from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, FeatureSpec
@@ -36,10 +37,10 @@ class ASPPDecoder(Decoder):
         self,
         features: FeatureSpec,
         *,
-        channels: int = 256,
+        channels: Count = 256,
         dilations: tuple[int, ...] = (6, 12, 18),
         level: int = -1,
-        dropout: float = 0.1,
+        dropout: Chance = 0.1,
     ) -> None:
         super().__init__()
         chosen = pick_level("aspp", features, level)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from groundwork.models.decoders.base import Decoder
+from groundwork.models.limits import Count
 from groundwork.models.needs import Needs, check_fit, count_named
 from groundwork.models.resizing import resize_to
 from groundwork.models.strides import count_doublings
@@ -33,7 +34,7 @@ class DPTDecoder(Decoder):
     """
 
     def __init__(
-        self, features: FeatureSpec, *, channels: int = 256, reassemble_channels: tuple[int, ...] | None = None
+        self, features: FeatureSpec, *, channels: Count = 256, reassemble_channels: tuple[Count, ...] | None = None
     ) -> None:
         super().__init__()
         check_fit("dpt", self.needs({}), features)

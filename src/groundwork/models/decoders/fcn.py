@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from groundwork.models.convolution import ConvBlock
 from groundwork.models.decoders.base import Decoder
 from groundwork.models.decoders.one_level import divide_stride, pick_level
+from groundwork.models.limits import Count
 from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, FeatureSpec
 
@@ -33,7 +34,7 @@ class FCNDecoder(Decoder):
         self,
         features: FeatureSpec,
         *,
-        channels: int = 64,
+        channels: Count = 64,
         num_convs: int = 2,
         level: int = -1,
         num_upsamplings: int = 0,

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from groundwork.models.decoders.base import Decoder
 from groundwork.models.decoders.one_level import divide_stride, pick_level
+from groundwork.models.limits import Count
 from groundwork.specs import FeatureLevel, FeatureSpec
 
 
@@ -24,7 +25,7 @@ class LinearDecoder(Decoder):
     """
 
     def __init__(
-        self, features: FeatureSpec, *, channels: int = 64, level: int = -1, upsampling: int | None = None
+        self, features: FeatureSpec, *, channels: Count = 64, level: int = -1, upsampling: int | None = None
     ) -> None:
         super().__init__()
         chosen = pick_level("linear", features, level)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from groundwork.models.decoders.base import Decoder
 from groundwork.models.decoders.one_level import pick_level
+from groundwork.models.limits import Count
 from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, FeatureSpec
 
@@ -31,7 +32,7 @@ class MLPDecoder(Decoder):
         self,
         features: FeatureSpec,
         *,
-        channels: tuple[int, ...] = (256, 256),
+        channels: tuple[Count, ...] = (256, 256),
         activation: Literal["relu", "gelu"] = "relu",
         level: int = -1,
     ) -> None:

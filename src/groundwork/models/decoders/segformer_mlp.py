@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from groundwork.models.convolution import ConvBlock
 from groundwork.models.decoders.base import Decoder
+from groundwork.models.limits import Chance, Count
 from groundwork.models.needs import Needs, check_fit
 from groundwork.models.resizing import resize_to
 from groundwork.specs import FeatureLevel, FeatureSpec
@@ -26,7 +27,7 @@ class SegFormerMLPDecoder(Decoder):
         SpecError: For a single level, and for levels of several sources.
     """
 
-    def __init__(self, features: FeatureSpec, *, channels: int = 256, dropout: float = 0.1) -> None:
+    def __init__(self, features: FeatureSpec, *, channels: Count = 256, dropout: Chance = 0.1) -> None:
         super().__init__()
         check_fit("segformer_mlp", self.needs({}), features)
         self.linears = nn.ModuleList(nn.Conv2d(level.channels, channels, kernel_size=1) for level in features.levels)

@@ -136,7 +136,7 @@ def _check_options(name: str, decoder_class: type[nn.Module], given: Mapping[str
 def _build(name: str, decoder_class: type[nn.Module], arguments: dict[str, object]) -> nn.Module:
     try:
         return decoder_class(**arguments)
-    except (ValueError, RuntimeError, TypeError, ZeroDivisionError) as error:
+    except (ValueError, RuntimeError, TypeError, ZeroDivisionError, IndexError) as error:
         raise ComponentError(f"'{name}' cannot be built with these options: {error}") from error
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from groundwork.models.convolution import ConvBlock
 from groundwork.models.decoders.base import Decoder
+from groundwork.models.limits import Count
 from groundwork.models.needs import Needs, check_fit, count_named
 from groundwork.models.resizing import resize_to
 from groundwork.specs import FeatureLevel, FeatureSpec, SpecError
@@ -26,7 +27,7 @@ class UNetDecoder(Decoder):
         SpecError: For levels that are no pyramid or of several sources, or another number of stages than they need.
     """
 
-    def __init__(self, features: FeatureSpec, *, channels: tuple[int, ...] | None = None) -> None:
+    def __init__(self, features: FeatureSpec, *, channels: tuple[Count, ...] | None = None) -> None:
         super().__init__()
         check_fit("unet", self.needs({}), features)
         num_stages = len(features.levels) - 1

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from groundwork.models.convolution import ConvBlock
 from groundwork.models.decoders.area_pool import build_pool
 from groundwork.models.decoders.base import Decoder
+from groundwork.models.limits import Count
 from groundwork.models.needs import Needs, check_fit
 from groundwork.models.resizing import resize_to
 from groundwork.registry import ComponentError
@@ -30,7 +31,7 @@ class UPerNetDecoder(Decoder):
     """
 
     def __init__(
-        self, features: FeatureSpec, *, channels: int = 256, pool_scales: tuple[int, ...] = (1, 2, 3, 6)
+        self, features: FeatureSpec, *, channels: Count = 256, pool_scales: tuple[int, ...] = (1, 2, 3, 6)
     ) -> None:
         super().__init__()
         check_fit("upernet", self.needs({}), features)

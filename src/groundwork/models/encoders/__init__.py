@@ -1,8 +1,8 @@
 """The encoders by name."""
 
-from groundwork.table import Table
+from groundwork.table import AdvisedTable, Table
 
-ENCODERS: Table = {
+_COMPONENTS: Table = {
     "clay": "groundwork.models.encoders.clay:ClayEncoder",
     "copernicus_fm": "groundwork.models.encoders.copernicus_fm:CopernicusFMEncoder",
     "croma": "groundwork.models.encoders.croma:CROMAEncoder",
@@ -22,6 +22,8 @@ ENCODERS: Table = {
     "torchgeo": "groundwork.models.encoders.torchgeo:TorchGeoEncoder",
     "unet": "groundwork.models.encoders.unet:UNetEncoder",
 }
+
+ENCODERS: Table = AdvisedTable(_COMPONENTS, "groundwork.models.encoders.owners:advise")
 
 #: Encoder -> the table of its variants, in a module that loads no torch.
 VARIANTS: dict[str, str] = {

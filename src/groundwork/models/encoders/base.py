@@ -23,6 +23,10 @@ class Encoder(nn.Module, ABC):
     size_multiple: int
     #: Which of "time" and "location" the encoder must be given.
     coordinates: frozenset[str] = frozenset()
+    #: Whether weights of half precision are of no use to it, as it computes with wavelengths or places.
+    single_precision: bool = False
+    #: The only height and width that the network takes; smaller images are padded. None: it takes other sizes too.
+    only_size: int | None = None
     #: What the published weights of this network expect. None: there are none, or they say nothing.
     info: EncoderInfo | None = None
     #: What became of the published weights. None: the encoder starts from fresh weights.

@@ -32,7 +32,7 @@ from groundwork.models.encoders.one_date import drop_time, require_one_date
 from groundwork.models.encoders.prithvi_variants import Coordinate
 from groundwork.models.encoders.published import set_published
 from groundwork.models.encoders.tokens import block_indices, dropped_blocks, to_map
-from groundwork.models.encoders.told import require_told
+from groundwork.models.encoders.told import require_dates, require_told
 from groundwork.models.encoders.wavelengths import require_wavelengths
 from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec, SpecError
 
@@ -59,6 +59,8 @@ class ClayEncoder(Encoder):
         ComponentError: For layers that do not exist, or weights that are not published.
         WeightsError: For weights that cannot be had, or are of another network.
     """
+
+    single_precision = True
 
     def __init__(
         self,
@@ -136,7 +138,7 @@ class ClayEncoder(Encoder):
         unknown = torch.zeros(image.shape[0], 2, device=image.device)
         week = latitude = longitude = unknown
         if "time" in self.coordinates:
-            week = _circle(week_of(require_told("clay", temporal, "temporal_coords")[:, 0]) * (tau / 52))
+            week = _circle(week_of(require_dates("clay", temporal, 1)[:, 0]) * (tau / 52))
         if "location" in self.coordinates:
             degrees = require_told("clay", location, "location_coords").float()
             latitude, longitude = _circle(degrees[:, 0] * (pi / 180)), _circle(degrees[:, 1] * (pi / 180))

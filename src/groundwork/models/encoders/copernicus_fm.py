@@ -23,7 +23,7 @@ from groundwork.models.encoders.tokens import (
     grid_levels,
     run_blocks,
 )
-from groundwork.models.encoders.told import require_told
+from groundwork.models.encoders.told import require_dates, require_told
 from groundwork.models.encoders.wavelengths import require_bandwidths, require_wavelengths
 from groundwork.specs import RasterSpec
 
@@ -55,6 +55,8 @@ class CopernicusFMEncoder(Encoder):
         ComponentError: For blocks that do not exist.
         WeightsError: For weights that cannot be had, or are of another network.
     """
+
+    single_precision = True
 
     def __init__(
         self,
@@ -120,7 +122,7 @@ class CopernicusFMEncoder(Encoder):
             latitude, longitude = require_told("copernicus_fm", location, "location_coords").float().unbind(-1)
             place = network.get_coord_pos_embed(longitude, latitude, channels)
         if "time" in self.coordinates:
-            dates = require_told("copernicus_fm", temporal, "temporal_coords")
+            dates = require_dates("copernicus_fm", temporal, 1)
             date = network.get_time_pos_embed(_days(dates.float()[:, 0]), channels)
         if self._patch_area is not None:
             area = network.get_area_pos_embed(torch.tensor([self._patch_area], device=device), channels)

@@ -64,6 +64,8 @@ class CROMAEncoder(Encoder):
         WeightsError: For weights that cannot be had, or are of another network.
     """
 
+    single_precision = True
+
     def __init__(
         self,
         inputs: RasterSpec,

@@ -63,6 +63,8 @@ class DOFAEncoder(Encoder):
         WeightsError: For weights that cannot be had, or are of another network.
     """
 
+    single_precision = True
+
     def __init__(
         self,
         inputs: RasterSpec,

@@ -37,11 +37,11 @@ from groundwork.models.encoders.galileo_variants import (
 )
 from groundwork.models.encoders.galileo_weights import load_galileo
 from groundwork.models.encoders.hub import find_weights
-from groundwork.models.encoders.joint import JointEncoder
+from groundwork.models.encoders.joint import Dates, JointEncoder, dates_of
 from groundwork.models.encoders.one_date import fold_dates
 from groundwork.models.encoders.prithvi_variants import Coordinate
 from groundwork.models.encoders.tokens import block_indices, dropped_blocks
-from groundwork.models.encoders.told import require_told
+from groundwork.models.encoders.told import require_dates, require_told
 from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec
 
@@ -73,6 +73,8 @@ class GalileoEncoder(JointEncoder):
         ComponentError: For patches of another size, or blocks that do not exist.
         WeightsError: For weights that cannot be had, or are of another network.
     """
+
+    single_precision = True
 
     pos_embed: Tensor
 
@@ -142,7 +144,7 @@ class GalileoEncoder(JointEncoder):
         self.apply(_initialise)
 
     def forward(
-        self, images: dict[str, Tensor], temporal_coords: Tensor | None = None, location_coords: Tensor | None = None
+        self, images: dict[str, Tensor], temporal_coords: Dates | None = None, location_coords: Tensor | None = None
     ) -> list[Tensor]:
         """Give one map per block. See :class:`JointEncoder`.
 
@@ -154,7 +156,9 @@ class GalileoEncoder(JointEncoder):
         grid = (first.shape[-2] // side, first.shape[-1] // side)
         with in_full_precision(first.device):
             places = place_codes(grid, self.pos_embed.shape[-1], self._cell_size, first.device)
-        parts = [self._embed_timed(images, places, temporal_coords)]
+        # All sources with time have as many steps, of the same dates.
+        dates = dates_of(temporal_coords, self.timed[0].places[0][0])
+        parts = [self._embed_timed(images, places, dates)]
         if self.still:
             parts.append(self._embed_still(images, places))
         if "location" in self.coordinates:
@@ -178,7 +182,7 @@ class GalileoEncoder(JointEncoder):
         tokens = tokens.reshape(batch, self.steps, *tokens.shape[1:])
         shape = (*tokens.shape[:-1], places.shape[-1])
         if "time" in self.coordinates:
-            months = self.month_embed(month_of(require_told("galileo", temporal, "temporal_coords")))
+            months = self.month_embed(month_of(require_dates("galileo", temporal, self.steps)))
         else:
             months = self.month_embed.weight[_USUAL_MONTH].expand(batch, self.steps, -1)
         codes = [

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from groundwork.models.encoders.loading import fetch, require_pretrained
+from groundwork.models.encoders.weights_file import Weights, WeightsFile
 from groundwork.registry import ComponentError
 
 
@@ -16,15 +17,38 @@ class WeightsSource:
     path: Path
     #: What messages and reports call it.
     name: str
+    #: The bands that its first layer takes, as the recipe states them. Empty: it does not.
+    bands: tuple[str, ...] = ()
+    #: Where the published file is: ``owner/repository/file`` of the hub, or an address. None: nowhere.
+    published: str | None = None
+    #: Whether it came from there.
+    is_hub: bool = False
+
+    @property
+    def has_published_name(self) -> bool:
+        """Whether the file is called as the published one is."""
+        return self.published is not None and self.path.name == self.published.rpartition("/")[2]
 
 
-def find_weights(name: str, pretrained: bool, weights: str | None, published: str | None) -> WeightsSource | None:
+def local_source(weights: Weights, published: str | None) -> WeightsSource:
+    """Return the file that a recipe names.
+
+    Args:
+        weights: The option.
+        published: Where the published file is, in the hub or at an address. None: nowhere.
+    """
+    if isinstance(weights, WeightsFile):
+        return WeightsSource(Path(weights.file), weights.file, weights.bands, published)
+    return WeightsSource(Path(weights), weights, published=published)
+
+
+def find_weights(name: str, pretrained: bool, weights: Weights | None, published: str | None) -> WeightsSource | None:
     """Return the file that a network starts from, downloaded where needed. None: it starts from fresh weights.
 
     Args:
         name: Of the network, for messages.
         pretrained: Whether published weights are wanted.
-        weights: A local file in the published layout, in place of the hub's.
+        weights: A local file in the published layout, in place of the hub's; and which bands it was trained on.
         published: Where the hub has them, ``owner/repository/file``. None: nowhere.
 
     Raises:
@@ -35,7 +59,7 @@ def find_weights(name: str, pretrained: bool, weights: str | None, published: st
     if not pretrained:
         return None
     if weights is not None:
-        return WeightsSource(Path(weights), weights)
+        return local_source(weights, published)
     if published is None:
         raise ComponentError(
             f"No weights of '{name}' are published on the hub. Name a file of your own in 'weights', or leave "
@@ -43,7 +67,7 @@ def find_weights(name: str, pretrained: bool, weights: str | None, published: st
         )
     owner, repository, file = published.split("/", 2)
     path = fetch(f"{owner}/{repository}", file)
-    return WeightsSource(path, f"{published}{_commit(path)}")
+    return WeightsSource(path, f"{published}{_commit(path)}", published=published, is_hub=True)
 
 
 def _commit(path: Path) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+#: Unit of the numbers of photographs, 0 to 255 in 8 bits, which measure nothing.
+DIGITAL_NUMBER = "digital_number"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncoderInfo:
@@ -15,7 +18,7 @@ class EncoderInfo:
 
     #: Names of the bands, in the order of the first layer. Empty: any bands.
     bands: tuple[str, ...] = ()
-    #: Unit of the physical values, such as "reflectance" or "dB".
+    #: Unit of the physical values, such as "reflectance" or "dB"; "digital_number" for photographs.
     unit: str | None = None
     #: Physical value = value of pre-training * scale.
     scale: float = 1.0

@@ -18,6 +18,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.hub import HASH_REGEX, download_url_to_file, get_dir
 
+from groundwork.models.encoders.weights_file import Weights, WeightsFile
+from groundwork.models.freezing import mark_fresh
 from groundwork.registry import ComponentError
 
 #: Keys under which training programs keep the weights beside other things.
@@ -42,6 +44,10 @@ class LoadReport:
     fresh: tuple[str, ...] = ()
     #: Bands whose part of the first layer was set from the file; the other bands' part is fresh. Empty: not by band.
     bands: tuple[str, ...] = ()
+    #: Names in the network that were set for some of the bands, and kept their fresh values for the others.
+    partly: tuple[str, ...] = ()
+    #: Bands that the first layer of the file takes, in order, where that was to be found out.
+    trained: tuple[str, ...] = ()
 
 
 def fetch(repository: str, file: str, revision: str | None = None) -> Path:
@@ -87,14 +93,15 @@ def fetch_address(address: str) -> Path:
     return file
 
 
-def require_pretrained(pretrained: bool, weights: str | None) -> None:
+def require_pretrained(pretrained: bool, weights: Weights | None) -> None:
     """Refuse a file of weights that nobody asked to load.
 
     Raises:
         ComponentError: For ``weights`` without ``pretrained``.
     """
     if weights is not None and not pretrained:
-        raise ComponentError(f"'weights' names {weights}, but 'pretrained' is false. Set 'pretrained: true' to load it")
+        named = weights.file if isinstance(weights, WeightsFile) else weights
+        raise ComponentError(f"'weights' names {named}, but 'pretrained' is false. Set 'pretrained: true' to load it")
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -130,8 +137,9 @@ def load_weights(
     may_stay_fresh: Callable[[str], bool] = lambda _: False,
     skipped: Sequence[str] = (),
     bands: Sequence[str] = (),
+    partly: Sequence[str] = (),
 ) -> LoadReport:
-    """Set the weights of a network, all of them or none.
+    """Set the weights of a network, all of them or none, and mark those that have no value of pre-training.
 
     Args:
         network: What is set.
@@ -140,6 +148,7 @@ def load_weights(
         may_stay_fresh: Whether a name of the network may be missing among ``weights``.
         skipped: Names in the file that were left aside before, for the report.
         bands: See :class:`LoadReport`.
+        partly: Names among ``weights`` that hold fresh values for some bands.
 
     Raises:
         WeightsError: For names that are missing, unknown, or of another shape: a file for another network.
@@ -161,7 +170,10 @@ def load_weights(
         raise WeightsError(f"{source} holds weights of another network. {' '.join(told).strip()}")
     network.load_state_dict(dict(weights), strict=False)
     fresh = tuple(name for name in own if name not in weights)
-    return LoadReport(source, tuple(name for name in own if name in weights), tuple(skipped), fresh, tuple(bands))
+    parameters = {name for name, _ in network.named_parameters()}
+    mark_fresh(network, [name for name in (*fresh, *partly) if name in parameters], by_design=False)
+    loaded = tuple(name for name in own if name in weights)
+    return LoadReport(source, loaded, tuple(skipped), fresh, tuple(bands), tuple(partly))
 
 
 def select_bands(weight: Tensor, fresh: Tensor, trained: Sequence[str], wanted: Sequence[str]) -> Tensor:

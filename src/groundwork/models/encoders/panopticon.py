@@ -48,6 +48,8 @@ class PanopticonEncoder(Encoder):
         WeightsError: For weights that cannot be had, or are of another network.
     """
 
+    single_precision = True
+
     def __init__(
         self,
         inputs: RasterSpec,

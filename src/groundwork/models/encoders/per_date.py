@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from groundwork.config.component import ComponentConfig
-from groundwork.models.encoders import ENCODERS
 from groundwork.models.encoders.base import Encoder
-from groundwork.registry import ComponentError, build
+from groundwork.models.encoders.one_source import build_for_one_source
+from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec, SpecError
 
 Pooling = Literal["mean", "max", "difference", "concat", "keep"]
@@ -51,9 +51,11 @@ class PerDateEncoder(Encoder):
         _check_subsets(self.subsets, inputs.steps, pooling)
         self.pooling = pooling
         one_date = inputs.model_copy(update={"steps": 1, "layout": None})
-        self.encoder = build(Encoder, ENCODERS, encoder, one_date)  # type: ignore[type-abstract]
+        self.encoder = build_for_one_source(encoder, one_date)
         self.coordinates = self.encoder.coordinates
+        self.single_precision = self.encoder.single_precision
         self.size_multiple = self.encoder.size_multiple
+        self.only_size = self.encoder.only_size
         self.info = self.encoder.info
         self.loaded = self.encoder.loaded
         given = self.encoder.out
@@ -67,10 +69,17 @@ class PerDateEncoder(Encoder):
     def forward(
         self, image: Tensor, temporal_coords: Tensor | None = None, location_coords: Tensor | None = None
     ) -> list[Tensor]:
-        """Give one joined map per level. See :class:`Encoder`."""
+        """Give one joined map per level. See :class:`Encoder`.
+
+        Raises:
+            ValueError: For dates of another number of steps than the image.
+        """
         batch, channels, steps, height, width = image.shape
         dates = image.transpose(1, 2).reshape(batch * steps, channels, height, width)
-        temporal = None if temporal_coords is None else temporal_coords.reshape(batch * steps, 1, 2)
+        told = temporal_coords if "time" in self.encoder.coordinates else None
+        if told is not None and told.shape[:2] != (batch, steps):
+            raise ValueError(f"'per_date' is given {steps} steps and 'temporal_coords' of shape {tuple(told.shape)}")
+        temporal = None if told is None else told.reshape(batch * steps, 1, 2)
         location = None if location_coords is None else location_coords.repeat_interleave(steps, dim=0)
         features = self.encoder(dates, temporal, location)
         return [self._join(level.unflatten(0, (batch, steps))) for level in features]

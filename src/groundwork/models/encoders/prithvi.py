@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from groundwork.models.encoders.base import Encoder
-from groundwork.models.encoders.hub import find_weights
+from groundwork.models.encoders.hub import WeightsSource, find_weights
 from groundwork.models.encoders.position_codes import CoordinateCode, fit_position_table, position_table
 from groundwork.models.encoders.prithvi_options import NetworkOptions, PromptTuning
 from groundwork.models.encoders.prithvi_variants import (
@@ -23,8 +23,12 @@ from groundwork.models.encoders.prithvi_variants import (
     describe,
 )
 from groundwork.models.encoders.prithvi_weights import load_prithvi
-from groundwork.models.encoders.tokens import block_indices
+from groundwork.models.encoders.tokens import block_indices, dropped_blocks
+from groundwork.models.encoders.told import require_dates, require_told
 from groundwork.models.encoders.transformer import TransformerBlock, initialise_linear
+from groundwork.models.encoders.weights_bands import describe_file
+from groundwork.models.encoders.weights_file import Weights
+from groundwork.models.freezing import freeze, mark_fresh
 from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec, SpecError
 
@@ -52,17 +56,18 @@ class PrithviViT(Encoder):
             names of the bands.
         variant: Which of the published networks.
         pretrained: Start from the published weights, which are downloaded.
-        weights: A local file in the published layout to start from, in place of the hub's.
+        weights: A local file in a published layout to start from, in place of the hub's. One that is not the
+            published file and does not say its bands comes as a mapping of ``file`` and ``bands``.
         coordinates: What each sample's position code is enriched with; both must then come with the samples.
         image_size: Side of the images that the position codes were trained for, in pixels. Codes for other sizes
             are interpolated.
         out_indices: Blocks whose maps are passed on, from first to last. None: all. Blocks behind the last of them
-            stay unused and are not trained.
+            are left out.
         network: Patches, prompts, and what else departs from the published network.
 
     Raises:
         ComponentError: For an image size that is not a multiple of the patch, blocks that do not exist, dates with
-            tokens that cover several of them, or options of the weights that contradict each other.
+            tokens that cover several of them, or options that contradict each other.
         SpecError: For time steps that the tokens cannot share evenly.
         WeightsError: For weights that cannot be read or belong to another network.
     """
@@ -75,7 +80,7 @@ class PrithviViT(Encoder):
         *,
         variant: VariantName = "prithvi_eo_v2_tiny_tl",
         pretrained: bool = False,
-        weights: str | None = None,
+        weights: Weights | None = None,
         coordinates: tuple[Coordinate, ...] = (),
         image_size: int = 224,
         out_indices: tuple[int, ...] | None = None,
@@ -83,6 +88,7 @@ class PrithviViT(Encoder):
     ) -> None:
         super().__init__()
         options = network or NetworkOptions()
+        _check_drop_path(options)
         sizes = VARIANTS[variant]
         self.patch_size = (options.tubelet_size, *(options.patch_size or sizes.patch_size,) * 2)
         self.trained_grid = _check_grid(inputs.steps, image_size, self.patch_size, coordinates)
@@ -102,10 +108,16 @@ class PrithviViT(Encoder):
         self.prompts = options.prompts
         if options.prompts is not None:
             self._add_prompts(options.prompts, sizes)
-        self._freeze_unused()
         if source is not None:
-            wanted = [band.name for band in inputs.used]
-            self.loaded = load_prithvi(self, source, {"encoder": ""}, HLS_BANDS, wanted)
+            self._load(source, inputs, sizes.depth)
+        if options.prompts is not None and options.prompts.freeze:
+            freeze(self)
+
+    def _load(self, source: WeightsSource, inputs: RasterSpec, depth: int) -> None:
+        wanted = [band.name for band in inputs.used]
+        unused = (*dropped_blocks(self.out_indices, depth), "norm.")
+        self.loaded = load_prithvi(self, source, {"encoder": ""}, HLS_BANDS, wanted, unused)
+        self.info = describe_file(self.info, self.loaded)
 
     def _build(self, num_channels: int, sizes: PrithviVariant, drop_path: float) -> None:
         dim = sizes.embed_dim
@@ -117,34 +129,25 @@ class PrithviViT(Encoder):
             self.temporal_embed_enc = CoordinateCode(dim, sizes.learned_scale)
         if "location" in self.coordinates:
             self.location_embed_enc = CoordinateCode(dim, sizes.learned_scale)
+        # Blocks behind the last that is passed on would compute for nobody.
+        num_blocks = self.out_indices[-1] + 1
         self.blocks = nn.ModuleList(
-            TransformerBlock(dim, sizes.num_heads, sizes.mlp_ratio, drop_path) for _ in range(sizes.depth)
+            TransformerBlock(dim, sizes.num_heads, sizes.mlp_ratio, drop_path) for _ in range(num_blocks)
         )
-        self.norm = nn.LayerNorm(dim)
+        self.norm = nn.LayerNorm(dim) if num_blocks == sizes.depth else nn.Identity()
         self.apply(initialise_linear)
         nn.init.normal_(self.cls_token, std=0.02)
         nn.init.xavier_uniform_(self.patch_embed.proj.weight.flatten(1))
 
     def _add_prompts(self, prompts: PromptTuning, sizes: PrithviVariant) -> None:
-        if prompts.freeze:
-            self.requires_grad_(False)
         shape = (1, prompts.tokens, sizes.embed_dim)
         self.vpt_prompt_embeddings = nn.ParameterList(nn.Parameter(torch.empty(shape)) for _ in self.blocks)
         bound = sqrt(6 / (3 * self.patch_size[1] * self.patch_size[2] + sizes.embed_dim))
         for prompt in self.vpt_prompt_embeddings:
             nn.init.uniform_(prompt, -bound, bound)
+        names = [name for name, _ in self.vpt_prompt_embeddings.named_parameters()]
+        mark_fresh(self.vpt_prompt_embeddings, names, by_design=True)
         self.prompt_dropout = nn.Dropout(prompts.dropout)
-
-    def _freeze_unused(self) -> None:
-        # An optimiser, and training on several devices, must not wait for gradients that never come.
-        num_used = self.out_indices[-1] + 1
-        for block in self.blocks[num_used:]:
-            block.requires_grad_(False)
-        if num_used < len(self.blocks):
-            self.norm.requires_grad_(False)
-        if self.prompts is not None:
-            for prompt in list(self.vpt_prompt_embeddings)[num_used:]:
-                prompt.requires_grad_(False)
 
     def forward(
         self, image: Tensor, temporal_coords: Tensor | None = None, location_coords: Tensor | None = None
@@ -157,11 +160,10 @@ class PrithviViT(Encoder):
         embedded = self.embed(image, temporal_coords, location_coords)
         tokens = torch.cat([embedded.cls, embedded.patches], dim=1)
         given = []
-        for index in range(self.out_indices[-1] + 1):
+        for index in range(len(self.blocks)):
             tokens = self.run_block(index, tokens)
             if index in self.out_indices:
-                is_last = index == len(self.blocks) - 1
-                given.append(self.norm(tokens) if is_last else tokens)
+                given.append(self.norm(tokens) if index == len(self.blocks) - 1 else tokens)
         maps = [_to_map(output, embedded.grid) for output in given]
         return [*maps, given[-1][:, 0]] if self.gives_vector else maps
 
@@ -174,17 +176,18 @@ class PrithviViT(Encoder):
             location: (batch, 2): latitude and longitude in degrees.
 
         Raises:
-            ValueError: Where the coordinates that the encoder was built for are missing.
+            ValueError: Where the coordinates that the encoder was built for are missing, or of other time steps.
         """
         patches = self.patch_embed(image if image.dim() == 5 else image.unsqueeze(2))
         grid = (patches.shape[2], patches.shape[3], patches.shape[4])
         positions = fit_position_table(self.pos_embed, self.trained_grid, grid)
         tokens = patches.flatten(2).transpose(1, 2) + positions[:, 1:]
         if "time" in self.coordinates:
-            codes = self.temporal_embed_enc(_given(temporal, "temporal_coords", "year and day of the year"))
+            dates = require_dates("prithvi_vit", temporal, grid[0])
+            codes = self.temporal_embed_enc(dates)
             tokens = tokens + codes.to(tokens.dtype).repeat_interleave(grid[1] * grid[2], dim=1)
         if "location" in self.coordinates:
-            codes = self.location_embed_enc(_given(location, "location_coords", "latitude and longitude"))
+            codes = self.location_embed_enc(require_told("prithvi_vit", location, "location_coords"))
             tokens = tokens + codes.to(tokens.dtype).unsqueeze(1)
         cls = (self.cls_token + positions[:, :1]).expand(tokens.shape[0], -1, -1)
         return PatchTokens(cls, tokens, grid)
@@ -239,13 +242,12 @@ def _check_grid(
     return steps // tubelet, image_size // patch, image_size // patch
 
 
-def _given(coordinates: Tensor | None, name: str, meaning: str) -> Tensor:
-    if coordinates is None:
-        raise ValueError(
-            f"The encoder was built to use coordinates and needs '{name}' ({meaning}) with every batch. "
-            "Provide them with the samples, or build the encoder with fewer 'coordinates'"
+def _check_drop_path(options: NetworkOptions) -> None:
+    if options.drop_path and options.prompts is not None and options.prompts.freeze:
+        raise ComponentError(
+            "'drop_path' has no effect on blocks that stay as they are, as 'prompts' keeps them: leave it out, or set "
+            "'freeze: false' in 'prompts'"
         )
-    return coordinates
 
 
 def _to_map(tokens: Tensor, grid: tuple[int, int, int]) -> Tensor:

@@ -31,6 +31,9 @@ from groundwork.models.encoders.vit_adapter import (
     cell_centers,
     initialise_adapter,
 )
+from groundwork.models.encoders.weights_bands import describe_file
+from groundwork.models.encoders.weights_file import Weights
+from groundwork.models.freezing import freeze, mark_fresh
 from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec
 
@@ -49,7 +52,8 @@ class PrithviViTAdapter(Encoder):
         inputs: What the rasters hold, one time step. Published weights are matched by the names of the bands.
         variant: Which of the published networks; one with patches of 16 pixels.
         pretrained: Start the transformer from the published weights, which are downloaded.
-        weights: A local file in the published layout to start from, in place of the hub's.
+        weights: A local file in a published layout to start from, in place of the hub's. One that is not the
+            published file and does not say its bands comes as a mapping of ``file`` and ``bands``.
         coordinates: What each sample's position code is enriched with; both must then come with the samples.
         image_size: Side of the images that the position codes were trained for, in pixels.
         adapter: Sizes of the adapter, and how transformer and adapter are trained.
@@ -66,7 +70,7 @@ class PrithviViTAdapter(Encoder):
         *,
         variant: VariantName = "prithvi_eo_v2_tiny_tl",
         pretrained: bool = False,
-        weights: str | None = None,
+        weights: Weights | None = None,
         coordinates: tuple[Coordinate, ...] = (),
         image_size: int = 224,
         adapter: AdapterOptions | None = None,
@@ -75,7 +79,7 @@ class PrithviViTAdapter(Encoder):
         options = adapter or AdapterOptions()
         sizes = VARIANTS[variant]
         require_one_date("prithvi_vit_adapter", inputs)
-        _check(variant, sizes)
+        _check(variant, sizes, options)
         check_coordinates(variant, coordinates, pretrained)
         source = find_weights(variant, pretrained, weights, sizes.weights)
         self.info = describe(variant)
@@ -93,11 +97,13 @@ class PrithviViTAdapter(Encoder):
         as_buffer(self.vit, "cls_token")
         as_buffer(self.vit.norm, "weight")
         as_buffer(self.vit.norm, "bias")
-        if options.freeze_vit:
-            self.vit.requires_grad_(False)
+        mark_fresh(self, _beside(self, "vit."), by_design=True)
         if source is not None:
             wanted = [band.name for band in inputs.used]
             self.loaded = load_prithvi(self, source, {"encoder": "vit."}, HLS_BANDS, wanted)
+            self.info = describe_file(self.info, self.loaded)
+        if options.freeze_vit:
+            freeze(self.vit)
 
     def _build(self, num_channels: int, sizes: PrithviVariant, options: AdapterOptions) -> None:
         dim = sizes.embed_dim
@@ -162,7 +168,15 @@ class PrithviViTAdapter(Encoder):
         return detail, stages
 
 
-def _check(variant: str, sizes: PrithviVariant) -> None:
+def _beside(network: nn.Module, prefix: str) -> list[str]:
+    return [name for name, _ in network.named_parameters() if not name.startswith(prefix)]
+
+
+def _check(variant: str, sizes: PrithviVariant, options: AdapterOptions) -> None:
+    if options.drop_path and options.freeze_vit:
+        raise ComponentError(
+            "'drop_path' has no effect on a transformer that stays as it is: leave out 'freeze_vit' or it"
+        )
     if sizes.patch_size != _STRIDES[2]:
         others = [name for name, other in VARIANTS.items() if other.patch_size == _STRIDES[2]]
         raise ComponentError(

@@ -23,6 +23,8 @@ from groundwork.models.encoders.prithvi_variants import (
 )
 from groundwork.models.encoders.prithvi_weights import load_prithvi
 from groundwork.models.encoders.transformer import TransformerBlock, initialise_linear
+from groundwork.models.encoders.weights_bands import describe_file
+from groundwork.models.encoders.weights_file import Weights
 from groundwork.registry import ComponentError
 from groundwork.specs import RasterSpec
 
@@ -52,7 +54,8 @@ class PrithviMAE(nn.Module):
         inputs: What the rasters hold; its time steps are the network's frames.
         variant: Which of the published networks.
         pretrained: Start from the published weights, which are downloaded.
-        weights: A local file in the published layout to start from, in place of the hub's.
+        weights: A local file in a published layout to start from, in place of the hub's. One that is not the
+            published file and does not say its bands comes as a mapping of ``file`` and ``bands``.
         mask_ratio: Share of the patches that is removed, between 0 and 1.
         norm_pix_loss: Compare each patch after it is brought to mean 0 and deviation 1.
         coordinates: What each sample's position code is enriched with; both must then come with the samples.
@@ -74,7 +77,7 @@ class PrithviMAE(nn.Module):
         *,
         variant: VariantName = "prithvi_eo_v2_tiny_tl",
         pretrained: bool = False,
-        weights: str | None = None,
+        weights: Weights | None = None,
         mask_ratio: float = 0.75,
         norm_pix_loss: bool = False,
         coordinates: tuple[Coordinate, ...] = (),
@@ -99,6 +102,7 @@ class PrithviMAE(nn.Module):
         if source is not None:
             places = {"encoder": "encoder.", "decoder": "decoder."}
             self.loaded = load_prithvi(self, source, places, HLS_BANDS, [band.name for band in inputs.used])
+            self.info = describe_file(self.info, self.loaded)
 
     def forward(
         self,
@@ -106,6 +110,7 @@ class PrithviMAE(nn.Module):
         temporal_coords: Tensor | None = None,
         location_coords: Tensor | None = None,
         noise: Tensor | None = None,
+        valid: Tensor | None = None,
     ) -> ReconstructionOutput:
         """Remove patches of an image and paint them.
 
@@ -115,6 +120,7 @@ class PrithviMAE(nn.Module):
             temporal_coords: (batch, steps, 2): year, and day of the year from 0.
             location_coords: (batch, 2): latitude and longitude in degrees.
             noise: As of :meth:`draw_noise`. None: drawn from torch's own generator.
+            valid: (batch, height, width), true where the image holds data; the loss leaves out the rest. None: all.
 
         Raises:
             ValueError: Where the coordinates that the network was built for are missing.
@@ -136,7 +142,7 @@ class PrithviMAE(nn.Module):
         side = self.encoder.patch_size[1]
         flat_mask = removed.unsqueeze(-1).expand(-1, -1, side * side)
         return ReconstructionOutput(
-            loss=self._compare(painted, to_patches(image, side), removed),
+            loss=self._compare(painted, to_patches(image, side), removed, _known_pixels(valid, image, side)),
             reconstruction=from_patches(painted, embedded.grid, self.num_channels),
             mask=from_patches(flat_mask, embedded.grid, 1)[:, 0],
         )
@@ -157,12 +163,21 @@ class PrithviMAE(nn.Module):
         device = image.device if generator is None else generator.device
         return torch.rand(image.shape[0], num_patches, generator=generator, device=device).to(image.device)
 
-    def _compare(self, painted: Tensor, patches: Tensor, removed: Tensor) -> Tensor:
+    def _compare(self, painted: Tensor, patches: Tensor, removed: Tensor, known: Tensor | None) -> Tensor:
+        """Return the mean squared error of removed patches (batch, patches, values), over the known values of them."""
+        if known is None:
+            if self.norm_pix_loss:
+                variance, mean = torch.var_mean(patches, dim=-1, keepdim=True)
+                patches = (patches - mean) / (variance + 1e-6).sqrt()
+            error = (painted - patches).square().mean(dim=-1)
+            return (error * removed).sum() / removed.sum()
         if self.norm_pix_loss:
-            variance, mean = torch.var_mean(patches, dim=-1, keepdim=True)
-            patches = (patches - mean) / (variance + 1e-6).sqrt()
-        error = (painted - patches).square().mean(dim=-1)
-        return (error * removed).sum() / removed.sum()
+            count = known.sum(dim=-1, keepdim=True)
+            mean = (patches * known).sum(dim=-1, keepdim=True) / count.clamp(min=1)
+            spread = ((patches - mean).square() * known).sum(dim=-1, keepdim=True) / (count - 1).clamp(min=1)
+            patches = (patches - mean) / (spread + 1e-6).sqrt()
+        weight = known * removed.unsqueeze(-1)
+        return ((painted - patches).square() * weight).sum() / weight.sum().clamp(min=1)
 
 
 class PrithviDecoder(nn.Module):
@@ -266,6 +281,13 @@ def from_patches(patches: Tensor, grid: tuple[int, int, int], channels: int) -> 
     side = round((patches.shape[-1] / channels) ** 0.5)
     cut = patches.reshape(-1, steps, rows, columns, side, side, channels)
     return cut.permute(0, 6, 1, 2, 4, 3, 5).reshape(-1, channels, steps, rows * side, columns * side)
+
+
+def _known_pixels(valid: Tensor | None, image: Tensor, side: int) -> Tensor | None:
+    """Return 1 for each value of the patches that holds data, 0 for the others; None: all do."""
+    if valid is None:
+        return None
+    return to_patches(valid[:, None, None].expand(image.shape).to(image.dtype), side)
 
 
 def _pick(tokens: Tensor, order: Tensor) -> Tensor:

@@ -14,6 +14,8 @@ from groundwork.models.encoders.info import EncoderInfo
 from groundwork.models.encoders.one_date import drop_time, require_one_date
 from groundwork.models.encoders.prithvi_swin_weights import load_swin
 from groundwork.models.encoders.prithvi_variants import HLS_BANDS
+from groundwork.models.encoders.weights_bands import describe_file
+from groundwork.models.encoders.weights_file import Weights
 from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec
 
@@ -47,7 +49,7 @@ class PrithviSwin(Encoder):
         inputs: What the rasters hold, one time step. Weights are matched by the names of the bands.
         variant: Base or large.
         pretrained: Start from the weights of a file.
-        weights: The file.
+        weights: The file, as a mapping of ``file`` and ``bands``, as these files do not say their bands.
         drop_path: Rate of stochastic depth of the last block while training, below 1; earlier blocks have less.
         out_indices: Stages whose maps are passed on, from the finest. Stages behind the last of them are left out.
         gradient_checkpointing: Compute blocks once more for their gradients, to save memory.
@@ -65,7 +67,7 @@ class PrithviSwin(Encoder):
         *,
         variant: Literal["b", "l"] = "b",
         pretrained: bool = False,
-        weights: str | None = None,
+        weights: Weights | None = None,
         drop_path: float = 0.0,
         out_indices: tuple[int, ...] = (0, 1, 2, 3),
         gradient_checkpointing: bool = False,
@@ -97,6 +99,7 @@ class PrithviSwin(Encoder):
         if source is not None:
             wanted = [band.name for band in inputs.used]
             self.loaded = load_swin(self, source, HLS_BANDS, wanted, len(sizes.depths))
+            self.info = describe_file(self.info, self.loaded)
 
     def forward(
         self,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from torch import Tensor, nn
 
 from groundwork.models.encoders.hub import WeightsSource
-from groundwork.models.encoders.loading import LoadReport, WeightsError, load_weights, read_weights, select_bands
+from groundwork.models.encoders.loading import LoadReport, load_weights, read_weights, select_bands
+from groundwork.models.encoders.weights_bands import find_bands
 
 _PATCHES = "network.patch_embed.proj.weight"
 #: Names of MMSegmentation and their counterparts, after the stage's own prefix.
@@ -24,19 +26,20 @@ _CELL_ORDER = (0, 2, 1, 3)
 
 
 def load_swin(
-    network: nn.Module, source: WeightsSource, trained: Sequence[str], wanted: Sequence[str], num_stages: int
+    network: nn.Module, source: WeightsSource, published: Sequence[str], wanted: Sequence[str], num_stages: int
 ) -> LoadReport:
     """Set a Swin encoder from a file of Swin's authors, of MMSegmentation or TerraTorch, or of timm.
 
     Args:
         network: With timm's network in ``network`` and the layer norms of its levels in ``norms``.
         source: The file.
-        trained: Names of the bands of pre-training, in order.
+        published: Names of the bands of pre-training, in order. See :func:`find_bands` for other files.
         wanted: Names of the bands of the rasters, in order.
         num_stages: Stages of the whole network.
 
     Raises:
-        WeightsError: For a file that cannot be read, or belongs to another network.
+        WeightsError: For a file that cannot be read, belongs to another network, or does not say which bands it was
+            trained on.
     """
     own = network.state_dict()
     weights, skipped = {}, []
@@ -45,23 +48,24 @@ def load_swin(
             weights[name] = value
         else:
             skipped.append(file_name)
-    patches = weights.get(_PATCHES)
-    if patches is not None:
-        if patches.shape[1] != len(trained):
-            raise WeightsError(
-                f"{source.name} was trained on {patches.shape[1]} bands instead of {len(trained)}, and does not say "
-                f"which. Take weights of the bands {list(trained)}"
-            )
-        if (patches.shape[0], *patches.shape[2:]) == (own[_PATCHES].shape[0], *own[_PATCHES].shape[2:]):
-            weights[_PATCHES] = select_bands(patches, own[_PATCHES], trained, wanted)
-    return load_weights(
+    patches, trained = weights.get(_PATCHES), tuple(published)
+    if patches is not None and _apart_from_bands(patches) == _apart_from_bands(own[_PATCHES]):
+        trained = find_bands(source, patches.shape[1], published)
+        weights[_PATCHES] = select_bands(patches, own[_PATCHES], trained, wanted)
+    report = load_weights(
         network,
         weights,
         source.name,
         may_stay_fresh=lambda name: name.startswith("norms."),
         skipped=skipped,
         bands=[band for band in wanted if band in trained],
+        partly=[_PATCHES] if set(wanted) - set(trained) else [],
     )
+    return replace(report, trained=trained)
+
+
+def _apart_from_bands(weight: Tensor) -> tuple[int, ...]:
+    return (weight.shape[0], *weight.shape[2:])
 
 
 def convert_swin(weights: Mapping[str, Tensor], num_stages: int) -> dict[str, tuple[str, Tensor]]:

@@ -8,13 +8,8 @@ from dataclasses import replace
 from torch import Tensor, nn
 
 from groundwork.models.encoders.hub import WeightsSource
-from groundwork.models.encoders.loading import (
-    LoadReport,
-    WeightsError,
-    load_weights,
-    read_weights,
-    select_bands,
-)
+from groundwork.models.encoders.loading import LoadReport, load_weights, read_weights, select_bands
+from groundwork.models.encoders.weights_bands import find_bands
 
 #: Prefixes of training programs, in the order in which they are taken off.
 _WRAPPERS = ("module.", "model.")
@@ -27,8 +22,9 @@ def load_prithvi(
     network: nn.Module,
     source: WeightsSource,
     places: Mapping[str, str],
-    trained: Sequence[str],
+    published: Sequence[str],
     wanted: Sequence[str],
+    unused: tuple[str, ...] = (),
 ) -> LoadReport:
     """Set a network from a file in any of the published layouts.
 
@@ -40,18 +36,23 @@ def load_prithvi(
         source: The file.
         places: Which parts of the file are wanted, ``encoder`` or ``decoder``, and what the network's names of that
             part begin with. What the network has beside them stays fresh.
-        trained: Names of the bands of pre-training, in order.
+        published: Names of the bands of the published file, in order. See :func:`find_bands` for other files.
         wanted: Names of the bands of the rasters, in order.
+        unused: How names begin of what the network left out.
 
     Raises:
-        WeightsError: For a file that cannot be read, or belongs to another network.
+        WeightsError: For a file that cannot be read, belongs to another network, or does not say which bands it was
+            trained on.
     """
     own = network.state_dict()
-    parts, skipped = _split(read_weights(source.path), places)
+    content = read_weights(source.path)
+    parts, skipped = _split(content, places)
+    trained = _find_bands(parts, own, source, published, is_published=_is_autoencoder(content))
     weights, resized = {}, []
     for name, (file_name, value) in parts.items():
-        is_unused = name.endswith("pos_embed") or (name not in own and _is_of(name, _COORDINATES))
-        fitted = None if is_unused else _fit_bands(name, value, own.get(name), trained, wanted, source.name)
+        is_left_out = name not in own and (_is_of(name, _COORDINATES) or name.startswith(unused))
+        is_unused = name.endswith("pos_embed") or is_left_out
+        fitted = None if is_unused else _fit_bands(name, value, own.get(name), trained, wanted)
         if fitted is None:
             skipped.append(file_name)
             resized += [] if is_unused else [name]
@@ -63,8 +64,13 @@ def load_prithvi(
         return is_beside or name in resized or name.endswith("pos_embed") or "vpt_prompt_embeddings" in name
 
     known = [] if resized else [band for band in wanted if band in trained]
-    report = load_weights(network, weights, source.name, may_stay_fresh=may_stay_fresh, skipped=skipped, bands=known)
-    return replace(report, fresh=tuple(name for name in report.fresh if not name.endswith("pos_embed")))
+    is_new = bool(set(wanted) - set(trained))
+    partly = [name for name in weights if is_new and name.endswith((_PATCHES, *_PREDICTIONS))]
+    report = load_weights(
+        network, weights, source.name, may_stay_fresh=may_stay_fresh, skipped=skipped, bands=known, partly=partly
+    )
+    fresh = tuple(name for name in report.fresh if not name.endswith("pos_embed"))
+    return replace(report, fresh=fresh, trained=trained)
 
 
 def _split(weights: Mapping[str, Tensor], places: Mapping[str, str]) -> tuple[dict[str, tuple[str, Tensor]], list[str]]:
@@ -98,8 +104,30 @@ def _place(name: str, has_parts: bool) -> tuple[str, str]:
     return ("decoder" if is_decoder else "encoder"), name
 
 
+def _is_autoencoder(content: Mapping[str, Tensor]) -> bool:
+    """Whether a file holds what was published, and not an encoder that somebody trained on with another decoder."""
+    return any(name in {"decoder_pred.weight", "decoder.decoder_pred.weight"} for name in content)
+
+
+def _find_bands(
+    parts: Mapping[str, tuple[str, Tensor]],
+    own: Mapping[str, Tensor],
+    source: WeightsSource,
+    published: Sequence[str],
+    *,
+    is_published: bool,
+) -> tuple[str, ...]:
+    """Return the bands that a file was trained on, where its first layer is of use to the network."""
+    for name, (_, value) in parts.items():
+        if not name.endswith(_PATCHES) or name not in own or value.dim() != own[name].dim():
+            continue
+        if (value.shape[0], *value.shape[2:]) == (own[name].shape[0], *own[name].shape[2:]):
+            return find_bands(source, value.shape[1], published, is_published=is_published)
+    return tuple(published)
+
+
 def _fit_bands(
-    name: str, value: Tensor, own: Tensor | None, trained: Sequence[str], wanted: Sequence[str], source: str
+    name: str, value: Tensor, own: Tensor | None, trained: Sequence[str], wanted: Sequence[str]
 ) -> Tensor | None:
     """Return a weight for the bands of the rasters. None: it is of patches of another size and cannot be used."""
     if own is None or not name.endswith((_PATCHES, *_PREDICTIONS)):
@@ -107,11 +135,6 @@ def _fit_bands(
     if name.endswith(_PATCHES):
         if value.dim() != own.dim() or value.shape[0] != own.shape[0]:
             return value
-        if value.shape[1] != len(trained):
-            raise WeightsError(
-                f"{source} was trained on {value.shape[1]} bands instead of the published {len(trained)}, and does not "
-                f"say which. Take weights of the bands {list(trained)}"
-            )
         return select_bands(value, own, trained, wanted) if value.shape[2:] == own.shape[2:] else None
     # Predictions are ordered by the pixels of a patch, and for each pixel by band.
     pixels = own.shape[0] // len(wanted)

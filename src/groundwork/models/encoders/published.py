@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from torch import Tensor, nn
 from torchvision.models import WeightsEnum
 
+from groundwork.models.encoders.hub import WeightsSource, local_source
 from groundwork.models.encoders.loading import (
     LoadReport,
     WeightsError,
@@ -19,6 +19,8 @@ from groundwork.models.encoders.loading import (
     require_pretrained,
     select_bands,
 )
+from groundwork.models.encoders.weights_bands import find_bands
+from groundwork.models.encoders.weights_file import Weights
 from groundwork.registry import ComponentError
 
 #: What bands get in the first layer that pre-training lacked.
@@ -39,11 +41,30 @@ class FirstLayer:
     inputs_per_band: int = 1
     #: What bands get that pre-training lacked: fresh weights, or the mean of those of all bands of pre-training.
     new_bands: NewBands = "fresh"
+    #: Whether a file that is not the published one must say, or be told, which bands it was trained on.
+    must_tell: bool = False
 
     @property
     def known(self) -> tuple[str, ...]:
         """Bands of the rasters that keep their weights of pre-training."""
         return tuple(band for band in self.wanted if band in self.trained)
+
+    @property
+    def is_partly_new(self) -> bool:
+        """Whether the rasters hold bands that pre-training lacked."""
+        return len(self.known) < len(self.wanted)
+
+    def told_by(self, content: Mapping[str, Tensor], source: WeightsSource) -> FirstLayer:
+        """Return the layer with the bands that a file was trained on.
+
+        Raises:
+            WeightsError: For a file that does not say so. See :func:`find_bands`.
+        """
+        weight = content.get(self.name)
+        if not self.must_tell or weight is None:
+            return self
+        count = weight.shape[1] // self.inputs_per_band
+        return replace(self, trained=find_bands(source, count, self.trained, is_published=True))
 
     def adapt(self, weight: Tensor, fresh: Tensor, source: str) -> Tensor:
         """Return the weights for the rasters' bands.
@@ -73,7 +94,7 @@ def load_published(
     network: nn.Module,
     published: WeightsEnum | None,
     pretrained: bool,
-    weights: str | None,
+    weights: Weights | None,
     *,
     unused: tuple[str, ...] = (),
     rename: Callable[[str], str] = str,
@@ -85,7 +106,7 @@ def load_published(
         network: What is set.
         published: TorchGeo's entry. None: there is none, and only a file will do.
         pretrained: Whether to load.
-        weights: A file in the layout of the published one.
+        weights: A file in the layout of the published one; and which bands it was trained on.
         unused: How names begin in the file that the network has no use for.
         rename: From a name in the file to the network's.
         first: The layers that the bands pass first, where these have weights for each band.
@@ -98,13 +119,13 @@ def load_published(
     if not pretrained:
         return None
     if weights is not None:
-        file, source = Path(weights), weights
+        source = local_source(weights, None if published is None else published.url)
     elif published is not None:
-        file, source = fetch_address(published.url), str(published.url)
+        source = WeightsSource(fetch_address(published.url), str(published.url), published=published.url, is_hub=True)
     else:
         raise ComponentError("No weights are published for this network. Name a file in 'weights', or another 'model'")
-    content = {rename(name): value for name, value in read_weights(file).items()}
-    return set_published(network, content, source, unused, first)
+    content = {rename(name): value for name, value in read_weights(source.path).items()}
+    return set_published(network, content, source.name, unused, [layer.told_by(content, source) for layer in first])
 
 
 def set_published(
@@ -122,7 +143,9 @@ def set_published(
         if layer.name in kept:
             kept[layer.name] = layer.adapt(kept[layer.name], own[layer.name], source)
     bands = [band for layer in first for band in layer.known]
-    return load_weights(network, kept, source, skipped=skipped, bands=bands)
+    partly = [layer.name for layer in first if layer.name in kept and layer.is_partly_new]
+    report = load_weights(network, kept, source, skipped=skipped, bands=bands, partly=partly)
+    return replace(report, trained=tuple(band for layer in first if layer.must_tell for band in layer.trained))
 
 
 def _split(weight: Tensor, num_bands: int) -> Tensor:

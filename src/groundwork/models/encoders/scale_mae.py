@@ -22,6 +22,8 @@ from groundwork.models.encoders.tokens import (
     run_blocks,
 )
 from groundwork.models.encoders.torchgeo_info import read_info
+from groundwork.models.encoders.weights_bands import describe_file
+from groundwork.models.encoders.weights_file import Weights
 from groundwork.specs import RasterSpec, SpecError
 
 _PATCH = 16
@@ -45,7 +47,8 @@ class ScaleMAEEncoder(Encoder):
         inputs: What the rasters hold: one date, with ``pixel_size_m``.
         model: The size. Weights are published for ``large``, under CC-BY-NC-4.0.
         pretrained: Start from the published weights; the bands RED, GREEN and BLUE keep theirs.
-        weights: A file of them, instead of a download.
+        weights: A file of them, instead of a download. One that is not the published file and does not say its bands
+            comes as a mapping of ``file`` and ``bands``.
         out_indices: Blocks whose maps are passed on, in order; -1 is the last. None: all.
 
     Raises:
@@ -60,7 +63,7 @@ class ScaleMAEEncoder(Encoder):
         *,
         model: Literal["small", "base", "large"] = "large",
         pretrained: bool = False,
-        weights: str | None = None,
+        weights: Weights | None = None,
         out_indices: tuple[int, ...] | None = None,
     ) -> None:
         super().__init__()
@@ -80,9 +83,12 @@ class ScaleMAEEncoder(Encoder):
         published = ScaleMAELarge16_Weights.FMOW_RGB
         self.info = read_info(published, patch_size=_PATCH, licence="CC-BY-NC-4.0")
         unused = (*_UNUSED, *dropped_blocks(self.out_indices, size.depth), *(() if is_whole else ("norm.",)))
-        first = FirstLayer("patch_embed.proj.weight", self.info.bands, tuple(band.name for band in inputs.used))
+        wanted = tuple(band.name for band in inputs.used)
+        first = FirstLayer("patch_embed.proj.weight", self.info.bands, wanted, must_tell=True)
         known = published if model == "large" else None
         self.loaded = load_published(self.network, known, pretrained, weights, unused=unused, first=[first])
+        if self.loaded is not None:
+            self.info = describe_file(self.info, self.loaded)
 
     def forward(
         self,

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 from segmentation_models_pytorch.encoders import encoders
 from torch import Tensor
 
 from groundwork.models.encoders.base import Encoder
+from groundwork.models.encoders.hub import WeightsSource, local_source
 from groundwork.models.encoders.info import EncoderInfo
 from groundwork.models.encoders.loading import fetch, read_weights, require_pretrained
 from groundwork.models.encoders.one_date import drop_time, require_one_date
 from groundwork.models.encoders.published import FirstLayer, changed_names, set_published
 from groundwork.models.encoders.smp_stages import build_stages, read_stages
 from groundwork.models.encoders.unused import freeze_unused
+from groundwork.models.encoders.weights_bands import describe_file
+from groundwork.models.encoders.weights_file import Weights
 from groundwork.registry import ComponentError
 from groundwork.specs import FeatureSpec, RasterSpec
 from groundwork.strict import did_you_mean
@@ -33,7 +34,8 @@ class SMPEncoder(Encoder):
         depth: Number of times the resolution is halved, at most 5; the last level has the stride 2 ** depth.
         pretrained: Start from published weights. In the first layer, the bands RED, GREEN and BLUE keep theirs.
         published: Which of the encoder's weights, where there are several.
-        weights: A file of them, instead of a download.
+        weights: A file of them, instead of a download; as a mapping of ``file`` and ``bands``, unless it says its
+            bands itself.
 
     Raises:
         ComponentError: For a name, a depth or published weights that do not exist.
@@ -49,7 +51,7 @@ class SMPEncoder(Encoder):
         depth: int = 5,
         pretrained: bool = False,
         published: str = "imagenet",
-        weights: str | None = None,
+        weights: Weights | None = None,
     ) -> None:
         super().__init__()
         require_one_date("smp", inputs)
@@ -65,14 +67,16 @@ class SMPEncoder(Encoder):
         settings = _find_settings(model, published, pretrained)
         if settings is None:
             return
-        source = f"hf_hub:{settings['repo_id']}"
-        self.info = EncoderInfo(bands=_RGB, weights=source)
+        hub = f"hf_hub:{settings['repo_id']}"
+        self.info = EncoderInfo(bands=_RGB, weights=hub)
         if pretrained:
-            file = Path(weights) if weights else fetch(settings["repo_id"], "model.safetensors", settings["revision"])
-            content = {f"encoder.{name}": value for name, value in read_weights(file).items()}
+            source = local_source(weights, None) if weights else _fetch(settings, hub)
+            content = {f"encoder.{name}": value for name, value in read_weights(source.path).items()}
             wanted = tuple(band.name for band in inputs.used)
-            first = [FirstLayer(name, _RGB, wanted) for name in changed_names(self.network, probe)]
-            self.loaded = set_published(self.network, content, weights or source, first=first)
+            layers = [FirstLayer(name, _RGB, wanted, must_tell=True) for name in changed_names(self.network, probe)]
+            first = [layer.told_by(content, source) for layer in layers]
+            self.loaded = set_published(self.network, content, source.name, first=first)
+            self.info = describe_file(self.info, self.loaded)
 
     def forward(
         self,
@@ -83,6 +87,10 @@ class SMPEncoder(Encoder):
         """Give one map per level. See :class:`Encoder`."""
         maps: list[Tensor] = self.network(drop_time(image))
         return maps
+
+
+def _fetch(settings: dict[str, str], name: str) -> WeightsSource:
+    return WeightsSource(fetch(settings["repo_id"], "model.safetensors", settings["revision"]), name, is_hub=True)
 
 
 def _find_settings(model: str, published: str, pretrained: bool) -> dict[str, str] | None:

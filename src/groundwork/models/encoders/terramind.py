@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from groundwork.models.encoders.hub import find_weights
-from groundwork.models.encoders.joint import JointEncoder
+from groundwork.models.encoders.joint import Dates, JointEncoder
 from groundwork.models.encoders.one_date import fold_dates
 from groundwork.models.encoders.position_codes import sincos_code
 from groundwork.models.encoders.terramind_variants import (
@@ -27,6 +27,7 @@ from groundwork.models.encoders.terramind_variants import (
 )
 from groundwork.models.encoders.terramind_weights import load_terramind
 from groundwork.models.encoders.tokens import block_indices, dropped_blocks, run_blocks
+from groundwork.models.freezing import mark_fresh
 from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec, SpecError
 from groundwork.strict import did_you_mean
@@ -92,6 +93,7 @@ class TerraMindEncoder(JointEncoder):
         self.encoder = nn.ModuleList(_build_block(sizes, rate) for rate in rates)
         self.encoder_norm = _norm(sizes.embed_dim) if len(rates) == sizes.depth else None
         self.apply(_initialise)
+        self._mark_new()
         source = find_weights(variant, pretrained, weights, sizes.weights)
         if source is not None:
             wanted = {key: [band.name for band in inputs[source].used] for source, key in self._keys.items()}
@@ -102,7 +104,7 @@ class TerraMindEncoder(JointEncoder):
     def forward(
         self,
         images: dict[str, Tensor],
-        temporal_coords: Tensor | None = None,  # noqa: ARG002 - the interface of all encoders
+        temporal_coords: Dates | None = None,  # noqa: ARG002 - the interface of all encoders
         location_coords: Tensor | None = None,  # noqa: ARG002
     ) -> list[Tensor]:
         """Give one map per block; with merge ``none``, those of the first source, then of the second, and so on.
@@ -121,6 +123,12 @@ class TerraMindEncoder(JointEncoder):
         if self.merge == "none":
             maps = [level[:, index] for index in range(num_sources) for level in maps]
         return [level.reshape(first.shape[0], -1, *grid) for level in maps]
+
+    def _mark_new(self) -> None:
+        known = {modality.key for modality in MODALITIES.values()}
+        for key, embedding in self.encoder_embeddings.items():
+            if key not in known:
+                mark_fresh(embedding, [name for name, _ in embedding.named_parameters()], by_design=True)
 
     def _merge(self, apart: Tensor) -> Tensor:
         """Merge maps (images, channels, sources, rows, columns); ``none`` puts the sources before the channels."""

@@ -40,10 +40,12 @@ def load_terramind(
     skipped += [name for name in content if name.endswith(_ZEROS) and name not in own and name not in skipped]
     weights = {name: value for name, value in content.items() if name not in skipped}
     _require_zeros({name: content[name] for name in skipped if name.endswith(_ZEROS)}, source.name)
+    partly = []
     for key, bands in trained.items():
         name = f"encoder_embeddings.{key}.proj.weight"
         if name in own and name in weights:
             weights[name] = _fit_bands(name, weights[name], own[name], (bands, wanted[key]), source.name)
+            partly += [name] if set(wanted[key]) - set(bands) else []
     fresh = tuple(f"encoder_embeddings.{key}." for key in wanted if key not in trained)
     return load_weights(
         network,
@@ -52,6 +54,7 @@ def load_terramind(
         may_stay_fresh=lambda name: name.startswith(fresh) or name.endswith(".pos_emb"),
         skipped=skipped,
         bands=[band for key, bands in wanted.items() for band in bands if band in trained.get(key, ())],
+        partly=partly,
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import torch
 from torch import Tensor
 
 from groundwork.models.encoders.base import Encoder
@@ -17,9 +16,13 @@ from groundwork.models.encoders.timm_networks import (
     find_sizes,
     is_channels_last,
     read_levels,
+    settle_levels,
 )
 from groundwork.models.encoders.timm_weights import describe_weights, load_timm, trained_bands
 from groundwork.models.encoders.unused import freeze_unused
+from groundwork.models.encoders.weights_bands import describe_file
+from groundwork.models.encoders.weights_file import Weights
+from groundwork.models.one_size import require_size
 from groundwork.specs import FeatureSpec, RasterSpec
 
 
@@ -36,14 +39,17 @@ class TimmEncoder(Encoder):
             where there are several, for example ``resnet50.a1_in1k``.
         pretrained: Start from published weights. In the first layer, the bands RED, GREEN and BLUE keep theirs.
         weights: Where these come from, instead of timm's: a file, an address (``https://...``), or a repository
-            (``hf_hub:owner/name``).
+            (``hf_hub:owner/name``). A file comes as a mapping of ``file`` and ``bands``, unless it says its bands
+            itself.
         new_bands: What all other bands get in the first layer: ``fresh`` weights, or the ``mean`` of the three.
-        out_indices: Which of the network's levels or blocks to pass on. None: those that timm passes on by default.
+        out_indices: Which of the network's levels or blocks to pass on, from first to last; -1 is the last. None: all
+            levels, but of a plain vision transformer four blocks at even distances, the last among them.
         drop_path: Rate of stochastic depth while training, 0 to 1 (https://arxiv.org/abs/1603.09382).
         image_size: Side of the images in pixels, for networks that are built for one size. None: as published.
 
     Raises:
-        ComponentError: For a name that timm does not know, or an option that this network does not take.
+        ComponentError: For a name that timm does not know, levels that do not exist, or an option that this network
+            does not take.
         SpecError: For several dates.
         WeightsError: For weights that cannot be had, or are of another network.
     """
@@ -54,7 +60,7 @@ class TimmEncoder(Encoder):
         *,
         model: str,
         pretrained: bool = False,
-        weights: str | None = None,
+        weights: Weights | None = None,
         new_bands: NewBands = "fresh",
         out_indices: tuple[int, ...] | None = None,
         drop_path: float = 0.0,
@@ -63,22 +69,23 @@ class TimmEncoder(Encoder):
         super().__init__()
         require_one_date("timm", inputs)
         require_pretrained(pretrained, weights)
-        options = NetworkOptions(model, inputs.num_channels, out_indices, drop_path, image_size)
+        # Another number of channels tells the first layer from the others.
+        asked = NetworkOptions(model, inputs.num_channels + 1, out_indices, drop_path, image_size)
+        other, probe = settle_levels(asked)
+        options = replace(other, num_channels=inputs.num_channels)
         self.network = create_network(options)
-        other = replace(options, num_channels=inputs.num_channels + 1)
-        with torch.device("meta"):
-            probe = create_network(other)
         sizes = find_sizes(probe, other)
         freeze_unused(self.network, probe, other.num_channels, sizes.multiple * (1 if sizes.is_fixed else 2))
         self.out = FeatureSpec(read_levels(self.network))
         self.size_multiple = sizes.multiple
-        self._only_size = sizes.multiple if sizes.is_fixed else None
+        self.only_size = sizes.multiple if sizes.is_fixed else None
         self._is_channels_last = is_channels_last(self.network)
         self.info = describe_weights(self.network, [level.stride for level in self.out.levels])
         if pretrained:
             wanted = tuple(band.name for band in inputs.used)
             layer = FirstLayer("", trained_bands(self.network), wanted, new_bands=new_bands)
             self.loaded = load_timm(self.network, probe, options, weights, layer)
+            self.info = describe_file(self.info, self.loaded)
 
     def forward(
         self,
@@ -91,12 +98,6 @@ class TimmEncoder(Encoder):
         Raises:
             ValueError: For an image of another size, where the network takes one size only.
         """
-        only = self._only_size
-        if only is not None and tuple(image.shape[-2:]) != (only, only):
-            raise ValueError(
-                f"This network of timm takes images of {only} x {only} pixels only, and was given "
-                f"{image.shape[-2]} x {image.shape[-1]}. Set the encoder's 'image_size' to the size of the chips, cut "
-                "chips of that size, or take a network for any size"
-            )
+        require_size(self.only_size, (image.shape[-2], image.shape[-1]))
         maps: list[Tensor] = self.network(drop_time(image))
         return [features.permute(0, 3, 1, 2) for features in maps] if self._is_channels_last else maps

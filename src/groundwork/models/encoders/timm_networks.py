@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import lcm
 from typing import Any, cast
 
@@ -12,12 +12,14 @@ import torch
 from timm.models import FeatureInfo
 from torch import Tensor, nn
 
+from groundwork.models.encoders.tokens import block_indices
+from groundwork.models.strides import USUAL_LEVELS, spread
 from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel
 from groundwork.strict import did_you_mean
 
 #: How timm's families are told to accept any image size; most need no telling.
-_ANY_SIZE: tuple[dict[str, bool], ...] = ({"dynamic_img_size": True}, {"strict_img_size": False}, {})
+ANY_SIZE: tuple[dict[str, bool], ...] = ({"dynamic_img_size": True}, {"strict_img_size": False}, {})
 #: Networks with windows need a size that these divide, times the coarsest stride.
 _WINDOWS = (1, 2, 4, 8)
 
@@ -43,6 +45,27 @@ class Sizes:
     is_fixed: bool = False
 
 
+def settle_levels(options: NetworkOptions) -> tuple[NetworkOptions, nn.Module]:
+    """Return the options with the levels that are passed on written out, and the network on the meta device.
+
+    Of a plain vision transformer, which has one stride, four blocks at even distances are passed on unless some are
+    named, the last among them; of other networks those that timm passes on.
+
+    Raises:
+        ComponentError: For levels that do not exist, or not from first to last; see :func:`create_network` for more.
+    """
+    with torch.device("meta"):
+        network = create_network(replace(options, out_indices=None))
+        strides = [entry["reduction"] for entry in cast("FeatureInfo", network.feature_info).info]
+        indices = options.out_indices
+        if indices is not None:
+            indices = block_indices(indices, len(strides))
+        elif len(set(strides)) == 1 and len(strides) > USUAL_LEVELS:
+            indices = spread(len(strides), USUAL_LEVELS)
+        settled = replace(options, out_indices=indices)
+        return settled, network if indices is None else create_network(settled)
+
+
 def create_network(
     options: NetworkOptions, weights: dict[str, Tensor] | None = None, *, pretrained: bool = False
 ) -> nn.Module:
@@ -60,7 +83,7 @@ def create_network(
     if not timm.is_model(options.model):
         known = did_you_mean(options.model.partition(".")[0], timm.list_models())
         raise ComponentError(f"timm has no model '{options.model}'.{known} List them with timm.list_models()")
-    for any_size in _ANY_SIZE:
+    for any_size in ANY_SIZE:
         try:
             return _create(options, weights, pretrained, any_size)
         except TypeError as error:
@@ -82,7 +105,7 @@ def _create(
 ) -> nn.Module:
     # timm's networks refuse options they do not know, also where the value changes nothing.
     asked = {
-        "out_indices": options.out_indices or None,
+        "out_indices": options.out_indices,
         "drop_path_rate": options.drop_path or None,
         "img_size": options.image_size,
         "pretrained_cfg_overlay": {"state_dict": weights, "source": None} if weights else None,

@@ -11,15 +11,20 @@ from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from timm.models import load_state_dict_from_hf
 from torch import Tensor, nn
 
-from groundwork.models.encoders.info import EncoderInfo
+from groundwork.models.encoders.hub import WeightsSource, local_source
+from groundwork.models.encoders.info import DIGITAL_NUMBER, EncoderInfo
 from groundwork.models.encoders.loading import LoadReport, WeightsError, fetch_address, read_weights
 from groundwork.models.encoders.published import FirstLayer, changed_names
 from groundwork.models.encoders.timm_networks import NetworkOptions, create_network, read_cfg
+from groundwork.models.encoders.weights_bands import find_bands
+from groundwork.models.encoders.weights_file import Weights, WeightsFile
+from groundwork.models.freezing import mark_fresh
 
 #: The colours of photographs, which nearly all weights of timm were trained on.
 _RGB = ("RED", "GREEN", "BLUE")
 #: How names of a hub's repositories begin in the option ``weights``.
 _HUB = ("hf_hub:", "hf-hub:")
+_ADDRESSES = ("https://", "http://")
 #: What is raised where the hub or an address cannot be reached.
 _UNREACHABLE = (HfHubHTTPError, LocalEntryNotFoundError, OSError)
 
@@ -34,7 +39,9 @@ def describe_weights(network: nn.Module, strides: Sequence[int]) -> EncoderInfo 
     papers = stated.get("paper_ids") or stated.get("origin_url")
     return EncoderInfo(
         bands=bands,
-        # Photographs of 8 bits, brought to 0 to 1: their numbers have no unit.
+        # Photographs of 8 bits, brought to 0 to 1.
+        unit=DIGITAL_NUMBER if bands else None,
+        scale=255.0 if bands else 1.0,
         mean=tuple(stated["mean"]) if bands else (),
         std=tuple(stated["std"]) if bands else (),
         image_size=stated["input_size"][-1],
@@ -46,7 +53,7 @@ def describe_weights(network: nn.Module, strides: Sequence[int]) -> EncoderInfo 
 
 
 def load_timm(
-    network: nn.Module, probe: nn.Module, options: NetworkOptions, weights: str | None, layer: FirstLayer
+    network: nn.Module, probe: nn.Module, options: NetworkOptions, weights: Weights | None, layer: FirstLayer
 ) -> LoadReport:
     """Set a network's weights to published ones.
 
@@ -54,26 +61,47 @@ def load_timm(
         network: What is set.
         probe: The same network for another number of channels, which tells the first layer from the others.
         options: What the network was built with.
-        weights: A file, an address, or ``hf_hub:owner/repository``. None: those that timm lists.
+        weights: A file, which must say its bands or be told them, an address, or ``hf_hub:owner/repository``. None:
+            those that timm lists.
         layer: What becomes of the first layer, whatever its name.
 
     Raises:
         WeightsError: For weights that cannot be had, or are of another network.
     """
-    source = weights or f"timm's {options.model}"
-    content = None if weights is None else _read(weights)
-    state = _load_published(replace(options, num_channels=_num_trained(network)), content, source)
+    named = weights.file if isinstance(weights, WeightsFile) else weights
+    source = named or f"timm's {options.model}"
+    content = None if named is None else _read(named)
+    names = changed_names(network, probe)
+    if content is not None and weights is not None and not source.startswith((*_HUB, *_ADDRESSES)):
+        layer = replace(layer, trained=_trained_on(content, local_source(weights, None), names, network))
+    num_trained = len(layer.trained) or _num_trained(network)
+    state = _load_published(replace(options, num_channels=num_trained), content, source)
     own = network.state_dict()
-    fresh = []
-    for name in changed_names(network, probe):
+    fresh, partly = [], []
+    for name in names:
         if _is_by_band(state[name], own[name], layer):
             state[name] = replace(layer, name=name).adapt(state[name], own[name], source)
+            partly += [name] if layer.is_partly_new else []
         else:
             state[name] = own[name]
             fresh.append(name)
     network.load_state_dict(state)
+    mark_fresh(network, [*fresh, *partly], by_design=False)
     loaded = tuple(name for name in own if name not in fresh)
-    return LoadReport(source, loaded, fresh=tuple(fresh), bands=() if fresh else layer.known)
+    bands = () if fresh else layer.known
+    return LoadReport(
+        source, loaded, fresh=tuple(fresh), bands=bands, partly=tuple(partly), trained=tuple(layer.trained)
+    )
+
+
+def _trained_on(
+    content: Mapping[str, Tensor], source: WeightsSource, names: Sequence[str], network: nn.Module
+) -> tuple[str, ...]:
+    """Return the bands that a file was trained on; ``names`` are those of the first layers in the network."""
+    first = [name.removeprefix("model.") for name in names]
+    counts = [content[name].shape[1] for name in first if name in content and content[name].dim() > 1]
+    count = counts[0] if counts else len(source.bands) or _num_trained(network)
+    return find_bands(source, count, trained_bands(network))
 
 
 def trained_bands(network: nn.Module) -> tuple[str, ...]:
@@ -100,7 +128,7 @@ def _read(weights: str) -> dict[str, Tensor]:
             return dict(load_state_dict_from_hf(repository, weights_only=True))
         except _UNREACHABLE as error:
             raise WeightsError(_advise(weights, error)) from None
-    return read_weights(fetch_address(weights) if weights.startswith(("https://", "http://")) else Path(weights))
+    return read_weights(fetch_address(weights) if weights.startswith(_ADDRESSES) else Path(weights))
 
 
 def _load_published(options: NetworkOptions, content: dict[str, Tensor] | None, source: str) -> dict[str, Tensor]:

@@ -30,6 +30,8 @@ from groundwork.models.encoders.torchgeo_networks import (
     build_unet,
     build_vit,
 )
+from groundwork.models.encoders.weights_bands import describe_file
+from groundwork.models.encoders.weights_file import Weights, WeightsFile
 from groundwork.registry import ComponentError
 from groundwork.specs import RasterSpec, SpecError
 from groundwork.strict import did_you_mean
@@ -54,7 +56,8 @@ class TorchGeoEncoder(Encoder):
         inputs: What the rasters hold, one date (two for the U-Nets of Fields of The World).
         model: An entry of TorchGeo, for example ``ResNet50_Weights.SENTINEL2_ALL_MOCO``.
         pretrained: Load its weights.
-        weights: A file of them, instead of a download.
+        weights: A file of them, instead of a download. One that is not the published file and does not say its bands
+            comes as a mapping of ``file`` and ``bands``.
         out_indices: Which levels or blocks to pass on, in order; -1 is the last. None: all.
         drop_path: Rate of stochastic depth while training, 0 to 1 (https://arxiv.org/abs/1603.09382).
 
@@ -71,7 +74,7 @@ class TorchGeoEncoder(Encoder):
         *,
         model: str,
         pretrained: bool = False,
-        weights: str | None = None,
+        weights: Weights | None = None,
         out_indices: tuple[int, ...] | None = None,
         drop_path: float = 0.0,
     ) -> None:
@@ -86,6 +89,8 @@ class TorchGeoEncoder(Encoder):
             self.network: Encoder = built.encoder
             self.info = replace(info, patch_size=built.patch_size)
             self.loaded = _load(built, entry, inputs, pretrained, weights)
+            if self.loaded is not None and info.steps == 1:
+                self.info = describe_file(self.info, self.loaded)
         elif drop_path:
             raise ComponentError(f"'{model}' has no stochastic depth. Leave 'drop_path' out")
         else:
@@ -132,18 +137,23 @@ def _find_entry(model: str) -> tuple[str, WeightsEnum]:
 
 
 def _load(
-    built: Built, entry: WeightsEnum, inputs: RasterSpec, pretrained: bool, weights: str | None
+    built: Built, entry: WeightsEnum, inputs: RasterSpec, pretrained: bool, weights: Weights | None
 ) -> LoadReport | None:
     info = read_info(entry)
     wanted = tuple(band.name for band in inputs.used)
-    first = FirstLayer(built.first, _of_dates(info.bands, info.steps), _of_dates(wanted, info.steps))
+    trained = _of_dates(info.bands, info.steps)
+    first = FirstLayer(built.first, trained, _of_dates(wanted, info.steps), must_tell=True)
     network = built.encoder.network
     return load_published(network, entry, pretrained, weights, unused=built.unused, rename=built.rename, first=[first])
 
 
 def _build_own(
-    builder: str, inputs: RasterSpec, pretrained: bool, weights: str | None, out_indices: tuple[int, ...] | None
+    builder: str, inputs: RasterSpec, pretrained: bool, weights: Weights | None, out_indices: tuple[int, ...] | None
 ) -> Encoder:
+    if isinstance(weights, WeightsFile):
+        if builder.startswith("scalemae"):
+            return ScaleMAEEncoder(inputs, pretrained=pretrained, weights=weights, out_indices=out_indices)
+        raise ComponentError(f"'weights' of '{builder}' names the file alone: its first layer needs no names of bands")
     size: Literal["base", "large"] = "large" if "large" in builder else "base"
     if builder.startswith("dofa"):
         return DOFAEncoder(inputs, model=size, pretrained=pretrained, weights=weights, out_indices=out_indices)

@@ -31,10 +31,12 @@ class ScalarHead(nn.Module, ABC):
     """
 
     @abstractmethod
-    def forward(self, features: Tensor, vector: Tensor | None = None) -> Tensor:
+    def forward(self, features: Tensor, vector: Tensor | None = None, share_valid: Tensor | None = None) -> Tensor:
         """Give scores (batch, num_outputs).
 
         Args:
             features: The decoder's map, (batch, channels, height / stride, width / stride).
             vector: The encoder's global vector, (batch, vector), where it gives one.
+            share_valid: How much of each cell of the map is made of data, 0 to 1, (batch, 1, height / stride,
+                width / stride). None: all of it.
         """

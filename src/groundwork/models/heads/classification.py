@@ -6,6 +6,7 @@ from torch import Tensor
 
 from groundwork.models.heads.base import ScalarHead
 from groundwork.models.heads.global_pool import GlobalPool, Pooling, build_layers
+from groundwork.models.limits import Chance, Count
 from groundwork.specs import FeatureLevel
 
 
@@ -31,14 +32,14 @@ class ClassificationHead(ScalarHead):
         num_outputs: int,
         *,
         pooling: Pooling = "mean",
-        channels: tuple[int, ...] = (),
-        dropout: float = 0.0,
+        channels: tuple[Count, ...] = (),
+        dropout: Chance = 0.0,
     ) -> None:
         super().__init__()
         self.pool = GlobalPool("classification", pooling, features, vector)
         self.layers = build_layers(self.pool.out_channels, channels, num_outputs, dropout)
 
-    def forward(self, features: Tensor, vector: Tensor | None = None) -> Tensor:
+    def forward(self, features: Tensor, vector: Tensor | None = None, share_valid: Tensor | None = None) -> Tensor:
         """Give scores. See :class:`ScalarHead`."""
-        scores: Tensor = self.layers(self.pool(features, vector))
+        scores: Tensor = self.layers(self.pool(features, vector, share_valid))
         return scores

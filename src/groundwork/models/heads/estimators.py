@@ -65,7 +65,8 @@ class SklearnEstimator(nn.Module):
         standardise: Bring every feature to mean 0 and deviation 1 first, by the rows that it is fitted on.
 
     Raises:
-        ComponentError: For an option that the estimator does not have, or trees that are too deep.
+        ComponentError: For an option that the estimator does not have, trees that are too deep, or an estimator that
+            tells classes apart and is given a single one.
     """
 
     mean: Tensor
@@ -83,6 +84,11 @@ class SklearnEstimator(nn.Module):
         standardise: bool,
     ) -> None:
         super().__init__()
+        if num_outputs < 2 and estimator not in _REGRESSORS:
+            raise ComponentError(
+                f"'{name}': '{estimator}' tells at least two classes apart, the target has one. Write what is not it "
+                f"as a class too, or for numbers take one of {sorted(_REGRESSORS)}"
+            )
         self.name = name
         self.estimator = estimator
         self.standardises = standardise

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 from torch import Tensor, nn
 
+from groundwork.models.pooling import pool_valid
 from groundwork.specs import FeatureLevel, SpecError
 
 #: The mean, maximum or minimum over the map, or the encoder's own global vector.
@@ -36,13 +37,17 @@ class GlobalPool(nn.Module):
         self.pooling = pooling
         self.out_channels = vector if pooling == "vector" and vector is not None else features.channels
 
-    def forward(self, features: Tensor, vector: Tensor | None) -> Tensor:
-        """Give (batch, out_channels) for a map (batch, channels, height, width) and the encoder's vector."""
-        if self.pooling == "max":
-            return features.amax(dim=(2, 3))
-        if self.pooling == "min":
-            return features.amin(dim=(2, 3))
-        return features.mean(dim=(2, 3)) if vector is None or self.pooling == "mean" else vector
+    def forward(self, features: Tensor, vector: Tensor | None, share_valid: Tensor | None = None) -> Tensor:
+        """Give (batch, out_channels) for a map (batch, channels, height, width) and the encoder's vector.
+
+        Args:
+            features: The decoder's map.
+            vector: The encoder's global vector.
+            share_valid: How much of each cell is made of data. See :func:`groundwork.models.pooling.pool_valid`.
+        """
+        if self.pooling == "vector" and vector is not None:
+            return vector
+        return pool_valid(features, share_valid, "mean" if self.pooling == "vector" else self.pooling)
 
 
 def build_layers(in_channels: int, channels: tuple[int, ...], num_outputs: int, dropout: float) -> nn.Sequential:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from groundwork.models.convolution import ConvBlock
 from groundwork.models.heads.base import Head
 from groundwork.models.heads.ranges import OutputRanges, Range
+from groundwork.models.limits import Chance, Count
 from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel
 
@@ -37,8 +38,8 @@ class RegressionHead(Head):
         *,
         ranges: tuple[Range, ...] = (),
         upscale_layers: int = 0,
-        channels: tuple[int, ...] = (),
-        dropout: float = 0.0,
+        channels: tuple[Count, ...] = (),
+        dropout: Chance = 0.0,
     ) -> None:
         super().__init__()
         most = (features.stride & -features.stride).bit_length() - 1

@@ -7,6 +7,7 @@ from torch import Tensor
 from groundwork.models.heads.base import ScalarHead
 from groundwork.models.heads.global_pool import GlobalPool, Pooling, build_layers
 from groundwork.models.heads.ranges import OutputRanges, Range
+from groundwork.models.limits import Chance, Count
 from groundwork.specs import FeatureLevel
 
 
@@ -35,8 +36,8 @@ class ScalarRegressionHead(ScalarHead):
         num_outputs: int,
         *,
         pooling: Pooling = "mean",
-        channels: tuple[int, ...] = (),
-        dropout: float = 0.0,
+        channels: tuple[Count, ...] = (),
+        dropout: Chance = 0.0,
         ranges: tuple[Range, ...] = (),
     ) -> None:
         super().__init__()
@@ -44,7 +45,7 @@ class ScalarRegressionHead(ScalarHead):
         self.layers = build_layers(self.pool.out_channels, channels, num_outputs, dropout)
         self.limit = OutputRanges("scalar_regression", ranges, num_outputs)
 
-    def forward(self, features: Tensor, vector: Tensor | None = None) -> Tensor:
+    def forward(self, features: Tensor, vector: Tensor | None = None, share_valid: Tensor | None = None) -> Tensor:
         """Give the outputs. See :class:`ScalarHead`."""
-        outputs: Tensor = self.limit(self.layers(self.pool(features, vector)))
+        outputs: Tensor = self.limit(self.layers(self.pool(features, vector, share_valid)))
         return outputs

@@ -49,16 +49,16 @@ class ScalarSklearnHead(ScalarHead):
             "scalar_sklearn", estimator, options or {}, self.pool.out_channels, num_outputs, standardise
         )
 
-    def rows(self, features: Tensor, vector: Tensor | None = None) -> Tensor:
+    def rows(self, features: Tensor, vector: Tensor | None = None, share_valid: Tensor | None = None) -> Tensor:
         """Give what is fitted on, (images, channels)."""
-        pooled: Tensor = self.pool(features, vector)
+        pooled: Tensor = self.pool(features, vector, share_valid)
         return pooled
 
     def fit(self, features: Array, labels: Array) -> None:
         """Fit the estimator on images. See :meth:`groundwork.models.heads.estimators.SklearnEstimator.fit`."""
         self.estimator.fit(features, labels)
 
-    def forward(self, features: Tensor, vector: Tensor | None = None) -> Tensor:
+    def forward(self, features: Tensor, vector: Tensor | None = None, share_valid: Tensor | None = None) -> Tensor:
         """Give scores. See :class:`ScalarHead`."""
-        scores: Tensor = self.estimator(self.rows(features, vector))
+        scores: Tensor = self.estimator(self.rows(features, vector, share_valid))
         return scores

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from groundwork.models.convolution import ConvBlock
 from groundwork.models.heads.base import Head
+from groundwork.models.limits import Chance, Count
 from groundwork.specs import FeatureLevel
 
 
@@ -20,7 +21,7 @@ class SegmentationHead(Head):
     """
 
     def __init__(
-        self, features: FeatureLevel, num_outputs: int, *, dropout: float = 0.0, channels: tuple[int, ...] = ()
+        self, features: FeatureLevel, num_outputs: int, *, dropout: Chance = 0.0, channels: tuple[Count, ...] = ()
     ) -> None:
         super().__init__()
         widths = (features.channels, *channels)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from groundwork.models.limits import Count
 from groundwork.models.necks.base import Neck
 from groundwork.models.needs import Needs, check_fit
 from groundwork.models.strides import pyramid_strides
@@ -30,7 +31,7 @@ class PyramidNeck(Neck):
     """
 
     def __init__(
-        self, features: FeatureSpec, *, finest_stride: int | None = None, channels: tuple[int, ...] | None = None
+        self, features: FeatureSpec, *, finest_stride: int | None = None, channels: tuple[Count, ...] | None = None
     ) -> None:
         super().__init__()
         check_fit("pyramid", Needs(), features)

@@ -35,13 +35,15 @@ class SelectNeck(Neck):
                     f"'select' has no level {missing}{whose}: the encoder gives {features}. "
                     f"Levels are numbered from 0 to {len(positions) - 1}; -1 is the last"
                 )
+        for positions in groups.values():
+            kept = FeatureSpec(tuple(features.levels[positions[index]] for index in indices))
+            if any(fine.stride > coarse.stride for fine, coarse in pairwise(kept.levels)):
+                raise SpecError(
+                    f"'select' must go from the finest level to the coarsest, indices {list(indices)} give {kept}. "
+                    "Put them in order"
+                )
         self.positions = tuple(positions[index] for index in indices for positions in groups.values())
         self.out = FeatureSpec(tuple(features.levels[position] for position in self.positions))
-        if any(fine.stride > coarse.stride for fine, coarse in pairwise(self.out.levels)):
-            raise SpecError(
-                f"'select' must go from the finest level to the coarsest, indices {list(indices)} give {self.out}. "
-                "Put them in order"
-            )
 
     def forward(self, features: list[Tensor]) -> list[Tensor]:
         """Give the kept maps. See :class:`Neck`."""

@@ -12,7 +12,8 @@ from groundwork.models.interface import Model, ModelFactory
 from groundwork.models.trunk import COMPONENTS, refuse_parts
 from groundwork.models.whole import FULL_MODELS
 from groundwork.models.whole.model import WholeModel, only_source
-from groundwork.registry import build, find
+from groundwork.models.whole.sizes import Sizes
+from groundwork.registry import build, find, located
 from groundwork.specs import RasterSpec, TargetSpec
 
 
@@ -38,8 +39,12 @@ class FullModelFactory(ModelFactory):
     def build_model(self, config: ModelConfig, inputs: Mapping[str, RasterSpec], target: TargetSpec) -> Model:
         """Build the model. See :class:`ModelFactory`."""
         refuse_parts(config, "full_model", COMPONENTS)
-        if issubclass(find(FULL_MODELS, self._model.name), Model):
-            return build(Model, FULL_MODELS, self._model, inputs, target)  # type: ignore[type-abstract]
+        where = "model.factory.model"
+        with located(where):
+            is_model = issubclass(find(FULL_MODELS, self._model.name), Model)
+        if is_model:
+            return build(Model, FULL_MODELS, self._model, inputs, target, where=where)  # type: ignore[type-abstract]
         raster = only_source(inputs, "full_model")
-        network = build(nn.Module, FULL_MODELS, self._model, raster.num_channels, target.num_outputs)
-        return WholeModel(raster, network, encoder=self._encoder, size_multiple=self._size_multiple)
+        sizes = Sizes(self._size_multiple, self._size_multiple)
+        network = build(nn.Module, FULL_MODELS, self._model, raster.num_channels, target.num_outputs, where=where)
+        return WholeModel(raster, network, encoder=self._encoder, sizes=sizes)

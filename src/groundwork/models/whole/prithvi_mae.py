@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor
 
+from groundwork.models.encoders.joint import dates_of
 from groundwork.models.encoders.loading import LoadReport
 from groundwork.models.encoders.prithvi_mae import PrithviMAE
 from groundwork.models.encoders.prithvi_variants import Coordinate, VariantName
+from groundwork.models.encoders.weights_file import Weights
 from groundwork.models.freezing import freeze, keep_frozen_in_eval
-from groundwork.models.interface import Images, Model, ModelOutput
-from groundwork.models.padding import crop_center, pad_symmetric
-from groundwork.models.standardise import Standardise
+from groundwork.models.interface import Dates, Images, Model, ModelOutput
+from groundwork.models.padding import crop_center, pad_symmetric, pad_with_nothing
+from groundwork.models.standardise import Standardise, in_precision_of
 from groundwork.models.whole.model import only_source
 from groundwork.specs import RasterSpec, TargetSpec
 
@@ -22,14 +25,15 @@ class PrithviReconstruction(Model):
 
     ``output`` is the painted image (batch, channels, steps, height, width) in standardised values, cut to the size of
     the image; ``auxiliary["mask"]`` (batch, steps, height, width) is 1 where the network saw nothing;
-    ``losses["reconstruction"]`` compares the removed patches, those that padding added included.
+    ``losses["reconstruction"]`` compares the removed patches, as far as they hold data: not what padding added.
 
     Args:
         inputs: The one source.
         target: Is not used: the image itself is the target.
         variant: Which of the published networks.
         pretrained: Start from the published weights, which are downloaded.
-        weights: A local file in the published layout to start from, in place of the hub's.
+        weights: A local file in a published layout to start from, in place of the hub's. One that is not the
+            published file and does not say its bands comes as a mapping of ``file`` and ``bands``.
         mask_ratio: Share of the patches that is removed, between 0 and 1.
         norm_pix_loss: Compare each patch after it is brought to mean 0 and deviation 1.
         coordinates: What each sample's position code is enriched with; both must then come with the samples.
@@ -45,13 +49,14 @@ class PrithviReconstruction(Model):
         *,
         variant: VariantName = "prithvi_eo_v2_tiny_tl",
         pretrained: bool = False,
-        weights: str | None = None,
+        weights: Weights | None = None,
         mask_ratio: float = 0.75,
         norm_pix_loss: bool = False,
         coordinates: tuple[Coordinate, ...] = (),
     ) -> None:
         super().__init__()
         raster = only_source(inputs, "full_model")
+        self._source = next(iter(inputs))
         self.standardise = Standardise(raster.num_channels)
         self.network = PrithviMAE(
             raster,
@@ -91,15 +96,19 @@ class PrithviReconstruction(Model):
         self,
         image: Images,
         valid: Images | None = None,
-        temporal_coords: Tensor | None = None,
+        temporal_coords: Dates | None = None,
         location_coords: Tensor | None = None,
     ) -> ModelOutput:
         """Paint what is not shown. See :class:`Model`."""
         if not isinstance(image, Tensor) or isinstance(valid, dict):
             raise ValueError("The model sees one source; give its image as one tensor")  # noqa: TRY004
-        padded = pad_symmetric(self.standardise(image, valid), self.size_multiple)
-        given = self.network(padded, temporal_coords, location_coords)
-        size = (image.shape[-2], image.shape[-1])
+        padded = pad_symmetric(in_precision_of(self.network, self.standardise(image, valid)), self.size_multiple)
+        dates = dates_of(temporal_coords, self._source)
+        size, grown = (image.shape[-2], image.shape[-1]), (padded.shape[-2], padded.shape[-1])
+        if valid is None and size != grown:
+            valid = torch.ones(len(image), *size, dtype=torch.bool, device=image.device)
+        known = None if valid is None else pad_with_nothing(valid, grown)
+        given = self.network(padded, dates, location_coords, valid=known)
         return ModelOutput(
             output=crop_center(given.reconstruction, size),
             auxiliary={"mask": crop_center(given.mask, size)},

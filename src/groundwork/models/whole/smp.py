@@ -9,9 +9,11 @@ from typing import Any
 import segmentation_models_pytorch as smp
 
 from groundwork.config.model import ModelConfig
+from groundwork.models.encoders.timm_networks import ANY_SIZE
 from groundwork.models.interface import ModelFactory
 from groundwork.models.trunk import COMPONENTS, refuse_parts
 from groundwork.models.whole.model import WholeModel, only_source, require_one_step
+from groundwork.models.whole.sizes import find_sizes
 from groundwork.registry import ComponentError
 from groundwork.specs import RasterSpec, SpecError, TargetSpec
 from groundwork.strict import did_you_mean
@@ -68,14 +70,18 @@ class SMPFactory(ModelFactory):
         require_one_step(raster, "smp")
         if target.per != "pixel":
             raise SpecError("The factory 'smp' gives one answer per pixel: set the target's 'per: pixel'")
-        try:
-            network = _ARCHITECTURES[self._architecture](
-                encoder_name=self._encoder,
-                encoder_weights=self._weights,
-                in_channels=raster.num_channels,
-                classes=target.num_outputs,
-                **self._options,
-            )
-        except (ValueError, TypeError, KeyError, RuntimeError) as error:
-            raise ComponentError(f"smp cannot build '{self._architecture}' on '{self._encoder}': {error}") from None
-        return WholeModel(raster, network, encoder=("encoder",), size_multiple=network.encoder.output_stride)
+        network = self._create(raster.num_channels, target.num_outputs)
+        sizes = find_sizes(network, raster.num_channels, network.encoder.output_stride)
+        return WholeModel(raster, network, encoder=("encoder",), sizes=sizes)
+
+    def _create(self, num_channels: int, num_outputs: int) -> smp.base.SegmentationModel:
+        wanted = {"encoder_name": self._encoder, "encoder_weights": self._weights, "in_channels": num_channels}
+        # Only timm's encoders are told of sizes.
+        for any_size in ANY_SIZE if self._encoder.startswith("tu-") else ({},):
+            try:
+                return _ARCHITECTURES[self._architecture](**wanted, classes=num_outputs, **any_size, **self._options)
+            except (ValueError, TypeError, KeyError, RuntimeError, AssertionError, IndexError) as error:
+                if not any(key in str(error) for key in any_size):
+                    message = f"smp cannot build '{self._architecture}' on '{self._encoder}': {error}"
+                    raise ComponentError(message) from None
+        raise ComponentError(f"smp cannot build '{self._architecture}' on '{self._encoder}'")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 import timm
 from torch import nn
 
 from groundwork.config.model import ModelConfig
+from groundwork.models.encoders.timm_networks import ANY_SIZE, read_cfg
 from groundwork.models.interface import ModelFactory
 from groundwork.models.trunk import COMPONENTS, refuse_parts
 from groundwork.models.whole.model import WholeModel, only_source, require_one_step
+from groundwork.models.whole.sizes import find_sizes
 from groundwork.registry import ComponentError
 from groundwork.specs import RasterSpec, SpecError, TargetSpec
 from groundwork.strict import did_you_mean
@@ -20,10 +22,12 @@ from groundwork.strict import did_you_mean
 class TimmFactory(ModelFactory):
     """Builds a network of timm (https://github.com/huggingface/pytorch-image-models) with its own classifier.
 
+    Images are padded to a size that it takes; those that take one only (BEiT, MLP-Mixer and others) refuse larger ones.
+
     Args:
         model: Name of the network, as in ``timm.list_models()``.
         pretrained: Start from timm's weights, which are downloaded; the classifier starts afresh.
-        options: Other arguments of ``timm.create_model``.
+        options: Other arguments of ``timm.create_model``, such as ``img_size`` for networks of one size.
 
     Raises:
         ComponentError: For an unknown network.
@@ -45,17 +49,24 @@ class TimmFactory(ModelFactory):
         require_one_step(raster, "timm")
         if target.per != "image":
             raise SpecError("The factory 'timm' gives one answer per image: set the target's 'per: image'")
-        try:
-            network = timm.create_model(
-                self._model,
-                pretrained=self._pretrained,
-                in_chans=raster.num_channels,
-                num_classes=target.num_outputs,
-                **self._options,
-            )
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise ComponentError(f"timm cannot build '{self._model}': {error}") from None
-        return WholeModel(raster, network, encoder=all_but(network, network.get_classifier()))
+        network = self._create(raster.num_channels, target.num_outputs)
+        native = (self._options.get("img_size"), read_cfg(network)["input_size"][-1])
+        sizes = find_sizes(network, raster.num_channels, native=native)
+        classifier = cast("Callable[[], nn.Module]", network.get_classifier)()
+        return WholeModel(raster, network, encoder=all_but(network, classifier), sizes=sizes)
+
+    def _create(self, num_channels: int, num_outputs: int) -> nn.Module:
+        wanted = {"pretrained": self._pretrained, "in_chans": num_channels, "num_classes": num_outputs}
+        for any_size in ANY_SIZE:
+            try:
+                network: nn.Module = timm.create_model(self._model, **wanted, **(any_size | self._options))
+            except (TypeError, ValueError, RuntimeError, AssertionError) as error:
+                # Which of the options for any size a network has shows only where it is told one.
+                if not any(key in str(error) for key in any_size.keys() - self._options.keys()):
+                    raise ComponentError(f"timm cannot build '{self._model}': {error}") from None
+            else:
+                return network
+        raise ComponentError(f"timm cannot build '{self._model}'")
 
 
 def all_but(network: nn.Module, classifier: nn.Module) -> list[str]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import torchgeo.models
 from torch import nn
+from torchvision.models import SwinTransformer
 
 from groundwork.config.model import ModelConfig
 from groundwork.models.interface import ModelFactory
 from groundwork.models.trunk import COMPONENTS, refuse_parts
 from groundwork.models.whole.model import WholeModel, only_source, require_one_step
+from groundwork.models.whole.sizes import Sizes, find_sizes
 from groundwork.models.whole.timm import all_but
 from groundwork.registry import ComponentError
 from groundwork.specs import RasterSpec, SpecError, TargetSpec
@@ -48,7 +51,7 @@ _SEGMENTERS: dict[str, _Segmenter] = {
         lambda channels, outputs: _siamese(channels, outputs, difference=True), ("encoder",), 32, 2
     ),
 }
-#: TorchGeo's builders of timm networks, which classify images.
+#: TorchGeo's builders of networks that classify images: of timm, and Swin of torchvision.
 _CLASSIFIERS = ("resnet", "swin", "vit")
 
 
@@ -88,7 +91,25 @@ class TorchGeoFactory(ModelFactory):
                     f"TorchGeo's '{self._model}' sees {made.steps} time step(s), the rasters hold {raster.steps}"
                 )
             network = made.build(raster.num_channels, target.num_outputs)
-            return WholeModel(raster, network, encoder=made.encoder, size_multiple=made.size_multiple)
+            sizes = Sizes(made.size_multiple, made.size_multiple)
+            return WholeModel(raster, network, encoder=made.encoder, sizes=sizes)
         require_one_step(raster, f"TorchGeo's '{self._model}'")
-        network = torchgeo.models.get_model(self._model, in_chans=raster.num_channels, num_classes=target.num_outputs)
-        return WholeModel(raster, network, encoder=all_but(network, network.get_classifier()))
+        network, classifier = _build_classifier(self._model, raster.num_channels, target.num_outputs)
+        # What torchvision's patches of 4 pixels do not cover, they leave out.
+        sizes = find_sizes(network, raster.num_channels, 4 if self._model.startswith("swin") else 1)
+        return WholeModel(raster, network, encoder=all_but(network, classifier), sizes=sizes)
+
+
+def _build_classifier(model: str, num_channels: int, num_outputs: int) -> tuple[nn.Module, nn.Module]:
+    """Return a network, and the last layer of it."""
+    if model.startswith("swin"):
+        swin: SwinTransformer = torchgeo.models.get_model(model, num_classes=num_outputs)
+        # torchvision's constructor knows photographs only.
+        patches = cast("nn.Conv2d", cast("nn.Sequential", swin.features[0])[0])
+        if num_channels != patches.in_channels:
+            first = nn.Conv2d(num_channels, patches.out_channels, kernel_size=4, stride=4)
+            cast("nn.Sequential", swin.features[0])[0] = first
+        return swin, swin.head
+    any_size = {"dynamic_img_size": True} if model.startswith("vit") else {}
+    network: nn.Module = torchgeo.models.get_model(model, in_chans=num_channels, num_classes=num_outputs, **any_size)
+    return network, cast("Callable[[], nn.Module]", network.get_classifier)()

@@ -1,0 +1,12 @@
+"""Numbers that options of components may be: refused with the option's name where a component is built from YAML."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+from pydantic import Field
+
+#: Number of channels, of layers or of cells.
+Count: TypeAlias = Annotated[int, Field(ge=1)]
+#: Probability that a value is set to zero.
+Chance: TypeAlias = Annotated[float, Field(ge=0, le=1)]

@@ -1,0 +1,55 @@
+"""Open a file as a raster, and say where its pixels lie."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import rasterio
+from affine import Affine
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import DatasetReader
+
+from groundwork.rasters.errors import RasterError
+from groundwork.rasters.grid import Grid
+
+
+def open_dataset(path: Path) -> DatasetReader:
+    """Open a file as a raster.
+
+    Raises:
+        RasterError: Where it is missing, empty, cannot be read or is no raster.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Whether a georeference is expected is a matter of the spec, and checked against it.
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            return rasterio.open(path)
+    except RasterioError as error:
+        raise RasterError(path, *_describe(path, str(error))) from None
+
+
+def _describe(path: Path, reason: str) -> tuple[str, str, str]:
+    """Return what was found in place of a raster, what was expected, and what to change."""
+    if path.is_dir():
+        return "a folder", "a raster", "Remove or rename it, or correct the pattern."
+    if not path.exists():
+        return "no such file", "a raster", ""
+    try:
+        with path.open("rb") as file:
+            start = file.read(12)
+    except OSError as error:
+        return f"a file that cannot be read ({error.strerror})", "a raster", "Give yourself permission to read it."
+    size = path.stat().st_size
+    found = "an empty file" if size == 0 else f"{size} bytes that begin with {start!r}"
+    return found, f"a raster ({reason})", "Fetch the file again, or remove it."
+
+
+def grid_of(dataset: DatasetReader) -> Grid:
+    """Return the grid as the file states it."""
+    return Grid(dataset.crs, dataset.transform, dataset.width, dataset.height)
+
+
+def placed(grid: Grid) -> Grid:
+    """Return the grid, without its CRS where it has no geotransform: that says nothing of where the pixels lie."""
+    return Grid(None, grid.transform, grid.width, grid.height) if grid.transform == Affine.identity() else grid

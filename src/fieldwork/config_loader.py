@@ -74,7 +74,9 @@ class RecipeConfigLoader(OmegaConfigLoader):
             patterns = [pattern for patterns in self.config_patterns.values() for pattern in patterns]
             found = (file for pattern in patterns for file in self._fs.glob(f"{root.as_posix()}/{pattern}"))
             # What recipes say together stands in each of their folders.
-            read = {*(() if folder in joint else map(Path, found)), *(root / name for name in OTHER_FILES)}
+            # Kedro passes over suffixes in capitals.
+            taken = [] if folder in joint else [file for file in map(Path, found) if self._is_valid_config_path(file)]
+            read = {*taken, *(root / name for name in OTHER_FILES)}
             read.add(Path(self.conf_source) / VALUES)
             known = sorted({file.name for file in (Path(self.conf_source) / self.base_env).iterdir()})
             kinds = sorted(key for key in self.config_patterns if key != "globals")

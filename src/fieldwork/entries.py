@@ -52,10 +52,12 @@ def check_inputs(
     for name in pipeline.inputs():
         if name not in catalog and not name.startswith(("params:", "parameters")):
             nodes = [node.name for made in pipelines.values() for node in made.nodes if name in node.outputs]
-            remedy = f" Run the whole pipeline, or `--from-nodes {nodes[0]}`, which makes it." if nodes else ""
-            raise CatalogError(
-                f"'{name}' is not kept from one run to the next, and no node of this run makes it.{remedy}"
-            )
+            # What no pipeline makes is Kedro's to name.
+            if nodes:
+                raise CatalogError(
+                    f"'{name}' is not kept from one run to the next, and no node of this run makes it. Run the whole "
+                    f"pipeline, or `--from-nodes {nodes[0]}`, which makes it."
+                )
     for name, path in input_paths(pipeline, catalog).items():
         if not catalog.exists(name):
             paths = {maker: output_paths(made, catalog) for maker, made in pipelines.items() if maker != "__default__"}

@@ -21,8 +21,7 @@ RANGES = {
     "int16": (-(2**15), 2**15 - 1),
     "uint32": (0, 2**32 - 1),
     "int32": (-(2**31), 2**31 - 1),
-    # To the digits in which it is printed, which are a little more than the type's; from the middle to the next number
-    # that the type would have on, it is infinite.
+    # As far as numbers are rounded to the largest of the type, which is printed in fewer digits than it has.
     "float32": (-3.40282356e38, 3.40282356e38),
     "float64": (-math.inf, math.inf),
 }

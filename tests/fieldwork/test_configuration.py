@@ -265,9 +265,20 @@ def test_files_that_kedro_reads_pass(tmp_path: Path) -> None:
         "catalog_mine.yaml",
         "catalog/a/b.yml",
         "globals.yml",
-        "values.yml",
+        "dvc.yaml",
     )
     recipe_of(tmp_path, dict.fromkeys(names, "{}\n")).check_files()
+
+
+@pytest.mark.parametrize("name", ["values.yml", "parameters_training.YML"])
+def test_files_that_look_as_if_they_were_read_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{name}: nothing reads this file"):
+        recipe_of(tmp_path, {name: "{}\n"}).check_files()
+
+
+def test_values_of_this_machine_lie_in_local(tmp_path: Path) -> None:
+    recipe_of(tmp_path, {"../local/values.yml": "{}\n"})
+    RecipeConfigLoader(str(tmp_path / "conf"), env="local", **CONFIG_LOADER_ARGS).check_files()
 
 
 @pytest.mark.parametrize(

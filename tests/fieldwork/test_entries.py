@@ -55,20 +55,46 @@ def test_a_missing_input_is_refused_with_what_makes_it(tmp_path: Path) -> None:
 )
 def test_predictions_among_the_scenes_are_refused(tmp_path: Path, scenes: str, predictions: str) -> None:
     with pytest.raises(CatalogError, match=r"'predictions' would be written to .* of 'scenes' in"):
-        check_overlaps(PREDICT, catalog_of(tmp_path / scenes, tmp_path / predictions))
+        check_overlaps(PREDICT, catalog_of(tmp_path / scenes, tmp_path / predictions), {})
+
+
+def test_predictions_among_the_rasters_of_another_pipeline_are_refused(tmp_path: Path) -> None:
+    raster, result = "fieldwork.io.rasters.RasterFolderDataset", "fieldwork.io.predictions.PredictionsDataset"
+    words = {
+        "scenes": {"type": raster, "path": str(tmp_path / "scenes")},
+        "labels": {"type": raster, "path": str(tmp_path / "labels"), "pattern": "{key}_classes.tif"},
+        "predictions": {"type": result, "path": str(tmp_path / "labels")},
+    }
+    train = Pipeline([node(same, "labels", "bundle")])
+    with pytest.raises(CatalogError, match=r"'predictions' would be written to .* of 'labels' in"):
+        check_overlaps(PREDICT, DataCatalog.from_config(words), {"train": train, "predict": PREDICT})
+
+
+def test_two_results_in_one_place_are_refused(tmp_path: Path) -> None:
+    kind = "json.JSONDataset"
+    words = {name: {"type": kind, "filepath": str(tmp_path / "same.json")} for name in ("scores", "metrics")}
+    both = Pipeline([node(same, "number", "scores"), node(same, "number", "metrics")])
+    with pytest.raises(CatalogError, match=r"'\w+' and '\w+' would be written to .* in each other's way"):
+        check_overlaps(both, DataCatalog.from_config(words), {})
+
+
+def test_what_is_not_kept_between_runs_is_named_with_what_makes_it() -> None:
+    whole = Pipeline([node(same, "scenes", "cells", name="scan"), node(same, "cells", "statistics", name="add_up")])
+    with pytest.raises(CatalogError, match=r"'cells' is not kept .* Run the whole pipeline, or `--from-nodes scan`"):
+        check_inputs(whole.only_nodes("add_up"), DataCatalog(), {"data_prep": whole})
 
 
 def test_predictions_over_a_linked_folder_of_scenes_are_refused(tmp_path: Path) -> None:
     (tmp_path / "scenes").mkdir()
     (tmp_path / "linked").symlink_to(tmp_path / "scenes")
     with pytest.raises(CatalogError, match="'predictions' would be written to"):
-        check_overlaps(PREDICT, catalog_of(tmp_path / "scenes", tmp_path / "linked"))
+        check_overlaps(PREDICT, catalog_of(tmp_path / "scenes", tmp_path / "linked"), {})
 
 
 @pytest.mark.parametrize(("scenes", "predictions"), [("scenes", "predictions"), ("scenes/a.tif", "scenes/out")])
 def test_predictions_beside_the_scenes_pass(tmp_path: Path, scenes: str, predictions: str) -> None:
-    check_overlaps(PREDICT, catalog_of(tmp_path / scenes, tmp_path / predictions))
-    check_overlaps(MAKE, catalog_of(tmp_path / "scenes", tmp_path / "scenes"))
+    check_overlaps(PREDICT, catalog_of(tmp_path / scenes, tmp_path / predictions), {})
+    check_overlaps(MAKE, catalog_of(tmp_path / "scenes", tmp_path / "made"), {"predict": PREDICT, "make": MAKE})
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def test_predictions_are_written_scene_by_scene_and_loaded_as_classes(
 
 
 def test_predictions_replace_their_own_scenes_only(tmp_path: Path) -> None:
-    classes = RasterProfile(GRID, "uint8", ("class",), 255)
+    classes = RasterProfile(GRID, "uint8", ("class",), 255, tags={"GROUNDWORK_MODEL": "unet"})
 
     def save(keys: str, value: int, *products: str) -> None:
         pixels = np.full((1, 30, 40), value, np.uint8)
@@ -110,6 +110,10 @@ def test_predictions_replace_their_own_scenes_only(tmp_path: Path) -> None:
     assert all((tmp_path / name).read_bytes() == content for name, content in kept.items())
     with rasterio.open(tmp_path / "b_classes.tif") as raster:
         assert (raster.read() == 2).all()
+    foreign, _ = stream()
+    RasterFolderDataset(path=str(tmp_path)).save({"b_probabilities": foreign})
+    save("b", 3, "classes")
+    assert (tmp_path / "b_probabilities.tif").is_file(), "nobody predicted it"
 
 
 def test_keys_that_look_like_numbers_stay_text(tmp_path: Path) -> None:

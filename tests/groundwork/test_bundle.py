@@ -275,3 +275,11 @@ def test_a_bundle_brings_its_own_weights_and_needs_no_network() -> None:
 def test_a_copied_bundle_is_a_bundle(saved: Path, tmp_path: Path) -> None:
     shutil.copytree(saved, tmp_path / "copy")
     assert load_bundle(tmp_path / "copy").config == load_bundle(saved).config
+
+
+def test_the_unfinished_work_of_another_bundle_is_spared(tmp_path: Path, tiny_bundle: Bundle) -> None:
+    others, own = tmp_path / ".partial-trained-x-abcd1234", tmp_path / ".partial-trained-abcd1234"
+    others.mkdir()
+    own.mkdir()
+    save_bundle(tiny_bundle, tmp_path / "trained")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [others.name, "trained"]

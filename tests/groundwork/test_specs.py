@@ -181,3 +181,9 @@ def test_pyramids_double_their_stride(strides: tuple[int, ...], expected: bool) 
 
 def test_features_in_words() -> None:
     assert str(FeatureSpec((FeatureLevel(64, 4), FeatureLevel(128, 8)))) == "[64ch/4px, 128ch/8px]"
+
+
+def test_nodata_that_becomes_infinite_in_the_type_is_refused(make_spec: Callable[..., RasterSpec]) -> None:
+    assert make_spec(dtype="float32", nodata=-3.4028235e38).nodata == -3.4028235e38
+    with pytest.raises(ValidationError, match="is no value that a raster of float32 can hold"):
+        make_spec(dtype="float32", nodata=-3.4028236e38)

@@ -52,8 +52,6 @@ class SplitConfig(Config):
     def _check(self) -> SplitConfig:
         if self.method == "blocks" and self.block_size is None:
             raise ValueError("method 'blocks' needs 'block_size': the side of a block in pixels")
-        if self.method != "blocks" and self.block_size is not None:
-            raise ValueError(f"'block_size' is the side of blocks, but the method is '{self.method}'; set it to null")
         if self.method != "lists" and self.val_from_train:
             raise ValueError(
                 f"'val_from_train' takes from the list of train scenes, but the method is '{self.method}'; set "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -65,7 +66,7 @@ class LabelRaster:
                 "Set 'nodata_is_class: true' if these pixels are of that class.",
             )
 
-    @property
+    @cached_property
     def grid(self) -> Grid:
         """Where the pixels lie."""
         return placed(grid_of(self._dataset))

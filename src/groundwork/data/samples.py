@@ -66,6 +66,8 @@ class LabelledScene:
             found = f"other pixels in {describe_window(window)}, or another place or label for them"
             remedy = f"Index the samples again (data_prep). The label is {self.label.path}."
             raise RasterError(self.scene.path, found, "what was there when its samples were indexed", remedy)
+        # The same classes may have been moved to another place.
+        self.label.check_grid(self.scene.grid)
 
 
 @contextmanager
@@ -103,7 +105,6 @@ class OpenScenes:
         with ExitStack() as opened:
             scene = opened.enter_context(Scene(images, spec))
             raster = opened.enter_context(LabelRaster(label, target))
-            raster.check_grid(scene.grid)
             # Nothing is wrong: they stay open.
             opened.pop_all()
         return LabelledScene(scene, raster)

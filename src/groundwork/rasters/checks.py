@@ -15,7 +15,7 @@ from rasterio.windows import Window
 
 from groundwork.rasters.errors import RasterError
 from groundwork.rasters.grid import Grid
-from groundwork.rasters.validity import in_type, in_yaml
+from groundwork.rasters.validity import holds_data, in_type, in_yaml
 from groundwork.specs import BandSpec, RasterSpec
 from groundwork.strict import did_you_mean
 
@@ -156,8 +156,8 @@ def check_scaling(bands: Sequence[tuple[Path, DatasetReader, int]], spec: Raster
         if found != (1.0, 0.0) and not np.allclose(found, (band.scale, band.offset), rtol=1e-6, atol=0):
             raise RasterError(
                 path,
-                f"scale {found[0]!r} and offset {found[1]!r} in band '{band.name}'",
-                f"scale {band.scale!r} and offset {band.offset!r}, as 'sources' declares",
+                f"scale {_shortest(found[0])} and offset {_shortest(found[1])} in band '{band.name}'",
+                f"scale {_shortest(band.scale)} and offset {_shortest(band.offset)}, as 'sources' declares",
                 "Set 'scale' and 'offset' of the band to what the file says.",
             )
 
@@ -172,17 +172,28 @@ def read_date(text: str) -> date:
     return (datetime.strptime(text, "%Y:%m:%d %H:%M:%S") if is_tiffs else datetime.fromisoformat(text)).date()
 
 
-def check_resampling(path: Path, spec: RasterSpec, *, has_mask: bool) -> None:
-    """Refuse a file that says by a mask and by a value where it holds no data, if neighbours are mixed.
+def _shortest(value: float) -> str:
+    """Return a number in as few digits as say it exactly, so that it can be pasted."""
+    return repr(float(value)).removesuffix(".0")
 
-    GDAL leaves out what one of both says when it resamples, and mixes what the other says into its neighbours.
+
+def check_unmasked(path: Path, values: NDArray[np.generic], unmasked: NDArray[np.bool_], spec: RasterSpec) -> None:
+    """Refuse nodata outside of a file's mask, where the file is resampled by mixing neighbours.
+
+    GDAL leaves out what a mask or a value says when it resamples, not both: it would mix the value into valid pixels.
+
+    Args:
+        path: Of the file.
+        values: As they lie in the file, (bands, height, width).
+        unmasked: Where its mask or alpha band lets them through.
+        spec: With nodata and resampling.
     """
-    if has_mask and spec.nodata is not None and spec.resampling in ("bilinear", "cubic"):
+    if (unmasked & ~holds_data(values, spec.nodata)).any():
         raise RasterError(
             path,
-            f"a mask or an alpha band beside the nodata value {spec.nodata}, in a file to be resampled",
-            f"one of both, as 'resampling: {spec.resampling}' would mix the other into valid neighbours",
-            "Write nodata into the masked pixels, or set 'resampling: nearest' or 'average'.",
+            f"the nodata value {spec.nodata} in pixels that the file's mask or alpha band lets through",
+            f"one way to say where there is no data, as 'resampling: {spec.resampling}' mixes neighbours",
+            "Mask those pixels too, or set 'resampling: nearest' or 'average'.",
         )
 
 

@@ -25,7 +25,7 @@ from groundwork.rasters.errors import RasterError
 from groundwork.rasters.grid import TOLERANCE, Grid, name_crs
 from groundwork.rasters.opening import grid_of, open_dataset, placed
 from groundwork.rasters.validity import holds_data, masks_of, read_masks
-from groundwork.rasters.windows import clip
+from groundwork.rasters.windows import clip, window_in
 from groundwork.specs import RasterSpec
 
 
@@ -39,6 +39,8 @@ class Part:
     indexes: tuple[int, ...]
     #: What :func:`groundwork.rasters.validity.masks_of` says of the file.
     masks: tuple[tuple[int, ...], int | None]
+    #: The file itself, where this one mixes neighbours and leaves out by a mask alone.
+    mixed: Part | None = None
 
     def read(
         self, indexes: tuple[int, ...], window: Window, shape: tuple[int, ...]
@@ -130,7 +132,6 @@ class Scene:
         # GDAL leaves out what is not valid when it resamples, by mask or by value. It can hand on a mask of the file
         # only as an alpha band.
         masked, alpha = part.masks
-        checks.check_resampling(path, self.spec, has_mask=bool(masked or alpha))
         nodata = None if masked or alpha else _nodata_number(self.spec.nodata)
         warped = WarpedVRT(
             part.dataset,
@@ -144,7 +145,8 @@ class Scene:
             resampling=Resampling[self.spec.resampling],
         )
         self._stack.enter_context(warped)
-        return Part(path, warped, part.indexes, masks_of(warped, part.indexes, 1))
+        may_mix = (masked or alpha) and self.spec.nodata is not None and self.spec.resampling in ("bilinear", "cubic")
+        return Part(path, warped, part.indexes, masks_of(warped, part.indexes, 1), part if may_mix else None)
 
     @cached_property
     def grid(self) -> Grid:
@@ -216,6 +218,10 @@ class Scene:
         pieces, valid = [], np.ones((int(window.height), int(window.width)), np.bool_)
         for part in self._parts:
             values, unmasked = part.read(part.indexes, window, valid.shape)
+            if part.mixed is not None:
+                there = window_in(window, part.dataset.transform, part.mixed.dataset)
+                raw = part.mixed.read(part.indexes, there, (int(there.height), int(there.width)))
+                checks.check_unmasked(part.path, *raw, self.spec)
             # A value beneath a mask is no measurement, whatever it is.
             checks.check_values(values if unmasked.all() else values[:, unmasked], part.path, self.spec)
             pieces.append(values)

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import ceil, floor
 
+from affine import Affine
+from rasterio.io import DatasetReader
 from rasterio.windows import Window, intersection
+
+#: Pixels from which a cubic kernel draws beside the one it lies in.
+REACH = 2
 
 
 def window_starts(length: int, size: int, stride: int) -> list[int]:
@@ -23,6 +29,16 @@ def blocks(width: int, height: int, size: int) -> Iterator[Window]:
     for row in range(0, height, size):
         for column in range(0, width, size):
             yield Window(column, row, min(size, width - column), min(size, height - row))
+
+
+def window_in(window: Window, transform: Affine, other: DatasetReader) -> Window:
+    """Return which pixels of another raster of the same CRS a window is resampled from, with what may reach into it."""
+    (top, bottom), (left, right) = window.toranges()
+    corners = [~other.transform @ (transform @ corner) for corner in ((left, top), (right, bottom), (left, bottom))]
+    columns, rows = zip(*corners, strict=True)
+    first_column, first_row = max(floor(min(columns)) - REACH, 0), max(floor(min(rows)) - REACH, 0)
+    last_column, last_row = min(ceil(max(columns)) + REACH, other.width), min(ceil(max(rows)) + REACH, other.height)
+    return Window(first_column, first_row, last_column - first_column, last_row - first_row)
 
 
 def clip(window: Window, width: int, height: int) -> tuple[Window, tuple[slice, slice] | None]:

@@ -179,6 +179,33 @@ def test_a_scene_that_changed_since_it_was_indexed_is_refused(
         indexed.chips[0]
 
 
+@pytest.mark.parametrize(
+    "profile", [{"crs": "EPSG:32631"}, {"transform": from_origin(500_010, 5_000_000, 10, 10)}], ids=["CRS", "place"]
+)
+def test_a_label_that_was_moved_since_it_was_indexed_is_refused(
+    indexed: SimpleNamespace, profile: dict[str, Any]
+) -> None:
+    _rewrite(indexed.root / "labels/1.tif", lambda pixels: pixels, **profile)
+    with pytest.raises(RasterError, match=r"labels/1.tif: found .* instead of .*; expected the grid of its image"):
+        indexed.chips[0]
+
+
+@pytest.mark.parametrize("file", ["scenes", "labels"])
+def test_a_file_that_shrank_since_it_was_indexed_is_named(indexed: SimpleNamespace, file: str) -> None:
+    _rewrite(indexed.root / file / "1.tif", lambda pixels: pixels[:, :20, :20])
+    with pytest.raises(RasterError, match=rf"{file}/1.tif: found 20 rows and 20 columns; expected pixels from row 32"):
+        indexed.chips[3]
+
+
+def test_a_worker_says_which_file_in_the_words_of_the_error(indexed: SimpleNamespace) -> None:
+    (indexed.root / "scenes/1.tif").write_bytes(b"")
+    loader = DataLoader(indexed.chips, batch_size=None, num_workers=1)
+    with pytest.raises(RasterError) as caught:
+        next(iter(loader))
+    assert str(caught.value).startswith(str(indexed.root / "scenes/1.tif") + ": found an empty file")
+    assert "Traceback" not in str(caught.value)
+
+
 def test_a_scene_that_was_packed_anew_is_the_same(indexed: SimpleNamespace) -> None:
     _rewrite(indexed.root / "scenes" / "1.tif", lambda pixels: pixels, compress="deflate")
     assert len([indexed.chips[index] for index in range(len(indexed.chips))]) == 4

@@ -452,3 +452,12 @@ def test_degrees_of_latitude_are_not_overstated(latitude: float, data_config: Da
     radius = 6_378_137 * (1 - 0.00669438) / (1 - 0.00669438 * np.sin(np.radians(latitude)) ** 2) ** 1.5
     assert told <= np.radians(0.01 + 2e-5) * radius + 0.1
     assert told == pytest.approx(np.radians(0.01) * radius, rel=0.012)
+
+
+@pytest.mark.parametrize("latitude", [0.0, 45.0, 60.0, 80.0])
+@pytest.mark.parametrize("share", [0.9, 0.95])
+def test_the_buffer_holds_along_the_meridian_too(latitude: float, share: float) -> None:
+    # 64 pixels of 0.0001 degrees; the buffer is 256 of them.
+    size, buffer = 0.0064, 0.0256
+    table = _boxes(["EPSG:4326"] * 2, [10.0, 10.0], [latitude, latitude + size + share * buffer], [size] * 2)
+    assert _nearest(table, reach=buffer)[0] == [pytest.approx(share * buffer, rel=0.01)]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
 from rasterio.windows import Window
 
 from groundwork.rasters.errors import RasterError
@@ -199,3 +200,17 @@ def test_a_scene_that_cannot_be_opened_closes_its_files(
         Scene([good, bad], make_spec())
     descriptors = [path.readlink() for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
     assert good not in descriptors
+
+
+@pytest.mark.parametrize(("scale", "offset"), [(0.123456789, 0.0), (1.0, 1234567.8), (5e-9, 0.0)])
+def test_scales_are_printed_so_that_they_can_be_pasted(
+    tmp_path: Path, write_raster: Write, make_spec: MakeSpec, scale: float, offset: float
+) -> None:
+    path = write_raster(tmp_path / "s.tif", ONES[:1])
+    with rasterio.open(path, "r+") as raster:
+        raster.scales, raster.offsets = [scale], [offset]
+    with pytest.raises(RasterError) as caught:
+        Scene([path], make_spec({"name": "A", "scale": 1e-9}))
+    words = str(caught.value).partition("found scale ")[2].split(" in band")[0]
+    found_scale, found_offset = (float(text) for text in words.split(" and offset "))
+    Scene([path], make_spec({"name": "A", "scale": found_scale, "offset": found_offset})).close()

@@ -162,6 +162,48 @@ def test_the_mask_of_a_resampled_file_is_kept(
     assert set(values[1][valid].tolist()) == {100}, "what is masked is not mixed into its neighbours"
 
 
+@pytest.mark.parametrize("kind", ["internal mask", "alpha"])
+@pytest.mark.parametrize("resampling", ["bilinear", "cubic", "nearest"])
+def test_nodata_outside_of_the_mask_is_never_mixed_into_neighbours(
+    tmp_path: Path, write_raster: Write, make_spec: MakeSpec, resampling: str, kind: str
+) -> None:
+    coarse = {"transform": from_origin(500_000, 5_000_000, 20, 20), "nodata": -9999}
+    pixels, mask = np.full((4, 4), 100, np.int16), np.full((4, 4), 255, np.uint8)
+    pixels[3, 3], mask[0, 0] = -9999, 0
+    if kind == "alpha":
+        path = write_raster(tmp_path / "b.tif", np.stack([pixels, mask.astype(np.int16)]), **coarse)
+        with rasterio.open(path, "r+") as raster:
+            raster.colorinterp = [ColorInterp.gray, ColorInterp.alpha]
+    else:
+        path = write_raster(tmp_path / "b.tif", pixels, mask=mask, **coarse)
+    paths = [write_raster(tmp_path / "a.tif", _pixels(1, "int16"), nodata=-9999), path]
+    spec = make_spec(nodata=-9999, resampling=resampling)
+    with Scene(paths, spec) as scene:
+        if resampling == "nearest":
+            values, valid = scene.read(Window(0, 0, 8, 8))
+            assert set(values[1][valid].tolist()) == {100}
+            assert not valid[:2, :2].any()
+            assert not valid[6:, 6:].any()
+            return
+        _, valid = scene.read(Window(0, 0, 2, 2))
+        assert not valid.all()
+        with pytest.raises(RasterError, match=r"b.tif: found the nodata value -9999.* in pixels that the file's mask"):
+            scene.read(Window(2, 2, 6, 6))
+
+
+def test_one_nodata_for_each_band_of_a_file_is_its_mask(
+    tmp_path: Path, write_raster: Write, make_spec: MakeSpec
+) -> None:
+    pixels = np.full((3, 8, 8), 60, np.uint8)
+    pixels[:, :4, :4] = 0
+    pixels[0, 4:] = 0
+    path = write_raster(tmp_path / "x.tif", pixels, tags={"NODATA_VALUES": "0 0 0"})
+    with Scene([path], make_spec("A", "B", "C", dtype="uint8", nodata=None)) as scene, rasterio.open(path) as raster:
+        _, valid = scene.read(Window(0, 0, 8, 8))
+        assert np.array_equal(valid, raster.dataset_mask() > 0)
+        assert valid.mean() == 0.75
+
+
 def test_the_nodata_of_a_resampled_file_is_compared(tmp_path: Path, write_raster: Write, make_spec: MakeSpec) -> None:
     coarse = {"transform": from_origin(500_000, 5_000_000, 20, 20)}
     paths = [

@@ -317,10 +317,48 @@ def test_a_file_whose_pixels_were_changed_is_not_taken(tmp_path: Path) -> None:
     pixels, path = _pixels(CLASSES), tmp_path / "x.tif"
     write_rasters(_in_blocks(CLASSES, pixels), {"p": path})
     window = Window(100, 200, 50, 40)
-    compare(path, CLASSES, [(window, checksum(pixels[:, *window.toslices()]))])
+    compare(path, path, CLASSES, [(window, checksum(pixels[:, *window.toslices()]))])
     changed = pixels.copy()
     changed[0, 210, 120] = 1 if changed[0, 210, 120] == 7 else 7
     with pytest.raises(DamagedError, match="other pixels from row 200, column 100 on"):
-        compare(path, CLASSES, [(window, checksum(changed[:, *window.toslices()]))])
+        compare(path, path, CLASSES, [(window, checksum(changed[:, *window.toslices()]))])
     numbers = np.array([[[0.0, np.nan, 1.0]]], np.float32)
     assert checksum(numbers) == checksum(-numbers * np.float32([-1, 1, -1])) == checksum(numbers + np.float32(-0.0))
+
+
+ODD_CRS = {
+    "OGC:CRS84": CRS.from_user_input("OGC:CRS84"),
+    "a sphere": CRS.from_proj4("+proj=longlat +R=3396190 +no_defs"),
+    "a rotated pole": CRS.from_proj4(
+        "+proj=ob_tran +o_proj=longlat +o_lon_p=0 +o_lat_p=39.25 +lon_0=18 +to_meter=0.0174532925199433 +R=6367470"
+    ),
+}
+
+
+@pytest.mark.parametrize("crs", ODD_CRS.values(), ids=ODD_CRS)
+def test_a_crs_that_geotiff_says_otherwise_is_kept(tmp_path: Path, crs: CRS) -> None:
+    grid = Grid(crs, from_origin(8, 47, 0.001, 0.001), width=70, height=53)
+    profile = RasterProfile(grid, "int16", ("height",), -9999)
+    pixels = np.arange(70 * 53, dtype=np.int16).reshape(1, 53, 70)
+    write_rasters(_in_blocks(profile, pixels), {"p": tmp_path / "r.tif"})
+    with rasterio.open(tmp_path / "r.tif") as raster:
+        assert raster.crs is not None
+        assert raster.crs.is_geographic == crs.is_geographic
+        assert np.array_equal(raster.read(), pixels)
+        west, north = raster.transform @ (0, 0)
+        assert (west, north) == pytest.approx((8, 47))
+
+
+def test_statistics_of_an_earlier_file_do_not_outlive_it(tmp_path: Path) -> None:
+    path = tmp_path / "r.tif"
+    profile = RasterProfile(GRID, "int16", ("height",), -9999)
+    first, second = (np.full((1, 530, 700), value, np.int16) for value in (1, 7))
+    write_rasters(_in_blocks(profile, first), {"p": path})
+    (tmp_path / "r.tif.aux.xml").write_text(
+        "<PAMDataset><PAMRasterBand band='1'><Metadata><MDI key='STATISTICS_MEAN'>1</MDI></Metadata>"
+        "</PAMRasterBand></PAMDataset>"
+    )
+    write_rasters(_in_blocks(profile, second), {"p": path})
+    with rasterio.open(path) as raster:
+        assert "STATISTICS_MEAN" not in raster.tags(1)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["r.tif"]

@@ -177,6 +177,17 @@ def test_a_class_without_training_pixels_pulls_at_nothing(choice: Any) -> None:
     assert float(scores.grad[:, 0].min()) > 0
 
 
+def test_pixels_of_a_class_without_weight_count_for_nothing() -> None:
+    loss = CrossEntropyLoss((10, 10, 10), class_weights=(0.0, 1.0, 1.0), label_smoothing=0.1)
+    scores = torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    labels = torch.zeros(1, 8, 8, dtype=torch.int64)
+    assert loss(scores, labels).item() == 0
+    labels[0, 0, 0] = 1
+    alone = torch.full_like(labels, IGNORE)
+    alone[0, 0, 0] = 1
+    assert loss(scores, labels).item() == pytest.approx(loss(scores, alone).item())
+
+
 def test_class_weights_need_one_number_per_class() -> None:
     with pytest.raises(SpecError, match="'class_weights' has 2 entries for 3 classes"):
         CrossEntropyLoss(PIXELS, class_weights=(1.0, 2.0))

@@ -44,6 +44,10 @@ def test_what_is_right_passes_and_leaves_the_process_alone(
         ({"trainer": {"precision": 17}}, r"training.trainer \{'precision': 17\}: Precision 17 is invalid"),
         ({"trainer": {"accelerator": "gup"}}, "training.trainer .*gup"),
         ({"trainer": {"accelerator": "cpu", "devices": 2}}, "asks for 2 processes"),
+        ({"trainer": {"limit_train_batches": 0}}, "limit_train_batches is 0; with it nothing would be learnt"),
+        ({"trainer": {"gradient_clip_val": -1}}, "gradient_clip_val is -1"),
+        ({"trainer": {"limit_val_batches": 0}}, "No weights would be kept"),
+        ({"trainer": {"check_val_every_n_epoch": 100}}, "No weights would be kept"),
     ],
 )
 def test_what_would_fail_later_is_refused(

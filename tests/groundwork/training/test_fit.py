@@ -449,6 +449,31 @@ def test_best_weights_that_are_gone_are_missed(run: Fit, tmp_path: Path) -> None
         run(tmp_path, max_epochs=1)
 
 
+@pytest.mark.parametrize("left", [0, 40])
+def test_best_weights_that_are_damaged_are_named(run: Fit, tmp_path: Path, left: int) -> None:
+    run(tmp_path, max_epochs=1)
+    best = next(tmp_path.glob("*/best-*"))
+    best.write_bytes(best.read_bytes()[:left])
+    with pytest.raises(TrainingError, match=r"best-epoch=0.safetensors is damaged .* Delete .* to train anew"):
+        run(tmp_path, max_epochs=1)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_damaged_bytes_of_a_checkpoint_are_never_an_error_without_its_name(run: Fit, tmp_path: Path, seed: int) -> None:
+    run(tmp_path, max_epochs=1)
+    [last] = tmp_path.glob("*/last-*.ckpt")
+    # The directory of the archive, at its end, is where damage shows in many ways.
+    content = bytearray(last.read_bytes())
+    for place in np.random.default_rng(seed).integers(len(content) - 2000, len(content), 8):
+        content[place] ^= 0xFF
+    last.write_bytes(content)
+    try:
+        run(tmp_path, max_epochs=1)
+    except TrainingError as error:
+        assert str(last) in str(error)  # noqa: PT017 - whether it can be read in spite of the damage is a matter of luck
+    (tmp_path / "last-epoch=7.ckpt").mkdir()
+
+
 def test_an_interrupted_run_says_how_to_go_on(run: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt

@@ -18,6 +18,24 @@ FULL = "FIELDWORK_TRACEBACK"
 NOISE = re.compile(r" \[type=.*?, input_type=\w+\](\n\s+For further information visit \S+)?", re.DOTALL)
 
 
+#: Words of the library's messages -> what to run or to change here. The library knows neither pipelines nor catalog.
+ADVICE = {
+    "was never trained": "`kedro run --pipelines training` trains it; `trained_bundle` in the catalog names another.",
+    "when its samples were indexed": "`kedro run --pipelines data_prep` indexes them.",
+    "samples were indexed: index them again": "`kedro run --pipelines data_prep` indexes them.",
+    "The statistics have no band": "`kedro run --pipelines data_prep` computes them.",
+    "Build the model with these first": "`kedro run --pipelines model_build` builds it.",
+    "found no such folder": "Paths stand in the catalog of the recipe, or of conf/base.",
+    "found no file that matches": "Patterns stand in the catalog of the recipe, or of conf/base.",
+    "each image needs the label of the same key": "Patterns stand in the catalog of the recipe, or of conf/base.",
+}
+
+
+def advise(message: str) -> str:
+    """Return what to do in this project about a message of the library; empty where it says all."""
+    return next((advice for words, advice in ADVICE.items() if words in message), "")
+
+
 def show_errors_plainly() -> None:
     """Show errors that are meant for the user as their message alone; all others as before."""
     before = sys.excepthook
@@ -29,6 +47,8 @@ def show_errors_plainly() -> None:
         console = Console(stderr=True, highlight=False, soft_wrap=True)
         console.print(f"\n[bold red]{kind.__name__}[/]", end=": ")
         console.print(NOISE.sub("", str(error)), markup=False)
+        if advice := advise(str(error)):
+            console.print(advice, markup=False)
         console.print(f"(Set {FULL}=1 to see where it was raised.)", style="dim")
 
     sys.excepthook = show

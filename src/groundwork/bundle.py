@@ -131,7 +131,7 @@ class Bundle:
             BundleError: With what to run.
         """
         if not self.config.trained:
-            raise BundleError("This bundle was never trained. Run `kedro run --pipelines training` first.")
+            raise BundleError("This bundle was never trained: train it first, or take another.")
 
 
 class _BundleFactory(ModelFactory):

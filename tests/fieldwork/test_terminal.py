@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import re
 import sys
+from pathlib import Path
 
 import pytest
 from kedro.io import DatasetError
 
+import groundwork
 from fieldwork import terminal
 from fieldwork.parameters import UnknownParameterError
+from groundwork.bundle import BundleError
 from groundwork.registry import ComponentError
 from groundwork.specs import SpecError
 
@@ -38,3 +42,17 @@ def test_only_the_message_is_shown(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     wanted = SpecError("y")
     sys.excepthook(SpecError, wanted, None)
     assert passed_on == [fault, wanted]
+
+
+def test_the_project_says_what_to_run_about_what_the_library_says(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.show_errors_plainly()
+    sys.excepthook(BundleError, BundleError("This bundle was never trained: train it first, or take another."), None)
+    assert "\n`kedro run --pipelines training` trains it;" in capsys.readouterr().err
+    assert terminal.advise("chips: Unknown key") == ""
+
+
+@pytest.mark.parametrize("words", terminal.ADVICE)
+def test_advice_is_on_what_the_library_says(words: str) -> None:
+    source = Path(groundwork.__file__).parent
+    text = "".join(re.sub(r'"\s*\n\s*f?"', "", file.read_text("utf-8")) for file in source.rglob("*.py"))
+    assert words in text

@@ -186,7 +186,7 @@ def test_weights_of_another_architecture_are_refused(tiny_bundle: Bundle) -> Non
 
 def test_an_untrained_bundle_says_what_to_run(tiny_initial: Bundle, tiny_bundle: Bundle) -> None:
     tiny_bundle.require_trained()
-    with pytest.raises(BundleError, match=r"never trained. Run `kedro run --pipelines training` first"):
+    with pytest.raises(BundleError, match=r"never trained: train it first"):
         tiny_initial.require_trained()
 
 

@@ -94,6 +94,13 @@ def test_words_of_other_houses_stay_out(file: Path) -> None:
     assert not found
 
 
+@pytest.mark.parametrize("file", LIBRARY, ids=name_of)
+def test_the_library_knows_nothing_of_the_project(file: Path) -> None:
+    text = file.read_text("utf-8").lower()
+    found = [word for word in ("kedro", "catalog", "data_prep", "model_build", "conf/", "fieldwork") if word in text]
+    assert not found, "a user of the library alone would not know these: fieldwork/terminal.py adds them"
+
+
 def test_little_is_written_twice() -> None:
     lines: list[tuple[str, int]] = []
     windows: Counter[tuple[str, ...]] = Counter()

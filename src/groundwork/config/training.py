@@ -14,8 +14,8 @@ RESERVED = {
     "max_epochs": "training.max_epochs",
     "logger": "the history is always kept; it needs no logger",
     "callbacks": "training.early_stopping and the project's own callbacks",
-    "default_root_dir": "the catalog entry 'checkpoints'",
-    "enable_checkpointing": "the catalog entry 'checkpoints'",
+    "default_root_dir": "the folder of checkpoints, which is given to the training",
+    "enable_checkpointing": "the folder of checkpoints, which is given to the training",
     "barebones": "it keeps no history",
     "fast_dev_run": "it keeps no weights; for a trial, training.max_epochs: 1 and trainer.limit_train_batches",
 }

@@ -64,7 +64,7 @@ class LabelledScene:
         """
         if expected and self.checksum(window, pixels) != expected:
             found = f"other pixels in {describe_window(window)}, or another place or label for them"
-            remedy = f"Index the samples again (data_prep). The label is {self.label.path}."
+            remedy = f"Index the samples again. The label is {self.label.path}."
             raise RasterError(self.scene.path, found, "what was there when its samples were indexed", remedy)
         # The same classes may have been moved to another place.
         self.label.check_grid(self.scene.grid)

@@ -44,7 +44,7 @@ class Statistics(Config):
         bands = next(iter(self.sources.values()))
         missing = [band.name for band in spec.used if band.name not in bands]
         if missing:
-            raise DataError(f"The statistics have no band {missing}; they have {sorted(bands)}. Run data_prep again.")
+            raise DataError(f"The statistics have no band {missing}; they have {sorted(bands)}. Compute them anew.")
         return [bands[band.name] for band in spec.used]
 
 

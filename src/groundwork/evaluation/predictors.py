@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -16,7 +15,7 @@ from groundwork.bundle import Bundle
 from groundwork.data.chips import Batch, LabelledData
 from groundwork.data.labels import IGNORE
 from groundwork.data.statistics import Statistics
-from groundwork.models.finite import require_finite
+from groundwork.models.engine import Engine
 from groundwork.progress import track
 
 
@@ -38,17 +37,14 @@ class ModelPredictor(Predictor):
             BundleError: Where the bundle was never trained.
         """
         bundle.require_trained()
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._model = bundle.build_model().to(self._device)
+        self._engine = Engine(bundle.build_model())
 
-    @torch.inference_mode()
     def predict(self, batch: Batch) -> NDArray[np.int64]:
         """See :class:`Predictor`."""
-        coordinates = [batch.get("temporal_coords"), batch.get("location_coords")]
-        moved = [None if value is None else value.to(self._device) for value in coordinates]
-        output = self._model(batch["image"].to(self._device), batch["valid"].to(self._device), *moved).output
-        require_finite(output, batch["image"], batch["valid"], f"Samples {batch['sample_id']}")
-        classes: NDArray[np.int64] = output.argmax(dim=1).cpu().numpy()
+        coordinates = (batch.get("temporal_coords"), batch.get("location_coords"))
+        where = f"Samples {batch['sample_id']}"
+        scores = self._engine.scores(batch["image"], batch["valid"], *coordinates, where)
+        classes: NDArray[np.int64] = scores.argmax(dim=1).cpu().numpy()
         return classes
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from groundwork.bundle import Bundle
 from groundwork.config.inference import InferenceConfig
 from groundwork.data.chips import temporal_coordinates
-from groundwork.models.finite import require_finite
+from groundwork.models.engine import Engine
 from groundwork.models.interface import Model
 from groundwork.prediction.blending import Tile, Tiling, blend, run_ahead
 from groundwork.prediction.source import scene_spec, unit_change, warn_of_pixel_size
@@ -90,7 +90,7 @@ def predict_scene(model: Model, scene: Scene, bundle: Bundle, config: InferenceC
     """
     target, grid = bundle.config.target, scene.grid
     model.require_coordinates(time=scene.dates is not None, location=grid.crs is not None)
-    predictor = TilePredictor(model, scene, bundle.only_input())
+    predictor = TilePredictor(Engine(model), scene, bundle.only_input())
     tiling = Tiling(
         rows=make_axis(grid.height, config.tile_size, config.overlap),
         columns=make_axis(grid.width, config.tile_size, config.overlap),
@@ -124,17 +124,16 @@ def _decide(
 class TilePredictor:
     """Gives class probabilities for tiles of one scene."""
 
-    def __init__(self, model: Model, scene: Scene, expected: RasterSpec) -> None:
-        """Move the model to the accelerator, where there is one.
+    def __init__(self, engine: Engine, scene: Scene, expected: RasterSpec) -> None:
+        """Take what asks the model.
 
         Args:
-            model: In evaluation mode.
+            engine: With the model.
             scene: Whose tiles will come.
             expected: What the model reads; raw values in other units are converted to its own.
         """
         self._gain, self._shift = unit_change(scene.spec, expected)
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._model = model.to(self._device)
+        self._engine = engine
         self._grid, self._path = scene.grid, scene.path
         dates = ",".join(day.isoformat() for day in scene.dates or [])
         self._dates = temporal_coordinates(dates)
@@ -156,22 +155,21 @@ class TilePredictor:
             image = image * self._gain + self._shift
         # Most tiles hold data everywhere; the model then has nothing to fill in.
         whole = all(tile.valid.all() for tile in tiles)
-        valid = None if whole else torch.from_numpy(np.stack([tile.valid for tile in tiles])).to(self._device)
-        dates = None if self._dates is None else self._dates.expand(len(tiles), -1, -1).to(self._device)
-        output = self._model(image.to(self._device), valid, dates, self._locations(tiles)).output
+        valid = None if whole else torch.from_numpy(np.stack([tile.valid for tile in tiles]))
+        dates = None if self._dates is None else self._dates.expand(len(tiles), -1, -1)
         first, last = tiles[0].window, tiles[-1].window
         where = f"{self._path}, from row {first.row_off}, columns {first.col_off} to {last.col_off + last.width}"
-        require_finite(output, image, valid, where)
-        probabilities: NDArray[np.float32] = output.softmax(dim=1).float().cpu().numpy()
+        scores = self._engine.scores(image, valid, dates, self._locations(tiles), where)
+        probabilities: NDArray[np.float32] = scores.softmax(dim=1).float().cpu().numpy()
         return list(probabilities)
 
     def _locations(self, tiles: Sequence[Tile]) -> Tensor | None:
-        if "location" not in self._model.coordinates:
+        if "location" not in self._engine.coordinates:
             return None
         centers = [self._grid.part(tile.window).center_coordinates() for tile in tiles]
         if None in centers:
             return None
-        return torch.tensor(centers, dtype=torch.float32, device=self._device)
+        return torch.tensor(centers, dtype=torch.float32)
 
 
 def was_predicted(path: Path) -> bool:

@@ -58,14 +58,13 @@ def find_rasters(root: Path, patterns: Sequence[str], beside: Sequence[str] = ()
     if root.is_file():
         return RasterFolder(root.parent, {root.stem: (root.name,)})
     if not root.is_dir():
-        raise PairingError(f"{root}: found no such folder; expected one with rasters. Correct its path in the catalog.")
+        raise PairingError(f"{root}: found no such folder; expected one with rasters. Correct its path.")
     names = sorted(_files_below(root))
     columns = [_match(names, pattern, root) for pattern in patterns]
     keys = sorted({key for column in columns for key in column})
     if not keys:
         raise PairingError(
-            f"{root}: found no file that matches {list(patterns)}; files there: {preview(names)}. "
-            "Correct the pattern in the catalog."
+            f"{root}: found no file that matches {list(patterns)}; files there: {preview(names)}. Correct the pattern."
         )
     _require_all_files(root, patterns, columns, keys)
     if len(patterns) == 1:
@@ -131,7 +130,7 @@ def pair(images: RasterFolder, labels: RasterFolder) -> list[str]:
         raise PairingError(
             "; ".join(problems)
             + f". Found {len(images.files)} images and {len(labels.files)} labels; each image needs "
-            "the label of the same key. Add or remove files, or correct the patterns in the catalog."
+            "the label of the same key. Add or remove files, or correct the patterns."
         )
     return sorted(images.files)
 

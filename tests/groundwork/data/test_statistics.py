@@ -155,7 +155,7 @@ def test_bands_are_found_by_name_whatever_their_order(
     )
     for statistics in (tiny_statistics, backwards):
         assert statistics.of_bands(make_spec("A", "B", "C", use=["C", "A"])) == [bands["C"], bands["A"]]
-    with pytest.raises(DataError, match=r"no band \['D'\]; they have \['A', 'B', 'C'\]. Run data_prep again"):
+    with pytest.raises(DataError, match=r"no band \['D'\]; they have \['A', 'B', 'C'\]. Compute them anew"):
         tiny_statistics.of_bands(make_spec("A", "D"))
 
 

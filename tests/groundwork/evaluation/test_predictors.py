@@ -61,7 +61,7 @@ def test_the_model_gives_its_highest_score(tiny_bundle: Bundle, batch: Batch) ->
 
 
 def test_an_untrained_model_is_not_judged(tiny_initial: Bundle) -> None:
-    with pytest.raises(BundleError, match=r"never trained. Run `kedro run --pipelines training` first"):
+    with pytest.raises(BundleError, match=r"never trained: train it first"):
         ModelPredictor(tiny_initial)
 
 

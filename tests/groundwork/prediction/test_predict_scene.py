@@ -310,7 +310,7 @@ def test_values_too_large_for_a_float32_give_no_map(tmp_path: Path, tiny_bundle:
 
 
 def test_an_untrained_bundle_predicts_nothing(tiny_initial: Bundle, tiny_data: SimpleNamespace) -> None:
-    with pytest.raises(BundleError, match=r"never trained. Run `kedro run --pipelines training` first"):
+    with pytest.raises(BundleError, match=r"never trained: train it first"):
         predict_scenes(tiny_initial, tiny_data.scenes, _config())
 
 

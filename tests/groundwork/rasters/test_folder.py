@@ -36,7 +36,7 @@ def test_one_partner_does_not_stand_in_for_another(tmp_path: Path) -> None:
     assert f"1 image(s) in {tmp_path / 'i'} without a label: '1'" in text
     assert f"1 label(s) in {tmp_path / 'l'} without an image: '11'" in text
     assert "Found 2 images and 2 labels; each image needs the label of the same key." in text
-    assert "Add or remove files, or correct the patterns in the catalog." in text
+    assert "Add or remove files, or correct the patterns." in text
 
 
 def test_missing_partners_are_listed_and_counted() -> None:
@@ -97,7 +97,7 @@ def test_a_single_file_is_a_folder_of_one(tmp_path: Path) -> None:
 
 
 def test_folders_without_rasters_are_named(tmp_path: Path) -> None:
-    with pytest.raises(PairingError, match=r"nowhere: found no such folder; .*Correct its path in the catalog"):
+    with pytest.raises(PairingError, match=r"nowhere: found no such folder; .*Correct its path"):
         find_rasters(tmp_path / "nowhere", ["{key}.tif"])
     _touch(tmp_path, "a.jp2")
     with pytest.raises(PairingError, match=r"found no file that matches \['{key}.tif'\]; files there: 'a.jp2'"):

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+from rich import get_console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 Item = TypeVar("Item")
@@ -22,13 +23,15 @@ def track(items: Iterable[Item], description: str, total: int) -> Iterator[Item]
         total: Number of items.
     """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bar = Progress(*columns, transient=True)
+    # Without a terminal each bar would leave an empty line in the log.
+    bar = Progress(*columns, transient=True, disable=not get_console().is_terminal)
     started = time.monotonic()
-    task = bar.add_task(description, total=total)
+    task, is_shown = bar.add_task(description, total=total), False
     try:
         for done, item in enumerate(items):
-            if not bar.live.is_started and time.monotonic() - started > PATIENCE_S:
+            if not is_shown and time.monotonic() - started > PATIENCE_S:
                 bar.start()
+                is_shown = True
             bar.update(task, completed=done)
             yield item
     finally:

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 
 from groundwork.data.labels import IGNORE
 from groundwork.data.overlap import count_once
-from groundwork.data.samples import LabelledScene, OpenScenes, window_of
+from groundwork.data.samples import LabelledScene, OpenScenes, Pixels, open_labelled, window_of
 from groundwork.rasters.folder import RasterFolder
 from groundwork.specs import RasterSpec, TargetSpec
 
@@ -30,7 +30,7 @@ class Batch(TypedDict):
     #: (batch, height, width): where the image holds data.
     valid: Tensor
     sample_id: list[str]
-    #: (batch, height, width): False where an earlier chip of the same split holds the same pixel.
+    #: (batch, height, width): False where an earlier chip of the same split holds the same pixel. Absent: none does.
     counted: NotRequired[Tensor]
     #: (batch, steps, 2): year, and day of the year from 0.
     temporal_coords: NotRequired[Tensor]
@@ -66,6 +66,10 @@ class ChipDataset(Dataset[Chip]):
         self._locations, self._dates = _locations(samples), _dates(samples)
         self._covered = {index: parts for index, parts in enumerate(count_once(samples)) if parts}
         self._opened = OpenScenes()
+        _, place, count = np.unique(self._files, axis=0, return_inverse=True, return_counts=True)
+        #: Whether there are other chips in the files of a chip. Files of one chip are closed at once: keeping them open
+        #: costs more than it saves.
+        self._shared = count[place.reshape(-1)] > 1
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -76,21 +80,17 @@ class ChipDataset(Dataset[Chip]):
         Raises:
             RasterError: Where pixels or place changed since they were indexed.
         """
-        window = window_of(*self._windows[index].tolist())
-        opened = self._open(index)
-        values, valid, classes = opened.read(window)
-        if self._checksums is not None:
-            opened.require_unchanged(window, (values, valid, classes), str(self._checksums[index]))
-        counted = torch.ones(valid.shape, dtype=torch.bool)
-        for rows, columns in self._covered.get(index, []):
-            counted[rows, columns] = False
+        values, valid, classes = self._read(index)
         chip = Chip(
             image=torch.from_numpy(values.astype(np.float32)),
             mask=torch.from_numpy(classes),
             valid=torch.from_numpy(valid),
             sample_id=str(self._ids[index]),
-            counted=counted,
         )
+        if self._covered:
+            chip["counted"] = torch.ones(valid.shape, dtype=torch.bool)
+            for rows, columns in self._covered.get(index, []):
+                chip["counted"][rows, columns] = False
         if self._locations is not None:
             chip["location_coords"] = torch.tensor(self._locations[index], dtype=torch.float32)
         if self._dates is not None:
@@ -99,10 +99,21 @@ class ChipDataset(Dataset[Chip]):
                 chip["temporal_coords"] = dates
         return chip
 
-    def _open(self, index: int) -> LabelledScene:
+    def _read(self, index: int) -> Pixels:
         images, label = (str(name) for name in self._files[index])
         paths = tuple(self._scenes / name for name in images.split("|"))
-        return self._opened.get(paths, self._labels / label, self._spec, self._target)
+        if self._shared[index]:
+            return self._check(index, self._opened.get(paths, self._labels / label, self._spec, self._target))
+        with open_labelled(paths, self._labels / label, self._spec, self._target) as opened:
+            return self._check(index, opened)
+
+    def _check(self, index: int, opened: LabelledScene) -> Pixels:
+        """Read the pixels of a chip, and hold them against those that were indexed."""
+        window = window_of(*self._windows[index].tolist())
+        pixels = opened.read(window)
+        if self._checksums is not None:
+            opened.require_unchanged(window, pixels, str(self._checksums[index]))
+        return pixels
 
 
 def known_once(batch: Batch) -> Tensor:

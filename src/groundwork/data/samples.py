@@ -53,7 +53,7 @@ class LabelledScene:
         grid = self.scene.grid
         number = crc32(f"{describe_crs(grid.crs)} {grid.part(window).bounds}".encode())
         for part in pixels:
-            number = crc32(part.tobytes(), number)
+            number = crc32(np.ascontiguousarray(part).data, number)
         return f"{number:08x}"
 
     def require_unchanged(self, window: Window, pixels: Pixels, expected: str) -> None:

@@ -17,6 +17,7 @@ from groundwork.data.labels import IGNORE
 from groundwork.data.statistics import Statistics
 from groundwork.models.engine import Engine
 from groundwork.progress import track
+from groundwork.targets.kinds import kind_of
 
 
 class Predictor(ABC):
@@ -37,14 +38,14 @@ class ModelPredictor(Predictor):
             BundleError: Where the bundle was never trained.
         """
         bundle.require_trained()
-        self._engine = Engine(bundle.build_model())
+        self._engine, self._kind = Engine(bundle.build_model()), kind_of(bundle.config.target)
 
     def predict(self, batch: Batch) -> NDArray[np.int64]:
         """See :class:`Predictor`."""
         coordinates = (batch.get("temporal_coords"), batch.get("location_coords"))
         where = f"Samples {batch['sample_id']}"
         scores = self._engine.scores(batch["image"], batch["valid"], *coordinates, where)
-        classes: NDArray[np.int64] = scores.argmax(dim=1).cpu().numpy()
+        classes: NDArray[np.int64] = self._kind.decide(scores).cpu().numpy()
         return classes
 
 

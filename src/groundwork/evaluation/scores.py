@@ -15,7 +15,7 @@ from groundwork.data.chips import LabelledData, known_once
 from groundwork.data.labels import IGNORE
 from groundwork.evaluation.predictors import Predictor
 from groundwork.progress import track
-from groundwork.tasks.metrics import Scores, compute_scores
+from groundwork.targets.metrics import Scores, compute_scores
 
 #: Name under which the trained model's scores stand.
 MODEL = "model"

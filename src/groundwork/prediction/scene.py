@@ -23,13 +23,15 @@ from groundwork.prediction.source import scene_spec, unit_change, warn_of_pixel_
 from groundwork.prediction.tiles import make_axis
 from groundwork.progress import track
 from groundwork.rasters.folder import RasterFolder
-from groundwork.rasters.grid import Grid
 from groundwork.rasters.opening import open_dataset
 from groundwork.rasters.scene import Scene
 from groundwork.rasters.stream import RasterProfile, RasterStream
-from groundwork.specs import RasterSpec, TargetSpec
+from groundwork.specs import RasterSpec
+from groundwork.targets.kind import Products, TargetKind
+from groundwork.targets.kinds import kind_of
+from groundwork.targets.pixel_classes import CLASSES
 
-CLASSES, PROBABILITIES = "classes", "probabilities"
+__all__ = ["CLASSES", "Predictions", "predict_scene", "predict_scenes", "was_predicted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +91,9 @@ def predict_scene(model: Model, scene: Scene, bundle: Bundle, config: InferenceC
         name: What the scene is called in tags and on the terminal; its file's name where empty.
     """
     target, grid = bundle.config.target, scene.grid
+    kind = kind_of(target)
     model.require_coordinates(time=scene.dates is not None, location=grid.crs is not None)
-    predictor = TilePredictor(Engine(model), scene, bundle.only_input())
+    predictor = TilePredictor(Engine(model), kind, scene, bundle.only_input())
     tiling = Tiling(
         rows=make_axis(grid.height, config.tile_size, config.overlap),
         columns=make_axis(grid.width, config.tile_size, config.overlap),
@@ -101,46 +104,38 @@ def predict_scene(model: Model, scene: Scene, bundle: Bundle, config: InferenceC
     )
     name = name or scene.path.stem
     tags = _tags(bundle, name, config)
-    profiles = {CLASSES: _class_profile(grid, target, tags)}
-    if config.probabilities:
-        profiles[PROBABILITIES] = RasterProfile(grid, "float32", target.names, float("nan"), "average", tags=tags)
-    return RasterStream(profiles, _decide(tiling, target, profiles, name))
+    profiles = kind.profiles(grid, tags, details=config.probabilities)
+    return RasterStream(profiles, _decide(tiling, kind, profiles, name))
 
 
 def _decide(
-    tiling: Tiling, target: TargetSpec, profiles: Mapping[str, RasterProfile], name: str
-) -> Iterator[tuple[Window, Mapping[str, NDArray[np.generic]]]]:
-    profile = profiles[CLASSES]
-    values = np.array(target.values, profile.dtype)
-    nodata = np.array(profile.nodata, profile.dtype)
+    tiling: Tiling, kind: TargetKind, profiles: Mapping[str, RasterProfile], name: str
+) -> Iterator[tuple[Window, Products]]:
     for window, scores, valid in track(run_ahead(blend(tiling)), f"Predicting {name}", tiling.num_steps):
-        products: dict[str, NDArray[np.generic]] = {}
-        products[CLASSES] = np.where(valid, values[scores.argmax(axis=0)], nodata)[None]
-        if PROBABILITIES in profiles:
-            products[PROBABILITIES] = np.where(valid, scores, np.float32(np.nan))
-        yield window, products
+        yield window, kind.products(scores, valid, profiles)
 
 
 class TilePredictor:
-    """Gives class probabilities for tiles of one scene."""
+    """Gives activated scores for tiles of one scene."""
 
-    def __init__(self, engine: Engine, scene: Scene, expected: RasterSpec) -> None:
+    def __init__(self, engine: Engine, kind: TargetKind, scene: Scene, expected: RasterSpec) -> None:
         """Take what asks the model.
 
         Args:
             engine: With the model.
+            kind: What its scores mean.
             scene: Whose tiles will come.
             expected: What the model reads; raw values in other units are converted to its own.
         """
         self._gain, self._shift = unit_change(scene.spec, expected)
-        self._engine = engine
+        self._engine, self._kind = engine, kind
         self._grid, self._path = scene.grid, scene.path
         dates = ",".join(day.isoformat() for day in scene.dates or [])
         self._dates = temporal_coordinates(dates)
 
     @torch.inference_mode()
     def predict(self, tiles: Sequence[Tile]) -> Sequence[NDArray[np.float32]]:
-        """Return probabilities (classes, height, width) for each tile.
+        """Return activated scores (outputs, height, width) for each tile.
 
         Raises:
             ScoreError: Where the model gives no numbers.
@@ -160,8 +155,8 @@ class TilePredictor:
         first, last = tiles[0].window, tiles[-1].window
         where = f"{self._path}, from row {first.row_off}, columns {first.col_off} to {last.col_off + last.width}"
         scores = self._engine.scores(image, valid, dates, self._locations(tiles), where)
-        probabilities: NDArray[np.float32] = scores.softmax(dim=1).float().cpu().numpy()
-        return list(probabilities)
+        activated: NDArray[np.float32] = self._kind.activate(scores).float().cpu().numpy()
+        return list(activated)
 
     def _locations(self, tiles: Sequence[Tile]) -> Tensor | None:
         if "location" not in self._engine.coordinates:
@@ -178,24 +173,6 @@ def was_predicted(path: Path) -> bool:
         return False
     with open_dataset(path) as raster:
         return "GROUNDWORK_MODEL" in raster.tags()
-
-
-def class_nodata(target: TargetSpec) -> tuple[str, int]:
-    """Return the data type of class rasters and a value that no class has."""
-    taken = set(target.values)
-    if min(taken) >= 0 and max(taken) <= 255:
-        free = next((value for value in (255, 0, *range(254, 0, -1)) if value not in taken), None)
-        if free is not None:
-            return "uint8", free
-    dtype = "int16" if min(taken) >= -(2**15) and max(taken) < 2**15 else "int32"
-    return dtype, int(np.iinfo(dtype).min) if np.iinfo(dtype).min not in taken else int(np.iinfo(dtype).max)
-
-
-def _class_profile(grid: Grid, target: TargetSpec, tags: Mapping[str, str]) -> RasterProfile:
-    dtype, nodata = class_nodata(target)
-    colors = {entry.value: entry.rgb for entry in target.classes} if dtype == "uint8" else {}
-    names = {f"CLASS_{entry.value}": entry.name for entry in target.classes}
-    return RasterProfile(grid, dtype, ("class",), nodata, "mode", colors, {**tags, **names})
 
 
 def _tags(bundle: Bundle, name: str, config: InferenceConfig) -> dict[str, str]:

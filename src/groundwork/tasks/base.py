@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Literal, TypeAlias
+from typing import cast
 
 from lightning import LightningModule
 from lightning.pytorch.utilities.types import LRSchedulerConfigType, OptimizerLRSchedulerConfig
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from groundwork.config.model import ModelConfig
@@ -17,15 +17,16 @@ from groundwork.data.statistics import Statistics
 from groundwork.models.interface import ModelFactory, ModelOutput
 from groundwork.registry import build
 from groundwork.specs import RasterSpec, SpecError, TargetSpec
+from groundwork.targets.kind import Accumulator, TargetKind
 from groundwork.tasks.losses import check_auxiliary
 from groundwork.tasks.optimizers import OPTIMIZERS, SCHEDULES, OptimizerRecipe, Schedule
 
-#: Whether more of a score is better, or less.
-Direction: TypeAlias = Literal["max", "min"]
-
 
 class Task(LightningModule, ABC):
-    """Trains any model that a factory builds. A final task states criterion, decision and scores."""
+    """Trains any model that a factory builds. A final task states its criterion and the kind of answer."""
+
+    #: What is learnt, which also says how it is judged.
+    answers: type[TargetKind]
 
     def __init__(
         self,
@@ -44,12 +45,12 @@ class Task(LightningModule, ABC):
         """
         super().__init__()
         check_auxiliary(list(model.auxiliary), list(training.auxiliary_loss))
-        self.check_target(target)
-        self.target = target
+        self.target, kind = target, self.answers(target)
         self.training_config = training
         self.model = factory.build_model(model, inputs, target)
         self._optimizer = build(OptimizerRecipe, OPTIMIZERS, training.optimizer)  # type: ignore[type-abstract]
         self._schedule = build(Schedule, SCHEDULES, training.schedule)  # type: ignore[type-abstract]
+        self._metrics = nn.ModuleDict({"val": kind.accumulator()})
         self.prepare(statistics)
         if training.freeze.encoder:
             if model.adapters is not None:
@@ -62,37 +63,25 @@ class Task(LightningModule, ABC):
 
     @abstractmethod
     def prepare(self, statistics: Statistics) -> None:
-        """Build criterion and metrics."""
+        """Build the criterion."""
 
     @abstractmethod
     def criterion(self, scores: Tensor, batch: Batch) -> Tensor:
         """Give the loss of one branch, a single number."""
 
-    @abstractmethod
-    def decide(self, scores: Tensor) -> Tensor:
-        """Turn raw scores into the prediction."""
-
-    @abstractmethod
-    def record(self, split: str, scores: Tensor, batch: Batch) -> None:
+    def update_metrics(self, split: str, scores: Tensor, batch: Batch) -> None:
         """Add a batch to the metrics of a split."""
+        self._accumulator(split).update(batch["mask"], scores)
 
-    @classmethod
-    @abstractmethod
-    def check_target(cls, target: TargetSpec) -> None:
-        """Refuse a target that this task cannot learn.
-
-        Raises:
-            SpecError: With what it needs.
-        """
-
-    @classmethod
-    @abstractmethod
-    def score_directions(cls, target: TargetSpec) -> dict[str, Direction]:
-        """Return all scores that :meth:`conclude` may give, by name, and whether more or less of each is better."""
-
-    @abstractmethod
-    def conclude(self, split: str) -> dict[str, float]:
+    def compute_metrics(self, split: str) -> dict[str, float]:
         """Return the scores of a split by name, and begin anew."""
+        metrics = self._accumulator(split)
+        scores = metrics.compute()
+        metrics.reset()
+        return scores
+
+    def _accumulator(self, split: str) -> Accumulator:
+        return cast("Accumulator", self._metrics[split])
 
     def forward(self, batch: Batch) -> ModelOutput:
         """Give the model's raw scores for a batch."""
@@ -121,11 +110,11 @@ class Task(LightningModule, ABC):
         batch["mask"] = known_once(batch)
         loss = self.criterion(scores, batch)
         self.log("val/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch["sample_id"]))
-        self.record("val", scores, batch)
+        self.update_metrics("val", scores, batch)
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores of the validation split."""
-        self.log_dict({f"val/{name}": value for name, value in self.conclude("val").items()}, prog_bar=True)
+        self.log_dict({f"val/{name}": value for name, value in self.compute_metrics("val").items()}, prog_bar=True)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Return optimiser and schedule; the schedule moves with each step."""

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from lightning import Callback, LightningModule, Trainer
 
-from groundwork.tasks.base import Direction
+from groundwork.targets.kind import Direction
 from groundwork.training.errors import TrainingError
 
 logger = logging.getLogger(__name__)

@@ -14,8 +14,9 @@ from groundwork.config.training import RESERVED, TrainingConfig
 from groundwork.registry import ComponentError, build, find, located
 from groundwork.specs import TargetSpec
 from groundwork.strict import did_you_mean
+from groundwork.targets.kind import Direction
 from groundwork.tasks import TASKS
-from groundwork.tasks.base import Direction, Task
+from groundwork.tasks.base import Task
 from groundwork.tasks.losses import WeightedLosses, check_auxiliary
 from groundwork.tasks.optimizers import OPTIMIZERS, SCHEDULES, OptimizerRecipe, Schedule
 from groundwork.training.precision import take_half
@@ -59,7 +60,7 @@ def check_together(training: TrainingConfig, model: ModelConfig, target: TargetS
     Raises:
         SpecError: For a target that the task cannot learn, and auxiliary branches without a loss or the reverse.
     """
-    find_task(training).check_target(target)
+    find_task(training).answers.check(target)
     check_auxiliary(list(model.auxiliary), list(training.auxiliary_loss))
 
 
@@ -83,7 +84,7 @@ def direction_of(monitor: str | None, task: type[Task], target: TargetSpec) -> D
         ComponentError: For a score that is not measured.
     """
     directions: dict[str, Direction] = {"val/loss": "min"}
-    directions.update({f"val/{name}": direction for name, direction in task.score_directions(target).items()})
+    directions.update({f"val/{name}": direction for name, direction in task.answers.score_directions(target).items()})
     if monitor is not None and monitor not in directions:
         hint, known = did_you_mean(monitor, list(directions)), list(directions)
         raise ComponentError(f"training.monitor names '{monitor}', which is not measured.{hint} Known: {known}")

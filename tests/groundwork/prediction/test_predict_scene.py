@@ -18,13 +18,14 @@ from groundwork.bundle import Bundle, BundleConfig, BundleError
 from groundwork.config import InferenceConfig
 from groundwork.models.finite import ScoreError
 from groundwork.models.interface import Model, ModelOutput
-from groundwork.prediction.scene import class_nodata, predict_scene, predict_scenes
+from groundwork.prediction.scene import predict_scene, predict_scenes
 from groundwork.prediction.source import scene_spec
 from groundwork.rasters.errors import RasterError
 from groundwork.rasters.folder import RasterFolder, find_rasters
 from groundwork.rasters.scene import Scene
 from groundwork.rasters.writing import write_rasters
 from groundwork.specs import RasterSpec, SpecError, TargetSpec
+from groundwork.targets.pixel_classes import class_nodata
 
 Write = Callable[..., Path]
 

@@ -97,11 +97,11 @@ def test_scores_are_those_of_all_known_pixels_of_the_split(make_task: MakeTask) 
     for seed in range(3):
         batch = _batch(seed)
         scores = torch.from_numpy(np.random.default_rng(seed).normal(0, 1, (2, 3, 32, 32)))
-        task.record("val", scores, batch)
+        task.update_metrics("val", scores, batch)
         known = batch["mask"] != IGNORE
         truth.append(batch["mask"][known])
         predicted.append(scores.argmax(dim=1)[known])
-    found = task.conclude("val")
+    found = task.compute_metrics("val")
     expected = jaccard_score(torch.cat(truth), torch.cat(predicted), average=None)
     assert found["miou"] == pytest.approx(expected.mean())
     assert [found[f"iou_{name}"] for name in ("water", "forest", "field")] == pytest.approx(expected)
@@ -121,7 +121,7 @@ def test_pixels_that_chips_share_count_once(make_task: MakeTask, monkeypatch: py
     for given in (batch, ignored):
         with torch.no_grad():
             task.validation_step(given, 0)
-        found.append(task.conclude("val"))
+        found.append(task.compute_metrics("val"))
     assert found[0] == found[1]
     assert logged[0] == logged[1]
 
@@ -129,10 +129,10 @@ def test_pixels_that_chips_share_count_once(make_task: MakeTask, monkeypatch: py
 def test_each_epoch_begins_anew(make_task: MakeTask) -> None:
     task, batch = make_task(), _batch()
     right = torch.nn.functional.one_hot(batch["mask"].clamp(min=0), 3).movedim(-1, 1).float()
-    task.record("val", right.roll(1, dims=1), batch)
-    assert task.conclude("val")["miou"] == 0
-    task.record("val", right, batch)
-    assert task.conclude("val")["miou"] == 1
+    task.update_metrics("val", right.roll(1, dims=1), batch)
+    assert task.compute_metrics("val")["miou"] == 0
+    task.update_metrics("val", right, batch)
+    assert task.compute_metrics("val")["miou"] == 1
 
 
 def test_frozen_parts_do_not_reach_the_optimiser(make_task: MakeTask) -> None:

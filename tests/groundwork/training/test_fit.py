@@ -534,12 +534,12 @@ def test_a_score_of_a_class_that_validation_lacks_is_missed_in_the_first_epoch(
     make_training: MakeTraining,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    conclude = SemanticSegmentationTask.conclude
+    conclude = SemanticSegmentationTask.compute_metrics
 
     def without_water(task: SemanticSegmentationTask, split: str) -> dict[str, float]:
         return {name: score for name, score in conclude(task, split).items() if name != "iou_water"}
 
-    monkeypatch.setattr(SemanticSegmentationTask, "conclude", without_water)
+    monkeypatch.setattr(SemanticSegmentationTask, "compute_metrics", without_water)
     training = make_training(monitor="val/iou_water")
     with pytest.raises(
         TrainingError, match=r"'val/iou_water' was not measured in epoch 0: no pixel .*training.monitor"

@@ -11,7 +11,7 @@ from sklearn.metrics import confusion_matrix
 from torch.profiler import profile
 
 from groundwork.data.labels import IGNORE
-from groundwork.tasks.confusion import ConfusionMatrix
+from groundwork.targets.confusion import ConfusionMatrix
 
 
 @pytest.fixture

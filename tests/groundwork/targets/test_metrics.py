@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from groundwork.tasks.metrics import compute_scores
+from groundwork.targets.metrics import compute_scores
 
 NAMES = ("a", "b", "c", "d")
 

@@ -22,6 +22,8 @@ from groundwork.tasks.optimizers import OPTIMIZERS, SCHEDULES, OptimizerRecipe, 
 from groundwork.training.precision import take_half
 from groundwork.training.process import training_process
 
+#: Options of the Trainer that another machine may take.
+OF_THE_MACHINE = ("accelerator", "devices", "num_nodes", "strategy", "plugins", "precision")
 #: Options of the Trainer that are numbers above 0: Lightning takes others, and trains on nothing.
 POSITIVE = ("limit_train_batches", "accumulate_grad_batches", "gradient_clip_val", "check_val_every_n_epoch")
 #: What the Trainer is given unless told otherwise.
@@ -48,20 +50,28 @@ def check_training(training: TrainingConfig, target: TargetSpec) -> None:
         WeightedLosses(training.loss, (1,) * target.num_outputs)
     build(OptimizerRecipe, OPTIMIZERS, training.optimizer, where="training.optimizer")  # type: ignore[type-abstract]
     build(Schedule, SCHEDULES, training.schedule, where="training.schedule")  # type: ignore[type-abstract]
-    with training_process(0, None):
-        trainer = build_trainer(training, {**DEFAULTS, "enable_progress_bar": False})
-    if training.monitor is not None:
-        require_validation(trainer)
+    # What a training on another machine computes on is no matter of this one.
+    here = {name: value for name, value in training.trainer.items() if name not in OF_THE_MACHINE}
+    _try_trainer(training.model_copy(update={"trainer": {**here, "accelerator": "cpu"}}))
 
 
 def check_together(training: TrainingConfig, model: ModelConfig, target: TargetSpec) -> None:
-    """Refuse what does not go together, before a training of this model is prepared.
+    """Refuse what does not go together, before a training of this model is prepared on this machine.
 
     Raises:
+        ComponentError: For an accelerator that is not here.
         SpecError: For a target that the task cannot learn, and auxiliary branches without a loss or the reverse.
     """
     find_task(training).answers.check(target)
     check_auxiliary(list(model.auxiliary), list(training.auxiliary_loss))
+    _try_trainer(training)
+
+
+def _try_trainer(training: TrainingConfig) -> None:
+    with training_process(0, None):
+        trainer = build_trainer(training, {**DEFAULTS, "enable_progress_bar": False})
+    if training.monitor is not None:
+        require_validation(trainer)
 
 
 def find_task(training: TrainingConfig) -> type[Task]:

@@ -41,9 +41,6 @@ def test_what_is_right_passes_and_leaves_the_process_alone(
         ({"loss": [CROSS_ENTROPY | {"label_smoothing": 2}]}, "training.loss: .*label_smoothing"),
         ({"monitor": "val/miuo"}, "training.monitor names 'val/miuo'.* Did you mean 'val/miou'"),
         ({"trainer": {"devces": 1}}, "Lightning's Trainer has no 'devces'. Did you mean 'devices'"),
-        ({"trainer": {"precision": 17}}, r"training.trainer \{'precision': 17\}: Precision 17 is invalid"),
-        ({"trainer": {"accelerator": "gup"}}, "training.trainer .*gup"),
-        ({"trainer": {"accelerator": "cpu", "devices": 2}}, "asks for 2 processes"),
         ({"trainer": {"limit_train_batches": 0}}, "limit_train_batches is 0; with it nothing would be learnt"),
         ({"trainer": {"gradient_clip_val": -1}}, "gradient_clip_val is -1"),
         ({"trainer": {"limit_val_batches": 0}}, "No weights would be kept"),
@@ -55,6 +52,27 @@ def test_what_would_fail_later_is_refused(
 ) -> None:
     with pytest.raises(ComponentError, match=message):
         check_training(make_training(**words), land_target)
+
+
+@pytest.mark.parametrize(
+    ("trainer", "message"),
+    [
+        ({"precision": 17}, r"training.trainer \{'precision': 17\}: Precision 17 is invalid"),
+        ({"accelerator": "gup"}, "training.trainer .*gup"),
+        ({"accelerator": "cpu", "devices": 2}, "asks for 2 processes"),
+    ],
+)
+def test_what_this_machine_cannot_do_is_refused_where_it_is_to_be_done(
+    make_training: MakeTraining,
+    land_target: TargetSpec,
+    model_config: ModelConfig,
+    trainer: dict[str, Any],
+    message: str,
+) -> None:
+    training = make_training(trainer=trainer)
+    check_training(training, land_target)
+    with pytest.raises(ComponentError, match=message):
+        check_together(training, model_config, land_target)
 
 
 @pytest.mark.parametrize(

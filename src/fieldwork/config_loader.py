@@ -117,7 +117,7 @@ class RecipeConfigLoader(OmegaConfigLoader):
                 )
 
     def _recipes(self) -> list[str]:
-        return (self.env or "").split(AND) if self.env else []
+        return self.env.split(AND) if self.env else []
 
     def _folders(self) -> list[str]:
         names = [self.base_env, *(self._recipes() or [self.default_run_env])]

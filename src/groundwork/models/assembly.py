@@ -145,14 +145,22 @@ class EncoderModel(Model, ABC):
         maps = features[:-1] if has_vector else features
         for neck in self.necks:
             maps = neck(maps)
-        height, width = next(iter(images.values())).shape[-2:]
-        grown = (height + -height % self.size_multiple, width + -width % self.size_multiple)
-        return Features(maps, vector, (height, width), grown, _any_valid([masks.get(source) for source in images]))
+        first = next(iter(images.values()))
+        size = (first.shape[-2], first.shape[-1])
+        known = _any_valid([masks.get(source) for source in images])
+        return Features(maps, vector, size, self._padded_size(first), known)
 
     def _prepare(self, source: str, image: Tensor, valid: Tensor | None) -> Tensor:
         """Standardise and pad the image of one source, in the precision of the weights."""
         part = self.standardise if isinstance(self.standardise, Standardise) else self.standardise.sources[source]
-        return pad_symmetric(in_precision_of(self, part(image, valid)), self.size_multiple)
+        return self._pad(in_precision_of(self, part(image, valid)))
+
+    def _pad(self, image: Tensor) -> Tensor:
+        return pad_symmetric(image, self.size_multiple)
+
+    def _padded_size(self, image: Tensor) -> tuple[int, int]:
+        height, width = image.shape[-2:]
+        return height + -height % self.size_multiple, width + -width % self.size_multiple
 
     def _behind_encoder(self) -> list[nn.Module]:
         return [part for part in self.children() if part is not self.encoder and part is not self.standardise]

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from groundwork.tasks.base import Task
 from groundwork.training.callbacks import History
-from groundwork.training.errors import TrainingError
+from groundwork.training.errors import NOTHING_TO_CHOOSE_BY, TrainingError
 
 logger = logging.getLogger(__name__)
 
@@ -66,10 +66,7 @@ class KeepWeights(Checkpoint):
         trainer.should_stop = self._has_to_stop()
         validates = trainer.enable_validation and (trainer.check_val_every_n_epoch or 1) <= (trainer.max_epochs or 1)
         if self._history.needs_validation and not validates:
-            raise TrainingError(
-                "No weights would be kept: options in training.trainer leave out validation, by whose scores they are "
-                "chosen. Remove those that do, or set 'training.monitor: null' to keep the last weights."
-            )
+            raise TrainingError(NOTHING_TO_CHOOSE_BY)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep the best weights first, so that a checkpoint never speaks of weights that are not there."""

@@ -19,6 +19,7 @@ from groundwork.tasks import TASKS
 from groundwork.tasks.base import Task
 from groundwork.tasks.losses import WeightedLosses, check_auxiliary
 from groundwork.tasks.optimizers import OPTIMIZERS, SCHEDULES, OptimizerRecipe, Schedule
+from groundwork.training.errors import NOTHING_TO_CHOOSE_BY
 from groundwork.training.precision import take_half
 from groundwork.training.process import training_process
 
@@ -108,10 +109,7 @@ def require_validation(trainer: Trainer) -> None:
         ComponentError: With what to change.
     """
     if not trainer.limit_val_batches or (trainer.check_val_every_n_epoch or 1) > (trainer.max_epochs or 1):
-        raise ComponentError(
-            "No weights would be kept: options in training.trainer leave out validation, by whose scores they are "
-            "chosen. Remove those that do, or set 'training.monitor: null' to keep the last weights."
-        )
+        raise ComponentError(NOTHING_TO_CHOOSE_BY)
 
 
 def build_trainer(training: TrainingConfig, options: dict[str, Any]) -> Trainer:

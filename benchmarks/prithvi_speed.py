@@ -12,7 +12,7 @@ import timm
 import torch
 from torch import nn
 
-from groundwork.models.encoders.prithvi import PrithviViT
+from groundwork.models.encoders.prithvi.vit import PrithviViT
 from groundwork.specs import RasterSpec
 
 BANDS = ("BLUE", "GREEN", "RED", "NIR_NARROW", "SWIR_1", "SWIR_2")

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+from groundwork.models.assembly.foreign import FULL_MODELS
 from groundwork.models.decoders import DECODERS
 from groundwork.models.encoders import ENCODERS
 from groundwork.models.encoders.owners import variants_of
 from groundwork.models.factories import FACTORIES
 from groundwork.models.heads import HEADS
 from groundwork.models.necks import NECKS
-from groundwork.models.whole import FULL_MODELS
 from groundwork.table import Table
 
 #: Family, as in the model's configuration -> its table.

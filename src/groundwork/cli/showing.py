@@ -13,9 +13,9 @@ from groundwork.cli.words import as_yaml, described_arguments, first_line, in_ya
 from groundwork.config.component import ComponentConfig
 from groundwork.models.encoders import ENCODERS
 from groundwork.models.encoders.base import Encoder
-from groundwork.models.encoders.info import EncoderInfo
-from groundwork.models.encoders.joint import JointEncoder
 from groundwork.models.encoders.owners import find_owner, variants_of
+from groundwork.models.encoders.wrappers.sources import JointEncoder
+from groundwork.models.weights.info import EncoderInfo
 from groundwork.registry import ComponentError, build, find, option_fields
 from groundwork.specs import BandSpec, RasterSpec, SpecError
 from groundwork.strict import Config, did_you_mean

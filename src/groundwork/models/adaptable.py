@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from groundwork.models.encoders.base import Encoder
-from groundwork.models.encoders.joint import JointEncoder
+from groundwork.models.encoders.wrappers.sources import JointEncoder
 from groundwork.models.freezing import fresh_parameters
 from groundwork.registry import ComponentError
 from groundwork.specs import RasterSpec

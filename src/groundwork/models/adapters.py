@@ -13,7 +13,7 @@ from torch import nn
 from groundwork.config.model import AdapterConfig
 from groundwork.models.adaptable import choose_modules
 from groundwork.models.encoders.base import Encoder
-from groundwork.models.encoders.joint import JointEncoder
+from groundwork.models.encoders.wrappers.sources import JointEncoder
 from groundwork.models.freezing import fresh_parameters
 from groundwork.registry import ComponentError
 from groundwork.specs import RasterSpec

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from groundwork.models.encoders.info import DIGITAL_NUMBER, EncoderInfo
+from groundwork.models.weights.info import DIGITAL_NUMBER, EncoderInfo
 from groundwork.specs import BandSpec, RasterSpec, SpecError
 from groundwork.strict import did_you_mean
 

@@ -3,11 +3,11 @@
 from groundwork.table import Table
 
 FACTORIES: Table = {
-    "embedding": "groundwork.models.embedding:EmbeddingFactory",
-    "encoder_decoder": "groundwork.models.encoder_decoder:EncoderDecoderFactory",
-    "full_model": "groundwork.models.whole.factory:FullModelFactory",
-    "object_detection": "groundwork.models.detection:ObjectDetectionModelFactory",
-    "smp": "groundwork.models.whole.smp:SMPFactory",
-    "timm": "groundwork.models.whole.timm:TimmFactory",
-    "torchgeo": "groundwork.models.whole.torchgeo:TorchGeoFactory",
+    "embedding": "groundwork.models.assembly.embedding:EmbeddingFactory",
+    "encoder_decoder": "groundwork.models.assembly.encoder_decoder:EncoderDecoderFactory",
+    "full_model": "groundwork.models.assembly.foreign.factory:FullModelFactory",
+    "object_detection": "groundwork.models.assembly.detection:ObjectDetectionModelFactory",
+    "smp": "groundwork.models.assembly.foreign.smp:SMPFactory",
+    "timm": "groundwork.models.assembly.foreign.timm:TimmFactory",
+    "torchgeo": "groundwork.models.assembly.foreign.torchgeo:TorchGeoFactory",
 }

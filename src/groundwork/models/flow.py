@@ -11,14 +11,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from groundwork.models.assembly import EncoderModel
-from groundwork.models.detection import DetectionModel
-from groundwork.models.embedding import EmbeddingModel
+from groundwork.models.assembly.base import EncoderModel
+from groundwork.models.assembly.detection import DetectionModel
+from groundwork.models.assembly.embedding import EmbeddingModel
+from groundwork.models.assembly.pixelwise import Branch, PixelWiseModel
+from groundwork.models.assembly.scalar import ScalarBranch, ScalarOutputModel
+from groundwork.models.assembly.standardise import Standardise
 from groundwork.models.interface import Dates, Images, Model
 from groundwork.models.necks.base import Neck
-from groundwork.models.pixelwise import Branch, PixelWiseModel
-from groundwork.models.scalar import ScalarBranch, ScalarOutputModel
-from groundwork.models.standardise import Standardise
 from groundwork.specs import RasterSpec
 
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from groundwork.config.model import ModelConfig
-from groundwork.models.encoders.joint import Dates
-from groundwork.models.encoders.loading import LoadReport
+from groundwork.models.encoders.wrappers.sources import Dates
+from groundwork.models.weights.reading import LoadReport
 from groundwork.specs import RasterSpec, SpecError, TargetSpec
 
 

@@ -12,8 +12,8 @@ from groundwork import fingerprint
 from groundwork.bundle import PRESENTATION, Bundle, BundleConfig, BundleError, PretrainedWeights, build_factory
 from groundwork.config.data import DataConfig
 from groundwork.config.model import ModelConfig
-from groundwork.models.encoders.loading import LoadReport
 from groundwork.models.freezing import fresh_parameters
+from groundwork.models.weights.reading import LoadReport
 
 logger = logging.getLogger(__name__)
 

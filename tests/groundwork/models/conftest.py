@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from groundwork.config.model import ModelConfig
-from groundwork.models.encoder_decoder import EncoderDecoderFactory
-from groundwork.models.pixelwise import PixelWiseModel
+from groundwork.models.assembly.encoder_decoder import EncoderDecoderFactory
+from groundwork.models.assembly.pixelwise import PixelWiseModel
 from groundwork.specs import BandSpec, ClassSpec, RasterSpec, TargetSpec
 
 

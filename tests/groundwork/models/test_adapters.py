@@ -12,7 +12,7 @@ from torch import nn
 from groundwork.bundle import Bundle, BundleConfig, PretrainedWeights
 from groundwork.config.model import ModelConfig
 from groundwork.models.adapters import merge_adapters
-from groundwork.models.pixelwise import PixelWiseModel
+from groundwork.models.assembly.pixelwise import PixelWiseModel
 from groundwork.registry import ComponentError
 from groundwork.specs import RasterSpec, TargetSpec
 

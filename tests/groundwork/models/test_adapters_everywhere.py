@@ -14,9 +14,9 @@ from groundwork.models.adaptable import choose_modules
 from groundwork.models.adapters import add_adapters, merge_adapters
 from groundwork.models.encoders import ENCODERS, prithvi_swin
 from groundwork.models.encoders.base import Encoder
-from groundwork.models.encoders.joint import JointEncoder
-from groundwork.models.encoders.prithvi_swin import SwinVariant
-from groundwork.models.encoders.prithvi_variants import VARIANTS, PrithviVariant
+from groundwork.models.encoders.prithvi.swin import SwinVariant
+from groundwork.models.encoders.prithvi.variants import VARIANTS, PrithviVariant
+from groundwork.models.encoders.wrappers.sources import JointEncoder
 from groundwork.models.flow import example_inputs
 from groundwork.registry import ComponentError, build, find
 from groundwork.specs import BandSpec, FeatureLevel, FeatureSpec, RasterSpec

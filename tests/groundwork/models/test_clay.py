@@ -20,11 +20,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from groundwork.models.encoders.clay import ClayEncoder, week_of
-from groundwork.models.encoders.clay_network import place_codes
-from groundwork.models.encoders.clay_variants import VARIANTS, ClayVariant
-from groundwork.models.encoders.loading import WeightsError
+from groundwork.models.encoders.clay.encoder import ClayEncoder, week_of
+from groundwork.models.encoders.clay.network import place_codes
+from groundwork.models.encoders.clay.variants import VARIANTS, ClayVariant
 from groundwork.models.expectations import statistics_of
+from groundwork.models.weights.reading import WeightsError
 from groundwork.registry import ComponentError
 from groundwork.specs import RasterSpec, SpecError
 
@@ -238,5 +238,5 @@ def test_missing_coordinates_are_named() -> None:
 
 
 def test_variants_load_no_torch() -> None:
-    code = "import sys, groundwork.models.encoders.clay_variants; sys.exit('torch' in sys.modules)"
+    code = "import sys, groundwork.models.encoders.clay.variants; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -15,14 +15,15 @@ from torch import Tensor, nn
 
 from groundwork.config.component import ComponentConfig
 from groundwork.config.model import ModelConfig
+from groundwork.models.assembly.encoder_decoder import EncoderDecoderFactory
+from groundwork.models.assembly.extractor import build_encoder
 from groundwork.models.decoders import DECODERS
 from groundwork.models.decoders.base import Decoder
 from groundwork.models.decoders.smp_models import SMP_MODELS
-from groundwork.models.encoder_decoder import EncoderDecoderFactory
 from groundwork.models.encoders import ENCODERS, prithvi_swin
 from groundwork.models.encoders.base import Encoder
-from groundwork.models.encoders.joint import JointEncoder
-from groundwork.models.encoders.prithvi_swin import SwinVariant
+from groundwork.models.encoders.prithvi.swin import SwinVariant
+from groundwork.models.encoders.wrappers.sources import JointEncoder
 from groundwork.models.flow import example_inputs
 from groundwork.models.heads import HEADS
 from groundwork.models.heads.base import Head, ScalarHead
@@ -31,7 +32,6 @@ from groundwork.models.heads.sklearn import SklearnHead
 from groundwork.models.necks import NECKS
 from groundwork.models.necks.base import Neck
 from groundwork.models.necks.mending import mend
-from groundwork.models.trunk import build_encoder
 from groundwork.registry import Table, build, find
 from groundwork.specs import BandSpec, FeatureLevel, FeatureSpec, RasterSpec, SpecError, TargetSpec
 

@@ -13,12 +13,12 @@ from torchvision.ops import box_iou
 
 from groundwork.bundle import build_factory
 from groundwork.config.model import ModelConfig
-from groundwork.models.detection import DetectionModel
-from groundwork.models.detectors import OneStageDetector, TwoStageDetector
-from groundwork.models.encoders.prithvi_variants import VARIANTS as PRITHVI
-from groundwork.models.encoders.prithvi_variants import PrithviVariant
-from groundwork.models.encoders.terramind_variants import VARIANTS as TERRAMIND
-from groundwork.models.encoders.terramind_variants import TerraMindVariant
+from groundwork.models.assembly.detection import DetectionModel
+from groundwork.models.assembly.detectors import OneStageDetector, TwoStageDetector
+from groundwork.models.encoders.prithvi.variants import VARIANTS as PRITHVI
+from groundwork.models.encoders.prithvi.variants import PrithviVariant
+from groundwork.models.encoders.terramind.variants import VARIANTS as TERRAMIND
+from groundwork.models.encoders.terramind.variants import TerraMindVariant
 from groundwork.specs import ClassSpec, RasterSpec, SpecError, TargetSpec
 
 FRAMEWORKS = ["faster-rcnn", "mask-rcnn", "retinanet", "fcos"]

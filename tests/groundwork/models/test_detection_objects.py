@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from groundwork.models.objects import check_objects, from_padded, stack_objects, to_padded
+from groundwork.models.assembly.objects import check_objects, from_padded, stack_objects, to_padded
 
 SIZE, PADDED = (70, 90), (96, 96)
 

@@ -11,12 +11,12 @@ import torch
 from torch import nn
 
 from groundwork.config.model import ModelConfig
-from groundwork.models.encoder_decoder import EncoderDecoderFactory
+from groundwork.models.assembly.encoder_decoder import EncoderDecoderFactory
+from groundwork.models.assembly.pixelwise import PixelWiseModel
 from groundwork.models.encoders.base import Encoder
 from groundwork.models.factories import FACTORIES
 from groundwork.models.flow import FlowRow, count_macs, describe_flow
 from groundwork.models.interface import Model, ModelFactory
-from groundwork.models.pixelwise import PixelWiseModel
 from groundwork.registry import ComponentError, find
 from groundwork.specs import ClassSpec, FeatureLevel, FeatureSpec, OutputSpec, RasterSpec, SpecError, TargetSpec
 

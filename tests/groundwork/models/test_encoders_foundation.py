@@ -14,13 +14,13 @@ from torchgeo.models import CROMA, CopernicusFM, ScaleMAE, croma_base, dofa_smal
 from torchgeo.models.croma import get_2dalibi
 
 from groundwork.models.encoders.base import Encoder
-from groundwork.models.encoders.copernicus_fm import CopernicusFMEncoder, _days
-from groundwork.models.encoders.croma import OPTICAL_BANDS, CROMAEncoder, distance_bias
-from groundwork.models.encoders.dofa import DOFAEncoder
-from groundwork.models.encoders.loading import WeightsError
-from groundwork.models.encoders.panopticon import PanopticonEncoder
-from groundwork.models.encoders.scale_mae import ScaleMAEEncoder
-from groundwork.models.encoders.weights_file import WeightsFile
+from groundwork.models.encoders.torchgeo.copernicus_fm import CopernicusFMEncoder, _days
+from groundwork.models.encoders.torchgeo.croma import OPTICAL_BANDS, CROMAEncoder, distance_bias
+from groundwork.models.encoders.torchgeo.dofa import DOFAEncoder
+from groundwork.models.encoders.torchgeo.panopticon import PanopticonEncoder
+from groundwork.models.encoders.torchgeo.scale_mae import ScaleMAEEncoder
+from groundwork.models.weights.file import WeightsFile
+from groundwork.models.weights.reading import WeightsError
 from groundwork.registry import ComponentError
 from groundwork.specs import BandSpec, RasterSpec, SpecError
 

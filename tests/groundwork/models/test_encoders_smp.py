@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import save_file
 from segmentation_models_pytorch.encoders import get_encoder
 
-from groundwork.models.encoders.identity import IdentityEncoder
-from groundwork.models.encoders.loading import WeightsError
-from groundwork.models.encoders.smp import SMPEncoder
-from groundwork.models.encoders.weights_file import WeightsFile
+from groundwork.models.encoders.smp.encoder import SMPEncoder
+from groundwork.models.encoders.wrappers.identity import IdentityEncoder
+from groundwork.models.weights.file import WeightsFile
+from groundwork.models.weights.reading import WeightsError
 from groundwork.registry import ComponentError
 from groundwork.specs import BandSpec, FeatureLevel, RasterSpec
 

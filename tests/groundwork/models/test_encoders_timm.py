@@ -12,11 +12,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from groundwork.config.model import ModelConfig
-from groundwork.models.encoder_decoder import EncoderDecoderFactory
+from groundwork.models.assembly.encoder_decoder import EncoderDecoderFactory
 from groundwork.models.encoders import timm_weights
-from groundwork.models.encoders.loading import WeightsError
-from groundwork.models.encoders.timm import TimmEncoder
-from groundwork.models.encoders.weights_file import WeightsFile
+from groundwork.models.encoders.timm.encoder import TimmEncoder
+from groundwork.models.weights.file import WeightsFile
+from groundwork.models.weights.reading import WeightsError
 from groundwork.registry import ComponentError
 from groundwork.specs import BandSpec, RasterSpec, SpecError, TargetSpec
 

@@ -24,10 +24,10 @@ from torchgeo.models import (
 )
 from torchvision.models import WeightsEnum
 
-from groundwork.models.encoders.loading import WeightsError
-from groundwork.models.encoders.torchgeo import TorchGeoEncoder, list_entries
-from groundwork.models.encoders.torchgeo_info import read_info
-from groundwork.models.encoders.weights_file import WeightsFile
+from groundwork.models.encoders.torchgeo.encoder import TorchGeoEncoder, list_entries
+from groundwork.models.encoders.torchgeo.info import read_info
+from groundwork.models.weights.file import WeightsFile
+from groundwork.models.weights.reading import WeightsError
 from groundwork.registry import ComponentError
 from groundwork.specs import BandSpec, RasterSpec, SpecError
 

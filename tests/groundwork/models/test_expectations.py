@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from groundwork.models.encoders.info import EncoderInfo
 from groundwork.models.expectations import check_expectations, statistics_of
+from groundwork.models.weights.info import EncoderInfo
 from groundwork.specs import RasterSpec, SpecError
 
 INFO = EncoderInfo(

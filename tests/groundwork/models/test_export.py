@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from groundwork.models.assembly.pixelwise import PixelWiseModel
 from groundwork.models.interface import ModelOutput
-from groundwork.models.pixelwise import PixelWiseModel
 
 PRITHVI = {"name": "prithvi_vit", "image_size": 32, "coordinates": ["time", "location"], "out_indices": [0, 1]}
 MODELS: dict[str, dict[str, Any]] = {

@@ -21,11 +21,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from groundwork.models.encoders.galileo import GalileoEncoder
-from groundwork.models.encoders.galileo_network import direction, month_of, month_table, place_codes
-from groundwork.models.encoders.galileo_variants import VARIANTS, GalileoVariant
-from groundwork.models.encoders.loading import WeightsError
+from groundwork.models.encoders.galileo.encoder import GalileoEncoder
+from groundwork.models.encoders.galileo.network import direction, month_of, month_table, place_codes
+from groundwork.models.encoders.galileo.variants import VARIANTS, GalileoVariant
 from groundwork.models.expectations import statistics_of
+from groundwork.models.weights.reading import WeightsError
 from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, RasterSpec, SpecError
 
@@ -323,5 +323,5 @@ def test_missing_coordinates_are_named() -> None:
 
 
 def test_variants_load_no_torch() -> None:
-    code = "import sys, groundwork.models.encoders.galileo_variants; sys.exit('torch' in sys.modules)"
+    code = "import sys, groundwork.models.encoders.galileo.variants; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

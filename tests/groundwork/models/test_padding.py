@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from groundwork.models.padding import crop_center, pad_symmetric
+from groundwork.models.features.padding import crop_center, pad_symmetric
 
 sizes = st.integers(1, 40)
 multiples = st.integers(1, 32)

@@ -12,10 +12,10 @@ from groundwork.config.component import ComponentConfig
 from groundwork.models.decoders import DECODERS
 from groundwork.models.decoders.base import Decoder
 from groundwork.models.decoders.smp_models import SMP_MODELS
+from groundwork.models.features.needs import Needs, check_fit
 from groundwork.models.necks import NECKS
 from groundwork.models.necks.base import Neck
 from groundwork.models.necks.mending import mend
-from groundwork.models.needs import Needs, check_fit
 from groundwork.registry import build, find
 from groundwork.specs import FeatureLevel, FeatureSpec, SpecError
 

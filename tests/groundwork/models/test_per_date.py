@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from groundwork.models.encoders.per_date import PerDateEncoder
-from groundwork.models.encoders.prithvi import PrithviViT
+from groundwork.models.encoders.prithvi.vit import PrithviViT
+from groundwork.models.encoders.wrappers.per_date import PerDateEncoder
 from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, RasterSpec, SpecError
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from groundwork.models.pixelwise import PixelWiseModel
+from groundwork.models.assembly.pixelwise import PixelWiseModel
 from groundwork.specs import RasterSpec
 
 MakeModel = Callable[..., PixelWiseModel]

@@ -13,11 +13,11 @@ from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 from torch.nn import functional
 
-from groundwork.models.encoders.position_codes import CoordinateCode, fit_position_table, position_table
-from groundwork.models.encoders.prithvi import PrithviViT
-from groundwork.models.encoders.prithvi_options import NetworkOptions, PromptTuning
-from groundwork.models.encoders.prithvi_variants import VARIANTS, PrithviVariant
-from groundwork.models.encoders.transformer import Attention, TransformerBlock
+from groundwork.models.encoders.parts.position_codes import CoordinateCode, fit_position_table, position_table
+from groundwork.models.encoders.parts.transformer import Attention, TransformerBlock
+from groundwork.models.encoders.prithvi.options import NetworkOptions, PromptTuning
+from groundwork.models.encoders.prithvi.variants import VARIANTS, PrithviVariant
+from groundwork.models.encoders.prithvi.vit import PrithviViT
 from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, RasterSpec, SpecError
 

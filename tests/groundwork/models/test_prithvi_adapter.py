@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import nn
 
-from groundwork.models.encoders.prithvi_adapter import PrithviViTAdapter
-from groundwork.models.encoders.prithvi_options import AdapterOptions
-from groundwork.models.encoders.prithvi_variants import VARIANTS, PrithviVariant
-from groundwork.models.encoders.vit_adapter import DeformableAttention, cell_centers
+from groundwork.models.encoders.prithvi.adapter import PrithviViTAdapter
+from groundwork.models.encoders.prithvi.options import AdapterOptions
+from groundwork.models.encoders.prithvi.variants import VARIANTS, PrithviVariant
+from groundwork.models.encoders.prithvi.vit_adapter import DeformableAttention, cell_centers
 from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, RasterSpec, SpecError
 

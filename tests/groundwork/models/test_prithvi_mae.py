@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from groundwork.models.encoders.prithvi_mae import PrithviMAE, ReconstructionOutput, from_patches, to_patches
-from groundwork.models.encoders.prithvi_variants import VARIANTS, PrithviVariant
+from groundwork.models.encoders.prithvi.mae import PrithviMAE, ReconstructionOutput, from_patches, to_patches
+from groundwork.models.encoders.prithvi.variants import VARIANTS, PrithviVariant
 from groundwork.registry import ComponentError
 from groundwork.specs import RasterSpec
 

@@ -19,12 +19,12 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from groundwork.models.encoders import prithvi_swin
-from groundwork.models.encoders.prithvi import PrithviViT
-from groundwork.models.encoders.prithvi_adapter import PrithviViTAdapter
-from groundwork.models.encoders.prithvi_mae import PrithviMAE
-from groundwork.models.encoders.prithvi_options import AdapterOptions, NetworkOptions, PromptTuning
-from groundwork.models.encoders.prithvi_swin import PrithviSwin, SwinVariant
-from groundwork.models.encoders.prithvi_variants import HLS_BANDS, VARIANTS, PrithviVariant
+from groundwork.models.encoders.prithvi.adapter import PrithviViTAdapter
+from groundwork.models.encoders.prithvi.mae import PrithviMAE
+from groundwork.models.encoders.prithvi.options import AdapterOptions, NetworkOptions, PromptTuning
+from groundwork.models.encoders.prithvi.swin import PrithviSwin, SwinVariant
+from groundwork.models.encoders.prithvi.variants import HLS_BANDS, VARIANTS, PrithviVariant
+from groundwork.models.encoders.prithvi.vit import PrithviViT
 from groundwork.specs import RasterSpec
 
 CLOSE = {"rtol": 0, "atol": 1e-5}

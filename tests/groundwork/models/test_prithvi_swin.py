@@ -14,11 +14,11 @@ from timm.models.swin_transformer import PatchMerging
 from torch import Tensor, nn
 
 from groundwork.models.encoders import prithvi_swin
-from groundwork.models.encoders.loading import WeightsError
-from groundwork.models.encoders.prithvi_swin import PrithviSwin, SwinVariant
-from groundwork.models.encoders.prithvi_swin_weights import convert_swin
-from groundwork.models.encoders.prithvi_variants import HLS_BANDS
-from groundwork.models.encoders.weights_file import WeightsFile
+from groundwork.models.encoders.prithvi.swin import PrithviSwin, SwinVariant
+from groundwork.models.encoders.prithvi.swin_weights import convert_swin
+from groundwork.models.encoders.prithvi.variants import HLS_BANDS
+from groundwork.models.weights.file import WeightsFile
+from groundwork.models.weights.reading import WeightsError
 from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, RasterSpec, SpecError
 

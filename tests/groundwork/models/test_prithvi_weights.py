@@ -17,13 +17,13 @@ from torch import Tensor
 from groundwork.config.component import ComponentConfig
 from groundwork.models.encoders import ENCODERS, hub, prithvi_weights
 from groundwork.models.encoders.base import Encoder
-from groundwork.models.encoders.loading import WeightsError
-from groundwork.models.encoders.prithvi import PrithviViT
-from groundwork.models.encoders.prithvi_adapter import PrithviViTAdapter
-from groundwork.models.encoders.prithvi_mae import PrithviMAE
-from groundwork.models.encoders.prithvi_options import NetworkOptions, PromptTuning
-from groundwork.models.encoders.prithvi_variants import HLS_BANDS, VARIANTS, PrithviVariant, describe
-from groundwork.models.encoders.weights_file import WeightsFile
+from groundwork.models.encoders.prithvi.adapter import PrithviViTAdapter
+from groundwork.models.encoders.prithvi.mae import PrithviMAE
+from groundwork.models.encoders.prithvi.options import NetworkOptions, PromptTuning
+from groundwork.models.encoders.prithvi.variants import HLS_BANDS, VARIANTS, PrithviVariant, describe
+from groundwork.models.encoders.prithvi.vit import PrithviViT
+from groundwork.models.weights.file import WeightsFile
+from groundwork.models.weights.reading import WeightsError
 from groundwork.registry import ComponentError, build
 from groundwork.specs import RasterSpec
 
@@ -418,7 +418,7 @@ def test_weights_say_what_they_expect() -> None:
 
 def test_listing_the_networks_imports_no_torch() -> None:
     code = (
-        "import sys, groundwork.models.encoders.prithvi_variants, groundwork.models.encoders.prithvi_options;"
+        "import sys, groundwork.models.encoders.prithvi.variants, groundwork.models.encoders.prithvi.options;"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -20,10 +20,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from groundwork.models.encoders.loading import WeightsError
-from groundwork.models.encoders.satmae import SatMAEEncoder
-from groundwork.models.encoders.satmae_variants import VARIANTS, SatMAEVariant, describe
+from groundwork.models.encoders.satmae.encoder import SatMAEEncoder
+from groundwork.models.encoders.satmae.variants import VARIANTS, SatMAEVariant, describe
 from groundwork.models.expectations import statistics_of
+from groundwork.models.weights.reading import WeightsError
 from groundwork.registry import ComponentError
 from groundwork.specs import RasterSpec, SpecError
 
@@ -209,5 +209,5 @@ def test_files_of_other_networks_are_refused(others: Any, message: str, tmp_path
 
 
 def test_variants_load_no_torch() -> None:
-    code = "import sys, groundwork.models.encoders.satmae_variants; sys.exit('torch' in sys.modules)"
+    code = "import sys, groundwork.models.encoders.satmae.variants; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

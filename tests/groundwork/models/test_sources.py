@@ -10,10 +10,10 @@ import torch
 
 from groundwork.bundle import Bundle, BundleConfig, build_factory, load_bundle, save_bundle
 from groundwork.config.model import ModelConfig
-from groundwork.models.encoder_decoder import EncoderDecoderFactory
+from groundwork.models.assembly.encoder_decoder import EncoderDecoderFactory
+from groundwork.models.assembly.pixelwise import PixelWiseModel
+from groundwork.models.assembly.standardise import StandardiseSources
 from groundwork.models.flow import count_macs
-from groundwork.models.pixelwise import PixelWiseModel
-from groundwork.models.standardise import StandardiseSources
 from groundwork.registry import ComponentError
 from groundwork.specs import RasterSpec, SpecError, TargetSpec
 

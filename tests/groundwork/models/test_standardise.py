@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from groundwork.models.standardise import Standardise
+from groundwork.models.assembly.standardise import Standardise
 
 
 @pytest.fixture

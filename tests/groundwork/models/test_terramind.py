@@ -19,12 +19,12 @@ import torch
 from torch import Tensor
 
 from groundwork.config.model import ModelConfig
-from groundwork.models.encoder_decoder import EncoderDecoderFactory
-from groundwork.models.encoders.loading import WeightsError
-from groundwork.models.encoders.terramind import TerraMindEncoder
-from groundwork.models.encoders.terramind_variants import MODALITIES, VARIANTS, TerraMindVariant
+from groundwork.models.assembly.encoder_decoder import EncoderDecoderFactory
+from groundwork.models.assembly.pixelwise import PixelWiseModel
+from groundwork.models.encoders.terramind.encoder import TerraMindEncoder
+from groundwork.models.encoders.terramind.variants import MODALITIES, VARIANTS, TerraMindVariant
 from groundwork.models.expectations import statistics_of
-from groundwork.models.pixelwise import PixelWiseModel
+from groundwork.models.weights.reading import WeightsError
 from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, RasterSpec, SpecError, TargetSpec
 
@@ -345,5 +345,5 @@ def test_missing_weights_are_named(tmp_path: Path) -> None:
 
 
 def test_variants_load_no_torch() -> None:
-    code = "import sys, groundwork.models.encoders.terramind_variants; sys.exit('torch' in sys.modules)"
+    code = "import sys, groundwork.models.encoders.terramind.variants; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

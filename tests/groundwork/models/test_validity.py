@@ -10,8 +10,8 @@ import torch
 
 from groundwork.bundle import build_factory
 from groundwork.config.model import ModelConfig
+from groundwork.models.features.pooling import pool_valid
 from groundwork.models.interface import Model
-from groundwork.models.pooling import pool_valid
 from groundwork.specs import ClassSpec, OutputSpec, RasterSpec, TargetSpec
 
 CLASSES = tuple(ClassSpec(value=index, name=f"c{index}", color="#000000") for index in range(2))

@@ -12,7 +12,7 @@ import torch
 from groundwork.bundle import Bundle
 from groundwork.config.data import ChipsConfig, DataConfig, SplitConfig
 from groundwork.config.model import ModelConfig
-from groundwork.models.encoders.prithvi import PrithviViT
+from groundwork.models.encoders.prithvi.vit import PrithviViT
 from groundwork.specs import RasterSpec, SpecError, TargetSpec
 from groundwork.training.card import write_card
 from groundwork.training.initial import build_initial

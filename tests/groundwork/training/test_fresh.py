@@ -16,10 +16,10 @@ from groundwork.config import DataConfig, ModelConfig, TrainingConfig
 from groundwork.data.chips import LabelledData
 from groundwork.data.statistics import Statistics
 from groundwork.models.encoders import terramind_variants
-from groundwork.models.encoders.prithvi import PrithviViT
-from groundwork.models.encoders.prithvi_variants import VARIANTS, PrithviVariant
-from groundwork.models.encoders.terramind import TerraMindEncoder
-from groundwork.models.encoders.terramind_variants import TerraMindVariant
+from groundwork.models.encoders.prithvi.variants import VARIANTS, PrithviVariant
+from groundwork.models.encoders.prithvi.vit import PrithviViT
+from groundwork.models.encoders.terramind.encoder import TerraMindEncoder
+from groundwork.models.encoders.terramind.variants import TerraMindVariant
 from groundwork.specs import RasterSpec
 from groundwork.training.card import write_card
 from groundwork.training.fit import fit

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from groundwork.models.needs import Needs
+from groundwork.models.features.needs import Needs
 from groundwork.specs import FeatureLevel
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from groundwork.models.needs import Needs, check_fit
+from groundwork.models.features.needs import Needs, check_fit
 from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, FeatureSpec, SpecError
 

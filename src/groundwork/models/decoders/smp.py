@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from groundwork.models.decoders.area_pool import AreaPool
 from groundwork.models.decoders.base import Decoder
 from groundwork.models.decoders.smp_models import SMP_MODELS, Name, SmpModel, Value
-from groundwork.models.needs import Needs, check_fit, count_named
+from groundwork.models.features.needs import Needs, check_fit, count_named
 from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, FeatureSpec, SpecError
 from groundwork.strict import did_you_mean

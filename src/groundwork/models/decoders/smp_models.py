@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from groundwork.models.needs import Needs
+from groundwork.models.features.needs import Needs
 
 Name: TypeAlias = Literal[
     "DPT",

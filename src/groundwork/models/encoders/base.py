@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
-from groundwork.models.encoders.info import EncoderInfo
-from groundwork.models.encoders.loading import LoadReport
+from groundwork.models.weights.info import EncoderInfo
+from groundwork.models.weights.reading import LoadReport
 from groundwork.specs import FeatureSpec
 
 

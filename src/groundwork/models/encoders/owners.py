@@ -58,7 +58,7 @@ def _find_zoo(name: str) -> str | None:
     import timm  # noqa: PLC0415
     from segmentation_models_pytorch.encoders import encoders as of_smp  # noqa: PLC0415
 
-    from groundwork.models.encoders.torchgeo import list_entries  # noqa: PLC0415
+    from groundwork.models.encoders.torchgeo.encoder import list_entries  # noqa: PLC0415
 
     if timm.is_model(name):
         return "timm"

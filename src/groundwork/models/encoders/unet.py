@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from groundwork.models.convolution import ConvBlock
 from groundwork.models.encoders.base import Encoder
-from groundwork.models.encoders.one_date import drop_time, require_one_date
+from groundwork.models.encoders.parts.dates import drop_time, require_one_date
+from groundwork.models.features.convolution import ConvBlock
 from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec, SpecError
 
 

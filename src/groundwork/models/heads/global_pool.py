@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from torch import Tensor, nn
 
-from groundwork.models.pooling import pool_valid
+from groundwork.models.features.pooling import pool_valid
 from groundwork.specs import FeatureLevel, SpecError
 
 #: The mean, maximum or minimum over the map, or the encoder's own global vector.
@@ -43,7 +43,7 @@ class GlobalPool(nn.Module):
         Args:
             features: The decoder's map.
             vector: The encoder's global vector.
-            share_valid: How much of each cell is made of data. See :func:`groundwork.models.pooling.pool_valid`.
+            share_valid: How much of each cell is made of data. See :func:`groundwork.models.features.pooling.pool_valid`.
         """
         if self.pooling == "vector" and vector is not None:
             return vector

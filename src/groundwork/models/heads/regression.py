@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from groundwork.models.convolution import ConvBlock
+from groundwork.models.features.convolution import ConvBlock
 from groundwork.models.heads.base import Head
 from groundwork.models.heads.ranges import OutputRanges, Range
 from groundwork.models.limits import Chance, Count

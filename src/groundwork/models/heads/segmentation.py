@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from groundwork.models.convolution import ConvBlock
+from groundwork.models.features.convolution import ConvBlock
 from groundwork.models.heads.base import Head
 from groundwork.models.limits import Chance, Count
 from groundwork.specs import FeatureLevel

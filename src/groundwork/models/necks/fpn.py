@@ -8,8 +8,8 @@ from torch import Tensor
 from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
+from groundwork.models.features.needs import Needs, check_fit
 from groundwork.models.necks.base import Neck
-from groundwork.models.needs import Needs, check_fit
 from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, FeatureSpec, SpecError
 

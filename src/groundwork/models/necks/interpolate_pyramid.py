@@ -8,9 +8,9 @@ from typing import Literal
 from torch import Tensor
 from torch.nn import functional
 
+from groundwork.models.features.needs import Needs, check_fit
+from groundwork.models.features.strides import pyramid_strides
 from groundwork.models.necks.base import Neck
-from groundwork.models.needs import Needs, check_fit
-from groundwork.models.strides import pyramid_strides
 from groundwork.specs import FeatureSpec
 
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from torch import Tensor, nn
 
+from groundwork.models.features.needs import Needs, check_fit
+from groundwork.models.features.strides import pyramid_strides
 from groundwork.models.necks.base import Neck
-from groundwork.models.needs import Needs, check_fit
-from groundwork.models.strides import pyramid_strides
 from groundwork.specs import FeatureSpec
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 
 from groundwork.config.component import ComponentConfig
+from groundwork.models.features.needs import Needs, check_fit, plan_necks
 from groundwork.models.necks import NECKS
 from groundwork.models.necks.base import Neck
-from groundwork.models.needs import Needs, check_fit, plan_necks
 from groundwork.registry import build
 from groundwork.specs import FeatureSpec
 

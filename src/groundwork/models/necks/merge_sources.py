@@ -7,9 +7,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from groundwork.models.features.needs import group_by_source
 from groundwork.models.necks.base import Neck
 from groundwork.models.necks.steps import split_steps
-from groundwork.models.needs import group_by_source
 from groundwork.specs import FeatureLevel, FeatureSpec, SpecError
 
 

@@ -9,9 +9,9 @@ from typing import cast
 from torch import Tensor, nn
 
 from groundwork.config.component import ComponentConfig
+from groundwork.models.features.needs import group_by_source
 from groundwork.models.necks import NECKS
 from groundwork.models.necks.base import Neck
-from groundwork.models.needs import group_by_source
 from groundwork.registry import ComponentError, build
 from groundwork.specs import FeatureSpec, SpecError
 from groundwork.strict import did_you_mean

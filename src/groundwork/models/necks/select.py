@@ -6,8 +6,8 @@ from itertools import pairwise
 
 from torch import Tensor
 
+from groundwork.models.features.needs import group_by_source
 from groundwork.models.necks.base import Neck
-from groundwork.models.needs import group_by_source
 from groundwork.specs import FeatureSpec, SpecError
 
 

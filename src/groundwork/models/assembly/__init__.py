@@ -1,0 +1,1 @@
+"""Models put together of components, and what builds them."""

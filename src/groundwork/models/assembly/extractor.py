@@ -1,0 +1,173 @@
+"""Build what stands before the decoder: encoder and necks, checked against the rasters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from groundwork.config.component import ComponentConfig
+from groundwork.config.model import ModelConfig
+from groundwork.models.adapters import add_adapters
+from groundwork.models.assembly.base import Trunk
+from groundwork.models.decoders import DECODERS
+from groundwork.models.decoders.base import Decoder
+from groundwork.models.encoders import ENCODERS
+from groundwork.models.encoders.base import Encoder
+from groundwork.models.encoders.wrappers.one_source import build_for_one_source
+from groundwork.models.encoders.wrappers.sources import JointEncoder, SourceEncoders
+from groundwork.models.expectations import check_expectations, statistics_of
+from groundwork.models.features.needs import Needs
+from groundwork.models.interface import Model
+from groundwork.models.necks import NECKS
+from groundwork.models.necks.base import Neck
+from groundwork.models.necks.mending import mend
+from groundwork.registry import ComponentError, build, find, located
+from groundwork.specs import FeatureSpec, RasterSpec, SpecError
+
+#: The parts of a model's configuration that factories of whole models have no use for.
+COMPONENTS = ("encoder", "encoders", "necks", "decoder", "head", "auxiliary", "adapters")
+
+
+def build_trunk(config: ModelConfig, inputs: Mapping[str, RasterSpec]) -> Trunk:
+    """Build encoder and necks.
+
+    Raises:
+        SpecError: Where components do not fit together, or the rasters contradict the encoder.
+        ComponentError: For an unknown name or option.
+    """
+    # In the order of their names, which a bundle keeps them in: it decides which channels lie behind which.
+    inputs = dict(sorted(inputs.items()))
+    encoder = build_encoder(config, inputs)
+    _check(encoder, config, inputs)
+    if config.adapters is not None:
+        add_adapters(encoder, config.adapters, inputs)
+    features = encoder.out
+    necks: list[Neck] = []
+    configs = config.necks if isinstance(config.necks, tuple) else mend(features, _needs_of(config.decoder))
+    for index, neck_config in enumerate(configs):
+        where = f"model.necks[{index}]"
+        neck = build(Neck, NECKS, neck_config, features, where=where)  # type: ignore[type-abstract]
+        features = neck.out
+        necks.append(neck)
+    sources = sorted({level.source for level in features.levels if level.source is not None})
+    if sources:
+        raise SpecError(
+            f"The decoder would see the sources {sources} apart: {features}. Put a 'merge_sources' neck before it"
+        )
+    return Trunk(inputs, encoder, necks)
+
+
+def build_encoder(config: ModelConfig, inputs: Mapping[str, RasterSpec]) -> Encoder | JointEncoder:
+    """Build the encoder: one for one source, one that sees several, or one for each.
+
+    Raises:
+        SpecError: Where sources and encoders do not fit together.
+        ComponentError: For an unknown name or option.
+    """
+    if (config.encoder is None) == (not config.encoders):
+        raise ComponentError("The model needs an 'encoder', or 'encoders' with one for each source; give one of both")
+    if config.encoder is None:
+        return _build_apart(config.encoders, inputs)
+    where = "model.encoder"
+    with located(where):
+        is_joint = issubclass(find(ENCODERS, config.encoder.name), JointEncoder)
+    if is_joint:
+        return build(JointEncoder, ENCODERS, config.encoder, inputs, where=where)  # type: ignore[type-abstract]
+    specs = list(inputs.values())
+    encoder = build(Encoder, ENCODERS, config.encoder, specs[0], where=where)  # type: ignore[type-abstract]
+    if len(inputs) == 1:
+        return encoder
+    bands = {source: [band.name for band in spec.used] for source, spec in inputs.items()}
+    if len({(len(spec.used), spec.steps) for spec in specs}) > 1:
+        raise SpecError(
+            f"The sources {bands} cannot share '{config.encoder.name}', as they differ in bands or steps. Give each "
+            "its own in 'encoders', or take an encoder that sees several sources"
+        )
+    return SourceEncoders(dict.fromkeys(inputs, encoder))
+
+
+def resolve_necks(config: ModelConfig, inputs: Mapping[str, RasterSpec], needs: Needs | None = None) -> ModelConfig:
+    """Return the configuration with the necks that ``auto`` stands for written out.
+
+    Args:
+        config: Of the model.
+        inputs: Source name -> what its rasters hold.
+        needs: What follows the necks takes. None: what the decoder takes.
+    """
+    if config.necks != "auto":
+        return config
+    features = _features_of(config.without_pretraining(), dict(sorted(inputs.items())))
+    if needs is None:
+        needs = _needs_of(config.decoder)
+    return config.model_copy(update={"necks": mend(features, needs)})
+
+
+def _features_of(config: ModelConfig, inputs: Mapping[str, RasterSpec]) -> FeatureSpec:
+    try:
+        # On no device at all, so that a large encoder costs no memory to ask.
+        with torch.device("meta"):
+            return build_encoder(config, inputs).out
+    except (RuntimeError, NotImplementedError) as error:
+        # Constructors that ask for a number, as `.item()` does, need a tensor that has one.
+        if "meta" not in str(error):
+            raise
+    return build_encoder(config, inputs).out
+
+
+def set_encoder_statistics(model: Model, trunk: Trunk) -> None:
+    """Standardise by the statistics of the encoder's pre-training.
+
+    Raises:
+        SpecError: Where it publishes none, or a band's units are not stated.
+    """
+    encoder = trunk.encoder
+    for source, raster in trunk.inputs.items():
+        info = encoder.info if isinstance(encoder, Encoder) else encoder.infos.get(source)
+        model.set_statistics(*statistics_of(info, raster), source)
+
+
+def refuse_parts(config: ModelConfig, factory: str, parts: tuple[str, ...]) -> None:
+    """Refuse components that a factory has no use for.
+
+    Raises:
+        ComponentError: With their names.
+    """
+    given = [part for part in parts if getattr(config, part)]
+    if "encoder" in parts and config.standardise == "from_encoder":
+        raise ComponentError(f"'standardise: from_encoder' needs an encoder; the factory '{factory}' has none")
+    if given:
+        raise ComponentError(
+            f"The factory '{factory}' has no use for {given}: set each to null ('necks' to [], mappings to {{}})"
+        )
+
+
+def _needs_of(config: ComponentConfig | None) -> Needs:
+    """Return what a decoder takes; None is the one that passes on the encoder's last level."""
+    named = config or ComponentConfig(name="identity")
+    with located("model.decoder"):
+        decoder = find(DECODERS, named.name)
+    return decoder.needs(named.options) if issubclass(decoder, Decoder) else Needs()
+
+
+def _build_apart(encoders: Mapping[str, ComponentConfig], inputs: Mapping[str, RasterSpec]) -> SourceEncoders:
+    if set(encoders) != set(inputs):
+        raise ComponentError(
+            f"'encoders' must name one encoder for each source: it names {sorted(encoders)}, data.sources has "
+            f"{sorted(inputs)}"
+        )
+    return SourceEncoders(
+        {
+            source: build_for_one_source(encoders[source], spec, f"model.encoders.{source}")
+            for source, spec in inputs.items()
+        }
+    )
+
+
+def _check(encoder: Encoder | JointEncoder, config: ModelConfig, inputs: Mapping[str, RasterSpec]) -> None:
+    if isinstance(encoder, JointEncoder):
+        infos = {source: info for source, info in encoder.infos.items() if encoder.has_loaded(source)}
+    else:
+        infos = {} if encoder.info is None or encoder.loaded is None else dict.fromkeys(inputs, encoder.info)
+    for source, info in infos.items():
+        check_expectations(info, inputs[source], config.accept)

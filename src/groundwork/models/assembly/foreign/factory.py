@@ -1,0 +1,50 @@
+"""A whole model by name or import path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import nn
+
+from groundwork.config.component import ComponentConfig
+from groundwork.config.model import ModelConfig
+from groundwork.models.assembly.extractor import COMPONENTS, refuse_parts
+from groundwork.models.assembly.foreign import FULL_MODELS
+from groundwork.models.assembly.foreign.model import WholeModel, only_source
+from groundwork.models.assembly.foreign.sizes import Sizes
+from groundwork.models.interface import Model, ModelFactory
+from groundwork.registry import build, find, located
+from groundwork.specs import RasterSpec, TargetSpec
+
+
+class FullModelFactory(ModelFactory):
+    """Builds a model that needs no encoder, decoder or head.
+
+    A class of your own is named by its import path. A :class:`Model` is built with
+    ``(inputs: Mapping[str, RasterSpec], target: TargetSpec, *, options)``. Any other ``nn.Module`` is built with
+    ``(num_channels: int, num_outputs: int, *, options)``, takes standardised images and gives scores per pixel or per
+    image; it is put behind the model's interface.
+
+    Args:
+        model: Name or import path, and its options.
+        encoder: Names of the modules that ``training.freeze.encoder`` keeps; for a module that is no ``Model``.
+        size_multiple: Images are padded to a multiple of this, in pixels; for a module that is no ``Model``.
+    """
+
+    def __init__(self, *, model: ComponentConfig, encoder: tuple[str, ...] = (), size_multiple: int = 1) -> None:
+        self._model = model
+        self._encoder = encoder
+        self._size_multiple = size_multiple
+
+    def build_model(self, config: ModelConfig, inputs: Mapping[str, RasterSpec], target: TargetSpec) -> Model:
+        """Build the model. See :class:`ModelFactory`."""
+        refuse_parts(config, "full_model", COMPONENTS)
+        where = "model.factory.model"
+        with located(where):
+            is_model = issubclass(find(FULL_MODELS, self._model.name), Model)
+        if is_model:
+            return build(Model, FULL_MODELS, self._model, inputs, target, where=where)  # type: ignore[type-abstract]
+        raster = only_source(inputs, "full_model")
+        sizes = Sizes(self._size_multiple, self._size_multiple)
+        network = build(nn.Module, FULL_MODELS, self._model, raster.num_channels, target.num_outputs, where=where)
+        return WholeModel(raster, network, encoder=self._encoder, sizes=sizes)

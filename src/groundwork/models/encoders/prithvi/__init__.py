@@ -1,0 +1,1 @@
+"""Prithvi-EO of IBM and NASA."""

@@ -1,0 +1,1 @@
+"""The encoders of segmentation_models_pytorch."""

@@ -1,0 +1,1 @@
+"""TerraMind of IBM and ESA."""

@@ -1,0 +1,1 @@
+"""Encoders that are made of other encoders, or pass images on as they are."""

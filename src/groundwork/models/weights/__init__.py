@@ -1,0 +1,1 @@
+"""Published weights: what they expect, where they are, and what becomes of them."""

@@ -1,0 +1,103 @@
+"""Find out which bands the first layer of a file of weights takes: nothing in its shape says so."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+from pydantic import TypeAdapter, ValidationError
+from safetensors import safe_open
+
+from groundwork.models.weights.hub import WeightsSource
+from groundwork.models.weights.info import EncoderInfo
+from groundwork.models.weights.reading import LoadReport, WeightsError
+from groundwork.specs import RasterSpec
+
+#: Under this, the description of a safetensors file may name the bands, as a JSON list.
+_KEY = "bands"
+#: What Groundwork writes beside the weights of a bundle.
+_BUNDLE = ("weights.safetensors", "bundle.json")
+
+
+def find_bands(
+    source: WeightsSource, count: int, published: Sequence[str], *, is_published: bool = False
+) -> tuple[str, ...]:
+    """Return the bands that the first layer of a file takes, in order.
+
+    They are stated in the recipe, described by the file (``bands`` in the metadata of a safetensors file) or by the
+    bundle that it is part of, or those of the published file.
+
+    Args:
+        source: The file.
+        count: Bands that its first layer takes.
+        published: The bands of the published file.
+        is_published: Whether all that the file holds looks like the published one; its name must be right as well.
+
+    Raises:
+        WeightsError: Where nothing says so, or what does contradicts the file.
+    """
+    described = _described(source.path)
+    stated = source.bands or None
+    if stated and described and stated != described:
+        raise WeightsError(
+            f"{source.name} says that it was trained on the bands {list(described)}, 'weights' states {list(stated)}. "
+            "Leave 'bands' out of it"
+        )
+    known = stated or described
+    if known is None and (source.is_hub or (is_published and source.has_published_name)):
+        known = tuple(published)
+    if known is None or len(known) != count:
+        raise WeightsError(_explain(source, count, known, published))
+    return known
+
+
+def describe_file(info: EncoderInfo | None, report: LoadReport) -> EncoderInfo | None:
+    """Return what the weights of a file expect, which may have been trained on other bands than the published ones.
+
+    Args:
+        info: Of the published file.
+        report: Of the file that was loaded.
+    """
+    if info is None or report.trained in {(), info.bands}:
+        return info
+    if set(report.trained) - set(info.bands) or not info.mean:
+        return replace(info, bands=report.trained, mean=(), std=())
+    order = [info.bands.index(band) for band in report.trained]
+    mean, std = (tuple(values[index] for index in order) for values in (info.mean, info.std))
+    return replace(info, bands=report.trained, mean=mean, std=std)
+
+
+def _explain(source: WeightsSource, count: int, known: Sequence[str] | None, published: Sequence[str]) -> str:
+    takes = f"{source.name}: its first layer takes {count} {'band' if count == 1 else 'bands'}"
+    if known is not None:
+        return f"{takes}, but {len(known)} are named: {list(known)}. Name all of them in 'weights', in its order"
+    other = f" By name or content it is not {source.published}, whose bands are known." if source.published else ""
+    example = ", ".join(published) if count == len(published) else ", ".join(f"BAND_{n + 1}" for n in range(count))
+    return (
+        f"{takes}, and nothing says which, nor in which order.{other} Write weights: {{file: {source.path}, bands: "
+        f"[{example}]}}, with the bands that it was trained on, in its order"
+    )
+
+
+def _described(file: Path) -> tuple[str, ...] | None:
+    beside = file.with_name(_BUNDLE[1])
+    try:
+        if file.name == _BUNDLE[0] and beside.is_file():
+            return _bands_of_bundle(json.loads(beside.read_text(encoding="utf-8")))
+        if file.suffix != ".safetensors":
+            return None
+        with safe_open(file, "pt") as opened:
+            words = cast("Mapping[str, str]", opened.metadata() or {}).get(_KEY)
+        return None if words is None else TypeAdapter(tuple[str, ...]).validate_json(words)
+    except (ValidationError, ValueError) as error:
+        raise WeightsError(f"What describes the bands of {file} cannot be read: {error}") from None
+
+
+def _bands_of_bundle(content: object) -> tuple[str, ...] | None:
+    inputs = content.get("inputs") if isinstance(content, dict) else None
+    if not isinstance(inputs, dict) or len(inputs) != 1:
+        return None
+    return tuple(band.name for band in RasterSpec.model_validate(next(iter(inputs.values()))).used)

@@ -111,18 +111,22 @@ class Bundle:
         return Bundle(self.config.model_copy(update={"model": model, "fresh": fresh}), weights)
 
     def only_input(self) -> RasterSpec:
-        """Return what the model reads.
+        """Return what the rasters of the source hold that the model reads. Raises as :meth:`only_source`."""
+        return self.config.inputs[self.only_source()]
+
+    def only_source(self) -> str:
+        """Return the name of the source that the model reads.
 
         Raises:
-            BundleError: Where it reads several sources.
+            BundleError: Where it reads several.
         """
         if len(self.config.inputs) > 1:
             raise BundleError(f"The bundle reads the sources {list(self.config.inputs)}; only one is supported yet.")
-        return next(iter(self.config.inputs.values()))
+        return next(iter(self.config.inputs))
 
     def labelled(self, samples: pd.DataFrame, scenes: RasterFolder, labels: RasterFolder) -> LabelledData:
         """Return labelled data, read as this bundle expects it."""
-        return LabelledData(samples, scenes, labels, self.only_input(), self.config.target)
+        return LabelledData(samples, {self.only_source(): scenes}, labels, self.config.inputs, self.config.target)
 
     def require_trained(self) -> None:
         """Refuse a bundle whose weights were never trained.
@@ -164,7 +168,7 @@ class _BundleFactory(ModelFactory):
 
 def build_factory(config: ModelConfig) -> ModelFactory:
     """Return the factory that a model's configuration names."""
-    return build(ModelFactory, FACTORIES, config.factory)  # type: ignore[type-abstract]
+    return build(ModelFactory, FACTORIES, config.factory)
 
 
 def save_bundle(bundle: Bundle, path: Path) -> None:

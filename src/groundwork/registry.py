@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, cast, get_type_hints
 
 from pydantic import ConfigDict, ValidationError, create_model
 
@@ -69,7 +69,7 @@ def option_fields(component: type, *, limits: bool = False) -> dict[str, tuple[A
     }
 
 
-def build(kind: type[Kind], table: Table, config: ComponentConfig, *wired: object, where: str = "") -> Kind:
+def build(kind: Callable[..., Kind], table: Table, config: ComponentConfig, *wired: object, where: str = "") -> Kind:
     """Build the component that ``config`` names.
 
     Args:
@@ -85,8 +85,9 @@ def build(kind: type[Kind], table: Table, config: ComponentConfig, *wired: objec
     """
     with located(where):
         component = find(table, config.name)
-        if not issubclass(component, kind):
-            raise ComponentError(f"'{config.name}' is {component}, which is no {kind.__name__}")
+        family = cast("type[Kind]", kind)
+        if not issubclass(component, family):
+            raise ComponentError(f"'{config.name}' is {component}, which is no {family.__name__}")
         options = check_options(component, config)
         return component(*wired, **options)
 

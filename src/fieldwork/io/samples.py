@@ -23,13 +23,13 @@ class SampleTableDataset(AbstractDataset["pd.DataFrame", "pd.DataFrame"]):
 
     def load(self) -> pd.DataFrame:
         """Read the table."""
-        from groundwork.data.samples import read_samples
+        from groundwork.data.sample_table import read_samples
 
         return read_samples(self._filepath)
 
     def save(self, data: pd.DataFrame) -> None:
         """Write the table, whole or not at all."""
-        from groundwork.data.samples import write_samples
+        from groundwork.data.sample_table import write_samples
 
         write_samples(data, self._filepath)
 

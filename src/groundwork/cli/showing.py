@@ -12,9 +12,8 @@ from groundwork.cli.listing import FAMILIES
 from groundwork.cli.words import as_yaml, described_arguments, first_line, in_yaml_words, type_in_words
 from groundwork.config.component import ComponentConfig
 from groundwork.models.encoders import ENCODERS
-from groundwork.models.encoders.base import Encoder
+from groundwork.models.encoders.base import Encoder, OneSourceEncoder
 from groundwork.models.encoders.owners import find_owner, variants_of
-from groundwork.models.encoders.wrappers.sources import JointEncoder
 from groundwork.models.weights.info import EncoderInfo
 from groundwork.registry import ComponentError, build, find, option_fields
 from groundwork.specs import BandSpec, RasterSpec, SpecError
@@ -79,7 +78,7 @@ def _show(family: str, name: str, options: Mapping[str, Any]) -> Iterator[str]:
     if required:
         asked = " ".join(f"{key}=..." for key in required)
         yield f"What it gives depends on its options: groundwork models show {name} {asked}"
-        if issubclass(component, JointEncoder):
+        if not issubclass(component, OneSourceEncoder):
             yield f"It is shown with one source, named '{_SOURCE}'."
         return
     yield from _describe_encoder(name, options)
@@ -113,7 +112,7 @@ def _describe_encoder(name: str, options: Mapping[str, Any]) -> Iterator[str]:
     named = tuple(str(bands).replace(" ", "").split(",")) if bands else None
     with torch.device("meta"):
         encoder = _build(config, named or _USUAL_BANDS, steps)
-        info = encoder.infos.get(_SOURCE) if isinstance(encoder, JointEncoder) else encoder.info
+        info = encoder.info.get(_SOURCE)
         if named is None and info is not None and info.bands:
             encoder = _build(config, info.bands, steps)
     shown = named or (info.bands if info is not None and info.bands else _USUAL_BANDS)
@@ -145,13 +144,11 @@ def describe_info(info: EncoderInfo) -> Iterator[str]:
             yield f"{title:<11}  {text}"
 
 
-def _build(config: ComponentConfig, bands: Sequence[str], steps: int) -> Encoder | JointEncoder:
+def _build(config: ComponentConfig, bands: Sequence[str], steps: int) -> Encoder:
     specs = tuple(BandSpec(name=band, wavelength_nm=_WAVELENGTHS.get(band)) for band in bands)
     layout = "steps_first" if steps > 1 else None
     raster = RasterSpec(bands=specs, dtype="int16", nodata=None, steps=steps, layout=layout, pixel_size_m=10)
-    if issubclass(find(ENCODERS, config.name), JointEncoder):
-        return build(JointEncoder, ENCODERS, config, {_SOURCE: raster})  # type: ignore[type-abstract]
-    return build(Encoder, ENCODERS, config, raster)  # type: ignore[type-abstract]
+    return build(Encoder, ENCODERS, config, {_SOURCE: raster})
 
 
 def _parse(settings: Sequence[str]) -> dict[str, Any]:

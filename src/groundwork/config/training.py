@@ -60,7 +60,8 @@ class FreezeConfig(Config):
 class TrainingConfig(Config):
     """How the weights are found."""
 
-    task: str = "semantic_segmentation"
+    #: What is learnt.
+    task: ComponentConfig = ComponentConfig(name="semantic_segmentation")
     max_epochs: int = Field(gt=0)
     loader: LoaderConfig = LoaderConfig()
     augmentation: AugmentationConfig = AugmentationConfig()

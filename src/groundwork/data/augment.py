@@ -2,41 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from zlib import crc32
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from groundwork.batch import Batch
 from groundwork.config.training import AugmentationConfig
-from groundwork.data.chips import Batch
 
 
-def augment(batch: Batch, config: AugmentationConfig, std: Tensor, seed: int, epoch: int) -> Batch:
-    """Turn, flip and brighten each chip of a batch; image, label and validity move together.
+def augment(batch: Batch, config: AugmentationConfig, std: Mapping[str, Tensor], seed: int, epoch: int) -> Batch:
+    """Turn, flip and brighten each chip of a batch; images, label and validity move together.
 
     Args:
         batch: As read.
         config: What may happen.
-        std: Standard deviation of each channel in raw values (channels,); brightness offsets are in units of it.
+        std: Source -> standard deviation of each channel in raw values (channels,); brightness offsets are in units of
+            it.
         seed: Seed of the run.
         epoch: Number of the epoch.
 
     Returns:
         A new batch; the given one is left as it is.
     """
-    images, masks, valids = [], [], []
+    # Raw values of any type: not all of them can be turned as they are.
+    images = {source: image.to(torch.float32) for source, image in batch["images"].items()}
+    moved: dict[str, list[Tensor]] = {source: [] for source in images}
+    valid: dict[str, list[Tensor]] = {source: [] for source in images}
+    targets = []
     for index, sample_id in enumerate(batch["sample_id"]):
         random = np.random.default_rng([seed, epoch, crc32(sample_id.encode())])
         move = _draw_move(random, config)
-        images.append(_brighten(move(batch["image"][index]), random, config, std))
-        masks.append(move(batch["mask"][index]))
-        valids.append(move(batch["valid"][index]))
+        for source, image in images.items():
+            moved[source].append(_brighten(move(image[index]), random, config, std[source]))
+            valid[source].append(move(batch["valid"][source][index]))
+        targets.append(move(batch["target"][index]))
     changed = batch.copy()
     # What is counted once is for scores, which come from chips as they are read.
     changed.pop("counted", None)
-    changed["image"], changed["mask"], changed["valid"] = torch.stack(images), torch.stack(masks), torch.stack(valids)
+    changed["images"] = {source: torch.stack(parts) for source, parts in moved.items()}
+    changed["valid"] = {source: torch.stack(parts) for source, parts in valid.items()}
+    changed["target"] = torch.stack(targets)
     return changed
 
 

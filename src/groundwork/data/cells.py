@@ -2,62 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from groundwork.data.samples import Pixels
+from groundwork.batch import Patch
+from groundwork.targets.kind import TargetKind
 
-Number = TypeVar("Number", np.int64, np.float64)
+Number = TypeVar("Number", bound=np.generic)
+#: Cells, by row and by column.
+Place: TypeAlias = tuple[slice, slice]
+#: Rows and columns at which cells begin.
+Edges: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 @dataclass(frozen=True, slots=True)
-class Cells:
-    """Counts and moments of each cell of a scene; the edges of all chips are edges of cells."""
+class CellValues:
+    """Moments of the values of one source in each cell."""
 
-    #: Row and column at which each cell begins, and the scene's height and width behind them.
-    rows: NDArray[np.int64]
-    columns: NDArray[np.int64]
-    #: Number of valid pixels, (rows, columns).
+    #: Number of pixels that hold data, (rows, columns).
     valid: NDArray[np.int64]
-    #: Number of pixels of each class, (classes, rows, columns).
-    classes: NDArray[np.int64]
     #: Of the valid values of each band, (bands, rows, columns): mean, sum of squared differences from it, and limits.
     mean: NDArray[np.float64]
     squares: NDArray[np.float64]
     minimum: NDArray[np.float64]
     maximum: NDArray[np.float64]
 
-    def add(self, window: Window, pixels: Pixels) -> None:
-        """Take the pixels of a window whose edges are edges of cells; each pixel once.
+    def add(self, values: NDArray[np.generic], valid: NDArray[np.bool_], place: Place, edges: Edges) -> None:
+        """Take raw values (bands[, steps], height, width) of a window.
 
         Args:
-            window: Inside the scene.
-            pixels: Raw values (bands[, steps], height, width), validity and class indexes.
+            values: Raw values.
+            valid: Where they hold data.
+            place: Cells that the window covers.
+            edges: Rows and columns of the window at which these begin.
         """
-        values, valid, classes = pixels
-        (top, bottom), (left, right) = window.toranges()
-        starts = self.rows.searchsorted(top), self.columns.searchsorted(left)
-        stops = self.rows.searchsorted(bottom), self.columns.searchsorted(right)
-        place = slice(starts[0], stops[0]), slice(starts[1], stops[1])
-        edges = self.rows[place[0]] - top, self.columns[place[1]] - left
         self.valid[place] = _by_cell(np.add, valid.astype(np.int64), edges)
-        for index in range(len(self.classes)):
-            self.classes[(index, *place)] = _by_cell(np.add, (classes == index).astype(np.int64), edges)
         for band, plane in enumerate(values):
             self._add_band(band, plane, valid, place, edges)
 
     def _add_band(
-        self,
-        band: int,
-        plane: NDArray[np.generic],
-        valid: NDArray[np.bool_],
-        place: tuple[slice, slice],
-        edges: tuple[NDArray[np.int64], NDArray[np.int64]],
+        self, band: int, plane: NDArray[np.generic], valid: NDArray[np.bool_], place: Place, edges: Edges
     ) -> None:
         """Take one band; the values of all steps belong to it."""
         steps = plane.astype(np.float64).reshape(-1, *valid.shape)
@@ -71,9 +60,43 @@ class Cells:
         self.minimum[(band, *place)] = _by_cell(np.minimum, np.where(valid, steps.min(axis=0), np.inf), edges)
         self.maximum[(band, *place)] = _by_cell(np.maximum, np.where(valid, steps.max(axis=0), -np.inf), edges)
 
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Counts and moments of each cell of a scene; the edges of all chips are edges of cells."""
+
+    #: Row and column at which each cell begins, and the scene's height and width behind them.
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    #: Number of pixels in which any source holds data, (rows, columns).
+    known: NDArray[np.int64]
+    #: Sums of the answers, (terms, rows, columns); see :meth:`groundwork.targets.kind.TargetKind.terms`.
+    answers: NDArray[np.generic]
+    #: Source -> its values.
+    sources: Mapping[str, CellValues]
+    kind: TargetKind
+
+    def add(self, window: Window, patch: Patch) -> None:
+        """Take the pixels of a window whose edges are edges of cells; each pixel once.
+
+        Args:
+            window: Inside the scene.
+            patch: With answers.
+        """
+        (top, bottom), (left, right) = window.toranges()
+        starts = self.rows.searchsorted(top), self.columns.searchsorted(left)
+        stops = self.rows.searchsorted(bottom), self.columns.searchsorted(right)
+        place = slice(starts[0], stops[0]), slice(starts[1], stops[1])
+        edges = self.rows[place[0]] - top, self.columns[place[1]] - left
+        self.known[place] = _by_cell(np.add, patch.known.astype(np.int64), edges)
+        for index, term in enumerate(self.kind.terms(np.asarray(patch.target))):
+            self.answers[(index, *place)] = _by_cell(np.add, term, edges)
+        for source, values in self.sources.items():
+            values.add(patch.values[source], patch.valid[source], place, edges)
+
     def inside(self, windows: Iterable[Window]) -> NDArray[np.bool_]:
         """Return which cells lie in any of the windows, (rows, columns)."""
-        found = np.zeros(self.valid.shape, np.bool_)
+        found = np.zeros(self.known.shape, np.bool_)
         for window in windows:
             (top, bottom), (left, right) = window.toranges()
             rows, columns = self.rows.searchsorted([top, bottom]), self.columns.searchsorted([left, right])
@@ -81,30 +104,27 @@ class Cells:
         return found
 
 
-def make_cells(edges: tuple[Iterable[int], Iterable[int]], num_bands: int, num_classes: int) -> Cells:
+def make_cells(edges: tuple[Iterable[int], Iterable[int]], num_bands: Mapping[str, int], kind: TargetKind) -> Cells:
     """Make cells without pixels.
 
     Args:
         edges: Rows and columns at which chips begin and end, with the scene's height and width.
-        num_bands: That are read.
-        num_classes: That are told apart.
+        num_bands: Source -> number of its bands that are read.
+        kind: Of the answers.
     """
     rows, columns = (np.unique([0, *lines]).astype(np.int64) for lines in edges)
     shape = (len(rows) - 1, len(columns) - 1)
+    sources = {source: _make_values((count, *shape)) for source, count in num_bands.items()}
     return Cells(
-        rows,
-        columns,
-        np.zeros(shape, np.int64),
-        np.zeros((num_classes, *shape), np.int64),
-        np.zeros((num_bands, *shape)),
-        np.zeros((num_bands, *shape)),
-        np.full((num_bands, *shape), np.inf),
-        np.full((num_bands, *shape), -np.inf),
+        rows, columns, np.zeros(shape, np.int64), np.zeros((kind.num_terms, *shape), kind.term_type), sources, kind
     )
 
 
-def _by_cell(
-    reduce: np.ufunc, plane: NDArray[Number], edges: tuple[NDArray[np.int64], NDArray[np.int64]]
-) -> NDArray[Number]:
+def _make_values(shape: tuple[int, int, int]) -> CellValues:
+    lowest, highest = np.full(shape, np.inf), np.full(shape, -np.inf)
+    return CellValues(np.zeros(shape[1:], np.int64), np.zeros(shape), np.zeros(shape), lowest, highest)
+
+
+def _by_cell(reduce: np.ufunc, plane: NDArray[Number], edges: Edges) -> NDArray[Number]:
     reduced: NDArray[Number] = reduce.reduceat(reduce.reduceat(plane, edges[0], axis=0), edges[1], axis=1)
     return reduced

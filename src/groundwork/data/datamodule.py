@@ -9,9 +9,10 @@ import torch
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader, Sampler
 
+from groundwork.batch import Batch, collate
 from groundwork.config.training import AugmentationConfig, LoaderConfig
 from groundwork.data.augment import augment
-from groundwork.data.chips import Batch, ChipDataset, LabelledData
+from groundwork.data.chips import ChipDataset, LabelledData
 from groundwork.data.statistics import Statistics
 
 
@@ -46,7 +47,10 @@ class ChipDataModule(LightningDataModule):
     ) -> None:
         super().__init__()
         self._data, self._loader, self._augmentation, self._seed = data, loader, augmentation, seed
-        self._std = torch.tensor([band.std for band in statistics.of_bands(data.spec)])
+        self._std = {
+            source: torch.tensor([band.std for band in statistics.of_bands(source, spec)])
+            for source, spec in data.inputs.items()
+        }
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Training chips in a new order each epoch; the last batch may be smaller, but never a single chip."""
@@ -70,6 +74,7 @@ class ChipDataModule(LightningDataModule):
         workers = self._loader.num_workers
         return DataLoader(
             chips,
+            collate_fn=collate,
             batch_size=self._loader.batch_size,
             sampler=sampler,
             drop_last=drop_last,

@@ -6,12 +6,14 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
+from groundwork.data import sample_table as table
+
 
 def count_once(samples: pd.DataFrame) -> list[list[tuple[slice, slice]]]:
     """Return, for each chip, the parts that an earlier chip of its scene covers, so that no pixel counts twice."""
     covered: list[list[tuple[slice, slice]]] = [[] for _ in range(len(samples))]
-    for _, rows in samples.reset_index(drop=True).groupby("scene", sort=False):
-        places = rows[["row", "column", "size"]].to_numpy(int)
+    for _, rows in samples.reset_index(drop=True).groupby(table.SCENE, sort=False):
+        places = table.windows(rows)
         reach = places[:, 2].max() - 0.5
         near = cKDTree(places[:, :2]).query_pairs(reach, p=np.inf, output_type="ndarray")
         # Ordered by chip and earlier chip, as the tree gives them in an order of its own.

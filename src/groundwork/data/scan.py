@@ -7,24 +7,25 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from rasterio.windows import Window
 
+from groundwork.batch import Patch, below
 from groundwork.config.data import ChipsConfig, DataConfig
+from groundwork.data import sample_table as table
 from groundwork.data.cells import Cells, make_cells
-from groundwork.data.labels import IGNORE
-from groundwork.data.samples import DataError, LabelledScene, Pixels, only_source, open_labelled, window_of
+from groundwork.data.labelled import DataError, LabelledScene, only_source, open_labelled
 from groundwork.progress import track
 from groundwork.rasters.errors import RasterError
 from groundwork.rasters.folder import RasterFolder, pair
 from groundwork.rasters.grid import describe_crs, name_crs
 from groundwork.rasters.windows import window_starts
-from groundwork.specs import TargetSpec
+from groundwork.targets.kinds import kind_of
 
 #: A chip may reach beyond a small scene, but not by more than so many times its longer side.
 MOST_BEYOND = 2
 #: Pixels that are held at a time; scenes so wide that fewer rows than a chip's would fit are read in several strips.
 MOST_HELD = 2**22
+_ALL = slice(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +50,24 @@ def scan_scenes(scenes: RasterFolder, labels: RasterFolder, data: DataConfig) ->
         PairingError: Where an image or a label has no partner.
         DataError: Where scenes are not as declared (it lists them all), or no chip is left.
     """
-    name, spec = only_source(data)
+    source, spec = only_source(data)
+    kind = kind_of(data.target)
     keys = pair(scenes, labels)
     report: list[dict[str, object]] = []
     chips: list[dict[str, object]] = []
     cells: dict[str, Cells] = {}
     problems: list[str] = []
     for key in track(keys, "Looking through scenes", len(keys)):
-        files = {"scene": key, f"path_{name}": "|".join(scenes.files[key]), "path_label": labels.files[key][0]}
+        files = {
+            table.SCENE: key,
+            table.path_column(source): table.join_files(scenes.files[key]),
+            table.LABEL_PATH: labels.files[key][0],
+        }
         try:
-            with open_labelled(scenes.paths(key), labels.paths(key)[0], spec, data.target) as opened:
-                opened.label.check_grid(opened.scene.grid)
+            with open_labelled({source: scenes.paths(key)}, labels.paths(key)[0], {source: spec}, kind) as opened:
+                opened.label.check_grid(opened.grid)
                 found, cells[key] = _scan(key, opened, data)
-                report.append({"scene": key, **_describe(opened, cells[key], data.target)})
+                report.append({table.SCENE: key, **_describe(opened, cells[key])})
                 chips.extend({**chip, **files} for chip in found)
         except RasterError as error:
             problems.append(str(error))
@@ -72,16 +78,16 @@ def scan_scenes(scenes: RasterFolder, labels: RasterFolder, data: DataConfig) ->
     if not chips:
         limit = data.chips.min_valid_fraction
         raise DataError(f"None of {len(keys)} scenes has a chip with {limit:.0%} valid, labelled pixels.")
-    table = pd.DataFrame(chips).sort_values("sample_id", ignore_index=True)
-    first = ["sample_id", "scene", f"path_{name}", "path_label"]
-    return Scan(pd.DataFrame(report), table[first + [name for name in table.columns if name not in first]], cells)
+    samples = pd.DataFrame(chips).sort_values(table.SAMPLE_ID, ignore_index=True)
+    first = [table.SAMPLE_ID, table.SCENE, table.path_column(source), table.LABEL_PATH]
+    return Scan(pd.DataFrame(report), samples[first + [name for name in samples.columns if name not in first]], cells)
 
 
 def _scan(key: str, opened: LabelledScene, data: DataConfig) -> tuple[list[dict[str, object]], Cells]:
-    grid, size = opened.scene.grid, data.chips.size
+    grid, size = opened.grid, data.chips.size
     if size >= MOST_BEYOND * max(grid.width, grid.height):
         raise RasterError(
-            opened.scene.path,
+            opened.reference.path,
             f"{grid.width} x {grid.height} pixels",
             f"scenes of more than {size // MOST_BEYOND} pixels a side, as 'chips.size' is {size}",
             "Set 'chips.size' to what fits into the scenes.",
@@ -91,65 +97,63 @@ def _scan(key: str, opened: LabelledScene, data: DataConfig) -> tuple[list[dict[
         [*lines, *(min(line + size, length) for line in lines), length]
         for lines, length in zip(starts, (grid.height, grid.width), strict=True)
     )
-    cells = make_cells((edges[0], edges[1]), opened.scene.spec.num_channels, data.target.num_outputs)
+    bands = {source: scene.spec.num_channels for source, scene in opened.scenes.items()}
+    cells = make_cells((edges[0], edges[1]), bands, opened.kind)
     rows: list[dict[str, object]] = []
     for piece in read_pieces(opened, data.chips):
-        cells.add(piece.window, piece.pixels)
-        for window, pixels in piece.chips:
-            rows.extend(_chip(key, opened, window, pixels, data))
+        cells.add(piece.window, piece.patch)
+        for window, patch in piece.chips:
+            rows.extend(_chip(key, opened, window, patch, data))
     return rows, cells
 
 
-def _describe(opened: LabelledScene, cells: Cells, target: TargetSpec) -> dict[str, object]:
-    grid, dates = opened.scene.grid, opened.scene.dates
-    num_valid, counts = int(cells.valid.sum()), cells.classes.sum(axis=(1, 2))
+def _describe(opened: LabelledScene, cells: Cells) -> dict[str, object]:
+    grid, dates = opened.grid, opened.reference.dates
+    num_valid, sums = int(cells.known.sum()), cells.answers.sum(axis=(1, 2))
     if num_valid == 0:
-        raise RasterError(opened.scene.path, "nodata in every pixel", "pixels that hold data", "Remove the scene.")
-    if counts.sum() == 0:
+        raise RasterError(opened.reference.path, "nodata in every pixel", "pixels that hold data", "Remove the scene.")
+    num_known = opened.kind.num_known(sums)
+    if num_known == 0:
         raise RasterError(opened.label.path, "no known class in any valid pixel", "labels", "Remove the scene.")
     size = grid.width * grid.height
     return {
         "width": grid.width,
         "height": grid.height,
-        "crs": name_crs(grid.crs),
-        "pixel_size": grid.pixel_size if grid.crs is not None else None,
-        "dates": ",".join(day.isoformat() for day in dates) if dates else None,
-        "valid_fraction": round(num_valid / size, 6),
-        "labelled_fraction": round(float(counts.sum()) / size, 6),
-        **_fractions(counts, target),
+        table.CRS: name_crs(grid.crs),
+        table.PIXEL_SIZE: grid.pixel_size if grid.crs is not None else None,
+        table.DATES: table.join_dates(dates),
+        table.VALID_FRACTION: round(num_valid / size, 6),
+        "labelled_fraction": round(num_known / size, 6),
+        **opened.kind.columns(sums),
     }
 
 
-def _fractions(counts: NDArray[np.int64], target: TargetSpec) -> dict[str, float]:
-    total = max(int(counts.sum()), 1)
-    return {f"fraction_{name}": round(float(n) / total, 6) for name, n in zip(target.names, counts, strict=True)}
-
-
 def _chip(
-    key: str, opened: LabelledScene, window: Window, pixels: Pixels, data: DataConfig
+    key: str, opened: LabelledScene, window: Window, patch: Patch, data: DataConfig
 ) -> Iterator[dict[str, object]]:
     """Yield the row of a chip, or nothing where too little of it is known."""
-    grid, dates, classes = opened.scene.grid, opened.scene.dates, pixels[2]
-    counts = np.bincount(classes[classes != IGNORE], minlength=data.target.num_outputs)
-    valid_fraction = float(counts.sum()) / classes.size
-    if counts.sum() == 0 or valid_fraction < data.chips.min_valid_fraction:
+    grid, kind, (height, width) = opened.grid, opened.kind, patch.size
+    sums = np.array([term.sum() for term in kind.terms(np.asarray(patch.target))])
+    num_known = kind.num_known(sums)
+    valid_fraction = num_known / (height * width)
+    if num_known == 0 or valid_fraction < data.chips.min_valid_fraction:
         return
     part = grid.part(window)
     latitude, longitude = part.center_coordinates() or (None, None)
-    west, south, east, north = part.bounds
     yield {
-        "sample_id": f"{key}_{int(window.row_off):05d}_{int(window.col_off):05d}",
-        "row": int(window.row_off),
-        "column": int(window.col_off),
-        "size": data.chips.size,
-        "crs": describe_crs(grid.crs),
-        "pixel_size": grid.pixel_size,
-        **{"west": west, "south": south, "east": east, "north": north},
-        **{"latitude": latitude, "longitude": longitude},
-        "dates": ",".join(day.isoformat() for day in dates) if dates else None,
-        "valid_fraction": round(valid_fraction, 6),
-        **_fractions(counts, data.target),
-        "checksum": opened.checksum(window, pixels),
+        table.SAMPLE_ID: f"{key}_{int(window.row_off):05d}_{int(window.col_off):05d}",
+        table.ROW: int(window.row_off),
+        table.COLUMN: int(window.col_off),
+        table.SIZE: data.chips.size,
+        table.CRS: describe_crs(grid.crs),
+        table.PIXEL_SIZE: grid.pixel_size,
+        **dict(zip(table.BOUNDS, part.bounds, strict=True)),
+        table.LATITUDE: latitude,
+        table.LONGITUDE: longitude,
+        table.DATES: table.join_dates(opened.reference.dates),
+        table.VALID_FRACTION: round(valid_fraction, 6),
+        **kind.columns(sums),
+        table.CHECKSUM: opened.checksum(window, patch),
     }
 
 
@@ -159,8 +163,8 @@ class Piece:
 
     #: Inside the scene.
     window: Window
-    pixels: Pixels
-    chips: list[tuple[Window, Pixels]]
+    patch: Patch
+    chips: list[tuple[Window, Patch]]
 
 
 def read_pieces(opened: LabelledScene, chips: ChipsConfig) -> Iterator[Piece]:
@@ -178,8 +182,8 @@ def read_pieces(opened: LabelledScene, chips: ChipsConfig) -> Iterator[Piece]:
         for rows in _read_down(opened, tops, chips, columns):
             whole = [
                 (
-                    window_of(top, left, size),
-                    _cut(rows.held, _span(top - rows.first, size), _span(left - columns[0], size)),
+                    table.window_of(top, left, size),
+                    rows.held.cut(_span(top - rows.first, size), _span(left - columns[0], size)),
                 )
                 for top in rows.tops
                 for left in strip
@@ -193,9 +197,9 @@ class _Rows:
     """New rows of a strip, and all rows of the chips that are whole with them."""
 
     window: Window
-    fresh: Pixels
+    fresh: Patch
     #: From row ``first`` on.
-    held: Pixels
+    held: Patch
     first: int
     tops: list[int]
 
@@ -204,44 +208,32 @@ def _read_down(opened: LabelledScene, tops: list[int], chips: ChipsConfig, colum
     """Yield a strip from top to bottom, as many rows at a time as may be held."""
     width, stride = columns[1] - columns[0], chips.stride or chips.size
     at_once = max(1, (MOST_HELD // width - chips.size) // stride + 1)
-    held: Pixels | None = None
+    held: Patch | None = None
     done = 0
     for first in range(0, len(tops), at_once):
         group = tops[first : first + at_once]
         window = Window(columns[0], done, width, group[-1] + chips.size - done)
         fresh = opened.read(window)
         kept = max(done - group[0], 0)
-        held = fresh if held is None or not kept else _below(held, fresh, kept)
+        held = fresh if held is None or not kept else below(held.cut(slice(held.size[0] - kept, None), _ALL), fresh)
         yield _Rows(window, fresh, held, done - kept, group)
         done = group[-1] + chips.size
 
 
-def _below(held: Pixels, fresh: Pixels, kept: int) -> Pixels:
-    """Put fresh rows below the last rows of what is held."""
-    old = _cut(held, slice(held[1].shape[0] - kept, None), slice(None))
-    values, valid, classes = (np.concatenate(both, axis=-2) for both in zip(old, fresh, strict=True))
-    return values, valid, classes
-
-
-def _piece(opened: LabelledScene, rows: _Rows, done: int, chips: list[tuple[Window, Pixels]]) -> Piece:
+def _piece(opened: LabelledScene, rows: _Rows, done: int, chips: list[tuple[Window, Patch]]) -> Piece:
     """Keep what of the new rows lies inside the scene, and right of the columns that are done."""
-    grid = opened.scene.grid
+    grid = opened.grid
     (top, bottom), (left, right) = rows.window.toranges()
     first, height, width = max(done - left, 0), min(bottom, grid.height) - top, min(right, grid.width) - left
     inside = Window(left + first, top, width - first, height)
-    return Piece(inside, _cut(rows.fresh, slice(0, height), slice(first, width)), chips)
+    return Piece(inside, rows.fresh.cut(slice(0, height), slice(first, width)), chips)
 
 
 def _span(start: int, length: int) -> slice:
     return slice(start, start + length)
 
 
-def _cut(pixels: Pixels, rows: slice, columns: slice) -> Pixels:
-    values, valid, classes = pixels
-    return values[..., rows, columns], valid[rows, columns], classes[rows, columns]
-
-
 def _starts(opened: LabelledScene, chips: ChipsConfig) -> tuple[list[int], list[int]]:
     """Return the rows and the columns at which chips begin."""
-    grid, stride = opened.scene.grid, chips.stride or chips.size
+    grid, stride = opened.grid, chips.stride or chips.size
     return window_starts(grid.height, chips.size, stride), window_starts(grid.width, chips.size, stride)

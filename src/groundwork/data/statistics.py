@@ -9,10 +9,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from groundwork.config.data import DataConfig
-from groundwork.data.cells import Cells
-from groundwork.data.samples import DataError, only_source, window_of
+from groundwork.data import sample_table as table
+from groundwork.data.cells import Cells, CellValues
+from groundwork.data.labelled import DataError, only_source
 from groundwork.specs import RasterSpec
 from groundwork.strict import Config
+from groundwork.targets.kinds import kind_of
+from groundwork.targets.statistics import TargetStatistics
 
 
 class BandStatistics(Config):
@@ -29,19 +32,27 @@ class Statistics(Config):
 
     #: Source -> band -> its values.
     sources: dict[str, dict[str, BandStatistics]]
-    #: Class -> number of pixels.
-    class_pixels: dict[str, int]
+    #: What its labels add up to.
+    target: TargetStatistics
     valid_pixels: int
 
-    def of_bands(self, spec: RasterSpec) -> list[BandStatistics]:
-        """Return the statistics of the bands that are read, in the order the model sees them.
+    def of_bands(self, source: str, spec: RasterSpec) -> list[BandStatistics]:
+        """Return the statistics of the bands of a source that are read, in the order the model sees them.
 
         By name, never by position: a file may list the bands in another order.
 
+        Args:
+            source: Its name.
+            spec: What its rasters hold.
+
         Raises:
-            DataError: Where a band has none.
+            DataError: Where the source, or a band of it, has none.
         """
-        bands = next(iter(self.sources.values()))
+        if source not in self.sources:
+            raise DataError(
+                f"The statistics have no source '{source}'; they have {sorted(self.sources)}. Compute them anew."
+            )
+        bands = self.sources[source]
         missing = [band.name for band in spec.used if band.name not in bands]
         if missing:
             raise DataError(f"The statistics have no band {missing}; they have {sorted(bands)}. Compute them anew.")
@@ -87,22 +98,23 @@ def compute_statistics(samples: pd.DataFrame, cells: Mapping[str, Cells], data: 
         DataError: Where a band holds one and the same value everywhere.
     """
     name, spec = only_source(data)
-    train = samples[samples["split"] == "train"]
-    moments, counts = Moments(spec.num_channels), np.zeros(data.target.num_outputs, np.int64)
-    for scene, chips in train.groupby("scene", sort=True):
+    train = table.of_split(samples, "train")
+    kind = kind_of(data.target)
+    moments, sums = Moments(spec.num_channels), np.zeros(kind.num_terms, kind.term_type)
+    for scene, chips in train.groupby(table.SCENE, sort=True):
         found = cells[str(scene)]
-        inside = found.inside(window_of(*place) for place in chips[["row", "column", "size"]].to_numpy(int).tolist())
-        moments.add(_moments_of(found, inside, spec.steps))
-        counts += found.classes[:, inside].sum(axis=1)
+        inside = found.inside(table.window_of(*place) for place in table.windows(chips).tolist())
+        moments.add(_moments_of(found.sources[name], inside, spec.steps))
+        sums = sums + found.answers[:, inside].sum(axis=1)
     _refuse_constant(moments, spec)
     return Statistics(
         sources={name: _by_band(moments, spec)},
-        class_pixels=dict(zip(data.target.names, counts.tolist(), strict=True)),
+        target=kind.summarise(sums),
         valid_pixels=moments.count // spec.steps,
     )
 
 
-def _moments_of(cells: Cells, inside: NDArray[np.bool_], steps: int) -> Moments:
+def _moments_of(cells: CellValues, inside: NDArray[np.bool_], steps: int) -> Moments:
     """Merge the moments of some cells (the parallel algorithm of Chan et al. 1979, for many parts at once)."""
     moments = Moments(len(cells.mean))
     counts = cells.valid[inside] * steps

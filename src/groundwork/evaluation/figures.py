@@ -10,23 +10,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
-from torch.utils.data import default_collate
 
+from groundwork.batch import collate
 from groundwork.data.chips import LabelledData
-from groundwork.data.labels import IGNORE
 from groundwork.evaluation.predictors import Predictor
 from groundwork.rasters.folder import RasterFolder
 from groundwork.rasters.quicklook import read_small, stretch
 from groundwork.rasters.scene import Scene
 from groundwork.specs import RasterSpec, SpecError, TargetSpec
 from groundwork.strict import did_you_mean
-
-UNKNOWN = "#ffffff"
-RIGHT, WRONG = "#d9d9d9", "#c51b1b"
+from groundwork.targets.kind import TargetKind
+from groundwork.targets.kinds import kind_of
 
 
 def draw_history(history: pd.DataFrame) -> Figure:
@@ -46,66 +43,53 @@ def draw_history(history: pd.DataFrame) -> Figure:
     return figure
 
 
-def draw_confusion(confusion: NDArray[np.int64], names: Sequence[str]) -> Figure:
-    """Draw a confusion matrix; each row (truth) adds up to 100 %."""
-    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
-    side = 2.2 + 0.7 * len(names)
-    figure = Figure(figsize=(side + 0.8, side), layout="constrained")
-    axes = figure.subplots()
-    picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
-    axes.set_yticks(range(len(names)), names)
-    axes.set(xlabel="prediction", ylabel="truth", title="Share of each class's test pixels")
-    for (row, column), share in np.ndenumerate(shares):
-        color = "white" if share > 0.5 else "black"
-        axes.text(column, row, f"{share:.0%}", ha="center", va="center", color=color, fontsize=8)
-    figure.colorbar(picture, shrink=0.8)
-    return figure
-
-
 def draw_panel(predictor: Predictor, data: LabelledData, rgb: Sequence[str], num_rows: int) -> Figure:
     """Draw test chips, evenly picked: image, truth, prediction and error side by side.
 
     Raises:
         SpecError: Where ``rgb`` names a band that is not read.
     """
-    chips = data.chips("test")
-    bands = rgb_positions(data.spec, rgb)
+    chips, kind = data.chips("test"), data.kind
+    bands = rgb_positions(data.inputs[data.reference], rgb)
     picked = np.unique(np.linspace(0, len(chips) - 1, min(num_rows, len(chips))).astype(int))
     figure = Figure(figsize=(11, 2.6 * len(picked) + 0.6), layout="constrained")
     grid: NDArray[Any] = figure.subplots(len(picked), 4, squeeze=False)
-    colors = class_colors(data.target)
     for row, index in zip(grid, picked, strict=True):
         chip = chips[int(index)]
-        truth = chip["mask"].numpy()
-        predicted = predictor.predict(default_collate([chip]))[0]
-        image = chip["image"].numpy().reshape(data.spec.num_channels, -1, *truth.shape)[bands, 0]
-        row[0].imshow(stretch(image, chip["valid"].numpy()))
-        _show_classes(row[1], truth, colors)
-        _show_classes(row[2], np.where(chip["valid"].numpy(), predicted, IGNORE), colors)
-        wrong = np.where(truth == IGNORE, IGNORE, (truth != predicted).astype(int))
-        _show_classes(row[3], wrong, [RIGHT, WRONG])
-        row[0].set_ylabel(chip["sample_id"], fontsize=7)
+        patch, truth = chip.patch, np.asarray(chip.patch.target)
+        predicted = kind.decide(predictor.predict(collate([chip])))[0].numpy()
+        shown = predicted.copy()
+        kind.hide(shown, patch.known)
+        values = patch.values[data.reference]
+        image = values.reshape(len(values), -1, *patch.size)[bands, 0].astype(np.float32)
+        pictures = (
+            stretch(image, patch.valid[data.reference]),
+            kind.picture(truth),
+            kind.picture(shown),
+            kind.picture_of_errors(truth, predicted),
+        )
+        for axes, picture in zip(row, pictures, strict=True):
+            axes.imshow(picture, interpolation=None if picture is pictures[0] else "nearest")
+        row[0].set_ylabel(chip.sample_id, fontsize=7)
     for axes, title in zip(grid[0], ("image", "truth", "prediction", "error"), strict=True):
         axes.set_title(title)
-    _finish(figure, grid.ravel().tolist(), data.target)
+    _finish(figure, grid.ravel().tolist(), kind)
     return figure
 
 
 def draw_quicklook(scene: Scene, prediction: Path, target: TargetSpec, rgb: Sequence[str]) -> Figure:
-    """Draw a scene and its predicted classes side by side, read from overviews at no more than 700 pixels a side."""
+    """Draw a scene and its prediction side by side, read from overviews at no more than 700 pixels a side."""
+    kind = kind_of(target)
     image, valid = scene.thumbnail(700)
     image = image[rgb_positions(scene.spec, rgb)]
-    classes, known = read_small(prediction, (1,), 700)
+    written, known = read_small(prediction, (1,), 700)
     figure = Figure(figsize=(11, 5.5), layout="constrained")
     left, right = figure.subplots(1, 2)
     left.imshow(stretch(image, valid))
-    indexes_by_value = {value: index for index, value in enumerate(target.values)}
-    shown = np.vectorize(lambda value: indexes_by_value.get(value, IGNORE), otypes=[int])(classes[0])
-    _show_classes(right, np.where(known, shown, IGNORE), class_colors(target))
+    right.imshow(kind.picture(kind.from_product(written[0], known)), interpolation="nearest")
     left.set_title("image")
     right.set_title("prediction")
-    _finish(figure, [left, right], target)
+    _finish(figure, [left, right], kind)
     return figure
 
 
@@ -139,19 +123,10 @@ def rgb_positions(spec: RasterSpec, rgb: Sequence[str]) -> list[int]:
     return [names.index(name) for name in rgb]
 
 
-def class_colors(target: TargetSpec) -> list[str]:
-    """Return the colour of each class, in class order."""
-    return [entry.color for entry in target.classes]
-
-
-def _show_classes(axes: Axes, indexes: NDArray[Any], colors: Sequence[str]) -> None:
-    palette = ListedColormap([UNKNOWN, *colors])
-    axes.imshow(indexes + 1, cmap=palette, vmin=0, vmax=len(colors), interpolation="nearest")
-
-
-def _finish(figure: Figure, axes: Sequence[Axes], target: TargetSpec) -> None:
+def _finish(figure: Figure, axes: Sequence[Axes], kind: TargetKind) -> None:
     for part in axes:
         part.set_xticks([])
         part.set_yticks([])
-    patches = [Patch(facecolor=entry.color, label=entry.name) for entry in target.classes]
-    figure.legend(handles=patches, loc="outside lower center", ncols=min(len(patches), 8), frameon=False)
+    patches = [Patch(facecolor=color, label=name) for name, color in kind.legend()]
+    if patches:
+        figure.legend(handles=patches, loc="outside lower center", ncols=min(len(patches), 8), frameon=False)

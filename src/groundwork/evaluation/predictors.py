@@ -1,35 +1,37 @@
-"""Whatever gives a class for each pixel of a batch: the model, and the baselines it must beat."""
+"""Whatever gives scores for a batch: the model, and the baselines it must beat."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from torch import Tensor
 
+from groundwork.batch import Batch, Patch, images_of
 from groundwork.bundle import Bundle
-from groundwork.data.chips import Batch, LabelledData
-from groundwork.data.labels import IGNORE
+from groundwork.data.chips import LabelledData
 from groundwork.data.statistics import Statistics
-from groundwork.models.engine import Engine
+from groundwork.models.engine import Engine, ModelScorer
 from groundwork.progress import track
-from groundwork.targets.kinds import kind_of
+from groundwork.targets.kind import TargetKind
+from groundwork.targets.labels import IGNORE
 
 
 class Predictor(ABC):
-    """Gives class indexes for a batch."""
+    """Gives scores for a batch."""
 
     @abstractmethod
-    def predict(self, batch: Batch) -> NDArray[np.int64]:
-        """Return class indexes (batch, height, width)."""
+    def predict(self, batch: Batch) -> Tensor:
+        """Return raw or activated scores (batch, outputs, height, width), on the processor."""
 
 
 class ModelPredictor(Predictor):
-    """The class with the highest score."""
+    """The trained model."""
 
     def __init__(self, bundle: Bundle) -> None:
         """Build the model.
@@ -38,30 +40,27 @@ class ModelPredictor(Predictor):
             BundleError: Where the bundle was never trained.
         """
         bundle.require_trained()
-        self._engine, self._kind = Engine(bundle.build_model()), kind_of(bundle.config.target)
+        self._engine = Engine(ModelScorer(bundle.build_model()))
 
-    def predict(self, batch: Batch) -> NDArray[np.int64]:
+    def predict(self, batch: Batch) -> Tensor:
         """See :class:`Predictor`."""
-        coordinates = (batch.get("temporal_coords"), batch.get("location_coords"))
-        where = f"Samples {batch['sample_id']}"
-        scores = self._engine.scores(batch["image"], batch["valid"], *coordinates, where)
-        classes: NDArray[np.int64] = self._kind.decide(scores).cpu().numpy()
-        return classes
+        return self._engine.scores(images_of(batch), f"Samples {batch['sample_id']}").cpu()
 
 
-class MajorityClass(Predictor):
-    """The most frequent class of the training split, everywhere."""
+class ConstantPredictor(Predictor):
+    """What is best said of any pixel where nothing is known of it, such as the most frequent class."""
 
-    def __init__(self, statistics: Statistics, names: Sequence[str]) -> None:
-        self._index = int(np.argmax([statistics.class_pixels[name] for name in names]))
+    def __init__(self, kind: TargetKind, statistics: Statistics) -> None:
+        self._scores = kind.constant(statistics.target)
 
-    def predict(self, batch: Batch) -> NDArray[np.int64]:
+    def predict(self, batch: Batch) -> Tensor:
         """See :class:`Predictor`."""
-        return np.full(tuple(batch["mask"].shape), self._index, np.int64)
+        size = batch["target"].shape
+        return self._scores[:, None, None].expand(size[0], -1, *size[-2:])
 
 
 class PixelRegression(Predictor):
-    """Multinomial logistic regression on the standardised values of single pixels."""
+    """Multinomial logistic regression on the standardised values of single pixels, of all sources and steps."""
 
     def __init__(self, data: LabelledData, num_pixels: int, seed: int) -> None:
         """Fit on pixels drawn from all training chips alike.
@@ -72,21 +71,22 @@ class PixelRegression(Predictor):
             seed: Seed of the draw.
         """
         pixels, classes = _draw_pixels(data, num_pixels, seed)
+        self._num_outputs = data.target.num_outputs
         self._default = int(classes[0])
         self._regression = None
         if len(np.unique(classes)) > 1:
             self._regression = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500, random_state=seed))
             self._regression.fit(pixels, classes)
 
-    def predict(self, batch: Batch) -> NDArray[np.int64]:
-        """See :class:`Predictor`."""
-        shape, valid = tuple(batch["mask"].shape), batch["valid"].numpy()
-        classes = np.full(shape, self._default, np.int64)
-        values = batch["image"].numpy()
-        pixels = np.moveaxis(values.reshape(values.shape[0], -1, *shape[1:]), 1, -1)[valid]
+    def predict(self, batch: Batch) -> Tensor:
+        """Return the class as 1, the others as 0. See :class:`Predictor`."""
+        known = torch.stack(list(batch["valid"].values())).any(dim=0).numpy()
+        classes = np.full(known.shape, self._default, np.int64)
+        values = np.concatenate([_flatten(image.numpy()) for image in batch["images"].values()], axis=1)
+        pixels = np.moveaxis(values, 1, -1)[known]
         if self._regression is not None and len(pixels):
-            classes[valid] = self._regression.predict(pixels)
-        return classes
+            classes[known] = self._regression.predict(pixels)
+        return torch.nn.functional.one_hot(torch.from_numpy(classes), self._num_outputs).movedim(-1, 1).float()
 
 
 def _draw_pixels(data: LabelledData, num_pixels: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -97,10 +97,21 @@ def _draw_pixels(data: LabelledData, num_pixels: int, seed: int) -> tuple[NDArra
     share = num_pixels // len(drawn)
     pixels, classes = [], []
     for index in track(drawn.tolist(), "Drawing pixels for the baseline", len(drawn)):
-        chip = chips[index]
-        known = np.flatnonzero(chip["mask"].numpy() != IGNORE)
-        chosen = np.random.default_rng([seed, index]).permutation(known)[:share]
-        image = chip["image"].numpy()
-        pixels.append(image.reshape(-1, image.shape[-2] * image.shape[-1])[:, chosen].T)
-        classes.append(chip["mask"].numpy().reshape(-1)[chosen])
+        patch = chips[index].patch
+        truth = np.asarray(patch.target).reshape(-1)
+        chosen = np.random.default_rng([seed, index]).permutation(np.flatnonzero(truth != IGNORE))[:share]
+        pixels.append(_pixels_of(patch)[:, chosen].T)
+        classes.append(truth[chosen])
     return np.concatenate(pixels), np.concatenate(classes)
+
+
+def _pixels_of(patch: Patch) -> NDArray[np.float32]:
+    """Return the values of all sources and steps, (values, height * width)."""
+    flat = [_flatten(values[None])[0] for _, values in sorted(patch.values.items())]
+    together = np.concatenate(flat)
+    return together.reshape(len(together), -1)
+
+
+def _flatten(values: NDArray[np.generic]) -> NDArray[np.float32]:
+    """Return (batch, channels * steps, height, width) for (batch, channels[, steps], height, width)."""
+    return values.astype(np.float32).reshape(values.shape[0], -1, *values.shape[-2:])

@@ -12,13 +12,12 @@ from groundwork.bundle import Bundle, BundleError
 from groundwork.config.evaluation import EvaluationConfig
 from groundwork.data.chips import LabelledData
 from groundwork.data.statistics import Statistics
-from groundwork.evaluation.figures import draw_confusion
-from groundwork.evaluation.predictors import MajorityClass, ModelPredictor, PixelRegression, Predictor
+from groundwork.evaluation.predictors import ConstantPredictor, ModelPredictor, PixelRegression, Predictor
 from groundwork.evaluation.scores import MODEL, evaluate
 from groundwork.rasters.folder import RasterFolder
 
 
-def judge(
+def evaluate_model(
     bundle: Bundle, data: LabelledData, statistics: Statistics, config: EvaluationConfig, seed: int
 ) -> tuple[dict[str, Any], pd.DataFrame, Figure]:
     """Score the model and two baselines on the test split.
@@ -31,12 +30,11 @@ def judge(
     """
     predictors: dict[str, Predictor] = {
         MODEL: ModelPredictor(bundle),
-        "majority_class": MajorityClass(statistics, data.target.names),
+        "majority_class": ConstantPredictor(data.kind, statistics),
         "pixel_regression": PixelRegression(data, config.baseline_pixels, seed),
     }
     evaluation = evaluate(predictors, data, config.batch_size)
-    figure = draw_confusion(evaluation.total(MODEL), data.target.names)
-    return evaluation.metrics(), evaluation.by_scene(), figure
+    return evaluation.metrics(), evaluation.by_scene(), evaluation.total(MODEL).draw()
 
 
 def held_out(

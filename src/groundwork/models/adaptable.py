@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from groundwork.models.encoders.base import Encoder
-from groundwork.models.encoders.wrappers.sources import JointEncoder
+from groundwork.models.examples import example_images
 from groundwork.models.freezing import fresh_parameters
 from groundwork.registry import ComponentError
 from groundwork.specs import RasterSpec
@@ -33,9 +33,7 @@ class Reach:
     unused: frozenset[str]
 
 
-def choose_modules(
-    encoder: Encoder | JointEncoder, inputs: Mapping[str, RasterSpec], wanted: tuple[str, ...]
-) -> list[str]:
+def choose_modules(encoder: Encoder, inputs: Mapping[str, RasterSpec], wanted: tuple[str, ...]) -> list[str]:
     """Return the names of the modules that are adapted.
 
     By default all linear layers but those whose adapters nobody would feel, and those that are fresh by design, which
@@ -72,7 +70,7 @@ def choose_modules(
     return chosen
 
 
-def find_reach(encoder: Encoder | JointEncoder, inputs: Mapping[str, RasterSpec]) -> Reach:
+def find_reach(encoder: Encoder, inputs: Mapping[str, RasterSpec]) -> Reach:
     """Find out which layers are called, by a run on the meta device, where nothing is computed."""
     sealed = {
         f"{place}.{name}": f"torch's {type(module).__name__} '{place}'"
@@ -107,17 +105,11 @@ def _ends(name: str, end: str) -> bool:
     return name == end or name.endswith(f".{end}")
 
 
-def _run_without_values(encoder: Encoder | JointEncoder, inputs: Mapping[str, RasterSpec]) -> set[str] | None:
+def _run_without_values(encoder: Encoder, inputs: Mapping[str, RasterSpec]) -> set[str] | None:
     """Return the names of the modules that a run calls. None: it cannot be run without values."""
     called: set[str] = set()
     side = encoder.only_size or 2 * encoder.size_multiple
-    images, dates = {}, {}
-    for source, spec in inputs.items():
-        steps = (spec.steps,) if spec.steps > 1 else ()
-        images[source] = torch.zeros(1, spec.num_channels, *steps, side, side, device="meta")
-        dates[source] = torch.zeros(1, spec.steps, 2, device="meta")
-    only = next(iter(inputs))
-    given = (images, dates) if isinstance(encoder, JointEncoder) else (images[only], dates[only])
+    images = example_images(inputs, (side, side), "meta")
     tensors = [*encoder.parameters(), *encoder.buffers()]
     try:
         # Copying with these in place of the weights costs no memory, however large the encoder is.
@@ -125,7 +117,7 @@ def _run_without_values(encoder: Encoder | JointEncoder, inputs: Mapping[str, Ra
         for name, module in meta.named_modules():
             module.register_forward_hook(partial(_note, called, name))
         with torch.no_grad():
-            meta(*given, torch.zeros(1, 2, device="meta"))
+            meta(images)
     except _NO_VALUES:
         return None
     return called

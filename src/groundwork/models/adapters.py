@@ -13,7 +13,6 @@ from torch import nn
 from groundwork.config.model import AdapterConfig
 from groundwork.models.adaptable import choose_modules
 from groundwork.models.encoders.base import Encoder
-from groundwork.models.encoders.wrappers.sources import JointEncoder
 from groundwork.models.freezing import fresh_parameters
 from groundwork.registry import ComponentError
 from groundwork.specs import RasterSpec
@@ -27,7 +26,7 @@ _OF_NO_USE = {
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def add_adapters(encoder: Encoder | JointEncoder, config: AdapterConfig, inputs: Mapping[str, RasterSpec]) -> None:
+def add_adapters(encoder: Encoder, config: AdapterConfig, inputs: Mapping[str, RasterSpec]) -> None:
     """Put adapters into an encoder; from then on they are trained, what is fresh, and what the recipe names besides.
 
     A fused projection of query, key and value is one linear layer, and is adapted as one.

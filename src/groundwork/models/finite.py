@@ -5,18 +5,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from groundwork.batch import Image, Images
+
 
 class ScoreError(ValueError):
     """A model gives scores that are no numbers."""
 
 
-def require_finite(scores: Tensor, image: Tensor, valid: Tensor | None, where: str) -> None:
+def require_finite(scores: Tensor, images: Images, where: str) -> None:
     """Refuse scores that are not finite: the highest of them would be the first class, everywhere.
 
     Args:
         scores: Raw scores (batch, outputs, ...).
-        image: The raw values they were made from (batch, channels[, steps], height, width).
-        valid: Where the image holds data (batch, height, width); None: everywhere.
+        images: The raw values they were made from.
         where: What is looked at: scene and window, or samples.
 
     Raises:
@@ -24,8 +25,7 @@ def require_finite(scores: Tensor, image: Tensor, valid: Tensor | None, where: s
     """
     if bool(torch.isfinite(scores).all()):
         return
-    finite = torch.isfinite(image).flatten(1, -3).all(dim=1)
-    if bool((finite if valid is None else finite | ~valid.to(finite.device)).all()):
+    if all(_is_finite(images.of(source)) for source in images.values):
         raise ScoreError(
             f"{where}: the model gives scores that are no finite numbers, for raw values that are. Its weights are "
             "damaged, or the values lie far outside of those it was trained on. Check the raster's unit and scale, "
@@ -35,3 +35,14 @@ def require_finite(scores: Tensor, image: Tensor, valid: Tensor | None, where: s
         f"{where}: found raw values that are no finite numbers, or too large for float32, where the raster says that "
         "it holds data. Declare the value that means 'no data' as 'nodata', or correct the raster."
     )
+
+
+def _is_finite(image: Image) -> bool:
+    """Whether all values are finite where the image holds data."""
+    finite = torch.isfinite(image.values)
+    if image.valid is None:
+        return bool(finite.all())
+    nowhere = ~image.valid
+    while nowhere.dim() < finite.dim():
+        nowhere = nowhere.unsqueeze(1)
+    return bool((finite | nowhere).all())

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 
+from groundwork.batch import Images
 from groundwork.config.model import ModelConfig
-from groundwork.models.encoders.wrappers.sources import Dates
+from groundwork.models.freezing import fresh_parameters, keep_frozen_in_eval
 from groundwork.models.weights.reading import LoadReport
 from groundwork.specs import RasterSpec, SpecError, TargetSpec
+
+#: The part of a model that published weights belong to.
+ENCODER = "encoder"
 
 
 @dataclass(frozen=True)
@@ -28,18 +31,24 @@ class ModelOutput:
     losses: dict[str, Tensor] = field(default_factory=dict)
 
 
-__all__ = ["Dates", "Images", "Model", "ModelFactory", "ModelOutput"]
-
-#: Raw values of the one source, or of several by name.
-Images: TypeAlias = Tensor | dict[str, Tensor]
-
 torch.export.register_dataclass(ModelOutput, serialized_type_name="groundwork.ModelOutput")
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage that images pass on their way through a model."""
+
+    #: Where it stands: ``encoder``, ``necks.0``, ``decoder``, ``head``, ``auxiliary.<name>.head``.
+    name: str
+    module: nn.Module
+    #: What it passes on, for example ``[64ch/4px, 128ch/8px]``.
+    output: str = ""
 
 
 class Model(nn.Module, ABC):
     """A network that any task can train."""
 
-    #: Which of "time" and "location" it must be given beside the image.
+    #: Which of "time" and "location" it must be given beside the images.
     coordinates: frozenset[str] = frozenset()
     #: Whether it must compute in single precision, as half precision cannot tell what it is given apart.
     single_precision: bool = False
@@ -70,43 +79,58 @@ class Model(nn.Module, ABC):
         Args:
             mean: Of each channel.
             std: Of each channel.
-            source: Whose channels, where the model sees several sources.
+            source: Whose channels. None: of the only source.
 
         Raises:
             ValueError: For another number of channels, a deviation that is not positive, or an unknown source.
         """
 
+    @abstractmethod
+    def parts(self) -> dict[str, dict[str, nn.Parameter]]:
+        """Return the parameters of each part by their names in the model, for freezing and for learning rates.
+
+        Parts are called ``encoder``, ``necks``, ``decoder``, ``head`` and ``auxiliary.<name>``, as far as a model has
+        them; each parameter belongs to one.
+        """
+
+    def stages(self) -> list[Stage]:
+        """Return the stages that images pass, in order, for the model's card."""
+        return [Stage(name, part) for name, part in self.named_children()]
+
     def pretraining(self) -> list[LoadReport]:
         """Return what became of published weights, for each network that started from some."""
         return []
 
-    @abstractmethod
     def freeze_encoder(self) -> None:
-        """Keep the encoder's weights as they are, batch-norm statistics included."""
+        """Keep the encoder's weights as they are, batch-norm statistics included; fresh ones are trained."""
+        self._freeze([ENCODER])
 
-    @abstractmethod
     def freeze_decoder(self) -> None:
-        """Keep the weights of necks, decoders and heads as they are, batch-norm statistics included."""
+        """Keep all weights but the encoder's as they are, batch-norm statistics included."""
+        self._freeze([part for part in self.parts() if part != ENCODER])
+
+    def train(self, mode: bool = True) -> Model:
+        """Switch to training or evaluation; frozen parts stay in evaluation."""
+        super().train(mode)
+        keep_frozen_in_eval(*self.children())
+        return self
+
+    def _freeze(self, parts: Iterable[str]) -> None:
+        fresh, known = fresh_parameters(self), self.parts()
+        for part in parts:
+            for name, parameter in known.get(part, {}).items():
+                parameter.requires_grad_(name in fresh)
+        self.train(self.training)
 
     @abstractmethod
-    def forward(
-        self,
-        image: Images,
-        valid: Images | None = None,
-        temporal_coords: Dates | None = None,
-        location_coords: Tensor | None = None,
-    ) -> ModelOutput:
-        """Give scores for raw raster values.
+    def forward(self, images: Images) -> ModelOutput:
+        """Give scores for raw raster values."""
 
-        Args:
-            image: (batch, channels, height, width), or (batch, channels, steps, height, width); several sources come
-                as a dict of such tensors, of one height and width.
-            valid: (batch, height, width), true where the image holds data; for several sources one mask for all, or
-                one of each by name. None: everywhere.
-            temporal_coords: (batch, steps, 2): year, and day of the year from 0; for several sources one for all, or
-                one of each by name.
-            location_coords: (batch, 2): latitude and longitude in degrees.
-        """
+
+def parameters_of(model: nn.Module, module: str) -> dict[str, nn.Parameter]:
+    """Return the parameters of one of a model's modules by their names in the model; none where it has no such."""
+    prefix = f"{module}."
+    return {name: parameter for name, parameter in model.named_parameters() if name.startswith(prefix)}
 
 
 class ModelFactory(ABC):

@@ -10,3 +10,5 @@ from pydantic import Field
 Count: TypeAlias = Annotated[int, Field(ge=1)]
 #: Probability that a value is set to zero.
 Chance: TypeAlias = Annotated[float, Field(ge=0, le=1)]
+#: Rate of stochastic depth: the chance that a sample takes only the shortcut around a block.
+Rate: TypeAlias = Annotated[float, Field(ge=0, lt=1)]

@@ -6,31 +6,20 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
+from groundwork.batch import Patch
 from groundwork.prediction.tiles import Axis, Band, column_bands
 
 Item = TypeVar("Item")
 
-#: Raw values (channels[, steps], height, width) and validity (height, width) of a window.
-Strip = tuple[NDArray[np.generic], NDArray[np.bool_]]
-
-
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """One tile, as the model gets it."""
-
-    #: Raw values (channels[, steps], height, width).
-    image: NDArray[np.generic]
-    #: (height, width).
-    valid: NDArray[np.bool_]
-    #: Where it lies in the scene.
-    window: Window
+#: A window, and where it lies in the scene.
+Tile: TypeAlias = tuple[Window, Patch]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +28,7 @@ class Tiling:
 
     rows: Axis
     columns: Axis
-    read: Callable[[Window], Strip]
+    read: Callable[[Window], Patch]
     #: Gives scores (outputs, height, width) for each tile of a batch.
     predict: Callable[[Sequence[Tile]], Sequence[NDArray[np.float32]]]
     num_outputs: int
@@ -80,31 +69,31 @@ def _blend_band(
     pending = reader.submit(tiling.read, windows[0])
     sums = np.zeros((tiling.num_outputs, rows.size, right - left), np.float32)
     for index, window in enumerate(windows):
-        image, valid = pending.result()
+        patch = pending.result()
         if index + 1 < len(windows):
             pending = reader.submit(tiling.read, windows[index + 1])
-        _add_row(tiling, band, window, (image, valid), sums, rows.weights[index])
+        _add_row(tiling, band, window, patch, sums, rows.weights[index])
         done = rows.next_start(index) - rows.starts[index]
         final = Window(band.left, rows.starts[index], band.right - band.left, done)
-        yield final, sums[:, :done, inner].copy(), valid[:done, inner]
+        yield final, sums[:, :done, inner].copy(), patch.known[:done, inner]
         sums[:, : rows.size - done] = sums[:, done:].copy()
         sums[:, rows.size - done :] = 0
 
 
 def _add_row(
-    tiling: Tiling, band: Band, window: Window, strip: Strip, sums: NDArray[np.float32], weight: NDArray[np.float32]
+    tiling: Tiling, band: Band, window: Window, strip: Patch, sums: NDArray[np.float32], weight: NDArray[np.float32]
 ) -> None:
     columns = tiling.columns
-    image, valid = strip
+    known = strip.known
     places, tiles = [], []
     for index in band.tiles:
         start = columns.starts[index] - int(window.col_off)
         part = slice(start, start + columns.size)
         # A tile without any data gives nothing that is kept: none of its pixels is valid.
-        if valid[:, part].any():
+        if known[:, part].any():
             where = Window(columns.starts[index], window.row_off, columns.size, window.height)
             places.append((index, part))
-            tiles.append(Tile(image[..., part], valid[:, part], where))
+            tiles.append((where, strip.cut(slice(None), part)))
     # Batches of nearly one size: a last one of a single tile would leave most of the processor idle.
     count = -(-len(tiles) // tiling.batch_size)
     edges = [len(tiles) * number // max(count, 1) for number in range(count + 1)]

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 from torch import Tensor
 
+from groundwork.batch import Images, Patch, stack
 from groundwork.bundle import Bundle
 from groundwork.config.inference import InferenceConfig
-from groundwork.data.chips import temporal_coordinates
-from groundwork.models.engine import Engine
+from groundwork.data.sample_table import to_days
+from groundwork.models.engine import Engine, ModelScorer
 from groundwork.models.interface import Model
 from groundwork.prediction.blending import Tile, Tiling, blend, run_ahead
 from groundwork.prediction.source import scene_spec, unit_change, warn_of_pixel_size
@@ -93,11 +94,11 @@ def predict_scene(model: Model, scene: Scene, bundle: Bundle, config: InferenceC
     target, grid = bundle.config.target, scene.grid
     kind = kind_of(target)
     model.require_coordinates(time=scene.dates is not None, location=grid.crs is not None)
-    predictor = TilePredictor(Engine(model), kind, scene, bundle.only_input())
+    predictor = TilePredictor(Engine(ModelScorer(model)), kind, scene, bundle)
     tiling = Tiling(
         rows=make_axis(grid.height, config.tile_size, config.overlap),
         columns=make_axis(grid.width, config.tile_size, config.overlap),
-        read=scene.read,
+        read=predictor.read,
         predict=predictor.predict,
         num_outputs=target.num_outputs,
         batch_size=config.batch_size,
@@ -118,20 +119,25 @@ def _decide(
 class TilePredictor:
     """Gives activated scores for tiles of one scene."""
 
-    def __init__(self, engine: Engine, kind: TargetKind, scene: Scene, expected: RasterSpec) -> None:
+    def __init__(self, engine: Engine, kind: TargetKind, scene: Scene, bundle: Bundle) -> None:
         """Take what asks the model.
 
         Args:
             engine: With the model.
             kind: What its scores mean.
             scene: Whose tiles will come.
-            expected: What the model reads; raw values in other units are converted to its own.
+            bundle: Says what the model reads; raw values in other units are converted to its own.
         """
-        self._gain, self._shift = unit_change(scene.spec, expected)
-        self._engine, self._kind = engine, kind
-        self._grid, self._path = scene.grid, scene.path
-        dates = ",".join(day.isoformat() for day in scene.dates or [])
-        self._dates = temporal_coordinates(dates)
+        self._source = bundle.only_source()
+        change = unit_change(scene.spec, bundle.only_input())
+        self._conversions = {} if change is None else {self._source: change}
+        self._engine, self._kind, self._scene = engine, kind, scene
+        self._dates = None if scene.dates is None else torch.from_numpy(to_days(scene.dates))
+
+    def read(self, window: Window) -> Patch:
+        """Read a window of the scene."""
+        values, valid = self._scene.read(window)
+        return Patch({self._source: values}, {self._source: valid})
 
     @torch.inference_mode()
     def predict(self, tiles: Sequence[Tile]) -> Sequence[NDArray[np.float32]]:
@@ -140,28 +146,22 @@ class TilePredictor:
         Raises:
             ScoreError: Where the model gives no numbers.
         """
-        # Values beyond float32 become infinite without a warning here: the scores tell, and name the place.
-        with np.errstate(over="ignore"):
-            image = torch.from_numpy(np.stack([tile.image for tile in tiles], dtype=np.float32, casting="unsafe"))
-        if image.ndim == 4:
-            # Convolutions run faster over channels that lie side by side in memory.
-            image = image.contiguous(memory_format=torch.channels_last)
-        if self._gain is not None and self._shift is not None:
-            image = image * self._gain + self._shift
+        windows, patches = [window for window, _ in tiles], [patch for _, patch in tiles]
+        images = stack(patches)
         # Most tiles hold data everywhere; the model then has nothing to fill in.
-        whole = all(tile.valid.all() for tile in tiles)
-        valid = None if whole else torch.from_numpy(np.stack([tile.valid for tile in tiles]))
-        dates = None if self._dates is None else self._dates.expand(len(tiles), -1, -1)
-        first, last = tiles[0].window, tiles[-1].window
-        where = f"{self._path}, from row {first.row_off}, columns {first.col_off} to {last.col_off + last.width}"
-        scores = self._engine.scores(image, valid, dates, self._locations(tiles), where)
+        valid = {source: mask for source, mask in images.valid.items() if not bool(mask.all())}
+        dates = {} if self._dates is None else {self._source: self._dates.expand(len(tiles), -1, -1)}
+        given = Images(images.values, valid, dates, self._locations(windows))
+        first, last = windows[0], windows[-1]
+        where = f"{self._scene.path}, from row {first.row_off}, columns {first.col_off} to {last.col_off + last.width}"
+        scores = self._engine.scores(given, where, self._conversions)
         activated: NDArray[np.float32] = self._kind.activate(scores).float().cpu().numpy()
         return list(activated)
 
-    def _locations(self, tiles: Sequence[Tile]) -> Tensor | None:
+    def _locations(self, windows: Sequence[Window]) -> Tensor | None:
         if "location" not in self._engine.coordinates:
             return None
-        centers = [self._grid.part(tile.window).center_coordinates() for tile in tiles]
+        centers = [self._scene.grid.part(window).center_coordinates() for window in windows]
         if None in centers:
             return None
         return torch.tensor(centers, dtype=torch.float32)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 
 import torch
-from torch import Tensor
 
 from groundwork.config.inference import InferenceConfig
+from groundwork.models.engine import Conversion
 from groundwork.specs import BandSpec, RasterSpec, SpecError
 
 logger = logging.getLogger(__name__)
@@ -55,16 +55,16 @@ def warn_of_pixel_size(spec: RasterSpec, expected: RasterSpec) -> None:
         )
 
 
-def unit_change(found: RasterSpec, expected: RasterSpec) -> tuple[Tensor | None, Tensor | None]:
-    """Return gain and shift per channel that turn the scene's raw values into those the model was trained on."""
+def unit_change(found: RasterSpec, expected: RasterSpec) -> Conversion | None:
+    """Return what turns the scene's raw values into those the model was trained on. None: they are."""
     pairs = list(zip(found.used, expected.used, strict=True))
     if all((ours.scale, ours.offset) == (theirs.scale, theirs.offset) for ours, theirs in pairs):
-        return None, None
+        return None
     gain = torch.tensor([ours.scale / theirs.scale for ours, theirs in pairs])
     shift = torch.tensor([(ours.offset - theirs.offset) / theirs.scale for ours, theirs in pairs])
     # Shaped as the channels of an image (batch, channels[, steps], height, width).
     per_channel = (-1, *(1,) * (3 if expected.steps > 1 else 2))
-    return gain.reshape(per_channel), shift.reshape(per_channel)
+    return Conversion(gain.reshape(per_channel), shift.reshape(per_channel))
 
 
 def _check_unit(found: BandSpec, trained: BandSpec) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from groundwork.data.labels import IGNORE
+from groundwork.targets.labels import IGNORE
 
 
 def count_pixels(truth: Tensor, predicted: Tensor, num_classes: int) -> Tensor:

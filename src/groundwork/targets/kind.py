@@ -1,18 +1,26 @@
-"""What every kind of answer is."""
+"""What every kind of answer is, from the label that is read to the picture that is drawn."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from groundwork.batch import Answers
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.stream import RasterProfile
 from groundwork.specs import TargetSpec
+from groundwork.targets.labels import LabelRaster
+from groundwork.targets.statistics import TargetStatistics
+
+if TYPE_CHECKING:
+    # It loads slowly, and training has no use for it.
+    from matplotlib.figure import Figure
 
 #: Whether more of a score is better, or less.
 Direction: TypeAlias = Literal["max", "min"]
@@ -25,11 +33,27 @@ class Accumulator(nn.Module, ABC):
 
     @abstractmethod
     def update(self, truth: Tensor, scores: Tensor) -> None:
-        """Add a batch: the answers as they are known, and a model's raw scores."""
+        """Add a batch: the answers as they are known, and raw or activated scores (batch, outputs, ...)."""
+
+    @abstractmethod
+    def add(self, other: Accumulator) -> None:
+        """Add what another one of this kind holds."""
+
+    @abstractmethod
+    def num_known(self) -> int:
+        """Return how many answers were judged."""
 
     @abstractmethod
     def compute(self) -> dict[str, float]:
-        """Return the scores by name; those that are not defined are left out."""
+        """Return the scores that a training is watched by; those that are not defined are left out."""
+
+    @abstractmethod
+    def report(self) -> dict[str, Any]:
+        """Return all scores: numbers, and mappings of them by class or output; None where one is not defined."""
+
+    @abstractmethod
+    def draw(self) -> Figure:
+        """Draw where answers are right and where they are not."""
 
     @abstractmethod
     def reset(self) -> None:
@@ -37,10 +61,18 @@ class Accumulator(nn.Module, ABC):
 
 
 class TargetKind(ABC):
-    """A kind of answer: what scores mean, what becomes of them, and how they are judged.
+    """A kind of answer: how labels are read and summed up, what scores mean and become, how they are judged and drawn.
 
     Constructors take ``(target: TargetSpec)``, so that a bundle is enough to make one.
     """
+
+    #: The score by which predictors are compared, and all that a table of runs shows, as named in a report.
+    main_score: ClassVar[str]
+    headline: ClassVar[tuple[str, ...]]
+    #: Number of sums that the answers of a window have; see :meth:`terms`.
+    num_terms: int
+    #: What these are added up in: whole numbers are the same in any order.
+    term_type: ClassVar[type[np.generic]]
 
     def __init__(self, target: TargetSpec) -> None:
         self.check(target)
@@ -59,6 +91,58 @@ class TargetKind(ABC):
     @abstractmethod
     def score_directions(cls, target: TargetSpec) -> dict[str, Direction]:
         """Return all scores that an accumulator may give, by name, and whether more or less of each is better."""
+
+    @abstractmethod
+    def open_label(self, path: Path) -> LabelRaster:
+        """Open a label raster.
+
+        Raises:
+            RasterError: Where it cannot be read as answers of this kind.
+        """
+
+    @abstractmethod
+    def hide(self, answers: Answers, known: NDArray[np.bool_]) -> None:
+        """Mark answers as not known, in place, where ``known`` is false."""
+
+    @abstractmethod
+    def nothing_known(self, answers: Tensor) -> Tensor:
+        """Return what stands for answers that are not known, as one number in their type."""
+
+    @abstractmethod
+    def terms(self, answers: Answers) -> Iterator[NDArray[np.generic]]:
+        """Yield what answers are summed up by, one number for each pixel, in an order of this kind's own.
+
+        The sums over pixels of a window, a scene or a split are all that :meth:`num_known`, :meth:`columns` and
+        :meth:`summarise` are given.
+        """
+
+    @abstractmethod
+    def num_known(self, sums: NDArray[np.generic]) -> int:
+        """Return how many answers are known."""
+
+    @abstractmethod
+    def columns(self, sums: NDArray[np.generic]) -> dict[str, float]:
+        """Return what tables of scenes and samples say of the answers of each, by column."""
+
+    @abstractmethod
+    def summarise(self, sums: NDArray[np.generic]) -> TargetStatistics:
+        """Return what is kept of the answers of the training split."""
+
+    @abstractmethod
+    def constant(self, statistics: TargetStatistics) -> Tensor:
+        """Return the activated scores (outputs,) that are best given where nothing is known of an image."""
+
+    @abstractmethod
+    def picture(self, answers: Answers) -> NDArray[np.uint8]:
+        """Return answers (height, width) as a picture (height, width, 3); white where not known."""
+
+    @abstractmethod
+    def picture_of_errors(self, truth: Answers, answers: Answers) -> NDArray[np.uint8]:
+        """Return where answers are wrong as a picture (height, width, 3); white where the truth is not known."""
+
+    @abstractmethod
+    def legend(self) -> list[tuple[str, str]]:
+        """Return what colours of :meth:`picture` mean: names, and colours such as ``#1f78b4``."""
 
     @abstractmethod
     def accumulator(self) -> Accumulator:
@@ -80,6 +164,15 @@ class TargetKind(ABC):
             grid: Of the scene.
             tags: What each of them says of its origin.
             details: Also what the answers were decided from.
+        """
+
+    @abstractmethod
+    def from_product(self, values: NDArray[np.generic], known: NDArray[np.bool_]) -> Answers:
+        """Return the answers (height, width) that the first product of a prediction holds in its first band.
+
+        Args:
+            values: Of that band.
+            known: Where it is not nodata.
         """
 
     @abstractmethod

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from groundwork.batch import Answers
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.stream import RasterProfile
 from groundwork.specs import SpecError, TargetSpec
 from groundwork.targets.confusion import ConfusionMatrix
 from groundwork.targets.kind import Accumulator, Direction, Products, TargetKind
-from groundwork.targets.metrics import compute_scores
+from groundwork.targets.labels import IGNORE, ClassLabels
+from groundwork.targets.metrics import Scores, compute_scores
+from groundwork.targets.statistics import TargetStatistics
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 CLASSES, PROBABILITIES = "classes", "probabilities"
+#: Colours of pictures: of what is not known, and of right and wrong answers.
+UNKNOWN, RIGHT, WRONG = (255, 255, 255), (217, 217, 217), (197, 27, 27)
 
 
 class PixelClasses(TargetKind):
     """The class with the highest score; tiles are blended in probabilities; scores come from one confusion matrix."""
+
+    main_score = "miou"
+    headline = ("miou", "f1", "overall_accuracy", "iou")
+    term_type = np.int64
 
     @classmethod
     def check(cls, target: TargetSpec) -> None:
@@ -34,6 +49,65 @@ class PixelClasses(TargetKind):
     def score_directions(cls, target: TargetSpec) -> dict[str, Direction]:
         """See :class:`TargetKind`."""
         return dict.fromkeys(["miou", "overall_accuracy", *(f"iou_{name}" for name in target.names)], "max")
+
+    def __init__(self, target: TargetSpec) -> None:
+        super().__init__(target)
+        self.num_terms = target.num_outputs
+
+    def open_label(self, path: Path) -> ClassLabels:
+        """Open a raster of class values."""
+        return ClassLabels(path, self.target)
+
+    def hide(self, answers: Answers, known: NDArray[np.bool_]) -> None:
+        """See :class:`TargetKind`."""
+        np.putmask(answers, ~known, IGNORE)
+
+    def nothing_known(self, answers: Tensor) -> Tensor:
+        """Return IGNORE."""
+        return answers.new_tensor(IGNORE)
+
+    def terms(self, answers: Answers) -> Iterator[NDArray[np.int64]]:
+        """Yield for each class 1 where a pixel is of it."""
+        for index in range(self.num_terms):
+            yield (answers == index).astype(np.int64)
+
+    def num_known(self, sums: NDArray[np.generic]) -> int:
+        """Return the number of pixels of all classes."""
+        return int(np.asarray(sums, np.int64).sum())
+
+    def columns(self, sums: NDArray[np.generic]) -> dict[str, float]:
+        """Return the fraction of each class among the known pixels."""
+        counts = np.asarray(sums, np.int64)
+        total = max(int(counts.sum()), 1)
+        pairs = zip(self.target.names, counts, strict=True)
+        return {fraction_column(name): round(float(count) / total, 6) for name, count in pairs}
+
+    def summarise(self, sums: NDArray[np.generic]) -> TargetStatistics:
+        """Return the number of pixels of each class."""
+        counts = np.asarray(sums, np.int64).tolist()
+        return TargetStatistics(class_pixels=dict(zip(self.target.names, counts, strict=True)))
+
+    def constant(self, statistics: TargetStatistics) -> Tensor:
+        """Return the share of each class in the training split."""
+        pixels = torch.tensor([statistics.class_pixels[name] for name in self.target.names], dtype=torch.float64)
+        return pixels / pixels.sum().clamp(min=1)
+
+    def picture(self, answers: Answers) -> NDArray[np.uint8]:
+        """Return the colour of each class."""
+        return self._paint(answers, [entry.rgb for entry in self.target.classes])
+
+    def picture_of_errors(self, truth: Answers, answers: Answers) -> NDArray[np.uint8]:
+        """Return grey where the class is right, red where it is wrong."""
+        return self._paint(np.where(truth == IGNORE, IGNORE, (truth != answers).astype(int)), [RIGHT, WRONG])
+
+    def legend(self) -> list[tuple[str, str]]:
+        """Return names and colours of the classes."""
+        return [(entry.name, entry.color) for entry in self.target.classes]
+
+    def _paint(self, indexes: Answers, colors: Sequence[tuple[int, int, int]]) -> NDArray[np.uint8]:
+        # IGNORE is -1, and so the last.
+        painted: NDArray[np.uint8] = np.array([*colors, UNKNOWN], np.uint8)[indexes.astype(int)]
+        return painted
 
     def accumulator(self) -> ClassCounts:
         """Return an empty confusion matrix."""
@@ -58,6 +132,13 @@ class PixelClasses(TargetKind):
             profiles[PROBABILITIES] = RasterProfile(grid, "float32", bands, float("nan"), "average", tags=tags)
         return profiles
 
+    def from_product(self, values: NDArray[np.generic], known: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Return class indexes for class values."""
+        order = np.argsort(self.target.values)
+        ordered = np.array(self.target.values)[order]
+        found = np.searchsorted(ordered, values).clip(max=len(order) - 1)
+        return np.where(known & (ordered[found] == values), order[found], IGNORE)
+
     def products(
         self, blended: NDArray[np.float32], valid: NDArray[np.bool_], profiles: Mapping[str, RasterProfile]
     ) -> Products:
@@ -71,6 +152,11 @@ class PixelClasses(TargetKind):
         return products
 
 
+def fraction_column(name: str) -> str:
+    """Return the column in which tables of scenes and samples keep the fraction of a class."""
+    return f"fraction_{name}"
+
+
 class ClassCounts(Accumulator):
     """Counts pixels by true and predicted class."""
 
@@ -80,12 +166,47 @@ class ClassCounts(Accumulator):
         self._confusion = ConfusionMatrix(kind.target.num_outputs)
 
     def update(self, truth: Tensor, scores: Tensor) -> None:
-        """Add class indexes (batch, height, width), IGNORE where not known, and raw scores."""
+        """Add class indexes (batch, height, width), IGNORE where not known, and scores."""
         self._confusion.update(truth, self._kind.decide(scores))
+
+    def add(self, other: Accumulator) -> None:
+        """See :class:`Accumulator`."""
+        if not isinstance(other, ClassCounts):
+            raise TypeError(f"Counts of classes cannot be added to {type(other).__name__}")
+        self._confusion.counts += other.counts
+
+    @property
+    def counts(self) -> Tensor:
+        """Pixels (true class, predicted class), int64."""
+        return self._confusion.counts
+
+    def num_known(self) -> int:
+        """See :class:`Accumulator`."""
+        return int(self.counts.sum())
+
+    def report(self) -> dict[str, Any]:
+        """Return mean scores, and those of each class, rounded to six digits behind the point."""
+        scores = self._scores()
+        means = ("miou", "f1", "overall_accuracy", "balanced_accuracy")
+        report: dict[str, Any] = {name: round(getattr(scores, name), 6) for name in means}
+        for part in ("iou", "f1", "precision", "recall"):
+            values = {name: getattr(entry, part) for name, entry in scores.classes.items()}
+            rounded = {name: None if value is None else round(value, 6) for name, value in values.items()}
+            report[part if part == "iou" else f"class_{part}"] = rounded
+        return report
+
+    def draw(self) -> Figure:
+        """Draw the confusion matrix."""
+        from groundwork.targets.confusion_figure import draw_confusion  # noqa: PLC0415 - matplotlib loads slowly
+
+        return draw_confusion(self.counts.cpu().numpy(), self._kind.target.names)
+
+    def _scores(self) -> Scores:
+        return compute_scores(self.counts.cpu().numpy().copy(), self._kind.target.names)
 
     def compute(self) -> dict[str, float]:
         """Return ``miou``, ``overall_accuracy`` and the IoU of each class that occurs."""
-        scores = compute_scores(self._confusion.counts.cpu().numpy().copy(), self._kind.target.names)
+        scores = self._scores()
         by_class = {f"iou_{name}": entry.iou for name, entry in scores.classes.items() if entry.iou is not None}
         return {"miou": scores.miou, "overall_accuracy": scores.overall_accuracy, **by_class}
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import cast
+from collections.abc import Mapping
+from typing import TypedDict, cast
 
 from lightning import LightningModule
 from lightning.pytorch.utilities.types import LRSchedulerConfigType, OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
+from groundwork.batch import Batch, images_of
 from groundwork.config.model import ModelConfig
 from groundwork.config.training import TrainingConfig
-from groundwork.data.chips import Batch, known_once
-from groundwork.data.statistics import Statistics
+from groundwork.data.chips import known_once
 from groundwork.models.interface import ModelFactory, ModelOutput
 from groundwork.registry import build
 from groundwork.specs import RasterSpec, SpecError, TargetSpec
@@ -22,8 +23,19 @@ from groundwork.tasks.losses import check_auxiliary
 from groundwork.tasks.optimizers import OPTIMIZERS, SCHEDULES, OptimizerRecipe, Schedule
 
 
+class Predicted(TypedDict):
+    """What :meth:`Task.predict_step` gives."""
+
+    sample_id: list[str]
+    #: Activated scores (batch, outputs, ...).
+    scores: Tensor
+
+
 class Task(LightningModule, ABC):
-    """Trains any model that a factory builds. A final task states its criterion and the kind of answer."""
+    """Trains any model that a factory builds. A final task states its criterion and the kind of answer.
+
+    Constructors take what this one takes and ``statistics: Statistics``, and options behind a ``*``.
+    """
 
     #: What is learnt, which also says how it is judged.
     answers: type[TargetKind]
@@ -32,10 +44,9 @@ class Task(LightningModule, ABC):
         self,
         factory: ModelFactory,
         model: ModelConfig,
-        inputs: dict[str, RasterSpec],
+        inputs: Mapping[str, RasterSpec],
         target: TargetSpec,
         training: TrainingConfig,
-        statistics: Statistics,
     ) -> None:
         """Build the model, and match auxiliary branches with their losses by name.
 
@@ -45,13 +56,12 @@ class Task(LightningModule, ABC):
         """
         super().__init__()
         check_auxiliary(list(model.auxiliary), list(training.auxiliary_loss))
-        self.target, kind = target, self.answers(target)
+        self.target, self.kind = target, self.answers(target)
         self.training_config = training
         self.model = factory.build_model(model, inputs, target)
-        self._optimizer = build(OptimizerRecipe, OPTIMIZERS, training.optimizer)  # type: ignore[type-abstract]
-        self._schedule = build(Schedule, SCHEDULES, training.schedule)  # type: ignore[type-abstract]
-        self._metrics = nn.ModuleDict({"val": kind.accumulator()})
-        self.prepare(statistics)
+        self._optimizer = build(OptimizerRecipe, OPTIMIZERS, training.optimizer)
+        self._schedule = build(Schedule, SCHEDULES, training.schedule)
+        self._metrics = nn.ModuleDict({split: self.kind.accumulator() for split in ("val", "test")})
         if training.freeze.encoder:
             if model.adapters is not None:
                 raise SpecError("training.freeze.encoder would stop the model's adapters: set it to false")
@@ -62,16 +72,17 @@ class Task(LightningModule, ABC):
             raise SpecError("Nothing is left to train: 'training.freeze' keeps all weights of the model as they are")
 
     @abstractmethod
-    def prepare(self, statistics: Statistics) -> None:
-        """Build the criterion."""
+    def criterion(self, output: ModelOutput, batch: Batch) -> Tensor:
+        """Give the loss of what a model, or one of its branches, gives: a single number.
 
-    @abstractmethod
-    def criterion(self, scores: Tensor, batch: Batch) -> Tensor:
-        """Give the loss of one branch, a single number."""
+        Args:
+            output: Scores in float32; of a model that knows its own criterion, its ``losses`` too.
+            batch: What it was given.
+        """
 
     def update_metrics(self, split: str, scores: Tensor, batch: Batch) -> None:
         """Add a batch to the metrics of a split."""
-        self._accumulator(split).update(batch["mask"], scores)
+        self._accumulator(split).update(batch["target"], scores)
 
     def compute_metrics(self, split: str) -> dict[str, float]:
         """Return the scores of a split by name, and begin anew."""
@@ -84,19 +95,18 @@ class Task(LightningModule, ABC):
         return cast("Accumulator", self._metrics[split])
 
     def forward(self, batch: Batch) -> ModelOutput:
-        """Give the model's raw scores for a batch."""
-        output: ModelOutput = self.model(
-            batch["image"], batch["valid"], batch.get("temporal_coords"), batch.get("location_coords")
-        )
-        return output
+        """Give what the model gives for a batch, scores in float32."""
+        given: ModelOutput = self.model(images_of(batch))
+        auxiliary = {name: scores.float() for name, scores in given.auxiliary.items()}
+        return ModelOutput(given.output.float(), auxiliary, given.losses)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002
         """Give the loss of all branches, weighted."""
         output = self(batch)
         size = len(batch["sample_id"])
-        total = main = self.criterion(output.output.float(), batch)
+        total = main = self.criterion(output, batch)
         for name, weight in self.training_config.auxiliary_loss.items():
-            loss = self.criterion(output.auxiliary[name].float(), batch)
+            loss = self.criterion(ModelOutput(output.auxiliary[name]), batch)
             self.log(f"train/loss_{name}", loss, on_step=False, on_epoch=True, batch_size=size)
             total = total + weight * loss
         self.log("train/loss_main", main, on_step=False, on_epoch=True, batch_size=size)
@@ -105,16 +115,35 @@ class Task(LightningModule, ABC):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Add a batch to loss and scores of the validation split, in which each pixel counts once."""
-        scores = self(batch).output.float()
-        batch = batch.copy()
-        batch["mask"] = known_once(batch)
-        loss = self.criterion(scores, batch)
-        self.log("val/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch["sample_id"]))
-        self.update_metrics("val", scores, batch)
+        self._judge("val", batch)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
+        """Add a batch to loss and scores of the test split, in which each pixel counts once."""
+        self._judge("test", batch)
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> Predicted:  # noqa: ARG002
+        """Give activated scores for a batch."""
+        return Predicted(sample_id=batch["sample_id"], scores=self.kind.activate(self(batch).output))
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores of the validation split."""
-        self.log_dict({f"val/{name}": value for name, value in self.compute_metrics("val").items()}, prog_bar=True)
+        self._log_metrics("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the scores of the test split."""
+        self._log_metrics("test")
+
+    def _judge(self, split: str, batch: Batch) -> None:
+        output = self(batch)
+        batch = batch.copy()
+        batch["target"] = known_once(batch, self.kind)
+        loss = self.criterion(output, batch)
+        self.log(f"{split}/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch["sample_id"]))
+        self.update_metrics(split, output.output, batch)
+
+    def _log_metrics(self, split: str) -> None:
+        scores = self.compute_metrics(split)
+        self.log_dict({f"{split}/{name}": value for name, value in scores.items()}, prog_bar=True)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Return optimiser and schedule; the schedule moves with each step."""

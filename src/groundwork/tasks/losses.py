@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from groundwork.config.training import LossTerm
-from groundwork.data.labels import IGNORE
 from groundwork.registry import Table, build
 from groundwork.specs import SpecError
+from groundwork.targets.labels import IGNORE
 from groundwork.tasks.optimizers import NotNegative
 
 
@@ -99,7 +99,7 @@ class WeightedLosses(nn.Module):
         """
         super().__init__()
         self._weights = [term.weight for term in terms]
-        self._losses = nn.ModuleList(build(Loss, LOSSES, term, class_pixels) for term in terms)  # type: ignore[type-abstract]
+        self._losses = nn.ModuleList(build(Loss, LOSSES, term, class_pixels) for term in terms)
 
     def forward(self, scores: Tensor, labels: Tensor) -> Tensor:
         """Give the sum. See :class:`Loss`."""

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torch import Tensor
 
-from groundwork.data.chips import Batch
+from groundwork.batch import Batch
+from groundwork.config.model import ModelConfig
+from groundwork.config.training import TrainingConfig
 from groundwork.data.statistics import Statistics
+from groundwork.models.interface import ModelFactory, ModelOutput
+from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.targets.pixel_classes import PixelClasses
 from groundwork.tasks.base import Task
 from groundwork.tasks.losses import WeightedLosses
@@ -16,12 +22,21 @@ class SemanticSegmentationTask(Task):
 
     answers = PixelClasses
 
-    def prepare(self, statistics: Statistics) -> None:
-        """Build the criterion."""
-        class_pixels = tuple(statistics.class_pixels[name] for name in self.target.names)
-        self._losses = WeightedLosses(self.training_config.loss, class_pixels)
+    def __init__(
+        self,
+        factory: ModelFactory,
+        model: ModelConfig,
+        inputs: Mapping[str, RasterSpec],
+        target: TargetSpec,
+        training: TrainingConfig,
+        statistics: Statistics,
+    ) -> None:
+        """Build model and criterion. Raises as :class:`Task`."""
+        super().__init__(factory, model, inputs, target, training)
+        class_pixels = tuple(statistics.target.class_pixels[name] for name in target.names)
+        self._losses = WeightedLosses(training.loss, class_pixels)
 
-    def criterion(self, scores: Tensor, batch: Batch) -> Tensor:
+    def criterion(self, output: ModelOutput, batch: Batch) -> Tensor:
         """See :class:`Task`."""
-        loss: Tensor = self._losses(scores, batch["mask"])
+        loss: Tensor = self._losses(output.output, batch["target"])
         return loss

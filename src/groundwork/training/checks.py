@@ -8,10 +8,9 @@ from typing import Any
 from lightning import Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
-from groundwork.config.component import ComponentConfig
 from groundwork.config.model import ModelConfig
 from groundwork.config.training import RESERVED, TrainingConfig
-from groundwork.registry import ComponentError, build, find, located
+from groundwork.registry import ComponentError, build, check_options, find, located
 from groundwork.specs import TargetSpec
 from groundwork.strict import did_you_mean
 from groundwork.targets.kind import Direction
@@ -46,11 +45,13 @@ def check_training(training: TrainingConfig, target: TargetSpec) -> None:
         SpecError: For options that do not fit the target.
     """
     task = find_task(training)
+    with located("training.task"):
+        check_options(task, training.task)
     direction_of(training.monitor, task, target)
     with located("training.loss"):
         WeightedLosses(training.loss, (1,) * target.num_outputs)
-    build(OptimizerRecipe, OPTIMIZERS, training.optimizer, where="training.optimizer")  # type: ignore[type-abstract]
-    build(Schedule, SCHEDULES, training.schedule, where="training.schedule")  # type: ignore[type-abstract]
+    build(OptimizerRecipe, OPTIMIZERS, training.optimizer, where="training.optimizer")
+    build(Schedule, SCHEDULES, training.schedule, where="training.schedule")
     # What a training on another machine computes on is no matter of this one.
     here = {name: value for name, value in training.trainer.items() if name not in OF_THE_MACHINE}
     _try_trainer(training.model_copy(update={"trainer": {**here, "accelerator": "cpu"}}))
@@ -82,9 +83,9 @@ def find_task(training: TrainingConfig) -> type[Task]:
         ComponentError: For a name that is none.
     """
     with located("training.task"):
-        found = find(TASKS, ComponentConfig(name=training.task).name)
+        found = find(TASKS, training.task.name)
         if not issubclass(found, Task):
-            raise ComponentError(f"'{training.task}' is {found}, which is no Task")
+            raise ComponentError(f"'{training.task.name}' is {found}, which is no Task")
     return found
 
 

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from groundwork import fingerprint
 from groundwork.bundle import PRESENTATION, Bundle, component_names
-from groundwork.config.component import ComponentConfig
 from groundwork.config.training import TrainingConfig
+from groundwork.data import sample_table
 from groundwork.data.chips import LabelledData
 from groundwork.data.datamodule import ChipDataModule
 from groundwork.data.statistics import Statistics
@@ -71,9 +71,8 @@ def fit(
     training = training.model_copy(update={"threads": training.threads or torch.get_num_threads()})
     with training_process(seed, training.threads):
         task = _build_task(initial, training, statistics)
-        dated = bool(data.samples["dates"].fillna("").ne("").all())
-        placed = bool(data.samples["latitude"].notna().all())
-        task.model.require_coordinates(time=dated, location=placed)
+        known = {"time": sample_table.dates(data.samples), "location": sample_table.locations(data.samples)}
+        task.model.require_coordinates(**{name: part is not None for name, part in known.items()})
         check_half(task.model, training.trainer)
         module = ChipDataModule(data, statistics, training.loader, training.augmentation, seed)
         folder = checkpoints / _identity(initial, data, statistics, training, seed)
@@ -89,13 +88,13 @@ def fit(
 def _build_task(initial: Bundle, training: TrainingConfig, statistics: Statistics) -> Task:
     config = initial.config
     model = config.model.without_pretraining()
-    named = ComponentConfig(name=training.task)
     wired = (initial.factory(), model, config.inputs, config.target, training, statistics)
-    task = build(Task, TASKS, named, *wired)  # type: ignore[type-abstract]
+    task = build(Task, TASKS, training.task, *wired, where="training.task")
     task.model.load_state_dict(initial.weights, strict=True)
     if config.model.standardise == "from_data":
-        bands = statistics.of_bands(initial.only_input())
-        task.model.set_statistics([band.mean for band in bands], [band.std for band in bands])
+        for source, raster in config.inputs.items():
+            bands = statistics.of_bands(source, raster)
+            task.model.set_statistics([band.mean for band in bands], [band.std for band in bands], source)
     return task
 
 
@@ -121,7 +120,7 @@ def _run(trainer: Trainer, task: Task, module: ChipDataModule, checkpoint: Path 
 
 
 def _identity(initial: Bundle, data: LabelledData, statistics: Statistics, training: TrainingConfig, seed: int) -> str:
-    components = (training.task, training.optimizer.name, training.schedule.name, *(t.name for t in training.loss))
+    components = (training.task.name, training.optimizer.name, training.schedule.name, *(t.name for t in training.loss))
     return fingerprint.fingerprint(
         fingerprint.of_components([*component_names(initial.config.model), *components]),
         initial.config.model_dump_json(exclude=PRESENTATION),

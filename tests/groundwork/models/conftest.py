@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
+from asking import one
 from groundwork.config.model import ModelConfig
-from groundwork.models.assembly.encoder_decoder import EncoderDecoderFactory
-from groundwork.models.assembly.pixelwise import PixelWiseModel
+from groundwork.models.assembly.encoder_decoder import EncoderDecoderFactory, EncoderDecoderModel
 from groundwork.specs import BandSpec, ClassSpec, RasterSpec, TargetSpec
 
 
@@ -45,15 +45,15 @@ def target() -> TargetSpec:
 
 
 @pytest.fixture
-def make_model(raster: RasterSpec, target: TargetSpec) -> Callable[..., PixelWiseModel]:
+def make_model(raster: RasterSpec, target: TargetSpec) -> Callable[..., EncoderDecoderModel]:
     """Build a model from the YAML's words; by default the smallest convolutional one."""
 
-    def make(inputs: RasterSpec | None = None, **changes: Any) -> PixelWiseModel:
+    def make(inputs: RasterSpec | None = None, **changes: Any) -> EncoderDecoderModel:
         words: dict[str, Any] = {
             "encoder": {"name": "timm", "model": "test_resnet"},
             "decoder": {"name": "unet", "channels": [16, 16, 8, 8]},
         }
         config = ModelConfig.model_validate(words | changes)
-        return EncoderDecoderFactory().build_model(config, {"optical": inputs or raster}, target)
+        return EncoderDecoderFactory().build_model(config, one(inputs or raster), target)
 
     return make

@@ -9,18 +9,19 @@ import pytest
 import torch
 from torch import nn
 
+from asking import ask, one
 from groundwork.bundle import Bundle, BundleConfig, PretrainedWeights
 from groundwork.config.model import ModelConfig
 from groundwork.models.adapters import merge_adapters
-from groundwork.models.assembly.pixelwise import PixelWiseModel
+from groundwork.models.assembly.encoder_decoder import EncoderDecoderModel
 from groundwork.registry import ComponentError
 from groundwork.specs import RasterSpec, TargetSpec
 
-MakeModel = Callable[..., PixelWiseModel]
+MakeModel = Callable[..., EncoderDecoderModel]
 VIT = {"encoder": {"name": "timm", "model": "test_vit"}, "decoder": {"name": "fcn", "channels": 8}}
 
 
-def adapted(make_model: MakeModel, **words: Any) -> PixelWiseModel:
+def adapted(make_model: MakeModel, **words: Any) -> EncoderDecoderModel:
     return make_model(**VIT, adapters={"modules": ["qkv"], **words})
 
 
@@ -38,10 +39,10 @@ def test_merged_weights_give_the_same_scores(make_model: MakeModel, method: str)
     image = torch.randn(1, 3, 160, 160)
     plain = make_model(**VIT).eval()
     merged = merge_adapters(model)
-    torch.testing.assert_close(merged(image).output, model(image).output, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(ask(merged, image).output, ask(model, image).output, atol=1e-5, rtol=1e-4)
     assert set(merged.state_dict()) == set(plain.state_dict())
     plain.load_state_dict(merged.state_dict(), strict=True)
-    torch.testing.assert_close(plain(image).output, model(image).output, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(ask(plain, image).output, ask(model, image).output, atol=1e-5, rtol=1e-4)
 
 
 def test_only_adapters_and_what_the_recipe_names_are_trained(make_model: MakeModel) -> None:
@@ -63,7 +64,7 @@ def test_a_bundle_with_adapters_comes_back_and_merges(
     stir(model)
     config = BundleConfig(
         model=ModelConfig.model_validate(words),
-        inputs={"optical": raster},
+        inputs=one(raster),
         target=target,
         trained=True,
         pretrained=(PretrainedWeights(source="w.pt", loaded=1),),
@@ -75,7 +76,8 @@ def test_a_bundle_with_adapters_comes_back_and_merges(
     assert merged.config.model.adapters is None
     assert not [name for name in merged.weights if "lora" in name]
     for given in (bundle, merged):
-        torch.testing.assert_close(given.build_model()(image).output, model(image).output, atol=1e-5, rtol=1e-4)
+        output = ask(given.build_model(), image).output
+        torch.testing.assert_close(output, ask(model, image).output, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize(

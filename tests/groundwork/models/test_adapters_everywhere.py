@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from asking import one
+from groundwork.batch import Image, Images
 from groundwork.config.component import ComponentConfig
 from groundwork.config.model import AdapterConfig
 from groundwork.models.adaptable import choose_modules
 from groundwork.models.adapters import add_adapters, merge_adapters
-from groundwork.models.encoders import ENCODERS, prithvi_swin
-from groundwork.models.encoders.base import Encoder
+from groundwork.models.encoders import ENCODERS
+from groundwork.models.encoders.base import Encoder, OneSourceEncoder
+from groundwork.models.encoders.prithvi import swin
 from groundwork.models.encoders.prithvi.swin import SwinVariant
 from groundwork.models.encoders.prithvi.variants import VARIANTS, PrithviVariant
-from groundwork.models.encoders.wrappers.sources import JointEncoder
-from groundwork.models.flow import example_inputs
-from groundwork.registry import ComponentError, build, find
+from groundwork.models.examples import example_images
+from groundwork.registry import ComponentError, build
 from groundwork.specs import BandSpec, FeatureLevel, FeatureSpec, RasterSpec
 
 #: Options that have no default, or whose default is large.
@@ -26,14 +29,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "clay": {"variant": "clay_v1_5_tiny", "out_indices": [0, 1]},
     "copernicus_fm": {"out_indices": [0]},
     "croma": {"out_indices": [0]},
-    "dofa": {"model": "small", "out_indices": [0, 1]},
+    "dofa": {"variant": "small", "out_indices": [0, 1]},
     "galileo": {"coordinates": ["time", "location"]},
     "panopticon": {"out_indices": [0]},
     "per_date": {"encoder": {"name": "timm", "model": "test_vit"}},
     "prithvi_vit": {"image_size": 64, "out_indices": [0, 1]},
     "prithvi_vit_adapter": {"image_size": 64},
     "satmae": {"out_indices": [0]},
-    "scale_mae": {"model": "small", "out_indices": [0, 1]},
+    "scale_mae": {"variant": "small", "out_indices": [0, 1]},
     "smp": {"model": "mit_b0"},
     "terramind": {
         "variant": "terramind_v1_tiny",
@@ -69,29 +72,23 @@ ALL = [*(name for name in ENCODERS if name not in CONVOLUTIONAL), *OTHERS]
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(prithvi_swin.VARIANTS, "b", SwinVariant(16, (1, 2, 4, 8), depths=(1, 2, 1, 1)))
+    monkeypatch.setitem(swin.VARIANTS, "b", SwinVariant(16, (1, 2, 4, 8), depths=(1, 2, 1, 1)))
     monkeypatch.setitem(VARIANTS, "prithvi_eo_v2_tiny_tl", PrithviVariant(32, 4, 2, learned_scale=True))
 
 
-def build_named(label: str, **words: Any) -> tuple[Encoder | JointEncoder, dict[str, RasterSpec]]:
+def build_named(label: str, **words: Any) -> tuple[Encoder, dict[str, RasterSpec]]:
     name = label.partition(" ")[0]
     config = ComponentConfig(name=name, **(OPTIONS.get(label, {}) | OTHERS.get(label, {}) | words))
-    if issubclass(find(ENCODERS, name), JointEncoder):
-        inputs = SOURCES if name in {"terramind", "galileo"} else {}
-        return build(JointEncoder, ENCODERS, config, inputs), inputs  # type: ignore[type-abstract]
-    raster = RASTERS.get(name, PLAIN)
-    return build(Encoder, ENCODERS, config, raster), {"optical": raster}  # type: ignore[type-abstract]
+    inputs = SOURCES if name in {"terramind", "galileo"} else one(RASTERS.get(name, PLAIN))
+    return build(Encoder, ENCODERS, config, inputs), inputs
 
 
-def image_for(encoder: nn.Module, inputs: dict[str, RasterSpec]) -> tuple[Any, ...]:
+def images_for(encoder: Encoder, inputs: dict[str, RasterSpec]) -> Images:
     side = encoder.only_size or encoder.size_multiple * (2 if encoder.size_multiple <= 32 else 1)
-    zeros, dates, place = example_inputs(inputs, (side, side))
-
-    def fill(part: Tensor) -> Tensor:
-        return torch.randn(2, *part.shape[1:])
-
-    images = {source: fill(part) for source, part in zeros.items()} if isinstance(zeros, dict) else fill(zeros)
-    return images, dates.expand(2, -1, -1) + torch.tensor([2021.0, 40.0]), place.expand(2, -1) + 40
+    zeros = example_images(inputs, (side, side))
+    values = {source: torch.randn(2, *part.shape[1:]) for source, part in zeros.values.items()}
+    dates = {source: part.expand(2, -1, -1) + torch.tensor([2021.0, 40.0]) for source, part in zeros.dates.items()}
+    return Images(values, dates=dates, location=torch.full((2, 2), 40.0))
 
 
 def calm(encoder: nn.Module) -> None:
@@ -110,9 +107,9 @@ def test_adapters_act_alike_everywhere_and_all_of_them_learn(label: str) -> None
     for parameter in encoder.parameters():
         if not parameter.any():
             nn.init.normal_(parameter, std=0.05)
-    given = image_for(encoder, inputs)
+    given = images_for(encoder, inputs)
     calm(encoder)
-    trained = encoder(*given)
+    trained = encoder(given)
     sum((level * torch.randn_like(level)).sum() for level in trained).backward()
     learning = {name: parameter for name, parameter in encoder.named_parameters() if parameter.requires_grad}
     assert any("lora_A" in name for name in learning)
@@ -122,11 +119,11 @@ def test_adapters_act_alike_everywhere_and_all_of_them_learn(label: str) -> None
         assert parameter.grad.any(), name
     encoder.eval()
     with torch.no_grad():
-        for one, other in zip(trained, encoder(*given), strict=True):
-            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+        for level, other in zip(trained, encoder(given), strict=True):
+            torch.testing.assert_close(level, other, rtol=1e-4, atol=1e-4)
         merged = merge_adapters(encoder)
-        for one, other in zip(trained, merged(*given), strict=True):
-            torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)
+        for level, other in zip(trained, merged(given), strict=True):
+            torch.testing.assert_close(level, other, rtol=1e-3, atol=1e-3)
     assert not [name for name, _ in merged.named_parameters() if "lora" in name]
 
 
@@ -158,29 +155,24 @@ def test_blocks_that_nobody_sees_get_no_adapters() -> None:
     assert not [name for name in choose_modules(encoder, inputs, ()) if name.startswith(("blocks.2", "blocks.3"))]
 
 
-class NeedsValues(Encoder):
+class NeedsValues(OneSourceEncoder):
     """Somebody's own encoder, which asks for a number."""
 
-    def __init__(self, inputs: RasterSpec) -> None:
-        super().__init__()
-        self.proj = nn.Linear(inputs.num_channels, 4)
+    def __init__(self, inputs: Mapping[str, RasterSpec]) -> None:
+        super().__init__(inputs)
+        self.proj = nn.Linear(self.raster.num_channels, 4)
         self.attention = nn.MultiheadAttention(4, 2)
         self.out = FeatureSpec((FeatureLevel(4, 1),))
         self.size_multiple = 1
 
-    def forward(
-        self,
-        image: Tensor,
-        temporal_coords: Tensor | None = None,  # noqa: ARG002 - the interface of all encoders
-        location_coords: Tensor | None = None,  # noqa: ARG002
-    ) -> list[Tensor]:
-        scale = image.abs().max().item()
-        return [self.proj(image.movedim(1, -1) / max(scale, 1.0)).movedim(-1, 1)]
+    def encode(self, image: Image) -> list[Tensor]:
+        scale = image.values.abs().max().item()
+        return [self.proj(image.values.movedim(1, -1) / max(scale, 1.0)).movedim(-1, 1)]
 
 
 def test_encoders_that_need_values_are_adapted_by_what_is_known_of_torch() -> None:
-    encoder = NeedsValues(PLAIN)
-    assert choose_modules(encoder, {"optical": PLAIN}, ()) == ["proj"]
+    encoder = NeedsValues(one(PLAIN))
+    assert choose_modules(encoder, one(PLAIN), ()) == ["proj"]
     # A pattern, not the end of a name: another layer may end alike.
-    add_adapters(encoder, AdapterConfig(options={"r": 2}), {"optical": PLAIN})
+    add_adapters(encoder, AdapterConfig(options={"r": 2}), one(PLAIN))
     assert not [name for name, _ in encoder.named_parameters() if "lora" in name and "out_proj" in name]

@@ -20,6 +20,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from asking import SOURCE, encode, images_of, one
+from groundwork.batch import Image
 from groundwork.models.encoders.clay.encoder import ClayEncoder, week_of
 from groundwork.models.encoders.clay.network import place_codes
 from groundwork.models.encoders.clay.variants import VARIANTS, ClayVariant
@@ -50,7 +52,7 @@ def raster(pixel_size_m: float | None = 10, steps: int = 1, **changes: Any) -> R
 
 
 def build(inputs: RasterSpec | None = None, **options: Any) -> ClayEncoder:
-    return ClayEncoder(inputs or raster(), variant=SMALL, **options).eval()
+    return ClayEncoder(one(inputs or raster()), variant=SMALL, **options).eval()
 
 
 def fill(encoder: ClayEncoder) -> ClayEncoder:
@@ -112,7 +114,7 @@ def save(folder: Path, weights: dict[str, Tensor]) -> str:
 def test_images_of_unknown_place_and_date_give_what_clay_gave() -> None:
     encoder = fill(build(vector=True, out_indices=(-1,)))
     with torch.no_grad():
-        cells, vector = encoder(image_of(2, 3, 32, 32))
+        cells, vector = encode(encoder, image_of(2, 3, 32, 32))
     torch.testing.assert_close(
         vector[1, [0, 9, 18, 27]], torch.tensor([-1.519764, 0.509992, -0.043035, -0.899302]), **CLOSE
     )
@@ -123,10 +125,10 @@ def test_images_of_unknown_place_and_date_give_what_clay_gave() -> None:
 
 def test_known_place_and_date_and_other_pixels_give_what_clay_gave(monkeypatch: pytest.MonkeyPatch) -> None:
     told = torch.tensor([[0.1, 0.2, 0.3, 0.4, 0.9, -0.1, 0.2, 0.3], [0.5, -0.6, 0.7, -0.8, -0.4, 0.5, -0.6, 0.7]])
-    monkeypatch.setattr(ClayEncoder, "_tell", lambda *_: told)
+    monkeypatch.setattr(ClayEncoder, "_code_coordinates", lambda *_: told)
     encoder = fill(build(raster(pixel_size_m=2.5), vector=True, out_indices=(-1,)))
     with torch.no_grad():
-        cells, vector = encoder(image_of(2, 3, 32, 32))
+        cells, vector = encode(encoder, image_of(2, 3, 32, 32))
     torch.testing.assert_close(
         vector[1, [0, 9, 18, 27]], torch.tensor([-1.521648, 0.467063, -0.119983, -1.007949]), **CLOSE
     )
@@ -137,11 +139,13 @@ def test_known_place_and_date_and_other_pixels_give_what_clay_gave(monkeypatch: 
 def test_what_is_told_are_sines_and_cosines() -> None:
     encoder = build(coordinates=("time", "location"))
     # 2024-07-01 is the Monday of week 27.
-    told = encoder._tell(torch.zeros(1, 3, 8, 8), torch.tensor([[[2024.0, 182.0]]]), torch.tensor([[47.0, -8.0]]))
+    told = encoder._code_coordinates(
+        Image(torch.zeros(1, 3, 8, 8), None, torch.tensor([[[2024.0, 182.0]]]), torch.tensor([[47.0, -8.0]]))
+    )
     week, latitude, longitude = 27 * 2 * pi / 52, 47 * pi / 180, -8 * pi / 180
     expected = [sin(week), cos(week), 0, 0, sin(latitude), cos(latitude), sin(longitude), cos(longitude)]
     torch.testing.assert_close(told, torch.tensor([expected]))
-    nothing = build()._tell(torch.zeros(1, 3, 8, 8), None, None)
+    nothing = build()._code_coordinates(Image(torch.zeros(1, 3, 8, 8)))
     assert torch.equal(nothing, torch.zeros(1, 8))
 
 
@@ -163,11 +167,10 @@ def test_published_layout_goes_in_whole(tmp_path: Path) -> None:
     content = published()
     encoder = build(pretrained=True, weights=save(tmp_path, content))
     own = encoder.state_dict()
-    assert encoder.loaded is not None
-    assert encoder.loaded.fresh == ()
+    assert encoder.loaded[SOURCE].fresh == ()
     assert {f"model.encoder.{name}" for name in own} < set(content)
     assert all(torch.equal(value, content[f"model.encoder.{name}"]) for name, value in own.items())
-    assert set(encoder.loaded.skipped) == {
+    assert set(encoder.loaded[SOURCE].skipped) == {
         *("decoder.mask_patch", "decoder.transformer.norm.weight", "teacher.cls_token", "proj.weight")
     }
 
@@ -175,10 +178,9 @@ def test_published_layout_goes_in_whole(tmp_path: Path) -> None:
 def test_early_layers_leave_out_what_comes_behind(tmp_path: Path) -> None:
     file = save(tmp_path, published())
     encoder = build(pretrained=True, weights=file, out_indices=(0,))
-    assert encoder.loaded is not None
-    assert {"transformer.norm.weight", "transformer.layers.2.1.net.3.bias"} <= set(encoder.loaded.skipped)
+    assert {"transformer.norm.weight", "transformer.layers.2.1.net.3.bias"} <= set(encoder.loaded[SOURCE].skipped)
     image = image_of(2, 3, 16, 24)
-    torch.testing.assert_close(encoder(image), build(pretrained=True, weights=file)(image)[:1])
+    torch.testing.assert_close(encode(encoder, image), encode(build(pretrained=True, weights=file), image)[:1])
 
 
 def test_file_of_another_network_is_refused(tmp_path: Path) -> None:
@@ -191,24 +193,26 @@ def test_file_of_another_network_is_refused(tmp_path: Path) -> None:
 def test_statistics_are_those_of_the_sensor() -> None:
     bands = [{"name": "NIR_NARROW", "wavelength_nm": 865, "unit": "reflectance", "scale": 1e-4}]
     inputs = raster(bands=bands)
-    means, stds = statistics_of(build(inputs, sensor="sentinel-2-l2a").info, inputs)
+    means, stds = statistics_of(build(inputs, sensor="sentinel-2-l2a").info[SOURCE], inputs)
     assert (means, stds) == (pytest.approx([2785]), pytest.approx([1648]))
     with pytest.raises(SpecError, match="needs an encoder that publishes statistics"):
-        statistics_of(build(inputs).info, inputs)
+        statistics_of(build(inputs).info.get(SOURCE), inputs)
 
 
 def test_large_network_is_as_large_as_published(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     with torch.device("meta"):
-        encoder = ClayEncoder(raster())
+        encoder = ClayEncoder(one(raster()))
     assert sum(value.numel() for value in encoder.parameters()) == 311_442_944
 
 
 def test_compiled_encoder_gives_the_same() -> None:
     encoder = fill(build(coordinates=("time", "location"), vector=True))
-    given = (image_of(2, 3, 16, 24), torch.tensor([[[2021.0, 3.0]]] * 2), torch.tensor([[47.0, 8.0]] * 2))
+    given = images_of(
+        [SOURCE], image_of(2, 3, 16, 24), None, torch.tensor([[[2021.0, 3.0]]] * 2), torch.tensor([[47.0, 8.0]] * 2)
+    )
     compiled = torch.compile(encoder, backend="eager", fullgraph=True)
-    torch.testing.assert_close(compiled(*given), encoder(*given))
+    torch.testing.assert_close(compiled(given), encoder(given))
 
 
 @pytest.mark.parametrize(
@@ -220,7 +224,7 @@ def test_compiled_encoder_gives_the_same() -> None:
         (lambda: build(out_indices=(3,)), ComponentError, "from 0 to 2"),
         (lambda: build(weights="clay.ckpt"), ComponentError, "Set 'pretrained: true' to load it"),
         (
-            lambda: ClayEncoder(raster(), variant="clay_v1_5_tiny", pretrained=True),
+            lambda: ClayEncoder(one(raster()), variant="clay_v1_5_tiny", pretrained=True),
             ComponentError,
             "No weights of 'clay_v1_5_tiny' are published",
         ),
@@ -233,8 +237,8 @@ def test_what_does_not_fit_is_refused(make: Callable[[], Any], error: type[Excep
 
 def test_missing_coordinates_are_named() -> None:
     encoder = build(coordinates=("location",))
-    with pytest.raises(ValueError, match="'clay' was built to use coordinates and needs 'location_coords'"):
-        encoder(image_of(1, 3, 8, 8))
+    with pytest.raises(ValueError, match="'clay' was built to use coordinates and needs 'location'"):
+        encode(encoder, image_of(1, 3, 8, 8))
 
 
 def test_variants_load_no_torch() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +13,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from asking import one
+from groundwork.batch import Images
 from groundwork.config.component import ComponentConfig
 from groundwork.config.model import ModelConfig
 from groundwork.models.assembly.encoder_decoder import EncoderDecoderFactory
@@ -20,18 +22,18 @@ from groundwork.models.assembly.extractor import build_encoder
 from groundwork.models.decoders import DECODERS
 from groundwork.models.decoders.base import Decoder
 from groundwork.models.decoders.smp_models import SMP_MODELS
-from groundwork.models.encoders import ENCODERS, prithvi_swin
-from groundwork.models.encoders.base import Encoder
+from groundwork.models.encoders import ENCODERS
+from groundwork.models.encoders.base import Encoder, OneSourceEncoder
+from groundwork.models.encoders.prithvi import swin
 from groundwork.models.encoders.prithvi.swin import SwinVariant
-from groundwork.models.encoders.wrappers.sources import JointEncoder
-from groundwork.models.flow import example_inputs
+from groundwork.models.examples import example_images
 from groundwork.models.heads import HEADS
-from groundwork.models.heads.base import Head, ScalarHead
+from groundwork.models.heads.base import Decoded, Head
 from groundwork.models.heads.scalar_sklearn import ScalarSklearnHead
 from groundwork.models.heads.sklearn import SklearnHead
 from groundwork.models.necks import NECKS
+from groundwork.models.necks.auto import choose_necks
 from groundwork.models.necks.base import Neck
-from groundwork.models.necks.mending import mend
 from groundwork.registry import Table, build, find
 from groundwork.specs import BandSpec, FeatureLevel, FeatureSpec, RasterSpec, SpecError, TargetSpec
 
@@ -48,13 +50,13 @@ ENCODER_OPTIONS: dict[str, dict[str, Any]] = {
     "clay": {"variant": "clay_v1_5_tiny", "out_indices": [0]},
     "copernicus_fm": {"out_indices": [0]},
     "croma": {"out_indices": [0]},
-    "dofa": {"model": "small", "out_indices": [0, 1]},
+    "dofa": {"variant": "small", "out_indices": [0, 1]},
     "galileo": {"coordinates": ["time", "location"], "keep_steps": True},
     "panopticon": {"out_indices": [0]},
     "per_date": {"encoder": {"name": "timm", "model": "test_resnet"}, "pooling": "keep"},
     "prithvi_vit_adapter": {"image_size": 64},
     "satmae": {"out_indices": [0]},
-    "scale_mae": {"model": "small", "out_indices": [0, 1]},
+    "scale_mae": {"variant": "small", "out_indices": [0, 1]},
     "smp": {"model": "resnet18"},
     "terramind": {
         "variant": "terramind_v1_tiny",
@@ -98,12 +100,10 @@ GIVEN = {
 VECTOR, OUTPUTS = 12, 3
 SIZES = [(64, 64), (64, 96)]
 FAMILIES: list[tuple[type[nn.Module], Table]] = [
-    (Encoder, {name: path for name, path in ENCODERS.items() if issubclass(find(ENCODERS, name), Encoder)}),
-    (JointEncoder, {name: path for name, path in ENCODERS.items() if issubclass(find(ENCODERS, name), JointEncoder)}),
+    (Encoder, ENCODERS),
     (Neck, NECKS),
     (Decoder, DECODERS),
-    (Head, {name: path for name, path in HEADS.items() if issubclass(find(HEADS, name), Head)}),
-    (ScalarHead, {name: path for name, path in HEADS.items() if issubclass(find(HEADS, name), ScalarHead)}),
+    (Head, HEADS),
 ]
 SPOTS = [pytest.param((kind, table, name), id=name) for kind, table in FAMILIES for name in table]
 
@@ -112,35 +112,43 @@ SPOTS = [pytest.param((kind, table, name), id=name) for kind, table in FAMILIES 
 Spot: TypeAlias = tuple[type[nn.Module], Table, str]
 
 
+class OfTensors(nn.Module):
+    """A head by itself, which takes a map and a vector."""
+
+    def __init__(self, head: Head) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, decoded: Tensor, vector: Tensor) -> Tensor:
+        return self.head(Decoded(decoded, vector))
+
+
 @dataclass
 class Case:
     """A component, and what it is called with at a size of the image."""
 
     component: nn.Module
-    given: FeatureSpec | FeatureLevel | RasterSpec | dict[str, RasterSpec]
+    given: FeatureSpec | dict[str, RasterSpec]
+
+    @property
+    def entry(self) -> nn.Module:
+        """What takes tensors, or images."""
+        return OfTensors(self.component) if isinstance(self.component, Head) else self.component
 
     def inputs(self, size: tuple[int, int]) -> tuple[Any, ...]:
         if isinstance(self.given, dict):
-            images = {source: torch.randn(2, spec.num_channels, *size) for source, spec in self.given.items()}
-            return images, torch.tensor([[[2021.0, 3.0]]] * 2), torch.tensor([[47.0, 8.0]] * 2)
-        if isinstance(self.given, RasterSpec):
-            steps = self.given.steps
-            image = torch.randn(2, self.given.num_channels, *((steps,) if steps > 1 else ()), *size)
-            return image, torch.tensor([[[2021.0, 3.0]] * steps] * 2), torch.tensor([[47.0, 8.0]] * 2)
-        if isinstance(self.component, ScalarHead) and isinstance(self.given, FeatureLevel):
-            return _map_of(self.given, size), torch.randn(2, VECTOR)
-        if isinstance(self.given, FeatureLevel):
-            return (_map_of(self.given, size),)
-        return ([_map_of(level, size) for level in self.given.levels],)
+            return (_images_of(self.given, size),)
+        maps = [_map_of(level, size) for level in self.given.levels]
+        return (*maps, torch.randn(2, VECTOR)) if isinstance(self.component, Head) else (maps,)
 
     def outputs(self, inputs: tuple[Any, ...]) -> list[Tensor]:
-        given = self.component(*inputs)
+        given = self.entry(*inputs)
         return [given] if isinstance(given, Tensor) else given
 
     def promised(self, size: tuple[int, int]) -> list[tuple[int, ...]]:
-        if isinstance(self.component, ScalarHead):
-            return [(2, OUTPUTS)]
         out = self.component.out
+        if out is None:
+            return [(2, OUTPUTS)]
         levels = (out,) if isinstance(out, FeatureLevel) else out.levels
         return [(2, level.channels, size[0] // level.stride, size[1] // level.stride) for level in levels]
 
@@ -152,10 +160,23 @@ def _map_of(level: FeatureLevel, size: tuple[int, int]) -> Tensor:
     return torch.randn(2, level.channels, size[0] // level.stride, size[1] // level.stride)
 
 
+def _images_of(inputs: Mapping[str, RasterSpec], size: tuple[int, int]) -> Images:
+    """Two random images with dates and a place."""
+    zeros = example_images(inputs, size)
+    values = {source: torch.randn(2, *part.shape[1:]) for source, part in zeros.values.items()}
+    dates = {source: torch.tensor([[[2021.0, 3.0]] * spec.steps] * 2) for source, spec in inputs.items()}
+    return Images(values, dates=dates, location=torch.tensor([[47.0, 8.0]] * 2))
+
+
 @pytest.fixture(autouse=True)
 def _small_swin(monkeypatch: pytest.MonkeyPatch) -> None:
     """The published sizes would cost a minute; their names and numbers are tested where Prithvi's Swin is."""
-    monkeypatch.setitem(prithvi_swin.VARIANTS, "b", SwinVariant(16, (1, 2, 4, 8), depths=(1, 1, 1, 1)))
+    monkeypatch.setitem(swin.VARIANTS, "b", SwinVariant(16, (1, 2, 4, 8), depths=(1, 1, 1, 1)))
+
+
+def _inputs_of(encoder: str, raster: RasterSpec) -> dict[str, RasterSpec]:
+    is_alone = issubclass(find(ENCODERS, encoder), OneSourceEncoder)
+    return one(RASTERS.get(encoder, raster)) if is_alone else SOURCES
 
 
 @pytest.fixture
@@ -163,14 +184,12 @@ def make_case(raster: RasterSpec) -> MakeCase:
     def make(spot: Spot) -> Case:
         kind, table, name = spot
         wired: dict[type[nn.Module], tuple[Any, ...]] = {
-            Encoder: (RASTERS.get(name, raster),),
-            JointEncoder: (SOURCES,),
+            Encoder: (_inputs_of(name, raster) if kind is Encoder else {},),
             Neck: (GIVEN.get(name, PYRAMID),),
             Decoder: (PYRAMID,),
-            Head: (PYRAMID.levels[0], OUTPUTS),
-            ScalarHead: (PYRAMID.levels[0], VECTOR, OUTPUTS),
+            Head: (FeatureSpec(PYRAMID.levels[:1], VECTOR), OUTPUTS),
         }
-        options = OPTIONS | ENCODER_OPTIONS if kind in {Encoder, JointEncoder} else OPTIONS
+        options = OPTIONS | ENCODER_OPTIONS if kind is Encoder else OPTIONS
         config = ComponentConfig(name=name, **options.get(name, {}))
         component = build(kind, table, config, *wired[kind])
         if isinstance(component, SklearnHead | ScalarSklearnHead) and not component.estimator.mean.is_meta:
@@ -243,21 +262,21 @@ def test_component_exports(spot: Spot, make_case: MakeCase) -> None:
     case = make_case(spot)
     case.component.eval()
     inputs = case.inputs((64, 96))
-    exported = Case(torch.export.export(case.component, inputs).module(), case.given)
+    exported = Case(torch.export.export(case.entry, inputs).module(), case.given)
     for output, again in zip(case.outputs(inputs), exported.outputs(inputs), strict=True):
         torch.testing.assert_close(output, again)
 
 
-@pytest.mark.parametrize("spot", [spot for spot in SPOTS if spot.values[0][0] in {Encoder, JointEncoder}])
+@pytest.mark.parametrize("spot", [spot for spot in SPOTS if spot.values[0][0] is Encoder])
 def test_encoders_say_what_the_size_of_an_image_must_divide_by(spot: Spot, make_case: MakeCase) -> None:
     encoder = make_case(spot).component
     assert all(encoder.size_multiple % level.stride == 0 for level in encoder.out.levels)
 
 
-@pytest.mark.parametrize("spot", [spot for spot in SPOTS if spot.values[0][0] in {Encoder, JointEncoder}])
+@pytest.mark.parametrize("spot", [spot for spot in SPOTS if spot.values[0][0] is Encoder])
 def test_models_take_any_size(spot: Spot, make_case: MakeCase, target: TargetSpec) -> None:
     name = spot[2]
-    given = make_case(spot).given
+    inputs = make_case(spot).given
     config = ModelConfig.model_validate(
         {
             "encoder": {"name": name, **(OPTIONS | ENCODER_OPTIONS).get(name, {})},
@@ -265,13 +284,8 @@ def test_models_take_any_size(spot: Spot, make_case: MakeCase, target: TargetSpe
             "decoder": {"name": "fcn", "channels": 8},
         }
     )
-    inputs = given if isinstance(given, dict) else {"optical": given}
     model = EncoderDecoderFactory().build_model(config, inputs, target).train()
-    image, times, place = example_inputs(inputs, (37, 51))
-    images = {key: torch.randn(2, *part.shape[1:]) for key, part in image.items()} if isinstance(image, dict) else None
-    output = model(
-        images or torch.randn(2, *image.shape[1:]), None, times.expand(2, -1, -1), place.expand(2, -1)
-    ).output
+    output = model(_images_of(inputs, (37, 51))).output
     assert output.shape == (2, 2, 37, 51)
     output.sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.decoder.parameters())
@@ -282,10 +296,9 @@ def features_of(name: str) -> FeatureSpec:
     """What an encoder gives, asked on the meta device."""
     options = (OPTIONS | ENCODER_OPTIONS).get(name, {})
     config = ModelConfig.model_validate({"encoder": {"name": name, **options}})
-    given = RASTERS.get(name, RasterSpec(bands=["RED", "GREEN", "BLUE"], dtype="int16", nodata=-1))
-    joint = issubclass(find(ENCODERS, name), JointEncoder)
+    inputs = _inputs_of(name, RasterSpec(bands=["RED", "GREEN", "BLUE"], dtype="int16", nodata=-1))
     with torch.device("meta"):
-        return build_encoder(config, SOURCES if joint else {"optical": given}).out
+        return build_encoder(config, inputs).out
 
 
 #: Every decoder; those of smp each by themselves.
@@ -308,7 +321,7 @@ def test_every_encoder_goes_with_every_decoder(encoder: str, decoder: str) -> No
 
     def wire() -> Decoder:
         features = features_of(encoder)
-        for neck in mend(features, kind.needs(config.options)):
+        for neck in choose_necks(features, kind.needs(config.options)):
             features = build(Neck, NECKS, neck, features).out
         return build(Decoder, DECODERS, config, features)
 

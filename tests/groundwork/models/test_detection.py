@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import box_iou
 
+from asking import SOURCE, ask, one
+from groundwork.batch import Images
 from groundwork.bundle import build_factory
 from groundwork.config.model import ModelConfig
 from groundwork.models.assembly.detection import DetectionModel
@@ -34,7 +36,7 @@ def build(
     plain: dict[str, Any] = {"encoder": RESNET, "necks": FPN}
     config = ModelConfig.model_validate({"factory": {"name": "object_detection", **factory}, **plain, **words})
     objects = target.model_copy(update={"per": "object"})
-    inputs = {"optical": inputs} if isinstance(inputs, RasterSpec) else inputs
+    inputs = one(inputs) if isinstance(inputs, RasterSpec) else inputs
     model = build_factory(config).build_model(config, inputs, objects)
     assert isinstance(model, DetectionModel)
     return model
@@ -67,7 +69,7 @@ def squares(batch: int, height: int, width: int, num_classes: int = 2) -> tuple[
 
 
 def sum_losses(model: DetectionModel, image: Any, told: list[dict[str, Tensor]], **more: Any) -> Tensor:
-    losses = model(image, objects=told, **more).losses
+    losses = ask(model, image, objects=told, **more).losses
     assert losses
     return torch.stack(list(losses.values())).sum()
 
@@ -85,7 +87,7 @@ def find_best(model: DetectionModel, height: int, width: int, num_classes: int =
     """Overlap of each square with the box of the highest score, and whether that has the square's class."""
     image, told = squares(16, height, width, num_classes)
     with torch.no_grad():
-        best = model.eval()(image).output[:, 0]
+        best = ask(model.eval(), image).output[:, 0]
     overlaps = [float(box_iou(row[None, :4], entry["boxes"])) for row, entry in zip(best, told, strict=True)]
     return overlaps, [row[5] == entry["labels"][0] for row, entry in zip(best, told, strict=True)]
 
@@ -98,7 +100,7 @@ def has_gradient(part: nn.Module) -> bool:
 def test_detectors_learn_and_answer(framework: str, raster: RasterSpec, target: TargetSpec) -> None:
     model = build(raster, target, {"framework": framework, "score_threshold": 0.0, "most": 5})
     image = torch.randn(2, 3, 70, 90)
-    given = model.train()(image, objects=objects())
+    given = ask(model.train(), image, objects=objects())
     assert given.output.shape == (2, 0, 6)
     total = torch.stack(list(given.losses.values())).sum()
     total.backward()
@@ -106,7 +108,7 @@ def test_detectors_learn_and_answer(framework: str, raster: RasterSpec, target: 
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
     assert has_gradient(model.encoder)
     assert torch.isfinite(sum_losses(model, image, [nothing(70, 90)] * 2))
-    found = model.eval()(image)
+    found = ask(model.eval(), image)
     assert found.output.shape[0] == 2
     assert found.output.shape[1] <= 5
     boxes, scores, labels = found.output[..., :4], found.output[..., 4], found.output[..., 5]
@@ -127,12 +129,12 @@ def test_the_network_sees_the_same_size_in_training_and_evaluation(
 ) -> None:
     model = build(raster, target, {"framework": framework}, encoder=SMALL)
     seen: list[tuple[int, ...]] = []
-    model.encoder.register_forward_pre_hook(lambda _, given: seen.append(tuple(given[0].shape[-2:])))
+    model.encoder.register_forward_pre_hook(lambda _, given: seen.append(tuple(given[0].values[SOURCE].shape[-2:])))
     for size, padded in (((64, 64), (64, 64)), ((100, 1500), (112, 1504)), ((61, 83), (64, 96)), ((20, 17), (32, 32))):
         image = torch.randn(1, 3, *size)
         with torch.no_grad():
-            model.train()(image, objects=[nothing(*size)])
-            model.eval()(image)
+            ask(model.train(), image, objects=[nothing(*size)])
+            ask(model.eval(), image)
         assert seen == [padded, padded]
         seen.clear()
 
@@ -141,9 +143,9 @@ def test_padding_holds_no_mirrored_objects(raster: RasterSpec, target: TargetSpe
     model = build(raster, target, {"framework": "fcos"})
     model.set_statistics([5.0] * 3, [2.0] * 3)
     seen: list[Tensor] = []
-    model.encoder.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    model.encoder.register_forward_pre_hook(lambda _, given: seen.append(given[0].values[SOURCE]))
     image = torch.randn(1, 3, 70, 90)
-    model.eval()(image)
+    ask(model.eval(), image)
     # 70 x 90 grows to 96 x 96: 13 rows above, 3 columns to the left.
     torch.testing.assert_close(seen[0][:, :, 13:83, 3:93], (image - 5) / 2)
     seen[0][:, :, 13:83, 3:93] = 0
@@ -213,9 +215,9 @@ def test_images_are_padded_to_what_every_level_takes(raster: RasterSpec, target:
     vit = {"name": "timm", "model": "test_vit", "out_indices": [0, 1, 2, 3]}
     necks = [{"name": "maxpool_pyramid"}, {"name": "select", "indices": [0, 1]}, *FPN]
     model = build(raster, target, {"framework": "fcos"}, encoder=vit, necks=necks)
-    assert model.size_multiple == 128
+    assert model.sizes.multiple == 128
     image = torch.randn(2, 3, 60, 60)
-    assert model.eval()(image).output.shape[0] == 2
+    assert ask(model.eval(), image).output.shape[0] == 2
     assert torch.isfinite(sum_losses(model.train(), image, [objects(60, 60)[0], nothing(60, 60)]))
 
 
@@ -230,17 +232,17 @@ def test_several_steps_and_coordinates_reach_the_encoder(
     assert model.coordinates == {"time", "location"}
     image = torch.randn(2, 2, 2, 70, 90)
     told = {
-        "temporal_coords": torch.tensor([[[2021.0, 12.0], [2022.0, 200.0]]] * 2),
-        "location_coords": torch.ones(2, 2),
+        "dates": torch.tensor([[[2021.0, 12.0], [2022.0, 200.0]]] * 2),
+        "location": torch.ones(2, 2),
     }
     model.encoder.register_forward_pre_hook(lambda _, given: seen.extend(given))
-    seen: list[Tensor] = []
+    seen: list[Images] = []
     assert torch.isfinite(sum_losses(model.train(), image, objects(), **told))
-    torch.testing.assert_close(seen[1], told["temporal_coords"])
-    torch.testing.assert_close(seen[2], told["location_coords"])
-    assert model.eval()(image, **told).output.shape[0] == 2
+    torch.testing.assert_close(seen[0].dates[SOURCE], told["dates"])
+    torch.testing.assert_close(seen[0].location, told["location"])
+    assert ask(model.eval(), image, **told).output.shape[0] == 2
     with pytest.raises(ValueError, match=r"'optical' has the shape \(2, 2, 70, 90\).*built for \(batch, 2, 2, height"):
-        model(image[:, :, 0], **told)
+        ask(model, image[:, :, 0], **told)
 
 
 def test_several_sources_and_one_of_a_joint_encoder_are_taken(
@@ -262,11 +264,11 @@ def test_several_sources_and_one_of_a_joint_encoder_are_taken(
         images = {source: torch.randn(2, spec.num_channels, 70, 90) for source, spec in inputs.items()}
         sum_losses(model.train(), images, objects()).backward()
         assert has_gradient(model.encoder)
-        assert model.eval()(images).output.shape[0] == 2
+        assert ask(model.eval(), images).output.shape[0] == 2
         model.set_statistics([5.0], [2.0], "DEM")
     galileo = {"name": "galileo", "out_indices": [1, 3]}
     model = build({"radar": rasters["S1GRD"]}, target, {"framework": "fcos"}, encoder=galileo, necks=necks)
-    assert model.eval()(torch.randn(1, 2, 30, 40)).output.shape[0] == 1
+    assert ask(model.eval(), torch.randn(1, 2, 30, 40)).output.shape[0] == 1
 
 
 def test_what_is_not_valid_changes_nothing(raster: RasterSpec, target: TargetSpec) -> None:
@@ -275,7 +277,7 @@ def test_what_is_not_valid_changes_nothing(raster: RasterSpec, target: TargetSpe
     image, valid = torch.randn(1, 3, 64, 64), torch.ones(1, 64, 64, dtype=torch.bool)
     valid[:, 20:40, 20:40] = False
     other = torch.where(valid, image, torch.nan)
-    torch.testing.assert_close(model(image, valid).output, model(other, valid).output)
+    torch.testing.assert_close(ask(model, image, valid).output, ask(model, other, valid).output)
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -286,7 +288,7 @@ def test_boxes_are_exact_in_half_precision(framework: str, raster: RasterSpec, t
     image = torch.randn(1, 3, 48, 1200)
 
     def are_fine(model: DetectionModel) -> bool:
-        boxes = model(image).output[..., :4]
+        boxes = ask(model, image).output[..., :4]
         assert boxes.dtype == torch.float32
         return not torch.equal(boxes, boxes.bfloat16().float())
 
@@ -333,7 +335,7 @@ def test_auto_necks_end_with_fpn(raster: RasterSpec, target: TargetSpec) -> None
     config = ModelConfig.model_validate(
         {"factory": "object_detection", "encoder": {"name": "timm", "model": "test_vit"}, "necks": "auto"}
     )
-    resolved = build_factory(config).resolve(config, {"optical": raster}, target)
+    resolved = build_factory(config).resolve(config, one(raster), target)
     assert isinstance(resolved.necks, tuple)
     assert [neck.name for neck in resolved.necks][-2:] == ["pyramid", "fpn"]
 
@@ -347,24 +349,24 @@ def test_what_does_not_fit_is_refused(raster: RasterSpec, target: TargetSpec) ->
     with pytest.raises(SpecError, match=r"multiple of 32, got 24. Set 'channels' of the 'fpn'"):
         build(raster, target, {"framework": "fcos"}, necks=[{"name": "fpn", "channels": 24}])
     with pytest.raises(ValueError, match=r"learns from 'objects'.*call 'eval\(\)' first"):
-        build(raster, target, {}).train()(torch.zeros(1, 3, 64, 64))
+        ask(build(raster, target, {}).train(), torch.zeros(1, 3, 64, 64))
     config = ModelConfig.model_validate({"factory": "object_detection", "encoder": RESNET, "necks": FPN})
     with pytest.raises(SpecError, match=r"per: object"):
-        build_factory(config).build_model(config, {"optical": raster}, target)
+        build_factory(config).build_model(config, one(raster), target)
 
 
 @pytest.mark.parametrize("shape", [(1, 4, 64, 64), (3, 64, 64), (1, 3, 2, 64, 64), (1, 3, 0, 64)])
 def test_images_of_other_shapes_are_refused(shape: tuple[int, ...], raster: RasterSpec, target: TargetSpec) -> None:
     model = build(raster, target, {"framework": "fcos"}, encoder=SMALL)
     with pytest.raises(ValueError, match=r"source 'optical' has the shape .*; the model was built for \(batch, 3, "):
-        model.eval()(torch.zeros(shape))
+        ask(model.eval(), torch.zeros(shape))
 
 
 def test_statistics_of_the_encoder_are_taken(target: TargetSpec) -> None:
     bands = [{"name": name, "unit": "digital_number"} for name in ("RED", "GREEN", "BLUE")]
     rgb = RasterSpec(bands=bands, dtype="uint8", nodata=None)
     model = build(rgb, target, {"framework": "fcos"}, encoder=SMALL, standardise="from_encoder")
-    assert model.standardise.mean.tolist() == pytest.approx([127.5] * 3)
+    assert model.standardise[SOURCE].mean.tolist() == pytest.approx([127.5] * 3)
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -377,4 +379,4 @@ def test_detectors_are_copied_and_built_without_memory(framework: str, raster: R
     filled.load_state_dict(model.state_dict())
     image = torch.randn(1, 3, 64, 64)
     for other in (filled, deepcopy(model)):
-        torch.testing.assert_close(other(image).output, model(image).output)
+        torch.testing.assert_close(ask(other, image).output, ask(model, image).output)

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+from asking import ask, encode, one
+from groundwork.batch import Image
 from groundwork.config.model import ModelConfig
-from groundwork.models.assembly.encoder_decoder import EncoderDecoderFactory
-from groundwork.models.assembly.pixelwise import PixelWiseModel
-from groundwork.models.encoders.base import Encoder
+from groundwork.models.assembly.encoder_decoder import EncoderDecoderFactory, EncoderDecoderModel
+from groundwork.models.encoders.base import OneSourceEncoder
 from groundwork.models.factories import FACTORIES
 from groundwork.models.flow import FlowRow, count_macs, describe_flow
 from groundwork.models.interface import Model, ModelFactory
 from groundwork.registry import ComponentError, find
 from groundwork.specs import ClassSpec, FeatureLevel, FeatureSpec, OutputSpec, RasterSpec, SpecError, TargetSpec
 
-MakeModel = Callable[..., PixelWiseModel]
+MakeModel = Callable[..., EncoderDecoderModel]
 RESNET = {"name": "timm", "model": "test_resnet"}
 VIT = {"name": "timm", "model": "test_vit", "out_indices": [3, 4, 5]}
 TWICE = [{"name": "select", "indices": [0, 1, 2, -1]}, {"name": "pyramid"}]
@@ -152,22 +153,22 @@ def test_pyramid_makes_any_number_of_levels(make_model: MakeModel, num_levels: i
     )
     levels = [(level.channels, level.stride) for level in model.necks[-1].out.levels]
     assert levels == [(48, 4), (96, 8), (192, 16), (192, 32), (192, 64)][:num_levels]
-    size = model.size_multiple
-    assert model.eval()(torch.randn(1, 3, size, size)).output.shape == (1, 2, size, size)
+    size = model.sizes.multiple
+    assert ask(model.eval(), torch.randn(1, 3, size, size)).output.shape == (1, 2, size, size)
 
 
 def test_pyramid_takes_channels_and_a_finest_stride(make_model: MakeModel) -> None:
     neck = {"name": "pyramid", "finest_stride": 2, "channels": [4, 6, 10]}
     model = make_model(encoder=VIT, necks=[neck], decoder={"name": "upernet", "channels": 8})
     assert str(model.necks[0].out) == "[4ch/2px, 6ch/4px, 10ch/8px]"
-    assert model.eval()(torch.randn(1, 3, 16, 32)).output.shape == (1, 2, 16, 32)
+    assert ask(model.eval(), torch.randn(1, 3, 16, 32)).output.shape == (1, 2, 16, 32)
 
 
 def test_channels_last_networks_give_channels_first_maps(make_model: MakeModel) -> None:
     swin = {"name": "timm", "model": "swin_tiny_patch4_window7_224"}
     with torch.device("meta"):
         encoder = make_model(encoder=swin, decoder={"name": "fcn"}).encoder.eval()
-        maps = encoder(torch.empty(1, 3, 64, 96))
+        maps = encode(encoder, torch.empty(1, 3, 64, 96))
     assert [given.shape[1:] for given in maps] == [
         (level.channels, 64 // level.stride, 96 // level.stride) for level in encoder.out.levels
     ]
@@ -209,7 +210,7 @@ def test_macs_are_those_of_a_hand_count(make_model: MakeModel, make_raster: Call
     attention = 2 * (tokens + 1) ** 2 * dim
     embedding = tokens * 6 * 256 * dim
     decoder = tokens * (9 * dim * 8 + 8 * 2)
-    assert count_macs(model, {"optical": make_raster(6)}, size=32) == 12 * (linear + attention) + embedding + decoder
+    assert count_macs(model, one(make_raster(6)), size=32) == 12 * (linear + attention) + embedding + decoder
     assert not any(parameter.is_meta for parameter in model.parameters())
     assert model.training
 
@@ -222,45 +223,40 @@ def test_model_built_on_the_meta_device_takes_weights(make_model: MakeModel) -> 
     filled = empty.to_empty(device="cpu").eval()
     filled.load_state_dict(model.state_dict(), strict=True)
     image = torch.randn(1, 3, 32, 32)
-    torch.testing.assert_close(filled(image).output, model(image).output, rtol=0, atol=0)
+    torch.testing.assert_close(ask(filled, image).output, ask(model, image).output, rtol=0, atol=0)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_model_moves_between_devices(make_model: MakeModel) -> None:
     model = make_model(encoder=PRITHVI, decoder={"name": "fcn"}).eval()
     image = torch.randn(1, 3, 20, 20)
-    expected = model(image).output
-    given = model.cuda()(image.cuda()).output.cpu()
+    expected = ask(model, image).output
+    given = ask(model.cuda(), image.cuda()).output.cpu()
     torch.testing.assert_close(given, expected, rtol=1e-3, atol=1e-3)
-    torch.testing.assert_close(model.cpu()(image).output, expected)
+    torch.testing.assert_close(ask(model.cpu(), image).output, expected)
 
 
-class CountingEncoder(Encoder):
+class CountingEncoder(OneSourceEncoder):
     """A user's own, whose constructor asks a tensor for its number, as many vision transformers do."""
 
-    def __init__(self, inputs: RasterSpec, *, depth: int = 3) -> None:
-        super().__init__()
+    def __init__(self, inputs: Mapping[str, RasterSpec], *, depth: int = 3) -> None:
+        super().__init__(inputs)
         self.rates = [rate.item() for rate in torch.linspace(0, 0.3, depth)]
-        self.layer = nn.Conv2d(inputs.num_channels, 8, kernel_size=4, stride=4)
+        self.layer = nn.Conv2d(self.raster.num_channels, 8, kernel_size=4, stride=4)
         self.out = FeatureSpec((FeatureLevel(8, 4),))
         self.size_multiple = 4
 
-    def forward(
-        self,
-        image: torch.Tensor,
-        temporal_coords: torch.Tensor | None = None,  # noqa: ARG002 - the interface of all encoders
-        location_coords: torch.Tensor | None = None,  # noqa: ARG002
-    ) -> list[torch.Tensor]:
-        return [self.layer(image)]
+    def encode(self, image: Image) -> list[torch.Tensor]:
+        return [self.layer(image.values)]
 
 
 def test_necks_are_found_for_encoders_that_need_real_tensors(raster: RasterSpec, target: TargetSpec) -> None:
     name = f"{CountingEncoder.__module__}.CountingEncoder"
     words = {"encoder": {"name": name}, "necks": "auto", "decoder": {"name": "unet", "channels": [8]}}
-    config = EncoderDecoderFactory().resolve(ModelConfig.model_validate(words), {"optical": raster}, target)
-    model = EncoderDecoderFactory().build_model(config, {"optical": raster}, target)
+    config = EncoderDecoderFactory().resolve(ModelConfig.model_validate(words), one(raster), target)
+    model = EncoderDecoderFactory().build_model(config, one(raster), target)
     assert [neck.name for neck in config.necks] == ["select", "pyramid"]
-    assert model(torch.randn(1, 3, 21, 30)).output.shape == (1, 2, 21, 30)
+    assert ask(model, torch.randn(1, 3, 21, 30)).output.shape == (1, 2, 21, 30)
 
 
 def test_objects_have_a_factory_of_their_own(raster: RasterSpec) -> None:
@@ -268,7 +264,7 @@ def test_objects_have_a_factory_of_their_own(raster: RasterSpec) -> None:
     config = ModelConfig.model_validate({"encoder": RESNET})
     for act in (EncoderDecoderFactory().build_model, EncoderDecoderFactory().resolve):
         with pytest.raises(SpecError, match="'factory: object_detection'"):
-            act(config, {"optical": raster}, ships)
+            act(config, one(raster), ships)
 
 
 @pytest.mark.parametrize(
@@ -289,7 +285,7 @@ def test_heads_of_other_answers_are_refused(
         config = ModelConfig.model_validate({"encoder": RESNET, **words})
         place = "model.head" if "head" in words else "model.auxiliary.side.head"
         with pytest.raises(ComponentError, match=rf"^{place}: the head '{head}' gives .* Take the head '{right}'"):
-            EncoderDecoderFactory().build_model(config, {"optical": raster}, wanted)
+            EncoderDecoderFactory().build_model(config, one(raster), wanted)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torchgeo.models import CROMA, CopernicusFM, ScaleMAE, croma_base, dofa_small_patch16_224, panopticon_vitb14
 from torchgeo.models.croma import get_2dalibi
 
+from asking import SOURCE, encode, images_of, one
 from groundwork.models.encoders.base import Encoder
 from groundwork.models.encoders.torchgeo.copernicus_fm import CopernicusFMEncoder, _days
 from groundwork.models.encoders.torchgeo.croma import OPTICAL_BANDS, CROMAEncoder, distance_bias
@@ -24,7 +25,7 @@ from groundwork.models.weights.reading import WeightsError
 from groundwork.registry import ComponentError
 from groundwork.specs import BandSpec, RasterSpec, SpecError
 
-MakeDescribed = Callable[..., RasterSpec]
+MakeDescribed = Callable[..., dict[str, RasterSpec]]
 TIME = torch.tensor([[[2021.0, 3.0]], [[2020.0, 60.0]]])
 PLACE = torch.tensor([[47.0, 8.0], [-20.0, -50.0]])
 
@@ -33,14 +34,16 @@ PLACE = torch.tensor([[47.0, 8.0], [-20.0, -50.0]])
 def described() -> MakeDescribed:
     """Rasters of bands with wavelengths, as name=nanometres; None: not stated."""
 
-    def make(pixel_size_m: float | None = 10, steps: int = 1, **bands: float | None) -> RasterSpec:
-        return RasterSpec(
-            bands=tuple(BandSpec(name=name, wavelength_nm=nm) for name, nm in bands.items()),
-            dtype="int16",
-            nodata=-1,
-            pixel_size_m=pixel_size_m,
-            steps=steps,
-            layout="steps_first" if steps > 1 else None,
+    def make(pixel_size_m: float | None = 10, steps: int = 1, **bands: float | None) -> dict[str, RasterSpec]:
+        return one(
+            RasterSpec(
+                bands=tuple(BandSpec(name=name, wavelength_nm=nm) for name, nm in bands.items()),
+                dtype="int16",
+                nodata=-1,
+                pixel_size_m=pixel_size_m,
+                steps=steps,
+                layout="steps_first" if steps > 1 else None,
+            )
         )
 
     return make
@@ -57,7 +60,7 @@ def without_positions(*networks: nn.Module) -> None:
 
 
 def test_dofa_gives_what_torchgeos_blocks_give(described: MakeDescribed) -> None:
-    encoder = DOFAEncoder(described(RED=665, VV=None, GREEN=560), model="small", out_indices=(3, -1)).eval()
+    encoder = DOFAEncoder(described(RED=665, VV=None, GREEN=560), variant="small", out_indices=(3, -1)).eval()
     reference = dofa_small_patch16_224(num_classes=0, img_size=64).eval()
     state = encoder.network.state_dict() | {"pos_embed": torch.zeros(1, 17, 384)}
     assert reference.load_state_dict(state, strict=False).missing_keys == ["fc_norm.weight", "fc_norm.bias"]
@@ -67,12 +70,12 @@ def test_dofa_gives_what_torchgeos_blocks_give(described: MakeDescribed) -> None
         reference.blocks[index].register_forward_hook(lambda _module, _given, tokens: seen.append(tokens))
     image = torch.randn(2, 3, 64, 64)
     reference(image, [0.665, 5.405, 0.56])
-    for level, tokens in zip(encoder(image), seen, strict=True):
+    for level, tokens in zip(encode(encoder, image), seen, strict=True):
         torch.testing.assert_close(level, as_map(tokens, 4, 4))
 
 
 def test_dofa_starts_from_the_position_codes_of_its_paper(described: MakeDescribed) -> None:
-    codes = DOFAEncoder(described(RED=665), model="small", out_indices=(0,)).network.pos_embed[0]
+    codes = DOFAEncoder(described(RED=665), variant="small", out_indices=(0,)).network.pos_embed[0]
     assert torch.all(codes[0] == 0)
     # The cell in row 2, column 5: 192 numbers tell the column, 192 the row.
     angles = 1 / 10000 ** (torch.arange(96, dtype=torch.float64) / 96)
@@ -85,12 +88,13 @@ def test_dofa_loads_the_published_layout(described: MakeDescribed, tmp_path: Pat
     extra = {"mask_token": torch.zeros(1, 1, 384), "projector.weight": torch.zeros(2, 2)}
     torch.save(published.state_dict() | extra, tmp_path / "dofa.pth")
     encoder = DOFAEncoder(
-        described(RED=665), model="small", pretrained=True, weights=str(tmp_path / "dofa.pth"), out_indices=(0, 5)
+        described(RED=665), variant="small", pretrained=True, weights=str(tmp_path / "dofa.pth"), out_indices=(0, 5)
     )
-    assert encoder.loaded is not None
-    assert set(encoder.loaded.loaded) == set(encoder.network.state_dict())
-    assert {"mask_token", "projector.weight", "norm.weight", "blocks.6.norm1.weight"} <= set(encoder.loaded.skipped)
-    assert not encoder.loaded.fresh
+    assert set(encoder.loaded[SOURCE].loaded) == set(encoder.network.state_dict())
+    assert {"mask_token", "projector.weight", "norm.weight", "blocks.6.norm1.weight"} <= set(
+        encoder.loaded[SOURCE].skipped
+    )
+    assert not encoder.loaded[SOURCE].fresh
     for name, value in encoder.network.state_dict().items():
         assert torch.equal(value, published.state_dict()[name]), name
 
@@ -118,7 +122,7 @@ def test_encoders_of_one_date_name_the_wrapper(make: type[Encoder], described: M
 
 def test_dofa_refuses_weights_that_nobody_published(described: MakeDescribed) -> None:
     with torch.device("meta"), pytest.raises(ComponentError, match="No weights are published for this network"):
-        DOFAEncoder(described(RED=665), model="huge", pretrained=True)
+        DOFAEncoder(described(RED=665), variant="huge", pretrained=True)
 
 
 def test_weights_without_pretrained_are_refused(described: MakeDescribed) -> None:
@@ -132,18 +136,18 @@ def test_blocks_that_do_not_exist_are_refused(described: MakeDescribed) -> None:
 
 
 def test_scale_mae_gives_what_torchgeos_gives(described: MakeDescribed) -> None:
-    encoder = ScaleMAEEncoder(described(pixel_size_m=2.5, RED=None, GREEN=None), model="small").eval()
+    encoder = ScaleMAEEncoder(described(pixel_size_m=2.5, RED=None, GREEN=None), variant="small").eval()
     layer_norm = partial(nn.LayerNorm, eps=1e-6)
     reference = ScaleMAE(
         res=2.5, img_size=64, in_chans=2, embed_dim=384, depth=12, num_heads=6, num_classes=0, norm_layer=layer_norm
     ).eval()
     assert reference.load_state_dict(encoder.network.state_dict(), strict=False).missing_keys == ["pos_embed"]
     image = torch.randn(2, 2, 64, 64)
-    torch.testing.assert_close(encoder(image)[-1], as_map(reference.forward_features(image), 4, 4))
+    torch.testing.assert_close(encode(encoder, image)[-1], as_map(reference.forward_features(image), 4, 4))
 
 
 def test_scale_mae_lays_positions_out_in_metres(described: MakeDescribed) -> None:
-    encoder = ScaleMAEEncoder(described(pixel_size_m=3.0, RED=None), model="small", out_indices=(0,))
+    encoder = ScaleMAEEncoder(described(pixel_size_m=3.0, RED=None), variant="small", out_indices=(0,))
     codes = encoder._position_codes((2, 5), torch.device("cpu"))[0]
     angles = 1 / 10000 ** (torch.arange(96, dtype=torch.float64) / 96)
     expected = torch.cat([(12 * angles).sin(), (12 * angles).cos(), (3 * angles).sin(), (3 * angles).cos()])
@@ -160,7 +164,7 @@ def test_scale_mae_keeps_the_weights_of_each_colour(described: MakeDescribed, tm
     torch.save({"model": published.state_dict()}, tmp_path / "scale_mae.pth")
     encoder = ScaleMAEEncoder(
         described(NIR=None, BLUE=None, RED=None),
-        model="small",
+        variant="small",
         pretrained=True,
         weights=WeightsFile(file=str(tmp_path / "scale_mae.pth"), bands=("RED", "GREEN", "BLUE")),
         out_indices=(0,),
@@ -169,9 +173,8 @@ def test_scale_mae_keeps_the_weights_of_each_colour(described: MakeDescribed, tm
     assert torch.equal(kept[:, 1], trained[:, 2])
     assert torch.equal(kept[:, 2], trained[:, 0])
     assert not any(torch.equal(kept[:, 0], trained[:, index]) for index in range(3))
-    assert encoder.loaded is not None
-    assert encoder.loaded.bands == ("BLUE", "RED")
-    assert "pos_embed" in encoder.loaded.skipped
+    assert encoder.loaded[SOURCE].bands == ("BLUE", "RED")
+    assert "pos_embed" in encoder.loaded[SOURCE].skipped
 
 
 def test_distance_bias_is_cromas() -> None:
@@ -188,7 +191,7 @@ def test_croma_gives_what_torchgeos_gives(described: MakeDescribed) -> None:
     image = torch.randn(1, 14, 32, 32)
     with torch.no_grad():
         expected = reference(x_sar=image[:, [0, 13]], x_optical=image[:, 1:13])["joint_encodings"]
-        levels = encoder(image)
+        levels = encode(encoder, image)
     assert len(levels) == 6
     torch.testing.assert_close(levels[-1], as_map(expected, 4, 4), atol=1e-5, rtol=1e-5)
 
@@ -205,10 +208,9 @@ def test_croma_loads_the_published_layout_band_by_band(described: MakeDescribed,
     trained = published.s1_encoder.linear_input.weight
     assert torch.equal(kept[:, :64], trained[:, 64:])
     assert torch.equal(kept[:, 64:], trained[:, :64])
-    assert encoder.loaded is not None
-    assert encoder.loaded.bands == ("VH", "VV")
-    assert not encoder.loaded.fresh
-    assert {name.partition(".")[0] for name in encoder.loaded.skipped} == set(parts)
+    assert encoder.loaded[SOURCE].bands == ("VH", "VV")
+    assert not encoder.loaded[SOURCE].fresh
+    assert {name.partition(".")[0] for name in encoder.loaded[SOURCE].skipped} == set(parts)
 
 
 def test_panopticon_gives_what_torchgeos_gives(described: MakeDescribed) -> None:
@@ -224,7 +226,7 @@ def test_panopticon_gives_what_torchgeos_gives(described: MakeDescribed) -> None
     numbers = torch.tensor([[664.0, -9, -12, 1610]]).repeat(2, 1)
     with torch.no_grad():
         expected = reference.model.forward_features({"imgs": image, "chn_ids": numbers})
-        torch.testing.assert_close(encoder(image)[-1], as_map(expected, 2, 2))
+        torch.testing.assert_close(encode(encoder, image)[-1], as_map(expected, 2, 2))
 
 
 def test_panopticon_has_the_published_names_and_shapes(described: MakeDescribed) -> None:
@@ -245,7 +247,7 @@ def test_copernicus_fm_gives_what_torchgeos_gives(described: MakeDescribed) -> N
     told = torch.tensor([[8, 47, days[0], 0.16**2], [-50, -20, days[1], 0.16**2]])
     with torch.no_grad():
         expected = reference.forward_features(image, told, [665, 5e7], [30, 1e9])
-        level = encoder.eval()(image, TIME, PLACE)[0]
+        level = encode(encoder.eval(), image, TIME, PLACE)[0]
     torch.testing.assert_close(level.mean((2, 3)), expected, atol=2e-5, rtol=1e-4)
 
 
@@ -276,21 +278,21 @@ def test_copernicus_fm_needs_bandwidths_of_unknown_bands(described: MakeDescribe
 
 def test_copernicus_fm_asks_for_the_coordinates_it_was_built_for(described: MakeDescribed) -> None:
     encoder = CopernicusFMEncoder(described(RED=665), coordinates=("time",), out_indices=(0,))
-    with pytest.raises(ValueError, match=r"needs 'temporal_coords' .* with every batch"):
-        encoder(torch.zeros(1, 1, 32, 32))
+    with pytest.raises(ValueError, match=r"needs 'dates' .* with every batch"):
+        encode(encoder, torch.zeros(1, 1, 32, 32))
 
 
 def test_a_file_of_another_network_is_refused(described: MakeDescribed, tmp_path: Path) -> None:
     torch.save({"conv1.weight": torch.zeros(3)}, tmp_path / "other.pth")
     with pytest.raises(WeightsError, match=r"other.pth holds weights of another network.*missing in the file"):
-        DOFAEncoder(described(RED=665), model="small", pretrained=True, weights=str(tmp_path / "other.pth"))
+        DOFAEncoder(described(RED=665), variant="small", pretrained=True, weights=str(tmp_path / "other.pth"))
 
 
 @pytest.mark.parametrize(
     "make",
     [
-        pytest.param(partial(DOFAEncoder, model="small", out_indices=(0, 1)), id="dofa"),
-        pytest.param(partial(ScaleMAEEncoder, model="small", out_indices=(0, 1)), id="scale_mae"),
+        pytest.param(partial(DOFAEncoder, variant="small", out_indices=(0, 1)), id="dofa"),
+        pytest.param(partial(ScaleMAEEncoder, variant="small", out_indices=(0, 1)), id="scale_mae"),
         pytest.param(partial(CROMAEncoder, out_indices=(0,)), id="croma"),
         pytest.param(partial(PanopticonEncoder, out_indices=(0,)), id="panopticon"),
         pytest.param(
@@ -298,27 +300,27 @@ def test_a_file_of_another_network_is_refused(described: MakeDescribed, tmp_path
         ),
     ],
 )
-def test_encoders_export(make: Callable[[RasterSpec], Encoder], described: MakeDescribed) -> None:
+def test_encoders_export(make: Callable[[dict[str, RasterSpec]], Encoder], described: MakeDescribed) -> None:
     encoder = make(described(RED=665, VV=None)).eval()
-    inputs = (torch.randn(2, 2, 56, 112), TIME, PLACE)
+    images = images_of([SOURCE], torch.randn(2, 2, 56, 112), None, TIME, PLACE)
     with torch.no_grad():
-        levels = encoder(*inputs)
-        for level, again in zip(levels, torch.export.export(encoder, inputs).module()(*inputs), strict=True):
+        levels = encoder(images)
+        for level, again in zip(levels, torch.export.export(encoder, (images,)).module()(images), strict=True):
             torch.testing.assert_close(level, again)
 
 
 def test_half_precision_blurs_no_wavelengths_places_or_days(described: MakeDescribed) -> None:
     bands = described(RED=665, NIR_BROAD=842)
-    dofa = DOFAEncoder(bands, model="small", out_indices=(0,))
+    dofa = DOFAEncoder(bands, variant="small", out_indices=(0,))
     panopticon = PanopticonEncoder(bands, out_indices=(0,))
-    scale_mae = ScaleMAEEncoder(bands, model="small", out_indices=(0,))
+    scale_mae = ScaleMAEEncoder(bands, variant="small", out_indices=(0,))
     copernicus = CopernicusFMEncoder(bands, coordinates=("time", "location"), out_indices=(0,))
     image, cpu = torch.randn(2, 2, 32, 32), torch.device("cpu")
 
     def patches_of(encoder: Encoder, embed: nn.Module) -> Tensor:
         seen: list[Tensor] = []
         hook = embed.register_forward_hook(lambda _module, _given, tokens: seen.append(tokens))
-        encoder(image, TIME, PLACE)
+        encode(encoder, image, TIME, PLACE)
         hook.remove()
         return seen[0][0] if isinstance(seen[0], tuple) else seen[0]
 

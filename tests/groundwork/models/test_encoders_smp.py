@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 from segmentation_models_pytorch.encoders import get_encoder
 
+from asking import SOURCE, encode, one
 from groundwork.models.encoders.smp.encoder import SMPEncoder
 from groundwork.models.encoders.wrappers.identity import IdentityEncoder
 from groundwork.models.weights.file import WeightsFile
@@ -17,20 +18,22 @@ from groundwork.models.weights.reading import WeightsError
 from groundwork.registry import ComponentError
 from groundwork.specs import BandSpec, FeatureLevel, RasterSpec
 
+MakeInputs = Callable[..., dict[str, RasterSpec]]
+
 
 def told(file: Path, *bands: str) -> WeightsFile:
     return WeightsFile(file=str(file), bands=bands or ("RED", "GREEN", "BLUE"))
 
 
 @pytest.fixture
-def named() -> Callable[..., RasterSpec]:
-    def make(*names: str) -> RasterSpec:
-        return RasterSpec(bands=tuple(BandSpec(name=name) for name in names), dtype="int16", nodata=-1)
+def named() -> MakeInputs:
+    def make(*names: str) -> dict[str, RasterSpec]:
+        return one(RasterSpec(bands=tuple(BandSpec(name=name) for name in names), dtype="int16", nodata=-1))
 
     return make
 
 
-def test_levels_are_smps_without_the_image(named: Callable[..., RasterSpec], tmp_path: Path) -> None:
+def test_levels_are_smps_without_the_image(named: MakeInputs, tmp_path: Path) -> None:
     reference = get_encoder("resnet18", weights=None).eval()
     save_file(reference.state_dict(), tmp_path / "resnet18.safetensors")
     encoder = SMPEncoder(
@@ -40,14 +43,13 @@ def test_levels_are_smps_without_the_image(named: Callable[..., RasterSpec], tmp
         weights=told(tmp_path / "resnet18.safetensors"),
     ).eval()
     image = torch.randn(1, 3, 64, 96)
-    for level, expected in zip(encoder(image), reference(image)[1:], strict=True):
+    for level, expected in zip(encode(encoder, image), reference(image)[1:], strict=True):
         torch.testing.assert_close(level, expected)
-    assert encoder.loaded is not None
-    assert not encoder.loaded.fresh
-    assert not encoder.loaded.skipped
+    assert not encoder.loaded[SOURCE].fresh
+    assert not encoder.loaded[SOURCE].skipped
 
 
-def test_bands_find_their_weights_by_name(named: Callable[..., RasterSpec], tmp_path: Path) -> None:
+def test_bands_find_their_weights_by_name(named: MakeInputs, tmp_path: Path) -> None:
     reference = get_encoder("efficientnet-b0", weights=None)
     torch.save(reference.state_dict(), tmp_path / "b0.pth")
     encoder = SMPEncoder(
@@ -60,8 +62,7 @@ def test_bands_find_their_weights_by_name(named: Callable[..., RasterSpec], tmp_
         [True, False, False],
         [False, False, False],
     ]
-    assert encoder.loaded is not None
-    assert encoder.loaded.bands == ("BLUE", "RED")
+    assert encoder.loaded[SOURCE].bands == ("BLUE", "RED")
 
 
 @pytest.mark.parametrize(
@@ -73,26 +74,26 @@ def test_bands_find_their_weights_by_name(named: Callable[..., RasterSpec], tmp_
         ("mobilenet_v2", 3, "[16ch/2px, 24ch/4px, 32ch/8px]"),
     ],
 )
-def test_depth_and_empty_levels(model: str, depth: int, levels: str, named: Callable[..., RasterSpec]) -> None:
+def test_depth_and_empty_levels(model: str, depth: int, levels: str, named: MakeInputs) -> None:
     with torch.device("meta"):
         encoder = SMPEncoder(named("A", "B"), model=model, depth=depth).eval()
-        maps = encoder(torch.empty(1, 2, 64, 96))
+        maps = encode(encoder, torch.empty(1, 2, 64, 96))
     assert str(encoder.out) == levels
     assert [level.shape[1:] for level in maps] == [
         (level.channels, 64 // level.stride, 96 // level.stride) for level in encoder.out.levels
     ]
 
 
-def test_parameters_that_no_level_needs_are_frozen(named: Callable[..., RasterSpec]) -> None:
+def test_parameters_that_no_level_needs_are_frozen(named: MakeInputs) -> None:
     with torch.no_grad():
         encoder = SMPEncoder(named("A"), model="efficientnet-b0", depth=2).eval()
-    sum(level.square().sum() for level in encoder(torch.randn(2, 1, 32, 32))).backward()
+    sum(level.square().sum() for level in encode(encoder, torch.randn(2, 1, 32, 32))).backward()
     for name, parameter in encoder.named_parameters():
         assert (parameter.grad is not None) == parameter.requires_grad, name
     assert not encoder.network.encoder._conv_head.weight.requires_grad
 
 
-def test_names_and_weights_that_do_not_exist_are_refused(named: Callable[..., RasterSpec]) -> None:
+def test_names_and_weights_that_do_not_exist_are_refused(named: MakeInputs) -> None:
     with pytest.raises(ComponentError, match=r"no encoder 'resnet35'\. Did you mean 'resnet"):
         SMPEncoder(named("A"), model="resnet35")
     with torch.device("meta"):
@@ -106,20 +107,20 @@ def test_names_and_weights_that_do_not_exist_are_refused(named: Callable[..., Ra
 
 def test_identity_gives_the_bands(make_raster: Callable[..., RasterSpec]) -> None:
     image = torch.randn(2, 3, 5, 7)
-    encoder = IdentityEncoder(make_raster(3))
-    assert torch.equal(encoder(image)[0], image)
+    encoder = IdentityEncoder(one(make_raster(3)))
+    assert torch.equal(encode(encoder, image)[0], image)
     assert encoder.out.levels == (FeatureLevel(3, 1),)
 
 
 def test_identity_lays_dates_behind_one_another(make_raster: Callable[..., RasterSpec]) -> None:
     image = torch.randn(2, 3, 4, 5, 7)
-    encoder = IdentityEncoder(make_raster(3, steps=4))
-    given = encoder(image)[0]
+    encoder = IdentityEncoder(one(make_raster(3, steps=4)))
+    given = encode(encoder, image)[0]
     assert encoder.out.levels == (FeatureLevel(12, 1, steps=4),)
     assert torch.equal(given[:, 3:6], image[:, :, 1])
 
 
-def test_a_file_must_say_its_bands(named: Callable[..., RasterSpec], tmp_path: Path) -> None:
+def test_a_file_must_say_its_bands(named: MakeInputs, tmp_path: Path) -> None:
     reference = get_encoder("resnet18", weights=None)
     file = tmp_path / "resnet18.pth"
     torch.save(reference.state_dict(), file)

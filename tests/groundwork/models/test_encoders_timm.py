@@ -11,14 +11,17 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from asking import SOURCE, ask, encode, one
 from groundwork.config.model import ModelConfig
 from groundwork.models.assembly.encoder_decoder import EncoderDecoderFactory
-from groundwork.models.encoders import timm_weights
+from groundwork.models.encoders.timm import weights as timm_weights
 from groundwork.models.encoders.timm.encoder import TimmEncoder
 from groundwork.models.weights.file import WeightsFile
 from groundwork.models.weights.reading import WeightsError
 from groundwork.registry import ComponentError
 from groundwork.specs import BandSpec, RasterSpec, SpecError, TargetSpec
+
+MakeInputs = Callable[..., dict[str, RasterSpec]]
 
 
 def told(file: str, *bands: str) -> WeightsFile:
@@ -26,9 +29,9 @@ def told(file: str, *bands: str) -> WeightsFile:
 
 
 @pytest.fixture
-def named() -> Callable[..., RasterSpec]:
-    def make(*names: str) -> RasterSpec:
-        return RasterSpec(bands=tuple(BandSpec(name=name) for name in names), dtype="int16", nodata=-1)
+def named() -> MakeInputs:
+    def make(*names: str) -> dict[str, RasterSpec]:
+        return one(RasterSpec(bands=tuple(BandSpec(name=name) for name in names), dtype="int16", nodata=-1))
 
     return make
 
@@ -47,7 +50,7 @@ def published(tmp_path: Path) -> Callable[[str], tuple[str, dict[str, Tensor]]]:
 
 
 def test_a_file_gives_what_timm_gives(
-    named: Callable[..., RasterSpec], published: Callable[[str], tuple[str, dict[str, Tensor]]]
+    named: MakeInputs, published: Callable[[str], tuple[str, dict[str, Tensor]]]
 ) -> None:
     for model in ("test_resnet", "test_vit"):
         file, weights = published(model)
@@ -56,15 +59,14 @@ def test_a_file_gives_what_timm_gives(
         whole.load_state_dict(weights)
         image = torch.randn(1, 3, 160, 160)
         expected = whole.forward_intermediates(image, intermediates_only=True)[-1]
-        torch.testing.assert_close(encoder(image)[-1], expected)
-        assert encoder.loaded is not None
-        assert encoder.loaded.bands == ("RED", "GREEN", "BLUE")
-        assert set(encoder.loaded.loaded) == set(encoder.network.state_dict())
+        torch.testing.assert_close(encode(encoder, image)[-1], expected)
+        assert encoder.loaded[SOURCE].bands == ("RED", "GREEN", "BLUE")
+        assert set(encoder.loaded[SOURCE].loaded) == set(encoder.network.state_dict())
 
 
 @pytest.mark.parametrize("model", ["test_resnet", "test_vit"])
 def test_bands_find_their_weights_by_name(
-    model: str, named: Callable[..., RasterSpec], published: Callable[[str], tuple[str, dict[str, Tensor]]]
+    model: str, named: MakeInputs, published: Callable[[str], tuple[str, dict[str, Tensor]]]
 ) -> None:
     file, weights = published(model)
     first = "conv1.0.weight" if model == "test_resnet" else "patch_embed.proj.weight"
@@ -74,12 +76,11 @@ def test_bands_find_their_weights_by_name(
         for index, band in enumerate(bands):
             same = [torch.equal(own[:, index], weights[first][:, colour]) for colour in range(3)]
             assert same == [band == colour for colour in ("RED", "GREEN", "BLUE")]
-        assert encoder.loaded is not None
-        assert encoder.loaded.bands == tuple(band for band in bands if band in {"RED", "GREEN", "BLUE"})
+        assert encoder.loaded[SOURCE].bands == tuple(band for band in bands if band in {"RED", "GREEN", "BLUE"})
 
 
 def test_a_file_must_say_its_bands_and_may_hold_others(
-    named: Callable[..., RasterSpec], published: Callable[[str], tuple[str, dict[str, Tensor]]], tmp_path: Path
+    named: MakeInputs, published: Callable[[str], tuple[str, dict[str, Tensor]]], tmp_path: Path
 ) -> None:
     file, weights = published("test_resnet")
     with pytest.raises(WeightsError, match=r"takes 3 bands, and nothing says which.* bands: \[RED, GREEN, BLUE\]\}"):
@@ -88,8 +89,7 @@ def test_a_file_must_say_its_bands_and_may_hold_others(
     encoder = TimmEncoder(named("RED", "NIR"), model="test_resnet", pretrained=True, weights=mine)
     own = encoder.network.state_dict()["conv1.0.weight"]
     assert torch.equal(own, weights["conv1.0.weight"][:, [1, 0]])
-    assert encoder.info is not None
-    assert encoder.info.bands == mine.bands
+    assert encoder.info[SOURCE].bands == mine.bands
     wide = timm.create_model("test_resnet", in_chans=4).state_dict()
     save_file(wide, tmp_path / "wide.safetensors", metadata={"bands": '["VV", "RED", "NIR", "BLUE"]'})
     file = str(tmp_path / "wide.safetensors")
@@ -98,7 +98,7 @@ def test_a_file_must_say_its_bands_and_may_hold_others(
 
 
 def test_new_bands_may_start_from_the_mean(
-    named: Callable[..., RasterSpec], published: Callable[[str], tuple[str, dict[str, Tensor]]]
+    named: MakeInputs, published: Callable[[str], tuple[str, dict[str, Tensor]]]
 ) -> None:
     file, weights = published("test_resnet")
     trained = weights["conv1.0.weight"]
@@ -111,18 +111,17 @@ def test_new_bands_may_start_from_the_mean(
 
 
 def test_a_first_layer_without_known_bands_is_reported_as_fresh(
-    named: Callable[..., RasterSpec], published: Callable[[str], tuple[str, dict[str, Tensor]]]
+    named: MakeInputs, published: Callable[[str], tuple[str, dict[str, Tensor]]]
 ) -> None:
     file, _ = published("test_resnet")
-    loaded = TimmEncoder(named("VV", "VH"), model="test_resnet", pretrained=True, weights=told(file)).loaded
-    assert loaded is not None
+    loaded = TimmEncoder(named("VV", "VH"), model="test_resnet", pretrained=True, weights=told(file)).loaded[SOURCE]
     assert loaded.fresh == ("conv1.0.weight",)
     assert loaded.bands == ()
     assert "conv1.0.weight" not in loaded.loaded
 
 
 def test_weights_of_another_network_are_refused(
-    named: Callable[..., RasterSpec], published: Callable[[str], tuple[str, dict[str, Tensor]]]
+    named: MakeInputs, published: Callable[[str], tuple[str, dict[str, Tensor]]]
 ) -> None:
     file, _ = published("test_resnet")
     with pytest.raises(WeightsError, match=r"another network. \d+ missing in the file: model.cls_token"):
@@ -134,7 +133,7 @@ def test_weights_of_another_network_are_refused(
 
 
 def test_a_file_that_lacks_some_weights_is_refused(
-    named: Callable[..., RasterSpec], published: Callable[[str], tuple[str, dict[str, Tensor]]], tmp_path: Path
+    named: MakeInputs, published: Callable[[str], tuple[str, dict[str, Tensor]]], tmp_path: Path
 ) -> None:
     _, weights = published("test_vit")
     del weights["blocks.2.mlp.fc1.weight"]
@@ -143,9 +142,7 @@ def test_a_file_that_lacks_some_weights_is_refused(
         TimmEncoder(named("RED"), model="test_vit", pretrained=True, weights=told(str(tmp_path / "part.pth")))
 
 
-def test_weights_of_the_hub_are_asked_for_by_name(
-    named: Callable[..., RasterSpec], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_weights_of_the_hub_are_asked_for_by_name(named: MakeInputs, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     weights = timm.create_model("test_resnet").state_dict()
 
@@ -160,9 +157,7 @@ def test_weights_of_the_hub_are_asked_for_by_name(
     assert torch.equal(encoder.network.state_dict()["conv1.0.weight"][:, 0], weights["conv1.0.weight"][:, 0])
 
 
-def test_an_unreachable_hub_says_how_to_go_on(
-    named: Callable[..., RasterSpec], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unreachable_hub_says_how_to_go_on(named: MakeInputs, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise OSError("no route to host")
 
@@ -171,9 +166,8 @@ def test_an_unreachable_hub_says_how_to_go_on(
         TimmEncoder(named("RED"), model="test_resnet", pretrained=True)
 
 
-def test_info_is_timms(named: Callable[..., RasterSpec]) -> None:
-    info = TimmEncoder(named("RED"), model="test_vit").info
-    assert info is not None
+def test_info_is_timms(named: MakeInputs) -> None:
+    info = TimmEncoder(named("RED"), model="test_vit").info[SOURCE]
     assert info.bands == ("RED", "GREEN", "BLUE")
     assert info.mean == info.std == (0.5, 0.5, 0.5)
     assert (info.unit, info.scale) == ("digital_number", 255)
@@ -185,63 +179,61 @@ def test_info_is_timms(named: Callable[..., RasterSpec]) -> None:
     ("model", "multiple"),
     [("test_resnet", 32), ("test_vit", 16), ("vit_small_patch14_reg4_dinov2", 14), ("vit_small_patch16_dinov3", 16)],
 )
-def test_size_multiple_is_the_coarsest_stride(model: str, multiple: int, named: Callable[..., RasterSpec]) -> None:
+def test_size_multiple_is_the_coarsest_stride(model: str, multiple: int, named: MakeInputs) -> None:
     with torch.device("meta"):
         assert TimmEncoder(named("RED"), model=model).size_multiple == multiple
 
 
-def test_networks_with_windows_state_the_size_that_fits_them(named: Callable[..., RasterSpec]) -> None:
+def test_networks_with_windows_state_the_size_that_fits_them(named: MakeInputs) -> None:
     with torch.device("meta"):
         encoder = TimmEncoder(named("RED"), model="halonet26t").eval()
         assert encoder.size_multiple == 256
-        assert encoder(torch.empty(1, 1, 256, 512))[-1].shape == (1, 2048, 8, 16)
+        assert encode(encoder, torch.empty(1, 1, 256, 512))[-1].shape == (1, 2048, 8, 16)
 
 
 @pytest.mark.parametrize("model", ["beit_base_patch16_224", "gmlp_ti16_224", "hiera_tiny_224", "test_maxvit"])
-def test_networks_of_one_size_say_so(model: str, named: Callable[..., RasterSpec]) -> None:
+def test_networks_of_one_size_say_so(model: str, named: MakeInputs) -> None:
     with torch.device("meta"):
         encoder = TimmEncoder(named("RED"), model=model).eval()
         only = encoder.size_multiple
-        assert encoder(torch.empty(1, 1, only, only))[0].shape[-1] == only // encoder.out.levels[0].stride
+        assert encode(encoder, torch.empty(1, 1, only, only))[0].shape[-1] == only // encoder.out.levels[0].stride
         with pytest.raises(ValueError, match=rf"takes images of {only} x {only} pixels only.*Set the encoder's 'image"):
-            encoder(torch.empty(1, 1, 2 * only, only))
+            encode(encoder, torch.empty(1, 1, 2 * only, only))
 
 
-def test_a_network_of_one_size_can_be_built_for_another(named: Callable[..., RasterSpec]) -> None:
+def test_a_network_of_one_size_can_be_built_for_another(named: MakeInputs) -> None:
     with torch.device("meta"):
         encoder = TimmEncoder(named("RED"), model="gmlp_ti16_224", image_size=64).eval()
-        assert encoder(torch.empty(1, 1, 64, 64))[0].shape == (1, 128, 4, 4)
+        assert encode(encoder, torch.empty(1, 1, 64, 64))[0].shape == (1, 128, 4, 4)
 
 
-def test_maps_that_leave_out_the_border_are_refused(named: Callable[..., RasterSpec]) -> None:
+def test_maps_that_leave_out_the_border_are_refused(named: MakeInputs) -> None:
     with torch.device("meta"), pytest.raises(ComponentError, match="'legacy_xception' do not cover an image evenly"):
         TimmEncoder(named("RED"), model="legacy_xception")
 
 
-def test_blocks_of_a_plain_transformer_are_chosen_by_index(named: Callable[..., RasterSpec]) -> None:
+def test_blocks_of_a_plain_transformer_are_chosen_by_index(named: MakeInputs) -> None:
     encoder = TimmEncoder(named("RED"), model="test_vit", out_indices=(0, 3)).eval()
     whole = timm.create_model("test_vit", in_chans=1).eval()
     weights = {name.removeprefix("model."): value for name, value in encoder.network.state_dict().items()}
     whole.load_state_dict(weights, strict=False)
     image = torch.randn(1, 1, 160, 160)
     for level, expected in zip(
-        encoder(image), whole.forward_intermediates(image, indices=[0, 3], intermediates_only=True), strict=True
+        encode(encoder, image), whole.forward_intermediates(image, indices=[0, 3], intermediates_only=True), strict=True
     ):
         torch.testing.assert_close(level, expected)
 
 
 @pytest.mark.parametrize("indices", [(3, 1), (-1, 0), (1, 1), (5, 2), ()])
 @pytest.mark.parametrize("model", ["test_resnet", "test_vit"])
-def test_levels_out_of_order_are_refused(
-    model: str, indices: tuple[int, ...], named: Callable[..., RasterSpec]
-) -> None:
+def test_levels_out_of_order_are_refused(model: str, indices: tuple[int, ...], named: MakeInputs) -> None:
     with pytest.raises(
         ComponentError, match=r"'out_indices' must name blocks from first to last, each once, from 0 to"
     ):
         TimmEncoder(named("RED"), model=model, out_indices=indices)
 
 
-def test_levels_are_counted_from_the_end_too(named: Callable[..., RasterSpec]) -> None:
+def test_levels_are_counted_from_the_end_too(named: MakeInputs) -> None:
     encoder = TimmEncoder(named("RED"), model="test_resnet", out_indices=(1, -1))
     assert [level.stride for level in encoder.out.levels] == [4, 32]
 
@@ -256,41 +248,39 @@ def test_levels_are_counted_from_the_end_too(named: Callable[..., RasterSpec]) -
     ],
 )
 def test_a_plain_transformer_passes_on_four_blocks_at_even_distances(
-    model: str, blocks: tuple[int, ...], named: Callable[..., RasterSpec]
+    model: str, blocks: tuple[int, ...], named: MakeInputs
 ) -> None:
     with torch.device("meta"):
         network = TimmEncoder(named("RED"), model=model).network
     assert tuple(network.feature_info.out_indices) == blocks
 
 
-def test_a_network_of_one_size_names_the_image_not_the_padded_one(
-    named: Callable[..., RasterSpec], target: TargetSpec
-) -> None:
+def test_a_network_of_one_size_names_the_image_not_the_padded_one(named: MakeInputs, target: TargetSpec) -> None:
     words = {"encoder": {"name": "timm", "model": "beit_base_patch16_224"}, "decoder": {"name": "fcn"}}
-    inputs = {"aerial": named("RED")}
+    inputs = named("RED")
     with torch.device("meta"):
         model = EncoderDecoderFactory().build_model(ModelConfig.model_validate(words), inputs, target).eval()
-        assert model(torch.empty(1, 1, 100, 60)).output.shape == (1, 2, 100, 60)
+        assert ask(model, torch.empty(1, 1, 100, 60)).output.shape == (1, 2, 100, 60)
         with pytest.raises(ValueError, match=r"images of 224 x 224 pixels only, and was given 256 x 100\. Set the"):
-            model(torch.empty(1, 1, 256, 100))
+            ask(model, torch.empty(1, 1, 256, 100))
 
 
-def test_unknown_names_and_options_are_refused(named: Callable[..., RasterSpec]) -> None:
+def test_unknown_names_and_options_are_refused(named: MakeInputs) -> None:
     with pytest.raises(ComponentError, match=r"timm has no model 'resnet19'\. Did you mean 'resnet"):
         TimmEncoder(named("RED"), model="resnet19")
     with pytest.raises(ComponentError, match="Set 'pretrained: true' to load it"):
         TimmEncoder(named("RED"), model="test_resnet", weights="a.pth")
     with pytest.raises(ComponentError, match=r"'out_indices' must name blocks.*got \[9\]"):
         TimmEncoder(named("RED"), model="test_resnet", out_indices=(9,))
-    dates = named("RED").model_copy(update={"steps": 2, "layout": "steps_first"})
+    dates = one(named("RED")[SOURCE].model_copy(update={"steps": 2, "layout": "steps_first"}))
     with pytest.raises(SpecError, match=r"'timm' sees one date, the rasters hold 2.*name: per_date"):
         TimmEncoder(dates, model="test_resnet")
 
 
-def test_networks_are_built_where_nothing_is_trained(named: Callable[..., RasterSpec]) -> None:
+def test_networks_are_built_where_nothing_is_trained(named: MakeInputs) -> None:
     with torch.inference_mode():
         encoder = TimmEncoder(named("RED", "NIR_NARROW"), model="test_resnet").eval()
-        assert encoder(torch.zeros(1, 2, 64, 64))[0].shape == (1, 32, 32, 32)
+        assert encode(encoder, torch.zeros(1, 2, 64, 64))[0].shape == (1, 32, 32, 32)
 
 
 def test_aerial_photographs_are_standardised_as_imagenet_was(target: TargetSpec) -> None:
@@ -301,4 +291,4 @@ def test_aerial_photographs_are_standardised_as_imagenet_was(target: TargetSpec)
     stated = timm.create_model("resnet18").pretrained_cfg
     image = torch.randint(0, 256, (1, 3, 8, 8))
     mean, std = (torch.tensor(stated[key]).reshape(1, 3, 1, 1) for key in ("mean", "std"))
-    torch.testing.assert_close(model.standardise(image), (image / 255 - mean) / std, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(model.standardise["aerial"](image), (image / 255 - mean) / std, atol=1e-5, rtol=1e-5)

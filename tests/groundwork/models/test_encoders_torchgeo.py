@@ -24,6 +24,7 @@ from torchgeo.models import (
 )
 from torchvision.models import WeightsEnum
 
+from asking import SOURCE, encode, one
 from groundwork.models.encoders.torchgeo.encoder import TorchGeoEncoder, list_entries
 from groundwork.models.encoders.torchgeo.info import read_info
 from groundwork.models.weights.file import WeightsFile
@@ -31,7 +32,7 @@ from groundwork.models.weights.reading import WeightsError
 from groundwork.registry import ComponentError
 from groundwork.specs import BandSpec, RasterSpec, SpecError
 
-MakeNamed = Callable[..., RasterSpec]
+MakeNamed = Callable[..., dict[str, RasterSpec]]
 NANOMETRES = {"RED": 665.0, "GREEN": 560.0, "BLUE": 490.0}
 
 
@@ -44,14 +45,16 @@ def told(file: Path, entry: WeightsEnum) -> WeightsFile:
 
 @pytest.fixture
 def named() -> MakeNamed:
-    def make(*names: str, steps: int = 1) -> RasterSpec:
-        return RasterSpec(
-            bands=tuple(BandSpec(name=name, wavelength_nm=NANOMETRES.get(name)) for name in names),
-            dtype="int16",
-            nodata=-1,
-            pixel_size_m=10,
-            steps=steps,
-            layout="steps_first" if steps > 1 else None,
+    def make(*names: str, steps: int = 1) -> dict[str, RasterSpec]:
+        return one(
+            RasterSpec(
+                bands=tuple(BandSpec(name=name, wavelength_nm=NANOMETRES.get(name)) for name in names),
+                dtype="int16",
+                nodata=-1,
+                pixel_size_m=10,
+                steps=steps,
+                layout="steps_first" if steps > 1 else None,
+            )
         )
 
     return make
@@ -64,22 +67,22 @@ def test_entries_are_all_of_torchgeos() -> None:
 
 @pytest.mark.parametrize("entry", list_entries())
 def test_every_entry_is_an_encoder_or_says_why_not(entry: str, named: MakeNamed) -> None:
-    raster = named("RED", "GREEN", "BLUE", steps=2 if "FTW" in entry else 1)
+    steps = 2 if "FTW" in entry else 1
+    inputs = named("RED", "GREEN", "BLUE", steps=steps)
     with torch.device("meta"), torch.no_grad():
         if entry.startswith("Aurora"):
             with pytest.raises(ComponentError, match="'aurora_swin_unet' is no encoder of rasters"):
-                TorchGeoEncoder(raster, model=entry)
+                TorchGeoEncoder(inputs, model=entry)
             return
-        encoder = TorchGeoEncoder(raster, model=entry).eval()
+        encoder = TorchGeoEncoder(inputs, model=entry).eval()
         height, width = 2 * encoder.size_multiple, 3 * encoder.size_multiple
-        levels = encoder(torch.empty(1, 3, raster.steps, height, width))
+        levels = encode(encoder, torch.empty(1, 3, steps, height, width))
     assert [tuple(level.shape) for level in levels] == [
         (1, level.channels, height // level.stride, width // level.stride) for level in encoder.out.levels
     ]
     assert all(tensor.is_meta for tensor in encoder.state_dict().values())
-    assert encoder.info is not None
-    assert encoder.info.weights == get_weight(entry).url
-    assert encoder.info.citation is not None
+    assert encoder.info[SOURCE].weights == get_weight(entry).url
+    assert encoder.info[SOURCE].citation is not None
 
 
 @pytest.mark.parametrize("entry", list_entries())
@@ -153,10 +156,9 @@ def test_resnet_loads_as_torchgeo_loads_it(named: MakeNamed, tmp_path: Path, mon
         weights=told(tmp_path / "resnet.pth", weights),
     ).eval()
     image = torch.randn(1, 3, 64, 96)
-    torch.testing.assert_close(encoder(image)[-1], reference.forward_features(image))
-    assert encoder.loaded is not None
-    assert encoder.loaded.skipped == ("fc.weight", "fc.bias")
-    assert not encoder.loaded.fresh
+    torch.testing.assert_close(encode(encoder, image)[-1], reference.forward_features(image))
+    assert encoder.loaded[SOURCE].skipped == ("fc.weight", "fc.bias")
+    assert not encoder.loaded[SOURCE].fresh
 
 
 def test_bands_find_their_weights_by_name(named: MakeNamed, tmp_path: Path) -> None:
@@ -174,9 +176,8 @@ def test_bands_find_their_weights_by_name(named: MakeNamed, tmp_path: Path) -> N
     for own, trained in ((0, 11), (2, 1), (3, 8)):
         assert torch.equal(first[:, own], content["conv1.weight"][:, trained])
     assert not any(torch.equal(first[:, 1], content["conv1.weight"][:, band]) for band in range(13))
-    assert encoder.loaded is not None
-    assert encoder.loaded.bands == ("SWIR_1", "BLUE", "NIR_NARROW")
-    assert "layer3.0.conv1.weight" in encoder.loaded.skipped
+    assert encoder.loaded[SOURCE].bands == ("SWIR_1", "BLUE", "NIR_NARROW")
+    assert "layer3.0.conv1.weight" in encoder.loaded[SOURCE].skipped
 
 
 @pytest.mark.parametrize(
@@ -199,7 +200,7 @@ def test_vit_loads_as_torchgeo_loads_it(
     ).eval()
     image = torch.randn(1, 2, 224, 224)
     expected = reference.forward_intermediates(image, indices=[0, 2], intermediates_only=True)
-    for level, again in zip(encoder(image), expected, strict=True):
+    for level, again in zip(encode(encoder, image), expected, strict=True):
         torch.testing.assert_close(level, again)
 
 
@@ -213,7 +214,7 @@ def test_swin_loads_as_torchgeo_loads_it(named: MakeNamed, tmp_path: Path, monke
         named("RED", "GREEN", "BLUE"), model=str(weights), pretrained=True, weights=told(tmp_path / "swin.pth", weights)
     ).eval()
     image = torch.randn(1, 3, 64, 96)
-    torch.testing.assert_close(encoder(image)[-1], reference.features(image).permute(0, 3, 1, 2))
+    torch.testing.assert_close(encode(encoder, image)[-1], reference.features(image).permute(0, 3, 1, 2))
 
 
 def test_swin_of_another_window_has_the_published_shapes(named: MakeNamed, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,7 +252,7 @@ def test_unet_of_two_dates_loads_as_torchgeo_loads_it(
     ).eval()
     image = torch.randn(1, 4, 2, 64, 64)
     stacked = torch.cat([image[:, :, 0], image[:, :, 1]], dim=1)
-    for level, expected in zip(encoder(image), reference.encoder(stacked)[1:], strict=True):
+    for level, expected in zip(encode(encoder, image), reference.encoder(stacked)[1:], strict=True):
         torch.testing.assert_close(level, expected)
 
 
@@ -265,8 +266,7 @@ def test_earthloc_takes_its_resnet_from_the_file(named: MakeNamed, tmp_path: Pat
         pretrained=True,
         weights=told(tmp_path / "earthloc.pth", get_weight("EarthLoc_Weights.SENTINEL2_RESNET50")),
     )
-    assert encoder.loaded is not None
-    assert len(encoder.loaded.loaded) == len(content)
+    assert len(encoder.loaded[SOURCE].loaded) == len(content)
     assert encoder.out.levels[-1].stride == 16
 
 
@@ -295,8 +295,7 @@ def test_only_the_published_file_under_its_own_name_needs_no_bands(named: MakeNa
     mine = WeightsFile(file=str(tmp_path / "mine.pth"), bands=("NIR", "RED", "GREEN"))
     encoder = TorchGeoEncoder(named("NIR", "RED"), **asked, weights=mine)
     assert torch.equal(encoder.network.network.conv1.weight, content["conv1.weight"][:, :2])
-    assert encoder.info is not None
-    assert encoder.info.bands == mine.bands
+    assert encoder.info[SOURCE].bands == mine.bands
 
 
 def test_misspelt_and_misused_entries_are_refused(named: MakeNamed) -> None:

@@ -21,6 +21,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from asking import encode, images_of
 from groundwork.models.encoders.galileo.encoder import GalileoEncoder
 from groundwork.models.encoders.galileo.network import direction, month_of, month_table, place_codes
 from groundwork.models.encoders.galileo.variants import VARIANTS, GalileoVariant
@@ -141,7 +142,7 @@ def test_encoder_gives_what_galileo_gave(
 ) -> None:
     encoder = build(inputs_of(*sources), patch_size=patch, coordinates=known, pretrained=True, weights=file)
     with torch.no_grad():
-        level = encoder(images(), DATES, PLACES)[-1]
+        level = encode(encoder, images(), DATES, PLACES)[-1]
     torch.testing.assert_close(level[1, CHANNELS, 1, 0], torch.tensor(second_row), **CLOSE)
     torch.testing.assert_close(level[1, CHANNELS, -1, -1], torch.tensor(last), **CLOSE)
 
@@ -151,8 +152,8 @@ def test_steps_are_kept_where_wanted(file: str) -> None:
     encoder = build(inputs_of("s2"), keep_steps=True, **options)
     assert encoder.out.levels == (FeatureLevel(64, 8, steps=2),)
     with torch.no_grad():
-        (kept,) = encoder(images(), DATES)
-        (mean,) = build(inputs_of("s2"), **options)(images(), DATES)
+        (kept,) = encode(encoder, images(), DATES)
+        (mean,) = encode(build(inputs_of("s2"), **options), images(), DATES)
     steps = kept.reshape(2, 2, 32, 2, 2)
     expected = [[-0.035727, 0.520093, 0.716837, 0.305327], [-0.498361, 0.633077, 1.405511, 0.63162]]
     torch.testing.assert_close(steps[1][:, CHANNELS, 1, 0], torch.tensor(expected), **CLOSE)
@@ -165,7 +166,7 @@ def test_what_lies_beside_the_steps_belongs_to_each(file: str) -> None:
     encoder, kept = build(inputs, **options), build(inputs, keep_steps=True, **options)
     seen: list[Tensor] = []
     encoder.blocks[0].register_forward_hook(lambda _module, _given, tokens: seen.append(tokens))
-    mean = encoder(images(), None, PLACES)[0]
+    mean = encode(encoder, images(), None, PLACES)[0]
     # 4 cells of 5 groups at 2 steps, of terrain, and the place of them all.
     (tokens,) = seen
     steps = tokens[:, :40].reshape(2, 2, 5, 4, 32)
@@ -173,7 +174,7 @@ def test_what_lies_beside_the_steps_belongs_to_each(file: str) -> None:
     expected = (steps.sum((1, 2)) + terrain + place) / 12
     torch.testing.assert_close(mean, expected.transpose(1, 2).reshape(2, 32, 2, 2))
     second = (steps[:, 1].sum(1) + terrain + place) / 7
-    given = kept(images(), None, PLACES)[0][:, 32:]
+    given = encode(kept, images(), None, PLACES)[0][:, 32:]
     torch.testing.assert_close(given, second.transpose(1, 2).reshape(2, 32, 2, 2))
 
 
@@ -182,7 +183,7 @@ def test_published_layout_goes_in_whole(file: str) -> None:
     inputs = inputs_of("s1", "s2", "ndvi", "terrain")
     encoder = build(inputs, coordinates=("time", "location"), pretrained=True, weights=file)
     own = encoder.state_dict()
-    (report,) = encoder.loads
+    (report,) = {id(report): report for report in encoder.loaded.values()}.values()
     assert report.fresh == ()
     assert set(report.loaded) == set(own)
     assert set(report.loaded) | set(report.skipped) == set(content)
@@ -201,31 +202,33 @@ def test_bands_are_chosen_by_name(file: str) -> None:
     assert torch.equal(
         own["space_time_embed.S2_SWIR.proj.weight"], content["space_time_embed.S2_SWIR.proj.weight"][:, 1:]
     )
-    assert encoder.loads[0].bands == ("BLUE", "RED", "SWIR_2")
+    assert encoder.loaded["mixed"].bands == ("BLUE", "RED", "SWIR_2")
     # The band that is left out counts as 0 in the whole group, which is its mean of pre-training less two deviations.
     part = image_of(2, 3, 2, 16, 16)
     whole = torch.zeros(2, 4, 2, 16, 16)
     whole[:, [0, 1, 2]] = part
     four = build({"mixed": raster("SWIR_2", "RED", "BLUE", "GREEN")}, pretrained=True, weights=file)
-    torch.testing.assert_close(four({"mixed": whole}), encoder({"mixed": part}))
+    torch.testing.assert_close(encode(four, {"mixed": whole}), encode(encoder, {"mixed": part}))
 
 
 def test_bands_may_lie_in_any_source(file: str) -> None:
     options: dict[str, Any] = {"pretrained": True, "weights": file}
     given = images()
-    together = build({"all": raster(*S2, "VV", "VH")}, **options)({"all": torch.cat([given["s2"], given["s1"]], dim=1)})
-    torch.testing.assert_close(build(inputs_of("s2", "s1"), **options)(given), together)
+    stacked = {"all": torch.cat([given["s2"], given["s1"]], dim=1)}
+    together = encode(build({"all": raster(*S2, "VV", "VH")}, **options), stacked)
+    torch.testing.assert_close(encode(build(inputs_of("s2", "s1"), **options), given), together)
     apart = build({"vh": raster("VH"), "vv": raster("VV")}, **options)
     torch.testing.assert_close(
-        apart({"vv": given["s1"][:, :1], "vh": given["s1"][:, 1:]}), build(inputs_of("s1"), **options)(given)
+        encode(apart, {"vv": given["s1"][:, :1], "vh": given["s1"][:, 1:]}),
+        encode(build(inputs_of("s1"), **options), given),
     )
 
 
 def test_early_blocks_leave_out_what_comes_behind(file: str) -> None:
     encoder = build(inputs_of("s2"), out_indices=(0,), pretrained=True, weights=file)
-    assert {"norm.weight", "blocks.1.attn.q.weight"} <= set(encoder.loads[0].skipped)
+    assert {"norm.weight", "blocks.1.attn.q.weight"} <= set(encoder.loaded["s2"].skipped)
     whole = build(inputs_of("s2"), pretrained=True, weights=file)
-    torch.testing.assert_close(encoder(images()), whole(images())[:1])
+    torch.testing.assert_close(encode(encoder, images()), encode(whole, images())[:1])
 
 
 def test_months_are_those_of_the_calendar() -> None:
@@ -249,27 +252,28 @@ def test_codes_of_months_places_and_directions() -> None:
 def test_statistics_bring_values_between_0_and_1() -> None:
     inputs = inputs_of("s1", "s2", "ndvi")
     encoder = build(inputs)
-    assert set(encoder.infos) == {"s1", "s2"}
+    assert set(encoder.info) == {"s1", "s2"}
     bands = [{"name": "VH", "unit": "dB", "scale": 1.0}]
-    means, stds = statistics_of(encoder.infos["s1"], RasterSpec(bands=bands, dtype="float32", nodata=None))
+    means, stds = statistics_of(encoder.info["s1"], RasterSpec(bands=bands, dtype="float32", nodata=None))
     assert means == pytest.approx([-18.85558188 - 2 * 5.73027032])
     assert stds == pytest.approx([4 * 5.73027032])
-    assert build({"all": raster("RED", "VV")}).infos == {}
+    assert build({"all": raster("RED", "VV")}).info == {}
 
 
 def test_compiled_and_exported_encoders_give_the_same() -> None:
     encoder = build(inputs_of("s2", "s1", "terrain"), coordinates=("time", "location"), keep_steps=True)
-    given = ({source: image for source, image in images().items() if source != "ndvi"}, DATES, PLACES)
-    expected = encoder(*given)
-    torch.testing.assert_close(torch.compile(encoder, backend="eager", fullgraph=True)(*given), expected)
-    torch.testing.assert_close(torch.export.export(encoder, given).module()(*given), expected)
+    seen = {source: image for source, image in images().items() if source != "ndvi"}
+    given = images_of(list(seen), seen, None, DATES, PLACES)
+    expected = encoder(given)
+    torch.testing.assert_close(torch.compile(encoder, backend="eager", fullgraph=True)(given), expected)
+    torch.testing.assert_close(torch.export.export(encoder, (given,)).module()(given), expected)
 
 
 def test_gradient_reaches_terrain_and_place() -> None:
     encoder = build(inputs_of("s1", "terrain"), coordinates=("location", "time"))
     for name in ("s_t_channel_embed", "sp_channel_embed", "st_channel_embed"):
         nn.init.normal_(encoder.get_parameter(name))
-    sum((level * torch.randn_like(level)).sum() for level in encoder(images(), DATES, PLACES)).backward()
+    sum((level * torch.randn_like(level)).sum() for level in encode(encoder, images(), DATES, PLACES)).backward()
     without = [name for name, value in encoder.named_parameters() if value.grad is None or not value.grad.any()]
     assert without == ["month_embed.weight"]
     assert not encoder.month_embed.weight.requires_grad
@@ -318,8 +322,8 @@ def test_files_of_other_networks_are_refused(others: Any, message: str, tmp_path
 
 def test_missing_coordinates_are_named() -> None:
     encoder = build(inputs_of("s1"), coordinates=("time",))
-    with pytest.raises(ValueError, match="'galileo' was built to use coordinates and needs 'temporal_coords'"):
-        encoder(images())
+    with pytest.raises(ValueError, match="'galileo' was built to use coordinates and needs 'dates'"):
+        encode(encoder, images())
 
 
 def test_variants_load_no_torch() -> None:

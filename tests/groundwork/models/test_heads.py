@@ -15,10 +15,11 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.neighbors import NearestCentroid
 from sklearn.preprocessing import StandardScaler
+from torch import Tensor, nn
 
 from groundwork.config.component import ComponentConfig
 from groundwork.models.heads import HEADS
-from groundwork.models.heads.base import Head, ScalarHead
+from groundwork.models.heads.base import Decoded, Head
 from groundwork.models.heads.classification import ClassificationHead
 from groundwork.models.heads.regression import RegressionHead
 from groundwork.models.heads.scalar_regression import ScalarRegressionHead
@@ -26,9 +27,9 @@ from groundwork.models.heads.scalar_sklearn import ScalarSklearnHead
 from groundwork.models.heads.segmentation import SegmentationHead
 from groundwork.models.heads.sklearn import SklearnHead
 from groundwork.registry import ComponentError, build
-from groundwork.specs import FeatureLevel, SpecError
+from groundwork.specs import FeatureLevel, FeatureSpec, SpecError
 
-LEVEL = FeatureLevel(8, 4)
+LEVEL = FeatureSpec((FeatureLevel(8, 4),))
 
 
 def test_convolutions_stand_before_the_scores() -> None:
@@ -39,14 +40,14 @@ def test_convolutions_stand_before_the_scores() -> None:
         (3, 5, 1, 1),
     ]
     assert head.out == FeatureLevel(3, 4)
-    assert head(torch.randn(2, 8, 4, 7)).shape == (2, 3, 4, 7)
+    assert head(Decoded(torch.randn(2, 8, 4, 7))).shape == (2, 3, 4, 7)
 
 
 def test_dropout_silences_channels_only_in_training() -> None:
     head = SegmentationHead(LEVEL, 3, dropout=0.5)
     features = torch.randn(1, 8, 4, 4)
-    assert not torch.equal(head.train()(features), head(features))
-    torch.testing.assert_close(head.eval()(features), head(features), rtol=0, atol=0)
+    assert not torch.equal(head.train()(Decoded(features)), head(Decoded(features)))
+    torch.testing.assert_close(head.eval()(Decoded(features)), head(Decoded(features)), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(
@@ -62,35 +63,35 @@ def test_regression_stays_within_its_ranges(limits: Any, expected: Any) -> None:
     head = RegressionHead(LEVEL, 2, ranges=(limits, (None, None))).eval()
     features = 3 * torch.randn(1, 8, 2, 3)
     raw = head.regress(features).detach()
-    given = head(features).detach()
+    given = head(Decoded(features)).detach()
     np.testing.assert_allclose(given[:, 0], expected(raw[:, 0].numpy()), rtol=1e-5, atol=1e-6)
     assert torch.equal(given[:, 1], raw[:, 1])
 
 
 def test_one_range_holds_for_all_outputs() -> None:
-    head = ScalarRegressionHead(LEVEL, None, 3, ranges=((0.0, 1.0),))
+    head = ScalarRegressionHead(LEVEL, 3, ranges=((0.0, 1.0),))
     raw = head.layers(torch.full((2, 8), 5.0))
-    torch.testing.assert_close(head(torch.full((2, 8, 3, 3), 5.0)), raw.sigmoid())
+    torch.testing.assert_close(head(Decoded(torch.full((2, 8, 3, 3), 5.0))), raw.sigmoid())
 
 
 def test_ranges_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ComponentError, match=r"for each of 3, got 2: \[\[0.0, 1.0\], \[0.0, None\]\]"):
         RegressionHead(LEVEL, 3, ranges=((0.0, 1.0), (0.0, None)))
     with pytest.raises(ComponentError, match=r"ranges from low to high, got \[1.0, 0.0\]. Turn it round"):
-        ScalarRegressionHead(LEVEL, None, 1, ranges=((1.0, 0.0),))
+        ScalarRegressionHead(LEVEL, 1, ranges=((1.0, 0.0),))
 
 
 def test_ranges_are_written_in_yaml_as_pairs() -> None:
     config = ComponentConfig.model_validate({"name": "regression", "ranges": [[0, 100], [0, None]]})
-    head: Head = build(Head, HEADS, config, LEVEL, 2)  # type: ignore[type-abstract]
-    assert head(-50 * torch.ones(1, 8, 1, 1)).min() >= 0
+    head = build(Head, HEADS, config, LEVEL, 2)
+    assert head(Decoded(-50 * torch.ones(1, 8, 1, 1))).min() >= 0
 
 
 def test_regression_doubles_the_resolution_and_starts_even() -> None:
     head = RegressionHead(LEVEL, 2, upscale_layers=2, channels=(6,), dropout=0.1).eval()
     assert head.out == FeatureLevel(2, 1)
     features = torch.randn(1, 8, 3, 5)
-    assert head(features).shape == (1, 2, 12, 20)
+    assert head(Decoded(features)).shape == (1, 2, 12, 20)
     first = head.upscale[0](features)
     assert torch.equal(first, first[:, :, ::2, ::2].repeat_interleave(2, 2).repeat_interleave(2, 3))
     with pytest.raises(ComponentError, match="a map of stride 4 0 to 2 times, got upscale_layers=3"):
@@ -99,19 +100,19 @@ def test_regression_doubles_the_resolution_and_starts_even() -> None:
 
 @pytest.mark.parametrize("pooling", ["mean", "max", "min", "vector"])
 def test_image_heads_pool_as_they_are_told(pooling: Any) -> None:
-    head = ClassificationHead(LEVEL, 5, 3, pooling=pooling, channels=(7,)).eval()
+    head = ClassificationHead(FeatureSpec(LEVEL.levels, 5), 3, pooling=pooling, channels=(7,)).eval()
     features, vector = torch.randn(2, 8, 3, 4), torch.randn(2, 5)
     flat = features.flatten(2)
     pooled = {"mean": flat.mean(2), "max": flat.max(2).values, "min": flat.min(2).values, "vector": vector}[pooling]
     hidden, _, _, last = head.layers
-    torch.testing.assert_close(head(features, vector), last(hidden(pooled).relu()))
+    torch.testing.assert_close(head(Decoded(features, vector)), last(hidden(pooled).relu()))
 
 
 def test_a_vector_that_is_not_there_is_refused() -> None:
     with pytest.raises(
         SpecError, match=r"'classification' is told to use the encoder's global vector, but .* 'vector: true'"
     ):
-        ClassificationHead(LEVEL, None, 3, pooling="vector")
+        ClassificationHead(LEVEL, 3, pooling="vector")
 
 
 ROWS: NDArray[np.float32] = (np.random.default_rng(0).normal(size=(400, 8)) * [1, 50, 0.1, 1, 1, 1, 1, 1] + 3).astype(
@@ -139,11 +140,11 @@ REGRESSORS: dict[str, Any] = {
 def test_classes_are_those_of_scikit_learn(name: Any, classes: int) -> None:
     options, estimator = CLASSIFIERS[name]
     labels = np.minimum(CLASSES, classes - 1)
-    head = ScalarSklearnHead(LEVEL, None, classes, estimator=name, options=options)
+    head = ScalarSklearnHead(LEVEL, classes, estimator=name, options=options)
     head.fit(ROWS, labels)
     rows = StandardScaler().fit_transform(ROWS.astype(np.float64)).astype(np.float32)
     estimator.fit(rows, labels)
-    scores = head(torch.from_numpy(ROWS).reshape(-1, 8, 1, 1)).numpy()
+    scores = head(Decoded(torch.from_numpy(ROWS).reshape(-1, 8, 1, 1))).numpy()
     # A row within rounding of a border may fall to its other side.
     assert (scores.argmax(1) == estimator.predict(rows)).mean() > 0.99
     if name != "nearest_centroid":
@@ -158,15 +159,15 @@ def test_numbers_are_those_of_scikit_learn(name: Any, outputs: int) -> None:
     labels = NUMBERS[:, :outputs]
     head = SklearnHead(LEVEL, outputs, estimator=name, options=options, standardise=False)
     features = torch.from_numpy(ROWS).reshape(4, 10, 10, 8).movedim(-1, 1)
-    assert torch.equal(head.rows(features), torch.from_numpy(ROWS))
-    head.fit(head.rows(features).numpy(), labels)
+    assert torch.equal(head.rows(Decoded(features)), torch.from_numpy(ROWS))
+    head.fit(head.rows(Decoded(features)).numpy(), labels)
     expected = estimator.fit(ROWS, labels[:, 0] if outputs == 1 else labels).predict(ROWS).reshape(4, 10, 10, outputs)
-    np.testing.assert_allclose(head(features).movedim(1, -1), expected, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(head(Decoded(features)).movedim(1, -1), expected, rtol=1e-3, atol=1e-3)
 
 
 def test_trees_agree_on_their_very_thresholds() -> None:
     """Thresholds lie between samples; here samples are put on them, where rounding up would turn the answer."""
-    head = ScalarSklearnHead(LEVEL, None, 3, estimator="random_forest_classifier", options=SMALL, standardise=False)
+    head = ScalarSklearnHead(LEVEL, 3, estimator="random_forest_classifier", options=SMALL, standardise=False)
     head.fit(ROWS, CLASSES)
     estimator = RandomForestClassifier(random_state=0, **SMALL).fit(ROWS, CLASSES)
     tree = estimator.estimators_[0].tree_
@@ -179,11 +180,22 @@ def test_trees_agree_on_their_very_thresholds() -> None:
 
 
 def test_classes_that_no_sample_has_are_never_chosen() -> None:
-    head = ScalarSklearnHead(LEVEL, None, 5)
+    head = ScalarSklearnHead(LEVEL, 5)
     head.fit(ROWS, np.where(CLASSES == 2, 4, CLASSES))
-    scores = head(torch.from_numpy(ROWS).reshape(-1, 8, 1, 1))
+    scores = head(Decoded(torch.from_numpy(ROWS).reshape(-1, 8, 1, 1)))
     assert set(scores.argmax(1).tolist()) == {0, 1, 4}
     assert scores.isfinite().all()
+
+
+class OfMap(nn.Module):
+    """A head by itself, which takes a plain tensor."""
+
+    def __init__(self, head: Head) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, decoded: Tensor) -> Tensor:
+        return self.head(Decoded(decoded))
 
 
 def test_fitted_heads_travel_as_safetensors_and_export(tmp_path: Path) -> None:
@@ -194,11 +206,11 @@ def test_fitted_heads_travel_as_safetensors_and_export(tmp_path: Path) -> None:
     other = SklearnHead(LEVEL, 3, estimator="random_forest_classifier", options=SMALL).eval()
     features = torch.randn(2, 8, 3, 4)
     with pytest.raises(RuntimeError, match="'random_forest_classifier' of the head 'sklearn' has not been fitted"):
-        other(features)
+        other(Decoded(features))
     other.load_state_dict(load_file(tmp_path / "head.safetensors"), strict=True)
-    assert torch.equal(other(features), head(features))
-    exported = torch.export.export(head, (features,)).module()
-    torch.testing.assert_close(exported(features), head(features))
+    assert torch.equal(other(Decoded(features)), head(Decoded(features)))
+    exported = torch.export.export(OfMap(head), (features,)).module()
+    torch.testing.assert_close(exported(features), head(Decoded(features)))
 
 
 FITS: dict[str, tuple[Any, Any, str]] = {
@@ -237,7 +249,7 @@ OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
 def test_estimators_that_cannot_be_held_are_refused(options: Any, message: str) -> None:
     config = ComponentConfig.model_validate({"name": "scalar_sklearn", **options})
     with pytest.raises(ComponentError, match=message):
-        build(ScalarHead, HEADS, config, LEVEL, None, 3)
+        build(Head, HEADS, config, LEVEL, 3)
 
 
 def test_options_that_change_the_prediction_are_noticed() -> None:
@@ -245,12 +257,12 @@ def test_options_that_change_the_prediction_are_noticed() -> None:
     with pytest.raises(ComponentError, match=r"predicts otherwise than scikit-learn\. Leave out the options"):
         head.fit(ROWS, CLASSES)
     with pytest.raises(RuntimeError, match="has not been fitted"):
-        head(torch.randn(1, 8, 2, 2))
+        head(Decoded(torch.randn(1, 8, 2, 2)))
 
 
 def test_an_estimator_needs_two_classes_to_tell_apart() -> None:
     with pytest.raises(
         ComponentError, match="'logistic_regression' tells at least two classes apart, the target has o"
     ):
-        SklearnHead(FeatureLevel(4, 1), 1)
-    assert SklearnHead(FeatureLevel(4, 1), 1, estimator="ridge").out.channels == 1
+        SklearnHead(FeatureSpec((FeatureLevel(4, 1),)), 1)
+    assert SklearnHead(FeatureSpec((FeatureLevel(4, 1),)), 1, estimator="ridge").out.channels == 1

@@ -14,8 +14,8 @@ from groundwork.models.decoders.base import Decoder
 from groundwork.models.decoders.smp_models import SMP_MODELS
 from groundwork.models.features.needs import Needs, check_fit
 from groundwork.models.necks import NECKS
+from groundwork.models.necks.auto import choose_necks
 from groundwork.models.necks.base import Neck
-from groundwork.models.necks.mending import mend
 from groundwork.registry import build, find
 from groundwork.specs import FeatureLevel, FeatureSpec, SpecError
 
@@ -70,7 +70,7 @@ def refusal_of(config: ComponentConfig, features: FeatureSpec) -> str | None:
 @pytest.mark.parametrize("features", FEATURES.values(), ids=FEATURES)
 @pytest.mark.parametrize("config", DECODERS_BY_ID.values(), ids=DECODERS_BY_ID)
 def test_every_pair_builds_or_is_mended_as_the_refusal_says(config: ComponentConfig, features: FeatureSpec) -> None:
-    plan = mend(features, needs_of(config))
+    plan = choose_necks(features, needs_of(config))
     with torch.device("meta"):
         refusal = refusal_of(config, features)
         if refusal is not None:
@@ -94,7 +94,7 @@ def test_every_pair_builds_or_is_mended_as_the_refusal_says(config: ComponentCon
 
 
 def plan_of(features: str, decoder: dict[str, Any]) -> list[dict[str, Any]]:
-    plan = mend(FEATURES[features], needs_of(ComponentConfig.model_validate(decoder)))
+    plan = choose_necks(FEATURES[features], needs_of(ComponentConfig.model_validate(decoder)))
     return [{"name": neck.name, **neck.options} for neck in plan]
 
 
@@ -229,10 +229,10 @@ def test_refusals_hold_the_yaml_that_mends_them() -> None:
 )
 def test_what_no_neck_mends_is_refused(features: FeatureSpec, needs: Needs, message: str) -> None:
     with pytest.raises(SpecError, match=message):
-        mend(features, needs)
+        choose_necks(features, needs)
 
 
 def test_mending_draws_no_random_numbers() -> None:
     before = torch.random.get_rng_state()
-    mend(FEATURES["two ViTs"], Needs(least=2, ratio=2))
+    choose_necks(FEATURES["two ViTs"], Needs(least=2, ratio=2))
     assert torch.equal(torch.random.get_rng_state(), before)

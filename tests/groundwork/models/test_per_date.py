@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from asking import encode, one
 from groundwork.models.encoders.prithvi.vit import PrithviViT
 from groundwork.models.encoders.wrappers.per_date import PerDateEncoder
 from groundwork.registry import ComponentError
@@ -23,7 +24,7 @@ def build(inputs: RasterSpec, **options: Any) -> PerDateEncoder:
     from groundwork.registry import build as build_component
 
     config = ComponentConfig(name="per_date", **({"encoder": RESNET} | options))
-    made = build_component(PerDateEncoder, ENCODERS, config, inputs)
+    made = build_component(PerDateEncoder, ENCODERS, config, one(inputs))
     return made.eval()
 
 
@@ -34,7 +35,7 @@ def image() -> torch.Tensor:
 
 def of_steps(encoder: PerDateEncoder, image: torch.Tensor) -> torch.Tensor:
     """What the inner encoder gives for each step, (steps, batch, channels, height, width), first level."""
-    return torch.stack([encoder.encoder(image[:, :, step])[0] for step in range(image.shape[2])])
+    return torch.stack([encode(encoder.encoder, image[:, :, step])[0] for step in range(image.shape[2])])
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def of_steps(encoder: PerDateEncoder, image: torch.Tensor) -> torch.Tensor:
 )
 def test_steps_are_joined(make_raster: MakeRaster, image: torch.Tensor, pooling: str, join: Any) -> None:
     encoder = build(make_raster(3, steps=4), pooling=pooling)
-    given = encoder(image)[0]
+    given = encode(encoder, image)[0]
     torch.testing.assert_close(given, join(of_steps(encoder, image)), atol=1e-5, rtol=1e-4)
     factor = 4 if pooling in {"concat", "keep"} else 1
     assert encoder.out.levels[0] == FeatureLevel(48 * factor, 8, steps=4 if pooling == "keep" else 1)
@@ -59,7 +60,7 @@ def test_subsets_are_joined_by_themselves(make_raster: MakeRaster, image: torch.
     encoder = build(make_raster(3, steps=4), pooling="mean", subsets=[[0, 1], [3]])
     steps = of_steps(encoder, image)
     expected = torch.cat([steps[:2].mean(0), steps[3]], 1)
-    torch.testing.assert_close(encoder(image)[0], expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(encode(encoder, image)[0], expected, atol=1e-5, rtol=1e-4)
     assert encoder.out.levels[0].channels == 96
 
 
@@ -70,8 +71,8 @@ def test_each_step_is_told_its_own_date_and_the_place(make_raster: MakeRaster) -
     image, dates = torch.randn(2, 3, 2, 32, 32), torch.tensor([[[2020.0, 5.0], [2021.0, 200.0]]] * 2)
     places = torch.tensor([[47.0, 8.0], [10.0, 20.0]])
     assert isinstance(encoder.encoder, PrithviViT)
-    alone = [encoder.encoder(image[:, :, step], dates[:, step : step + 1], places)[0] for step in range(2)]
-    torch.testing.assert_close(encoder(image, dates, places)[0], torch.cat(alone, 1), atol=1e-5, rtol=1e-4)
+    alone = [encode(encoder.encoder, image[:, :, step], dates[:, step : step + 1], places)[0] for step in range(2)]
+    torch.testing.assert_close(encode(encoder, image, dates, places)[0], torch.cat(alone, 1), atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize(

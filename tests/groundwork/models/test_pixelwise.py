@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from groundwork.models.assembly.pixelwise import PixelWiseModel
+from asking import ask
+from groundwork.models.assembly.encoder_decoder import EncoderDecoderModel
 from groundwork.specs import RasterSpec
 
-MakeModel = Callable[..., PixelWiseModel]
+MakeModel = Callable[..., EncoderDecoderModel]
 TINY_VIT = {"name": "timm", "model": "test_vit"}
 AUXILIARY = {"deep": {"decoder": {"name": "fcn", "channels": 8}}, "fine": {"decoder": {"name": "fcn", "level": 0}}}
 
@@ -20,16 +21,16 @@ AUXILIARY = {"deep": {"decoder": {"name": "fcn", "channels": 8}}, "fine": {"deco
 @pytest.mark.parametrize("size", [(1, 1), (7, 7), (33, 33), (64, 50)])
 def test_scores_have_the_size_of_the_image(make_model: MakeModel, size: tuple[int, int]) -> None:
     model = make_model().eval()
-    assert model(torch.randn(2, 3, *size)).output.shape == (2, 2, *size)
+    assert ask(model, torch.randn(2, 3, *size)).output.shape == (2, 2, *size)
 
 
 def test_size_multiple_covers_the_levels_of_encoder_and_necks(make_model: MakeModel) -> None:
-    assert make_model().size_multiple == 32
+    assert make_model().sizes.multiple == 32
     necks = [{"name": "select", "indices": [0, 1, 2, -1]}, {"name": "pyramid"}]
     model = make_model(encoder=TINY_VIT, necks=necks, decoder={"name": "unet", "channels": [16, 8, 8]})
     assert model.encoder.size_multiple == 16
-    assert model.size_multiple == 32
-    assert model.eval()(torch.randn(1, 3, 17, 40)).output.shape == (1, 2, 17, 40)
+    assert model.sizes.multiple == 32
+    assert ask(model.eval(), torch.randn(1, 3, 17, 40)).output.shape == (1, 2, 17, 40)
 
 
 def test_values_without_data_never_reach_the_scores(make_model: MakeModel) -> None:
@@ -41,7 +42,7 @@ def test_values_without_data_never_reach_the_scores(make_model: MakeModel) -> No
     scores = []
     for raw in (float("nan"), float("inf"), 5.0, -32768.0):
         image[:, :, 10:20] = raw
-        scores.append(model(image, valid).output)
+        scores.append(ask(model, image, valid).output)
     assert scores[0].isfinite().all()
     for other in scores[1:]:
         torch.testing.assert_close(scores[0], other, rtol=0, atol=0)
@@ -50,9 +51,9 @@ def test_values_without_data_never_reach_the_scores(make_model: MakeModel) -> No
 def test_raw_integers_go_in(make_model: MakeModel) -> None:
     model = make_model().eval()
     raw = torch.randint(-100, 3000, (1, 3, 32, 32))
-    expected = model(raw.float()).output
+    expected = ask(model, raw.float()).output
     for dtype in (torch.int16, torch.int32, torch.float64):
-        torch.testing.assert_close(model(raw.to(dtype)).output, expected, rtol=0, atol=0)
+        torch.testing.assert_close(ask(model, raw.to(dtype)).output, expected, rtol=0, atol=0)
 
 
 def test_time_steps_and_coordinates_reach_the_encoder(
@@ -61,21 +62,21 @@ def test_time_steps_and_coordinates_reach_the_encoder(
     encoder = {"name": "prithvi_vit", "image_size": 32, "coordinates": ["time", "location"]}
     model = make_model(make_raster(2, steps=2), encoder=encoder, decoder={"name": "fcn", "channels": 8}).eval()
     image, time, place = torch.randn(1, 2, 2, 20, 36), torch.tensor([[[2021.0, 3.0], [2021.0, 9.0]]]), torch.ones(1, 2)
-    output = model(image, None, time, place).output
+    output = ask(model, image, None, time, place).output
     assert output.shape == (1, 2, 20, 36)
-    assert not torch.equal(output, model(image, None, time, -place).output)
-    assert not torch.equal(output, model(image, None, time + 100, place).output)
+    assert not torch.equal(output, ask(model, image, None, time, -place).output)
+    assert not torch.equal(output, ask(model, image, None, time + 100, place).output)
 
 
 def test_auxiliary_scores_come_by_name_and_only_in_training(make_model: MakeModel) -> None:
     model = make_model(auxiliary=AUXILIARY)
     image = torch.randn(2, 3, 40, 70)
-    given = model.train()(image)
+    given = ask(model.train(), image)
     assert {name: tuple(scores.shape) for name, scores in given.auxiliary.items()} == {
         "deep": (2, 2, 40, 70),
         "fine": (2, 2, 40, 70),
     }
-    assert model.eval()(image).auxiliary == {}
+    assert ask(model.eval(), image).auxiliary == {}
 
 
 def test_frozen_encoder_keeps_weights_and_statistics(make_model: MakeModel) -> None:
@@ -83,7 +84,7 @@ def test_frozen_encoder_keeps_weights_and_statistics(make_model: MakeModel) -> N
     model.freeze_encoder()
     model.train()
     before = deepcopy(model.state_dict())
-    model(torch.randn(2, 3, 64, 64)).output.sum().backward()
+    ask(model, torch.randn(2, 3, 64, 64)).output.sum().backward()
     after = model.state_dict()
     moved = {key for key in after if not torch.equal(before[key], after[key])}
     assert moved
@@ -103,7 +104,7 @@ def test_frozen_decoder_keeps_necks_heads_and_branches(make_model: MakeModel) ->
     model.freeze_decoder()
     model.train()
     before = deepcopy(model.state_dict())
-    given = model(torch.randn(2, 3, 64, 64))
+    given = ask(model, torch.randn(2, 3, 64, 64))
     sum([scores.sum() for scores in given.auxiliary.values()], given.output.sum()).backward()
     assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
     assert all(parameter.requires_grad for parameter in model.encoder.parameters())
@@ -122,7 +123,7 @@ def test_freezing_survives_a_deep_copy(make_model: MakeModel) -> None:
 
 def test_upernet_trains_on_a_single_image_whose_pools_are_single_cells(make_model: MakeModel) -> None:
     model = make_model(decoder={"name": "upernet", "channels": 8}).train()
-    given = model(torch.randn(1, 3, 64, 64)).output
+    given = ask(model, torch.randn(1, 3, 64, 64)).output
     assert given.isfinite().all()
     given.sum().backward()
 
@@ -136,4 +137,4 @@ def test_decoders_leave_the_features_of_the_others_alone(make_model: MakeModel) 
     image = torch.randn(1, 3, 64, 64)
     alone = make_model()
     alone.load_state_dict({key: value for key, value in model.state_dict().items() if "auxiliary" not in key})
-    torch.testing.assert_close(model(image).output, alone.eval()(image).output)
+    torch.testing.assert_close(ask(model, image).output, ask(alone.eval(), image).output)

@@ -8,17 +8,21 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from pydantic import ValidationError
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 from torch.nn import functional
 
+from asking import SOURCE, encode, images_of, one
+from groundwork.batch import Image
+from groundwork.config.component import ComponentConfig
+from groundwork.models.encoders import ENCODERS
+from groundwork.models.encoders.base import Encoder
 from groundwork.models.encoders.parts.position_codes import CoordinateCode, fit_position_table, position_table
 from groundwork.models.encoders.parts.transformer import Attention, TransformerBlock
-from groundwork.models.encoders.prithvi.options import NetworkOptions, PromptTuning
+from groundwork.models.encoders.prithvi.options import PromptTuning
 from groundwork.models.encoders.prithvi.variants import VARIANTS, PrithviVariant
 from groundwork.models.encoders.prithvi.vit import PrithviViT
-from groundwork.registry import ComponentError
+from groundwork.registry import ComponentError, build
 from groundwork.specs import FeatureLevel, RasterSpec, SpecError
 
 Codes = NDArray[np.float64]
@@ -122,7 +126,7 @@ def test_drop_path_skips_whole_samples_and_keeps_the_expectation() -> None:
 
 
 def test_tiny_has_the_published_number_of_parameters_and_names(make_raster: Callable[..., RasterSpec]) -> None:
-    encoder = PrithviViT(make_raster(6), coordinates=("time", "location"))
+    encoder = PrithviViT(one(make_raster(6)), coordinates=("time", "location"))
     assert sum(parameter.numel() for parameter in encoder.parameters()) == 5_634_050
     layers = ["norm1", "attn.qkv", "attn.proj", "norm2", "mlp.fc1", "mlp.fc2"]
     expected = {"cls_token", "pos_embed", "temporal_embed_enc.scale", "location_embed_enc.scale"}
@@ -136,7 +140,7 @@ def test_tiny_has_the_published_number_of_parameters_and_names(make_raster: Call
 
 
 def test_fresh_weights_are_drawn_as_published(raster: RasterSpec) -> None:
-    encoder = PrithviViT(raster, image_size=32)
+    encoder = PrithviViT(one(raster), image_size=32)
     block = encoder.blocks[0]
     assert torch.all(block.attn.qkv.bias == 0)
     bound = (6 / (192 + 768)) ** 0.5
@@ -149,9 +153,9 @@ def test_fresh_weights_are_drawn_as_published(raster: RasterSpec) -> None:
 @pytest.mark.usefixtures("shallow")
 def test_maps_are_the_tokens_laid_out_step_behind_step(make_raster: Callable[..., RasterSpec]) -> None:
     """Runs the published forward pass by hand: class token last in, first out; time before the class token."""
-    encoder = PrithviViT(make_raster(2, steps=2), coordinates=("time", "location"), image_size=32).eval()
+    encoder = PrithviViT(one(make_raster(2, steps=2)), coordinates=("time", "location"), image_size=32).eval()
     image = torch.randn(1, 2, 2, 32, 48)
-    maps = encoder(image, TIME, PLACE)
+    maps = encode(encoder, image, TIME, PLACE)
     tokens = _embed_by_hand(encoder, image)
     for index, (block, given) in enumerate(zip(encoder.blocks, maps, strict=True)):
         tokens = block(tokens)
@@ -183,135 +187,134 @@ def _embed_by_hand(encoder: PrithviViT, image: Tensor) -> Tensor:
 def test_any_size_and_number_of_steps_gives_grids(
     make_raster: Callable[..., RasterSpec], steps: int, size: tuple[int, int]
 ) -> None:
-    encoder = PrithviViT(make_raster(2, steps=steps), image_size=32).eval()
+    encoder = PrithviViT(one(make_raster(2, steps=steps)), image_size=32).eval()
     assert encoder.out.levels == (FeatureLevel(48 * steps, 16, steps=steps),) * 2
-    maps = encoder(torch.randn(2, 2, steps, *size))
+    maps = encode(encoder, torch.randn(2, 2, steps, *size))
     assert [tuple(given.shape) for given in maps] == [(2, 48 * steps, size[0] // 16, size[1] // 16)] * 2
 
 
 @pytest.mark.usefixtures("shallow")
 def test_one_step_may_be_given_without_its_dimension(raster: RasterSpec) -> None:
-    encoder = PrithviViT(raster, image_size=32).eval()
+    encoder = PrithviViT(one(raster), image_size=32).eval()
     image = torch.randn(1, 3, 32, 32)
-    torch.testing.assert_close(encoder(image)[-1], encoder(image.unsqueeze(2))[-1], rtol=0, atol=0)
+    torch.testing.assert_close(encode(encoder, image)[-1], encode(encoder, image.unsqueeze(2))[-1], rtol=0, atol=0)
 
 
 @pytest.mark.usefixtures("shallow")
 def test_missing_coordinates_are_named(raster: RasterSpec) -> None:
-    encoder = PrithviViT(raster, coordinates=("time", "location"), image_size=32)
+    encoder = PrithviViT(one(raster), coordinates=("time", "location"), image_size=32)
     assert encoder.coordinates == {"time", "location"}
     image = torch.randn(1, 3, 32, 32)
-    with pytest.raises(ValueError, match="needs 'temporal_coords' \\(year and day of the year\\)"):
-        encoder(image, None, PLACE)
-    with pytest.raises(ValueError, match="needs 'location_coords' \\(latitude and longitude\\)"):
-        encoder(image, TIME[:, :1])
+    with pytest.raises(ValueError, match="needs 'dates' \\(year and day of the year of each time step\\)"):
+        encode(encoder, image, None, PLACE)
+    with pytest.raises(ValueError, match="needs 'location' \\(latitude and longitude\\)"):
+        encode(encoder, image, TIME[:, :1])
 
 
 @pytest.mark.usefixtures("shallow")
 @pytest.mark.parametrize("steps", [1, 3])
 def test_dates_of_other_steps_are_named(make_raster: Callable[..., RasterSpec], steps: int) -> None:
-    encoder = PrithviViT(make_raster(2, steps=2), coordinates=("time",), image_size=32)
+    encoder = PrithviViT(one(make_raster(2, steps=2)), coordinates=("time",), image_size=32)
     with pytest.raises(ValueError, match=rf"built for 2 time step\(s\) .* it was given \(1, {steps}, 2\)"):
-        encoder(torch.randn(1, 2, 2, 32, 32), TIME[:, :1].expand(-1, steps, -1))
+        encode(encoder, torch.randn(1, 2, 2, 32, 32), TIME[:, :1].expand(-1, steps, -1))
 
 
 def test_drop_path_is_refused_where_prompts_keep_the_blocks_as_they_are(raster: RasterSpec) -> None:
     prompts = PromptTuning(tokens=2)
     with pytest.raises(ComponentError, match=r"'drop_path' has no effect on blocks .* set 'freeze: false'"):
-        PrithviViT(raster, network=NetworkOptions(drop_path=0.1, prompts=prompts))
+        PrithviViT(one(raster), drop_path=0.1, prompts=prompts)
     with torch.device("meta"):
-        PrithviViT(raster, network=NetworkOptions(drop_path=0.1, prompts=prompts.model_copy(update={"freeze": False})))
+        PrithviViT(one(raster), drop_path=0.1, prompts=prompts.model_copy(update={"freeze": False}))
 
 
 @pytest.mark.usefixtures("shallow")
 def test_gradient_reaches_the_scales_of_the_coordinates(make_raster: Callable[..., RasterSpec]) -> None:
-    encoder = PrithviViT(make_raster(2, steps=2), coordinates=("time", "location"), image_size=32)
-    maps = encoder(torch.randn(1, 2, 2, 32, 32), TIME, PLACE)
+    encoder = PrithviViT(one(make_raster(2, steps=2)), coordinates=("time", "location"), image_size=32)
+    maps = encode(encoder, torch.randn(1, 2, 2, 32, 32), TIME, PLACE)
     (maps[-1] * torch.randn_like(maps[-1])).sum().backward()
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in encoder.parameters())
 
 
 @pytest.mark.usefixtures("shallow")
 def test_only_blocks_that_are_passed_on_are_kept(raster: RasterSpec) -> None:
-    encoder = PrithviViT(raster, image_size=32, out_indices=(0,)).eval()
-    whole = PrithviViT(raster, image_size=32).eval()
+    encoder = PrithviViT(one(raster), image_size=32, out_indices=(0,)).eval()
+    whole = PrithviViT(one(raster), image_size=32).eval()
     state = whole.state_dict()
     left_out = {name for name in state if name.startswith(("blocks.1.", "norm."))}
     encoder.load_state_dict({name: value for name, value in state.items() if name not in left_out}, strict=True)
     image = torch.randn(1, 3, 32, 32)
-    (only,) = encoder(image)
-    torch.testing.assert_close(only, whole(image)[0], rtol=0, atol=0)
+    (only,) = encode(encoder, image)
+    torch.testing.assert_close(only, encode(whole, image)[0], rtol=0, atol=0)
     only.square().sum().backward()
     assert all(parameter.requires_grad and parameter.grad is not None for parameter in encoder.parameters())
-    assert PrithviViT(raster, image_size=32, out_indices=(-2, -1)).out_indices == (0, 1)
+    assert PrithviViT(one(raster), image_size=32, out_indices=(-2, -1)).out_indices == (0, 1)
 
 
 @pytest.mark.parametrize("indices", [(), (12,), (-13,), (3, 1), (1, 1)])
 def test_blocks_that_do_not_exist_are_refused(raster: RasterSpec, indices: tuple[int, ...]) -> None:
     with torch.device("meta"), pytest.raises(ComponentError, match="from 0 to 11"):
-        PrithviViT(raster, out_indices=indices)
+        PrithviViT(one(raster), out_indices=indices)
 
 
-def test_drop_path_is_a_rate() -> None:
-    with pytest.raises(ValidationError, match="less than 1"):
-        NetworkOptions(drop_path=1.0)
+def test_drop_path_is_a_rate(raster: RasterSpec) -> None:
+    config = ComponentConfig(name="prithvi_vit", drop_path=1.0)
+    with pytest.raises(ComponentError, match="drop_path: Input should be less than 1"):
+        build(Encoder, ENCODERS, config, one(raster))
 
 
 def test_image_size_must_hold_whole_patches(raster: RasterSpec) -> None:
     with pytest.raises(ComponentError, match="'image_size' must be a multiple of 16, got 100"):
-        PrithviViT(raster, image_size=100)
+        PrithviViT(one(raster), image_size=100)
 
 
 @pytest.mark.usefixtures("shallow")
 def test_tokens_of_two_steps_see_both(make_raster: Callable[..., RasterSpec]) -> None:
-    options = NetworkOptions(tubelet_size=2, patch_size=8)
-    encoder = PrithviViT(make_raster(2, steps=4), image_size=32, network=options).eval()
+    encoder = PrithviViT(one(make_raster(2, steps=4)), image_size=32, tubelet_size=2, patch_size=8).eval()
     assert encoder.out.levels == (FeatureLevel(96, 8, steps=2),) * 2
     assert encoder.size_multiple == 8
     image = torch.randn(1, 2, 4, 16, 24)
-    tokens = encoder.embed(image)
+    tokens = encoder.embed(Image(image))
     assert tokens.grid == (2, 2, 3)
     weight, bias = encoder.patch_embed.proj.weight, encoder.patch_embed.proj.bias
     # The second pair of steps, the second row, the third column.
     expected = (weight * image[0, :, 2:4, 8:16, 16:24]).sum((1, 2, 3, 4)) + bias
     expected = expected + fit_position_table(position_table((2, 4, 4), 48), (2, 4, 4), (2, 2, 3))[0, 12]
     torch.testing.assert_close(tokens.patches[0, 11], expected)
-    assert [tuple(given.shape) for given in encoder(image)] == [(1, 96, 2, 3)] * 2
+    assert [tuple(given.shape) for given in encode(encoder, image)] == [(1, 96, 2, 3)] * 2
 
 
 def test_tokens_share_the_steps_evenly_and_have_one_date_each(make_raster: Callable[..., RasterSpec]) -> None:
-    pairs = NetworkOptions(tubelet_size=2)
     with torch.device("meta"):
         with pytest.raises(SpecError, match="'tubelet_size' 2 must divide the 3 time steps"):
-            PrithviViT(make_raster(2, steps=3), network=pairs)
+            PrithviViT(one(make_raster(2, steps=3)), tubelet_size=2)
         with pytest.raises(ComponentError, match="take 'time' out of 'coordinates'"):
-            PrithviViT(make_raster(2, steps=4), network=pairs, coordinates=("time",))
+            PrithviViT(one(make_raster(2, steps=4)), tubelet_size=2, coordinates=("time",))
 
 
 @pytest.mark.usefixtures("shallow")
 def test_class_token_is_the_global_vector(raster: RasterSpec) -> None:
-    encoder = PrithviViT(raster, image_size=32, network=NetworkOptions(vector=True)).eval()
+    encoder = PrithviViT(one(raster), image_size=32, vector=True).eval()
     assert encoder.out.vector == 48
     image = torch.randn(2, 3, 32, 32)
-    *maps, vector = encoder(image)
+    *maps, vector = encode(encoder, image)
     assert len(maps) == len(encoder.out.levels)
-    embedded = encoder.embed(image)
+    embedded = encoder.embed(Image(image))
     tokens = torch.cat([embedded.cls, embedded.patches], dim=1)
     for block in encoder.blocks:
         tokens = block(tokens)
     torch.testing.assert_close(vector, encoder.norm(tokens)[:, 0])
-    plain = PrithviViT(raster, image_size=32).eval()
+    plain = PrithviViT(one(raster), image_size=32).eval()
     plain.load_state_dict(encoder.state_dict(), strict=True)
     assert plain.out.vector is None
-    torch.testing.assert_close(plain(image), maps, rtol=0, atol=0)
+    torch.testing.assert_close(encode(plain, image), maps, rtol=0, atol=0)
 
 
 @pytest.mark.usefixtures("shallow")
 def test_prompts_join_each_block_and_are_all_that_is_trained(raster: RasterSpec) -> None:
-    encoder = PrithviViT(raster, image_size=32, network=NetworkOptions(prompts=PromptTuning(tokens=4))).eval()
+    encoder = PrithviViT(one(raster), image_size=32, prompts=PromptTuning(tokens=4)).eval()
     image = torch.randn(1, 3, 32, 32)
-    maps = encoder(image)
-    embedded = encoder.embed(image)
+    maps = encode(encoder, image)
+    embedded = encoder.embed(Image(image))
     tokens = torch.cat([embedded.cls, embedded.patches], dim=1)
     for block, prompt in zip(encoder.blocks, encoder.vpt_prompt_embeddings, strict=True):
         joined = block(torch.cat([tokens[:, :1], prompt, tokens[:, 1:]], dim=1))
@@ -328,34 +331,38 @@ def test_prompts_join_each_block_and_are_all_that_is_trained(raster: RasterSpec)
 
 @pytest.mark.usefixtures("shallow")
 def test_prompts_beside_a_trained_network(raster: RasterSpec) -> None:
-    options = NetworkOptions(prompts=PromptTuning(tokens=2, freeze=False, dropout=0.5))
-    encoder = PrithviViT(raster, image_size=32, out_indices=(0,), network=options)
+    prompts = PromptTuning(tokens=2, freeze=False, dropout=0.5)
+    encoder = PrithviViT(one(raster), image_size=32, out_indices=(0,), prompts=prompts)
     assert all(parameter.requires_grad for parameter in encoder.parameters())
     assert len(encoder.vpt_prompt_embeddings) == 1
     image = torch.randn(1, 3, 32, 32)
-    assert not torch.equal(encoder(image)[0], encoder(image)[0])
-    torch.testing.assert_close(encoder.eval()(image), encoder(image), rtol=0, atol=0)
+    assert not torch.equal(encode(encoder, image)[0], encode(encoder, image)[0])
+    torch.testing.assert_close(encode(encoder.eval(), image), encode(encoder, image), rtol=0, atol=0)
 
 
 @pytest.mark.usefixtures("shallow")
 def test_checkpointing_changes_nothing_but_memory(raster: RasterSpec) -> None:
-    plain = PrithviViT(raster, image_size=32)
-    thrifty = PrithviViT(raster, image_size=32, network=NetworkOptions(gradient_checkpointing=True, drop_path=0.0))
+    plain = PrithviViT(one(raster), image_size=32)
+    thrifty = PrithviViT(one(raster), image_size=32, gradient_checkpointing=True, drop_path=0.0)
     thrifty.load_state_dict(plain.state_dict(), strict=True)
     image = torch.randn(2, 3, 32, 32)
     for encoder in (plain, thrifty):
-        sum(features.square().sum() for features in encoder(image)).backward()
+        sum(features.square().sum() for features in encode(encoder, image)).backward()
     for ours, same in zip(plain.parameters(), thrifty.parameters(), strict=True):
         torch.testing.assert_close(ours.grad, same.grad)
 
 
 @pytest.mark.usefixtures("shallow")
 def test_it_compiles_in_one_piece(make_raster: Callable[..., RasterSpec]) -> None:
-    options = NetworkOptions(vector=True, prompts=PromptTuning(tokens=2))
-    encoder = PrithviViT(make_raster(2, steps=2), coordinates=("time", "location"), image_size=32, network=options)
-    encoder.eval()
-    inputs = (torch.randn(1, 2, 2, 32, 48), TIME, PLACE)
+    encoder = PrithviViT(
+        one(make_raster(2, steps=2)),
+        coordinates=("time", "location"),
+        image_size=32,
+        vector=True,
+        prompts=PromptTuning(tokens=2),
+    ).eval()
+    images = images_of([SOURCE], torch.randn(1, 2, 2, 32, 48), None, TIME, PLACE)
     compiled = torch.compile(encoder, backend="eager", fullgraph=True)
-    torch.testing.assert_close(compiled(*inputs), encoder(*inputs))
-    exported = torch.export.export(encoder, inputs).module()
-    torch.testing.assert_close(exported(*inputs), encoder(*inputs))
+    torch.testing.assert_close(compiled(images), encoder(images))
+    exported = torch.export.export(encoder, (images,)).module()
+    torch.testing.assert_close(exported(images), encoder(images))

@@ -10,6 +10,8 @@ import pytest
 import torch
 from torch import nn
 
+from asking import SOURCE, encode, images_of, one
+from groundwork.batch import Image
 from groundwork.models.encoders.prithvi.adapter import PrithviViTAdapter
 from groundwork.models.encoders.prithvi.options import AdapterOptions
 from groundwork.models.encoders.prithvi.variants import VARIANTS, PrithviVariant
@@ -38,7 +40,7 @@ def look(level: np.ndarray, column: float, row: float) -> np.ndarray:
 def test_drop_path_is_refused_for_a_transformer_that_stays_as_it_is() -> None:
     inputs = RasterSpec(bands=["RED"], dtype="int16", nodata=None)
     with pytest.raises(ComponentError, match="'drop_path' has no effect on a transformer that stays as it is"):
-        PrithviViTAdapter(inputs, adapter=AdapterOptions(freeze_vit=True, drop_path=0.1))
+        PrithviViTAdapter(one(inputs), adapter=AdapterOptions(freeze_vit=True), drop_path=0.1)
 
 
 def test_deformable_attention_follows_the_definition() -> None:
@@ -79,17 +81,17 @@ def test_centres_go_row_by_row() -> None:
 
 @pytest.mark.parametrize("size", [(64, 64), (64, 96)])
 def test_levels_double_their_stride(raster: RasterSpec, size: tuple[int, int]) -> None:
-    adapter = PrithviViTAdapter(raster, image_size=64, adapter=SMALL).eval()
+    adapter = PrithviViTAdapter(one(raster), image_size=64, adapter=SMALL).eval()
     assert adapter.out.levels == tuple(FeatureLevel(32, stride) for stride in (4, 8, 16, 32))
     assert adapter.out.is_pyramid
     assert adapter.size_multiple == 32
-    maps = adapter(torch.randn(2, 3, 1, *size))
+    maps = encode(adapter, torch.randn(2, 3, 1, *size))
     assert [tuple(level.shape) for level in maps] == [(2, 32, size[0] // s, size[1] // s) for s in (4, 8, 16, 32)]
 
 
 def test_fresh_adapter_leaves_the_transformer_undisturbed(raster: RasterSpec) -> None:
-    adapter = PrithviViTAdapter(raster, image_size=64, adapter=SMALL).eval()
-    patches = adapter.vit.embed(torch.randn(1, 3, 64, 64)).patches
+    adapter = PrithviViTAdapter(one(raster), image_size=64, adapter=SMALL).eval()
+    patches = adapter.vit.embed(Image(torch.randn(1, 3, 64, 64))).patches
     shapes = [(64 // stride, 64 // stride) for stride in (4, 8, 16, 32)]
     with torch.no_grad():
         _, stages = adapter._interact(patches, torch.randn(1, 84, 32), shapes)
@@ -99,12 +101,14 @@ def test_fresh_adapter_leaves_the_transformer_undisturbed(raster: RasterSpec) ->
 
 
 def test_gradient_reaches_every_parameter(raster: RasterSpec) -> None:
-    adapter = PrithviViTAdapter(raster, coordinates=("time", "location"), image_size=64, adapter=SMALL)
+    adapter = PrithviViTAdapter(one(raster), coordinates=("time", "location"), image_size=64, adapter=SMALL)
     for parameter in adapter.parameters():
         # Some start at zero, and what is before them has no gradient before their first step.
         if not parameter.any():
             nn.init.normal_(parameter, std=0.1)
-    maps = adapter(torch.randn(2, 3, 64, 64), torch.tensor([[[2021.0, 3.0]]] * 2), torch.tensor([[47.0, 8.0]] * 2))
+    maps = encode(
+        adapter, torch.randn(2, 3, 64, 64), torch.tensor([[[2021.0, 3.0]]] * 2), torch.tensor([[47.0, 8.0]] * 2)
+    )
     sum((level * torch.randn_like(level)).sum() for level in maps).backward()
     for name, parameter in adapter.named_parameters():
         assert parameter.grad is not None, name
@@ -113,37 +117,39 @@ def test_gradient_reaches_every_parameter(raster: RasterSpec) -> None:
 
 def test_the_transformer_can_stay_as_it_is(raster: RasterSpec) -> None:
     options = AdapterOptions(prior_channels=4, freeze_vit=True, extra_extractors=0)
-    adapter = PrithviViTAdapter(raster, image_size=64, adapter=options)
+    adapter = PrithviViTAdapter(one(raster), image_size=64, adapter=options)
     trained = {name.split(".")[0] for name, parameter in adapter.named_parameters() if parameter.requires_grad}
     assert trained == {"level_embed", "spm", "injectors", "extractors", "up", "norms"}
     assert len(adapter.extractors) == 4
 
 
 def test_checkpointing_changes_nothing_but_memory(raster: RasterSpec) -> None:
-    options = AdapterOptions(prior_channels=4, gradient_checkpointing=True)
-    plain, thrifty = (PrithviViTAdapter(raster, image_size=64, adapter=o).train() for o in (SMALL, options))
+    plain, thrifty = (
+        PrithviViTAdapter(one(raster), image_size=64, adapter=SMALL, gradient_checkpointing=checkpointing).train()
+        for checkpointing in (False, True)
+    )
     thrifty.load_state_dict(plain.state_dict())
     image = torch.randn(2, 3, 64, 64)
     for adapter in (plain, thrifty):
-        sum(level.square().sum() for level in adapter(image)).backward()
+        sum(level.square().sum() for level in encode(adapter, image)).backward()
     torch.testing.assert_close(plain.vit.patch_embed.proj.weight.grad, thrifty.vit.patch_embed.proj.weight.grad)
 
 
 def test_it_can_be_exported_and_compiled(raster: RasterSpec) -> None:
-    adapter = PrithviViTAdapter(raster, image_size=64, adapter=SMALL).eval()
-    image = torch.randn(2, 3, 64, 96)
-    expected = adapter(image)
+    adapter = PrithviViTAdapter(one(raster), image_size=64, adapter=SMALL).eval()
+    images = images_of([SOURCE], torch.randn(2, 3, 64, 96))
+    expected = adapter(images)
     for network in (
-        torch.export.export(adapter, (image,)).module(),
+        torch.export.export(adapter, (images,)).module(),
         torch.compile(adapter, backend="eager", fullgraph=True),
     ):
-        for given, level in zip(network(image), expected, strict=True):
+        for given, level in zip(network(images), expected, strict=True):
             torch.testing.assert_close(given, level)
 
 
 def test_what_cannot_be_adapted_is_refused(make_raster: Callable[..., RasterSpec]) -> None:
     with torch.device("meta"):
         with pytest.raises(SpecError, match="'prithvi_vit_adapter' sees one date, the rasters hold 3"):
-            PrithviViTAdapter(make_raster(3, steps=3))
+            PrithviViTAdapter(one(make_raster(3, steps=3)))
         with pytest.raises(ComponentError, match=r"patches of 16 pixels, 'prithvi_eo_v2_600' has 14.*pyramid"):
-            PrithviViTAdapter(make_raster(3), variant="prithvi_eo_v2_600")
+            PrithviViTAdapter(one(make_raster(3)), variant="prithvi_eo_v2_600")

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from asking import one
+from groundwork.batch import Image
 from groundwork.models.encoders.prithvi.mae import PrithviMAE, ReconstructionOutput, from_patches, to_patches
 from groundwork.models.encoders.prithvi.variants import VARIANTS, PrithviVariant
 from groundwork.registry import ComponentError
@@ -26,7 +28,7 @@ def make_mae(monkeypatch: pytest.MonkeyPatch, make_raster: Callable[..., RasterS
     monkeypatch.setitem(VARIANTS, "prithvi_eo_v2_tiny_tl", small)
 
     def make(steps: int = 2, **options: Any) -> PrithviMAE:
-        return PrithviMAE(make_raster(3, steps=steps), image_size=16, **options)
+        return PrithviMAE(one(make_raster(3, steps=steps)), image_size=16, **options)
 
     return make
 
@@ -49,7 +51,7 @@ def test_the_share_of_the_patches_is_removed_whole_where_the_noise_is_largest(ma
     mae = make_mae(mask_ratio=ratio).eval()
     picture = image()
     noise = mae.draw_noise(picture, torch.Generator().manual_seed(3))
-    mask = mae(picture, noise=noise).mask
+    mask = mae(Image(picture), noise=noise).mask
     assert mask.shape == (2, 2, 16, 24)
     num_kept = int(48 * (1 - ratio))
     for sample in range(2):
@@ -65,24 +67,26 @@ def test_the_same_noise_gives_the_same_and_other_noise_another(make_mae: MakeMAE
     picture = image()
     first, again, other = (mae.draw_noise(picture, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
     assert first.shape == (2, 48)
-    torch.testing.assert_close(mae(picture, noise=first).loss, mae(picture, noise=again).loss, rtol=0, atol=0)
-    assert not torch.equal(mae(picture, noise=first).mask, mae(picture, noise=other).mask)
+    torch.testing.assert_close(
+        mae(Image(picture), noise=first).loss, mae(Image(picture), noise=again).loss, rtol=0, atol=0
+    )
+    assert not torch.equal(mae(Image(picture), noise=first).mask, mae(Image(picture), noise=other).mask)
     torch.manual_seed(9)
-    drawn = mae(picture).mask
-    assert not torch.equal(drawn, mae(picture).mask)
+    drawn = mae(Image(picture)).mask
+    assert not torch.equal(drawn, mae(Image(picture)).mask)
     torch.manual_seed(9)
-    torch.testing.assert_close(mae(picture).mask, drawn, rtol=0, atol=0)
+    torch.testing.assert_close(mae(Image(picture)).mask, drawn, rtol=0, atol=0)
 
 
 def test_what_is_removed_is_not_seen(make_mae: MakeMAE) -> None:
     mae = make_mae().eval()
     picture = image()
     noise = mae.draw_noise(picture)
-    given = mae(picture, noise=noise)
+    given = mae(Image(picture), noise=noise)
     changed = torch.where(given.mask[:, None] == 1, torch.randn_like(picture), picture)
-    torch.testing.assert_close(mae(changed, noise=noise).reconstruction, given.reconstruction, rtol=0, atol=0)
+    torch.testing.assert_close(mae(Image(changed), noise=noise).reconstruction, given.reconstruction, rtol=0, atol=0)
     seen = torch.where(given.mask[:, None] == 0, torch.randn_like(picture), picture)
-    assert not torch.allclose(mae(seen, noise=noise).reconstruction, given.reconstruction)
+    assert not torch.allclose(mae(Image(seen), noise=noise).reconstruction, given.reconstruction)
 
 
 @pytest.mark.parametrize("norm", [False, True])
@@ -90,7 +94,7 @@ def test_loss_is_the_error_of_the_removed_patches(make_mae: MakeMAE, norm: bool)
     mae = make_mae(norm_pix_loss=norm).eval()
     picture = image()
     with torch.no_grad():
-        given = mae(picture)
+        given = mae(Image(picture))
     wanted, painted, mask = (t.double().numpy() for t in (picture, given.reconstruction, given.mask))
     errors = []
     for sample, step, row, column in np.ndindex(2, 2, 4, 6):
@@ -106,7 +110,7 @@ def test_loss_is_the_error_of_the_removed_patches(make_mae: MakeMAE, norm: bool)
 
 def test_gradient_reaches_every_parameter(make_mae: MakeMAE) -> None:
     mae = make_mae(coordinates=("time", "location"))
-    mae(image(), TIME, PLACE).loss.backward()
+    mae(Image(image(), None, TIME, PLACE)).loss.backward()
     for name, parameter in mae.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.any(), name
@@ -118,19 +122,19 @@ def test_dates_and_places_matter_in_both_parts(make_mae: MakeMAE) -> None:
     picture = image()
     noise = mae.draw_noise(picture)
     for part in (mae.encoder.temporal_embed_enc, mae.decoder.temporal_embed_dec):
-        before = mae(picture, TIME, PLACE, noise).reconstruction
+        before = mae(Image(picture, None, TIME, PLACE), noise).reconstruction
         with torch.no_grad():
             part.scale.zero_()
-        assert not torch.allclose(mae(picture, TIME, PLACE, noise).reconstruction, before)
-    with pytest.raises(ValueError, match="needs 'temporal_coords'"):
-        mae(picture, None, PLACE)
+        assert not torch.allclose(mae(Image(picture, None, TIME, PLACE), noise).reconstruction, before)
+    with pytest.raises(ValueError, match="needs 'dates'"):
+        mae(Image(picture, location=PLACE))
 
 
 def test_one_step_may_be_given_without_its_dimension(make_mae: MakeMAE) -> None:
     mae = make_mae(steps=1).eval()
     picture = image(steps=1)
     noise = mae.draw_noise(picture[:, :, 0])
-    given, same = mae(picture[:, :, 0], noise=noise), mae(picture, noise=noise)
+    given, same = mae(Image(picture[:, :, 0]), noise=noise), mae(Image(picture), noise=noise)
     assert given.reconstruction.shape == (2, 3, 1, 16, 24)
     torch.testing.assert_close(given.reconstruction, same.reconstruction, rtol=0, atol=0)
 
@@ -140,21 +144,33 @@ def test_it_learns_to_paint(make_mae: MakeMAE) -> None:
     picture = torch.ones(2, 3, 16, 16) * torch.tensor([1.0, -0.5, 2.0])[:, None, None]
     noise = mae.draw_noise(picture)
     optimizer = torch.optim.AdamW(mae.parameters(), lr=1e-2)
-    first = mae(picture, noise=noise).loss.item()
+    first = mae(Image(picture), noise=noise).loss.item()
     for _ in range(20):
         optimizer.zero_grad()
-        mae(picture, noise=noise).loss.backward()
+        mae(Image(picture), noise=noise).loss.backward()
         optimizer.step()
-    assert mae(picture, noise=noise).loss.item() < first / 5
+    assert mae(Image(picture), noise=noise).loss.item() < first / 5
 
 
 def test_it_can_be_exported(make_mae: MakeMAE) -> None:
     mae = make_mae(coordinates=("time",)).eval()
     picture = image()
-    inputs = (picture, TIME, None, mae.draw_noise(picture))
-    given = torch.export.export(mae, inputs).module()(*inputs)
+    noise = mae.draw_noise(picture)
+
+    class Painter(nn.Module):
+        """Takes plain tensors, as only all sources together pass through an export."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.mae = mae
+
+        def forward(self, values: Tensor, dates: Tensor, noise: Tensor) -> ReconstructionOutput:
+            return self.mae(Image(values, dates=dates), noise)
+
+    inputs = (picture, TIME, noise)
+    given = torch.export.export(Painter(), inputs).module()(*inputs)
     assert isinstance(given, ReconstructionOutput)
-    torch.testing.assert_close(given.reconstruction, mae(*inputs).reconstruction)
+    torch.testing.assert_close(given.reconstruction, mae(Image(picture, dates=TIME), noise).reconstruction)
 
 
 @pytest.mark.parametrize("ratio", [0.0, 1.0, -0.5])

@@ -12,16 +12,19 @@ import json
 import re
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from groundwork.models.encoders import prithvi_swin
+from asking import SOURCE, encode, one
+from groundwork.batch import Image
+from groundwork.models.encoders.prithvi import swin as prithvi_swin
 from groundwork.models.encoders.prithvi.adapter import PrithviViTAdapter
 from groundwork.models.encoders.prithvi.mae import PrithviMAE
-from groundwork.models.encoders.prithvi.options import AdapterOptions, NetworkOptions, PromptTuning
+from groundwork.models.encoders.prithvi.options import AdapterOptions, PromptTuning
 from groundwork.models.encoders.prithvi.swin import PrithviSwin, SwinVariant
 from groundwork.models.encoders.prithvi.variants import HLS_BANDS, VARIANTS, PrithviVariant
 from groundwork.models.encoders.prithvi.vit import PrithviViT
@@ -75,19 +78,19 @@ ENCODERS = {
     "dates and places": (
         2,
         ("time", "location"),
-        NetworkOptions(),
+        {},
         [[0.839809, 1.32916, -0.25433, 0.04731], [1.734328, 1.75305, 0.38167, -0.809806]],
     ),
     "tokens of two dates": (
         4,
         ("location",),
-        NetworkOptions(tubelet_size=2),
+        {"tubelet_size": 2},
         [[0.031397, 0.445126, -0.809471, -0.231028], [0.408349, 0.510722, -0.190069, -0.760273]],
     ),
     "prompts": (
         2,
         (),
-        NetworkOptions(prompts=PromptTuning(tokens=3)),
+        {"prompts": PromptTuning(tokens=3)},
         [[0.875772, 1.34286, -0.151587, 0.078263], [1.767995, 1.752614, 0.479336, -0.817249]],
     ),
 }
@@ -95,11 +98,11 @@ ENCODERS = {
 
 @pytest.mark.usefixtures("sizes")
 @pytest.mark.parametrize(("steps", "known", "options", "expected"), ENCODERS.values(), ids=ENCODERS)
-def test_encoder(steps: int, known: tuple[str, ...], options: NetworkOptions, expected: list[list[float]]) -> None:
-    network = PrithviViT(hls(2, steps), coordinates=known, image_size=16, network=options)  # type: ignore[arg-type]
+def test_encoder(steps: int, known: tuple[str, ...], options: dict[str, Any], expected: list[list[float]]) -> None:
+    network = PrithviViT(one(hls(2, steps)), coordinates=known, image_size=16, **options)  # type: ignore[arg-type]
     fill(network)
     with torch.no_grad():
-        maps = network(image_of(2, 2, steps, 16, 24), *coordinates(steps))
+        maps = encode(network, image_of(2, 2, steps, 16, 24), *coordinates(steps))
     # Token 40 is the second step's row 2, column 3.
     given = [maps[index][1].reshape(2, 32, 4, 6)[1, [0, 9, 18, 27], 2, 3].tolist() for index in (0, 2)]
     torch.testing.assert_close(torch.tensor(given), torch.tensor(expected), **CLOSE)
@@ -117,11 +120,11 @@ def test_autoencoder(
 ) -> None:
     small = PrithviVariant(32, 2, 2, patch_size=4, learned_scale=True, decoder_dim=16, decoder_depth=1, decoder_heads=2)
     sizes.setitem(VARIANTS, NAME, small)
-    network = PrithviMAE(hls(2, steps=2), coordinates=known, norm_pix_loss=norm, image_size=16)  # type: ignore[arg-type]
+    network = PrithviMAE(one(hls(2, steps=2)), coordinates=known, norm_pix_loss=norm, image_size=16)  # type: ignore[arg-type]
     fill(network)
     noise = torch.sin(torch.arange(96, dtype=torch.float64) * 1.7).float().reshape(2, 48)
     with torch.no_grad():
-        given = network(image_of(2, 2, 2, 16, 24), *coordinates(2), noise)
+        given = network(Image(image_of(2, 2, 2, 16, 24), None, *coordinates(2)), noise)
     assert given.loss.item() == pytest.approx(loss, abs=1e-5)
     torch.testing.assert_close(given.reconstruction[1, 1, 1, 9, 10:14], torch.tensor(expected), **CLOSE)
     assert given.mask.sum() == 1152
@@ -137,7 +140,7 @@ def as_terratorch_names(name: str) -> str:
 def test_adapter(sizes: pytest.MonkeyPatch) -> None:
     sizes.setitem(VARIANTS, NAME, PrithviVariant(32, 4, 2, learned_scale=True))
     network = PrithviViTAdapter(
-        hls(2), coordinates=("time", "location"), image_size=64, adapter=AdapterOptions(prior_channels=8)
+        one(hls(2)), coordinates=("time", "location"), image_size=64, adapter=AdapterOptions(prior_channels=8)
     )
     fill(network, {name: as_terratorch_names(name) for name in network.state_dict()})
     expected = [
@@ -147,7 +150,7 @@ def test_adapter(sizes: pytest.MonkeyPatch) -> None:
         [1.574483, 0.266003, 1.212342, 2.345074],
     ]
     with torch.no_grad():
-        maps = network(image_of(2, 2, 64, 96), *coordinates(1))
+        maps = encode(network, image_of(2, 2, 64, 96), *coordinates(1))
     given = torch.stack([level[1, [0, 10, 20, 31], 1, 2] for level in maps])
     torch.testing.assert_close(given, torch.tensor(expected), **CLOSE)
 
@@ -179,9 +182,8 @@ def test_swin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     shapes = mmsegmentation(32, (2, 2, 2, 2), (1, 2, 4, 8))
     weights = {name: wave_of(name, shape) for name, shape in shapes.items()}
     save_file(weights, tmp_path / "swin.safetensors", metadata={"bands": json.dumps(HLS_BANDS)})
-    network = PrithviSwin(hls(6), pretrained=True, weights=str(tmp_path / "swin.safetensors")).eval()
-    assert network.loaded is not None
-    assert (network.loaded.skipped, network.loaded.fresh) == ((), ())
+    network = PrithviSwin(one(hls(6)), pretrained=True, weights=str(tmp_path / "swin.safetensors")).eval()
+    assert (network.loaded[SOURCE].skipped, network.loaded[SOURCE].fresh) == ((), ())
     expected = [
         [0.370887, -0.445416, 0.670405, 2.078039],
         [-0.194879, 1.558438, 0.107777, -0.018457],
@@ -189,6 +191,6 @@ def test_swin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         [-0.851667, -0.673051, 0.136457, 0.031155],
     ]
     with torch.no_grad():
-        maps = network(image_of(1, 6, 224, 224))
+        maps = encode(network, image_of(1, 6, 224, 224))
     given = torch.stack([level[0, [0, 10, 20, 31], 3, 5] for level in maps])
     torch.testing.assert_close(given, torch.tensor(expected), **CLOSE)

@@ -13,16 +13,21 @@ import torch
 from timm.models.swin_transformer import PatchMerging
 from torch import Tensor, nn
 
-from groundwork.models.encoders import prithvi_swin
+from asking import SOURCE, encode, images_of, one
+from groundwork.config.component import ComponentConfig
+from groundwork.models.encoders import ENCODERS
+from groundwork.models.encoders.base import Encoder
+from groundwork.models.encoders.prithvi import swin as prithvi_swin
 from groundwork.models.encoders.prithvi.swin import PrithviSwin, SwinVariant
 from groundwork.models.encoders.prithvi.swin_weights import convert_swin
 from groundwork.models.encoders.prithvi.variants import HLS_BANDS
 from groundwork.models.weights.file import WeightsFile
 from groundwork.models.weights.reading import WeightsError
-from groundwork.registry import ComponentError
+from groundwork.registry import ComponentError, build
 from groundwork.specs import FeatureLevel, RasterSpec, SpecError
 
 Weights = dict[str, Tensor]
+Inputs = dict[str, RasterSpec]
 SIZES = SwinVariant(16, (1, 2, 4, 8), depths=(1, 2, 1, 1))
 
 
@@ -36,12 +41,12 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def hls() -> RasterSpec:
-    return RasterSpec(bands=HLS_BANDS, dtype="int16", nodata=None)
+def hls() -> Inputs:
+    return one(RasterSpec(bands=HLS_BANDS, dtype="int16", nodata=None))
 
 
 @pytest.fixture
-def trained(hls: RasterSpec) -> PrithviSwin:
+def trained(hls: Inputs) -> PrithviSwin:
     network = PrithviSwin(hls).eval()
     for parameter in network.parameters():
         nn.init.normal_(parameter, std=0.2)
@@ -93,24 +98,23 @@ LAYOUTS = [as_swin, as_mmsegmentation, as_terratorch, as_mmsegmentation_itself]
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_layout_gives_the_network_back(
-    layout: Callable[[PrithviSwin], Any], trained: PrithviSwin, hls: RasterSpec, tmp_path: Path
+    layout: Callable[[PrithviSwin], Any], trained: PrithviSwin, hls: Inputs, tmp_path: Path
 ) -> None:
     torch.save(layout(trained), tmp_path / "swin.pt")
     network = PrithviSwin(hls, pretrained=True, weights=told(tmp_path / "swin.pt")).eval()
-    assert network.loaded is not None
-    assert all(name.startswith("norms.") for name in network.loaded.fresh)
-    own, fresh = network.state_dict(), set(network.loaded.fresh)
+    assert all(name.startswith("norms.") for name in network.loaded[SOURCE].fresh)
+    own, fresh = network.state_dict(), set(network.loaded[SOURCE].fresh)
     for name, value in trained.state_dict().items():
         if name not in fresh:
             torch.testing.assert_close(own[name], value, rtol=0, atol=0)
     if layout is as_swin:
         assert fresh == {f"norms.{stage}.{key}" for stage in range(3) for key in ("weight", "bias")}
-        assert {"encoder.mask_token", "decoder.0.weight"} <= set(network.loaded.skipped)
+        assert {"encoder.mask_token", "decoder.0.weight"} <= set(network.loaded[SOURCE].skipped)
     else:
         assert not fresh
 
 
-def test_timms_own_weights_are_read(hls: RasterSpec, tmp_path: Path) -> None:
+def test_timms_own_weights_are_read(hls: Inputs, tmp_path: Path) -> None:
     sizes = {"embed_dim": 16, "depths": SIZES.depths, "num_heads": SIZES.num_heads}
     theirs = timm.create_model("swin_tiny_patch4_window7_224", in_chans=6, **sizes)
     torch.save(theirs.state_dict(), tmp_path / "swin.pt")
@@ -135,10 +139,9 @@ def test_merges_of_mmsegmentation_take_the_same_cells() -> None:
 
 def test_bands_are_matched_by_name(trained: PrithviSwin, tmp_path: Path) -> None:
     torch.save(as_swin(trained), tmp_path / "swin.pt")
-    inputs = RasterSpec(bands=("NIR_NARROW", "VH", "RED"), dtype="int16", nodata=None)
+    inputs = one(RasterSpec(bands=("NIR_NARROW", "VH", "RED"), dtype="int16", nodata=None))
     network = PrithviSwin(inputs, pretrained=True, weights=told(tmp_path / "swin.pt"))
-    assert network.loaded is not None
-    assert network.loaded.bands == ("NIR_NARROW", "RED")
+    assert network.loaded[SOURCE].bands == ("NIR_NARROW", "RED")
     given, file = network.network.patch_embed.proj.weight, trained.network.patch_embed.proj.weight
     torch.testing.assert_close(given[:, [0, 2]], file[:, [3, 2]], rtol=0, atol=0)
     network = PrithviSwin(inputs, pretrained=True, weights=told(tmp_path / "swin.pt", *reversed(HLS_BANDS)))
@@ -147,7 +150,7 @@ def test_bands_are_matched_by_name(trained: PrithviSwin, tmp_path: Path) -> None
         PrithviSwin(inputs, pretrained=True, weights=str(tmp_path / "swin.pt"))
 
 
-def test_other_weights_are_refused(hls: RasterSpec, trained: PrithviSwin, tmp_path: Path) -> None:
+def test_other_weights_are_refused(hls: Inputs, trained: PrithviSwin, tmp_path: Path) -> None:
     path = tmp_path / "swin.pt"
     torch.save({"encoder.conv1.weight": torch.zeros(3, 3)}, path)
     with pytest.raises(WeightsError, match="weights of another network"):
@@ -159,7 +162,7 @@ def test_other_weights_are_refused(hls: RasterSpec, trained: PrithviSwin, tmp_pa
         PrithviSwin(hls, pretrained=True, weights=told(path))
 
 
-def test_published_sizes_are_those_of_base_and_large(monkeypatch: pytest.MonkeyPatch, hls: RasterSpec) -> None:
+def test_published_sizes_are_those_of_base_and_large(monkeypatch: pytest.MonkeyPatch, hls: Inputs) -> None:
     monkeypatch.setitem(prithvi_swin.VARIANTS, "b", SwinVariant(128, (4, 8, 16, 32)))
     for variant, width in (("b", 128), ("l", 192)):
         with torch.device("meta"):
@@ -175,54 +178,52 @@ def test_published_sizes_are_those_of_base_and_large(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("size", [(64, 64), (32, 96)])
-def test_chosen_stages_are_those_of_the_whole_network(
-    trained: PrithviSwin, hls: RasterSpec, size: tuple[int, int]
-) -> None:
-    part = PrithviSwin(hls, out_indices=(0, 2)).eval()
+def test_chosen_stages_are_those_of_the_whole_network(trained: PrithviSwin, hls: Inputs, size: tuple[int, int]) -> None:
+    part = PrithviSwin(hls, out_indices=(0, -2)).eval()
     wanted = part.state_dict()
     part.load_state_dict({name: value for name, value in trained.state_dict().items() if name in wanted}, strict=True)
     assert part.out.levels == (FeatureLevel(16, 4), FeatureLevel(64, 16))
     assert part.size_multiple == 16
     image = torch.randn(2, 6, *size)
     with torch.no_grad():
-        for given, expected in zip(part(image), trained(image)[::2], strict=True):
+        for given, expected in zip(encode(part, image), encode(trained, image)[::2], strict=True):
             torch.testing.assert_close(given, expected, rtol=0, atol=0)
 
 
-def test_each_map_is_standardised_cell_by_cell(hls: RasterSpec) -> None:
-    for level in PrithviSwin(hls).eval()(torch.randn(1, 6, 1, 64, 64)):
+def test_each_map_is_standardised_cell_by_cell(hls: Inputs) -> None:
+    for level in encode(PrithviSwin(hls).eval(), torch.randn(1, 6, 1, 64, 64)):
         torch.testing.assert_close(level.mean(1), torch.zeros(1, *level.shape[2:]), rtol=0, atol=1e-5)
         torch.testing.assert_close(level.var(1, correction=0), torch.ones(1, *level.shape[2:]), rtol=0, atol=1e-3)
 
 
-def test_checkpointing_changes_nothing_but_memory(trained: PrithviSwin, hls: RasterSpec) -> None:
+def test_checkpointing_changes_nothing_but_memory(trained: PrithviSwin, hls: Inputs) -> None:
     thrifty = PrithviSwin(hls, gradient_checkpointing=True)
     thrifty.load_state_dict(trained.state_dict())
     image = torch.randn(1, 6, 32, 32)
     for network in (trained.train(), thrifty.train()):
-        sum((level**3).sum() for level in network(image)).backward()
+        sum((level**3).sum() for level in encode(network, image)).backward()
     for ours, same in zip(trained.parameters(), thrifty.parameters(), strict=True):
         torch.testing.assert_close(ours.grad, same.grad)
 
 
 def test_it_can_be_exported_and_compiled(trained: PrithviSwin) -> None:
-    image = torch.randn(1, 6, 32, 64)
-    expected = trained(image)
+    images = images_of([SOURCE], torch.randn(1, 6, 32, 64))
+    expected = trained(images)
     for network in (
-        torch.export.export(trained, (image,)).module(),
+        torch.export.export(trained, (images,)).module(),
         torch.compile(trained, backend="eager", fullgraph=True),
     ):
-        for given, level in zip(network(image), expected, strict=True):
+        for given, level in zip(network(images), expected, strict=True):
             torch.testing.assert_close(given, level)
 
 
-def test_options_that_cannot_be_are_refused(hls: RasterSpec, make_raster: Callable[..., RasterSpec]) -> None:
+def test_options_that_cannot_be_are_refused(hls: Inputs, make_raster: Callable[..., RasterSpec]) -> None:
     for indices in [(), (4,), (2, 1), (1, 1)]:
-        with pytest.raises(ComponentError, match="'out_indices' must name stages"):
+        with pytest.raises(ComponentError, match="'out_indices' must name blocks"):
             PrithviSwin(hls, out_indices=indices)
-    with pytest.raises(ComponentError, match="'drop_path'"):
-        PrithviSwin(hls, drop_path=1.0)
+    with pytest.raises(ComponentError, match="drop_path: Input should be less than 1"):
+        build(Encoder, ENCODERS, ComponentConfig(name="prithvi_swin", drop_path=1.0), hls)
     with pytest.raises(ComponentError, match="No weights of 'prithvi_swin b' are published"):
         PrithviSwin(hls, pretrained=True)
     with pytest.raises(SpecError, match="'prithvi_swin' sees one date"):
-        PrithviSwin(make_raster(6, steps=2))
+        PrithviSwin(one(make_raster(6, steps=2)))

@@ -14,14 +14,17 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from asking import SOURCE, one
 from groundwork.config.component import ComponentConfig
-from groundwork.models.encoders import ENCODERS, hub, prithvi_weights
+from groundwork.models.encoders import ENCODERS
 from groundwork.models.encoders.base import Encoder
+from groundwork.models.encoders.prithvi import weights as prithvi_weights
 from groundwork.models.encoders.prithvi.adapter import PrithviViTAdapter
 from groundwork.models.encoders.prithvi.mae import PrithviMAE
-from groundwork.models.encoders.prithvi.options import NetworkOptions, PromptTuning
+from groundwork.models.encoders.prithvi.options import PromptTuning
 from groundwork.models.encoders.prithvi.variants import HLS_BANDS, VARIANTS, PrithviVariant, describe
 from groundwork.models.encoders.prithvi.vit import PrithviViT
+from groundwork.models.weights import hub
 from groundwork.models.weights.file import WeightsFile
 from groundwork.models.weights.reading import WeightsError
 from groundwork.registry import ComponentError, build
@@ -113,7 +116,7 @@ def test_networks_have_the_published_names_shapes_and_numbers_of_parameters(vari
     encoder, decoder = official(*sizes)
     coordinates = ("time", "location") if TABLE[variant][3] else ()
     with torch.device("meta"):
-        network = PrithviMAE(hls(steps=TABLE[variant][4]), variant=variant, coordinates=coordinates)
+        network = PrithviMAE(one(hls(steps=TABLE[variant][4])), variant=variant, coordinates=coordinates)
     expected = {f"encoder.{name}": shape for name, shape in encoder.items()}
     expected |= {f"decoder.{name}": shape for name, shape in decoder.items()}
     assert {name: tuple(value.shape) for name, value in network.state_dict().items()} == expected
@@ -133,8 +136,8 @@ def test_each_published_file_leaves_nothing_out(
         monkeypatch.setattr(prithvi_weights, "read_weights", lambda path: file)
         coordinates = ("time", "location") if TABLE[variant][3] else ()
         weights = str(tmp_path / Path(FILES[variant]).name) if variant in FILES else told(tmp_path)
-        network = kind(hls(), variant=variant, coordinates=coordinates, pretrained=True, weights=weights)
-    report = network.loaded
+        network = kind(one(hls()), variant=variant, coordinates=coordinates, pretrained=True, weights=weights)
+    report = network.loaded if isinstance(network, PrithviMAE) else network.loaded[SOURCE]
     assert report is not None
     assert report.fresh == ()
     assert set(report.loaded) == {name for name in network.state_dict() if not name.endswith("pos_embed")}
@@ -153,7 +156,7 @@ def test_every_network_is_fetched_by_its_published_name(monkeypatch: pytest.Monk
     monkeypatch.setattr(hub, "fetch", fetch)
     for variant in FILES:
         with torch.device("meta"), pytest.raises(WeightsError, match="nowhere do not exist"):
-            PrithviViT(hls(), variant=variant, pretrained=True)  # type: ignore[arg-type]
+            PrithviViT(one(hls()), variant=variant, pretrained=True)  # type: ignore[arg-type]
     assert asked == list(FILES.values())
 
 
@@ -194,7 +197,7 @@ def test_encoder_reads_every_layout(
 ) -> None:
     torch.save(layout(*small), tmp_path / "weights.pt")
     network = PrithviViT(
-        hls(steps=steps),
+        one(hls(steps=steps)),
         coordinates=("time", "location"),
         image_size=32,
         pretrained=True,
@@ -203,12 +206,11 @@ def test_encoder_reads_every_layout(
     for name, value in network.state_dict().items():
         if name != "pos_embed":
             torch.testing.assert_close(value, small[0][name], rtol=0, atol=0)
-    assert network.loaded is not None
-    assert network.loaded.source == str(tmp_path / "weights.pt")
-    assert network.loaded.bands == HLS_BANDS
-    assert any(name.endswith("pos_embed") for name in network.loaded.skipped)
+    assert network.loaded[SOURCE].source == str(tmp_path / "weights.pt")
+    assert network.loaded[SOURCE].bands == HLS_BANDS
+    assert any(name.endswith("pos_embed") for name in network.loaded[SOURCE].skipped)
     # Position codes are those of this network, not the random numbers of the file.
-    torch.testing.assert_close(network.pos_embed, PrithviViT(hls(steps=steps), image_size=32).pos_embed)
+    torch.testing.assert_close(network.pos_embed, PrithviViT(one(hls(steps=steps)), image_size=32).pos_embed)
 
 
 @pytest.mark.parametrize("layout", [as_version_1, as_version_2])
@@ -217,7 +219,9 @@ def test_autoencoder_reads_both_versions_and_safetensors(
 ) -> None:
     path = tmp_path / "weights.safetensors"
     save_file(layout(*small), path)
-    network = PrithviMAE(hls(), coordinates=("time", "location"), image_size=32, pretrained=True, weights=told(path))
+    network = PrithviMAE(
+        one(hls()), coordinates=("time", "location"), image_size=32, pretrained=True, weights=told(path)
+    )
     own = network.state_dict()
     for part, weights in zip(("encoder", "decoder"), small, strict=True):
         for name, value in weights.items():
@@ -228,20 +232,19 @@ def test_autoencoder_reads_both_versions_and_safetensors(
 def test_file_of_an_encoder_alone_is_no_autoencoder(small: tuple[Weights, Weights], tmp_path: Path) -> None:
     torch.save(as_fine_tuned(*small), tmp_path / "weights.pt")
     with pytest.raises(WeightsError, match=r"missing in the file: decoder\.mask_token"):
-        PrithviMAE(hls(), image_size=32, pretrained=True, weights=told(tmp_path / "weights.pt"))
+        PrithviMAE(one(hls()), image_size=32, pretrained=True, weights=told(tmp_path / "weights.pt"))
 
 
 def test_what_the_network_lacks_is_skipped_and_named(small: tuple[Weights, Weights], tmp_path: Path) -> None:
     torch.save(as_version_2(*small), tmp_path / "weights.pt")
-    network = PrithviViT(hls(), image_size=32, pretrained=True, weights=told(tmp_path / "weights.pt"))
-    assert network.loaded is not None
+    network = PrithviViT(one(hls()), image_size=32, pretrained=True, weights=told(tmp_path / "weights.pt"))
     unused = {"encoder.temporal_embed_enc.scale", "encoder.location_embed_enc.scale", "encoder.pos_embed"}
-    assert set(network.loaded.skipped) == unused | {f"decoder.{name}" for name in small[1]}
+    assert set(network.loaded[SOURCE].skipped) == unused | {f"decoder.{name}" for name in small[1]}
 
 
 def test_bands_are_matched_by_name(small: tuple[Weights, Weights], tmp_path: Path) -> None:
     torch.save(as_version_2(*small), tmp_path / "weights.pt")
-    inputs = hls("SWIR_1", "VV", "BLUE")
+    inputs = one(hls("SWIR_1", "VV", "BLUE"))
     torch.manual_seed(5)
     fresh = PrithviMAE(inputs, image_size=32)
     torch.manual_seed(5)
@@ -269,23 +272,23 @@ def test_files_that_do_not_say_their_bands_are_refused(
     for path in (tmp_path / "weights.pt", tmp_path / "Prithvi_EO_V2_tiny_TL.pt"):
         torch.save(as_fine_tuned(*small), path)
         with pytest.raises(WeightsError) as raised:
-            PrithviViT(hls(), image_size=32, pretrained=True, weights=str(path))
+            PrithviViT(one(hls()), image_size=32, pretrained=True, weights=str(path))
         message = str(raised.value)
         assert f"{path}: its first layer takes {count} bands, and nothing says which" in message
         names = "BLUE, GREEN, RED, NIR_NARROW, SWIR_1, SWIR_2" if count == 6 else "BAND_1, BAND_2, BAND_3, BAND_4"
         assert f"Write weights: {{file: {path}, bands: [{names}]}}" in message
     with pytest.raises(WeightsError, match=rf"takes {count} bands, but 2 are named: \['RED', 'VV'\]"):
-        PrithviViT(hls(), image_size=32, pretrained=True, weights=told(path, "RED", "VV"))
+        PrithviViT(one(hls()), image_size=32, pretrained=True, weights=told(path, "RED", "VV"))
 
 
 def test_the_published_file_needs_no_bands_under_its_own_name(small: tuple[Weights, Weights], tmp_path: Path) -> None:
     path = tmp_path / "Prithvi_EO_V2_tiny_TL.pt"
     torch.save(as_version_2(*small), path)
-    network = PrithviViT(hls(), image_size=32, pretrained=True, weights=str(path))
+    network = PrithviViT(one(hls()), image_size=32, pretrained=True, weights=str(path))
     torch.testing.assert_close(network.patch_embed.proj.weight, small[0]["patch_embed.proj.weight"])
     torch.save(as_version_2(*small), tmp_path / "other.pt")
     with pytest.raises(WeightsError, match=r"By name or content it is not ibm-nasa.*Prithvi_EO_V2_tiny_TL.pt"):
-        PrithviViT(hls(), image_size=32, pretrained=True, weights=str(tmp_path / "other.pt"))
+        PrithviViT(one(hls()), image_size=32, pretrained=True, weights=str(tmp_path / "other.pt"))
 
 
 def test_bands_of_fine_tuned_files_are_stated_or_described(small: tuple[Weights, Weights], tmp_path: Path) -> None:
@@ -294,112 +297,107 @@ def test_bands_of_fine_tuned_files_are_stated_or_described(small: tuple[Weights,
     path = tmp_path / "fine_tuned.safetensors"
     flat = {name: value.contiguous() for name, value in fine_tuned["state_dict"].items()}
     save_file(flat, path)
-    stated = PrithviViT(hls("VV", "RED"), image_size=32, pretrained=True, weights=told(path, *bands))
+    stated = PrithviViT(one(hls("VV", "RED")), image_size=32, pretrained=True, weights=told(path, *bands))
     save_file(flat, path, metadata={"bands": json.dumps(bands)})
-    described = PrithviViT(hls("VV", "RED"), image_size=32, pretrained=True, weights=str(path))
+    described = PrithviViT(one(hls("VV", "RED")), image_size=32, pretrained=True, weights=str(path))
     bundle = tmp_path / "weights.safetensors"
     save_file(flat, bundle)
     inputs = {"hls": hls(*bands, "DEM").model_copy(update={"use": bands}).model_dump(mode="json")}
     (tmp_path / "bundle.json").write_text(json.dumps({"inputs": inputs}))
-    ours = PrithviViT(hls("VV", "RED"), image_size=32, pretrained=True, weights=str(bundle))
+    ours = PrithviViT(one(hls("VV", "RED")), image_size=32, pretrained=True, weights=str(bundle))
     for network in (stated, described, ours):
-        assert network.loaded is not None
-        assert network.loaded.bands == ("VV", "RED")
-        assert network.loaded.partly == ()
-        assert network.info is not None
+        assert network.loaded[SOURCE].bands == ("VV", "RED")
+        assert network.loaded[SOURCE].partly == ()
         # The band VV is no contradiction; statistics of pre-training say nothing of it.
-        assert network.info.bands == bands
-        assert network.info.mean == ()
+        assert network.info[SOURCE].bands == bands
+        assert network.info[SOURCE].mean == ()
         for own, there in ((0, 3), (1, 0)):
             file = small[0]["patch_embed.proj.weight"][:, there]
             torch.testing.assert_close(network.patch_embed.proj.weight[:, own], file, rtol=0, atol=0)
     with pytest.raises(WeightsError, match=r"says that it was trained on the bands \['RED', .* 'weights' states"):
-        PrithviViT(hls(), image_size=32, pretrained=True, weights=told(path))
+        PrithviViT(one(hls()), image_size=32, pretrained=True, weights=told(path))
     (tmp_path / "bundle.json").write_text("{")
     with pytest.raises(WeightsError, match=r"describes the bands of .*weights.safetensors cannot be read"):
-        PrithviViT(hls(), image_size=32, pretrained=True, weights=str(bundle))
+        PrithviViT(one(hls()), image_size=32, pretrained=True, weights=str(bundle))
 
 
 def test_statistics_follow_the_order_of_the_bands(small: tuple[Weights, Weights], tmp_path: Path) -> None:
     torch.save(as_fine_tuned(*small), tmp_path / "weights.pt")
     weights = told(tmp_path / "weights.pt", *reversed(HLS_BANDS))
-    network = PrithviViT(hls("BLUE"), image_size=32, pretrained=True, weights=weights)
+    network = PrithviViT(one(hls("BLUE")), image_size=32, pretrained=True, weights=weights)
     torch.testing.assert_close(network.patch_embed.proj.weight[:, 0], small[0]["patch_embed.proj.weight"][:, 5])
-    assert network.info is not None
-    assert network.info.mean == (1363, 1958, 2734, 1433, 1342, 1087)
+    assert network.info[SOURCE].mean == (1363, 1958, 2734, 1433, 1342, 1087)
 
 
 def test_blocks_behind_the_last_are_skipped(small: tuple[Weights, Weights], tmp_path: Path) -> None:
     torch.save(as_version_2(*small), tmp_path / "weights.pt")
     weights = told(tmp_path / "weights.pt")
-    network = PrithviViT(hls(), image_size=32, out_indices=(0,), pretrained=True, weights=weights)
-    assert network.loaded is not None
-    assert network.loaded.fresh == ()
-    assert {"encoder.norm.weight", "encoder.blocks.1.attn.qkv.weight"} <= set(network.loaded.skipped)
+    network = PrithviViT(one(hls()), image_size=32, out_indices=(0,), pretrained=True, weights=weights)
+    assert network.loaded[SOURCE].fresh == ()
+    assert {"encoder.norm.weight", "encoder.blocks.1.attn.qkv.weight"} <= set(network.loaded[SOURCE].skipped)
     torch.testing.assert_close(network.blocks[0].mlp.fc1.weight, small[0]["blocks.0.mlp.fc1.weight"])
 
 
 def test_other_patches_leave_the_first_layer_fresh(small: tuple[Weights, Weights], tmp_path: Path) -> None:
     torch.save(as_version_2(*small), tmp_path / "weights.pt")
     network = PrithviViT(
-        hls(),
+        one(hls()),
         image_size=32,
         pretrained=True,
         weights=told(tmp_path / "weights.pt"),
-        network=NetworkOptions(patch_size=8),
+        patch_size=8,
     )
-    assert network.loaded is not None
-    assert network.loaded.fresh == ("patch_embed.proj.weight",)
-    assert "encoder.patch_embed.proj.weight" in network.loaded.skipped
-    assert network.loaded.bands == ()
+    assert network.loaded[SOURCE].fresh == ("patch_embed.proj.weight",)
+    assert "encoder.patch_embed.proj.weight" in network.loaded[SOURCE].skipped
+    assert network.loaded[SOURCE].bands == ()
     torch.testing.assert_close(network.norm.weight, small[0]["norm.weight"])
 
 
 def test_prompts_stay_fresh(small: tuple[Weights, Weights], tmp_path: Path) -> None:
     torch.save(as_version_2(*small), tmp_path / "weights.pt")
-    options = NetworkOptions(prompts=PromptTuning(tokens=3))
-    network = PrithviViT(hls(), image_size=32, pretrained=True, weights=told(tmp_path / "weights.pt"), network=options)
-    assert network.loaded is not None
-    assert network.loaded.fresh == ("vpt_prompt_embeddings.0", "vpt_prompt_embeddings.1")
+    weights, prompts = told(tmp_path / "weights.pt"), PromptTuning(tokens=3)
+    network = PrithviViT(one(hls()), image_size=32, pretrained=True, weights=weights, prompts=prompts)
+    assert network.loaded[SOURCE].fresh == ("vpt_prompt_embeddings.0", "vpt_prompt_embeddings.1")
 
 
 def test_adapter_reads_the_transformer_and_stays_fresh_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(VARIANTS, TINY, PrithviVariant(32, 4, 2, learned_scale=True))
     encoder, decoder = (draw(part) for part in official(32, 4, 16, True, 1, 16, 1, side=32))
     torch.save(as_version_2(encoder, decoder), tmp_path / "weights.pt")
-    network = PrithviViTAdapter(hls(), image_size=32, pretrained=True, weights=told(tmp_path / "weights.pt"))
-    assert network.loaded is not None
-    assert set(network.loaded.loaded) == {f"vit.{name}" for name in encoder if "embed_enc" not in name} - {
+    network = PrithviViTAdapter(one(hls()), image_size=32, pretrained=True, weights=told(tmp_path / "weights.pt"))
+    assert set(network.loaded[SOURCE].loaded) == {f"vit.{name}" for name in encoder if "embed_enc" not in name} - {
         "vit.pos_embed"
     }
-    assert not any(name.startswith("vit.") for name in network.loaded.fresh)
+    assert not any(name.startswith("vit.") for name in network.loaded[SOURCE].fresh)
     torch.testing.assert_close(network.vit.blocks[3].mlp.fc2.weight, encoder["blocks.3.mlp.fc2.weight"])
 
 
 def test_weights_of_another_variant_are_refused(small: tuple[Weights, Weights], tmp_path: Path) -> None:
     torch.save(as_version_2(*small), tmp_path / "weights.pt")
     with torch.device("meta"), pytest.raises(WeightsError, match="weights of another network"):
-        PrithviViT(hls(), variant="prithvi_eo_v2_300", pretrained=True, weights=told(tmp_path / "weights.pt"))
+        PrithviViT(one(hls()), variant="prithvi_eo_v2_300", pretrained=True, weights=told(tmp_path / "weights.pt"))
 
 
 def test_options_that_contradict_each_other_are_refused() -> None:
     with torch.device("meta"):
         with pytest.raises(ComponentError, match=r"'weights' names w\.pt, but .*Set 'pretrained: true'"):
-            PrithviViT(hls(), weights="w.pt")
+            PrithviViT(one(hls()), weights="w.pt")
         with pytest.raises(ComponentError, match="No weights of 'prithvi_eo_tiny' are published"):
-            PrithviViT(hls(), variant="prithvi_eo_tiny", pretrained=True)
+            PrithviViT(one(hls()), variant="prithvi_eo_tiny", pretrained=True)
         for kind in (PrithviViT, PrithviMAE, PrithviViTAdapter):
             with pytest.raises(ComponentError, match=r"trained without dates.*'prithvi_eo_v2_300_tl'"):
-                kind(hls(), variant="prithvi_eo_v2_300", pretrained=True, coordinates=("time",))
+                kind(one(hls()), variant="prithvi_eo_v2_300", pretrained=True, coordinates=("time",))
 
 
 def test_unknown_variant_and_nested_option_are_explained() -> None:
-    words = {"variant": "prithvi_eo_v3", "network": {"drop_pth": 0.1, "prompts": {"tokens": 0}}}
+    words = {"variant": "prithvi_eo_v3", "prompts": {"tokns": 2}}
     with pytest.raises(ComponentError) as raised:
-        build(Encoder, ENCODERS, ComponentConfig(name="prithvi_vit", **words), hls())  # type: ignore[type-abstract]
+        build(Encoder, ENCODERS, ComponentConfig(name="prithvi_vit", **words), one(hls()))
     message = str(raised.value)
     assert "'prithvi_eo_v2_300_tl'" in message
-    assert "network: Unknown key 'drop_pth'. Did you mean 'drop_path'?" in message
+    assert "prompts: Unknown key 'tokns'. Did you mean 'tokens'?" in message
+    with pytest.raises(ComponentError, match=r"no option 'drop_pth'\. Did you mean 'drop_path'"):
+        build(Encoder, ENCODERS, ComponentConfig(name="prithvi_vit", drop_pth=0.1), one(hls()))
 
 
 def test_weights_say_what_they_expect() -> None:

@@ -20,6 +20,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from asking import SOURCE, encode, images_of, one
 from groundwork.models.encoders.satmae.encoder import SatMAEEncoder
 from groundwork.models.encoders.satmae.variants import VARIANTS, SatMAEVariant, describe
 from groundwork.models.expectations import statistics_of
@@ -51,7 +52,7 @@ def raster(*bands: str, steps: int = 1) -> RasterSpec:
 
 
 def build(*bands: str, variant: str = SPECTRA, **options: Any) -> SatMAEEncoder:
-    return SatMAEEncoder(raster(*bands), variant=variant, **options).eval()  # type: ignore[arg-type]
+    return SatMAEEncoder(one(raster(*bands)), variant=variant, **options).eval()  # type: ignore[arg-type]
 
 
 @pytest.fixture(autouse=True)
@@ -101,7 +102,7 @@ def test_encoder_gives_what_satmae_gave(variant: str, tmp_path: Path) -> None:
     bands, expected = RECORDED[variant]
     encoder = build(*bands, variant=variant, pretrained=True, weights=save(tmp_path, published(variant)))
     with torch.no_grad():
-        maps = encoder(image_of(2, len(bands), 32, 32))
+        maps = encode(encoder, image_of(2, len(bands), 32, 32))
     given = [level[1, [0, 9, 18, 27], 1, 0].tolist() for level in maps]
     torch.testing.assert_close(torch.tensor(given), torch.tensor(expected), rtol=0, atol=1e-5)
 
@@ -121,8 +122,7 @@ def test_published_layout_goes_in_whole(variant: str, tmp_path: Path) -> None:
     content = published(variant)
     bands, _ = RECORDED[variant]
     encoder = build(*bands, variant=variant, pretrained=True, weights=save(tmp_path, content))
-    own, report = encoder.state_dict(), encoder.loaded
-    assert report is not None
+    own, report = encoder.state_dict(), encoder.loaded[SOURCE]
     assert report.fresh == ()
     assert set(report.loaded) == set(own)
     assert set(report.skipped) == {"mask_token", "decoder_embed.weight", "decoder_blocks.0.norm1.bias"}
@@ -135,8 +135,7 @@ def test_bands_are_chosen_by_name_and_empty_groups_left_out(tmp_path: Path) -> N
     content = published(SPECTRA)
     file = save(tmp_path, content)
     encoder = build("SWIR_2", "RED", "BLUE", pretrained=True, weights=file)
-    own, report = encoder.state_dict(), encoder.loaded
-    assert report is not None
+    own, report = encoder.state_dict(), encoder.loaded[SOURCE]
     assert report.bands == ("BLUE", "RED", "SWIR_2")
     assert "patch_embed.1.proj.weight" in report.skipped
     assert torch.equal(own["patch_embed.0.proj.weight"], content["patch_embed.0.proj.weight"][:, [0, 2]])
@@ -145,16 +144,15 @@ def test_bands_are_chosen_by_name_and_empty_groups_left_out(tmp_path: Path) -> N
     part = image_of(2, 3, 32, 32)
     whole = torch.cat([part, torch.zeros(2, 2, 32, 32)], dim=1)
     five = build("SWIR_2", "RED", "BLUE", "NIR_BROAD", "SWIR_1", pretrained=True, weights=file)
-    torch.testing.assert_close(five(whole), encoder(part))
+    torch.testing.assert_close(encode(five, whole), encode(encoder, part))
 
 
 def test_early_blocks_leave_out_what_comes_behind(tmp_path: Path) -> None:
     file = save(tmp_path, published(SPECTRA))
     encoder = build(*S2, pretrained=True, weights=file, out_indices=(0,))
-    assert encoder.loaded is not None
-    assert {"norm.weight", "blocks.1.attn.qkv.weight"} <= set(encoder.loaded.skipped)
+    assert {"norm.weight", "blocks.1.attn.qkv.weight"} <= set(encoder.loaded[SOURCE].skipped)
     image = image_of(2, 10, 24, 40)
-    torch.testing.assert_close(encoder(image), build(*S2, pretrained=True, weights=file)(image)[:1])
+    torch.testing.assert_close(encode(encoder, image), encode(build(*S2, pretrained=True, weights=file), image)[:1])
 
 
 def test_statistics_bring_values_between_0_and_1(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,8 +169,8 @@ def test_statistics_bring_values_between_0_and_1(monkeypatch: pytest.MonkeyPatch
 
 def test_compiled_encoder_gives_the_same() -> None:
     encoder = build(*S2)
-    image = image_of(2, 10, 24, 40)
-    torch.testing.assert_close(torch.compile(encoder, backend="eager", fullgraph=True)(image), encoder(image))
+    images = images_of([SOURCE], image_of(2, 10, 24, 40))
+    torch.testing.assert_close(torch.compile(encoder, backend="eager", fullgraph=True)(images), encoder(images))
 
 
 @pytest.mark.parametrize(
@@ -184,7 +182,7 @@ def test_compiled_encoder_gives_the_same() -> None:
             SpecError,
             r"take a variant that did: \['satmae_base_sentinel2', 'satmae_large_sentinel2'\]",
         ),
-        (lambda: SatMAEEncoder(raster("RED", steps=2)), SpecError, "'satmae' sees one date, the rasters hold 2"),
+        (lambda: SatMAEEncoder(one(raster("RED", steps=2))), SpecError, "'satmae' sees one date, the rasters hold 2"),
         (lambda: build("RED", out_indices=(2,)), ComponentError, "from 0 to 1"),
         (lambda: build("RED", weights="a.pth"), ComponentError, "Set 'pretrained: true' to load it"),
     ],

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import torch
 
+from asking import ask
+from groundwork.batch import Images
 from groundwork.bundle import Bundle, BundleConfig, build_factory, load_bundle, save_bundle
 from groundwork.config.model import ModelConfig
-from groundwork.models.assembly.encoder_decoder import EncoderDecoderFactory
-from groundwork.models.assembly.pixelwise import PixelWiseModel
-from groundwork.models.assembly.standardise import StandardiseSources
+from groundwork.models.assembly.encoder_decoder import EncoderDecoderFactory, EncoderDecoderModel
 from groundwork.models.flow import count_macs
 from groundwork.registry import ComponentError
 from groundwork.specs import RasterSpec, SpecError, TargetSpec
@@ -27,11 +27,11 @@ def raster(num_bands: int) -> RasterSpec:
 SOURCES = {"optical": raster(3), "radar": raster(2)}
 
 
-def build(target: TargetSpec, inputs: dict[str, RasterSpec] | None = None, **words: Any) -> PixelWiseModel:
+def build(target: TargetSpec, inputs: dict[str, RasterSpec] | None = None, **words: Any) -> EncoderDecoderModel:
     plain: dict[str, Any] = {"necks": [{"name": "merge_sources"}], "decoder": {"name": "fcn", "channels": 8}}
     config = ModelConfig.model_validate(plain | words)
     model = EncoderDecoderFactory().build_model(config, inputs or SOURCES, target)
-    assert isinstance(model, PixelWiseModel)
+    assert isinstance(model, EncoderDecoderModel)
     return model
 
 
@@ -42,12 +42,12 @@ def images(side: int = 37) -> dict[str, torch.Tensor]:
 def test_each_source_has_its_own_encoder_and_statistics(target: TargetSpec) -> None:
     model = build(target, encoders={"optical": RESNET, "radar": RESNET}).eval()
     given = images()
-    before = model(given).output
+    before = ask(model, given).output
     assert before.shape == (2, 2, 37, 42)
     changed = {**given, "radar": given["radar"] + 1}
-    assert not torch.allclose(model(changed).output, before)
+    assert not torch.allclose(ask(model, changed).output, before)
     model.set_statistics([1.0, 1.0], [1.0, 1.0], "radar")
-    torch.testing.assert_close(model(changed).output, before, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(ask(model, changed).output, before, atol=1e-5, rtol=1e-4)
     with pytest.raises(ValueError, match=r"'source' must be one of \['optical', 'radar'\], found None"):
         model.set_statistics([1.0], [1.0])
 
@@ -55,7 +55,7 @@ def test_each_source_has_its_own_encoder_and_statistics(target: TargetSpec) -> N
 def test_order_of_the_dict_does_not_matter(target: TargetSpec) -> None:
     model = build(target, encoders={"radar": RESNET, "optical": RESNET}).eval()
     given = images()
-    torch.testing.assert_close(model(dict(reversed(given.items()))).output, model(given).output)
+    torch.testing.assert_close(ask(model, dict(reversed(given.items()))).output, ask(model, given).output)
 
 
 def test_one_encoder_is_shared_by_sources_alike(target: TargetSpec) -> None:
@@ -63,17 +63,19 @@ def test_one_encoder_is_shared_by_sources_alike(target: TargetSpec) -> None:
     model = build(target, inputs, encoder=RESNET)
     assert len(model.encoder.encoders) == 1
     given = {name: torch.randn(1, 3, 32, 32) for name in inputs}
-    output = model.eval()(given).output
+    output = ask(model.eval(), given).output
     swapped = {"before": given["after"], "after": given["before"]}
-    assert not torch.allclose(model(swapped).output, output)
+    assert not torch.allclose(ask(model, swapped).output, output)
 
 
-def test_each_source_has_its_own_validity() -> None:
-    module = StandardiseSources({"a": 1, "b": 1})
-    given = {"a": torch.ones(1, 1, 1, 2), "b": torch.ones(1, 1, 1, 2)}
-    one = torch.tensor([[[True, False]]])
-    assert module(given, one)["b"].flatten().tolist() == [1.0, 0.0]
-    apart = module(given, {"a": one})
+def test_each_source_has_its_own_validity(target: TargetSpec) -> None:
+    inputs = {"a": raster(1), "b": raster(1)}
+    model = build(target, inputs, encoders=dict.fromkeys(inputs, "identity"))
+    values = {source: torch.ones(1, 1, 1, 2) for source in inputs}
+    left = torch.tensor([[[True, False]]])
+    both = model.prepare(Images(values, dict.fromkeys(inputs, left))).images.values
+    assert both["b"].flatten().tolist() == [1.0, 0.0]
+    apart = model.prepare(Images(values, {"a": left})).images.values
     assert (apart["a"].flatten().tolist(), apart["b"].flatten().tolist()) == ([1.0, 0.0], [1.0, 1.0])
 
 
@@ -114,7 +116,7 @@ def test_sources_come_back_from_a_bundle_as_they_went_in(
     again = load_bundle(tmp_path / "bundle").build_model()
     given = {source: torch.randn(1, spec.num_channels, 32, 32) for source, spec in inputs.items()}
     with torch.inference_mode():
-        assert torch.equal(again(given).output, model(given).output)
+        assert torch.equal(ask(again, given).output, ask(model, given).output)
 
 
 def test_weights_are_kept_by_the_names_of_the_sources(target: TargetSpec) -> None:
@@ -131,6 +133,8 @@ def test_names_that_torch_cannot_keep_are_refused(target: TargetSpec, name: str)
     inputs = {name: raster(3), "radar": raster(2)}
     with pytest.raises(SpecError, match=f"A source cannot be named '{name}'"):
         build(target, inputs, encoders=dict.fromkeys(inputs, RESNET))
+    with pytest.raises(SpecError, match=f"A source cannot be named '{name}'"):
+        build(target, {name: raster(3)}, encoder=RESNET, necks=[])
 
 
 def test_sources_of_other_numbers_of_dates_go_together(target: TargetSpec) -> None:
@@ -149,18 +153,11 @@ def test_sources_of_other_numbers_of_dates_go_together(target: TargetSpec) -> No
     dates = {
         source: torch.tensor([[[2021.0, 40.0 * step] for step in range(steps)]]) for source, (_, steps) in dated.items()
     }
-    before = model(given, None, dates).output
+    before = ask(model, given, None, dates).output
     assert before.shape == (1, 2, 32, 32)
     later = {**dates, "optical": dates["optical"] + torch.tensor([0.0, 90.0])}
-    assert not torch.allclose(model(given, None, later).output, before)
+    assert not torch.allclose(ask(model, given, None, later).output, before)
     assert count_macs(model, inputs, 32) > 0
-
-
-def test_one_source_may_come_by_its_name(target: TargetSpec) -> None:
-    model = build(target, {"optical": raster(3)}, encoder=RESNET, necks=[]).eval()
-    image, valid = torch.randn(1, 3, 37, 40), torch.rand(1, 37, 40) > 0.2
-    by_name = model({"optical": image}, {"optical": valid}).output
-    torch.testing.assert_close(by_name, model(image, valid).output, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +180,6 @@ def test_what_does_not_fit_is_refused(
     ("given", "message"),
     [
         ({"optical": torch.zeros(1, 3, 8, 8)}, r"sees the sources \['optical', 'radar'\].*given \['optical'\]"),
-        (torch.zeros(1, 3, 8, 8), "it was given one tensor"),
         ({"optical": torch.zeros(1, 3, 8, 8), "radar": torch.zeros(1, 2, 8, 4)}, "one height and width"),
         ({"optical": torch.zeros(1, 3, 8, 8), "radar": torch.zeros(1, 3, 8, 8)}, r"built for \(batch, 2, height, wi"),
     ],
@@ -191,24 +187,29 @@ def test_what_does_not_fit_is_refused(
 def test_wrong_images_are_named(target: TargetSpec, given: Any, message: str) -> None:
     model = build(target, encoders={"optical": RESNET, "radar": RESNET})
     with pytest.raises(ValueError, match=message):
-        model(given)
+        ask(model, given)
 
 
-TERRAMIND = {"name": "terramind"}
+@pytest.mark.parametrize("is_wrapped", [False, True])
+def test_an_encoder_of_several_sources_may_stand_for_one(is_wrapped: bool, target: TargetSpec) -> None:
+    terramind = TERRAMIND | {"modalities": {"optical": "S2L2A"}}
+    stacked = OPTICAL.model_copy(update={"steps": 2, "layout": "steps_first"})
+    inputs = {"optical": stacked if is_wrapped else OPTICAL, "radar": raster(2)}
+    wrapped = {"name": "per_date", "encoder": terramind, "pooling": "difference"} if is_wrapped else terramind
+    vit = {"name": "timm", "model": "test_vit", "out_indices": [0]}
+    model = build(target, inputs, encoders={"optical": wrapped, "radar": vit}).eval()
+    steps = (2,) if is_wrapped else ()
+    given = {"optical": torch.randn(2, 3, *steps, 37, 42), "radar": torch.randn(2, 2, 37, 42)}
+    output = ask(model, given).output
+    assert output.shape == (2, 2, 37, 42)
+    changed = {**given, "optical": torch.randn_like(given["optical"])}
+    assert not torch.allclose(ask(model, changed).output, output)
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        {"encoders": {"optical": TERRAMIND, "radar": RESNET}},
-        {"encoders": {"optical": {"name": "per_date", "encoder": TERRAMIND}, "radar": RESNET}},
-    ],
-)
-def test_an_encoder_of_several_sources_is_named_once(words: dict[str, Any], target: TargetSpec) -> None:
-    steps = SOURCES["optical"].model_copy(update={"steps": 2, "layout": "steps_first"})
-    inputs = {"optical": steps if words["encoders"]["optical"] != TERRAMIND else SOURCES["optical"], "radar": raster(2)}
-    with pytest.raises(ComponentError, match=r"^model\.encoders\.optical: 'terramind' sees several sources.*'encoder'"):
-        build(target, inputs, **words)
+def test_an_encoder_of_several_sources_says_which_it_lacks(target: TargetSpec) -> None:
+    encoders = {"optical": TERRAMIND, "radar": RESNET}
+    with pytest.raises(ComponentError, match=r"^model\.encoders\.optical: .*'modalities' must say of each source"):
+        build(target, {"optical": OPTICAL, "radar": raster(2)}, encoders=encoders)
 
 
 VIT = {"name": "timm", "model": "test_vit"}
@@ -223,7 +224,7 @@ def test_a_convolutional_network_and_a_transformer_are_joined(decoder: str, targ
     # As a bundle keeps it.
     config = ModelConfig.model_validate_json(config.model_dump_json())
     model = EncoderDecoderFactory().build_model(config, SOURCES, target).train()
-    output = model(images()).output
+    output = ask(model, images()).output
     assert output.shape == (2, 2, 37, 42)
     output.sum().backward()
     used = [name for name, parameter in model.named_parameters() if parameter.grad is not None]

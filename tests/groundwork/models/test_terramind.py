@@ -18,13 +18,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from asking import ask, encode, images_of
 from groundwork.config.model import ModelConfig
-from groundwork.models.assembly.encoder_decoder import EncoderDecoderFactory
-from groundwork.models.assembly.pixelwise import PixelWiseModel
+from groundwork.models.assembly.encoder_decoder import EncoderDecoderFactory, EncoderDecoderModel
 from groundwork.models.encoders.terramind.encoder import TerraMindEncoder
 from groundwork.models.encoders.terramind.variants import MODALITIES, VARIANTS, TerraMindVariant
 from groundwork.models.expectations import statistics_of
-from groundwork.models.weights.reading import WeightsError
+from groundwork.models.weights.reading import LoadReport, WeightsError
 from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, RasterSpec, SpecError, TargetSpec
 
@@ -64,6 +64,12 @@ def fill(encoder: TerraMindEncoder) -> TerraMindEncoder:
         {name: value if "pos_emb" in name else wave_of(name, tuple(value.shape)) for name, value in own.items()}
     )
     return encoder
+
+
+def report_of(encoder: TerraMindEncoder) -> LoadReport:
+    """The one report that all sources share."""
+    (report,) = {id(report): report for report in encoder.loaded.values()}.values()
+    return report
 
 
 @pytest.fixture(autouse=True)
@@ -132,7 +138,7 @@ def test_three_modalities_give_what_terratorch_gave(variant: str, merge: str) ->
     encoder = fill(build(THREE, variant=variant, merge=merge))
     channels = [0, 32 + 9, 64 + 18, 95] if merge == "concat" else CHANNELS
     with torch.no_grad():
-        maps = encoder(images())
+        maps = encode(encoder, images())
     given = [maps[index][1, channels, 1, 1].tolist() for index in (0, 2)]
     torch.testing.assert_close(torch.tensor(given), torch.tensor(MERGED[variant, merge]), rtol=0, atol=1e-5)
 
@@ -156,7 +162,7 @@ def test_modalities_stay_apart_where_wanted(variant: str) -> None:
     encoder = fill(build(THREE, variant=variant, merge="none"))
     assert [level.source for level in encoder.out.levels] == [source for source in THREE for _ in range(3)]
     with torch.no_grad():
-        maps = encoder(images())
+        maps = encode(encoder, images())
     given = [maps[index][1, CHANNELS, 1, 1].tolist() for index in (2, 5, 8)]
     torch.testing.assert_close(torch.tensor(given), torch.tensor(APART[variant]), rtol=0, atol=1e-5)
 
@@ -174,10 +180,10 @@ def test_bands_keep_the_weights_of_their_names(variant: str, tmp_path: Path) -> 
     encoder = TerraMindEncoder(
         inputs, modalities={"optical": "S2L2A"}, variant=variant, pretrained=True, weights=weights
     ).eval()  # type: ignore[arg-type]
-    (report,) = encoder.loads
+    report = report_of(encoder)
     assert report.bands == ("RED", "BLUE", "NIR_NARROW")
     with torch.no_grad():
-        maps = encoder({"optical": image_of(2, 3, 32, 32)})
+        maps = encode(encoder, {"optical": image_of(2, 3, 32, 32)})
     given = [maps[index][1, CHANNELS, 1, 1].tolist() for index in (0, 2)]
     torch.testing.assert_close(torch.tensor(given), torch.tensor(BANDS[variant]), rtol=0, atol=1e-5)
 
@@ -187,7 +193,7 @@ def test_published_layout_goes_in_whole(variant: str, tmp_path: Path) -> None:
     content = published(variant)
     encoder = build(THREE, variant=variant, pretrained=True, weights=save(tmp_path, content))
     own = encoder.state_dict()
-    (report,) = encoder.loads
+    report = report_of(encoder)
     assert set(report.loaded) == {name for name in own if not name.endswith("pos_emb")}
     assert set(report.loaded) | set(report.skipped) == set(content)
     assert all(torch.equal(own[name], content[name]) for name in report.loaded)
@@ -223,10 +229,10 @@ def test_unknown_bands_and_new_sources_stay_fresh(tmp_path: Path) -> None:
         pretrained=True,
         weights=save(tmp_path, content),
     )
-    (report,) = encoder.loads
+    report = report_of(encoder)
     assert report.bands == ("RED",)
     assert "encoder_embeddings.soil.proj.weight" in report.fresh
-    assert set(encoder.infos) == {"optical"}
+    assert set(encoder.info) == {"optical"}
     name = "encoder_embeddings.untok_sen2l2a@224.proj.weight"
     own = encoder.state_dict()
     assert torch.equal(own[name].reshape(32, 256, 2)[..., 0], content[name].reshape(32, 256, 12)[..., 3])
@@ -237,12 +243,12 @@ def test_unknown_bands_and_new_sources_stay_fresh(tmp_path: Path) -> None:
 def test_early_blocks_leave_out_what_comes_behind(tmp_path: Path) -> None:
     content = published(PLAIN)
     encoder = build(THREE, variant=PLAIN, out_indices=(0, 1), pretrained=True, weights=save(tmp_path, content))
-    (report,) = encoder.loads
+    report = report_of(encoder)
     assert {"encoder.2.attn.qkv.weight", "encoder_norm.weight"} <= set(report.skipped)
     assert not [name for name in encoder.state_dict() if name.startswith(("encoder.2.", "encoder_norm"))]
-    given = encoder(images())
-    whole = build(THREE, variant=PLAIN, pretrained=True, weights=save(tmp_path, content))(images())
-    for early, one in zip(given, whole[:2], strict=True):
+    given = encode(encoder, images())
+    whole = build(THREE, variant=PLAIN, pretrained=True, weights=save(tmp_path, content))
+    for early, one in zip(given, encode(whole, images())[:2], strict=True):
         torch.testing.assert_close(early, one)
 
 
@@ -252,8 +258,8 @@ def test_dates_go_through_one_by_one() -> None:
     single = fill(build(THREE, variant=PLAIN, merge="concat", out_indices=(-1,)))
     first, second = images(), {source: image.flip(-1) for source, image in images().items()}
     both = {source: torch.stack([first[source], second[source]], dim=2) for source in first}
-    expected = torch.cat([single(first)[0], single(second)[0]], dim=1)
-    torch.testing.assert_close(encoder(both)[0], expected)
+    expected = torch.cat([encode(single, first)[0], encode(single, second)[0]], dim=1)
+    torch.testing.assert_close(encode(encoder, both)[0], expected)
 
 
 def test_stochastic_depth_grows_with_the_blocks() -> None:
@@ -262,7 +268,7 @@ def test_stochastic_depth_grows_with_the_blocks() -> None:
     assert rates == pytest.approx([0, 0.2, 0.4])
 
 
-def test_model_of_one_source_takes_a_plain_tensor(target: TargetSpec) -> None:
+def test_model_of_one_source(target: TargetSpec) -> None:
     config = ModelConfig.model_validate(
         {
             "encoder": {"name": "terramind", "modalities": {"optical": "S2L2A"}, "variant": PLAIN, "merge": "none"},
@@ -270,17 +276,33 @@ def test_model_of_one_source_takes_a_plain_tensor(target: TargetSpec) -> None:
         }
     )
     model = EncoderDecoderFactory().build_model(config, {"optical": raster("RED", "BLUE")}, target).eval()
-    assert isinstance(model, PixelWiseModel)
+    assert isinstance(model, EncoderDecoderModel)
+    assert model.gives == "pixel"
     image = torch.randn(2, 2, 30, 37)
-    plain = model(image).output
+    plain = ask(model, image).output
     assert plain.shape == (2, 2, 30, 37)
-    torch.testing.assert_close(model({"optical": image}).output, plain)
     model.set_statistics([1.0, 1.0], [2.0, 2.0])
-    assert not torch.allclose(model(image).output, plain)
+    assert not torch.allclose(ask(model, image).output, plain)
+
+
+def test_it_can_stand_beside_another_encoder_and_inside_per_date(target: TargetSpec) -> None:
+    inner = {"name": "terramind", "modalities": {"optical": "S2L2A"}, "variant": PLAIN, "out_indices": [-1]}
+    words = {
+        "encoders": {
+            "optical": {"name": "per_date", "encoder": inner},
+            "radar": {"name": "timm", "model": "test_resnet", "out_indices": [3]},
+        },
+        "necks": "auto",
+        "decoder": {"name": "fcn", "channels": 8},
+    }
+    inputs = {"optical": raster("RED", "BLUE", steps=3), "radar": raster("VV")}
+    model = EncoderDecoderFactory().build_model(ModelConfig.model_validate(words), inputs, target).eval()
+    given = ask(model, {"optical": torch.randn(2, 2, 3, 30, 37), "radar": torch.randn(2, 1, 30, 37)})
+    assert given.output.shape == (2, 2, 30, 37)
 
 
 def test_statistics_are_those_of_pretraining() -> None:
-    info = build({"radar": "S1RTC"}, variant=PLAIN).infos["radar"]
+    info = build({"radar": "S1RTC"}, variant=PLAIN).info["radar"]
     bands = [{"name": "VH", "unit": "dB", "scale": 0.01}, {"name": "VV", "unit": "dB", "scale": 1.0}]
     means, stds = statistics_of(info, RasterSpec(bands=bands, dtype="int16", nodata=None))
     assert means == pytest.approx([-1732.9, -10.93])
@@ -292,7 +314,8 @@ def test_statistics_are_those_of_pretraining() -> None:
 def test_compiled_encoder_gives_the_same() -> None:
     encoder = fill(build(THREE, variant=GATED, merge="none"))
     compiled = torch.compile(encoder, backend="eager", fullgraph=True)
-    for given, expected in zip(compiled(images()), encoder(images()), strict=True):
+    asked = images_of(list(THREE), images())
+    for given, expected in zip(compiled(asked), encoder(asked), strict=True):
         torch.testing.assert_close(given, expected)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from asking import ask, one
 from groundwork.bundle import build_factory
 from groundwork.config.model import ModelConfig
 from groundwork.models.features.pooling import pool_valid
@@ -19,7 +20,7 @@ CLASSES = tuple(ClassSpec(value=index, name=f"c{index}", color="#000000") for in
 
 def build(raster: RasterSpec, target: TargetSpec, **words: Any) -> Model:
     config = ModelConfig.model_validate(words)
-    return build_factory(config).build_model(config, {"optical": raster}, target).eval()
+    return build_factory(config).build_model(config, one(raster), target).eval()
 
 
 @pytest.mark.parametrize("pooling", ["mean", "max", "min"])
@@ -32,8 +33,8 @@ def test_embeddings_are_made_of_the_valid_cells(
     valid = torch.ones(1, *size, dtype=torch.bool)
     image[..., : size[0] // 2, :] = float("nan")
     valid[:, : size[0] // 2] = False
-    assert model(image, valid).output.tolist() == [[5.0, 5.0, 5.0]]
-    assert model(image, torch.zeros_like(valid)).output.tolist() == [[0.0, 0.0, 0.0]]
+    assert ask(model, image, valid).output.tolist() == [[5.0, 5.0, 5.0]]
+    assert ask(model, image, torch.zeros_like(valid)).output.tolist() == [[0.0, 0.0, 0.0]]
 
 
 def test_padding_does_not_weigh(raster: RasterSpec, target: TargetSpec) -> None:
@@ -42,12 +43,12 @@ def test_padding_does_not_weigh(raster: RasterSpec, target: TargetSpec) -> None:
     maps = build(raster, target, factory={"name": "embedding", "pooling": "none"}, encoder=vit)
     maps.load_state_dict(model.state_dict())
     image = torch.randn(1, 3, 40, 32)
-    cells = maps(image).output
+    cells = ask(maps, image).output
     assert cells.shape[-2:] == (3, 2)
     # 40 rows are padded to 48, four at each end.
     share = torch.tensor([0.75, 1.0, 0.75]).reshape(3, 1).expand(3, 2)
     expected = (cells * share).sum((2, 3)) / share.sum()
-    torch.testing.assert_close(model(image).output, expected)
+    torch.testing.assert_close(ask(model, image).output, expected)
 
 
 @pytest.mark.parametrize("pooling", ["mean", "max", "min"])
@@ -66,7 +67,7 @@ def test_scores_of_an_image_do_not_change_with_what_its_empty_part_would_give(
     image = torch.rand(2, 3, 16, 24) + 1
     valid = torch.ones(2, 16, 24, dtype=torch.bool)
     valid[..., 12:] = False
-    torch.testing.assert_close(model(image, valid).output, model(image[..., :12]).output)
+    torch.testing.assert_close(ask(model, image, valid).output, ask(model, image[..., :12]).output)
 
 
 def test_pooling_weighs_cells_by_their_share() -> None:
@@ -86,15 +87,15 @@ def test_a_masked_autoencoder_is_not_charged_for_what_holds_no_data(
     full_model = {"name": "full_model", "model": network}
     model = build(make_raster(6), target, factory=full_model)
     image, valid = torch.randn(1, 6, 32, 32), torch.ones(1, 32, 32, dtype=torch.bool)
-    whole = model(image).losses["reconstruction"]
-    torch.testing.assert_close(model(image, valid).losses["reconstruction"], whole)
-    assert model(image, torch.zeros_like(valid)).losses["reconstruction"] == 0
+    whole = ask(model, image).losses["reconstruction"]
+    torch.testing.assert_close(ask(model, image, valid).losses["reconstruction"], whole)
+    assert ask(model, image, torch.zeros_like(valid)).losses["reconstruction"] == 0
     # All is removed, so that what is painted does not depend on the values.
     valid[..., 20:] = False
     changed = image.clone()
     changed[..., 20:] = 1e6
     torch.testing.assert_close(
-        model(changed, valid).losses["reconstruction"], model(image, valid).losses["reconstruction"]
+        ask(model, changed, valid).losses["reconstruction"], ask(model, image, valid).losses["reconstruction"]
     )
     # Padding mirrors what was there; charged for it, a narrow image would have another loss than its only patch.
-    assert model(torch.randn(1, 6, 20, 20)).losses["reconstruction"].isfinite()
+    assert ask(model, torch.randn(1, 6, 20, 20)).losses["reconstruction"].isfinite()

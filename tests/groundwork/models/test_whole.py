@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torchgeo.models import list_models
 
+from asking import ask, one
 from groundwork.bundle import build_factory
 from groundwork.config.model import ModelConfig
 from groundwork.models.interface import Model
@@ -26,7 +27,7 @@ TIMM = {"name": "timm", "model": "test_resnet"}
 
 def build(factory: dict[str, Any], inputs: RasterSpec, target: TargetSpec, **words: Any) -> Model:
     config = ModelConfig.model_validate({"factory": factory, **words})
-    return build_factory(config).build_model(config, {"optical": inputs}, target)
+    return build_factory(config).build_model(config, one(inputs), target)
 
 
 @pytest.fixture
@@ -40,8 +41,8 @@ def test_smp_gives_what_smp_gives(raster: RasterSpec, target: TargetSpec) -> Non
     alone.load_state_dict(model.network.state_dict())
     model.set_statistics([5.0] * 3, [2.0] * 3)
     image = torch.randn(1, 3, 64, 64)
-    torch.testing.assert_close(model(image).output, alone((image - 5) / 2))
-    assert model(torch.randn(1, 3, 33, 50)).output.shape == (1, 2, 33, 50)
+    torch.testing.assert_close(ask(model, image).output, alone((image - 5) / 2))
+    assert ask(model, torch.randn(1, 3, 33, 50)).output.shape == (1, 2, 33, 50)
 
 
 def test_timm_gives_what_timm_gives(raster: RasterSpec, per_image: TargetSpec) -> None:
@@ -49,7 +50,7 @@ def test_timm_gives_what_timm_gives(raster: RasterSpec, per_image: TargetSpec) -
     alone = timm.create_model("test_resnet", num_classes=2).eval()
     alone.load_state_dict(model.network.state_dict())
     image = torch.randn(2, 3, 64, 64)
-    torch.testing.assert_close(model(image).output, alone(image))
+    torch.testing.assert_close(ask(model, image).output, alone(image))
 
 
 @pytest.mark.parametrize(("model", "steps"), [("fcn", 1), ("unet", 1), ("fc_siam_conc", 2), ("fc_siam_diff", 2)])
@@ -57,23 +58,23 @@ def test_torchgeo_gives_scores_per_pixel(model: str, steps: int, make_raster: An
     made = build({"name": "torchgeo", "model": model}, make_raster(4, steps), target).eval()
     size = (4, steps, 40, 33) if steps > 1 else (4, 40, 33)
     image = torch.randn(1, *size)
-    output = made(image).output
+    output = ask(made, image).output
     assert output.shape == (1, 2, 40, 33)
     if model == "fc_siam_diff":
         # The difference of a scene with itself is nothing, whatever the scene's second copy is called.
-        torch.testing.assert_close(made(image.flip(2)).output.shape, output.shape)
+        torch.testing.assert_close(ask(made, image.flip(2)).output.shape, output.shape)
 
 
 def test_torchgeo_classifies_images(raster: RasterSpec, per_image: TargetSpec) -> None:
     model = build({"name": "torchgeo", "model": "resnet18"}, raster, per_image).eval()
-    assert model(torch.randn(2, 3, 64, 64)).output.shape == (2, 2)
+    assert ask(model, torch.randn(2, 3, 64, 64)).output.shape == (2, 2)
 
 
 @pytest.mark.parametrize("name", [name for name in list_models() if name.startswith(("resnet", "swin", "vit"))])
 def test_every_classifier_of_torchgeo_is_built_and_runs(name: str, make_raster: Any, per_image: TargetSpec) -> None:
     with torch.device("meta"):
         model = build({"name": "torchgeo", "model": name}, make_raster(4), per_image).eval()
-        assert model(torch.empty(2, 4, 250, 100)).output.shape == (2, 2)
+        assert ask(model, torch.empty(2, 4, 250, 100)).output.shape == (2, 2)
     first = next(module for module in model.network.modules() if isinstance(module, nn.Conv2d))
     assert first.in_channels == 4
     model.freeze_encoder()
@@ -105,7 +106,7 @@ def test_networks_take_images_of_any_size(
     with torch.device("meta"):
         model = build(factory, raster, per_image if is_image else target).eval()
         assert (model.sizes.multiple, model.sizes.least, model.sizes.only) == (multiple, least, None)
-        assert model(torch.empty(1, 3, *size)).output.shape == ((1, 2) if is_image else (1, 2, *size))
+        assert ask(model, torch.empty(1, 3, *size)).output.shape == ((1, 2) if is_image else (1, 2, *size))
 
 
 def test_a_network_of_one_size_pads_smaller_images_and_names_larger_ones(
@@ -114,16 +115,16 @@ def test_a_network_of_one_size_pads_smaller_images_and_names_larger_ones(
     with torch.device("meta"):
         model = build(TIMM | {"model": "test_maxvit"}, raster, per_image).eval()
         assert model.sizes.only == 160
-        assert model(torch.empty(1, 3, 100, 60)).output.shape == (1, 2)
+        assert ask(model, torch.empty(1, 3, 100, 60)).output.shape == (1, 2)
         with pytest.raises(ValueError, match=r"images of 160 x 160 pixels only, and was given 250 x 100\. Cut chips"):
-            model(torch.empty(1, 3, 250, 100))
+            ask(model, torch.empty(1, 3, 250, 100))
         larger = build(TIMM | {"model": "test_maxvit", "options": {"img_size": 256}}, raster, per_image).eval()
-        assert larger(torch.empty(1, 3, 250, 100)).output.shape == (1, 2)
+        assert ask(larger, torch.empty(1, 3, 250, 100)).output.shape == (1, 2)
 
 
 def test_one_class_is_one_score_per_image(raster: RasterSpec) -> None:
     only = TargetSpec(classes=(ClassSpec(value=1, name="ship", color="#ff0000"),), per="image")
-    assert build(TIMM, raster, only).eval()(torch.zeros(2, 3, 32, 32)).output.shape == (2, 1)
+    assert ask(build(TIMM, raster, only).eval(), torch.zeros(2, 3, 32, 32)).output.shape == (2, 1)
 
 
 @pytest.mark.parametrize("factory", [SMP, TIMM])
@@ -147,7 +148,7 @@ def test_encoder_and_the_rest_freeze_apart(
 def test_masked_autoencoder_paints_what_it_was_not_shown(raster: RasterSpec, target: TargetSpec) -> None:
     model = build({"name": "full_model", "model": {"name": "prithvi_mae"}}, raster, target)
     model.set_statistics([5.0] * 3, [2.0] * 3)
-    given = model(torch.randn(2, 3, 40, 64) * 2 + 5)
+    given = ask(model, torch.randn(2, 3, 40, 64) * 2 + 5)
     assert given.output.shape == (2, 3, 1, 40, 64)
     assert set(given.auxiliary["mask"].unique().tolist()) == {0.0, 1.0}
     given.losses["reconstruction"].backward()
@@ -179,7 +180,7 @@ def own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]
 def test_a_users_module_is_one_file_and_one_name(own_module: str, raster: RasterSpec, target: TargetSpec) -> None:
     factory = {"name": "full_model", "model": {"name": f"{own_module}.Own", "width": 3}, "encoder": ["body"]}
     model = build(factory, raster, target)
-    assert model(torch.randn(1, 3, 5, 7)).output.shape == (1, 2, 5, 7)
+    assert ask(model, torch.randn(1, 3, 5, 7)).output.shape == (1, 2, 5, 7)
     model.freeze_encoder()
     assert [n for n, p in model.network.named_parameters() if p.requires_grad] == ["last.weight", "last.bias"]
     with pytest.raises(ComponentError, match=r"no option 'widht'. Did you mean 'width'"):
@@ -223,10 +224,10 @@ def test_the_target_must_be_what_a_network_answers(
 def test_images_of_another_shape_are_refused(raster: RasterSpec, target: TargetSpec) -> None:
     model = build({"name": "torchgeo", "model": "fcn"}, raster, target)
     with pytest.raises(ValueError, match=r"shape \(1, 4, 8, 8\); the model was built for \(batch, 3, height, width\)"):
-        model(torch.zeros(1, 4, 8, 8))
+        ask(model, torch.zeros(1, 4, 8, 8))
 
 
 def test_regression_targets_set_the_number_of_outputs(raster: RasterSpec) -> None:
     numbers = TargetSpec(outputs=tuple(OutputSpec(name=name) for name in ("height", "biomass", "cover")))
-    output: Tensor = build(SMP, raster, numbers).eval()(torch.zeros(1, 3, 32, 32)).output
+    output: Tensor = ask(build(SMP, raster, numbers).eval(), torch.zeros(1, 3, 32, 32)).output
     assert output.shape == (1, 3, 32, 32)

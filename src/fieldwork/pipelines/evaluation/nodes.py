@@ -12,12 +12,13 @@ def evaluate_model(
 ) -> tuple[Any, Any, Any, Any]:
     """Judge the model and the baselines on the test split, from one confusion matrix each over all valid pixels."""
     from groundwork.data.statistics import Statistics
-    from groundwork.evaluation.report import held_out, judge
+    from groundwork.evaluation import report
     from groundwork.evaluation.scores import headline
 
-    data = held_out(bundle, samples, scenes, labels, evaluation)
-    scores, by_scene, figure = judge(bundle, data, Statistics.model_validate(statistics), evaluation, seed)
-    return headline(scores), scores, by_scene, figure
+    data = report.held_out(bundle, samples, scenes, labels, evaluation)
+    given = Statistics.model_validate(statistics)
+    scores, by_scene, figure = report.evaluate_model(bundle, data, given, evaluation, seed)
+    return headline(scores, data.target), scores, by_scene, figure
 
 
 def draw_panel(bundle: Any, samples: Any, scenes: Any, labels: Any, evaluation: EvaluationConfig) -> Any:
@@ -27,4 +28,4 @@ def draw_panel(bundle: Any, samples: Any, scenes: Any, labels: Any, evaluation: 
     from groundwork.evaluation.report import held_out
 
     data = held_out(bundle, samples, scenes, labels, evaluation)
-    return draw_panel(ModelPredictor(bundle), data, data.spec.shown, evaluation.panel_rows)
+    return draw_panel(ModelPredictor(bundle), data, data.inputs[data.reference].shown, evaluation.panel_rows)

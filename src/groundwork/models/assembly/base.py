@@ -1,55 +1,49 @@
-"""What the assemblies of encoder, necks and more have in common: from raw values to the decoder's feature maps."""
+"""What all models over rasters have in common: from raw values to what their networks take, and back to the image."""
 
 from __future__ import annotations
 
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import lcm
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from groundwork.models.assembly.standardise import Standardise, StandardiseSources, in_precision_of
-from groundwork.models.encoders.base import Encoder
-from groundwork.models.encoders.wrappers.sources import Dates, JointEncoder, dates_of
-from groundwork.models.features.one_size import require_size
-from groundwork.models.features.padding import pad_symmetric, pad_with_nothing
-from groundwork.models.freezing import freeze, keep_frozen_in_eval
-from groundwork.models.interface import Images, Model
-from groundwork.models.necks.base import Neck
-from groundwork.models.weights.reading import LoadReport
-from groundwork.specs import FeatureSpec, RasterSpec
+from groundwork.batch import Images, by_name
+from groundwork.models.assembly.standardise import Standardise, in_precision_of
+from groundwork.models.features.padding import crop_center, pad_symmetric, pad_with_nothing
+from groundwork.models.features.resizing import resize_to
+from groundwork.models.features.sizes import Sizes
+from groundwork.models.interface import Model, ModelOutput, Stage
+from groundwork.models.naming import check_part_name
+from groundwork.specs import RasterSpec, SpecError
 
 
 @dataclass(frozen=True, slots=True)
-class Trunk:
-    """What stands before the decoder."""
+class Prepared:
+    """Images as a network takes them: standardised, padded, in the precision of the weights."""
 
-    #: Source -> what its rasters hold.
-    inputs: Mapping[str, RasterSpec]
-    encoder: Encoder | JointEncoder
-    necks: Sequence[Neck] = ()
-
-    @property
-    def features(self) -> FeatureSpec:
-        """What the decoder is given."""
-        return self.necks[-1].out if self.necks else self.encoder.out
-
-
-@dataclass(frozen=True, slots=True)
-class Features:
-    """What the trunk gives for a batch."""
-
-    maps: list[Tensor]
-    #: (batch, channels), where the encoder gives a global vector.
-    vector: Tensor | None
-    #: Height and width of the image, and of the image as it was padded.
+    #: Without their validity, in the size of the padded images.
+    images: Images
+    #: Source -> where its images hold data (batch[, steps], height, width), in the size of the images. Absent:
+    #: everywhere.
+    valid: Mapping[str, Tensor]
+    #: Height and width of the images, and of the padded images.
     size: tuple[int, int]
     padded: tuple[int, int]
-    #: (batch, height, width), true where any source holds data. None: everywhere.
-    valid: Tensor | None = None
+
+    def crop(self, maps: Tensor) -> Tensor:
+        """Bring maps of the padded images (batch, channels, height / stride, width / stride) to the images."""
+        return crop_center(resize_to(maps, self.padded), self.size)
+
+    def any_valid(self) -> Tensor | None:
+        """Return where any source, in any step, holds data (batch, height, width). None: everywhere."""
+        if len(self.valid) < len(self.images.values):
+            return None
+        masks = [mask.any(dim=1) if mask.dim() == 4 else mask for mask in self.valid.values()]
+        return torch.stack(masks).any(dim=0)
 
     def share_valid(self, stride: int) -> Tensor:
         """Return how much of each cell of a level is made of data, (batch, 1, height / stride, width / stride).
@@ -57,140 +51,111 @@ class Features:
         From 0 to 1; what padding added holds none. For all that pools over a level.
 
         Args:
-            stride: Of the level, in pixels of the image.
+            stride: Of the level, in pixels of the images.
         """
-        first = self.maps[0]
-        shape = (first.shape[0], *self.size)
-        valid = torch.ones(shape, device=first.device) if self.valid is None else self.valid.to(torch.float32)
+        first = next(iter(self.images.values.values()))
+        known = self.any_valid()
+        valid = torch.ones(len(first), *self.size, device=first.device) if known is None else known.to(torch.float32)
         return functional.avg_pool2d(pad_with_nothing(valid.unsqueeze(1), self.padded), stride)
 
 
-class EncoderModel(Model, ABC):
-    """A model that standardises, pads, encodes and passes necks, and goes on from there.
-
-    Takes raw raster values and images of any size from one pixel.
+class RasterModel(Model, ABC):
+    """A model that takes raw raster values and images of any size from one pixel.
 
     Args:
-        trunk: Encoder and necks.
+        inputs: Source -> what its rasters hold.
+        sizes: Which images its network takes.
     """
 
-    def __init__(self, trunk: Trunk) -> None:
+    def __init__(self, inputs: Mapping[str, RasterSpec], sizes: Sizes) -> None:
         super().__init__()
-        counts = {source: spec.num_channels for source, spec in sorted(trunk.inputs.items())}
-        self._counts = counts
-        self._steps = {source: trunk.inputs[source].steps for source in counts}
-        several = isinstance(trunk.encoder, JointEncoder)
-        self.standardise = StandardiseSources(counts) if several else Standardise(next(iter(counts.values())))
-        self.encoder = trunk.encoder
-        self.coordinates = trunk.encoder.coordinates
-        self.single_precision = trunk.encoder.single_precision
-        self.necks = nn.ModuleList(trunk.necks)
-        specs = [trunk.encoder.out, *(neck.out for neck in trunk.necks)]
-        #: Images are padded to a multiple of this, in pixels, so that every level divides them without a remainder.
-        self.size_multiple = lcm(trunk.encoder.size_multiple, *(lv.stride for spec in specs for lv in spec.levels))
+        self.inputs = by_name(inputs)
+        #: Images are padded to a multiple of ``sizes.multiple``.
+        self.sizes = sizes
+        counts = {check_part_name(source, "A source"): raster.num_channels for source, raster in self.inputs.items()}
+        self.standardise = nn.ModuleDict({source: Standardise(count) for source, count in counts.items()})
 
     def set_statistics(self, mean: Sequence[float], std: Sequence[float], source: str | None = None) -> None:
         """Set what raw values are standardised by. See :class:`Model`."""
-        if isinstance(self.standardise, Standardise):
-            self.standardise.set_statistics(mean, std)
-            return
-        parts = self.standardise.sources
-        source = next(iter(parts)) if source is None and len(parts) == 1 else source
-        if source is None or source not in parts:
-            raise ValueError(f"'source' must be one of {list(parts)}, found {source!r}")
-        part = parts[source]
-        assert isinstance(part, Standardise)  # noqa: S101 - for the type checker
-        part.set_statistics(mean, std)
+        known = list(self.inputs)
+        source = known[0] if source is None and len(known) == 1 else source
+        if source not in self.inputs:
+            raise ValueError(f"'source' must be one of {known}, found {source!r}")
+        self._standardise_of(str(source)).set_statistics(mean, std)
 
-    def pretraining(self) -> list[LoadReport]:
-        """Return what became of the encoder's published weights. See :class:`Model`."""
-        if isinstance(self.encoder, JointEncoder):
-            return list(self.encoder.loads)
-        return [] if self.encoder.loaded is None else [self.encoder.loaded]
+    def stages(self) -> list[Stage]:
+        """Return the stages that images pass. See :class:`Model`."""
+        is_alone = len(self.inputs) == 1
+        return [
+            Stage("standardise" if is_alone else f"standardise.{source}", part, f"{raster.num_channels}ch/1px")
+            for (source, raster), part in zip(self.inputs.items(), self.standardise.children(), strict=True)
+        ]
 
-    def freeze_encoder(self) -> None:
-        """Keep the encoder as it is. See :class:`Model`."""
-        freeze(self.encoder)
-
-    def freeze_decoder(self) -> None:
-        """Keep all that comes behind the encoder as it is, the auxiliary branches too. See :class:`Model`."""
-        for part in self._behind_encoder():
-            freeze(part)
-
-    def train(self, mode: bool = True) -> EncoderModel:
-        """Switch to training or evaluation; frozen parts stay in evaluation."""
-        super().train(mode)
-        keep_frozen_in_eval(self.encoder, *self._behind_encoder())
-        return self
-
-    def extract(
-        self, image: Images, valid: Images | None, temporal_coords: Dates | None, location_coords: Tensor | None
-    ) -> Features:
-        """Give the feature maps that the decoder takes. Arguments as in :class:`Model`.
+    def forward(self, images: Images) -> ModelOutput:
+        """Give scores. See :class:`Model`.
 
         Raises:
             ValueError: For an image of another rank, number of channels or number of steps than the model was built
-                for, or a source that is missing.
+                for, one larger than the only size that its network takes, or a source that is missing.
         """
-        images = self._check(image)
-        masks = valid if isinstance(valid, dict) else dict.fromkeys(images, valid)
-        padded = {source: self._prepare(source, part, masks.get(source)) for source, part in images.items()}
-        if isinstance(self.standardise, StandardiseSources):
-            features = self.encoder(padded, temporal_coords, location_coords)
-        else:
-            only = next(iter(padded))
-            features = self.encoder(padded[only], dates_of(temporal_coords, only), location_coords)
-        has_vector = self.encoder.out.vector is not None
-        vector = features[-1] if has_vector else None
-        maps = features[:-1] if has_vector else features
-        for neck in self.necks:
-            maps = neck(maps)
-        first = next(iter(images.values()))
-        size = (first.shape[-2], first.shape[-1])
-        known = _any_valid([masks.get(source) for source in images])
-        return Features(maps, vector, size, self._padded_size(first), known)
+        return self.run(self.prepare(images))
 
-    def _prepare(self, source: str, image: Tensor, valid: Tensor | None) -> Tensor:
-        """Standardise and pad the image of one source, in the precision of the weights."""
-        part = self.standardise if isinstance(self.standardise, Standardise) else self.standardise.sources[source]
-        return self._pad(in_precision_of(self, part(image, valid)))
+    @abstractmethod
+    def run(self, prepared: Prepared) -> ModelOutput:
+        """Give scores for prepared images, in the size of the images."""
 
-    def _pad(self, image: Tensor) -> Tensor:
-        return pad_symmetric(image, self.size_multiple)
+    def prepare(self, images: Images) -> Prepared:
+        """Check, standardise and pad images. Raises as :meth:`forward`."""
+        self._check(images)
+        values, valid = {}, {}
+        for source in self.inputs:
+            image = images.of(source)
+            values[source] = self.pad(in_precision_of(self, self._standardise_of(source)(image.values, image.valid)))
+            if image.valid is not None:
+                valid[source] = image.valid
+        first, padded = (next(iter(entry.values())).shape[-2:] for entry in (images.values, values))
+        ready = Images(values, dates=images.dates, location=images.location)
+        return Prepared(ready, valid, (first[0], first[1]), (padded[0], padded[1]))
 
-    def _padded_size(self, image: Tensor) -> tuple[int, int]:
-        height, width = image.shape[-2:]
-        return height + -height % self.size_multiple, width + -width % self.size_multiple
+    def pad(self, image: Tensor) -> Tensor:
+        """Grow a standardised image to a size that the network takes."""
+        return pad_symmetric(image, self.sizes.multiple_for((image.shape[-2], image.shape[-1])))
 
-    def _behind_encoder(self) -> list[nn.Module]:
-        return [part for part in self.children() if part is not self.encoder and part is not self.standardise]
+    def _standardise_of(self, source: str) -> Standardise:
+        return cast("Standardise", self.standardise[source])
 
-    def _check(self, image: Images) -> dict[str, Tensor]:
-        """Return the images by source, in the order of the model's."""
-        images = image if isinstance(image, dict) else dict.fromkeys(self._counts, image)
-        missing = [source for source in self._counts if source not in images]
-        if missing or (len(self._counts) > 1 and isinstance(image, Tensor)):
-            found = sorted(images) if isinstance(image, dict) else "one tensor"
-            raise ValueError(f"The model sees the sources {list(self._counts)}, each by name; it was given {found}")
-        for source, count in self._counts.items():
-            _check_shape(source, images[source], count, self._steps[source])
+    def _check(self, images: Images) -> None:
+        missing = [source for source in self.inputs if source not in images.values]
+        if missing:
+            found = sorted(images.values)
+            raise ValueError(f"The model sees the sources {list(self.inputs)}, each by name; it was given {found}")
+        for source, raster in self.inputs.items():
+            _check_shape(source, images.values[source], raster)
         # Compared one by one: torch.export keeps sizes open only where none of them is hashed.
-        first, *others = (images[source] for source in self._counts)
+        first, *others = (images.values[source] for source in self.inputs)
         if any(other.shape[-2:] != first.shape[-2:] for other in others):
-            sizes = {source: tuple(images[source].shape[-2:]) for source in self._counts}
+            sizes = {source: tuple(images.values[source].shape[-2:]) for source in self.inputs}
             raise ValueError(f"All sources must come in one height and width, found {sizes}")
-        require_size(self.encoder.only_size, (first.shape[-2], first.shape[-1]))
-        return {source: images[source] for source in self._counts}
+        self.sizes.require((first.shape[-2], first.shape[-1]))
 
 
-def _any_valid(masks: Sequence[Tensor | None]) -> Tensor | None:
-    """Return where any source holds data; a source without a mask holds it everywhere."""
-    known = [mask for mask in masks if mask is not None]
-    return torch.stack(known).any(dim=0) if known and len(known) == len(masks) else None
+def only_source(inputs: Mapping[str, RasterSpec], what: str) -> str:
+    """Return the name of the one source.
+
+    Args:
+        inputs: Source -> what its rasters hold.
+        what: Takes one only, for the message.
+
+    Raises:
+        SpecError: For several sources.
+    """
+    if len(inputs) != 1:
+        raise SpecError(f"{what} takes exactly one source, got {len(inputs)}: {sorted(inputs)}")
+    return next(iter(inputs))
 
 
-def _check_shape(source: str, image: Tensor, channels: int, steps: int) -> None:
-    shape = tuple(image.shape)
+def _check_shape(source: str, image: Tensor, raster: RasterSpec) -> None:
+    shape, channels, steps = tuple(image.shape), raster.num_channels, raster.steps
     expected = f"(batch, {channels}, {steps}, height, width)" if steps > 1 else f"(batch, {channels}, height, width)"
     is_right = len(shape) in {4, 5} and shape[1] == channels and (shape[2] if len(shape) == 5 else 1) == steps
     if not is_right or 0 in shape[-2:]:

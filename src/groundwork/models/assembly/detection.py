@@ -6,15 +6,17 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
+from groundwork.batch import Images
 from groundwork.config.component import ComponentConfig
 from groundwork.config.model import ModelConfig
-from groundwork.models.assembly.base import EncoderModel, Trunk
+from groundwork.models.assembly.base import Prepared
 from groundwork.models.assembly.detectors import Framework, Limits, build_detector
-from groundwork.models.assembly.extractor import build_trunk, refuse_parts, resolve_necks, set_encoder_statistics
+from groundwork.models.assembly.encoder_model import EncoderModel, FeatureExtractor
+from groundwork.models.assembly.extractor import build_extractor, refuse_parts, resolve_necks, set_encoder_statistics
 from groundwork.models.assembly.objects import check_objects, from_padded, stack_objects, to_padded
 from groundwork.models.features.needs import Needs, check_fit
 from groundwork.models.features.padding import pad_with_nothing
-from groundwork.models.interface import Dates, Images, ModelFactory, ModelOutput
+from groundwork.models.interface import ModelFactory, ModelOutput, Stage
 from groundwork.registry import ComponentError
 from groundwork.specs import FeatureSpec, RasterSpec, SpecError, TargetSpec
 
@@ -28,7 +30,7 @@ class DetectionModel(EncoderModel):
     own, and ``output`` no row.
 
     Args:
-        trunk: Encoder and necks; its levels have one number of channels, and strides that double.
+        extractor: Encoder and necks; its levels have one number of channels, and strides that double.
         target: The classes.
         framework: Which detector (https://arxiv.org/abs/1506.01497, https://arxiv.org/abs/1703.06870,
             https://arxiv.org/abs/1708.02002, https://arxiv.org/abs/1904.01355).
@@ -42,7 +44,7 @@ class DetectionModel(EncoderModel):
 
     def __init__(
         self,
-        trunk: Trunk,
+        extractor: FeatureExtractor,
         target: TargetSpec,
         *,
         framework: Framework = "faster-rcnn",
@@ -50,16 +52,15 @@ class DetectionModel(EncoderModel):
         iou_threshold: float = 0.5,
         most: int = 100,
     ) -> None:
-        super().__init__(trunk)
-        _check_levels(trunk.features)
+        super().__init__(extractor)
+        _check_levels(extractor.features)
         limits = Limits(score_threshold, iou_threshold, most)
-        self.detector = build_detector(framework, trunk.features.levels, target.num_outputs, limits)
+        self.detector = build_detector(framework, extractor.features.levels, target.num_outputs, limits)
         self._num_classes = target.num_outputs
 
-    def freeze_decoder(self) -> None:
-        """Keep necks and detector as they are; the detector gives its losses all the same. See :class:`Model`."""
-        super().freeze_decoder()
-        self.train(self.training)
+    def stages(self) -> list[Stage]:
+        """Return the stages that images pass. See :class:`groundwork.models.interface.Model`."""
+        return [*super().stages(), Stage("detector", self.detector, "objects")]
 
     def train(self, mode: bool = True) -> DetectionModel:
         """Switch to training or evaluation; frozen parts stay in evaluation."""
@@ -70,26 +71,16 @@ class DetectionModel(EncoderModel):
             part.training = mode
         return self
 
-    def forward(
-        self,
-        image: Images,
-        valid: Images | None = None,
-        temporal_coords: Dates | None = None,
-        location_coords: Tensor | None = None,
-        objects: Sequence[Mapping[str, Tensor]] | None = None,
-    ) -> ModelOutput:
-        """Find objects, or give the losses of finding them. See :class:`Model`.
+    def forward(self, images: Images, objects: Sequence[Mapping[str, Tensor]] | None = None) -> ModelOutput:
+        """Find objects, or give the losses of finding them. See :class:`groundwork.models.interface.Model`.
 
         Args:
-            image: As :class:`Model` takes it.
-            valid: As :class:`Model` takes it.
-            temporal_coords: As :class:`Model` takes them.
-            location_coords: As :class:`Model` takes them.
+            images: Of all sources.
             objects: For training, for each image: ``boxes`` (objects, 4) in pixels, ``labels`` (objects,) class
                 indexes, and for mask-rcnn ``masks`` (objects, height, width). Images may have none: (0, 4), (0,).
 
         Raises:
-            ValueError: For an image that is not what the model was built for; in training, without objects, and for
+            ValueError: For images that are not what the model was built for; in training, without objects, and for
                 objects outside the image, without extent or of no class.
         """
         if self.training and objects is None:
@@ -97,8 +88,12 @@ class DetectionModel(EncoderModel):
                 "A detector learns from 'objects', boxes and labels of each image; it was given none. To find objects "
                 "call 'eval()' first"
             )
-        features = self.extract(image, valid, temporal_coords, location_coords)
-        size, padded, first_label = features.size, features.padded, self.detector.first_label
+        return self.run(self.prepare(images), objects)
+
+    def run(self, prepared: Prepared, objects: Sequence[Mapping[str, Tensor]] | None = None) -> ModelOutput:
+        """See :meth:`forward`."""
+        features = self.extract(prepared)
+        size, padded, first_label = prepared.size, prepared.padded, self.detector.first_label
         if self.training and objects is not None:
             has_masks = self.detector.has_masks
             check_objects(objects, len(features.maps[0]), size, num_classes=self._num_classes, has_masks=has_masks)
@@ -110,11 +105,13 @@ class DetectionModel(EncoderModel):
         rows, masks = stack_objects([entry | {"labels": entry["labels"] - first_label} for entry in found])
         return ModelOutput(rows, {} if masks is None else {"masks": masks})
 
-    def _pad(self, image: Tensor) -> Tensor:
+    def pad(self, image: Tensor) -> Tensor:
         """Pad with nothing, not with a mirror image, whose objects nobody has drawn boxes for."""
         # Measured with retinanet on squares in images of 70 pixels, padded to 96, that it was trained on: 33 of 64
         # found and 81 false ones where padding mirrors, 63 and none where it holds nothing.
-        return pad_with_nothing(image, self._padded_size(image))
+        height, width = image.shape[-2:]
+        multiple = self.sizes.multiple
+        return pad_with_nothing(image, (height + -height % multiple, width + -width % multiple))
 
 
 class ObjectDetectionModelFactory(ModelFactory):
@@ -155,17 +152,16 @@ class ObjectDetectionModelFactory(ModelFactory):
         refuse_parts(config, "object_detection", ("decoder", "head", "auxiliary"))
         if target.per != "object" or not target.classes:
             raise SpecError("The factory 'object_detection' finds classes of objects: set the target's 'per: object'")
-        trunk = build_trunk(self.resolve(config, inputs, target), inputs)
+        extractor = build_extractor(self.resolve(config, inputs, target), inputs)
         model = DetectionModel(
-            trunk,
+            extractor,
             target,
             framework=self._framework,
             score_threshold=self._score,
             iou_threshold=self._iou,
             most=self._most,
         )
-        if config.standardise == "from_encoder":
-            set_encoder_statistics(model, trunk)
+        set_encoder_statistics(model, extractor, config)
         return model
 
 

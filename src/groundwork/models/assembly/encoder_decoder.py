@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal, cast
+
+from torch import nn
 
 from groundwork.config.component import ComponentConfig
 from groundwork.config.model import ModelConfig
-from groundwork.models.assembly.base import Trunk
-from groundwork.models.assembly.extractor import build_trunk, resolve_necks, set_encoder_statistics
-from groundwork.models.assembly.pixelwise import Branch, PixelWiseModel
-from groundwork.models.assembly.scalar import ScalarBranch, ScalarOutputModel
+from groundwork.models.assembly.base import Prepared
+from groundwork.models.assembly.branch import Branch, score
+from groundwork.models.assembly.encoder_model import EncoderModel, FeatureExtractor
+from groundwork.models.assembly.extractor import build_extractor, resolve_necks, set_encoder_statistics
 from groundwork.models.decoders import DECODERS
 from groundwork.models.decoders.base import Decoder
 from groundwork.models.heads import HEADS
-from groundwork.models.heads.base import Head, ScalarHead
-from groundwork.models.interface import ModelFactory
+from groundwork.models.heads.base import Head
+from groundwork.models.interface import ModelFactory, ModelOutput, Stage, parameters_of
 from groundwork.models.naming import check_part_name
 from groundwork.registry import ComponentError, build, find, located
-from groundwork.specs import RasterSpec, SpecError, TargetSpec
+from groundwork.specs import FeatureSpec, RasterSpec, SpecError, TargetSpec
 
 #: Whether each pixel or the image has an answer, and whether answers are classes -> the head that gives them.
 _HEADS = {
@@ -26,6 +29,55 @@ _HEADS = {
     ("image", True): "classification",
     ("image", False): "scalar_regression",
 }
+
+
+class EncoderDecoderModel(EncoderModel):
+    """Sends images through encoder, necks, decoder and head; gives scores per pixel or per image, as the head does.
+
+    Args:
+        extractor: Encoder and necks.
+        main: From feature maps to scores.
+        auxiliary: Branches by name, on the same feature maps; they give scores while training.
+    """
+
+    def __init__(
+        self, extractor: FeatureExtractor, main: Branch, auxiliary: Mapping[str, Branch] | None = None
+    ) -> None:
+        super().__init__(extractor)
+        self.decoder = main.decoder
+        self.head = main.head
+        self.auxiliary = nn.ModuleDict(dict(auxiliary or {}))
+
+    @property
+    def gives(self) -> Literal["pixel", "image"]:
+        """What has scores of its own."""
+        return self.head.per
+
+    def parts(self) -> dict[str, dict[str, nn.Parameter]]:
+        """Return encoder, necks, decoder, head, and each auxiliary branch. See :class:`Model`."""
+        parts = super().parts()
+        del parts["auxiliary"]
+        return parts | {name: parameters_of(self, name) for name in (f"auxiliary.{key}" for key in self.auxiliary)}
+
+    def stages(self) -> list[Stage]:
+        """Return the stages that images pass. See :class:`Model`."""
+        branches = {"": Branch(self.decoder, self.head)}
+        branches |= {f"auxiliary.{name}.": cast("Branch", branch) for name, branch in self.auxiliary.items()}
+        stages = super().stages()
+        for prefix, branch in branches.items():
+            stages.append(Stage(f"{prefix}decoder", branch.decoder, str(branch.decoder.out)))
+            given = "one vector per image" if branch.head.out is None else str(branch.head.out)
+            stages.append(Stage(f"{prefix}head", branch.head, given))
+        return stages
+
+    def run(self, prepared: Prepared) -> ModelOutput:
+        """Give scores. See :class:`groundwork.models.assembly.base.RasterModel`."""
+        features = self.extract(prepared)
+        branches = self.auxiliary.items() if self.training else ()
+        return ModelOutput(
+            output=score(self.decoder, self.head, features),
+            auxiliary={name: branch(features) for name, branch in branches},
+        )
 
 
 class EncoderDecoderFactory(ModelFactory):
@@ -44,78 +96,36 @@ class EncoderDecoderFactory(ModelFactory):
 
     def build_model(
         self, config: ModelConfig, inputs: Mapping[str, RasterSpec], target: TargetSpec
-    ) -> PixelWiseModel | ScalarOutputModel:
+    ) -> EncoderDecoderModel:
         """Build the model. See :class:`ModelFactory`."""
         _refuse_objects(target)
-        head = _head_config(config.head, target)
-        is_scalar = _is_scalar(head, "model.head")
-        _check_answers(head, target, "image" if is_scalar else "pixel", "model.head")
-        trunk = build_trunk(config, inputs)
-        if is_scalar:
-            model: PixelWiseModel | ScalarOutputModel = _build_scalar(config, trunk, head, target)
-        else:
-            model = _build_pixelwise(config, trunk, head, target)
-        if config.standardise == "from_encoder":
-            set_encoder_statistics(model, trunk)
+        _check_head(_head_config(config.head, target), target, "model.head")
+        extractor = build_extractor(config, inputs)
+        main = _build_branch(extractor, config.decoder, config.head, target, "model")
+        branches = {
+            check_part_name(name, "An auxiliary branch"): _build_branch(
+                extractor, branch.decoder, branch.head, target, f"model.auxiliary.{name}"
+            )
+            for name, branch in config.auxiliary.items()
+        }
+        model = EncoderDecoderModel(extractor, main, branches)
+        set_encoder_statistics(model, extractor, config)
         return model
 
 
-def _build_pixelwise(config: ModelConfig, trunk: Trunk, head: ComponentConfig, target: TargetSpec) -> PixelWiseModel:
-    main = _build_branch(trunk, config.decoder, head, target, "model")
-    auxiliary = {
-        _checked(name): _build_branch(trunk, branch.decoder, _head_config(branch.head, target), target, _place(name))
-        for name, branch in config.auxiliary.items()
-    }
-    return PixelWiseModel(trunk, main.decoder, main.head, auxiliary)
-
-
-def _build_scalar(config: ModelConfig, trunk: Trunk, head: ComponentConfig, target: TargetSpec) -> ScalarOutputModel:
-    main = _build_scalar_branch(trunk, config.decoder, head, target, "model")
-    auxiliary = {
-        _checked(name): _build_scalar_branch(
-            trunk, branch.decoder, _head_config(branch.head, target), target, _place(name)
-        )
-        for name, branch in config.auxiliary.items()
-    }
-    return ScalarOutputModel(trunk, main.decoder, main.head, auxiliary)
-
-
 def _build_branch(
-    trunk: Trunk, decoder_config: ComponentConfig | None, head_config: ComponentConfig, target: TargetSpec, where: str
+    extractor: FeatureExtractor,
+    decoder_config: ComponentConfig | None,
+    head_config: ComponentConfig | None,
+    target: TargetSpec,
+    where: str,
 ) -> Branch:
-    where_head = f"{where}.head"
-    if _is_scalar(head_config, where_head):
-        raise SpecError(f"{where_head}: '{head_config.name}' answers for images, the main head for pixels")
-    _check_answers(head_config, target, "pixel", where_head)
-    decoder = _build_decoder(trunk, decoder_config, where)
-    wired = (decoder.out, target.num_outputs)
-    head = build(Head, HEADS, head_config, *wired, where=where_head)  # type: ignore[type-abstract]
-    return Branch(decoder, head)
-
-
-def _build_scalar_branch(
-    trunk: Trunk, decoder_config: ComponentConfig | None, head_config: ComponentConfig, target: TargetSpec, where: str
-) -> ScalarBranch:
-    where_head = f"{where}.head"
-    if not _is_scalar(head_config, where_head):
-        raise SpecError(f"{where_head}: '{head_config.name}' answers for pixels, the main head for images")
-    _check_answers(head_config, target, "image", where_head)
-    decoder = _build_decoder(trunk, decoder_config, where)
-    wired = (decoder.out, trunk.encoder.out.vector, target.num_outputs)
-    head = build(ScalarHead, HEADS, head_config, *wired, where=where_head)  # type: ignore[type-abstract]
-    return ScalarBranch(decoder, head)
-
-
-def _build_decoder(trunk: Trunk, config: ComponentConfig | None, where: str) -> Decoder:
-    named = config or ComponentConfig(name="identity")
-    where = f"{where}.decoder"
-    decoder: Decoder = build(Decoder, DECODERS, named, trunk.features, where=where)  # type: ignore[type-abstract]
-    return decoder
-
-
-def _is_scalar(head: ComponentConfig, where: str) -> bool:
-    with located(where):
-        return issubclass(find(HEADS, head.name), ScalarHead)
+    named, where_head = _head_config(head_config, target), f"{where}.head"
+    _check_head(named, target, where_head)
+    plain = decoder_config or ComponentConfig(name="identity")
+    decoder = build(Decoder, DECODERS, plain, extractor.features, where=f"{where}.decoder")
+    features = FeatureSpec((decoder.out,), extractor.encoder.out.vector)
+    return Branch(decoder, build(Head, HEADS, named, features, target.num_outputs, where=where_head))
 
 
 def _head_config(config: ComponentConfig | None, target: TargetSpec) -> ComponentConfig:
@@ -130,7 +140,11 @@ def _refuse_objects(target: TargetSpec) -> None:
         )
 
 
-def _check_answers(head: ComponentConfig, target: TargetSpec, gives: str, where: str) -> None:
+def _check_head(head: ComponentConfig, target: TargetSpec, where: str) -> None:
+    """Refuse a head that gives other answers than the target has."""
+    with located(where):
+        found = find(HEADS, head.name)
+        gives = found.per if issubclass(found, Head) else target.per
     right = _HEADS[target.per, bool(target.classes)]
     if target.per != gives:
         raise ComponentError(
@@ -143,11 +157,3 @@ def _check_answers(head: ComponentConfig, target: TargetSpec, gives: str, where:
             f"{where}: the head '{head.name}' gives {given}, the target has {wanted}. Take the head '{right}', or give "
             f"the target '{'outputs' if target.classes else 'classes'}'"
         )
-
-
-def _place(name: str) -> str:
-    return f"model.auxiliary.{name}"
-
-
-def _checked(name: str) -> str:
-    return check_part_name(name, "An auxiliary branch")

@@ -6,22 +6,22 @@ from collections.abc import Mapping
 
 import torch
 
+from groundwork.batch import by_name
 from groundwork.config.component import ComponentConfig
 from groundwork.config.model import ModelConfig
 from groundwork.models.adapters import add_adapters
-from groundwork.models.assembly.base import Trunk
+from groundwork.models.assembly.encoder_model import FeatureExtractor
 from groundwork.models.decoders import DECODERS
 from groundwork.models.decoders.base import Decoder
 from groundwork.models.encoders import ENCODERS
-from groundwork.models.encoders.base import Encoder
-from groundwork.models.encoders.wrappers.one_source import build_for_one_source
-from groundwork.models.encoders.wrappers.sources import JointEncoder, SourceEncoders
+from groundwork.models.encoders.base import Encoder, OneSourceEncoder
+from groundwork.models.encoders.wrappers.sources import SourceEncoders
 from groundwork.models.expectations import check_expectations, statistics_of
 from groundwork.models.features.needs import Needs
 from groundwork.models.interface import Model
 from groundwork.models.necks import NECKS
+from groundwork.models.necks.auto import choose_necks
 from groundwork.models.necks.base import Neck
-from groundwork.models.necks.mending import mend
 from groundwork.registry import ComponentError, build, find, located
 from groundwork.specs import FeatureSpec, RasterSpec, SpecError
 
@@ -29,7 +29,7 @@ from groundwork.specs import FeatureSpec, RasterSpec, SpecError
 COMPONENTS = ("encoder", "encoders", "necks", "decoder", "head", "auxiliary", "adapters")
 
 
-def build_trunk(config: ModelConfig, inputs: Mapping[str, RasterSpec]) -> Trunk:
+def build_extractor(config: ModelConfig, inputs: Mapping[str, RasterSpec]) -> FeatureExtractor:
     """Build encoder and necks.
 
     Raises:
@@ -37,17 +37,18 @@ def build_trunk(config: ModelConfig, inputs: Mapping[str, RasterSpec]) -> Trunk:
         ComponentError: For an unknown name or option.
     """
     # In the order of their names, which a bundle keeps them in: it decides which channels lie behind which.
-    inputs = dict(sorted(inputs.items()))
+    inputs = by_name(inputs)
     encoder = build_encoder(config, inputs)
-    _check(encoder, config, inputs)
+    for source in encoder.loaded:
+        if source in encoder.info:
+            check_expectations(encoder.info[source], inputs[source], config.accept)
     if config.adapters is not None:
         add_adapters(encoder, config.adapters, inputs)
     features = encoder.out
     necks: list[Neck] = []
-    configs = config.necks if isinstance(config.necks, tuple) else mend(features, _needs_of(config.decoder))
+    configs = config.necks if isinstance(config.necks, tuple) else choose_necks(features, _needs_of(config.decoder))
     for index, neck_config in enumerate(configs):
-        where = f"model.necks[{index}]"
-        neck = build(Neck, NECKS, neck_config, features, where=where)  # type: ignore[type-abstract]
+        neck = build(Neck, NECKS, neck_config, features, where=f"model.necks[{index}]")
         features = neck.out
         necks.append(neck)
     sources = sorted({level.source for level in features.levels if level.source is not None})
@@ -55,11 +56,15 @@ def build_trunk(config: ModelConfig, inputs: Mapping[str, RasterSpec]) -> Trunk:
         raise SpecError(
             f"The decoder would see the sources {sources} apart: {features}. Put a 'merge_sources' neck before it"
         )
-    return Trunk(inputs, encoder, necks)
+    return FeatureExtractor(inputs, encoder, necks)
 
 
-def build_encoder(config: ModelConfig, inputs: Mapping[str, RasterSpec]) -> Encoder | JointEncoder:
-    """Build the encoder: one for one source, one that sees several, or one for each.
+def build_encoder(config: ModelConfig, inputs: Mapping[str, RasterSpec]) -> Encoder:
+    """Build the encoder: one that sees all sources, one that they share, or one for each.
+
+    Args:
+        config: Of the model.
+        inputs: Source -> what its rasters hold, in the order of their names.
 
     Raises:
         SpecError: Where sources and encoders do not fit together.
@@ -71,19 +76,17 @@ def build_encoder(config: ModelConfig, inputs: Mapping[str, RasterSpec]) -> Enco
         return _build_apart(config.encoders, inputs)
     where = "model.encoder"
     with located(where):
-        is_joint = issubclass(find(ENCODERS, config.encoder.name), JointEncoder)
-    if is_joint:
-        return build(JointEncoder, ENCODERS, config.encoder, inputs, where=where)  # type: ignore[type-abstract]
-    specs = list(inputs.values())
-    encoder = build(Encoder, ENCODERS, config.encoder, specs[0], where=where)  # type: ignore[type-abstract]
-    if len(inputs) == 1:
-        return encoder
+        is_shared = len(inputs) > 1 and issubclass(find(ENCODERS, config.encoder.name), OneSourceEncoder)
+    if not is_shared:
+        return build(Encoder, ENCODERS, config.encoder, inputs, where=where)
     bands = {source: [band.name for band in spec.used] for source, spec in inputs.items()}
-    if len({(len(spec.used), spec.steps) for spec in specs}) > 1:
+    if len({(len(spec.used), spec.steps) for spec in inputs.values()}) > 1:
         raise SpecError(
             f"The sources {bands} cannot share '{config.encoder.name}', as they differ in bands or steps. Give each "
             "its own in 'encoders', or take an encoder that sees several sources"
         )
+    first, raster = next(iter(inputs.items()))
+    encoder = build(Encoder, ENCODERS, config.encoder, {first: raster}, where=where)
     return SourceEncoders(dict.fromkeys(inputs, encoder))
 
 
@@ -97,10 +100,10 @@ def resolve_necks(config: ModelConfig, inputs: Mapping[str, RasterSpec], needs: 
     """
     if config.necks != "auto":
         return config
-    features = _features_of(config.without_pretraining(), dict(sorted(inputs.items())))
+    features = _features_of(config.without_pretraining(), by_name(inputs))
     if needs is None:
         needs = _needs_of(config.decoder)
-    return config.model_copy(update={"necks": mend(features, needs)})
+    return config.model_copy(update={"necks": choose_necks(features, needs)})
 
 
 def _features_of(config: ModelConfig, inputs: Mapping[str, RasterSpec]) -> FeatureSpec:
@@ -115,16 +118,16 @@ def _features_of(config: ModelConfig, inputs: Mapping[str, RasterSpec]) -> Featu
     return build_encoder(config, inputs).out
 
 
-def set_encoder_statistics(model: Model, trunk: Trunk) -> None:
-    """Standardise by the statistics of the encoder's pre-training.
+def set_encoder_statistics(model: Model, extractor: FeatureExtractor, config: ModelConfig) -> None:
+    """Standardise by the statistics of the encoder's pre-training, where the configuration asks for that.
 
     Raises:
         SpecError: Where it publishes none, or a band's units are not stated.
     """
-    encoder = trunk.encoder
-    for source, raster in trunk.inputs.items():
-        info = encoder.info if isinstance(encoder, Encoder) else encoder.infos.get(source)
-        model.set_statistics(*statistics_of(info, raster), source)
+    if config.standardise != "from_encoder":
+        return
+    for source, raster in extractor.inputs.items():
+        model.set_statistics(*statistics_of(extractor.encoder.info.get(source), raster), source)
 
 
 def refuse_parts(config: ModelConfig, factory: str, parts: tuple[str, ...]) -> None:
@@ -158,16 +161,7 @@ def _build_apart(encoders: Mapping[str, ComponentConfig], inputs: Mapping[str, R
         )
     return SourceEncoders(
         {
-            source: build_for_one_source(encoders[source], spec, f"model.encoders.{source}")
-            for source, spec in inputs.items()
+            source: build(Encoder, ENCODERS, encoders[source], {source: raster}, where=f"model.encoders.{source}")
+            for source, raster in inputs.items()
         }
     )
-
-
-def _check(encoder: Encoder | JointEncoder, config: ModelConfig, inputs: Mapping[str, RasterSpec]) -> None:
-    if isinstance(encoder, JointEncoder):
-        infos = {source: info for source, info in encoder.infos.items() if encoder.has_loaded(source)}
-    else:
-        infos = {} if encoder.info is None or encoder.loaded is None else dict.fromkeys(inputs, encoder.info)
-    for source, info in infos.items():
-        check_expectations(info, inputs[source], config.accept)

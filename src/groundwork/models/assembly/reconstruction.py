@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import nn
 
-from groundwork.models.assembly.foreign.model import only_source
-from groundwork.models.assembly.standardise import Standardise, in_precision_of
+from groundwork.models.assembly.base import Prepared, RasterModel, only_source
 from groundwork.models.encoders.prithvi.mae import PrithviMAE
 from groundwork.models.encoders.prithvi.variants import Coordinate, VariantName
-from groundwork.models.encoders.wrappers.sources import dates_of
-from groundwork.models.features.padding import crop_center, pad_symmetric, pad_with_nothing
-from groundwork.models.freezing import freeze, keep_frozen_in_eval
-from groundwork.models.interface import Dates, Images, Model, ModelOutput
+from groundwork.models.features.padding import crop_center, pad_with_nothing
+from groundwork.models.features.sizes import Sizes
+from groundwork.models.interface import ENCODER, ModelOutput, Stage, parameters_of
 from groundwork.models.weights.file import Weights
 from groundwork.models.weights.reading import LoadReport
 from groundwork.specs import RasterSpec, TargetSpec
 
 
-class PrithviReconstruction(Model):
+class PrithviReconstruction(RasterModel):
     """Removes patches of an image and paints them; needs no labels.
 
     ``output`` is the painted image (batch, channels, steps, height, width) in standardised values, cut to the size of
@@ -54,12 +53,9 @@ class PrithviReconstruction(Model):
         norm_pix_loss: bool = False,
         coordinates: tuple[Coordinate, ...] = (),
     ) -> None:
-        super().__init__()
-        raster = only_source(inputs, "full_model")
-        self._source = next(iter(inputs))
-        self.standardise = Standardise(raster.num_channels)
-        self.network = PrithviMAE(
-            raster,
+        source = only_source(inputs, "'prithvi_mae'")
+        network = PrithviMAE(
+            inputs,
             variant=variant,
             pretrained=pretrained,
             weights=weights,
@@ -67,50 +63,32 @@ class PrithviReconstruction(Model):
             norm_pix_loss=norm_pix_loss,
             coordinates=coordinates,
         )
-        self.coordinates = self.network.coordinates
-        self.size_multiple = self.network.size_multiple
+        super().__init__(inputs, Sizes(network.size_multiple))
+        self._source = source
+        self.network = network
+        self.coordinates = network.coordinates
+
+    def parts(self) -> dict[str, dict[str, nn.Parameter]]:
+        """Return encoder and decoder. See :class:`groundwork.models.interface.Model`."""
+        return {name: parameters_of(self, f"network.{name}") for name in (ENCODER, "decoder")}
+
+    def stages(self) -> list[Stage]:
+        """Return the stages that images pass. See :class:`groundwork.models.interface.Model`."""
+        return [*super().stages(), Stage("network", self.network)]
 
     def pretraining(self) -> list[LoadReport]:
-        """Return what became of the published weights. See :class:`Model`."""
+        """Return what became of the published weights. See :class:`groundwork.models.interface.Model`."""
         return [] if self.network.loaded is None else [self.network.loaded]
 
-    def set_statistics(self, mean: Sequence[float], std: Sequence[float], source: str | None = None) -> None:  # noqa: ARG002
-        """Set what raw values are standardised by. See :class:`Model`."""
-        self.standardise.set_statistics(mean, std)
-
-    def freeze_encoder(self) -> None:
-        """Keep the encoder as it is. See :class:`Model`."""
-        freeze(self.network.encoder)
-
-    def freeze_decoder(self) -> None:
-        """Keep the decoder as it is. See :class:`Model`."""
-        freeze(self.network.decoder)
-
-    def train(self, mode: bool = True) -> PrithviReconstruction:
-        """Switch to training or evaluation; frozen parts stay in evaluation."""
-        super().train(mode)
-        keep_frozen_in_eval(self.network)
-        return self
-
-    def forward(
-        self,
-        image: Images,
-        valid: Images | None = None,
-        temporal_coords: Dates | None = None,
-        location_coords: Tensor | None = None,
-    ) -> ModelOutput:
-        """Paint what is not shown. See :class:`Model`."""
-        if not isinstance(image, Tensor) or isinstance(valid, dict):
-            raise ValueError("The model sees one source; give its image as one tensor")  # noqa: TRY004
-        padded = pad_symmetric(in_precision_of(self.network, self.standardise(image, valid)), self.size_multiple)
-        dates = dates_of(temporal_coords, self._source)
-        size, grown = (image.shape[-2], image.shape[-1]), (padded.shape[-2], padded.shape[-1])
-        if valid is None and size != grown:
-            valid = torch.ones(len(image), *size, dtype=torch.bool, device=image.device)
-        known = None if valid is None else pad_with_nothing(valid, grown)
-        given = self.network(padded, dates, location_coords, valid=known)
+    def run(self, prepared: Prepared) -> ModelOutput:
+        """Paint what is not shown. See :class:`groundwork.models.assembly.base.RasterModel`."""
+        image = prepared.images.of(self._source)
+        valid = prepared.valid.get(self._source)
+        if valid is None and prepared.size != prepared.padded:
+            valid = torch.ones(len(image.values), *prepared.size, dtype=torch.bool, device=image.values.device)
+        given = self.network(replace(image, valid=None if valid is None else pad_with_nothing(valid, prepared.padded)))
         return ModelOutput(
-            output=crop_center(given.reconstruction, size),
-            auxiliary={"mask": crop_center(given.mask, size)},
+            output=crop_center(given.reconstruction, prepared.size),
+            auxiliary={"mask": crop_center(given.mask, prepared.size)},
             losses={"reconstruction": given.loss},
         )

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
-
-from groundwork.models.naming import check_part_name
 
 
 class Standardise(nn.Module):
@@ -63,13 +61,14 @@ class Standardise(nn.Module):
         Args:
             image: Raw values of any type, (batch, channels, height, width) or
                 (batch, channels, steps, height, width).
-            valid: (batch, height, width), true where the image holds data. None: everywhere.
+            valid: (batch, height, width), or (batch, steps, height, width), true where the image holds data. None:
+                everywhere.
         """
         per_channel = (-1, *(1,) * (image.dim() - 2))
         standardised = (image.to(torch.float32) - self.mean.reshape(per_channel)) / self.std.reshape(per_channel)
         if valid is None:
             return standardised
-        for _ in range(image.dim() - 3):
+        while valid.dim() < image.dim():
             valid = valid.unsqueeze(1)
         # Selecting, not multiplying: 0 * NaN is NaN, and raw values without data may be NaN or infinite.
         return torch.where(valid, standardised, 0.0)
@@ -78,22 +77,3 @@ class Standardise(nn.Module):
 def in_precision_of(network: nn.Module, image: Tensor) -> Tensor:
     """Return standardised values in the precision of a network's weights."""
     return image.to(next((parameter.dtype for parameter in network.parameters()), image.dtype))
-
-
-class StandardiseSources(nn.Module):
-    """Standardises the images of several sources, each by its own statistics.
-
-    Args:
-        num_channels: Source -> number of its channels.
-    """
-
-    def __init__(self, num_channels: Mapping[str, int]) -> None:
-        super().__init__()
-        self.sources = nn.ModuleDict(
-            {check_part_name(source, "A source"): Standardise(count) for source, count in num_channels.items()}
-        )
-
-    def forward(self, images: dict[str, Tensor], valid: Tensor | dict[str, Tensor] | None = None) -> dict[str, Tensor]:
-        """Give each source's values around zero. See :class:`Standardise`."""
-        masks = valid if isinstance(valid, dict) else dict.fromkeys(self.sources, valid)
-        return {source: part(images[source], masks.get(source)) for source, part in self.sources.items()}

@@ -1,42 +1,40 @@
-"""What every head is: one feature map in, scores out; for every cell, or for the whole image."""
+"""What every head is: a decoder's map in, scores out; for every cell, or for the image as a whole."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
 from groundwork.specs import FeatureLevel
 
 
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What a head is given for a batch."""
+
+    #: The decoder's map (batch, channels, height / stride, width / stride).
+    map: Tensor
+    #: The encoder's global vector (batch, channels), where it gives one.
+    vector: Tensor | None = None
+    #: How much of each cell of the map is made of data, 0 to 1, (batch, 1, height / stride, width / stride). None: all.
+    share_valid: Tensor | None = None
+
+
 class Head(nn.Module, ABC):
-    """Turns a decoder's map into scores for every cell.
+    """Turns a decoder's map, or the encoder's global vector, into scores.
 
-    Constructors take ``(features: FeatureLevel, num_outputs: int, *, options)``.
+    Constructors take ``(features: FeatureSpec, num_outputs: int, *, options)``: the one level that the decoder gives,
+    and the channels of the encoder's vector where it gives one.
     """
 
-    #: What ``forward`` gives.
-    out: FeatureLevel
+    #: Whether each cell of the map has scores, or the image as a whole.
+    per: ClassVar[Literal["pixel", "image"]] = "pixel"
+    #: What ``forward`` gives. None: scores for the image as a whole.
+    out: FeatureLevel | None = None
 
     @abstractmethod
-    def forward(self, features: Tensor) -> Tensor:
-        """Give scores (batch, out.channels, height / out.stride, width / out.stride)."""
-
-
-class ScalarHead(nn.Module, ABC):
-    """Turns a decoder's map, or the encoder's global vector, into scores for the whole image.
-
-    Constructors take ``(features: FeatureLevel, vector: int | None, num_outputs: int, *, options)``, where ``vector``
-    is the number of channels of the encoder's global vector. None: it gives none.
-    """
-
-    @abstractmethod
-    def forward(self, features: Tensor, vector: Tensor | None = None, share_valid: Tensor | None = None) -> Tensor:
-        """Give scores (batch, num_outputs).
-
-        Args:
-            features: The decoder's map, (batch, channels, height / stride, width / stride).
-            vector: The encoder's global vector, (batch, vector), where it gives one.
-            share_valid: How much of each cell of the map is made of data, 0 to 1, (batch, 1, height / stride,
-                width / stride). None: all of it.
-        """
+    def forward(self, decoded: Decoded) -> Tensor:
+        """Give (batch, out.channels, height / out.stride, width / out.stride), or (batch, num_outputs)."""

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from groundwork.models.heads.base import ScalarHead
+from groundwork.models.heads.base import Decoded, Head
 from groundwork.models.heads.global_pool import GlobalPool, Pooling, build_layers
 from groundwork.models.limits import Chance, Count
-from groundwork.specs import FeatureLevel
+from groundwork.specs import FeatureSpec
 
 
-class ClassificationHead(ScalarHead):
+class ClassificationHead(Head):
     """Gives one score per class for the whole image, for one class per image or several.
 
     Args:
-        features: What the decoder gives.
-        vector: Channels of the encoder's global vector. None: it gives none.
+        features: What the decoder gives, and the encoder's global vector.
         num_outputs: Number of classes.
         pooling: The mean, maximum or minimum over the map, or the encoder's own ``vector``.
         channels: Length behind each hidden layer. Empty: the classifier is linear.
@@ -25,10 +24,11 @@ class ClassificationHead(ScalarHead):
         SpecError: Where the encoder's vector is asked for and it gives none.
     """
 
+    per = "image"
+
     def __init__(
         self,
-        features: FeatureLevel,
-        vector: int | None,
+        features: FeatureSpec,
         num_outputs: int,
         *,
         pooling: Pooling = "mean",
@@ -36,10 +36,10 @@ class ClassificationHead(ScalarHead):
         dropout: Chance = 0.0,
     ) -> None:
         super().__init__()
-        self.pool = GlobalPool("classification", pooling, features, vector)
+        self.pool = GlobalPool("classification", pooling, features)
         self.layers = build_layers(self.pool.out_channels, channels, num_outputs, dropout)
 
-    def forward(self, features: Tensor, vector: Tensor | None = None, share_valid: Tensor | None = None) -> Tensor:
-        """Give scores. See :class:`ScalarHead`."""
-        scores: Tensor = self.layers(self.pool(features, vector, share_valid))
+    def forward(self, decoded: Decoded) -> Tensor:
+        """Give scores. See :class:`Head`."""
+        scores: Tensor = self.layers(self.pool(decoded))
         return scores

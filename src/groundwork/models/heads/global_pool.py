@@ -8,7 +8,8 @@ from typing import Literal, TypeAlias
 from torch import Tensor, nn
 
 from groundwork.models.features.pooling import pool_valid
-from groundwork.specs import FeatureLevel, SpecError
+from groundwork.models.heads.base import Decoded
+from groundwork.specs import FeatureSpec, SpecError
 
 #: The mean, maximum or minimum over the map, or the encoder's own global vector.
 Pooling: TypeAlias = Literal["mean", "max", "min", "vector"]
@@ -20,34 +21,29 @@ class GlobalPool(nn.Module):
     Args:
         name: The head, as in YAML.
         pooling: What the vector is made of.
-        features: What the decoder gives.
-        vector: Channels of the encoder's global vector. None: it gives none.
+        features: What the decoder gives, and the encoder's global vector.
 
     Raises:
         SpecError: Where the encoder's vector is asked for and it gives none.
     """
 
-    def __init__(self, name: str, pooling: Pooling, features: FeatureLevel, vector: int | None) -> None:
+    def __init__(self, name: str, pooling: Pooling, features: FeatureSpec) -> None:
         super().__init__()
+        vector = features.vector
         if pooling == "vector" and vector is None:
             raise SpecError(
                 f"'{name}' is told to use the encoder's global vector, but this encoder gives none. "
                 "Set the encoder's 'vector: true', where it has the option, or 'pooling' to mean, max or min"
             )
         self.pooling = pooling
-        self.out_channels = vector if pooling == "vector" and vector is not None else features.channels
+        self.out_channels = vector if pooling == "vector" and vector is not None else features.levels[0].channels
 
-    def forward(self, features: Tensor, vector: Tensor | None, share_valid: Tensor | None = None) -> Tensor:
-        """Give (batch, out_channels) for a map (batch, channels, height, width) and the encoder's vector.
-
-        Args:
-            features: The decoder's map.
-            vector: The encoder's global vector.
-            share_valid: How much of each cell is made of data. See :func:`groundwork.models.features.pooling.pool_valid`.
-        """
-        if self.pooling == "vector" and vector is not None:
-            return vector
-        return pool_valid(features, share_valid, "mean" if self.pooling == "vector" else self.pooling)
+    def forward(self, decoded: Decoded) -> Tensor:
+        """Give (batch, out_channels)."""
+        if self.pooling == "vector" and decoded.vector is not None:
+            return decoded.vector
+        how = "mean" if self.pooling == "vector" else self.pooling
+        return pool_valid(decoded.map, decoded.share_valid, how)
 
 
 def build_layers(in_channels: int, channels: tuple[int, ...], num_outputs: int, dropout: float) -> nn.Sequential:

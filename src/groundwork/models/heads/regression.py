@@ -7,11 +7,11 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from groundwork.models.features.convolution import ConvBlock
-from groundwork.models.heads.base import Head
+from groundwork.models.heads.base import Decoded, Head
 from groundwork.models.heads.ranges import OutputRanges, Range
 from groundwork.models.limits import Chance, Count
 from groundwork.registry import ComponentError
-from groundwork.specs import FeatureLevel
+from groundwork.specs import FeatureLevel, FeatureSpec
 
 
 class RegressionHead(Head):
@@ -33,7 +33,7 @@ class RegressionHead(Head):
 
     def __init__(
         self,
-        features: FeatureLevel,
+        features: FeatureSpec,
         num_outputs: int,
         *,
         ranges: tuple[Range, ...] = (),
@@ -42,23 +42,24 @@ class RegressionHead(Head):
         dropout: Chance = 0.0,
     ) -> None:
         super().__init__()
-        most = (features.stride & -features.stride).bit_length() - 1
+        level = features.levels[0]
+        most = (level.stride & -level.stride).bit_length() - 1
         if not 0 <= upscale_layers <= most:
             raise ComponentError(
-                f"'regression' can double the resolution of a map of stride {features.stride} 0 to {most} times, got "
+                f"'regression' can double the resolution of a map of stride {level.stride} 0 to {most} times, got "
                 f"upscale_layers={upscale_layers}"
             )
-        self.upscale = nn.Sequential(*(_build_doubling(features.channels) for _ in range(upscale_layers)))
-        widths = (features.channels, *channels)
+        self.upscale = nn.Sequential(*(_build_doubling(level.channels) for _ in range(upscale_layers)))
+        widths = (level.channels, *channels)
         self.convs = nn.Sequential(*(ConvBlock(before, after) for before, after in pairwise(widths)))
         self.dropout = nn.Dropout2d(dropout)
         self.regress = nn.Conv2d(widths[-1], num_outputs, kernel_size=1)
         self.limit = OutputRanges("regression", ranges, num_outputs)
-        self.out = FeatureLevel(num_outputs, features.stride >> upscale_layers)
+        self.out = FeatureLevel(num_outputs, level.stride >> upscale_layers)
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, decoded: Decoded) -> Tensor:
         """Give the outputs. See :class:`Head`."""
-        outputs: Tensor = self.limit(self.regress(self.dropout(self.convs(self.upscale(features)))))
+        outputs: Tensor = self.limit(self.regress(self.dropout(self.convs(self.upscale(decoded.map)))))
         return outputs
 
 

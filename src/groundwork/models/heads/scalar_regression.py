@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from groundwork.models.heads.base import ScalarHead
+from groundwork.models.heads.base import Decoded, Head
 from groundwork.models.heads.global_pool import GlobalPool, Pooling, build_layers
 from groundwork.models.heads.ranges import OutputRanges, Range
 from groundwork.models.limits import Chance, Count
-from groundwork.specs import FeatureLevel
+from groundwork.specs import FeatureSpec
 
 
-class ScalarRegressionHead(ScalarHead):
+class ScalarRegressionHead(Head):
     """Gives one number per output for the whole image, within declared limits.
 
     Args:
-        features: What the decoder gives.
-        vector: Channels of the encoder's global vector. None: it gives none.
+        features: What the decoder gives, and the encoder's global vector.
         num_outputs: Number of outputs.
         pooling: The mean, maximum or minimum over the map, or the encoder's own ``vector``.
         channels: Length behind each hidden layer. Empty: the regression is linear.
@@ -29,10 +28,11 @@ class ScalarRegressionHead(ScalarHead):
         ComponentError: For ranges that do not fit the outputs.
     """
 
+    per = "image"
+
     def __init__(
         self,
-        features: FeatureLevel,
-        vector: int | None,
+        features: FeatureSpec,
         num_outputs: int,
         *,
         pooling: Pooling = "mean",
@@ -41,11 +41,11 @@ class ScalarRegressionHead(ScalarHead):
         ranges: tuple[Range, ...] = (),
     ) -> None:
         super().__init__()
-        self.pool = GlobalPool("scalar_regression", pooling, features, vector)
+        self.pool = GlobalPool("scalar_regression", pooling, features)
         self.layers = build_layers(self.pool.out_channels, channels, num_outputs, dropout)
         self.limit = OutputRanges("scalar_regression", ranges, num_outputs)
 
-    def forward(self, features: Tensor, vector: Tensor | None = None, share_valid: Tensor | None = None) -> Tensor:
-        """Give the outputs. See :class:`ScalarHead`."""
-        outputs: Tensor = self.limit(self.layers(self.pool(features, vector, share_valid)))
+    def forward(self, decoded: Decoded) -> Tensor:
+        """Give the outputs. See :class:`Head`."""
+        outputs: Tensor = self.limit(self.layers(self.pool(decoded)))
         return outputs

@@ -6,20 +6,19 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from groundwork.models.heads.base import ScalarHead
+from groundwork.models.heads.base import Decoded, Head
 from groundwork.models.heads.estimators import Array, Estimator, SklearnEstimator, Value
 from groundwork.models.heads.global_pool import GlobalPool, Pooling
-from groundwork.specs import FeatureLevel
+from groundwork.specs import FeatureSpec
 
 
-class ScalarSklearnHead(ScalarHead):
+class ScalarSklearnHead(Head):
     """Gives for every image what an estimator of scikit-learn predicts from its pooled features.
 
     For features that are not trained: no gradient passes, and :meth:`fit` takes the place of training.
 
     Args:
-        features: What the decoder gives.
-        vector: Channels of the encoder's global vector. None: it gives none.
+        features: What the decoder gives, and the encoder's global vector.
         num_outputs: Number of classes, or of predicted numbers.
         estimator: Which of the estimators that tensors can hold.
         options: Arguments of its constructor, under scikit-learn's names; see
@@ -32,10 +31,11 @@ class ScalarSklearnHead(ScalarHead):
         ComponentError: For an option that the estimator does not have, or trees that are too deep.
     """
 
+    per = "image"
+
     def __init__(
         self,
-        features: FeatureLevel,
-        vector: int | None,
+        features: FeatureSpec,
         num_outputs: int,
         *,
         estimator: Estimator = "logistic_regression",
@@ -44,21 +44,21 @@ class ScalarSklearnHead(ScalarHead):
         standardise: bool = True,
     ) -> None:
         super().__init__()
-        self.pool = GlobalPool("scalar_sklearn", pooling, features, vector)
+        self.pool = GlobalPool("scalar_sklearn", pooling, features)
         self.estimator = SklearnEstimator(
             "scalar_sklearn", estimator, options or {}, self.pool.out_channels, num_outputs, standardise
         )
 
-    def rows(self, features: Tensor, vector: Tensor | None = None, share_valid: Tensor | None = None) -> Tensor:
+    def rows(self, decoded: Decoded) -> Tensor:
         """Give what is fitted on, (images, channels)."""
-        pooled: Tensor = self.pool(features, vector, share_valid)
+        pooled: Tensor = self.pool(decoded)
         return pooled
 
     def fit(self, features: Array, labels: Array) -> None:
         """Fit the estimator on images. See :meth:`groundwork.models.heads.estimators.SklearnEstimator.fit`."""
         self.estimator.fit(features, labels)
 
-    def forward(self, features: Tensor, vector: Tensor | None = None, share_valid: Tensor | None = None) -> Tensor:
-        """Give scores. See :class:`ScalarHead`."""
-        scores: Tensor = self.estimator(self.rows(features, vector, share_valid))
+    def forward(self, decoded: Decoded) -> Tensor:
+        """Give scores. See :class:`Head`."""
+        scores: Tensor = self.estimator(self.rows(decoded))
         return scores

@@ -5,9 +5,9 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from groundwork.models.features.convolution import ConvBlock
-from groundwork.models.heads.base import Head
+from groundwork.models.heads.base import Decoded, Head
 from groundwork.models.limits import Chance, Count
-from groundwork.specs import FeatureLevel
+from groundwork.specs import FeatureLevel, FeatureSpec
 
 
 class SegmentationHead(Head):
@@ -21,16 +21,17 @@ class SegmentationHead(Head):
     """
 
     def __init__(
-        self, features: FeatureLevel, num_outputs: int, *, dropout: Chance = 0.0, channels: tuple[Count, ...] = ()
+        self, features: FeatureSpec, num_outputs: int, *, dropout: Chance = 0.0, channels: tuple[Count, ...] = ()
     ) -> None:
         super().__init__()
-        widths = (features.channels, *channels)
+        level = features.levels[0]
+        widths = (level.channels, *channels)
         self.convs = nn.Sequential(*(ConvBlock(before, after) for before, after in zip(widths, channels, strict=False)))
         self.dropout = nn.Dropout2d(dropout)
         self.classify = nn.Conv2d(widths[-1], num_outputs, kernel_size=1)
-        self.out = FeatureLevel(num_outputs, features.stride)
+        self.out = FeatureLevel(num_outputs, level.stride)
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, decoded: Decoded) -> Tensor:
         """Give scores. See :class:`Head`."""
-        scores: Tensor = self.classify(self.dropout(self.convs(features)))
+        scores: Tensor = self.classify(self.dropout(self.convs(decoded.map)))
         return scores

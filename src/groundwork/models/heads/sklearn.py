@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from groundwork.models.heads.base import Head
+from groundwork.models.heads.base import Decoded, Head
 from groundwork.models.heads.estimators import Array, Estimator, SklearnEstimator, Value
-from groundwork.specs import FeatureLevel
+from groundwork.specs import FeatureLevel, FeatureSpec
 
 
 class SklearnHead(Head):
@@ -30,7 +30,7 @@ class SklearnHead(Head):
 
     def __init__(
         self,
-        features: FeatureLevel,
+        features: FeatureSpec,
         num_outputs: int,
         *,
         estimator: Estimator = "logistic_regression",
@@ -38,20 +38,19 @@ class SklearnHead(Head):
         standardise: bool = True,
     ) -> None:
         super().__init__()
-        self.estimator = SklearnEstimator(
-            "sklearn", estimator, options or {}, features.channels, num_outputs, standardise
-        )
-        self.out = FeatureLevel(num_outputs, features.stride)
+        level = features.levels[0]
+        self.estimator = SklearnEstimator("sklearn", estimator, options or {}, level.channels, num_outputs, standardise)
+        self.out = FeatureLevel(num_outputs, level.stride)
 
-    def rows(self, features: Tensor) -> Tensor:
+    def rows(self, decoded: Decoded) -> Tensor:
         """Give what is fitted on, (cells, channels): those of image 1 row by row, then of image 2, and so on."""
-        return features.movedim(1, -1).flatten(0, 2)
+        return decoded.map.movedim(1, -1).flatten(0, 2)
 
     def fit(self, features: Array, labels: Array) -> None:
         """Fit the estimator on cells. See :meth:`groundwork.models.heads.estimators.SklearnEstimator.fit`."""
         self.estimator.fit(features, labels)
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, decoded: Decoded) -> Tensor:
         """Give scores. See :class:`Head`."""
-        scores: Tensor = self.estimator(self.rows(features))
-        return scores.reshape(features.shape[0], *features.shape[-2:], -1).movedim(-1, 1)
+        scores: Tensor = self.estimator(self.rows(decoded))
+        return scores.reshape(len(decoded.map), *decoded.map.shape[-2:], -1).movedim(-1, 1)

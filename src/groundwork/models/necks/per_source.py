@@ -64,7 +64,7 @@ class PerSourceNeck(Neck):
 def _build_chain(configs: Sequence[ComponentConfig], features: FeatureSpec, where: str) -> list[Neck]:
     chain: list[Neck] = []
     for index, config in enumerate(configs):
-        neck: Neck = build(Neck, NECKS, config, features, where=f"{where}[{index}]")  # type: ignore[type-abstract]
+        neck: Neck = build(Neck, NECKS, config, features, where=f"{where}[{index}]")
         features = neck.out
         chain.append(neck)
     return chain

@@ -8,10 +8,11 @@ from torch import nn
 
 from groundwork.config.component import ComponentConfig
 from groundwork.config.model import ModelConfig
+from groundwork.models.assembly.base import only_source
 from groundwork.models.assembly.extractor import COMPONENTS, refuse_parts
 from groundwork.models.assembly.foreign import FULL_MODELS
-from groundwork.models.assembly.foreign.model import WholeModel, only_source
-from groundwork.models.assembly.foreign.sizes import Sizes
+from groundwork.models.assembly.foreign.model import ForeignModel
+from groundwork.models.features.sizes import Sizes
 from groundwork.models.interface import Model, ModelFactory
 from groundwork.registry import build, find, located
 from groundwork.specs import RasterSpec, TargetSpec
@@ -43,8 +44,8 @@ class FullModelFactory(ModelFactory):
         with located(where):
             is_model = issubclass(find(FULL_MODELS, self._model.name), Model)
         if is_model:
-            return build(Model, FULL_MODELS, self._model, inputs, target, where=where)  # type: ignore[type-abstract]
-        raster = only_source(inputs, "full_model")
+            return build(Model, FULL_MODELS, self._model, inputs, target, where=where)
+        raster = inputs[only_source(inputs, "The factory 'full_model'")]
         sizes = Sizes(self._size_multiple, self._size_multiple)
         network = build(nn.Module, FULL_MODELS, self._model, raster.num_channels, target.num_outputs, where=where)
-        return WholeModel(raster, network, encoder=self._encoder, sizes=sizes)
+        return ForeignModel(inputs, network, encoder=self._encoder, sizes=sizes)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+
+from groundwork.models.features.sizes import Sizes
 
 #: Numbers of pixels that strides, patches and windows of the published networks are made of.
 _MULTIPLES = (1, 2, 4, 8, 14, 16, 28, 32, 56, 64, 128, 256)
@@ -15,20 +16,13 @@ _MULTIPLES = (1, 2, 4, 8, 14, 16, 28, 32, 56, 64, 128, 256)
 _USUAL = (224, 256, 384, 160, 240, 288, 320, 448, 512, 518)
 #: Images of this size are large enough for any network that takes several sizes.
 _LARGE = 128
+#: What helps where a network takes images of one size.
+_REMEDY = (
+    "Cut chips and tiles of at most {} pixels, set the network's own option for its size (img_size in 'options', for "
+    "most of timm's), or take a network for any size, such as a resnet"
+)
 #: What networks raise for an image that they do not take.
 _REFUSALS = (RuntimeError, AssertionError, ValueError, TypeError, IndexError, NotImplementedError)
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """Which images a network takes, in pixels. Others are padded, if they are not too large."""
-
-    #: Height and width must be multiples of this.
-    multiple: int = 1
-    #: Height and width must be at least this.
-    least: int = 1
-    #: The only height and width. None: there are others.
-    only: int | None = None
 
 
 def find_sizes(network: nn.Module, num_channels: int, multiple: int = 1, native: Sequence[int | None] = ()) -> Sizes:
@@ -50,7 +44,7 @@ def find_sizes(network: nn.Module, num_channels: int, multiple: int = 1, native:
                 return Sizes(step, _find_least(network, state, num_channels, step))
         for side in (*(side for side in native if side is not None), *_USUAL):
             if _takes(network, state, (num_channels, side, side)):
-                return Sizes(side, side, only=side)
+                return Sizes(side, side, only=side, remedy=_REMEDY)
     finally:
         network.train(was_training)
     # Networks that cannot be run without values may still take images.

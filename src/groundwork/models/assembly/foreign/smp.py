@@ -9,8 +9,9 @@ from typing import Any
 import segmentation_models_pytorch as smp
 
 from groundwork.config.model import ModelConfig
+from groundwork.models.assembly.base import only_source
 from groundwork.models.assembly.extractor import COMPONENTS, refuse_parts
-from groundwork.models.assembly.foreign.model import WholeModel, only_source, require_one_step
+from groundwork.models.assembly.foreign.model import ForeignModel, require_one_step
 from groundwork.models.assembly.foreign.sizes import find_sizes
 from groundwork.models.encoders.timm.networks import ANY_SIZE
 from groundwork.models.interface import ModelFactory
@@ -63,16 +64,16 @@ class SMPFactory(ModelFactory):
         self._weights = "imagenet" if pretrained else None
         self._options = options or {}
 
-    def build_model(self, config: ModelConfig, inputs: Mapping[str, RasterSpec], target: TargetSpec) -> WholeModel:
+    def build_model(self, config: ModelConfig, inputs: Mapping[str, RasterSpec], target: TargetSpec) -> ForeignModel:
         """Build the model. See :class:`ModelFactory`."""
         refuse_parts(config, "smp", COMPONENTS)
-        raster = only_source(inputs, "smp")
+        raster = inputs[only_source(inputs, "The factory 'smp'")]
         require_one_step(raster, "smp")
         if target.per != "pixel":
             raise SpecError("The factory 'smp' gives one answer per pixel: set the target's 'per: pixel'")
         network = self._create(raster.num_channels, target.num_outputs)
         sizes = find_sizes(network, raster.num_channels, network.encoder.output_stride)
-        return WholeModel(raster, network, encoder=("encoder",), sizes=sizes)
+        return ForeignModel(inputs, network, encoder=("encoder",), sizes=sizes)
 
     def _create(self, num_channels: int, num_outputs: int) -> smp.base.SegmentationModel:
         wanted = {"encoder_name": self._encoder, "encoder_weights": self._weights, "in_channels": num_channels}

@@ -9,8 +9,9 @@ import timm
 from torch import nn
 
 from groundwork.config.model import ModelConfig
+from groundwork.models.assembly.base import only_source
 from groundwork.models.assembly.extractor import COMPONENTS, refuse_parts
-from groundwork.models.assembly.foreign.model import WholeModel, only_source, require_one_step
+from groundwork.models.assembly.foreign.model import ForeignModel, require_one_step
 from groundwork.models.assembly.foreign.sizes import find_sizes
 from groundwork.models.encoders.timm.networks import ANY_SIZE, read_cfg
 from groundwork.models.interface import ModelFactory
@@ -42,10 +43,10 @@ class TimmFactory(ModelFactory):
         self._pretrained = pretrained
         self._options = options or {}
 
-    def build_model(self, config: ModelConfig, inputs: Mapping[str, RasterSpec], target: TargetSpec) -> WholeModel:
+    def build_model(self, config: ModelConfig, inputs: Mapping[str, RasterSpec], target: TargetSpec) -> ForeignModel:
         """Build the model. See :class:`ModelFactory`."""
         refuse_parts(config, "timm", COMPONENTS)
-        raster = only_source(inputs, "timm")
+        raster = inputs[only_source(inputs, "The factory 'timm'")]
         require_one_step(raster, "timm")
         if target.per != "image":
             raise SpecError("The factory 'timm' gives one answer per image: set the target's 'per: image'")
@@ -53,7 +54,7 @@ class TimmFactory(ModelFactory):
         native = (self._options.get("img_size"), read_cfg(network)["input_size"][-1])
         sizes = find_sizes(network, raster.num_channels, native=native)
         classifier = cast("Callable[[], nn.Module]", network.get_classifier)()
-        return WholeModel(raster, network, encoder=all_but(network, classifier), sizes=sizes)
+        return ForeignModel(inputs, network, encoder=all_but(network, classifier), sizes=sizes)
 
     def _create(self, num_channels: int, num_outputs: int) -> nn.Module:
         wanted = {"pretrained": self._pretrained, "in_chans": num_channels, "num_classes": num_outputs}

@@ -11,10 +11,12 @@ from torch import nn
 from torchvision.models import SwinTransformer
 
 from groundwork.config.model import ModelConfig
+from groundwork.models.assembly.base import only_source
 from groundwork.models.assembly.extractor import COMPONENTS, refuse_parts
-from groundwork.models.assembly.foreign.model import WholeModel, only_source, require_one_step
-from groundwork.models.assembly.foreign.sizes import Sizes, find_sizes
+from groundwork.models.assembly.foreign.model import ForeignModel, require_one_step
+from groundwork.models.assembly.foreign.sizes import find_sizes
 from groundwork.models.assembly.foreign.timm import all_but
+from groundwork.models.features.sizes import Sizes
 from groundwork.models.interface import ModelFactory
 from groundwork.registry import ComponentError
 from groundwork.specs import RasterSpec, SpecError, TargetSpec
@@ -77,10 +79,10 @@ class TorchGeoFactory(ModelFactory):
             )
         self._model = model
 
-    def build_model(self, config: ModelConfig, inputs: Mapping[str, RasterSpec], target: TargetSpec) -> WholeModel:
+    def build_model(self, config: ModelConfig, inputs: Mapping[str, RasterSpec], target: TargetSpec) -> ForeignModel:
         """Build the model. See :class:`ModelFactory`."""
         refuse_parts(config, "torchgeo", COMPONENTS)
-        raster = only_source(inputs, "torchgeo")
+        raster = inputs[only_source(inputs, "The factory 'torchgeo'")]
         gives = "pixel" if self._model in _SEGMENTERS else "image"
         if target.per != gives:
             raise SpecError(f"TorchGeo's '{self._model}' gives one answer per {gives}: set the target's 'per: {gives}'")
@@ -92,12 +94,12 @@ class TorchGeoFactory(ModelFactory):
                 )
             network = made.build(raster.num_channels, target.num_outputs)
             sizes = Sizes(made.size_multiple, made.size_multiple)
-            return WholeModel(raster, network, encoder=made.encoder, sizes=sizes)
+            return ForeignModel(inputs, network, encoder=made.encoder, sizes=sizes)
         require_one_step(raster, f"TorchGeo's '{self._model}'")
         network, classifier = _build_classifier(self._model, raster.num_channels, target.num_outputs)
         # What torchvision's patches of 4 pixels do not cover, they leave out.
         sizes = find_sizes(network, raster.num_channels, 4 if self._model.startswith("swin") else 1)
-        return WholeModel(raster, network, encoder=all_but(network, classifier), sizes=sizes)
+        return ForeignModel(inputs, network, encoder=all_but(network, classifier), sizes=sizes)
 
 
 def _build_classifier(model: str, num_channels: int, num_outputs: int) -> tuple[nn.Module, nn.Module]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import pi, tau
 
 import torch
 from torch import Tensor, nn
 
-from groundwork.models.encoders.base import Encoder
+from groundwork.batch import Image
+from groundwork.models.encoders.base import OneSourceEncoder
 from groundwork.models.encoders.clay.network import (
     Attention,
     DynamicEmbedding,
@@ -25,7 +27,7 @@ from groundwork.models.encoders.clay.variants import (
     VariantName,
     describe,
 )
-from groundwork.models.encoders.parts.coordinates import require_dates, require_told
+from groundwork.models.encoders.parts.coordinates import require_dates, require_location
 from groundwork.models.encoders.parts.dates import drop_time, require_one_date
 from groundwork.models.encoders.parts.full_precision import in_full_precision
 from groundwork.models.encoders.parts.tokens import block_indices, dropped_blocks, to_map
@@ -40,7 +42,7 @@ from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec, SpecError
 _OTHERS = ("decoder.", "teacher.", "proj.", "mrl.")
 
 
-class ClayEncoder(Encoder):
+class ClayEncoder(OneSourceEncoder):
     """Clay 1.5 (https://github.com/Clay-foundation/model): any bands, each known by its wavelength, at any pixel size.
 
     Args:
@@ -64,7 +66,7 @@ class ClayEncoder(Encoder):
 
     def __init__(
         self,
-        inputs: RasterSpec,
+        inputs: Mapping[str, RasterSpec],
         *,
         variant: VariantName = "clay_v1_5_large",
         sensor: SensorName | None = None,
@@ -74,20 +76,21 @@ class ClayEncoder(Encoder):
         pretrained: bool = False,
         weights: str | None = None,
     ) -> None:
-        super().__init__()
-        require_one_date("clay", inputs)
-        self._wavelengths = tuple(nm / 1000 for nm in require_wavelengths("clay", inputs, RADAR_NM))
-        self._pixel_size = _require_pixel_size(inputs)
+        super().__init__(inputs)
+        raster = self.raster
+        require_one_date("clay", raster)
+        self._wavelengths = tuple(nm / 1000 for nm in require_wavelengths("clay", raster, RADAR_NM))
+        self._pixel_size = _require_pixel_size(raster)
         sizes = VARIANTS[variant]
         dim = sizes.embed_dim
         self.coordinates = frozenset(coordinates)
-        self.info = describe(variant, sensor)
         self.size_multiple = PATCH_SIZE
         self.out_indices = block_indices(out_indices, sizes.depth)
         self.out = FeatureSpec((FeatureLevel(dim, PATCH_SIZE),) * len(self.out_indices), dim if vector else None)
 
         self._build(sizes)
         source = find_weights(variant, pretrained, weights, sizes.weights)
+        loaded = None
         if source is not None:
             content = {_rename(name): value for name, value in read_weights(source.path).items()}
             unused = (
@@ -95,7 +98,8 @@ class ClayEncoder(Encoder):
                 "transformer.norm.",
                 *_OTHERS,
             )
-            self.loaded = set_published(self, content, source.name, unused)
+            loaded = set_published(self, content, source.name, unused)
+        self.publish(describe(variant, sensor), loaded)
 
     def _build(self, sizes: ClayVariant) -> None:
         dim = sizes.embed_dim
@@ -110,37 +114,34 @@ class ClayEncoder(Encoder):
         ]
         self.transformer = Transformer(layers, dim if num_layers == sizes.depth else None)
 
-    def forward(
-        self, image: Tensor, temporal_coords: Tensor | None = None, location_coords: Tensor | None = None
-    ) -> list[Tensor]:
+    def encode(self, image: Image) -> list[Tensor]:
         """Give one map per layer, and the class token if asked for. See :class:`Encoder`.
 
         Raises:
             ValueError: Where the coordinates that the encoder was built for are missing.
         """
-        image = drop_time(image)
-        grid = (image.shape[-2] // PATCH_SIZE, image.shape[-1] // PATCH_SIZE)
-        with in_full_precision(image.device):
-            wavelengths = torch.tensor(self._wavelengths, device=image.device)
-            tokens = self.patch_embedding(image.float(), wavelengths)
-            places = place_codes(grid, tokens.shape[-1] - 8, self._pixel_size, image.device).expand(
-                image.shape[0], -1, -1
-            )
-            told = self._tell(image, temporal_coords, location_coords).unsqueeze(1).expand(-1, places.shape[1], -1)
-        tokens = tokens + torch.cat([places, told], dim=-1)
-        tokens = torch.cat([self.cls_token.expand(image.shape[0], -1, -1), tokens], dim=1)
+        values = drop_time(image.values)
+        batch, device = values.shape[0], values.device
+        grid = (values.shape[-2] // PATCH_SIZE, values.shape[-1] // PATCH_SIZE)
+        with in_full_precision(device):
+            wavelengths = torch.tensor(self._wavelengths, device=device)
+            tokens = self.patch_embedding(values.float(), wavelengths)
+            places = place_codes(grid, tokens.shape[-1] - 8, self._pixel_size, device).expand(batch, -1, -1)
+            when = self._code_coordinates(image).unsqueeze(1).expand(-1, places.shape[1], -1)
+        tokens = tokens + torch.cat([places, when], dim=-1)
+        tokens = torch.cat([self.cls_token.expand(batch, -1, -1), tokens], dim=1)
         states = self.transformer(tokens)
         maps = [to_map(states[index], grid) for index in self.out_indices]
         return maps if self.out.vector is None else [*maps, states[-1][:, 0]]
 
-    def _tell(self, image: Tensor, temporal: Tensor | None, location: Tensor | None) -> Tensor:
+    def _code_coordinates(self, image: Image) -> Tensor:
         """Return (batch, 8): sine and cosine of week, time of day, latitude and longitude; 0 for what is not told."""
-        unknown = torch.zeros(image.shape[0], 2, device=image.device)
+        unknown = torch.zeros(image.values.shape[0], 2, device=image.values.device)
         week = latitude = longitude = unknown
         if "time" in self.coordinates:
-            week = _circle(week_of(require_dates("clay", temporal, 1)[:, 0]) * (tau / 52))
+            week = _circle(week_of(require_dates("clay", image, 1)[:, 0]) * (tau / 52))
         if "location" in self.coordinates:
-            degrees = require_told("clay", location, "location_coords").float()
+            degrees = require_location("clay", image).float()
             latitude, longitude = _circle(degrees[:, 0] * (pi / 180)), _circle(degrees[:, 1] * (pi / 180))
         return torch.cat([week, unknown, latitude, longitude], dim=1)
 

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from groundwork.batch import Image, Images
+from groundwork.models.encoders.base import Encoder
 from groundwork.models.encoders.galileo.network import (
     Block,
     GroupEmbedding,
@@ -35,12 +37,11 @@ from groundwork.models.encoders.galileo.variants import (
     describe,
 )
 from groundwork.models.encoders.galileo.weights import load_galileo
-from groundwork.models.encoders.parts.coordinates import require_dates, require_told
+from groundwork.models.encoders.parts.coordinates import require_dates, require_location
 from groundwork.models.encoders.parts.dates import fold_dates
 from groundwork.models.encoders.parts.full_precision import in_full_precision
 from groundwork.models.encoders.parts.tokens import block_indices, dropped_blocks
 from groundwork.models.encoders.prithvi.variants import Coordinate
-from groundwork.models.encoders.wrappers.sources import Dates, JointEncoder, dates_of
 from groundwork.models.weights.hub import find_weights
 from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec
@@ -51,7 +52,7 @@ _USUAL_MONTH = 5
 _PLACE = 1
 
 
-class GalileoEncoder(JointEncoder):
+class GalileoEncoder(Encoder):
     """Galileo (https://arxiv.org/abs/2502.09356): a token for each patch, time step and group of bands.
 
     Bands are known by name, in whichever source they lie: Sentinel-1, ten bands of Sentinel-2 at the top of the
@@ -105,7 +106,7 @@ class GalileoEncoder(JointEncoder):
         level = FeatureLevel(sizes.embed_dim * steps, patch_size, steps)
         self.out = FeatureSpec((level,) * len(self.out_indices))
         infos = {source: describe(variant, tuple(band.name for band in spec.used)) for source, spec in inputs.items()}
-        self.infos = {source: info for source, info in infos.items() if info is not None}
+        self.info = {source: info for source, info in infos.items() if info is not None}
 
         self._build(sizes, patch_size)
         source = find_weights(variant, pretrained, weights, sizes.weights)
@@ -113,7 +114,7 @@ class GalileoEncoder(JointEncoder):
             layers = {f"space_time_embed.{group.name}": group for group in self.timed}
             layers |= {f"space_embed.{group.name}": group for group in self.still}
             unused = (*dropped_blocks(self.out_indices, sizes.depth), "norm.")
-            self.loads = (load_galileo(self, source, layers, unused),)
+            self.loaded = dict.fromkeys(inputs, load_galileo(self, source, layers, unused))
 
     def _build(self, sizes: GalileoVariant, patch_size: int) -> None:
         dim = sizes.embed_dim
@@ -143,26 +144,24 @@ class GalileoEncoder(JointEncoder):
         self.norm = nn.LayerNorm(dim) if num_blocks == sizes.depth else None
         self.apply(_initialise)
 
-    def forward(
-        self, images: dict[str, Tensor], temporal_coords: Dates | None = None, location_coords: Tensor | None = None
-    ) -> list[Tensor]:
-        """Give one map per block. See :class:`JointEncoder`.
+    def forward(self, images: Images) -> list[Tensor]:
+        """Give one map per block. See :class:`Encoder`.
 
         Raises:
             ValueError: Where the coordinates that the encoder was built for are missing.
         """
-        first = images[self.timed[0].places[0][0]]
+        # All sources with time have as many steps, of the same dates.
+        timed = images.of(self.timed[0].places[0][0])
+        first = timed.values
         side = self.size_multiple
         grid = (first.shape[-2] // side, first.shape[-1] // side)
         with in_full_precision(first.device):
             places = place_codes(grid, self.pos_embed.shape[-1], self._cell_size, first.device)
-        # All sources with time have as many steps, of the same dates.
-        dates = dates_of(temporal_coords, self.timed[0].places[0][0])
-        parts = [self._embed_timed(images, places, dates)]
+        parts = [self._embed_timed(images, places, timed)]
         if self.still:
             parts.append(self._embed_still(images, places))
         if "location" in self.coordinates:
-            parts.append(self._embed_place(location_coords))
+            parts.append(self._embed_location(timed))
         tokens = torch.cat([part.reshape(first.shape[0], -1, part.shape[-1]) for part in parts], dim=1)
         maps = []
         for index, block in enumerate(self.blocks):
@@ -173,7 +172,7 @@ class GalileoEncoder(JointEncoder):
                 maps.append(self._average(given, grid))
         return maps
 
-    def _embed_timed(self, images: dict[str, Tensor], places: Tensor, temporal: Tensor | None) -> Tensor:
+    def _embed_timed(self, images: Images, places: Tensor, timed: Image) -> Tensor:
         """Return tokens (batch, steps, groups, cells, channels)."""
         tokens = torch.stack(
             [self.space_time_embed[group.name](fold_dates(_gather(images, group))) for group in self.timed], dim=1
@@ -182,7 +181,7 @@ class GalileoEncoder(JointEncoder):
         tokens = tokens.reshape(batch, self.steps, *tokens.shape[1:])
         shape = (*tokens.shape[:-1], places.shape[-1])
         if "time" in self.coordinates:
-            months = self.month_embed(month_of(require_dates("galileo", temporal, self.steps)))
+            months = self.month_embed(month_of(require_dates("galileo", timed, self.steps)))
         else:
             months = self.month_embed.weight[_USUAL_MONTH].expand(batch, self.steps, -1)
         codes = [
@@ -191,10 +190,10 @@ class GalileoEncoder(JointEncoder):
             months[:, :, None, None],
             places,
         ]
-        timed: Tensor = tokens + torch.cat([code.expand(shape) for code in codes], dim=-1)
-        return timed
+        embedded: Tensor = tokens + torch.cat([code.expand(shape) for code in codes], dim=-1)
+        return embedded
 
-    def _embed_still(self, images: dict[str, Tensor], places: Tensor) -> Tensor:
+    def _embed_still(self, images: Images, places: Tensor) -> Tensor:
         """Return tokens (batch, groups, cells, channels)."""
         tokens = torch.stack(
             [self.space_embed[group.name](fold_dates(_gather(images, group))) for group in self.still], dim=1
@@ -204,9 +203,9 @@ class GalileoEncoder(JointEncoder):
         nothing = torch.zeros_like(channels)
         return tokens + torch.cat([channels, nothing, nothing, places.expand(shape)], dim=-1)
 
-    def _embed_place(self, location: Tensor | None) -> Tensor:
+    def _embed_location(self, image: Image) -> Tensor:
         """Return tokens (batch, 1, channels)."""
-        given = require_told("galileo", location, "location_coords")
+        given = require_location("galileo", image)
         with in_full_precision(given.device):
             point = direction(given)
         code = self.st_channel_embed[_PLACE]
@@ -231,9 +230,9 @@ class GalileoEncoder(JointEncoder):
         return mean.transpose(2, 3).reshape(batch, -1, *grid)
 
 
-def _gather(images: dict[str, Tensor], group: Group) -> Tensor:
+def _gather(images: Images, group: Group) -> Tensor:
     """Return the group's bands, (batch, channels, height, width) or (batch, channels, steps, height, width)."""
-    return torch.stack([images[source][:, channel] for source, channel in group.places], dim=1)
+    return torch.stack([images.values[source][:, channel] for source, channel in group.places], dim=1)
 
 
 def _rows(groups: tuple[Group, ...], known: Mapping[str, tuple[str, ...]]) -> list[int]:

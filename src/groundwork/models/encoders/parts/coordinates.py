@@ -1,41 +1,46 @@
-"""What encoders must be told of an image beside its values."""
+"""When and where an image was taken, for encoders that must know it."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
-_MEANINGS = {"temporal_coords": "year and day of the year", "location_coords": "latitude and longitude"}
+from groundwork.batch import Image
 
 
-def require_told(encoder: str, coordinates: Tensor | None, name: str) -> Tensor:
-    """Return the coordinates of a batch.
+def require_location(encoder: str, image: Image) -> Tensor:
+    """Return latitude and longitude in degrees, (batch, 2).
 
     Args:
         encoder: The encoder that asks, for the message.
-        coordinates: What came with the batch.
-        name: Of the argument.
+        image: What it was given.
 
     Raises:
         ValueError: Where they are missing; it says how to mend that.
     """
-    if coordinates is None:
-        raise ValueError(
-            f"'{encoder}' was built to use coordinates and needs '{name}' ({_MEANINGS[name]}) with every batch. "
-            "Provide them with the samples, or build the encoder with fewer 'coordinates'"
-        )
-    return coordinates
+    if image.location is None:
+        raise ValueError(_explain(encoder, "location", "latitude and longitude"))
+    return image.location
 
 
-def require_dates(encoder: str, coordinates: Tensor | None, steps: int) -> Tensor:
+def require_dates(encoder: str, image: Image, steps: int) -> Tensor:
     """Return year and day of the year of each time step, (batch, steps, 2).
 
     Raises:
         ValueError: Where they are missing, or of another number of steps.
     """
-    dates = require_told(encoder, coordinates, "temporal_coords")
+    dates = image.dates
+    if dates is None:
+        raise ValueError(_explain(encoder, "dates", "year and day of the year of each time step"))
     if dates.dim() != 3 or tuple(dates.shape[1:]) != (steps, 2):
         raise ValueError(
-            f"'{encoder}' was built for {steps} time step(s) and needs 'temporal_coords' of the shape (batch, {steps}, "
-            f"2), the year and day of the year of each; it was given {tuple(dates.shape)}"
+            f"'{encoder}' was built for {steps} time step(s) and needs 'dates' of the shape (batch, {steps}, 2), the "
+            f"year and day of the year of each; it was given {tuple(dates.shape)}"
         )
     return dates
+
+
+def _explain(encoder: str, name: str, meaning: str) -> str:
+    return (
+        f"'{encoder}' was built to use coordinates and needs '{name}' ({meaning}) with every batch. Provide them with "
+        "the samples, or build the encoder with fewer 'coordinates'"
+    )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from groundwork.models.encoders.base import Encoder
+from groundwork.batch import Image
+from groundwork.models.encoders.base import OneSourceEncoder
 from groundwork.models.encoders.parts.dates import drop_time, require_one_date
 from groundwork.models.encoders.parts.tokens import as_buffer
-from groundwork.models.encoders.prithvi.options import AdapterOptions, NetworkOptions
+from groundwork.models.encoders.prithvi.options import AdapterOptions
 from groundwork.models.encoders.prithvi.variants import (
     HLS_BANDS,
     VARIANTS,
@@ -31,7 +34,7 @@ from groundwork.models.encoders.prithvi.vit_adapter import (
 )
 from groundwork.models.encoders.prithvi.weights import load_prithvi
 from groundwork.models.freezing import freeze, mark_fresh
-from groundwork.models.weights.bands import describe_file
+from groundwork.models.limits import Rate
 from groundwork.models.weights.file import Weights
 from groundwork.models.weights.hub import find_weights
 from groundwork.registry import ComponentError
@@ -41,7 +44,7 @@ from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec
 _STRIDES = (4, 8, 16, 32)
 
 
-class PrithviViTAdapter(Encoder):
+class PrithviViTAdapter(OneSourceEncoder):
     """Prithvi-EO with a ViT-Adapter (https://arxiv.org/abs/2205.08534): levels of strides 4, 8, 16 and 32.
 
     Convolutions beside the transformer see what is finer than a patch; four times, both tell each other what they
@@ -56,7 +59,9 @@ class PrithviViTAdapter(Encoder):
             published file and does not say its bands comes as a mapping of ``file`` and ``bands``.
         coordinates: What each sample's position code is enriched with; both must then come with the samples.
         image_size: Side of the images that the position codes were trained for, in pixels.
-        adapter: Sizes of the adapter, and how transformer and adapter are trained.
+        adapter: Sizes of the adapter, and whether the transformer is trained beside it.
+        drop_path: Rate of stochastic depth of the transformer's blocks while training, below 1.
+        gradient_checkpointing: Compute the transformer's blocks once more for their gradients, to save memory.
 
     Raises:
         ComponentError: For a variant with other patches, and as of :class:`PrithviViT`.
@@ -66,7 +71,7 @@ class PrithviViTAdapter(Encoder):
 
     def __init__(
         self,
-        inputs: RasterSpec,
+        inputs: Mapping[str, RasterSpec],
         *,
         variant: VariantName = "prithvi_eo_v2_tiny_tl",
         pretrained: bool = False,
@@ -74,34 +79,38 @@ class PrithviViTAdapter(Encoder):
         coordinates: tuple[Coordinate, ...] = (),
         image_size: int = 224,
         adapter: AdapterOptions | None = None,
+        drop_path: Rate = 0.0,
+        gradient_checkpointing: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(inputs)
+        raster = self.raster
         options = adapter or AdapterOptions()
         sizes = VARIANTS[variant]
-        require_one_date("prithvi_vit_adapter", inputs)
-        _check(variant, sizes, options)
+        require_one_date("prithvi_vit_adapter", raster)
+        _check(variant, sizes, drop_path, freeze_vit=options.freeze_vit)
         check_coordinates(variant, coordinates, pretrained)
         source = find_weights(variant, pretrained, weights, sizes.weights)
-        self.info = describe(variant)
         self.vit = PrithviViT(
             inputs,
             variant=variant,
             coordinates=coordinates,
             image_size=image_size,
-            network=NetworkOptions(drop_path=options.drop_path, gradient_checkpointing=options.gradient_checkpointing),
+            drop_path=drop_path,
+            gradient_checkpointing=gradient_checkpointing,
         )
         self.coordinates = self.vit.coordinates
         self.size_multiple = _STRIDES[-1]
         self.out = FeatureSpec(tuple(FeatureLevel(sizes.embed_dim, stride) for stride in _STRIDES))
-        self._build(inputs.num_channels, sizes, options)
+        self._build(raster.num_channels, sizes, options)
         as_buffer(self.vit, "cls_token")
         as_buffer(self.vit.norm, "weight")
         as_buffer(self.vit.norm, "bias")
         mark_fresh(self, _beside(self, "vit."), by_design=True)
+        loaded = None
         if source is not None:
-            wanted = [band.name for band in inputs.used]
-            self.loaded = load_prithvi(self, source, {"encoder": "vit."}, HLS_BANDS, wanted)
-            self.info = describe_file(self.info, self.loaded)
+            wanted = [band.name for band in raster.used]
+            loaded = load_prithvi(self, source, {"encoder": "vit."}, HLS_BANDS, wanted)
+        self.publish(describe(variant), loaded)
         if options.freeze_vit:
             freeze(self.vit)
 
@@ -127,22 +136,20 @@ class PrithviViTAdapter(Encoder):
                 attention.initialise()
         nn.init.normal_(self.level_embed)
 
-    def forward(
-        self, image: Tensor, temporal_coords: Tensor | None = None, location_coords: Tensor | None = None
-    ) -> list[Tensor]:
+    def encode(self, image: Image) -> list[Tensor]:
         """Give maps (batch, embed_dim, height / stride, width / stride). See :class:`Encoder`.
 
         Raises:
             ValueError: Where the coordinates that the encoder was built for are missing.
         """
-        flat = drop_time(image)
+        flat = drop_time(image.values)
         shapes = [(flat.shape[-2] // stride, flat.shape[-1] // stride) for stride in _STRIDES]
         finest, *coarser = self.spm(flat)
         details = [
             level.flatten(2).transpose(1, 2) + embedding
             for level, embedding in zip(coarser, self.level_embed, strict=True)
         ]
-        tokens = self.vit.embed(flat, temporal_coords, location_coords).patches
+        tokens = self.vit.embed(image).patches
         detail, stages = self._interact(tokens, torch.cat(details, dim=1), shapes)
         parts = torch.split(detail, [rows * columns for rows, columns in shapes[1:]], dim=1)
         levels = [_to_map(part, shape) for part, shape in zip(parts, shapes[1:], strict=True)]
@@ -172,8 +179,8 @@ def _beside(network: nn.Module, prefix: str) -> list[str]:
     return [name for name, _ in network.named_parameters() if not name.startswith(prefix)]
 
 
-def _check(variant: str, sizes: PrithviVariant, options: AdapterOptions) -> None:
-    if options.drop_path and options.freeze_vit:
+def _check(variant: str, sizes: PrithviVariant, drop_path: float, *, freeze_vit: bool) -> None:
+    if drop_path and freeze_vit:
         raise ComponentError(
             "'drop_path' has no effect on a transformer that stays as it is: leave out 'freeze_vit' or it"
         )

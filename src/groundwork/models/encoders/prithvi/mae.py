@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from groundwork.batch import Image
+from groundwork.models.encoders.parts.coordinates import require_dates, require_location
 from groundwork.models.encoders.parts.position_codes import CoordinateCode, fit_position_table, position_table
 from groundwork.models.encoders.parts.transformer import TransformerBlock, initialise_linear
 from groundwork.models.encoders.prithvi.variants import (
@@ -16,14 +19,11 @@ from groundwork.models.encoders.prithvi.variants import (
     PrithviVariant,
     VariantName,
     check_coordinates,
-    describe,
 )
 from groundwork.models.encoders.prithvi.vit import PrithviViT
 from groundwork.models.encoders.prithvi.weights import load_prithvi
-from groundwork.models.weights.bands import describe_file
 from groundwork.models.weights.file import Weights
 from groundwork.models.weights.hub import find_weights
-from groundwork.models.weights.info import EncoderInfo
 from groundwork.models.weights.reading import LoadReport
 from groundwork.registry import ComponentError
 from groundwork.specs import RasterSpec
@@ -67,13 +67,12 @@ class PrithviMAE(nn.Module):
         WeightsError: For weights that cannot be read or belong to another network.
     """
 
-    #: What the published weights expect, and what became of them. See :class:`groundwork.models.encoders.base.Encoder`.
-    info: EncoderInfo | None
+    #: What became of published weights. None: it starts from fresh ones.
     loaded: LoadReport | None = None
 
     def __init__(
         self,
-        inputs: RasterSpec,
+        inputs: Mapping[str, RasterSpec],
         *,
         variant: VariantName = "prithvi_eo_v2_tiny_tl",
         pretrained: bool = False,
@@ -91,44 +90,33 @@ class PrithviMAE(nn.Module):
         source = find_weights(variant, pretrained, weights, sizes.weights)
         self.mask_ratio = mask_ratio
         self.norm_pix_loss = norm_pix_loss
-        self.num_channels = inputs.num_channels
-        self.info = describe(variant)
         self.encoder = PrithviViT(
             inputs, variant=variant, coordinates=coordinates, image_size=image_size, out_indices=(-1,)
         )
+        raster = self.encoder.raster
+        self.num_channels = raster.num_channels
         self.coordinates = self.encoder.coordinates
         self.size_multiple = self.encoder.size_multiple
-        self.decoder = PrithviDecoder(sizes, self.encoder.trained_grid, inputs.num_channels, self.coordinates)
+        self.decoder = PrithviDecoder(sizes, self.encoder.trained_grid, raster.num_channels, self.coordinates)
         if source is not None:
             places = {"encoder": "encoder.", "decoder": "decoder."}
-            self.loaded = load_prithvi(self, source, places, HLS_BANDS, [band.name for band in inputs.used])
-            self.info = describe_file(self.info, self.loaded)
+            self.loaded = load_prithvi(self, source, places, HLS_BANDS, [band.name for band in raster.used])
 
-    def forward(
-        self,
-        image: Tensor,
-        temporal_coords: Tensor | None = None,
-        location_coords: Tensor | None = None,
-        noise: Tensor | None = None,
-        valid: Tensor | None = None,
-    ) -> ReconstructionOutput:
+    def forward(self, image: Image, noise: Tensor | None = None) -> ReconstructionOutput:
         """Remove patches of an image and paint them.
 
         Args:
-            image: Standardised values, (batch, channels, height, width), or (batch, channels, steps, height, width).
-                Height and width must be multiples of ``size_multiple``.
-            temporal_coords: (batch, steps, 2): year, and day of the year from 0.
-            location_coords: (batch, 2): latitude and longitude in degrees.
+            image: Standardised values. Height and width must be multiples of ``size_multiple``; the loss leaves out
+                what holds no data.
             noise: As of :meth:`draw_noise`. None: drawn from torch's own generator.
-            valid: (batch, height, width), true where the image holds data; the loss leaves out the rest. None: all.
 
         Raises:
             ValueError: Where the coordinates that the network was built for are missing.
         """
-        image = image if image.dim() == 5 else image.unsqueeze(2)
-        embedded = self.encoder.embed(image, temporal_coords, location_coords)
+        values = image.values if image.values.dim() == 5 else image.values.unsqueeze(2)
+        embedded = self.encoder.embed(image)
         if noise is None:
-            noise = torch.rand(embedded.patches.shape[:2], device=image.device)
+            noise = torch.rand(embedded.patches.shape[:2], device=values.device)
         order = noise.argsort(dim=1)
         restore = order.argsort(dim=1)
         num_kept = int(order.shape[1] * (1 - self.mask_ratio))
@@ -137,12 +125,12 @@ class PrithviMAE(nn.Module):
         for index in range(len(self.encoder.blocks)):
             tokens = self.encoder.run_block(index, tokens)
         tokens = self.encoder.norm(tokens)
-        painted = self.decoder(tokens, restore, embedded.grid, temporal_coords, location_coords)
+        painted = self.decoder(tokens, restore, embedded.grid, image)
         removed = (restore >= num_kept).to(painted.dtype)
         side = self.encoder.patch_size[1]
         flat_mask = removed.unsqueeze(-1).expand(-1, -1, side * side)
         return ReconstructionOutput(
-            loss=self._compare(painted, to_patches(image, side), removed, _known_pixels(valid, image, side)),
+            loss=self._compare(painted, to_patches(values, side), removed, _known_pixels(image.valid, values, side)),
             reconstruction=from_patches(painted, embedded.grid, self.num_channels),
             mask=from_patches(flat_mask, embedded.grid, 1)[:, 0],
         )
@@ -220,33 +208,26 @@ class PrithviDecoder(nn.Module):
         self.apply(initialise_linear)
         nn.init.normal_(self.mask_token, std=0.02)
 
-    def forward(
-        self,
-        tokens: Tensor,
-        restore: Tensor,
-        grid: tuple[int, int, int],
-        temporal: Tensor | None = None,
-        location: Tensor | None = None,
-    ) -> Tensor:
+    def forward(self, tokens: Tensor, restore: Tensor, grid: tuple[int, int, int], image: Image) -> Tensor:
         """Give the values of all patches, (batch, patches, patch * patch * channels).
 
         Args:
             tokens: The class token and the visible ones, (batch, 1 + visible, embed_dim of the encoder).
             restore: For each patch its place among the visible and the removed ones behind them, (batch, patches).
             grid: Time steps, rows and columns of the patches.
-            temporal: (batch, steps, 2): year, and day of the year from 0.
-            location: (batch, 2): latitude and longitude in degrees.
+            image: When and where it was taken.
         """
         tokens = self.decoder_embed(tokens)
         num_removed = restore.shape[1] + 1 - tokens.shape[1]
         removed = self.mask_token.expand(tokens.shape[0], num_removed, -1)
         positions = fit_position_table(self.decoder_pos_embed, self.trained_grid, grid)
         patches = _pick(torch.cat([tokens[:, 1:], removed.to(tokens.dtype)], dim=1), restore) + positions[:, 1:]
-        if temporal is not None and "time" in self.coordinates:
-            codes = self.temporal_embed_dec(temporal).to(patches.dtype)
+        if "time" in self.coordinates:
+            codes = self.temporal_embed_dec(require_dates("prithvi_mae", image, grid[0])).to(patches.dtype)
             patches = patches + codes.repeat_interleave(grid[1] * grid[2], dim=1)
-        if location is not None and "location" in self.coordinates:
-            patches = patches + self.location_embed_dec(location).to(patches.dtype).unsqueeze(1)
+        if "location" in self.coordinates:
+            codes = self.location_embed_dec(require_location("prithvi_mae", image))
+            patches = patches + codes.to(patches.dtype).unsqueeze(1)
         tokens = torch.cat([tokens[:, :1] + positions[:, :1], patches], dim=1)
         for block in self.decoder_blocks:
             tokens = block(tokens)
@@ -287,7 +268,8 @@ def _known_pixels(valid: Tensor | None, image: Tensor, side: int) -> Tensor | No
     """Return 1 for each value of the patches that holds data, 0 for the others; None: all do."""
     if valid is None:
         return None
-    return to_patches(valid[:, None, None].expand(image.shape).to(image.dtype), side)
+    by_step = valid.unsqueeze(1) if valid.dim() == 3 else valid
+    return to_patches(by_step.unsqueeze(1).expand(image.shape).to(image.dtype), side)
 
 
 def _pick(tokens: Tensor, order: Tensor) -> Tensor:

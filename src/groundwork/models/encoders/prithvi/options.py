@@ -18,23 +18,6 @@ class PromptTuning(Config):
     freeze: bool = True
 
 
-class NetworkOptions(Config):
-    """Where a network departs from the published one, and how it is trained."""
-
-    #: Side of a patch, in pixels. None: the variant's. With another one, the first layer of published weights is fresh.
-    patch_size: int | None = Field(default=None, ge=1)
-    #: Time steps that one token covers; must divide those of the rasters.
-    tubelet_size: int = Field(default=1, ge=1)
-    #: Rate of stochastic depth while training (https://arxiv.org/abs/1603.09382).
-    drop_path: float = Field(default=0.0, ge=0, lt=1)
-    #: Whether the class token after the last block is given as the global vector.
-    vector: bool = False
-    #: Learned tokens in each block. None: no visual prompt tuning.
-    prompts: PromptTuning | None = None
-    #: Whether blocks are computed once more for their gradients, which takes a third more time and far less memory.
-    gradient_checkpointing: bool = False
-
-
 class AdapterOptions(Config):
     """The parts of a ViT-Adapter (https://arxiv.org/abs/2205.08534) beside the vision transformer."""
 
@@ -48,7 +31,3 @@ class AdapterOptions(Config):
     extra_extractors: int = Field(default=2, ge=0)
     #: Whether the transformer's own weights stay as they are, and only the adapter is trained.
     freeze_vit: bool = False
-    #: Rate of stochastic depth of the transformer while training, as in ``prithvi_vit``.
-    drop_path: float = Field(default=0.0, ge=0, lt=1)
-    #: Whether the transformer's blocks are computed once more for their gradients, to save memory.
-    gradient_checkpointing: bool = False

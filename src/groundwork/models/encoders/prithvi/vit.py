@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
 
@@ -9,12 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from groundwork.models.encoders.base import Encoder
-from groundwork.models.encoders.parts.coordinates import require_dates, require_told
+from groundwork.batch import Image
+from groundwork.models.encoders.base import OneSourceEncoder
+from groundwork.models.encoders.parts.coordinates import require_dates, require_location
 from groundwork.models.encoders.parts.position_codes import CoordinateCode, fit_position_table, position_table
 from groundwork.models.encoders.parts.tokens import block_indices, dropped_blocks
 from groundwork.models.encoders.parts.transformer import TransformerBlock, initialise_linear
-from groundwork.models.encoders.prithvi.options import NetworkOptions, PromptTuning
+from groundwork.models.encoders.prithvi.options import PromptTuning
 from groundwork.models.encoders.prithvi.variants import (
     HLS_BANDS,
     VARIANTS,
@@ -26,9 +28,10 @@ from groundwork.models.encoders.prithvi.variants import (
 )
 from groundwork.models.encoders.prithvi.weights import load_prithvi
 from groundwork.models.freezing import freeze, mark_fresh
-from groundwork.models.weights.bands import describe_file
+from groundwork.models.limits import Count, Rate
 from groundwork.models.weights.file import Weights
 from groundwork.models.weights.hub import WeightsSource, find_weights
+from groundwork.models.weights.reading import LoadReport
 from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec, SpecError
 
@@ -45,7 +48,7 @@ class PatchTokens:
     grid: tuple[int, int, int]
 
 
-class PrithviViT(Encoder):
+class PrithviViT(OneSourceEncoder):
     """The encoder of Prithvi-EO (https://arxiv.org/abs/2412.02732), for any image size and number of time steps.
 
     Gives one map per block, all of one stride; the time steps of a map lie behind one another in its channels.
@@ -63,7 +66,14 @@ class PrithviViT(Encoder):
             are interpolated.
         out_indices: Blocks whose maps are passed on, from first to last. None: all. Blocks behind the last of them
             are left out.
-        network: Patches, prompts, and what else departs from the published network.
+        drop_path: Rate of stochastic depth of all blocks while training, below 1 (https://arxiv.org/abs/1603.09382).
+        vector: Give the class token behind the last block as a global vector.
+        gradient_checkpointing: Compute blocks once more for their gradients, which takes a third more time and far less
+            memory.
+        patch_size: Side of a patch, in pixels. None: the variant's. With another one, the first layer of published
+            weights is fresh.
+        tubelet_size: Time steps that one token covers; must divide those of the rasters.
+        prompts: Learned tokens in each block. None: no visual prompt tuning.
 
     Raises:
         ComponentError: For an image size that is not a multiple of the patch, blocks that do not exist, dates with
@@ -76,7 +86,7 @@ class PrithviViT(Encoder):
 
     def __init__(
         self,
-        inputs: RasterSpec,
+        inputs: Mapping[str, RasterSpec],
         *,
         variant: VariantName = "prithvi_eo_v2_tiny_tl",
         pretrained: bool = False,
@@ -84,40 +94,42 @@ class PrithviViT(Encoder):
         coordinates: tuple[Coordinate, ...] = (),
         image_size: int = 224,
         out_indices: tuple[int, ...] | None = None,
-        network: NetworkOptions | None = None,
+        drop_path: Rate = 0.0,
+        vector: bool = False,
+        gradient_checkpointing: bool = False,
+        patch_size: Count | None = None,
+        tubelet_size: Count = 1,
+        prompts: PromptTuning | None = None,
     ) -> None:
-        super().__init__()
-        options = network or NetworkOptions()
-        _check_drop_path(options)
+        super().__init__(inputs)
+        raster = self.raster
+        _check_drop_path(drop_path, prompts)
         sizes = VARIANTS[variant]
-        self.patch_size = (options.tubelet_size, *(options.patch_size or sizes.patch_size,) * 2)
-        self.trained_grid = _check_grid(inputs.steps, image_size, self.patch_size, coordinates)
+        self.patch_size = (tubelet_size, *(patch_size or sizes.patch_size,) * 2)
+        self.trained_grid = _check_grid(raster.steps, image_size, self.patch_size, coordinates)
         check_coordinates(variant, coordinates, pretrained)
         source = find_weights(variant, pretrained, weights, sizes.weights)
-        self.info = describe(variant)
         self.coordinates = frozenset(coordinates)
         self.size_multiple = self.patch_size[1]
         self.out_indices = block_indices(out_indices, sizes.depth)
         steps = self.trained_grid[0]
         level = FeatureLevel(sizes.embed_dim * steps, self.patch_size[1], steps=steps)
-        self.gives_vector = options.vector
-        self.out = FeatureSpec((level,) * len(self.out_indices), sizes.embed_dim if options.vector else None)
-        self.checkpointing = options.gradient_checkpointing
+        self.gives_vector = vector
+        self.out = FeatureSpec((level,) * len(self.out_indices), sizes.embed_dim if vector else None)
+        self.checkpointing = gradient_checkpointing
 
-        self._build(inputs.num_channels, sizes, options.drop_path)
-        self.prompts = options.prompts
-        if options.prompts is not None:
-            self._add_prompts(options.prompts, sizes)
-        if source is not None:
-            self._load(source, inputs, sizes.depth)
-        if options.prompts is not None and options.prompts.freeze:
+        self._build(raster.num_channels, sizes, drop_path)
+        self.prompts = prompts
+        if prompts is not None:
+            self._add_prompts(prompts, sizes)
+        self.publish(describe(variant), None if source is None else self._load(source, sizes.depth))
+        if prompts is not None and prompts.freeze:
             freeze(self)
 
-    def _load(self, source: WeightsSource, inputs: RasterSpec, depth: int) -> None:
-        wanted = [band.name for band in inputs.used]
+    def _load(self, source: WeightsSource, depth: int) -> LoadReport:
+        wanted = [band.name for band in self.raster.used]
         unused = (*dropped_blocks(self.out_indices, depth), "norm.")
-        self.loaded = load_prithvi(self, source, {"encoder": ""}, HLS_BANDS, wanted, unused)
-        self.info = describe_file(self.info, self.loaded)
+        return load_prithvi(self, source, {"encoder": ""}, HLS_BANDS, wanted, unused)
 
     def _build(self, num_channels: int, sizes: PrithviVariant, drop_path: float) -> None:
         dim = sizes.embed_dim
@@ -149,15 +161,13 @@ class PrithviViT(Encoder):
         mark_fresh(self.vpt_prompt_embeddings, names, by_design=True)
         self.prompt_dropout = nn.Dropout(prompts.dropout)
 
-    def forward(
-        self, image: Tensor, temporal_coords: Tensor | None = None, location_coords: Tensor | None = None
-    ) -> list[Tensor]:
+    def encode(self, image: Image) -> list[Tensor]:
         """Give one map (batch, embed_dim * steps, height / patch, width / patch) per block. See :class:`Encoder`.
 
         Raises:
             ValueError: Where the coordinates that the encoder was built for are missing.
         """
-        embedded = self.embed(image, temporal_coords, location_coords)
+        embedded = self.embed(image)
         tokens = torch.cat([embedded.cls, embedded.patches], dim=1)
         given = []
         for index in range(len(self.blocks)):
@@ -167,27 +177,22 @@ class PrithviViT(Encoder):
         maps = [_to_map(output, embedded.grid) for output in given]
         return [*maps, given[-1][:, 0]] if self.gives_vector else maps
 
-    def embed(self, image: Tensor, temporal: Tensor | None = None, location: Tensor | None = None) -> PatchTokens:
+    def embed(self, image: Image) -> PatchTokens:
         """Turn an image into tokens that know where, and if asked for when, they are.
-
-        Args:
-            image: (batch, channels, height, width), or (batch, channels, steps, height, width).
-            temporal: (batch, steps, 2): year, and day of the year from 0.
-            location: (batch, 2): latitude and longitude in degrees.
 
         Raises:
             ValueError: Where the coordinates that the encoder was built for are missing, or of other time steps.
         """
-        patches = self.patch_embed(image if image.dim() == 5 else image.unsqueeze(2))
+        patches = self.patch_embed(image.values if image.values.dim() == 5 else image.values.unsqueeze(2))
         grid = (patches.shape[2], patches.shape[3], patches.shape[4])
         positions = fit_position_table(self.pos_embed, self.trained_grid, grid)
         tokens = patches.flatten(2).transpose(1, 2) + positions[:, 1:]
         if "time" in self.coordinates:
-            dates = require_dates("prithvi_vit", temporal, grid[0])
+            dates = require_dates("prithvi_vit", image, grid[0])
             codes = self.temporal_embed_enc(dates)
             tokens = tokens + codes.to(tokens.dtype).repeat_interleave(grid[1] * grid[2], dim=1)
         if "location" in self.coordinates:
-            codes = self.location_embed_enc(require_told("prithvi_vit", location, "location_coords"))
+            codes = self.location_embed_enc(require_location("prithvi_vit", image))
             tokens = tokens + codes.to(tokens.dtype).unsqueeze(1)
         cls = (self.cls_token + positions[:, :1]).expand(tokens.shape[0], -1, -1)
         return PatchTokens(cls, tokens, grid)
@@ -242,8 +247,8 @@ def _check_grid(
     return steps // tubelet, image_size // patch, image_size // patch
 
 
-def _check_drop_path(options: NetworkOptions) -> None:
-    if options.drop_path and options.prompts is not None and options.prompts.freeze:
+def _check_drop_path(drop_path: float, prompts: PromptTuning | None) -> None:
+    if drop_path and prompts is not None and prompts.freeze:
         raise ComponentError(
             "'drop_path' has no effect on blocks that stay as they are, as 'prompts' keeps them: leave it out, or set "
             "'freeze: false' in 'prompts'"

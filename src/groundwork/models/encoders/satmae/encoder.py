@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -12,14 +13,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchgeo.models.scale_mae import get_2d_sincos_pos_embed_with_resolution
 
-from groundwork.models.encoders.base import Encoder
+from groundwork.batch import Image
+from groundwork.models.encoders.base import OneSourceEncoder
 from groundwork.models.encoders.parts.dates import drop_time, require_one_date
 from groundwork.models.encoders.parts.position_codes import sincos_code
 from groundwork.models.encoders.parts.tokens import block_indices, dropped_blocks, grid_levels, run_blocks
 from groundwork.models.encoders.parts.transformer import initialise_linear
 from groundwork.models.encoders.satmae.variants import VARIANTS, SatMAEVariant, VariantName, describe
+from groundwork.models.limits import Rate
 from groundwork.models.weights.published import FirstLayer, set_published
-from groundwork.models.weights.reading import fetch_address, read_weights, require_pretrained
+from groundwork.models.weights.reading import LoadReport, fetch_address, read_weights, require_pretrained
 from groundwork.specs import RasterSpec, SpecError
 from groundwork.strict import did_you_mean
 
@@ -27,7 +30,7 @@ from groundwork.strict import did_you_mean
 _OTHERS = ("decoder_", "mask_token")
 
 
-class SatMAEEncoder(Encoder):
+class SatMAEEncoder(OneSourceEncoder):
     """SatMAE (https://arxiv.org/abs/2207.08051): a ViT, with a token for each patch and group of bands.
 
     Bands are known by name; those of a group share a token, and groups of which the rasters hold nothing are left out.
@@ -52,30 +55,29 @@ class SatMAEEncoder(Encoder):
 
     def __init__(
         self,
-        inputs: RasterSpec,
+        inputs: Mapping[str, RasterSpec],
         *,
         variant: VariantName = "satmae_base_sentinel2",
-        drop_path: float = 0.0,
+        drop_path: Rate = 0.0,
         out_indices: tuple[int, ...] | None = None,
         pretrained: bool = False,
         weights: str | None = None,
     ) -> None:
-        super().__init__()
-        require_one_date("satmae", inputs)
+        super().__init__(inputs)
+        raster = self.raster
+        require_one_date("satmae", raster)
         sizes = VARIANTS[variant]
         #: Number of a group -> the channels that it sees.
-        self._channels = _find_channels(variant, inputs)
+        self._channels = _find_channels(variant, raster)
         self.patch_size = sizes.patch_size
         self.size_multiple = sizes.patch_size
-        self.info = describe(variant)
         self.out_indices = block_indices(out_indices, sizes.depth)
         self.out = grid_levels(self.out_indices, sizes.embed_dim, sizes.patch_size)
 
         self._has_groups = len(sizes.groups) > 1
         self._build(sizes, drop_path)
         require_pretrained(pretrained, weights)
-        if pretrained:
-            self._load(weights, variant, inputs)
+        self.publish(describe(variant), self._load(weights, variant) if pretrained else None)
 
     def _build(self, sizes: SatMAEVariant, drop_path: float) -> None:
         dim = sizes.embed_dim
@@ -101,10 +103,10 @@ class SatMAEEncoder(Encoder):
         self.apply(initialise_linear)
         nn.init.normal_(self.cls_token, std=0.02)
 
-    def _load(self, weights: str | None, variant: str, inputs: RasterSpec) -> None:
+    def _load(self, weights: str | None, variant: str) -> LoadReport:
         sizes = VARIANTS[variant]
         file = fetch_address(sizes.weights) if weights is None else Path(weights)
-        names = [band.name for band in inputs.used]
+        names = [band.name for band in self.raster.used]
         first = []
         for group, channels in self._channels.items():
             place = f"patch_embed.{group}" if self._has_groups else "patch_embed"
@@ -113,21 +115,16 @@ class SatMAEEncoder(Encoder):
             )
         left_out = tuple(f"patch_embed.{group}." for group in range(len(sizes.groups)) if group not in self._channels)
         unused = (*_OTHERS, *left_out, "norm.", *dropped_blocks(self.out_indices, sizes.depth))
-        self.loaded = set_published(self, read_weights(file), weights or sizes.weights, unused, first)
+        return set_published(self, read_weights(file), weights or sizes.weights, unused, first)
 
-    def forward(
-        self,
-        image: Tensor,
-        temporal_coords: Tensor | None = None,  # noqa: ARG002 - the interface of all encoders
-        location_coords: Tensor | None = None,  # noqa: ARG002
-    ) -> list[Tensor]:
+    def encode(self, image: Image) -> list[Tensor]:
         """Give one map per block. See :class:`Encoder`."""
-        image = drop_time(image)
-        grid = (image.shape[-2] // self.patch_size, image.shape[-1] // self.patch_size)
+        values = drop_time(image.values)
+        grid = (values.shape[-2] // self.patch_size, values.shape[-1] // self.patch_size)
         positions = resample_abs_pos_embed(self.pos_embed, list(grid))
-        parts = [self._embed(image, group, positions[:, 1:]) for group in self._channels]
+        parts = [self._embed(values, group, positions[:, 1:]) for group in self._channels]
         first = self.cls_token + functional.pad(positions[:, :1], (0, parts[0].shape[-1] - positions.shape[-1]))
-        tokens = torch.cat([first.expand(image.shape[0], -1, -1), *parts], dim=1)
+        tokens = torch.cat([first.expand(values.shape[0], -1, -1), *parts], dim=1)
         # The groups' tokens lie below one another, as those of one tall image would.
         num_groups = len(self._channels)
         tall = run_blocks(tokens, self.blocks, self.out_indices, (num_groups * grid[0], grid[1]), self.norm)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from segmentation_models_pytorch.encoders import encoders
 from torch import Tensor
 
-from groundwork.models.encoders.base import Encoder
+from groundwork.batch import Image
+from groundwork.models.encoders.base import OneSourceEncoder
 from groundwork.models.encoders.parts.dates import drop_time, require_one_date
 from groundwork.models.encoders.parts.unused_parameters import freeze_unused
 from groundwork.models.encoders.smp.stages import build_stages, read_stages
-from groundwork.models.weights.bands import describe_file
 from groundwork.models.weights.file import Weights
 from groundwork.models.weights.hub import WeightsSource, local_source
 from groundwork.models.weights.info import EncoderInfo
@@ -23,7 +25,7 @@ from groundwork.strict import did_you_mean
 _RGB = ("RED", "GREEN", "BLUE")
 
 
-class SMPEncoder(Encoder):
+class SMPEncoder(OneSourceEncoder):
     """An encoder of segmentation_models_pytorch (https://github.com/qubvel-org/segmentation_models.pytorch).
 
     Its first level, which is the image itself, is left out.
@@ -45,7 +47,7 @@ class SMPEncoder(Encoder):
 
     def __init__(
         self,
-        inputs: RasterSpec,
+        inputs: Mapping[str, RasterSpec],
         *,
         model: str,
         depth: int = 5,
@@ -53,12 +55,13 @@ class SMPEncoder(Encoder):
         published: str = "imagenet",
         weights: Weights | None = None,
     ) -> None:
-        super().__init__()
-        require_one_date("smp", inputs)
+        super().__init__(inputs)
+        raster = self.raster
+        require_one_date("smp", raster)
         require_pretrained(pretrained, weights)
-        self.network = build_stages(model, inputs.num_channels, depth)
+        self.network = build_stages(model, raster.num_channels, depth)
         # Another number of channels tells the first layer from the others.
-        num_probed = inputs.num_channels + 1
+        num_probed = raster.num_channels + 1
         with torch.device("meta"):
             probe = build_stages(model, num_probed, depth)
         self.out = FeatureSpec(read_stages(self.network))
@@ -68,24 +71,19 @@ class SMPEncoder(Encoder):
         if settings is None:
             return
         hub = f"hf_hub:{settings['repo_id']}"
-        self.info = EncoderInfo(bands=_RGB, weights=hub)
+        loaded = None
         if pretrained:
             source = local_source(weights, None) if weights else _fetch(settings, hub)
             content = {f"encoder.{name}": value for name, value in read_weights(source.path).items()}
-            wanted = tuple(band.name for band in inputs.used)
+            wanted = tuple(band.name for band in raster.used)
             layers = [FirstLayer(name, _RGB, wanted, must_tell=True) for name in changed_names(self.network, probe)]
             first = [layer.told_by(content, source) for layer in layers]
-            self.loaded = set_published(self.network, content, source.name, first=first)
-            self.info = describe_file(self.info, self.loaded)
+            loaded = set_published(self.network, content, source.name, first=first)
+        self.publish(EncoderInfo(bands=_RGB, weights=hub), loaded)
 
-    def forward(
-        self,
-        image: Tensor,
-        temporal_coords: Tensor | None = None,  # noqa: ARG002 - the interface of all encoders
-        location_coords: Tensor | None = None,  # noqa: ARG002
-    ) -> list[Tensor]:
+    def encode(self, image: Image) -> list[Tensor]:
         """Give one map per level. See :class:`Encoder`."""
-        maps: list[Tensor] = self.network(drop_time(image))
+        maps: list[Tensor] = self.network(drop_time(image.values))
         return maps
 
 

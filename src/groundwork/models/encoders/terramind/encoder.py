@@ -11,6 +11,8 @@ from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 from torch.nn import functional
 
+from groundwork.batch import Images
+from groundwork.models.encoders.base import Encoder
 from groundwork.models.encoders.parts.dates import fold_dates
 from groundwork.models.encoders.parts.position_codes import sincos_code
 from groundwork.models.encoders.parts.tokens import block_indices, dropped_blocks, run_blocks
@@ -25,8 +27,8 @@ from groundwork.models.encoders.terramind.variants import (
     describe,
 )
 from groundwork.models.encoders.terramind.weights import load_terramind
-from groundwork.models.encoders.wrappers.sources import Dates, JointEncoder
 from groundwork.models.freezing import mark_fresh
+from groundwork.models.limits import Rate
 from groundwork.models.weights.hub import find_weights
 from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec, SpecError
@@ -38,7 +40,7 @@ _GRID = IMAGE_SIZE // PATCH_SIZE
 _norm = partial(nn.LayerNorm, eps=1e-6, bias=False)
 
 
-class TerraMindEncoder(JointEncoder):
+class TerraMindEncoder(Encoder):
     """TerraMind (https://arxiv.org/abs/2504.11171): one transformer whose tokens come from one or several sources.
 
     Sources of several time steps go through it date by date. What the published network reads as codes of a tokeniser
@@ -69,7 +71,7 @@ class TerraMindEncoder(JointEncoder):
         variant: VariantName = "terramind_v1_base",
         merge: Merge = "mean",
         out_indices: tuple[int, ...] | None = None,
-        drop_path: float = 0.0,
+        drop_path: Rate = 0.0,
         pretrained: bool = False,
         weights: str | None = None,
     ) -> None:
@@ -82,7 +84,7 @@ class TerraMindEncoder(JointEncoder):
         self.out_indices = block_indices(out_indices, sizes.depth)
         self.out = self._describe_levels(sizes.embed_dim)
         infos = {source: describe(variant, modality) for source, modality in modalities.items()}
-        self.infos = {source: info for source, info in infos.items() if info is not None}
+        self.info = {source: info for source, info in infos.items() if info is not None}
 
         counts = {key: inputs[source].num_channels for source, key in self._keys.items()}
         self.encoder_embeddings = nn.ModuleDict(
@@ -99,22 +101,18 @@ class TerraMindEncoder(JointEncoder):
             wanted = {key: [band.name for band in inputs[source].used] for source, key in self._keys.items()}
             trained = {modality.key: modality.bands for modality in MODALITIES.values()}
             unused = (*dropped_blocks(self.out_indices, sizes.depth, "encoder"), "encoder_norm.")
-            self.loads = (load_terramind(self, source, trained, wanted, unused),)
+            self.loaded = dict.fromkeys(inputs, load_terramind(self, source, trained, wanted, unused))
 
-    def forward(
-        self,
-        images: dict[str, Tensor],
-        temporal_coords: Dates | None = None,  # noqa: ARG002 - the interface of all encoders
-        location_coords: Tensor | None = None,  # noqa: ARG002
-    ) -> list[Tensor]:
+    def forward(self, images: Images) -> list[Tensor]:
         """Give one map per block; with merge ``none``, those of the first source, then of the second, and so on.
 
-        See :class:`JointEncoder`.
+        See :class:`Encoder`.
         """
-        first = images[next(iter(self._keys))]
+        first = images.values[next(iter(self._keys))]
         grid = (first.shape[-2] // PATCH_SIZE, first.shape[-1] // PATCH_SIZE)
         tokens = torch.cat(
-            [self.encoder_embeddings[key](fold_dates(images[source])) for source, key in self._keys.items()], dim=1
+            [self.encoder_embeddings[key](fold_dates(images.values[source])) for source, key in self._keys.items()],
+            dim=1,
         )
         # The sources' tokens lie below one another, as those of one tall image would.
         num_sources = len(self._keys)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from torch import Tensor
 
-from groundwork.models.encoders.base import Encoder
+from groundwork.batch import Image
+from groundwork.models.encoders.base import OneSourceEncoder
 from groundwork.models.encoders.parts.dates import drop_time, require_one_date
 from groundwork.models.encoders.parts.unused_parameters import freeze_unused
 from groundwork.models.encoders.timm.networks import (
@@ -18,15 +20,15 @@ from groundwork.models.encoders.timm.networks import (
     settle_levels,
 )
 from groundwork.models.encoders.timm.weights import describe_weights, load_timm, trained_bands
-from groundwork.models.features.one_size import require_size
-from groundwork.models.weights.bands import describe_file
+from groundwork.models.features.sizes import Sizes
+from groundwork.models.limits import Rate
 from groundwork.models.weights.file import Weights
 from groundwork.models.weights.published import FirstLayer, NewBands
 from groundwork.models.weights.reading import require_pretrained
 from groundwork.specs import FeatureSpec, RasterSpec
 
 
-class TimmEncoder(Encoder):
+class TimmEncoder(OneSourceEncoder):
     """A network of timm (https://github.com/huggingface/pytorch-image-models) that gives feature maps.
 
     Plain vision transformers (ViT, DINOv2, DINOv3, EVA and others) pass on blocks, all of one stride. Most networks
@@ -56,23 +58,24 @@ class TimmEncoder(Encoder):
 
     def __init__(
         self,
-        inputs: RasterSpec,
+        inputs: Mapping[str, RasterSpec],
         *,
         model: str,
         pretrained: bool = False,
         weights: Weights | None = None,
         new_bands: NewBands = "fresh",
         out_indices: tuple[int, ...] | None = None,
-        drop_path: float = 0.0,
+        drop_path: Rate = 0.0,
         image_size: int | None = None,
     ) -> None:
-        super().__init__()
-        require_one_date("timm", inputs)
+        super().__init__(inputs)
+        raster = self.raster
+        require_one_date("timm", raster)
         require_pretrained(pretrained, weights)
         # Another number of channels tells the first layer from the others.
-        asked = NetworkOptions(model, inputs.num_channels + 1, out_indices, drop_path, image_size)
+        asked = NetworkOptions(model, raster.num_channels + 1, out_indices, drop_path, image_size)
         other, probe = settle_levels(asked)
-        options = replace(other, num_channels=inputs.num_channels)
+        options = replace(other, num_channels=raster.num_channels)
         self.network = create_network(options)
         sizes = find_sizes(probe, other)
         freeze_unused(self.network, probe, other.num_channels, sizes.multiple * (1 if sizes.is_fixed else 2))
@@ -80,24 +83,20 @@ class TimmEncoder(Encoder):
         self.size_multiple = sizes.multiple
         self.only_size = sizes.multiple if sizes.is_fixed else None
         self._is_channels_last = is_channels_last(self.network)
-        self.info = describe_weights(self.network, [level.stride for level in self.out.levels])
+        info = describe_weights(self.network, [level.stride for level in self.out.levels])
+        loaded = None
         if pretrained:
-            wanted = tuple(band.name for band in inputs.used)
+            wanted = tuple(band.name for band in raster.used)
             layer = FirstLayer("", trained_bands(self.network), wanted, new_bands=new_bands)
-            self.loaded = load_timm(self.network, probe, options, weights, layer)
-            self.info = describe_file(self.info, self.loaded)
+            loaded = load_timm(self.network, probe, options, weights, layer)
+        self.publish(info, loaded)
 
-    def forward(
-        self,
-        image: Tensor,
-        temporal_coords: Tensor | None = None,  # noqa: ARG002 - the interface of all encoders
-        location_coords: Tensor | None = None,  # noqa: ARG002
-    ) -> list[Tensor]:
+    def encode(self, image: Image) -> list[Tensor]:
         """Give one map per level. See :class:`Encoder`.
 
         Raises:
             ValueError: For an image of another size, where the network takes one size only.
         """
-        require_size(self.only_size, (image.shape[-2], image.shape[-1]))
-        maps: list[Tensor] = self.network(drop_time(image))
+        Sizes(only=self.only_size).require((image.values.shape[-2], image.values.shape[-1]))
+        maps: list[Tensor] = self.network(drop_time(image.values))
         return [features.permute(0, 3, 1, 2) for features in maps] if self._is_channels_last else maps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
@@ -10,8 +11,9 @@ from torch import Tensor
 from torchgeo.models import CopernicusFM, CopernicusFM_Base_Weights
 from torchgeo.models.scale_mae import get_2d_sincos_pos_embed_with_resolution
 
-from groundwork.models.encoders.base import Encoder
-from groundwork.models.encoders.parts.coordinates import require_dates, require_told
+from groundwork.batch import Image
+from groundwork.models.encoders.base import OneSourceEncoder
+from groundwork.models.encoders.parts.coordinates import require_dates, require_location
 from groundwork.models.encoders.parts.dates import drop_time, require_one_date
 from groundwork.models.encoders.parts.full_precision import in_full_precision
 from groundwork.models.encoders.parts.tokens import (
@@ -37,7 +39,7 @@ _RADAR_NM, _RADAR_WIDTH_NM = 5e7, 1e9
 _UNUSED = ("patch_embed_variable.", "mask_token", "norm.", "fc_norm.", "head.")
 
 
-class CopernicusFMEncoder(Encoder):
+class CopernicusFMEncoder(OneSourceEncoder):
     """Copernicus-FM (https://arxiv.org/abs/2503.11849) of TorchGeo: any bands, by wavelength and bandwidth.
 
     Where the rasters state ``pixel_size_m``, the network is told how much ground a patch covers.
@@ -60,7 +62,7 @@ class CopernicusFMEncoder(Encoder):
 
     def __init__(
         self,
-        inputs: RasterSpec,
+        inputs: Mapping[str, RasterSpec],
         *,
         bandwidths_nm: tuple[float, ...] | None = None,
         coordinates: tuple[Literal["time", "location"], ...] = (),
@@ -68,11 +70,12 @@ class CopernicusFMEncoder(Encoder):
         weights: str | None = None,
         out_indices: tuple[int, ...] | None = None,
     ) -> None:
-        super().__init__()
-        require_one_date("copernicus_fm", inputs)
-        self._wavelengths = require_wavelengths("copernicus_fm", inputs, _RADAR_NM)
-        self._bandwidths = require_bandwidths("copernicus_fm", inputs, bandwidths_nm, _RADAR_WIDTH_NM)
-        side = inputs.pixel_size_m
+        super().__init__(inputs)
+        raster = self.raster
+        require_one_date("copernicus_fm", raster)
+        self._wavelengths = require_wavelengths("copernicus_fm", raster, _RADAR_NM)
+        self._bandwidths = require_bandwidths("copernicus_fm", raster, bandwidths_nm, _RADAR_WIDTH_NM)
+        side = raster.pixel_size_m
         self._patch_area = (_PATCH * side / 1000) ** 2 if side is not None else None
         self.coordinates = frozenset(coordinates)
         self.out_indices = block_indices(out_indices, _DEPTH)
@@ -85,7 +88,7 @@ class CopernicusFMEncoder(Encoder):
         self.out = grid_levels(self.out_indices, network.pos_embed.shape[-1], _PATCH)
         self.size_multiple = _PATCH
         published = CopernicusFM_Base_Weights.CopernicusFM_ViT
-        self.info = EncoderInfo(
+        info = EncoderInfo(
             image_size=_IMAGE,
             patch_size=_PATCH,
             weights=published.url,
@@ -93,39 +96,37 @@ class CopernicusFMEncoder(Encoder):
             citation=published.meta["publication"],
         )
         unused = (*_UNUSED, *dropped_blocks(self.out_indices, _DEPTH))
-        self.loaded = load_published(network, published, pretrained, weights, unused=unused)
+        self.publish(info, load_published(network, published, pretrained, weights, unused=unused))
 
-    def forward(
-        self, image: Tensor, temporal_coords: Tensor | None = None, location_coords: Tensor | None = None
-    ) -> list[Tensor]:
+    def encode(self, image: Image) -> list[Tensor]:
         """Give one map per block. See :class:`Encoder`.
 
         Raises:
             ValueError: Where the coordinates that the encoder was built for are missing.
         """
-        image = drop_time(image)
-        grid = (image.shape[-2] // _PATCH, image.shape[-1] // _PATCH)
-        with in_full_precision(image.device):
-            spectrum = torch.tensor([self._wavelengths, self._bandwidths], device=image.device)
-            tokens = self.network.patch_embed_spectral(image.float(), spectrum[0], spectrum[1])
-            told = self._tell(temporal_coords, location_coords, image.device)
-        positions = resample_abs_pos_embed(self.network.pos_embed, list(grid)) + told
+        values = drop_time(image.values)
+        grid = (values.shape[-2] // _PATCH, values.shape[-1] // _PATCH)
+        with in_full_precision(values.device):
+            spectrum = torch.tensor([self._wavelengths, self._bandwidths], device=values.device)
+            tokens = self.network.patch_embed_spectral(values.float(), spectrum[0], spectrum[1])
+            code = self._code_coordinates(image)
+        positions = resample_abs_pos_embed(self.network.pos_embed, list(grid)) + code
         tokens = add_class_token(tokens, self.network.cls_token, positions)
         return run_blocks(tokens, self.network.blocks, self.out_indices, grid)
 
-    def _tell(self, temporal: Tensor | None, location: Tensor | None, device: torch.device) -> Tensor:
+    def _code_coordinates(self, image: Image) -> Tensor:
         """Return the code (1 or batch, 1, channels) of place, date and area."""
         network = self.network
         channels = network.pos_embed.shape[-1]
         place, date, area = network.coord_token, network.time_token, network.scale_token
         if "location" in self.coordinates:
-            latitude, longitude = require_told("copernicus_fm", location, "location_coords").float().unbind(-1)
+            latitude, longitude = require_location("copernicus_fm", image).float().unbind(-1)
             place = network.get_coord_pos_embed(longitude, latitude, channels)
         if "time" in self.coordinates:
-            dates = require_dates("copernicus_fm", temporal, 1)
+            dates = require_dates("copernicus_fm", image, 1)
             date = network.get_time_pos_embed(_days(dates.float()[:, 0]), channels)
         if self._patch_area is not None:
-            area = network.get_area_pos_embed(torch.tensor([self._patch_area], device=device), channels)
+            area = network.get_area_pos_embed(torch.tensor([self._patch_area], device=image.values.device), channels)
         code: Tensor = network.coord_fc(place) + network.time_fc(date) + network.scale_fc(area)
         return code
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -13,7 +13,8 @@ from torchgeo.models import CROMABase_Weights, CROMALarge_Weights
 from torchgeo.models.croma import BaseTransformerCrossAttn, ViT
 from torchvision.models import WeightsEnum
 
-from groundwork.models.encoders.base import Encoder
+from groundwork.batch import Image
+from groundwork.models.encoders.base import OneSourceEncoder
 from groundwork.models.encoders.parts.dates import drop_time, require_one_date
 from groundwork.models.encoders.parts.tokens import block_indices, dropped_blocks, grid_levels, to_map
 from groundwork.models.weights.info import EncoderInfo
@@ -44,7 +45,7 @@ _SIZES = {
 }
 
 
-class CROMAEncoder(Encoder):
+class CROMAEncoder(OneSourceEncoder):
     """CROMA (https://arxiv.org/abs/2311.00566) of TorchGeo, for Sentinel-1, Sentinel-2, or both in one raster.
 
     The bands VV and VH go through its radar network, all others through its optical one; where there are both, the
@@ -52,7 +53,7 @@ class CROMAEncoder(Encoder):
 
     Args:
         inputs: What the rasters hold, one date.
-        model: The size.
+        variant: The size.
         pretrained: Start from the published weights; bands that CROMA saw keep theirs.
         weights: A file of them, instead of a download.
         out_indices: Blocks whose maps are passed on, in order; -1 is the last: of the only network, or of the joint
@@ -68,18 +69,19 @@ class CROMAEncoder(Encoder):
 
     def __init__(
         self,
-        inputs: RasterSpec,
+        inputs: Mapping[str, RasterSpec],
         *,
-        model: Literal["base", "large"] = "base",
+        variant: Literal["base", "large"] = "base",
         pretrained: bool = False,
         weights: str | None = None,
         out_indices: tuple[int, ...] | None = None,
     ) -> None:
-        super().__init__()
-        require_one_date("croma", inputs)
-        size = _SIZES[model]
-        radar = [index for index, band in enumerate(inputs.used) if band.name in RADAR_BANDS]
-        optical = [index for index in range(inputs.num_channels) if index not in radar]
+        super().__init__(inputs)
+        raster = self.raster
+        require_one_date("croma", raster)
+        size = _SIZES[variant]
+        radar = [index for index, band in enumerate(raster.used) if band.name in RADAR_BANDS]
+        optical = [index for index in range(raster.num_channels) if index not in radar]
         #: Network of one sensor -> the channels it sees.
         self._channels = {name: seen for name, seen in zip(_SENSORS, (radar, optical), strict=True) if seen}
         self._last = "joint_encoder" if len(self._channels) > 1 else next(iter(self._channels))
@@ -89,7 +91,7 @@ class CROMAEncoder(Encoder):
         self.network = self._build(size, is_whole)
         self.out = grid_levels(self.out_indices, size.embed_dim, _PATCH)
         self.size_multiple = _PATCH
-        self.info = EncoderInfo(
+        info = EncoderInfo(
             bands=tuple(band for name in self._channels for band in _SENSORS[name]),
             image_size=120,
             patch_size=_PATCH,
@@ -100,23 +102,19 @@ class CROMAEncoder(Encoder):
         inner = self._last if self._last == "joint_encoder" else f"{self._last}.transformer"
         unused = (*_unused(self.network), *dropped_blocks(self.out_indices, depth, f"{inner}.layers"))
         unused += () if is_whole else (f"{inner}.norm_out.",)
-        first = self._first_layers(inputs)
-        self.loaded = load_published(self.network, size.published, pretrained, weights, unused=unused, first=first)
+        first = self._first_layers()
+        loaded = load_published(self.network, size.published, pretrained, weights, unused=unused, first=first)
+        self.publish(info, loaded)
 
-    def forward(
-        self,
-        image: Tensor,
-        temporal_coords: Tensor | None = None,  # noqa: ARG002 - the interface of all encoders
-        location_coords: Tensor | None = None,  # noqa: ARG002
-    ) -> list[Tensor]:
+    def encode(self, image: Image) -> list[Tensor]:
         """Give one map per block. See :class:`Encoder`."""
-        image = drop_time(image)
-        grid = (image.shape[-2] // _PATCH, image.shape[-1] // _PATCH)
-        bias = distance_bias(grid, image.device)
+        values = drop_time(image.values)
+        grid = (values.shape[-2] // _PATCH, values.shape[-1] // _PATCH)
+        bias = distance_bias(grid, values.device)
         states = []
         for name, channels in self._channels.items():
             network = cast("ViT", self.network[name])
-            patches = functional.pixel_unshuffle(image[:, channels], _PATCH).flatten(2).transpose(1, 2)
+            patches = functional.pixel_unshuffle(values[:, channels], _PATCH).flatten(2).transpose(1, 2)
             states.append(_run(network.transformer, network.linear_input(patches), bias))
         if self._last == "joint_encoder":
             radar, optical = (state[-1] for state in states)
@@ -134,8 +132,8 @@ class CROMAEncoder(Encoder):
             _transformer(parts[self._last]).norm_out = nn.Identity()
         return nn.ModuleDict(parts)
 
-    def _first_layers(self, inputs: RasterSpec) -> list[FirstLayer]:
-        names = [band.name for band in inputs.used]
+    def _first_layers(self) -> list[FirstLayer]:
+        names = [band.name for band in self.raster.used]
         return [
             FirstLayer(f"{name}.linear_input.weight", _SENSORS[name], tuple(names[i] for i in channels), _PATCH**2)
             for name, channels in self._channels.items()

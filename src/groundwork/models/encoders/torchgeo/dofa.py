@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
@@ -17,7 +18,8 @@ from torchgeo.models import (
 )
 from torchgeo.models.scale_mae import get_2d_sincos_pos_embed_with_resolution
 
-from groundwork.models.encoders.base import Encoder
+from groundwork.batch import Image
+from groundwork.models.encoders.base import OneSourceEncoder
 from groundwork.models.encoders.parts.dates import drop_time, require_one_date
 from groundwork.models.encoders.parts.full_precision import in_full_precision
 from groundwork.models.encoders.parts.tokens import (
@@ -47,12 +49,12 @@ _RADAR_NM = 5405.0
 _HEADS = ("mask_token", "norm.", "fc_norm.", "head.", "projector.")
 
 
-class DOFAEncoder(Encoder):
+class DOFAEncoder(OneSourceEncoder):
     """DOFA (https://arxiv.org/abs/2403.15356) of TorchGeo: any bands, each known by its wavelength.
 
     Args:
         inputs: What the rasters hold: one date; each band with its wavelength, but for radar (VV, VH, HH, HV).
-        model: The size. Weights are published for ``base`` and ``large``.
+        variant: The size. Weights are published for ``base`` and ``large``.
         pretrained: Start from the published weights.
         weights: A file of them, instead of a download.
         out_indices: Blocks whose maps are passed on, in order; -1 is the last. None: all.
@@ -67,17 +69,18 @@ class DOFAEncoder(Encoder):
 
     def __init__(
         self,
-        inputs: RasterSpec,
+        inputs: Mapping[str, RasterSpec],
         *,
-        model: Literal["small", "base", "large", "huge"] = "base",
+        variant: Literal["small", "base", "large", "huge"] = "base",
         pretrained: bool = False,
         weights: str | None = None,
         out_indices: tuple[int, ...] | None = None,
     ) -> None:
-        super().__init__()
-        require_one_date("dofa", inputs)
-        self._wavelengths = tuple(nm / 1000 for nm in require_wavelengths("dofa", inputs, _RADAR_NM))
-        network = _BUILDERS[model](num_classes=0, global_pool=False)
+        super().__init__(inputs)
+        raster = self.raster
+        require_one_date("dofa", raster)
+        self._wavelengths = tuple(nm / 1000 for nm in require_wavelengths("dofa", raster, _RADAR_NM))
+        network = _BUILDERS[variant](num_classes=0, global_pool=False)
         # It belongs to the class token, which is not passed on; published weights have none.
         del network.norm
         table = get_2d_sincos_pos_embed_with_resolution(
@@ -90,29 +93,24 @@ class DOFAEncoder(Encoder):
         self.network = network
         self.out = grid_levels(self.out_indices, network.embed_dim, network.patch_size)
         self.size_multiple = network.patch_size
-        published = _PUBLISHED.get(model)
-        self.info = EncoderInfo(
+        published = _PUBLISHED.get(variant)
+        info = EncoderInfo(
             image_size=network.img_size,
             patch_size=network.patch_size,
             weights=published.url if published else None,
             citation="https://arxiv.org/abs/2403.15356",
         )
         unused = (*_HEADS, *dropped_blocks(self.out_indices, network.depth))
-        self.loaded = load_published(network, published, pretrained, weights, unused=unused)
+        self.publish(info, load_published(network, published, pretrained, weights, unused=unused))
 
-    def forward(
-        self,
-        image: Tensor,
-        temporal_coords: Tensor | None = None,  # noqa: ARG002 - the interface of all encoders
-        location_coords: Tensor | None = None,  # noqa: ARG002
-    ) -> list[Tensor]:
+    def encode(self, image: Image) -> list[Tensor]:
         """Give one map per block. See :class:`Encoder`."""
-        image = drop_time(image)
+        values = drop_time(image.values)
         patch = self.network.patch_size
-        grid = (image.shape[-2] // patch, image.shape[-1] // patch)
-        with in_full_precision(image.device):
-            wavelengths = torch.tensor(self._wavelengths, device=image.device)
-            tokens, _ = self.network.patch_embed(image.float(), wavelengths)
+        grid = (values.shape[-2] // patch, values.shape[-1] // patch)
+        with in_full_precision(values.device):
+            wavelengths = torch.tensor(self._wavelengths, device=values.device)
+            tokens, _ = self.network.patch_embed(values.float(), wavelengths)
         positions = resample_abs_pos_embed(self.network.pos_embed, list(grid))
         tokens = add_class_token(tokens, self.network.cls_token, positions)
         return run_blocks(tokens, self.network.blocks, self.out_indices, grid)

@@ -11,7 +11,8 @@ from torch import Tensor
 from torchgeo.models import get_model_weights, list_models
 from torchvision.models import WeightsEnum
 
-from groundwork.models.encoders.base import Encoder
+from groundwork.batch import Image
+from groundwork.models.encoders.base import OneSourceEncoder
 from groundwork.models.encoders.torchgeo.copernicus_fm import CopernicusFMEncoder
 from groundwork.models.encoders.torchgeo.croma import CROMAEncoder
 from groundwork.models.encoders.torchgeo.dofa import DOFAEncoder
@@ -27,7 +28,7 @@ from groundwork.models.encoders.torchgeo.networks import (
 )
 from groundwork.models.encoders.torchgeo.panopticon import PanopticonEncoder
 from groundwork.models.encoders.torchgeo.scale_mae import ScaleMAEEncoder
-from groundwork.models.weights.bands import describe_file
+from groundwork.models.limits import Rate
 from groundwork.models.weights.file import Weights, WeightsFile
 from groundwork.models.weights.info import EncoderInfo
 from groundwork.models.weights.published import FirstLayer, load_published
@@ -46,7 +47,7 @@ _NETWORKS: Mapping[str, Callable[[Request], Built]] = {
 }
 
 
-class TorchGeoEncoder(Encoder):
+class TorchGeoEncoder(OneSourceEncoder):
     """A network of TorchGeo (https://github.com/torchgeo/torchgeo), known by its weights.
 
     Bands, statistics, sizes, licence and paper are read from TorchGeo's entry. Bands that pre-training lacked get
@@ -70,42 +71,38 @@ class TorchGeoEncoder(Encoder):
 
     def __init__(
         self,
-        inputs: RasterSpec,
+        inputs: Mapping[str, RasterSpec],
         *,
         model: str,
         pretrained: bool = False,
         weights: Weights | None = None,
         out_indices: tuple[int, ...] | None = None,
-        drop_path: float = 0.0,
+        drop_path: Rate = 0.0,
     ) -> None:
-        super().__init__()
+        super().__init__(inputs)
+        raster = self.raster
         require_pretrained(pretrained, weights)
         builder, entry = _find_entry(model)
         build = next((make for name, make in _NETWORKS.items() if builder.startswith(name)), None)
         if build is not None:
             info = read_info(entry)
-            _require_dates(model, inputs, info)
-            built = build(Request(builder, entry, inputs.num_channels * inputs.steps, out_indices, drop_path))
-            self.network: Encoder = built.encoder
-            self.info = replace(info, patch_size=built.patch_size)
-            self.loaded = _load(built, entry, inputs, pretrained, weights)
-            if self.loaded is not None and info.steps == 1:
-                self.info = describe_file(self.info, self.loaded)
+            _require_dates(model, raster, info)
+            built = build(Request(builder, entry, self.source, raster, out_indices, drop_path))
+            self.network: OneSourceEncoder = built.encoder
+            loaded = _load(built, entry, raster, pretrained, weights)
+            self.publish(replace(info, patch_size=built.patch_size), loaded)
         elif drop_path:
             raise ComponentError(f"'{model}' has no stochastic depth. Leave 'drop_path' out")
         else:
-            self.network = _build_own(builder, inputs, pretrained, weights, out_indices)
+            self.network = _build_own(builder, {self.source: raster}, pretrained, weights, out_indices)
             self.info, self.loaded = self.network.info, self.network.loaded
         self.out = self.network.out
         self.size_multiple = self.network.size_multiple
         self.coordinates = self.network.coordinates
 
-    def forward(
-        self, image: Tensor, temporal_coords: Tensor | None = None, location_coords: Tensor | None = None
-    ) -> list[Tensor]:
+    def encode(self, image: Image) -> list[Tensor]:
         """Give one map per level. See :class:`Encoder`."""
-        maps: list[Tensor] = self.network(image, temporal_coords, location_coords)
-        return maps
+        return self.network.encode(image)
 
 
 def list_entries() -> list[str]:
@@ -144,22 +141,30 @@ def _load(
     trained = _of_dates(info.bands, info.steps)
     first = FirstLayer(built.first, trained, _of_dates(wanted, info.steps), must_tell=True)
     network = built.encoder.network
-    return load_published(network, entry, pretrained, weights, unused=built.unused, rename=built.rename, first=[first])
+    report = load_published(
+        network, entry, pretrained, weights, unused=built.unused, rename=built.rename, first=[first]
+    )
+    # The names of the bands of several dates are no names of bands that anybody could have trained on.
+    return report if report is None or info.steps == 1 else replace(report, trained=())
 
 
 def _build_own(
-    builder: str, inputs: RasterSpec, pretrained: bool, weights: Weights | None, out_indices: tuple[int, ...] | None
-) -> Encoder:
+    builder: str,
+    inputs: Mapping[str, RasterSpec],
+    pretrained: bool,
+    weights: Weights | None,
+    out_indices: tuple[int, ...] | None,
+) -> OneSourceEncoder:
     if isinstance(weights, WeightsFile):
         if builder.startswith("scalemae"):
             return ScaleMAEEncoder(inputs, pretrained=pretrained, weights=weights, out_indices=out_indices)
         raise ComponentError(f"'weights' of '{builder}' names the file alone: its first layer needs no names of bands")
     size: Literal["base", "large"] = "large" if "large" in builder else "base"
     if builder.startswith("dofa"):
-        return DOFAEncoder(inputs, model=size, pretrained=pretrained, weights=weights, out_indices=out_indices)
+        return DOFAEncoder(inputs, variant=size, pretrained=pretrained, weights=weights, out_indices=out_indices)
     if builder.startswith("croma"):
-        return CROMAEncoder(inputs, model=size, pretrained=pretrained, weights=weights, out_indices=out_indices)
-    plain: Mapping[str, Callable[..., Encoder]] = {
+        return CROMAEncoder(inputs, variant=size, pretrained=pretrained, weights=weights, out_indices=out_indices)
+    plain: Mapping[str, Callable[..., OneSourceEncoder]] = {
         "scalemae_large_patch16": ScaleMAEEncoder,
         "panopticon_vitb14": PanopticonEncoder,
         "copernicusfm_base": CopernicusFMEncoder,

@@ -19,7 +19,7 @@ from groundwork.models.encoders.parts.unused_parameters import freeze_unused
 from groundwork.models.encoders.smp.stages import SMPStages, read_stages
 from groundwork.models.encoders.timm.networks import is_channels_last, read_levels
 from groundwork.registry import ComponentError
-from groundwork.specs import FeatureLevel
+from groundwork.specs import FeatureLevel, RasterSpec
 
 _DEPTHS = {"small": 12, "base": 12, "large": 24, "huge": 32}
 _SWIN_STRIDES = (4, 8, 16, 32)
@@ -32,10 +32,19 @@ class Request:
     #: TorchGeo's builder, such as ``resnet50``.
     builder: str
     entry: WeightsEnum
-    #: Over all dates.
-    num_channels: int
+    source: str
+    raster: RasterSpec
     out_indices: tuple[int, ...] | None
     drop_path: float
+
+    @property
+    def num_channels(self) -> int:
+        """Over all dates."""
+        return self.raster.num_channels * self.raster.steps
+
+    def wrap(self, network: nn.Module, levels: tuple[FeatureLevel, ...], channels_last: bool = False) -> FeatureNetwork:
+        """Return a network as an encoder."""
+        return FeatureNetwork({self.source: self.raster}, network, levels, channels_last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +65,7 @@ def build_resnet(request: Request) -> Built:
     """Build a ResNet: strides 2 to 32."""
     indices = block_indices(request.out_indices, 5)
     network = _build_timm(request, request.builder, indices)
-    return Built(_wrap_timm(network), "conv1.weight", ("fc.", "layer"))
+    return Built(_wrap_timm(request, network), "conv1.weight", ("fc.", "layer"))
 
 
 def build_earthloc(request: Request) -> Built:
@@ -65,14 +74,14 @@ def build_earthloc(request: Request) -> Built:
     network = _build_timm(request, request.entry.meta["encoder"], indices)
     # The ResNet lies one level down in the file, beside what describes a whole image.
     unused = ("mix.", "channel_proj.", "row_proj.", "weight", "bias", "layer")
-    return Built(_wrap_timm(network), "conv1.weight", unused, lambda name: name.partition(".")[2])
+    return Built(_wrap_timm(request, network), "conv1.weight", unused, lambda name: name.partition(".")[2])
 
 
 def build_vit(request: Request) -> Built:
     """Build a plain vision transformer: one level per block."""
     indices = block_indices(request.out_indices, _DEPTHS[request.builder.split("_")[1]])
     network = _build_timm(request, request.builder, indices, image_size=request.entry.meta.get("img_size"))
-    encoder = _wrap_timm(network)
+    encoder = _wrap_timm(request, network)
     unused = tuple(f"model.{part}." for part in ("norm", "head", "fc_norm", "blocks"))
     stride = encoder.out.levels[0].stride
     return Built(encoder, "model.patch_embed.proj.weight", unused, lambda name: f"model.{name}", stride)
@@ -92,7 +101,7 @@ def build_swin(request: Request) -> Built:
     stages = SwinStages(network.features, indices, request.num_channels, request.drop_path)
     levels = tuple(FeatureLevel(stages.width << index, _SWIN_STRIDES[index]) for index in indices)
     return Built(
-        FeatureNetwork(stages, levels, channels_last=True), "features.0.0.weight", ("norm.", "head.", "features.")
+        request.wrap(stages, levels, channels_last=True), "features.0.0.weight", ("norm.", "head.", "features.")
     )
 
 
@@ -103,7 +112,7 @@ def build_unet(request: Request) -> Built:
     with torch.device("meta"):
         probe = _build_unet_stages(request)
     freeze_unused(stages, probe, request.num_channels, 128)
-    encoder = FeatureNetwork(stages, read_stages(stages))
+    encoder = request.wrap(stages, read_stages(stages))
     return Built(encoder, _first_convolution(stages), ("decoder.", "segmentation_head."))
 
 
@@ -160,8 +169,8 @@ def _build_unet_stages(request: Request) -> SMPStages:
     return SMPStages(contracting, [index + 1 for index in indices])
 
 
-def _wrap_timm(network: nn.Module) -> FeatureNetwork:
-    return FeatureNetwork(network, read_levels(network), is_channels_last(network))
+def _wrap_timm(request: Request, network: nn.Module) -> FeatureNetwork:
+    return request.wrap(network, read_levels(network), is_channels_last(network))
 
 
 def _refuse_drop_path(request: Request) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
@@ -10,7 +11,8 @@ from torch import Tensor, nn
 from torchgeo.models import Panopticon_Weights, panopticon_vitb14
 from torchgeo.models.panopticon import get_1d_sincos_pos_embed_from_grid_torch
 
-from groundwork.models.encoders.base import Encoder
+from groundwork.batch import Image
+from groundwork.models.encoders.base import OneSourceEncoder
 from groundwork.models.encoders.parts.dates import drop_time, require_one_date
 from groundwork.models.encoders.parts.tokens import (
     add_class_token,
@@ -32,7 +34,7 @@ _CODES_SIZE = 518
 _WAVES = {"VV": (0, 0), "VH": (0, 1), "HH": (1, 1), "HV": (1, 0)}
 
 
-class PanopticonEncoder(Encoder):
+class PanopticonEncoder(OneSourceEncoder):
     """Panopticon (https://arxiv.org/abs/2503.10845) of TorchGeo: any bands, each known by wavelength or polarisation.
 
     Args:
@@ -52,17 +54,18 @@ class PanopticonEncoder(Encoder):
 
     def __init__(
         self,
-        inputs: RasterSpec,
+        inputs: Mapping[str, RasterSpec],
         *,
         orbit: Literal["unknown", "ascending", "descending"] = "unknown",
         pretrained: bool = False,
         weights: str | None = None,
         out_indices: tuple[int, ...] | None = None,
     ) -> None:
-        super().__init__()
-        require_one_date("panopticon", inputs)
-        self._wavelengths = require_wavelengths("panopticon", inputs, radar=0.0)
-        self._polarisations = tuple(band.name if band.name in RADAR_BANDS else None for band in inputs.used)
+        super().__init__(inputs)
+        raster = self.raster
+        require_one_date("panopticon", raster)
+        self._wavelengths = require_wavelengths("panopticon", raster, radar=0.0)
+        self._polarisations = tuple(band.name if band.name in RADAR_BANDS else None for band in raster.used)
         self._orbit = {"unknown": slice(None), "ascending": slice(0, 1), "descending": slice(1, 2)}[orbit]
         network = panopticon_vitb14(img_size=_CODES_SIZE).model
         depth = len(network.blocks)
@@ -79,20 +82,15 @@ class PanopticonEncoder(Encoder):
         self.out = grid_levels(self.out_indices, network.embed_dim, _PATCH)
         self.size_multiple = _PATCH
         published = Panopticon_Weights.VIT_BASE14
-        self.info = EncoderInfo(
+        info = EncoderInfo(
             image_size=224, patch_size=_PATCH, weights=published.url, citation=published.meta["publication"]
         )
         unused = ("mask_token", *dropped_blocks(self.out_indices, depth), *(() if is_whole else ("norm.",)))
-        self.loaded = load_published(network, published, pretrained, weights, unused=unused)
+        self.publish(info, load_published(network, published, pretrained, weights, unused=unused))
 
-    def forward(
-        self,
-        image: Tensor,
-        temporal_coords: Tensor | None = None,  # noqa: ARG002 - the interface of all encoders
-        location_coords: Tensor | None = None,  # noqa: ARG002
-    ) -> list[Tensor]:
+    def encode(self, image: Image) -> list[Tensor]:
         """Give one map per block. See :class:`Encoder`."""
-        patches = self.network.patch_embed.conv3d.conv3d(drop_time(image).unsqueeze(1))
+        patches = self.network.patch_embed.conv3d.conv3d(drop_time(image.values).unsqueeze(1))
         grid = (patches.shape[-2], patches.shape[-1])
         tokens = self._fuse_bands(patches)
         positions = resample_abs_pos_embed(self.network.pos_embed, list(grid))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -11,7 +12,8 @@ from torch import Tensor, nn
 from torchgeo.models import ScaleMAE, ScaleMAELarge16_Weights
 from torchgeo.models.scale_mae import get_2d_sincos_pos_embed_from_grid_torch
 
-from groundwork.models.encoders.base import Encoder
+from groundwork.batch import Image
+from groundwork.models.encoders.base import OneSourceEncoder
 from groundwork.models.encoders.parts.dates import drop_time, require_one_date
 from groundwork.models.encoders.parts.tokens import (
     add_class_token,
@@ -21,7 +23,6 @@ from groundwork.models.encoders.parts.tokens import (
     run_blocks,
 )
 from groundwork.models.encoders.torchgeo.info import read_info
-from groundwork.models.weights.bands import describe_file
 from groundwork.models.weights.file import Weights
 from groundwork.models.weights.published import FirstLayer, load_published
 from groundwork.specs import RasterSpec, SpecError
@@ -40,12 +41,12 @@ class _Size:
 _SIZES = {"small": _Size(384, 12, 6), "base": _Size(768, 12, 12), "large": _Size(1024, 24, 16)}
 
 
-class ScaleMAEEncoder(Encoder):
+class ScaleMAEEncoder(OneSourceEncoder):
     """Scale-MAE (https://arxiv.org/abs/2212.14532) of TorchGeo: knows how much ground a patch covers.
 
     Args:
         inputs: What the rasters hold: one date, with ``pixel_size_m``.
-        model: The size. Weights are published for ``large``, under CC-BY-NC-4.0.
+        variant: The size. Weights are published for ``large``, under CC-BY-NC-4.0.
         pretrained: Start from the published weights; the bands RED, GREEN and BLUE keep theirs.
         weights: A file of them, instead of a download. One that is not the published file and does not say its bands
             comes as a mapping of ``file`` and ``bands``.
@@ -59,45 +60,39 @@ class ScaleMAEEncoder(Encoder):
 
     def __init__(
         self,
-        inputs: RasterSpec,
+        inputs: Mapping[str, RasterSpec],
         *,
-        model: Literal["small", "base", "large"] = "large",
+        variant: Literal["small", "base", "large"] = "large",
         pretrained: bool = False,
         weights: Weights | None = None,
         out_indices: tuple[int, ...] | None = None,
     ) -> None:
-        super().__init__()
-        require_one_date("scale_mae", inputs)
-        if inputs.pixel_size_m is None:
+        super().__init__(inputs)
+        raster = self.raster
+        require_one_date("scale_mae", raster)
+        if raster.pixel_size_m is None:
             raise SpecError(
                 "'scale_mae' must know how much ground a pixel covers. Write 'pixel_size_m' in data.sources, "
                 "for example pixel_size_m: 10"
             )
-        self._pixel_size = inputs.pixel_size_m
-        size = _SIZES[model]
+        self._pixel_size = raster.pixel_size_m
+        size = _SIZES[variant]
         self.out_indices = block_indices(out_indices, size.depth)
         is_whole = self.out_indices[-1] == size.depth - 1
-        self.network = _build_network(size, inputs.num_channels, self.out_indices[-1] + 1, is_whole)
+        self.network = _build_network(size, raster.num_channels, self.out_indices[-1] + 1, is_whole)
         self.out = grid_levels(self.out_indices, size.embed_dim, _PATCH)
         self.size_multiple = _PATCH
         published = ScaleMAELarge16_Weights.FMOW_RGB
-        self.info = read_info(published, patch_size=_PATCH, licence="CC-BY-NC-4.0")
+        info = read_info(published, patch_size=_PATCH, licence="CC-BY-NC-4.0")
         unused = (*_UNUSED, *dropped_blocks(self.out_indices, size.depth), *(() if is_whole else ("norm.",)))
-        wanted = tuple(band.name for band in inputs.used)
-        first = FirstLayer("patch_embed.proj.weight", self.info.bands, wanted, must_tell=True)
-        known = published if model == "large" else None
-        self.loaded = load_published(self.network, known, pretrained, weights, unused=unused, first=[first])
-        if self.loaded is not None:
-            self.info = describe_file(self.info, self.loaded)
+        wanted = tuple(band.name for band in raster.used)
+        first = FirstLayer("patch_embed.proj.weight", info.bands, wanted, must_tell=True)
+        known = published if variant == "large" else None
+        self.publish(info, load_published(self.network, known, pretrained, weights, unused=unused, first=[first]))
 
-    def forward(
-        self,
-        image: Tensor,
-        temporal_coords: Tensor | None = None,  # noqa: ARG002 - the interface of all encoders
-        location_coords: Tensor | None = None,  # noqa: ARG002
-    ) -> list[Tensor]:
+    def encode(self, image: Image) -> list[Tensor]:
         """Give one map per block. See :class:`Encoder`."""
-        patches = self.network.patch_embed.proj(drop_time(image))
+        patches = self.network.patch_embed.proj(drop_time(image.values))
         grid = (patches.shape[-2], patches.shape[-1])
         positions = self._position_codes(grid, patches.device)
         tokens = add_class_token(patches.flatten(2).transpose(1, 2), self.network.cls_token, positions)

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torch import Tensor
 
-from groundwork.models.encoders.base import Encoder
+from groundwork.batch import Image
+from groundwork.models.encoders.base import OneSourceEncoder
 from groundwork.models.encoders.parts.dates import stack_dates
 from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec
 
 
-class IdentityEncoder(Encoder):
+class IdentityEncoder(OneSourceEncoder):
     """Passes the bands on as one level of full resolution, for rasters that hold embeddings.
 
     Args:
         inputs: What the rasters hold; several dates lie behind one another in the channels.
     """
 
-    def __init__(self, inputs: RasterSpec) -> None:
-        super().__init__()
-        self.out = FeatureSpec((FeatureLevel(inputs.num_channels * inputs.steps, stride=1, steps=inputs.steps),))
+    def __init__(self, inputs: Mapping[str, RasterSpec]) -> None:
+        super().__init__(inputs)
+        raster = self.raster
+        self.out = FeatureSpec((FeatureLevel(raster.num_channels * raster.steps, stride=1, steps=raster.steps),))
         self.size_multiple = 1
 
-    def forward(
-        self,
-        image: Tensor,
-        temporal_coords: Tensor | None = None,  # noqa: ARG002 - the interface of all encoders
-        location_coords: Tensor | None = None,  # noqa: ARG002
-    ) -> list[Tensor]:
+    def encode(self, image: Image) -> list[Tensor]:
         """Give the image. See :class:`Encoder`."""
-        return [stack_dates(image)]
+        return [stack_dates(image.values)]

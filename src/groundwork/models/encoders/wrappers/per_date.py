@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from groundwork.batch import Image, Images
 from groundwork.config.component import ComponentConfig
-from groundwork.models.encoders.base import Encoder
-from groundwork.models.encoders.wrappers.one_source import build_for_one_source
-from groundwork.registry import ComponentError
+from groundwork.models.encoders import ENCODERS
+from groundwork.models.encoders.base import Encoder, OneSourceEncoder
+from groundwork.models.encoders.parts.dates import fold_dates
+from groundwork.registry import ComponentError, build
 from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec, SpecError
 
 Pooling = Literal["mean", "max", "difference", "concat", "keep"]
 
 
-class PerDateEncoder(Encoder):
+class PerDateEncoder(OneSourceEncoder):
     """Sends each time step through one encoder, with shared weights, and joins what it gives.
 
     Args:
@@ -35,23 +38,24 @@ class PerDateEncoder(Encoder):
 
     def __init__(
         self,
-        inputs: RasterSpec,
+        inputs: Mapping[str, RasterSpec],
         *,
         encoder: ComponentConfig,
         pooling: Pooling = "mean",
         subsets: tuple[tuple[int, ...], ...] = (),
     ) -> None:
-        super().__init__()
-        if inputs.steps < 2:
+        super().__init__(inputs)
+        raster = self.raster
+        if raster.steps < 2:
             raise SpecError(
                 "'per_date' joins several time steps, the rasters hold one. "
                 f"Name '{encoder.name}' itself as the encoder"
             )
-        self.subsets = subsets or (tuple(range(inputs.steps)),)
-        _check_subsets(self.subsets, inputs.steps, pooling)
+        self.subsets = subsets or (tuple(range(raster.steps)),)
+        _check_subsets(self.subsets, raster.steps, pooling)
         self.pooling = pooling
-        one_date = inputs.model_copy(update={"steps": 1, "layout": None})
-        self.encoder = build_for_one_source(encoder, one_date)
+        one_date = raster.model_copy(update={"steps": 1, "layout": None})
+        self.encoder = build(Encoder, ENCODERS, encoder, {self.source: one_date})
         self.coordinates = self.encoder.coordinates
         self.single_precision = self.encoder.single_precision
         self.size_multiple = self.encoder.size_multiple
@@ -66,22 +70,21 @@ class PerDateEncoder(Encoder):
             None if given.vector is None else given.vector * kept,
         )
 
-    def forward(
-        self, image: Tensor, temporal_coords: Tensor | None = None, location_coords: Tensor | None = None
-    ) -> list[Tensor]:
+    def encode(self, image: Image) -> list[Tensor]:
         """Give one joined map per level. See :class:`Encoder`.
 
         Raises:
             ValueError: For dates of another number of steps than the image.
         """
-        batch, channels, steps, height, width = image.shape
-        dates = image.transpose(1, 2).reshape(batch * steps, channels, height, width)
-        told = temporal_coords if "time" in self.encoder.coordinates else None
-        if told is not None and told.shape[:2] != (batch, steps):
-            raise ValueError(f"'per_date' is given {steps} steps and 'temporal_coords' of shape {tuple(told.shape)}")
-        temporal = None if told is None else told.reshape(batch * steps, 1, 2)
-        location = None if location_coords is None else location_coords.repeat_interleave(steps, dim=0)
-        features = self.encoder(dates, temporal, location)
+        batch, _, steps = image.values.shape[:3]
+        dates = image.dates if "time" in self.encoder.coordinates else None
+        if dates is not None and dates.shape[:2] != (batch, steps):
+            raise ValueError(f"'per_date' is given {steps} steps and 'dates' of shape {tuple(dates.shape)}")
+        location = None if image.location is None else image.location.repeat_interleave(steps, dim=0)
+        folded = Images({self.source: fold_dates(image.values)}, location=location)
+        if dates is not None:
+            folded.dates[self.source] = dates.reshape(batch * steps, 1, 2)
+        features = self.encoder(folded)
         return [self._join(level.unflatten(0, (batch, steps))) for level in features]
 
     def _join(self, steps: Tensor) -> Tensor:

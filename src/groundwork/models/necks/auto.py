@@ -12,7 +12,7 @@ from groundwork.registry import build
 from groundwork.specs import FeatureSpec
 
 
-def mend(features: FeatureSpec, needs: Needs) -> tuple[ComponentConfig, ...]:
+def choose_necks(features: FeatureSpec, needs: Needs) -> tuple[ComponentConfig, ...]:
     """Return the necks that make ``features`` fit what a decoder needs, in order; none where they fit.
 
     Of a vision transformer's blocks, four at even distances are kept, the last among them, and made a pyramid.
@@ -31,6 +31,6 @@ def mend(features: FeatureSpec, needs: Needs) -> tuple[ComponentConfig, ...]:
     # On the meta device nothing is allocated: only what each neck passes on is of interest.
     with torch.device("meta"):
         for config in plan or ():
-            mended = build(Neck, NECKS, config, mended).out  # type: ignore[type-abstract]
+            mended = build(Neck, NECKS, config, mended).out
     check_fit("necks: auto", needs, mended)
     return plan or ()

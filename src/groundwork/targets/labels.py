@@ -1,12 +1,13 @@
-"""Read label rasters as class indexes, and refuse values that no class declares."""
+"""Read label rasters: what all of them have in common, and those of classes."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from affine import Affine
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 from rasterio.windows import Window
 
+from groundwork.batch import Answers
 from groundwork.rasters.checks import check_window
 from groundwork.rasters.errors import RasterError
 from groundwork.rasters.grid import Grid
@@ -29,42 +31,63 @@ IGNORE = -1
 UNDECLARED = -2
 
 
-class LabelRaster:
-    """A label raster, opened and checked. Use it as a context manager."""
+class LabelRaster(ABC):
+    """A label raster of one band, opened and checked. Use it as a context manager."""
+
+    #: What the band holds, in words.
+    holds: ClassVar[str]
 
     def __init__(self, path: Path, target: TargetSpec) -> None:
         """Open the file.
 
         Raises:
-            RasterError: Where it is no raster of one band, or declares a class value as nodata.
+            RasterError: Where it is no raster of one band, or is not what the target says.
         """
         self.path = path
         self.target = target
         self._dataset = open_dataset(path)
         try:
-            self._check()
+            self._check_count()
+            self.check()
         except RasterError:
             self._dataset.close()
             raise
         self._part = Part(path, self._dataset, (1,), masks_of(self._dataset, (1,), 1))
-        self._values, self._indexes = _class_table(target, self._dataset.nodata)
-        self._table = np.full(256, UNDECLARED, np.int64)
-        in_range = (self._values >= 0) & (self._values <= 255)
-        self._table[self._values[in_range].astype(int)] = self._indexes[in_range]
 
-    def _check(self) -> None:
+    @property
+    def nodata(self) -> float | None:
+        """What the file itself declares as nodata."""
+        declared: float | None = self._dataset.nodata
+        return declared
+
+    @abstractmethod
+    def check(self) -> None:
+        """Refuse a file whose answers cannot be read.
+
+        Raises:
+            RasterError: With what to change.
+        """
+
+    @abstractmethod
+    def answers(self, values: NDArray[np.generic], unmasked: NDArray[np.bool_]) -> Answers:
+        """Return values of the file as answers, in their shape.
+
+        Args:
+            values: (height, width), in the file's type.
+            unmasked: Where the file's mask lets them through.
+
+        Raises:
+            RasterError: For values that are no answers.
+        """
+
+    @abstractmethod
+    def unknown(self, shape: tuple[int, int]) -> Answers:
+        """Return answers of which none is known."""
+
+    def _check_count(self) -> None:
         count, alpha = self._dataset.count, self._dataset.colorinterp[-1:] == (ColorInterp.alpha,)
         if count != 1 and not (count == 2 and alpha):
-            raise RasterError(self.path, f"{count} bands", "one band of class values", "Keep the one with the classes.")
-        nodata, target = self._dataset.nodata, self.target
-        if nodata in target.values and not target.nodata_is_class:
-            name = target.names[target.values.index(int(nodata))]
-            raise RasterError(
-                self.path,
-                f"nodata {nodata:g}, which is the value of class '{name}'",
-                "nodata outside the classes",
-                "Set 'nodata_is_class: true' if these pixels are of that class.",
-            )
+            raise RasterError(self.path, f"{count} bands", f"one band of {self.holds}", "Keep that one.")
 
     @cached_property
     def grid(self) -> Grid:
@@ -92,25 +115,78 @@ class LabelRaster:
                 "Bring the label to the image's grid first (gdalwarp -r near -te ... -ts ...).",
             )
 
-    def read(self, window: Window) -> NDArray[np.int64]:
-        """Read class indexes (height, width); IGNORE where the class is not known or beyond the edge.
-
-        Not known are the ignore values, the file's own nodata, NaN, and what its mask or alpha band leaves out.
+    def read(self, window: Window) -> Answers:
+        """Read answers (height, width); not known are those beyond the edge.
 
         Raises:
-            RasterError: Where another value is no class; it lists the values.
+            RasterError: For values that are no answers.
         """
         check_window(self.path, window, self._dataset)
         inside, place = clip(window, self._dataset.width, self._dataset.height)
         values, unmasked = self._part.read((1,), inside, (int(inside.height), int(inside.width)))
-        indexes = self._to_indexes(values[0], unmasked)
+        answers = self.answers(values[0], unmasked)
         if place is None:
-            return indexes
-        full = np.full((int(window.height), int(window.width)), IGNORE, np.int64)
-        full[place] = indexes
+            return answers
+        full = self.unknown((int(window.height), int(window.width)))
+        full[place] = answers
         return full
 
-    def _to_indexes(self, values: NDArray[np.generic], unmasked: NDArray[np.bool_]) -> NDArray[np.int64]:
+    def close(self) -> None:
+        """Close the file."""
+        self._dataset.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class ClassLabels(LabelRaster):
+    """Labels of classes; answers are class indexes (int64).
+
+    IGNORE where the class is not known: ignore values, the file's own nodata, NaN, and what its mask or alpha band
+    leaves out.
+    """
+
+    holds = "class values"
+
+    def __init__(self, path: Path, target: TargetSpec) -> None:
+        """Open the file.
+
+        Raises:
+            RasterError: Where it is no raster of one band, or declares a class value as nodata.
+        """
+        super().__init__(path, target)
+        self._values, self._indexes = _class_table(target, self.nodata)
+        self._table = np.full(256, UNDECLARED, np.int64)
+        in_range = (self._values >= 0) & (self._values <= 255)
+        self._table[self._values[in_range].astype(int)] = self._indexes[in_range]
+
+    def check(self) -> None:
+        """See :class:`LabelRaster`."""
+        nodata, target = self.nodata, self.target
+        if nodata in target.values and not target.nodata_is_class:
+            name = target.names[target.values.index(int(nodata or 0))]
+            raise RasterError(
+                self.path,
+                f"nodata {nodata:g}, which is the value of class '{name}'",
+                "nodata outside the classes",
+                "Set 'nodata_is_class: true' if these pixels are of that class.",
+            )
+
+    def unknown(self, shape: tuple[int, int]) -> NDArray[np.int64]:
+        """See :class:`LabelRaster`."""
+        return np.full(shape, IGNORE, np.int64)
+
+    def answers(self, values: NDArray[np.generic], unmasked: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Return class indexes.
+
+        Raises:
+            RasterError: Where a value is no class; it lists the values.
+        """
         indexes: NDArray[np.int64]
         if values.dtype == np.uint8:
             # A table of all 256 values is much faster than a search, and label rasters mostly are of this type.
@@ -134,18 +210,6 @@ class LabelRaster:
             f"the declared ones {declared} or ignore_value {self.target.ignore_value}",
             "Declare the class, or add the value to 'ignore_value', which may be a list.",
         )
-
-    def close(self) -> None:
-        """Close the file."""
-        self._dataset.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _class_table(target: TargetSpec, nodata: float | None) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -1,0 +1,192 @@
+"""What travels from rasters to models: windows as they are read, batches of them, and what a model is given of one.
+
+Images are mappings by the names of their sources, also where there is one, in the order of these names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NotRequired, TypeAlias, TypedDict, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Value = TypeVar("Value")
+#: Answers as they are known, as the kind of the target reads them, such as class indexes (height, width).
+Answers: TypeAlias = NDArray[np.generic]
+
+
+def by_name(values: Mapping[str, Value]) -> dict[str, Value]:
+    """Return a mapping by source in the order of the names: what a model is must not follow from anything else."""
+    return dict(sorted(values.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """A window of all sources, as it was read, with its answers where there is a label."""
+
+    #: Source -> raw values (channels[, steps], height, width), in the type of the raster.
+    values: Mapping[str, NDArray[np.generic]]
+    #: Source -> where it holds data (height, width).
+    valid: Mapping[str, NDArray[np.bool_]]
+    #: As the kind of the target reads them from the label. None: there is no label.
+    target: Answers | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        height, width = next(iter(self.valid.values())).shape[-2:]
+        return height, width
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Where any source holds data (height, width)."""
+        known: NDArray[np.bool_] = np.logical_or.reduce(list(self.valid.values()))
+        return known
+
+    def cut(self, rows: slice, columns: slice) -> Patch:
+        """Return a part of the window, without a copy."""
+        values = {source: part[..., rows, columns] for source, part in self.values.items()}
+        valid = {source: part[..., rows, columns] for source, part in self.valid.items()}
+        return Patch(values, valid, None if self.target is None else self.target[..., rows, columns])
+
+
+def below(above: Patch, other: Patch) -> Patch:
+    """Return two windows of one width as one, the other below the first."""
+    values = {name: np.concatenate([part, other.values[name]], axis=-2) for name, part in above.values.items()}
+    valid = {name: np.concatenate([part, other.valid[name]], axis=-2) for name, part in above.valid.items()}
+    targets = [part.target for part in (above, other) if part.target is not None]
+    return Patch(values, valid, np.concatenate(targets, axis=-2) if targets else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One sample."""
+
+    sample_id: str
+    #: With answers.
+    patch: Patch
+    #: (height, width): False where an earlier chip of the same split holds the same pixel. None: none does.
+    counted: NDArray[np.bool_] | None = None
+    #: Source -> year, and day of the year from 0, of each step (steps, 2).
+    dates: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    #: Latitude and longitude in degrees (2,).
+    location: NDArray[np.float32] | None = None
+
+
+class Batch(TypedDict):
+    """What a datamodule gives and a task takes."""
+
+    #: Source -> raw values (batch, channels[, steps], height, width), in the type of the raster.
+    images: dict[str, Tensor]
+    #: Source -> where it holds data (batch, height, width).
+    valid: dict[str, Tensor]
+    #: The answers as they are known, as the kind of the target reads them.
+    target: Tensor
+    sample_id: list[str]
+    #: (batch, height, width): False where an earlier chip of the same split holds the same pixel. Absent: none does.
+    counted: NotRequired[Tensor]
+    #: Source -> year, and day of the year from 0, of each step (batch, steps, 2).
+    dates: NotRequired[dict[str, Tensor]]
+    #: Latitude and longitude in degrees (batch, 2).
+    location: NotRequired[Tensor]
+
+
+@dataclass(frozen=True)
+class Image:
+    """The images of one source, as an encoder of one source is given them."""
+
+    #: (batch, channels, height, width), or (batch, channels, steps, height, width).
+    values: Tensor
+    #: Where they hold data (batch, height, width), or (batch, steps, height, width). None: everywhere.
+    valid: Tensor | None = None
+    #: Year, and day of the year from 0, of each step (batch, steps, 2).
+    dates: Tensor | None = None
+    #: Latitude and longitude in degrees (batch, 2).
+    location: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Images:
+    """What a model is given of a batch; a registered pytree, so that it passes through ``torch.export``."""
+
+    #: Source -> (batch, channels, height, width), or (batch, channels, steps, height, width); all of one height and
+    #: width. Raw values before a model has standardised them.
+    values: dict[str, Tensor]
+    #: Source -> where it holds data (batch, height, width), or (batch, steps, height, width). Absent: everywhere.
+    valid: dict[str, Tensor] = field(default_factory=dict)
+    #: Source -> year, and day of the year from 0, of each step (batch, steps, 2).
+    dates: dict[str, Tensor] = field(default_factory=dict)
+    #: Latitude and longitude in degrees (batch, 2).
+    location: Tensor | None = None
+
+    def of(self, source: str) -> Image:
+        """Return those of one source."""
+        return Image(self.values[source], self.valid.get(source), self.dates.get(source), self.location)
+
+    def only(self, source: str, name: str) -> Images:
+        """Return those of one source, under another name of it."""
+        image = self.of(source)
+        valid = {} if image.valid is None else {name: image.valid}
+        dates = {} if image.dates is None else {name: image.dates}
+        return Images({name: image.values}, valid, dates, image.location)
+
+    def with_values(self, values: dict[str, Tensor]) -> Images:
+        """Return the same with other values."""
+        return replace(self, values=values)
+
+    def grown(self, count: int) -> Images:
+        """Return the same with its last image repeated so often."""
+
+        def grow(part: Tensor) -> Tensor:
+            return torch.cat([part, part[-1:].expand(count, *part.shape[1:])])
+
+        return self._each(grow)
+
+    def to(self, device: torch.device) -> Images:
+        """Return the same on a device."""
+        return self._each(lambda part: part.to(device, non_blocking=True))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Images:
+        parts = (self.values, self.valid, self.dates)
+        values, valid, dates = ({source: change(part) for source, part in entry.items()} for entry in parts)
+        return Images(values, valid, dates, None if self.location is None else change(self.location))
+
+
+torch.export.register_dataclass(Images, serialized_type_name="groundwork.Images")
+
+
+def images_of(batch: Batch) -> Images:
+    """Return what a model is given of a batch."""
+    return Images(batch["images"], batch["valid"], batch.get("dates", {}), batch.get("location"))
+
+
+def stack(patches: Sequence[Patch]) -> Images:
+    """Return windows of one size as a batch of images, in the types they were read in."""
+    values = {name: _stack([patch.values[name] for patch in patches]) for name in by_name(patches[0].values)}
+    return Images(values, {name: _stack([patch.valid[name] for patch in patches]) for name in values})
+
+
+def collate(chips: Sequence[Chip]) -> Batch:
+    """Return chips of one size as a batch. All of them have dates and places, or none has."""
+    images = stack([chip.patch for chip in chips])
+    batch = Batch(
+        images=images.values,
+        valid=images.valid,
+        target=_stack([chip.patch.target for chip in chips]),
+        sample_id=[chip.sample_id for chip in chips],
+    )
+    if chips[0].counted is not None:
+        batch["counted"] = _stack([chip.counted for chip in chips])
+    if chips[0].dates:
+        batch["dates"] = {name: _stack([chip.dates[name] for chip in chips]) for name in by_name(chips[0].dates)}
+    if chips[0].location is not None:
+        batch["location"] = _stack([chip.location for chip in chips])
+    return batch
+
+
+def _stack(parts: Sequence[NDArray[np.generic] | None]) -> Tensor:
+    return torch.from_numpy(np.stack([part for part in parts if part is not None]))

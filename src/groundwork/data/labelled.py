@@ -1,0 +1,157 @@
+"""Open scenes with their labels, and read them by window."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+from zlib import crc32
+
+import numpy as np
+from rasterio.windows import Window
+
+from groundwork.batch import Patch
+from groundwork.config.data import DataConfig
+from groundwork.rasters.errors import RasterError
+from groundwork.rasters.grid import Grid, describe_crs
+from groundwork.rasters.scene import Scene, describe_window
+from groundwork.specs import RasterSpec, SpecError
+from groundwork.targets.kind import TargetKind
+from groundwork.targets.labels import LabelRaster
+
+#: Scenes that a process keeps open; each may consist of a dozen files.
+MOST_OPEN = 16
+#: Source -> the files of its raster.
+Files: TypeAlias = Mapping[str, tuple[Path, ...]]
+
+
+class DataError(ValueError):
+    """The scenes, taken together, cannot be used as configured."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledScene:
+    """The rasters of all sources and their label, opened together."""
+
+    #: Source -> its raster.
+    scenes: Mapping[str, Scene]
+    label: LabelRaster
+    kind: TargetKind
+
+    @property
+    def reference(self) -> Scene:
+        """The raster on whose grid the scene lies."""
+        return next(iter(self.scenes.values()))
+
+    @property
+    def grid(self) -> Grid:
+        """Where the pixels lie."""
+        return self.reference.grid
+
+    def read(self, window: Window) -> Patch:
+        """Read raw values, validity and answers, which are not known where the scene holds no data."""
+        read = {source: scene.read(window) for source, scene in self.scenes.items()}
+        values = {source: part for source, (part, _) in read.items()}
+        patch = Patch(values, {source: part for source, (_, part) in read.items()}, self.label.read(window))
+        if patch.target is not None:
+            self.kind.hide(patch.target, patch.known)
+        return patch
+
+    def checksum(self, window: Window, patch: Patch) -> str:
+        """Return eight digits for what :meth:`read` gave and where on the ground it lies."""
+        number = crc32(f"{describe_crs(self.grid.crs)} {self.grid.part(window).bounds}".encode())
+        for source in self.scenes:
+            for part in (patch.values[source], patch.valid[source]):
+                number = crc32(np.ascontiguousarray(part).data, number)
+        number = crc32(np.ascontiguousarray(patch.target).data, number)
+        return f"{number:08x}"
+
+    def require_unchanged(self, window: Window, patch: Patch, expected: str) -> None:
+        """Refuse pixels that are not those that were indexed.
+
+        Raises:
+            RasterError: Where values, validity, answers or the place on the ground differ.
+        """
+        if expected and self.checksum(window, patch) != expected:
+            found = f"other pixels in {describe_window(window)}, or another place or label for them"
+            remedy = f"Index the samples again. The label is {self.label.path}."
+            raise RasterError(self.reference.path, found, "what was there when its samples were indexed", remedy)
+        # The same answers may have been moved to another place.
+        self.label.check_grid(self.grid)
+
+    def close(self) -> None:
+        """Close all files."""
+        for scene in self.scenes.values():
+            scene.close()
+        self.label.close()
+
+
+@contextmanager
+def open_labelled(
+    files: Files, label: Path, inputs: Mapping[str, RasterSpec], kind: TargetKind
+) -> Iterator[LabelledScene]:
+    """Open a scene with its label.
+
+    Args:
+        files: Source -> the files of its raster.
+        label: File of the label.
+        inputs: Source -> what its rasters hold.
+        kind: What the label holds.
+    """
+    opened = _open(files, label, inputs, kind)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+class OpenScenes:
+    """The scenes that were read last stay open: opening and checking one takes longer than reading a chip."""
+
+    def __init__(self, inputs: Mapping[str, RasterSpec], kind: TargetKind) -> None:
+        """Begin with none."""
+        self._inputs, self._kind = inputs, kind
+        self._process = os.getpid()
+        self._opened: dict[tuple[Path, ...], LabelledScene] = {}
+
+    def get(self, files: Files, label: Path) -> LabelledScene:
+        """Open a scene with its label, or give the one that is open."""
+        if self._process != os.getpid():
+            # A forked process shares the place in each file with its parent; it must open its own.
+            self._process, self._opened = os.getpid(), {}
+        key = (*(path for paths in files.values() for path in paths), label)
+        found = self._opened.pop(key, None) or self._open(files, label)
+        self._opened[key] = found
+        return found
+
+    def _open(self, files: Files, label: Path) -> LabelledScene:
+        while len(self._opened) >= MOST_OPEN:
+            self._opened.pop(next(iter(self._opened))).close()
+        return _open(files, label, self._inputs, self._kind)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Open files do not travel to another process."""
+        return {"_inputs": self._inputs, "_kind": self._kind, "_process": -1, "_opened": {}}
+
+
+def _open(files: Files, label: Path, inputs: Mapping[str, RasterSpec], kind: TargetKind) -> LabelledScene:
+    with ExitStack() as opened:
+        scenes = {source: opened.enter_context(Scene(files[source], inputs[source])) for source in inputs}
+        raster = opened.enter_context(kind.open_label(label))
+        # Nothing is wrong: they stay open.
+        opened.pop_all()
+    return LabelledScene(scenes, raster, kind)
+
+
+def only_source(data: DataConfig) -> tuple[str, RasterSpec]:
+    """Return name and spec of the one source.
+
+    Raises:
+        SpecError: Where several are declared.
+    """
+    if len(data.sources) > 1:
+        raise SpecError(f"Found the sources {list(data.sources)}; models over several sources are not supported yet.")
+    return next(iter(data.sources.items()))

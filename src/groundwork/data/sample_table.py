@@ -1,0 +1,114 @@
+"""The table of samples: names of its columns, what they hold, and its file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+SAMPLE_ID = "sample_id"
+#: Key of the scene that a sample was cut from.
+SCENE = "scene"
+SPLIT = "split"
+#: Where a sample lies in its scene, in pixels: first row, first column, and side.
+ROW, COLUMN, SIZE = "row", "column", "size"
+CRS, PIXEL_SIZE = "crs", "pixel_size"
+#: Bounds in units of the CRS.
+BOUNDS = ("west", "south", "east", "north")
+#: Centre in degrees.
+LATITUDE, LONGITUDE = "latitude", "longitude"
+#: Acquisition date of each step, ISO 8601, separated by commas.
+DATES = "dates"
+VALID_FRACTION = "valid_fraction"
+#: What pixels and label were when the sample was indexed.
+CHECKSUM = "checksum"
+#: Where files of a source are separated, of which there may be one for each band.
+_BETWEEN_FILES = "|"
+_PATH = "path_"
+LABEL_PATH = f"{_PATH}label"
+#: Columns that are text, whatever they look like: a scene may be called ``007``.
+TEXT = (SAMPLE_ID, SCENE, LABEL_PATH, CRS, DATES, SPLIT, CHECKSUM)
+
+
+def path_column(source: str) -> str:
+    """Return the column of the files of a source."""
+    return f"{_PATH}{source}"
+
+
+def sources_of(samples: pd.DataFrame) -> list[str]:
+    """Return the sources whose files the table names, in the order of their names."""
+    columns = [str(name) for name in samples.columns]
+    return sorted(name.removeprefix(_PATH) for name in columns if name.startswith(_PATH) and name != LABEL_PATH)
+
+
+def join_files(files: Sequence[str]) -> str:
+    """Return the files of a source, relative to its folder, as a cell of the table."""
+    return _BETWEEN_FILES.join(files)
+
+
+def split_files(cell: str) -> list[str]:
+    """Return the files of a cell."""
+    return cell.split(_BETWEEN_FILES)
+
+
+def of_split(samples: pd.DataFrame, split: str) -> pd.DataFrame:
+    """Return the samples of one split."""
+    return samples[samples[SPLIT] == split]
+
+
+def window_of(row: int, column: int, size: int) -> Window:
+    """Return the window of a sample."""
+    return Window(column, row, size, size)
+
+
+def windows(samples: pd.DataFrame) -> NDArray[np.int64]:
+    """Return row, column and size of each sample, (samples, 3); see :func:`window_of`."""
+    places: NDArray[np.int64] = samples[[ROW, COLUMN, SIZE]].to_numpy(np.int64)
+    return places
+
+
+def locations(samples: pd.DataFrame) -> NDArray[np.float32] | None:
+    """Return latitude and longitude of each sample, (samples, 2); None where one has none."""
+    places = samples[[LATITUDE, LONGITUDE]].to_numpy(np.float64, na_value=np.nan)
+    return None if np.isnan(places).any() else places.astype(np.float32)
+
+
+def dates(samples: pd.DataFrame) -> NDArray[np.float32] | None:
+    """Return year and day of the year from 0 of each step, (samples, steps, 2); None where a sample has none."""
+    texts = samples[DATES].fillna("").to_numpy(str)
+    if not len(texts) or (texts == "").any():
+        return None
+    return np.stack([to_days(tuple(date.fromisoformat(part) for part in text.split(","))) for text in texts])
+
+
+def to_days(days: Sequence[date]) -> NDArray[np.float32]:
+    """Return year, and day of the year from 0, of each date, (dates, 2)."""
+    return np.array([[day.year, day.timetuple().tm_yday - 1] for day in days], np.float32)
+
+
+def join_dates(days: Sequence[date] | None) -> str | None:
+    """Return dates as a cell of the table."""
+    return ",".join(day.isoformat() for day in days) if days else None
+
+
+def read_samples(path: Path) -> pd.DataFrame:
+    """Read a table written by :func:`write_samples`."""
+    header = pd.read_csv(path, nrows=0).columns
+    text = {name: "string" for name in header if name in TEXT or name.startswith(_PATH)}
+    return pd.read_csv(path, dtype=text, keep_default_na=False, na_values={n: [""] for n in header if n not in text})
+
+
+def write_samples(samples: pd.DataFrame, path: Path) -> None:
+    """Write a table as CSV, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        samples.to_csv(partial, index=False, lineterminator="\n")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

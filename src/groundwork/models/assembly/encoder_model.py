@@ -1,0 +1,89 @@
+"""What all models with an encoder have in common: encoder and necks, before whatever makes their features an answer."""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import lcm
+from typing import cast
+
+from torch import Tensor, nn
+
+from groundwork.models.assembly.base import Prepared, RasterModel
+from groundwork.models.encoders.base import Encoder
+from groundwork.models.features.sizes import Sizes
+from groundwork.models.interface import ENCODER, Stage, parameters_of
+from groundwork.models.necks.base import Neck
+from groundwork.models.weights.reading import LoadReport
+from groundwork.specs import FeatureSpec, RasterSpec
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureExtractor:
+    """What stands before the decoder."""
+
+    #: Source -> what its rasters hold.
+    inputs: Mapping[str, RasterSpec]
+    encoder: Encoder
+    necks: Sequence[Neck] = ()
+
+    @property
+    def features(self) -> FeatureSpec:
+        """What the decoder is given."""
+        return self.necks[-1].out if self.necks else self.encoder.out
+
+    @property
+    def sizes(self) -> Sizes:
+        """Which images it takes: every level divides their height and width without a remainder."""
+        specs = [self.encoder.out, *(neck.out for neck in self.necks)]
+        strides = [level.stride for spec in specs for level in spec.levels]
+        return Sizes(lcm(self.encoder.size_multiple, *strides), only=self.encoder.only_size)
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What encoder and necks give for a batch."""
+
+    maps: list[Tensor]
+    #: (batch, channels), where the encoder gives a global vector.
+    vector: Tensor | None
+    #: What they were made from.
+    prepared: Prepared
+
+
+class EncoderModel(RasterModel, ABC):
+    """A model that encodes images and passes necks, and goes on from there.
+
+    Args:
+        extractor: Encoder and necks.
+    """
+
+    def __init__(self, extractor: FeatureExtractor) -> None:
+        super().__init__(extractor.inputs, extractor.sizes)
+        self.encoder = extractor.encoder
+        self.coordinates = extractor.encoder.coordinates
+        self.single_precision = extractor.encoder.single_precision
+        self.necks = nn.ModuleList(extractor.necks)
+
+    def parts(self) -> dict[str, dict[str, nn.Parameter]]:
+        """Return encoder, necks, and each module behind them. See :class:`Model`."""
+        return {name: parameters_of(self, name) for name, _ in self.named_children() if name != "standardise"}
+
+    def stages(self) -> list[Stage]:
+        """Return the stages that images pass. See :class:`Model`."""
+        necks = [Stage(f"necks.{index}", neck, str(cast("Neck", neck).out)) for index, neck in enumerate(self.necks)]
+        return [*super().stages(), Stage(ENCODER, self.encoder, str(self.encoder.out)), *necks]
+
+    def pretraining(self) -> list[LoadReport]:
+        """Return what became of the encoder's published weights. See :class:`Model`."""
+        return list({id(report): report for report in self.encoder.loaded.values()}.values())
+
+    def extract(self, prepared: Prepared) -> Features:
+        """Give the feature maps that the decoder takes."""
+        features = self.encoder(prepared.images)
+        has_vector = self.encoder.out.vector is not None
+        maps, vector = (features[:-1], features[-1]) if has_vector else (features, None)
+        for neck in self.necks:
+            maps = neck(maps)
+        return Features(maps, vector, prepared)

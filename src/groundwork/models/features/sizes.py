@@ -1,0 +1,45 @@
+"""Which images a network takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: What helps with every encoder that takes images of one size.
+REMEDY = (
+    "Set the encoder's 'image_size' to the size of the chips, cut chips of at most {} pixels, or take a network for "
+    "any size"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Which images a network takes, in pixels. Others are padded, if they are not too large."""
+
+    #: Height and width must be multiples of this.
+    multiple: int = 1
+    #: Height and width must be at least this.
+    least: int = 1
+    #: The only height and width. None: there are others.
+    only: int | None = None
+    #: What to change where an image is larger than the only size, with ``{}`` for it.
+    remedy: str = REMEDY
+
+    def require(self, size: tuple[int, int]) -> None:
+        """Refuse images that are larger than the only size that a network takes; smaller ones can be padded.
+
+        Args:
+            size: Height and width of the image, as it was before it was padded where that is known.
+
+        Raises:
+            ValueError: With what to change.
+        """
+        if self.only is not None and max(size) > self.only:
+            raise ValueError(
+                f"The network takes images of {self.only} x {self.only} pixels only, and was given {size[0]} x "
+                f"{size[1]}. {self.remedy.format(self.only)}"
+            )
+
+    def multiple_for(self, size: tuple[int, int]) -> int:
+        """Return what height and width of an image are padded to a multiple of."""
+        # A network that needs more than its multiple cannot be asked while sizes are open, as in an export.
+        return self.least if self.least > self.multiple and min(size) < self.least else self.multiple

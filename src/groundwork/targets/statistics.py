@@ -1,0 +1,14 @@
+"""What the labels of the training split hold."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from groundwork.strict import Config
+
+
+class TargetStatistics(Config):
+    """What the labels of the training split add up to, as far as it is of use for this kind of answer."""
+
+    #: Class -> number of pixels.
+    class_pixels: dict[str, int] = Field(default_factory=dict)

@@ -153,8 +153,9 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory, data_config: DataConfig)
 
 @pytest.fixture(scope="session")
 def tiny_labelled(tiny_data: SimpleNamespace) -> LabelledData:
-    spec = tiny_data.config.sources["optical"]
-    return LabelledData(tiny_data.samples, tiny_data.scenes, tiny_data.labels, spec, tiny_data.config.target)
+    config = tiny_data.config
+    scenes = {"optical": tiny_data.scenes}
+    return LabelledData(tiny_data.samples, scenes, tiny_data.labels, config.sources, config.target)
 
 
 @pytest.fixture(scope="session")

@@ -156,6 +156,7 @@ class Images:
         return Images(values, valid, dates, None if self.location is None else change(self.location))
 
 
+torch.export.register_dataclass(Image, serialized_type_name="groundwork.Image")
 torch.export.register_dataclass(Images, serialized_type_name="groundwork.Images")
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import glob
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +14,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from groundwork.atomic import partial_folder, replace_folder
+from groundwork.bundle_formats import FORMAT_VERSION, KNOWN_VERSIONS, describe_anew, name_anew
 from groundwork.config.model import ModelConfig
 from groundwork.data.chips import LabelledData
 from groundwork.models.adapters import merge_adapters
@@ -24,12 +23,10 @@ from groundwork.models.factories import FACTORIES
 from groundwork.models.freezing import mark_fresh
 from groundwork.models.interface import Model, ModelFactory
 from groundwork.rasters.folder import RasterFolder
-from groundwork.rasters.writing import PARTIAL
 from groundwork.registry import build
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.strict import Config
 
-FORMAT_VERSION = 1
 #: What a bundle's description says of looks alone, by field: no part of what weights are made from.
 PRESENTATION: dict[str, Any] = {"target": {"classes": {"__all__": {"color"}}}, "inputs": {"__all__": {"rgb"}}}
 
@@ -173,21 +170,15 @@ def build_factory(config: ModelConfig) -> ModelFactory:
 
 def save_bundle(bundle: Bundle, path: Path) -> None:
     """Write a bundle as a folder, whole or not at all; the same bundle gives the same bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in path.parent.glob(f"{PARTIAL}{glob.escape(path.name)}-????????*"):
-        if leftover.name.removeprefix(f"{PARTIAL}{path.name}-")[8:] in ("", "-old"):
-            shutil.rmtree(leftover)
-    partial = Path(tempfile.mkdtemp(prefix=f"{PARTIAL}{path.name}-", dir=path.parent))
-    partial.chmod(0o755)
     text = json.dumps(bundle.config.model_dump(mode="json"), indent=2, sort_keys=True)
-    (partial / "bundle.json").write_text(text + "\n", encoding="utf-8")
     weights = {name: bundle.weights[name].detach().cpu().contiguous() for name in sorted(bundle.weights)}
-    save_file(weights, partial / "weights.safetensors")
-    (partial / "weights.safetensors").chmod(0o644)
-    if path.exists():
-        path.rename(partial.with_name(f"{partial.name}-old"))
-    partial.replace(path)
-    shutil.rmtree(partial.with_name(f"{partial.name}-old"), ignore_errors=True)
+    with partial_folder(path.parent, path.name) as partial:
+        made = partial / "made"
+        made.mkdir()
+        (made / "bundle.json").write_text(text + "\n", encoding="utf-8")
+        save_file(weights, made / "weights.safetensors")
+        (made / "weights.safetensors").chmod(0o644)
+        replace_folder(made, path)
 
 
 def load_bundle(path: Path, allow_modules: tuple[str, ...] = ()) -> Bundle:
@@ -200,7 +191,7 @@ def load_bundle(path: Path, allow_modules: tuple[str, ...] = ()) -> Bundle:
     Raises:
         BundleError: Where the folder is no bundle, of another format, or names components of modules not allowed.
     """
-    config = _read_config(path)
+    config, raw = _read_config(path)
     for name in component_names(config.model):
         module = name.replace(":", ".").rpartition(".")[0]
         if module and module not in allow_modules:
@@ -212,23 +203,24 @@ def load_bundle(path: Path, allow_modules: tuple[str, ...] = ()) -> Bundle:
         weights = load_file(path / "weights.safetensors")
     except (SafetensorError, OSError) as error:
         raise BundleError(f"{path / 'weights.safetensors'} cannot be read as safetensors: {error}") from None
-    return Bundle(config, weights)
+    return Bundle(config, name_anew(weights, raw))
 
 
-def _read_config(path: Path) -> BundleConfig:
+def _read_config(path: Path) -> tuple[BundleConfig, dict[str, Any]]:
+    """Return the description, and the same as the file has it."""
     file = path / "bundle.json"
     try:
         raw: Any = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BundleError(f"{file} cannot be read as a bundle's description: {error}") from None
     version = raw.get("format_version") if isinstance(raw, dict) else None
-    if version != FORMAT_VERSION:
+    if version not in KNOWN_VERSIONS:
         raise BundleError(
-            f"{file}: found format version {version!r}; this version of groundwork reads {FORMAT_VERSION}."
+            f"{file}: found format version {version!r}; this version of groundwork reads {list(KNOWN_VERSIONS)}."
         )
     try:
-        return BundleConfig.model_validate(raw)
-    except ValidationError as error:
+        return BundleConfig.model_validate(describe_anew(raw)), raw
+    except (ValidationError, KeyError, TypeError, AttributeError) as error:
         raise BundleError(f"{file} is not a valid bundle description: {error}") from None
 
 

@@ -13,6 +13,8 @@ from kedro_datasets.matplotlib import MatplotlibDataset
 from kedro_datasets.pandas import CSVDataset
 from kedro_datasets.text import TextDataset
 
+from groundwork.atomic import PARTIAL
+
 
 class _SavedWhole:
     """Goes before a file entry of Kedro's in the list of bases."""
@@ -23,7 +25,7 @@ class _SavedWhole:
     def save(self, data: Any) -> None:  # noqa: ANN401 - whatever the entry behind this one takes
         """Save beside the final name, then rename."""
         final = self._filepath
-        self._filepath = final.with_name(f".partial-{final.name}")
+        self._filepath = final.with_name(f"{PARTIAL}{final.name}")
         try:
             super().save(data)  # type: ignore[misc]
             self._fs.mv(str(self._filepath), str(final))

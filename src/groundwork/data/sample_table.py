@@ -11,6 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
+from groundwork.atomic import whole_file
+
 SAMPLE_ID = "sample_id"
 #: Key of the scene that a sample was cut from.
 SCENE = "scene"
@@ -105,10 +107,5 @@ def read_samples(path: Path) -> pd.DataFrame:
 
 def write_samples(samples: pd.DataFrame, path: Path) -> None:
     """Write a table as CSV, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
+    with whole_file(path) as partial:
         samples.to_csv(partial, index=False, lineterminator="\n")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import glob
 import shutil
-import tempfile
 import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -17,12 +15,11 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetWriter
 from rasterio.shutil import copy as copy_raster
 
+from groundwork.atomic import partial_folder
 from groundwork.rasters.errors import RasterError
 from groundwork.rasters.proof import Checksums, DamagedError, checksum, compare
 from groundwork.rasters.stream import RasterProfile, RasterStream
 
-#: Begins the names of folders that hold unfinished files; what a killed run left there is removed by the next.
-PARTIAL = ".partial-"
 BLOCK_SIZE = 512
 
 
@@ -43,9 +40,7 @@ def write_rasters(stream: RasterStream, paths: Mapping[str, Path]) -> None:
     for path in paths.values():
         path.parent.mkdir(parents=True, exist_ok=True)
     first = next(iter(paths.values()))
-    remove_partial(first)
-    partial = Path(tempfile.mkdtemp(prefix=f"{PARTIAL}{first.stem}-", dir=first.parent))
-    try:
+    with partial_folder(first.parent, first.stem) as partial:
         raw = {product: partial / f"{number}.tif" for number, product in enumerate(paths)}
         done = {product: partial / f"{number}-cog.tif" for number, product in enumerate(paths)}
         try:
@@ -59,8 +54,6 @@ def write_rasters(stream: RasterStream, paths: Mapping[str, Path]) -> None:
             raise _not_written(first, str(error)) from None
         for product, path in done.items():
             _put(path, paths[product])
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _put(done: Path, target: Path) -> None:
@@ -82,12 +75,6 @@ def _not_written(path: Path, reason: str) -> RasterError:
         f"{free:.0f} MiB are free in {path.parent}, and a quota may allow less: make room, and run again. An earlier "
         "file of this name is untouched.",
     )
-
-
-def remove_partial(path: Path) -> None:
-    """Remove what a killed run left unfinished of a file; other files may be at work in the same folder."""
-    for leftover in path.parent.glob(f"{PARTIAL}{glob.escape(path.stem)}-????????"):
-        shutil.rmtree(leftover)
 
 
 def _write_blocks(stream: RasterStream, paths: Mapping[str, Path]) -> dict[str, Checksums]:

@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from groundwork.atomic import whole_file
 from groundwork.tasks.base import Task
 from groundwork.training.callbacks import History
 from groundwork.training.errors import NOTHING_TO_CHOOSE_BY, TrainingError
@@ -77,7 +78,7 @@ class KeepWeights(Checkpoint):
         last = self._folder / f"last-epoch={trainer.current_epoch}.ckpt"
         trainer.save_checkpoint(last)
         for file in self._folder.iterdir():
-            if file not in (last, best) and file.suffix in (".ckpt", ".safetensors", ".partial"):
+            if file not in (last, best) and file.suffix in (".ckpt", ".safetensors"):
                 file.unlink()
 
     def _has_to_stop(self) -> bool:
@@ -86,15 +87,13 @@ class KeepWeights(Checkpoint):
 
 def _save_weights(task: Task, path: Path) -> None:
     weights = {name: value.detach().cpu().contiguous().clone() for name, value in task.model.state_dict().items()}
-    partial = path.with_name(f"{path.name}.partial")
     try:
-        save_file(weights, partial)
+        with whole_file(path) as partial:
+            save_file(weights, partial)
     except (SafetensorError, OSError) as error:
-        partial.unlink(missing_ok=True)
         raise TrainingError(
             f"{path} could not be written ({error}). Make room, and run the same command again."
         ) from None
-    partial.replace(path)
 
 
 def last_checkpoint(folder: Path) -> Path | None:

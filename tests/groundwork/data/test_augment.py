@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 
+from groundwork.batch import Batch
 from groundwork.config.training import AugmentationConfig
 from groundwork.data.augment import augment
-from groundwork.data.chips import Batch
 
 SIZE = 8
 STD = torch.tensor([10.0, 20.0])

@@ -14,17 +14,20 @@ import pytest
 import rasterio
 import torch
 from rasterio.transform import from_origin
-from torch.utils.data import DataLoader, default_collate
+from torch.utils.data import DataLoader
 
+from groundwork.batch import Chip, collate
 from groundwork.config.data import ChipsConfig
-from groundwork.data import samples as samples_module
-from groundwork.data.chips import ChipDataset, LabelledData, known_once, temporal_coordinates
-from groundwork.data.labels import IGNORE
-from groundwork.data.samples import read_samples, write_samples
+from groundwork.data import labelled as labelled_module
+from groundwork.data import sample_table
+from groundwork.data.chips import ChipDataset, LabelledData, RasterChips, known_once
+from groundwork.data.sample_table import read_samples, write_samples
 from groundwork.data.scan import scan_scenes
 from groundwork.rasters.errors import RasterError
 from groundwork.rasters.folder import RasterFolder, find_rasters
 from groundwork.specs import RasterSpec, TargetSpec
+from groundwork.targets.kinds import kind_of
+from groundwork.targets.labels import IGNORE
 
 Write = Callable[..., Path]
 
@@ -42,11 +45,11 @@ def test_chips_are_what_the_files_hold(tiny_data: SimpleNamespace, tiny_labelled
                 classes = raster.read(1)[part].astype(int) - 1
             valid = (image != -9999).all(axis=0)
             classes[~valid] = IGNORE
-            assert chip["sample_id"] == row.sample_id
-            assert chip["image"].dtype == torch.float32
-            assert np.array_equal(chip["image"].numpy(), image)
-            assert np.array_equal(chip["valid"].numpy(), valid)
-            assert np.array_equal(chip["mask"].numpy(), classes)
+            assert chip.sample_id == row.sample_id
+            assert chip.patch.values["optical"].dtype == np.int16
+            assert np.array_equal(chip.patch.values["optical"], image)
+            assert np.array_equal(chip.patch.valid["optical"], valid)
+            assert np.array_equal(_target(chip), classes)
 
 
 def test_coordinates_and_dates(tiny_data: SimpleNamespace, tiny_labelled: LabelledData) -> None:
@@ -54,16 +57,18 @@ def test_coordinates_and_dates(tiny_data: SimpleNamespace, tiny_labelled: Labell
     chips = tiny_labelled.chips("train")
     for index, row in rows.iterrows():
         chip = chips[index]
-        assert chip["location_coords"].tolist() == pytest.approx([row["latitude"], row["longitude"]], rel=1e-6)
+        assert chip.location is not None
+        assert chip.location.tolist() == pytest.approx([row["latitude"], row["longitude"]], rel=1e-6)
         # 2024 is a leap year: 1 June is day 152 counted from 0.
-        assert chip["temporal_coords"].tolist() == [[2024, 151 + int(row["dates"][-2:])]]
+        assert chip.dates["optical"].tolist() == [[2024, 151 + int(row["dates"][-2:])]]
 
 
-def test_temporal_coordinates_count_days_from_zero() -> None:
-    assert temporal_coordinates("") is None
-    found = temporal_coordinates("2023-01-01,2023-12-31,2024-12-31")
+def test_dates_count_days_from_zero() -> None:
+    assert sample_table.dates(_samples(dates="")) is None
+    found = sample_table.dates(_samples(dates="2023-01-01,2023-12-31,2024-12-31"))
     assert found is not None
-    assert found.tolist() == [[2023, 0], [2023, 364], [2024, 365]]
+    assert found.dtype == np.float32
+    assert found.tolist() == [[[2023, 0], [2023, 364], [2024, 365]]]
 
 
 def _samples(**columns: object) -> pd.DataFrame:
@@ -73,8 +78,17 @@ def _samples(**columns: object) -> pd.DataFrame:
 
 
 def _dataset(root: Path, spec: RasterSpec, target: TargetSpec, samples: pd.DataFrame) -> ChipDataset:
-    folders = [find_rasters(root / name, ["{key}.tif"]) for name in ("s", "l")]
-    return ChipDataset(samples, *folders, spec, target)
+    scenes, labels = (find_rasters(root / name, ["{key}.tif"]) for name in ("s", "l"))
+    return _chips(samples, LabelledData(samples, {"s": scenes}, labels, {"s": spec}, target))
+
+
+def _chips(samples: pd.DataFrame, data: LabelledData) -> ChipDataset:
+    """Return the chips of some samples, of whatever split."""
+    return ChipDataset(RasterChips(data, samples))
+
+
+def _target(chip: Chip) -> np.ndarray:
+    return np.asarray(chip.patch.target)
 
 
 def test_what_lies_beyond_the_edge_is_neither_valid_nor_known(
@@ -83,13 +97,14 @@ def test_what_lies_beyond_the_edge_is_neither_valid_nor_known(
     write_raster(tmp_path / "s" / "x.tif", np.full((2, 5, 6), 3, np.int16))
     write_raster(tmp_path / "l" / "x.tif", np.full((5, 6), 2, np.uint8))
     chip = _dataset(tmp_path, make_spec(), land_target, _samples())[0]
-    inside = torch.zeros(8, 8, dtype=torch.bool)
+    inside = np.zeros((8, 8), bool)
     inside[:5, :6] = True
-    assert torch.equal(chip["valid"], inside)
-    assert torch.equal(chip["mask"], torch.where(inside, 1, IGNORE))
-    assert torch.equal(chip["image"], 3.0 * inside.expand(2, 8, 8))
-    assert "location_coords" not in chip
-    assert "temporal_coords" not in chip
+    assert np.array_equal(chip.patch.valid["s"], inside)
+    assert np.array_equal(_target(chip), np.where(inside, 1, IGNORE))
+    assert np.array_equal(chip.patch.values["s"], np.broadcast_to(3 * inside, (2, 8, 8)))
+    assert chip.location is None
+    assert not chip.dates
+    assert chip.counted is None
 
 
 def test_steps_come_as_a_dimension_of_their_own(
@@ -101,8 +116,8 @@ def test_steps_come_as_a_dimension_of_their_own(
     spec = make_spec(steps=3, layout="steps_first")
     samples = _samples(dates="2024-01-01,2024-02-01,2024-03-01")
     chip = _dataset(tmp_path, spec, land_target, samples)[0]
-    assert np.array_equal(chip["image"].numpy(), values)
-    assert chip["temporal_coords"].tolist() == [[2024, 0], [2024, 31], [2024, 60]]
+    assert np.array_equal(chip.patch.values["s"], values)
+    assert chip.dates["s"].tolist() == [[2024, 0], [2024, 31], [2024, 60]]
 
 
 def test_places_are_left_out_where_one_sample_has_none(
@@ -112,8 +127,8 @@ def test_places_are_left_out_where_one_sample_has_none(
     write_raster(tmp_path / "l" / "x.tif", np.ones((8, 8), np.uint8))
     samples = pd.concat([_samples(latitude=48.0, longitude=9.0), _samples()], ignore_index=True)
     chips = _dataset(tmp_path, make_spec(), land_target, samples)
-    batch = default_collate([chips[0], chips[1]])
-    assert "location_coords" not in batch
+    batch = collate([chips[0], chips[1]])
+    assert "location" not in batch
 
 
 def test_a_file_that_changed_since_it_was_indexed_is_named(
@@ -131,8 +146,8 @@ def test_a_file_that_changed_since_it_was_indexed_is_named(
 
 
 def _dataset_of_missing(root: Path, spec: RasterSpec, target: TargetSpec) -> ChipDataset:
-    folders = [RasterFolder(root / name, {"x": ("x.tif",)}) for name in ("s", "l")]
-    return ChipDataset(_samples(), *folders, spec, target)
+    scenes, labels = (RasterFolder(root / name, {"x": ("x.tif",)}) for name in ("s", "l"))
+    return LabelledData(_samples(), {"s": scenes}, labels, {"s": spec}, target).chips("train")
 
 
 @pytest.fixture
@@ -143,7 +158,7 @@ def indexed(tmp_path: Path, tiny_data: SimpleNamespace) -> SimpleNamespace:
     write_samples(scan_scenes(*folders, tiny_data.config).chips, tmp_path / "samples.csv")
     samples = read_samples(tmp_path / "samples.csv").query("scene == '1'").reset_index(drop=True)
     config = tiny_data.config
-    chips = ChipDataset(samples, *folders, config.sources["optical"], config.target)
+    chips = _chips(samples, LabelledData(samples, {"optical": folders[0]}, folders[1], config.sources, config.target))
     return SimpleNamespace(root=tmp_path / "copy", chips=chips, samples=samples)
 
 
@@ -217,20 +232,20 @@ def test_workers_open_scenes_of_their_own(tiny_labelled: LabelledData, method: s
     here = [chips[index] for index in range(len(chips))]
     loader = DataLoader(chips, batch_size=None, num_workers=1, multiprocessing_context=method)
     for one, other in zip(here, loader, strict=True):
-        assert one["sample_id"] == other["sample_id"]
-        assert torch.equal(one["image"], other["image"])
+        assert one.sample_id == other.sample_id
+        assert np.array_equal(one.patch.values["optical"], other.patch.values["optical"])
 
 
 def test_no_more_scenes_stay_open_than_allowed(tiny_labelled: LabelledData, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[Any] = []
-    monkeypatch.setattr(samples_module, "MOST_OPEN", 2)
-    real = samples_module.Scene
+    monkeypatch.setattr(labelled_module, "MOST_OPEN", 2)
+    real = labelled_module.Scene
 
     def open_scene(*wired: Any) -> Any:
         opened.append(real(*wired))
         return opened[-1]
 
-    monkeypatch.setattr(samples_module, "Scene", open_scene)
+    monkeypatch.setattr(labelled_module, "Scene", open_scene)
     chips = tiny_labelled.chips("train")
     for _ in range(2):
         for index in range(len(chips)):
@@ -239,19 +254,20 @@ def test_no_more_scenes_stay_open_than_allowed(tiny_labelled: LabelledData, monk
     assert len(opened) < 2 * len(chips)
 
 
-def test_dates_are_left_out_where_one_sample_has_none(tiny_data: SimpleNamespace) -> None:
+def test_dates_are_left_out_where_one_sample_has_none(tiny_data: SimpleNamespace, tiny_labelled: LabelledData) -> None:
     samples = tiny_data.samples.copy()
     samples.loc[samples.index[1], "dates"] = None
-    config = tiny_data.config
-    chips = ChipDataset(samples, tiny_data.scenes, tiny_data.labels, config.sources["optical"], config.target)
-    assert "temporal_coords" not in default_collate([chips[0], chips[1]])
+    chips = _chips(samples, tiny_labelled)
+    assert "dates" not in collate([chips[0], chips[1]])
 
 
-def test_pixels_that_an_earlier_chip_holds_are_known_once(tiny_data: SimpleNamespace) -> None:
+def test_pixels_that_an_earlier_chip_holds_are_known_once(
+    tiny_data: SimpleNamespace, tiny_labelled: LabelledData
+) -> None:
     config = tiny_data.config.model_copy(update={"chips": ChipsConfig(size=32, stride=8)})
     samples = scan_scenes(tiny_data.scenes, tiny_data.labels, config).chips
-    chips = ChipDataset(samples, tiny_data.scenes, tiny_data.labels, config.sources["optical"], config.target)
-    batch = default_collate([chips[index] for index in range(len(chips))])
+    chips = _chips(samples, tiny_labelled)
+    batch = collate([chips[index] for index in range(len(chips))])
     known = 0
     for key in tiny_data.labels.files:
         with (
@@ -259,5 +275,41 @@ def test_pixels_that_an_earlier_chip_holds_are_known_once(tiny_data: SimpleNames
             rasterio.open(tiny_data.root / "scenes" / f"{key}.tif") as scene,
         ):
             known += int(((label.read(1) > 0) & (scene.read() != -9999).all(axis=0)).sum())
-    assert int((known_once(batch) != IGNORE).sum()) == known
-    assert int((batch["mask"] != IGNORE).sum()) > 5 * known
+    assert int((known_once(batch, kind_of(config.target)) != IGNORE).sum()) == known
+    assert int((batch["target"] != IGNORE).sum()) > 5 * known
+
+
+# --- several sources ------------------------------------------------------------------------------------------------
+
+
+def test_sources_on_one_grid_are_read_side_by_side(
+    tmp_path: Path, write_raster: Write, make_spec: Callable[..., RasterSpec], land_target: TargetSpec
+) -> None:
+    optical = np.arange(2 * 64, dtype=np.int16).reshape(2, 8, 8)
+    radar = -np.arange(64, dtype=np.float32).reshape(8, 8) / 2
+    label = np.full((8, 8), 2, np.uint8)
+    optical[:, :4], radar[2:6] = -9999, np.nan
+    label[7] = 0
+    write_raster(tmp_path / "o" / "x.tif", optical)
+    write_raster(tmp_path / "r" / "x.tif", radar)
+    write_raster(tmp_path / "l" / "x.tif", label)
+    inputs = {"optical": make_spec(), "radar": make_spec("VV", dtype="float32", nodata="nan")}
+    scenes = {name: find_rasters(tmp_path / name[0], ["{key}.tif"]) for name in inputs}
+    samples = _samples(path_optical="x.tif", path_radar="x.tif", dates="2024-03-01")
+    data = LabelledData(samples, scenes, find_rasters(tmp_path / "l", ["{key}.tif"]), inputs, land_target)
+    assert data.reference == "optical"
+    chip = data.chips("train")[0]
+    assert [part.dtype for part in chip.patch.values.values()] == [np.int16, np.float32]
+    assert np.array_equal(chip.patch.values["optical"], optical)
+    rows = np.arange(8)
+    assert np.array_equal(chip.patch.values["radar"][0, (rows < 2) | (rows > 5)], radar[(rows < 2) | (rows > 5)])
+    assert np.array_equal(chip.patch.valid["optical"], np.repeat(rows >= 4, 8).reshape(8, 8))
+    assert np.array_equal(chip.patch.valid["radar"], np.repeat((rows < 2) | (rows > 5), 8).reshape(8, 8))
+    # Known where either of them holds data: not in rows 2 and 3; the last row has no label.
+    assert np.array_equal(_target(chip)[:, 0], [1, 1, IGNORE, IGNORE, 1, 1, 1, IGNORE])
+    batch = collate([chip, chip])
+    assert {name: part.dtype for name, part in batch["images"].items()} == {
+        "optical": torch.int16,
+        "radar": torch.float32,
+    }
+    assert batch["dates"]["radar"].tolist() == batch["dates"]["optical"].tolist() == [[[2024, 60]]] * 2

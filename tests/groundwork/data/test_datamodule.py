@@ -71,7 +71,7 @@ def test_no_training_batch_is_a_single_chip(
     tiny_labelled: LabelledData, tiny_statistics: Statistics, chips: int, expected: list[int]
 ) -> None:
     rows = pd.concat([tiny_labelled.samples.head(5)] * 2, ignore_index=True).head(chips).assign(split="train")
-    data = LabelledData(rows, tiny_labelled.scenes, tiny_labelled.labels, tiny_labelled.spec, tiny_labelled.target)
+    data = LabelledData(rows, tiny_labelled.scenes, tiny_labelled.labels, tiny_labelled.inputs, tiny_labelled.target)
     sizes = [len(batch["sample_id"]) for batch in _module(data, tiny_statistics).train_dataloader()]
     assert sizes == expected
 

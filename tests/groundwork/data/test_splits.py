@@ -18,7 +18,7 @@ from rasterio.warp import transform, transform_bounds
 
 from groundwork.config.data import DataConfig, SplitConfig
 from groundwork.data.distances import Places
-from groundwork.data.samples import DataError
+from groundwork.data.labelled import DataError
 from groundwork.data.splits import SPLITS, assign_splits, divide, report_splits
 
 UTM = "EPSG:32632"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from groundwork.config import DataConfig
 from groundwork.config.data import ChipsConfig
-from groundwork.data.samples import DataError
+from groundwork.data.labelled import DataError
 from groundwork.data.scan import scan_scenes
 from groundwork.data.statistics import Moments, Statistics, compute_statistics
 from groundwork.rasters.folder import find_rasters
@@ -49,7 +49,7 @@ def test_statistics_are_numpys(tiny_data: SimpleNamespace, tiny_statistics: Stat
         assert band.minimum > -9999, "nodata never counts"
     assert tiny_statistics.valid_pixels == values.shape[1]
     expected = {name: int((labels == value).sum()) for value, name in enumerate(("water", "forest", "field"), start=1)}
-    assert tiny_statistics.class_pixels == expected
+    assert tiny_statistics.target.class_pixels == expected
 
 
 def test_only_the_training_split_counts(tiny_data: SimpleNamespace, tiny_statistics: Statistics) -> None:
@@ -60,7 +60,7 @@ def test_only_the_training_split_counts(tiny_data: SimpleNamespace, tiny_statist
 def test_the_order_of_the_samples_does_not_matter(tiny_data: SimpleNamespace, tiny_statistics: Statistics) -> None:
     shuffled = tiny_data.samples.sample(frac=1, random_state=3)
     found = compute_statistics(shuffled, tiny_data.cells, tiny_data.config)
-    assert found.class_pixels == tiny_statistics.class_pixels
+    assert found.target == tiny_statistics.target
     for name, band in found.sources["optical"].items():
         assert band.mean == pytest.approx(tiny_statistics.sources["optical"][name].mean, rel=1e-8)
         assert band.std == pytest.approx(tiny_statistics.sources["optical"][name].std, rel=1e-8)
@@ -126,7 +126,7 @@ def test_nan_never_counts(tmp_path: Path, write_raster: Write, data_config: Data
     valid = np.isfinite(image).all(axis=0)
     assert found.valid_pixels == valid.sum()
     assert found.sources["optical"]["A"].mean == pytest.approx(image[0, valid].astype(np.float64).mean(), rel=1e-8)
-    assert sum(found.class_pixels.values()) == (label[valid] > 0).sum()
+    assert sum(found.target.class_pixels.values()) == (label[valid] > 0).sum()
 
 
 def test_steps_are_pooled_per_band(tmp_path: Path, write_raster: Write, data_config: DataConfig) -> None:
@@ -154,9 +154,11 @@ def test_bands_are_found_by_name_whatever_their_order(
         {**tiny_statistics.model_dump(), "sources": {"optical": dict(reversed(bands.items()))}}
     )
     for statistics in (tiny_statistics, backwards):
-        assert statistics.of_bands(make_spec("A", "B", "C", use=["C", "A"])) == [bands["C"], bands["A"]]
+        assert statistics.of_bands("optical", make_spec("A", "B", "C", use=["C", "A"])) == [bands["C"], bands["A"]]
     with pytest.raises(DataError, match=r"no band \['D'\]; they have \['A', 'B', 'C'\]. Compute them anew"):
-        tiny_statistics.of_bands(make_spec("A", "D"))
+        tiny_statistics.of_bands("optical", make_spec("A", "D"))
+    with pytest.raises(DataError, match=r"no source 'radar'; they have \['optical'\]. Compute them anew"):
+        tiny_statistics.of_bands("radar", make_spec("A"))
 
 
 def test_pixels_that_several_chips_share_count_once(tiny_data: SimpleNamespace) -> None:
@@ -168,7 +170,7 @@ def test_pixels_that_several_chips_share_count_once(tiny_data: SimpleNamespace) 
 
     apart, overlapping = found(32), found(8)
     assert overlapping.valid_pixels == apart.valid_pixels
-    assert overlapping.class_pixels == apart.class_pixels
+    assert overlapping.target == apart.target
     for name, band in apart.sources["optical"].items():
         other = overlapping.sources["optical"][name]
         assert (other.mean, other.std) == pytest.approx((band.mean, band.std), rel=1e-8)

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from groundwork.bundle import Bundle
 from groundwork.config import EvaluationConfig, InferenceConfig
 from groundwork.data.chips import Batch, LabelledData
-from groundwork.data.labels import IGNORE
+from groundwork.targets.labels import IGNORE
 from groundwork.data.statistics import Statistics
 from groundwork.evaluation.figures import (
     RIGHT,
@@ -70,7 +70,7 @@ def test_the_panel_shows_image_truth_prediction_and_error(tiny_labelled: Labelle
 
 def test_the_panel_has_no_more_rows_than_there_are_chips(tiny_labelled: LabelledData) -> None:
     few = tiny_labelled.samples[tiny_labelled.samples["split"] == "test"].head(1)
-    data = LabelledData(few, tiny_labelled.scenes, tiny_labelled.labels, tiny_labelled.spec, tiny_labelled.target)
+    data = LabelledData(few, tiny_labelled.scenes, tiny_labelled.labels, tiny_labelled.inputs, tiny_labelled.target)
     assert len(draw_panel(Truth(), data, ("A", "B", "C"), 4).axes) == 4
 
 
@@ -79,7 +79,7 @@ def test_an_unknown_band_is_named(tiny_labelled: LabelledData) -> None:
         SpecError, match=r"'rgb' names band 'a1', which is not read. Did you mean 'A'\? Read: \['A', 'B'"
     ):
         draw_panel(Truth(), tiny_labelled, ("C", "B", "a1"), 1)
-    assert rgb_positions(tiny_labelled.spec, ("C", "A", "A")) == [2, 0, 0]
+    assert rgb_positions(tiny_labelled.inputs, ("C", "A", "A")) == [2, 0, 0]
 
 
 def test_the_confusion_matrix_shows_shares_of_each_true_class() -> None:

@@ -15,7 +15,7 @@ from torch.utils.data import default_collate
 
 from groundwork.bundle import Bundle, BundleError
 from groundwork.data.chips import Batch, LabelledData
-from groundwork.data.labels import IGNORE
+from groundwork.targets.labels import IGNORE
 from groundwork.data.overlap import count_once
 from groundwork.data.statistics import Statistics
 from groundwork.evaluation.predictors import MajorityClass, ModelPredictor, PixelRegression
@@ -123,7 +123,7 @@ def test_no_more_pixels_are_drawn_than_asked_for(tiny_labelled: LabelledData, mo
 
 def test_a_single_class_is_predicted_everywhere(tiny_labelled: LabelledData, batch: Batch) -> None:
     first = tiny_labelled.samples[tiny_labelled.samples["split"] == "train"].head(1)
-    data = LabelledData(first, tiny_labelled.scenes, tiny_labelled.labels, tiny_labelled.spec, tiny_labelled.target)
+    data = LabelledData(first, tiny_labelled.scenes, tiny_labelled.labels, tiny_labelled.inputs, tiny_labelled.target)
     found = PixelRegression(data, num_pixels=1, seed=0).predict(batch)
     assert len(set(found.ravel())) == 1
 

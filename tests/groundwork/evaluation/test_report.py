@@ -11,7 +11,7 @@ import pytest
 from groundwork import fingerprint
 from groundwork.bundle import Bundle, BundleError
 from groundwork.config import EvaluationConfig
-from groundwork.data.samples import read_samples, write_samples
+from groundwork.data.sample_table import read_samples, write_samples
 from groundwork.data.splits import assign_splits
 from groundwork.evaluation.report import held_out
 

@@ -12,7 +12,7 @@ from sklearn import metrics
 
 from groundwork.config import DataConfig
 from groundwork.data.chips import Batch, LabelledData
-from groundwork.data.labels import IGNORE
+from groundwork.targets.labels import IGNORE
 from groundwork.data.scan import scan_scenes
 from groundwork.evaluation.predictors import Predictor
 from groundwork.evaluation.scores import MODEL, Evaluation, evaluate

@@ -22,9 +22,10 @@ from torch import Tensor
 
 from asking import SOURCE, encode, images_of, one
 from groundwork.batch import Image
-from groundwork.models.encoders.clay.encoder import ClayEncoder, week_of
+from groundwork.models.encoders.clay.encoder import ClayEncoder
 from groundwork.models.encoders.clay.network import place_codes
 from groundwork.models.encoders.clay.variants import VARIANTS, ClayVariant
+from groundwork.models.encoders.parts.calendar import week_of
 from groundwork.models.expectations import statistics_of
 from groundwork.models.weights.reading import WeightsError
 from groundwork.registry import ComponentError

@@ -23,8 +23,9 @@ from torch import Tensor, nn
 
 from asking import encode, images_of
 from groundwork.models.encoders.galileo.encoder import GalileoEncoder
-from groundwork.models.encoders.galileo.network import direction, month_of, month_table, place_codes
+from groundwork.models.encoders.galileo.network import direction, month_table, place_codes
 from groundwork.models.encoders.galileo.variants import VARIANTS, GalileoVariant
+from groundwork.models.encoders.parts.calendar import month_of
 from groundwork.models.expectations import statistics_of
 from groundwork.models.weights.reading import WeightsError
 from groundwork.registry import ComponentError

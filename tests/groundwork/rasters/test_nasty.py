@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 import rasterio
 import torch
+from groundwork.targets.labels import IGNORE, ClassLabels
+from groundwork.data.labelled import DataError
 from rasterio.errors import RasterioIOError
 from rasterio.windows import Window
 
 from groundwork.bundle import Bundle
 from groundwork.config import DataConfig, InferenceConfig, ModelConfig
-from groundwork.data.labels import IGNORE, LabelRaster
-from groundwork.data.samples import DataError
 from groundwork.data.scan import scan_scenes
 from groundwork.data.splits import assign_splits
 from groundwork.data.statistics import compute_statistics
@@ -327,7 +327,7 @@ def test_labels(name: str, case: Label, land_cover: dict[str, Any]) -> None:
             scan_scenes(scenes, _only(ROOT / name), data)
         return
     scan_scenes(scenes, _only(ROOT / name), data)
-    with LabelRaster(ROOT / name, target) as label:
+    with ClassLabels(ROOT / name, target) as label:
         indexes = label.read(Window(0, 0, 128, 128))
     with rasterio.open(ROOT / "derived" / "label_ok.tif") as raster:
         expected = np.searchsorted([1, 2, 4, 5, 9], raster.read(1))

@@ -21,10 +21,11 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.transform import from_origin
 from rasterio.windows import Window
 
+from groundwork.atomic import PARTIAL
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.stream import RasterProfile, RasterStream, single
 from groundwork.rasters.windows import blocks
-from groundwork.rasters.writing import PARTIAL, write_rasters
+from groundwork.rasters.writing import write_rasters
 
 GRID = Grid(CRS.from_epsg(32632), from_origin(500_000, 5_000_000, 10, 10), width=700, height=530)
 COLORS = {1: (0, 0, 255), 7: (0, 170, 0)}

@@ -10,7 +10,7 @@ import torch
 from sklearn.metrics import confusion_matrix
 from torch.profiler import profile
 
-from groundwork.data.labels import IGNORE
+from groundwork.targets.labels import IGNORE
 from groundwork.targets.confusion import ConfusionMatrix
 
 

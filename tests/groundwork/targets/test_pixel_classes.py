@@ -8,7 +8,7 @@ import torch
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
 
-from groundwork.data.labels import IGNORE
+from groundwork.targets.labels import IGNORE
 from groundwork.rasters.grid import Grid
 from groundwork.specs import ClassSpec, OutputSpec, SpecError, TargetSpec
 from groundwork.targets.kinds import kind_of

@@ -11,7 +11,7 @@ import torch
 from sklearn.metrics import log_loss
 
 from groundwork.config.training import LossTerm
-from groundwork.data.labels import IGNORE
+from groundwork.targets.labels import IGNORE
 from groundwork.registry import ComponentError
 from groundwork.specs import SpecError
 from groundwork.tasks.losses import LOSSES, CrossEntropyLoss, DiceLoss, Loss, WeightedLosses, check_auxiliary

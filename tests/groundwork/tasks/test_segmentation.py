@@ -12,8 +12,8 @@ from sklearn.metrics import jaccard_score
 
 from groundwork.bundle import Bundle, build_factory
 from groundwork.config import ModelConfig, TrainingConfig
-from groundwork.data.chips import Batch
-from groundwork.data.labels import IGNORE
+from groundwork.batch import Batch
+from groundwork.targets.labels import IGNORE
 from groundwork.data.statistics import Statistics
 from groundwork.registry import ComponentError
 from groundwork.specs import SpecError

@@ -130,7 +130,7 @@ def test_the_kept_weights_score_what_the_history_says(run: Fit, tmp_path: Path, 
     result = run(tmp_path)
     rows = tiny_labelled.samples
     swapped = rows.assign(split=rows["split"].map({"val": "test", "test": "val", "train": "train"}))
-    data = LabelledData(swapped, tiny_labelled.scenes, tiny_labelled.labels, tiny_labelled.spec, tiny_labelled.target)
+    data = LabelledData(swapped, tiny_labelled.scenes, tiny_labelled.labels, tiny_labelled.inputs, tiny_labelled.target)
     judged = evaluate({"model": ModelPredictor(result.bundle)}, data, 4).metrics()["test"]
     # Measured by another path than the training's own, over the pixels of all validation chips (some count once).
     assert judged["miou"] == pytest.approx(result.history["val/miou"].max(), abs=0.02)
@@ -245,7 +245,7 @@ def test_scenes_without_a_place_are_learnt_from_too(
     make_training: MakeTraining,
 ) -> None:
     rows = tiny_labelled.samples.assign(latitude=float("nan"), longitude=float("nan"), dates=None)
-    data = LabelledData(rows, tiny_labelled.scenes, tiny_labelled.labels, tiny_labelled.spec, tiny_labelled.target)
+    data = LabelledData(rows, tiny_labelled.scenes, tiny_labelled.labels, tiny_labelled.inputs, tiny_labelled.target)
     result = fit(tiny_initial, data, tiny_statistics, make_training(max_epochs=1), 0, tmp_path)
     assert len(result.history) == 1
 
@@ -264,7 +264,7 @@ def test_a_model_that_needs_coordinates_is_refused_where_there_are_none(
     model = {"encoder": encoder, "necks": [{"name": "select", "indices": [-1]}], "decoder": {"name": "fcn"}}
     initial = build_initial(data_config, ModelConfig.model_validate(model), seed=0)
     rows = tiny_labelled.samples.assign(**{column: None})
-    data = LabelledData(rows, tiny_labelled.scenes, tiny_labelled.labels, tiny_labelled.spec, tiny_labelled.target)
+    data = LabelledData(rows, tiny_labelled.scenes, tiny_labelled.labels, tiny_labelled.inputs, tiny_labelled.target)
     with pytest.raises(SpecError, match=f"the rasters have no {told}. 'time' needs the source's 'date_tag'"):
         fit(initial, data, tiny_statistics, make_training(max_epochs=1), 0, tmp_path)
 

@@ -15,7 +15,7 @@ from groundwork.bundle import Bundle, BundleError, load_bundle, save_bundle
 from groundwork.config import DataConfig, ModelConfig, TrainingConfig
 from groundwork.data.chips import LabelledData
 from groundwork.data.statistics import Statistics
-from groundwork.models.encoders import terramind_variants
+from groundwork.models.encoders.terramind import variants as terramind_variants
 from groundwork.models.encoders.prithvi.variants import VARIANTS, PrithviVariant
 from groundwork.models.encoders.prithvi.vit import PrithviViT
 from groundwork.models.encoders.terramind.encoder import TerraMindEncoder

@@ -153,15 +153,14 @@ def _needs_of(config: ComponentConfig | None) -> Needs:
     return decoder.needs(named.options) if issubclass(decoder, Decoder) else Needs()
 
 
-def _build_apart(encoders: Mapping[str, ComponentConfig], inputs: Mapping[str, RasterSpec]) -> SourceEncoders:
+def _build_apart(encoders: Mapping[str, ComponentConfig], inputs: Mapping[str, RasterSpec]) -> Encoder:
     if set(encoders) != set(inputs):
         raise ComponentError(
             f"'encoders' must name one encoder for each source: it names {sorted(encoders)}, data.sources has "
             f"{sorted(inputs)}"
         )
-    return SourceEncoders(
-        {
-            source: build(Encoder, ENCODERS, encoders[source], {source: raster}, where=f"model.encoders.{source}")
-            for source, raster in inputs.items()
-        }
-    )
+    built = {
+        source: build(Encoder, ENCODERS, encoders[source], {source: raster}, where=f"model.encoders.{source}")
+        for source, raster in inputs.items()
+    }
+    return SourceEncoders(built) if len(built) > 1 else next(iter(built.values()))

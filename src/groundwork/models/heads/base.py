@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+import torch
 from torch import Tensor, nn
 
 from groundwork.specs import FeatureLevel
@@ -21,6 +22,9 @@ class Decoded:
     vector: Tensor | None = None
     #: How much of each cell of the map is made of data, 0 to 1, (batch, 1, height / stride, width / stride). None: all.
     share_valid: Tensor | None = None
+
+
+torch.export.register_dataclass(Decoded, serialized_type_name="groundwork.Decoded")
 
 
 class Head(nn.Module, ABC):

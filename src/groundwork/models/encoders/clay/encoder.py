@@ -27,12 +27,13 @@ from groundwork.models.encoders.clay.variants import (
     VariantName,
     describe,
 )
+from groundwork.models.encoders.parts.calendar import week_of
 from groundwork.models.encoders.parts.coordinates import require_dates, require_location
 from groundwork.models.encoders.parts.dates import drop_time, require_one_date
 from groundwork.models.encoders.parts.full_precision import in_full_precision
 from groundwork.models.encoders.parts.tokens import block_indices, dropped_blocks, to_map
 from groundwork.models.encoders.parts.wavelengths import require_wavelengths
-from groundwork.models.encoders.prithvi.variants import Coordinate
+from groundwork.models.limits import Coordinate
 from groundwork.models.weights.hub import find_weights
 from groundwork.models.weights.published import set_published
 from groundwork.models.weights.reading import read_weights
@@ -144,17 +145,6 @@ class ClayEncoder(OneSourceEncoder):
             degrees = require_location("clay", image).float()
             latitude, longitude = _circle(degrees[:, 0] * (pi / 180)), _circle(degrees[:, 1] * (pi / 180))
         return torch.cat([week, unknown, latitude, longitude], dim=1)
-
-
-def week_of(dates: Tensor) -> Tensor:
-    """Return the ISO week, 1 to 53, of (batch, 2): year, and day of the year from 0. Right for 1902 to 2099."""
-    years, days = dates.float().unbind(-1)
-    # 1901-01-01 was a Tuesday. A week belongs to the year of its Thursday.
-    first_weekday = (1 + 365 * (years - 1901) + torch.floor((years - 1901) / 4)) % 7
-    thursday = days - (first_weekday + days) % 7 + 3
-    length, length_before = (365 + (candidate % 4 == 0).float() for candidate in (years, years - 1))
-    within = torch.where(thursday < length, thursday, thursday - length)
-    return torch.floor(torch.where(thursday < 0, thursday + length_before, within) / 7) + 1
 
 
 def _circle(angle: Tensor) -> Tensor:

@@ -14,7 +14,6 @@ from groundwork.models.encoders.galileo.network import (
     Block,
     GroupEmbedding,
     direction,
-    month_of,
     month_table,
     order_codes,
     place_codes,
@@ -37,11 +36,12 @@ from groundwork.models.encoders.galileo.variants import (
     describe,
 )
 from groundwork.models.encoders.galileo.weights import load_galileo
+from groundwork.models.encoders.parts.calendar import month_of
 from groundwork.models.encoders.parts.coordinates import require_dates, require_location
 from groundwork.models.encoders.parts.dates import fold_dates
 from groundwork.models.encoders.parts.full_precision import in_full_precision
 from groundwork.models.encoders.parts.tokens import block_indices, dropped_blocks
-from groundwork.models.encoders.prithvi.variants import Coordinate
+from groundwork.models.limits import Coordinate
 from groundwork.models.weights.hub import find_weights
 from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec

@@ -11,8 +11,6 @@ from torch.nn import functional
 from groundwork.models.encoders.parts.transformer import Mlp
 
 _BASE = 10000.0
-#: Day of the year, from 0, on which each month but January begins, unless the year has a 29th of February.
-_MONTH_STARTS = (31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
 
 
 class GroupEmbedding(nn.Module):
@@ -103,15 +101,6 @@ def month_table(dim: int) -> Tensor:
     """Return the codes (12, dim) of the months on a circle: its sine, again and again, then its cosine."""
     angles = torch.arange(12, dtype=torch.float32, device="cpu").unsqueeze(1) / (12 / (2 * pi))
     return torch.cat([angles.sin().expand(-1, dim // 2), angles.cos().expand(-1, dim // 2)], dim=1)
-
-
-def month_of(dates: Tensor) -> Tensor:
-    """Return the month, 0 to 11, of dates (..., 2): year, and day of the year from 0. Right for 1901 to 2099."""
-    years, days = dates.float().unbind(-1)
-    starts = torch.tensor(_MONTH_STARTS, dtype=torch.float32, device=dates.device)
-    # All months behind February begin a day later in leap years.
-    shifted = starts + (starts > 31) * (years % 4 == 0).unsqueeze(-1)
-    return (days.unsqueeze(-1) >= shifted).sum(-1)
 
 
 def direction(location: Tensor) -> Tensor:

@@ -76,6 +76,18 @@ def to_map(tokens: Tensor, grid: tuple[int, int]) -> Tensor:
     return cells.reshape(cells.shape[0], cells.shape[1], rows, columns)
 
 
+def to_stacked_map(tokens: Tensor, grid: tuple[int, int, int]) -> Tensor:
+    """Lay the last tokens, time step by time step, out as a map (batch, steps * channels, rows, columns).
+
+    Args:
+        tokens: (batch, prefix + steps * rows * columns, channels).
+        grid: Time steps, rows and columns.
+    """
+    steps, rows, columns = grid
+    laid_out = tokens[:, -steps * rows * columns :].reshape(-1, steps, rows, columns, tokens.shape[-1])
+    return laid_out.permute(0, 1, 4, 2, 3).reshape(-1, steps * tokens.shape[-1], rows, columns)
+
+
 def keep_blocks(blocks: nn.ModuleList, indices: Sequence[int]) -> nn.ModuleList:
     """Return the blocks up to the last that passes its tokens on; what stands behind it would compute for nobody."""
     kept = list(blocks)[: indices[-1] + 1]

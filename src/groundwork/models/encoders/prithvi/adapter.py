@@ -11,12 +11,11 @@ from torch.nn import functional
 from groundwork.batch import Image
 from groundwork.models.encoders.base import OneSourceEncoder
 from groundwork.models.encoders.parts.dates import drop_time, require_one_date
-from groundwork.models.encoders.parts.tokens import as_buffer
+from groundwork.models.encoders.parts.tokens import as_buffer, to_map
 from groundwork.models.encoders.prithvi.options import AdapterOptions
 from groundwork.models.encoders.prithvi.variants import (
     HLS_BANDS,
     VARIANTS,
-    Coordinate,
     PrithviVariant,
     VariantName,
     check_coordinates,
@@ -34,7 +33,7 @@ from groundwork.models.encoders.prithvi.vit_adapter import (
 )
 from groundwork.models.encoders.prithvi.weights import load_prithvi
 from groundwork.models.freezing import freeze, mark_fresh
-from groundwork.models.limits import Rate
+from groundwork.models.limits import Coordinate, Rate
 from groundwork.models.weights.file import Weights
 from groundwork.models.weights.hub import find_weights
 from groundwork.registry import ComponentError
@@ -152,10 +151,10 @@ class PrithviViTAdapter(OneSourceEncoder):
         tokens = self.vit.embed(image).patches
         detail, stages = self._interact(tokens, torch.cat(details, dim=1), shapes)
         parts = torch.split(detail, [rows * columns for rows, columns in shapes[1:]], dim=1)
-        levels = [_to_map(part, shape) for part, shape in zip(parts, shapes[1:], strict=True)]
+        levels = [to_map(part, shape) for part, shape in zip(parts, shapes[1:], strict=True)]
         levels.insert(0, self.up(levels[0]) + finest)
         return [
-            norm(level + functional.interpolate(_to_map(stage, shapes[2]), size=shape, mode="bilinear"))
+            norm(level + functional.interpolate(to_map(stage, shapes[2]), size=shape, mode="bilinear"))
             for norm, level, stage, shape in zip(self.norms, levels, stages, shapes, strict=True)
         ]
 
@@ -190,7 +189,3 @@ def _check(variant: str, sizes: PrithviVariant, drop_path: float, *, freeze_vit:
             f"'prithvi_vit_adapter' needs patches of {_STRIDES[2]} pixels, '{variant}' has {sizes.patch_size}. "
             f"Take one of {others}, or 'prithvi_vit' with a 'pyramid' neck"
         )
-
-
-def _to_map(tokens: Tensor, shape: Shape) -> Tensor:
-    return tokens.transpose(1, 2).reshape(tokens.shape[0], -1, *shape)

@@ -15,13 +15,13 @@ from groundwork.models.encoders.parts.transformer import TransformerBlock, initi
 from groundwork.models.encoders.prithvi.variants import (
     HLS_BANDS,
     VARIANTS,
-    Coordinate,
     PrithviVariant,
     VariantName,
     check_coordinates,
 )
 from groundwork.models.encoders.prithvi.vit import PrithviViT
 from groundwork.models.encoders.prithvi.weights import load_prithvi
+from groundwork.models.limits import Coordinate
 from groundwork.models.weights.file import Weights
 from groundwork.models.weights.hub import find_weights
 from groundwork.models.weights.reading import LoadReport

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from groundwork.models.limits import Coordinate
 from groundwork.models.weights.info import EncoderInfo
 from groundwork.table import ComponentError
 
@@ -19,7 +20,6 @@ VariantName: TypeAlias = Literal[
     "prithvi_eo_v2_600",
     "prithvi_eo_v2_600_tl",
 ]
-Coordinate: TypeAlias = Literal["time", "location"]
 
 #: The bands of Harmonized Landsat and Sentinel-2 (HLS) that every Prithvi-EO was trained on.
 HLS_BANDS = ("BLUE", "GREEN", "RED", "NIR_NARROW", "SWIR_1", "SWIR_2")

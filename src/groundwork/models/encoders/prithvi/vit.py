@@ -14,13 +14,12 @@ from groundwork.batch import Image
 from groundwork.models.encoders.base import OneSourceEncoder
 from groundwork.models.encoders.parts.coordinates import require_dates, require_location
 from groundwork.models.encoders.parts.position_codes import CoordinateCode, fit_position_table, position_table
-from groundwork.models.encoders.parts.tokens import block_indices, dropped_blocks
+from groundwork.models.encoders.parts.tokens import block_indices, dropped_blocks, to_stacked_map
 from groundwork.models.encoders.parts.transformer import TransformerBlock, initialise_linear
 from groundwork.models.encoders.prithvi.options import PromptTuning
 from groundwork.models.encoders.prithvi.variants import (
     HLS_BANDS,
     VARIANTS,
-    Coordinate,
     PrithviVariant,
     VariantName,
     check_coordinates,
@@ -28,7 +27,7 @@ from groundwork.models.encoders.prithvi.variants import (
 )
 from groundwork.models.encoders.prithvi.weights import load_prithvi
 from groundwork.models.freezing import freeze, mark_fresh
-from groundwork.models.limits import Count, Rate
+from groundwork.models.limits import Coordinate, Count, Rate
 from groundwork.models.weights.file import Weights
 from groundwork.models.weights.hub import WeightsSource, find_weights
 from groundwork.models.weights.reading import LoadReport
@@ -174,7 +173,7 @@ class PrithviViT(OneSourceEncoder):
             tokens = self.run_block(index, tokens)
             if index in self.out_indices:
                 given.append(self.norm(tokens) if index == len(self.blocks) - 1 else tokens)
-        maps = [_to_map(output, embedded.grid) for output in given]
+        maps = [to_stacked_map(output, embedded.grid) for output in given]
         return [*maps, given[-1][:, 0]] if self.gives_vector else maps
 
     def embed(self, image: Image) -> PatchTokens:
@@ -253,11 +252,3 @@ def _check_drop_path(drop_path: float, prompts: PromptTuning | None) -> None:
             "'drop_path' has no effect on blocks that stay as they are, as 'prompts' keeps them: leave it out, or set "
             "'freeze: false' in 'prompts'"
         )
-
-
-def _to_map(tokens: Tensor, grid: tuple[int, int, int]) -> Tensor:
-    """Lay tokens (batch, 1 + steps * rows * columns, dim) out as a map (batch, steps * dim, rows, columns)."""
-    steps, rows, columns = grid
-    dim = tokens.shape[-1]
-    laid_out = tokens[:, 1:].reshape(-1, steps, rows, columns, dim)
-    return laid_out.permute(0, 1, 4, 2, 3).reshape(-1, steps * dim, rows, columns)

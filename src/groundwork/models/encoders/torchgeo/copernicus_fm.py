@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 import torch
 from timm.layers import resample_abs_pos_embed
@@ -13,6 +12,7 @@ from torchgeo.models.scale_mae import get_2d_sincos_pos_embed_with_resolution
 
 from groundwork.batch import Image
 from groundwork.models.encoders.base import OneSourceEncoder
+from groundwork.models.encoders.parts.calendar import days_since_1970
 from groundwork.models.encoders.parts.coordinates import require_dates, require_location
 from groundwork.models.encoders.parts.dates import drop_time, require_one_date
 from groundwork.models.encoders.parts.full_precision import in_full_precision
@@ -25,6 +25,8 @@ from groundwork.models.encoders.parts.tokens import (
     run_blocks,
 )
 from groundwork.models.encoders.parts.wavelengths import require_bandwidths, require_wavelengths
+from groundwork.models.encoders.torchgeo.insides import require_insides
+from groundwork.models.limits import Coordinate
 from groundwork.models.weights.info import EncoderInfo
 from groundwork.models.weights.published import load_published
 from groundwork.specs import RasterSpec
@@ -65,7 +67,7 @@ class CopernicusFMEncoder(OneSourceEncoder):
         inputs: Mapping[str, RasterSpec],
         *,
         bandwidths_nm: tuple[float, ...] | None = None,
-        coordinates: tuple[Literal["time", "location"], ...] = (),
+        coordinates: tuple[Coordinate, ...] = (),
         pretrained: bool = False,
         weights: str | None = None,
         out_indices: tuple[int, ...] | None = None,
@@ -124,7 +126,7 @@ class CopernicusFMEncoder(OneSourceEncoder):
             place = network.get_coord_pos_embed(longitude, latitude, channels)
         if "time" in self.coordinates:
             dates = require_dates("copernicus_fm", image, 1)
-            date = network.get_time_pos_embed(_days(dates.float()[:, 0]), channels)
+            date = network.get_time_pos_embed(days_since_1970(dates.float()[:, 0]), channels)
         if self._patch_area is not None:
             area = network.get_area_pos_embed(torch.tensor([self._patch_area], device=image.values.device), channels)
         code: Tensor = network.coord_fc(place) + network.time_fc(date) + network.scale_fc(area)
@@ -133,6 +135,8 @@ class CopernicusFMEncoder(OneSourceEncoder):
 
 def _build_network(depth: int) -> CopernicusFM:
     network = CopernicusFM(_IMAGE, _PATCH, embed_dim=768, depth=depth, num_heads=12, global_pool=False)
+    tokens = ("coord_token", "time_token", "scale_token", "cls_token")
+    require_insides(network, "norm", "patch_embed_variable", "patch_embed_spectral", "pos_embed", "blocks", *tokens)
     # The norm belongs to the class token, which is not passed on; the other to grids without a wavelength.
     del network.norm, network.patch_embed_variable
     embed = network.patch_embed_spectral
@@ -146,9 +150,3 @@ def _build_network(depth: int) -> CopernicusFM:
     network.pos_embed.data.copy_(table)
     as_buffer(network, "pos_embed")
     return network
-
-
-def _days(dates: Tensor) -> Tensor:
-    """Return days since 1970-01-01 for (batch, 2): year, and day of the year from 0. Right for 1901 to 2099."""
-    years, days = dates.unbind(-1)
-    return 365 * (years - 1970) + torch.floor((years - 1969) / 4) + days

@@ -17,6 +17,7 @@ from groundwork.batch import Image
 from groundwork.models.encoders.base import OneSourceEncoder
 from groundwork.models.encoders.parts.dates import drop_time, require_one_date
 from groundwork.models.encoders.parts.tokens import block_indices, dropped_blocks, grid_levels, to_map
+from groundwork.models.encoders.torchgeo.insides import require_insides
 from groundwork.models.weights.info import EncoderInfo
 from groundwork.models.weights.published import FirstLayer, load_published
 from groundwork.specs import RasterSpec
@@ -126,6 +127,8 @@ class CROMAEncoder(OneSourceEncoder):
         parts: dict[str, nn.Module] = {
             name: ViT(size.embed_dim, depths[name], len(channels)) for name, channels in self._channels.items()
         }
+        for part in parts.values():
+            require_insides(part, "linear_input", "transformer.layers", "transformer.norm_out")
         if self._last == "joint_encoder":
             parts[self._last] = BaseTransformerCrossAttn(size.embed_dim, depths[self._last], num_heads=_NUM_HEADS)
         if not normed:

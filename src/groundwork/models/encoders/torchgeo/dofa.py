@@ -32,6 +32,7 @@ from groundwork.models.encoders.parts.tokens import (
     run_blocks,
 )
 from groundwork.models.encoders.parts.wavelengths import require_wavelengths
+from groundwork.models.encoders.torchgeo.insides import require_insides
 from groundwork.models.weights.info import EncoderInfo
 from groundwork.models.weights.published import load_published
 from groundwork.specs import RasterSpec
@@ -81,6 +82,9 @@ class DOFAEncoder(OneSourceEncoder):
         require_one_date("dofa", raster)
         self._wavelengths = tuple(nm / 1000 for nm in require_wavelengths("dofa", raster, _RADAR_NM))
         network = _BUILDERS[variant](num_classes=0, global_pool=False)
+        require_insides(
+            network, "norm", "patch_embed", "pos_embed", "cls_token", "blocks", "depth", "img_size", "patch_size"
+        )
         # It belongs to the class token, which is not passed on; published weights have none.
         del network.norm
         table = get_2d_sincos_pos_embed_with_resolution(

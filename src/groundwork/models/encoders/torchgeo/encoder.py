@@ -99,6 +99,7 @@ class TorchGeoEncoder(OneSourceEncoder):
         self.out = self.network.out
         self.size_multiple = self.network.size_multiple
         self.coordinates = self.network.coordinates
+        self.single_precision = self.network.single_precision
 
     def encode(self, image: Image) -> list[Tensor]:
         """Give one map per level. See :class:`Encoder`."""

@@ -23,11 +23,14 @@ from groundwork.models.encoders.parts.tokens import (
     run_blocks,
 )
 from groundwork.models.encoders.parts.wavelengths import RADAR_BANDS, require_wavelengths
+from groundwork.models.encoders.torchgeo.insides import require_insides
 from groundwork.models.weights.info import EncoderInfo
 from groundwork.models.weights.published import load_published
 from groundwork.specs import RasterSpec
 
 _PATCH = 14
+#: Where the network looks at bands.
+_BANDS = ("patch_embed.conv3d.conv3d", *(f"patch_embed.chnfus.{name}" for name in ("chnemb", "query", "xattn")))
 #: Side of the images whose position codes are published.
 _CODES_SIZE = 518
 #: Transmitted and received wave of each polarisation: 0 is vertical, 1 horizontal.
@@ -68,6 +71,9 @@ class PanopticonEncoder(OneSourceEncoder):
         self._polarisations = tuple(band.name if band.name in RADAR_BANDS else None for band in raster.used)
         self._orbit = {"unknown": slice(None), "ascending": slice(0, 1), "descending": slice(1, 2)}[orbit]
         network = panopticon_vitb14(img_size=_CODES_SIZE).model
+        require_insides(
+            network, "patch_embed.conv3d.conv3d", "patch_embed.proj", *_BANDS, "pos_embed", "cls_token", "norm"
+        )
         depth = len(network.blocks)
         self.out_indices = block_indices(out_indices, depth)
         network.blocks = keep_blocks(network.blocks, self.out_indices)

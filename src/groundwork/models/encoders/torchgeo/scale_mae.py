@@ -23,6 +23,7 @@ from groundwork.models.encoders.parts.tokens import (
     run_blocks,
 )
 from groundwork.models.encoders.torchgeo.info import read_info
+from groundwork.models.encoders.torchgeo.insides import require_insides
 from groundwork.models.weights.file import Weights
 from groundwork.models.weights.published import FirstLayer, load_published
 from groundwork.specs import RasterSpec, SpecError
@@ -116,6 +117,7 @@ def _build_network(size: _Size, num_channels: int, depth: int, normed: bool) -> 
         num_heads=size.num_heads,
         norm_layer=partial(nn.LayerNorm, eps=1e-6),
     )
+    require_insides(network, "patch_embed.proj", "pos_embed", "cls_token", "blocks", "norm")
     # The codes are computed for each size of image instead.
     network.pos_embed = None
     if not normed:

@@ -14,7 +14,7 @@ from rasterio.enums import ColorInterp
 from rasterio.transform import from_origin
 from rasterio.windows import Window
 
-from groundwork.data.labels import IGNORE, LabelRaster
+from groundwork.targets.labels import IGNORE, ClassLabels
 from groundwork.rasters.errors import RasterError
 from groundwork.rasters.grid import Grid
 from groundwork.specs import TargetSpec
@@ -30,7 +30,7 @@ def _target(*values: int, ignore: int | list[int] | None = None, **changes: bool
 
 
 def _read(path: Path, target: TargetSpec, window: Window = WHOLE) -> np.ndarray:
-    with LabelRaster(path, target) as label:
+    with ClassLabels(path, target) as label:
         return label.read(window)
 
 
@@ -109,14 +109,14 @@ def test_values_outside_the_classes_are_listed(
 def test_a_label_of_several_bands_is_refused(tmp_path: Path, write_raster: Write) -> None:
     path = write_raster(tmp_path / "rgb.tif", np.ones((3, 2, 2), np.uint8))
     with pytest.raises(RasterError, match=r"rgb.tif: found 3 bands; expected one band of class values"):
-        LabelRaster(path, _target(0, 1))
+        ClassLabels(path, _target(0, 1))
 
 
 def test_a_class_that_the_file_calls_nodata_must_be_declared(tmp_path: Path, write_raster: Write) -> None:
     path = write_raster(tmp_path / "l.tif", VALUES, nodata=0)
     message = r"l.tif: found nodata 0, which is the value of class 'c0'; .*Set 'nodata_is_class: true'"
     with pytest.raises(RasterError, match=message):
-        LabelRaster(path, _target(0, 1, 2, 3))
+        ClassLabels(path, _target(0, 1, 2, 3))
     assert np.array_equal(_read(path, _target(0, 1, 2, 3, nodata_is_class=True)), VALUES)
     assert (_read(path, _target(1, 2, 3, ignore=0)) == IGNORE).sum() == 2
 
@@ -135,7 +135,7 @@ IMAGE = Grid(CRS.from_epsg(32632), from_origin(500_000, 5_000_000, 10, 10), widt
 
 
 def test_a_label_on_the_grid_of_its_image_is_accepted(tmp_path: Path, write_raster: Write) -> None:
-    with LabelRaster(write_raster(tmp_path / "l.tif", VALUES), _target(0, 1, 2, 3)) as label:
+    with ClassLabels(write_raster(tmp_path / "l.tif", VALUES), _target(0, 1, 2, 3)) as label:
         label.check_grid(IMAGE)
 
 
@@ -153,7 +153,7 @@ def test_a_label_elsewhere_is_refused(
 ) -> None:
     path = write_raster(tmp_path / "l.tif", VALUES, **place)
     message = rf"l.tif: found {found}.*; expected the grid of its image. Bring the label to the image's grid first"
-    with LabelRaster(path, _target(0, 1, 2, 3)) as label, pytest.raises(RasterError, match=message):
+    with ClassLabels(path, _target(0, 1, 2, 3)) as label, pytest.raises(RasterError, match=message):
         label.check_grid(IMAGE)
 
 
@@ -162,27 +162,27 @@ def test_a_label_without_a_crs_is_taken_to_be_in_that_of_its_image(
     tmp_path: Path, write_raster: Write, transform: Affine | None
 ) -> None:
     path = write_raster(tmp_path / "l.tif", VALUES, crs=None, transform=transform)
-    with LabelRaster(path, _target(0, 1, 2, 3)) as label:
+    with ClassLabels(path, _target(0, 1, 2, 3)) as label:
         label.check_grid(IMAGE)
 
 
 def test_without_any_crs_the_geotransforms_are_compared(tmp_path: Path, write_raster: Write) -> None:
     image = Grid(None, from_origin(0, 0, 1, 1), width=4, height=2)
     path = write_raster(tmp_path / "l.tif", VALUES, crs=None, transform=from_origin(50, 0, 1, 1))
-    with LabelRaster(path, _target(0, 1, 2, 3)) as label, pytest.raises(RasterError, match=r"geotransform .* instead"):
+    with ClassLabels(path, _target(0, 1, 2, 3)) as label, pytest.raises(RasterError, match=r"geotransform .* instead"):
         label.check_grid(image)
 
 
 def test_a_label_of_another_size_is_refused(tmp_path: Path, write_raster: Write) -> None:
     path = write_raster(tmp_path / "l.tif", VALUES[:, :3])
     message = r"l.tif: found size 3 x 2 instead of 4 x 2 pixels"
-    with LabelRaster(path, _target(0, 1, 2, 3)) as label, pytest.raises(RasterError, match=message):
+    with ClassLabels(path, _target(0, 1, 2, 3)) as label, pytest.raises(RasterError, match=message):
         label.check_grid(IMAGE)
 
 
 def test_a_picture_needs_only_the_size_where_the_image_has_no_crs_either(tmp_path: Path, write_raster: Write) -> None:
     path = write_raster(tmp_path / "l.png", VALUES, crs=None, driver="PNG")
-    with LabelRaster(path, _target(0, 1, 2, 3)) as label:
+    with ClassLabels(path, _target(0, 1, 2, 3)) as label:
         label.check_grid(Grid(None, Affine.identity(), 4, 2))
         label.check_grid(Grid(None, from_origin(5, 5, 1, 1), 4, 2))
         with pytest.raises(RasterError, match=r"l.png: found size 4 x 2 instead of 5 x 2 pixels"):

@@ -14,7 +14,8 @@ import pandas as pd
 import pytest
 
 from groundwork.config import DataConfig
-from groundwork.data.samples import only_source, read_samples, write_samples
+from groundwork.data.labelled import only_source
+from groundwork.data.sample_table import read_samples, write_samples
 from groundwork.specs import SpecError
 
 
@@ -55,7 +56,7 @@ def test_a_killed_process_leaves_the_earlier_table_whole(tmp_path: Path, tiny_da
         import os, signal
         from pathlib import Path
         import pandas as pd
-        from groundwork.data.samples import read_samples, write_samples
+        from groundwork.data.sample_table import read_samples, write_samples
         def half(self, file, **_):
             Path(file).write_text("sample_id,sce")
             os.kill(os.getpid(), signal.SIGKILL)

@@ -23,6 +23,7 @@ ADVICE = {
     "was never trained": "`kedro run --pipelines training` trains it; `trained_bundle` in the catalog names another.",
     "when its samples were indexed": "`kedro run --pipelines data_prep` indexes them.",
     "samples were indexed: index them again": "`kedro run --pipelines data_prep` indexes them.",
+    "The statistics have no source": "`kedro run --pipelines data_prep` computes them.",
     "The statistics have no band": "`kedro run --pipelines data_prep` computes them.",
     "Build the model with these first": "`kedro run --pipelines model_build` builds it.",
     "found no such folder": "Paths stand in the catalog of the recipe, or of conf/base.",

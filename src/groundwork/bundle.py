@@ -18,21 +18,19 @@ from groundwork.atomic import partial_folder, replace_folder
 from groundwork.bundle_formats import FORMAT_VERSION, KNOWN_VERSIONS, describe_anew, name_anew
 from groundwork.config.model import ModelConfig
 from groundwork.data.chips import LabelledData
+from groundwork.errors import BundleError
 from groundwork.models.adapters import merge_adapters
 from groundwork.models.factories import FACTORIES
 from groundwork.models.freezing import mark_fresh
 from groundwork.models.interface import Model, ModelFactory
 from groundwork.rasters.folder import RasterFolder
 from groundwork.registry import build
+from groundwork.sources import only_source
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.strict import Config
 
 #: What a bundle's description says of looks alone, by field: no part of what weights are made from.
 PRESENTATION: dict[str, Any] = {"target": {"classes": {"__all__": {"color"}}}, "inputs": {"__all__": {"rgb"}}}
-
-
-class BundleError(ValueError):
-    """A bundle cannot be read."""
 
 
 class PretrainedWeights(Config):
@@ -115,11 +113,9 @@ class Bundle:
         """Return the name of the source that the model reads.
 
         Raises:
-            BundleError: Where it reads several.
+            SpecError: Where it reads several.
         """
-        if len(self.config.inputs) > 1:
-            raise BundleError(f"The bundle reads the sources {list(self.config.inputs)}; only one is supported yet.")
-        return next(iter(self.config.inputs))
+        return only_source(self.config.inputs, "What is done with this bundle")
 
     def labelled(self, samples: pd.DataFrame, scenes: RasterFolder, labels: RasterFolder) -> LabelledData:
         """Return labelled data, read as this bundle expects it."""

@@ -12,11 +12,11 @@ from typing import Any, TypeVar, cast, get_type_hints
 from pydantic import ConfigDict, ValidationError, create_model
 
 from groundwork.config.component import ComponentConfig
-from groundwork.specs import SpecError
+from groundwork.errors import ComponentError, SpecError
 from groundwork.strict import did_you_mean, text_for_number
-from groundwork.table import AdvisedTable, ComponentError, Table
+from groundwork.table import AdvisedTable, Table
 
-__all__ = ["ComponentError", "Table", "build", "check_options", "find", "located", "option_fields"]
+__all__ = ["Table", "build", "check_options", "find", "located", "option_fields"]
 
 Kind = TypeVar("Kind")
 

@@ -29,10 +29,6 @@ RANGES = {
 SHORTEST_WAVELENGTH_NM = 100
 
 
-class SpecError(ValueError):
-    """Two facts about rasters or features contradict each other."""
-
-
 class BandSpec(Config):
     """One band of a raster. Physical value = raw value * ``scale`` + ``offset``."""
 

@@ -28,7 +28,3 @@ class AdvisedTable(dict[str, str | type]):
         module, _, function = self._adviser.partition(":")
         advice: str = getattr(import_module(module), function)(name)
         return advice
-
-
-class ComponentError(ValueError):
-    """A component's name or one of its options is wrong."""

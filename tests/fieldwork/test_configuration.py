@@ -20,9 +20,8 @@ from fieldwork.pipeline_registry import register_pipelines
 from fieldwork.settings import CONFIG_LOADER_ARGS
 from groundwork.bundle import build_factory
 from groundwork.config import DataConfig, ModelConfig
+from groundwork.errors import ComponentError, SpecError
 from groundwork.models.flow import example_inputs
-from groundwork.registry import ComponentError
-from groundwork.specs import SpecError
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted(

@@ -9,8 +9,8 @@ import pytest
 from fieldwork.config_loader import RecipeConfigLoader
 from fieldwork.same_recipe import SameRecipe
 from fieldwork.settings import CONFIG_LOADER_ARGS, HOOKS
-from groundwork.bundle import BundleError
 from groundwork.config import DataConfig, ModelConfig
+from groundwork.errors import BundleError
 from groundwork.training.initial import build_initial
 
 ROOT = Path(__file__).parents[2]

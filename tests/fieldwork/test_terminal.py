@@ -10,9 +10,7 @@ from kedro.io import DatasetError
 import groundwork
 from fieldwork import terminal
 from fieldwork.parameters import UnknownParameterError
-from groundwork.bundle import BundleError
-from groundwork.registry import ComponentError
-from groundwork.specs import SpecError
+from groundwork.errors import BundleError, ComponentError, SpecError
 
 
 @pytest.mark.parametrize("kind", [SpecError, ComponentError, UnknownParameterError, DatasetError])

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from groundwork.cli.listing import FAMILIES, list_tables
-from groundwork.table import ComponentError
+from groundwork.errors import GroundworkError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,11 +19,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     # Showing builds networks, and so loads torch; listing must stay quick, and loads not even pydantic.
     from groundwork.cli.showing import show_component  # noqa: PLC0415
-    from groundwork.specs import SpecError  # noqa: PLC0415
 
     try:
         sys.stdout.write(show_component(options.name, options.options, options.family))
-    except (ComponentError, SpecError) as error:
+    except GroundworkError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0

@@ -11,12 +11,13 @@ import yaml
 from groundwork.cli.listing import FAMILIES
 from groundwork.cli.words import as_yaml, described_arguments, first_line, in_yaml_words, type_in_words
 from groundwork.config.component import ComponentConfig
+from groundwork.errors import ComponentError, SpecError
 from groundwork.models.encoders import ENCODERS
 from groundwork.models.encoders.base import Encoder, OneSourceEncoder
 from groundwork.models.encoders.owners import find_owner, variants_of
 from groundwork.models.weights.info import EncoderInfo
-from groundwork.registry import ComponentError, build, find, option_fields
-from groundwork.specs import BandSpec, RasterSpec, SpecError
+from groundwork.registry import build, find, option_fields
+from groundwork.specs import BandSpec, RasterSpec
 from groundwork.strict import Config, did_you_mean
 
 #: What the source is called that encoders of several sources are shown with.

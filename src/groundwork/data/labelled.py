@@ -14,11 +14,10 @@ import numpy as np
 from rasterio.windows import Window
 
 from groundwork.batch import Patch
-from groundwork.config.data import DataConfig
-from groundwork.rasters.errors import RasterError
+from groundwork.errors import RasterError
 from groundwork.rasters.grid import Grid, describe_crs
 from groundwork.rasters.scene import Scene, describe_window
-from groundwork.specs import RasterSpec, SpecError
+from groundwork.specs import RasterSpec
 from groundwork.targets.kind import TargetKind
 from groundwork.targets.labels import LabelRaster
 
@@ -26,10 +25,6 @@ from groundwork.targets.labels import LabelRaster
 MOST_OPEN = 16
 #: Source -> the files of its raster.
 Files: TypeAlias = Mapping[str, tuple[Path, ...]]
-
-
-class DataError(ValueError):
-    """The scenes, taken together, cannot be used as configured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +139,3 @@ def _open(files: Files, label: Path, inputs: Mapping[str, RasterSpec], kind: Tar
         # Nothing is wrong: they stay open.
         opened.pop_all()
     return LabelledScene(scenes, raster, kind)
-
-
-def only_source(data: DataConfig) -> tuple[str, RasterSpec]:
-    """Return name and spec of the one source.
-
-    Raises:
-        SpecError: Where several are declared.
-    """
-    if len(data.sources) > 1:
-        raise SpecError(f"Found the sources {list(data.sources)}; models over several sources are not supported yet.")
-    return next(iter(data.sources.items()))

@@ -13,12 +13,13 @@ from groundwork.batch import Patch, below
 from groundwork.config.data import ChipsConfig, DataConfig
 from groundwork.data import sample_table as table
 from groundwork.data.cells import Cells, make_cells
-from groundwork.data.labelled import DataError, LabelledScene, only_source, open_labelled
+from groundwork.data.labelled import LabelledScene, open_labelled
+from groundwork.errors import DataError, RasterError
 from groundwork.progress import track
-from groundwork.rasters.errors import RasterError
 from groundwork.rasters.folder import RasterFolder, pair
 from groundwork.rasters.grid import describe_crs, name_crs
 from groundwork.rasters.windows import window_starts
+from groundwork.sources import only_source
 from groundwork.targets.kinds import kind_of
 
 #: A chip may reach beyond a small scene, but not by more than so many times its longer side.
@@ -50,7 +51,8 @@ def scan_scenes(scenes: RasterFolder, labels: RasterFolder, data: DataConfig) ->
         PairingError: Where an image or a label has no partner.
         DataError: Where scenes are not as declared (it lists them all), or no chip is left.
     """
-    source, spec = only_source(data)
+    source = only_source(data.sources, "The preparation of data")
+    spec = data.sources[source]
     kind = kind_of(data.target)
     keys = pair(scenes, labels)
     report: list[dict[str, object]] = []

@@ -15,7 +15,7 @@ from scipy.sparse.csgraph import connected_components
 
 from groundwork.config.data import DataConfig, SplitConfig
 from groundwork.data.distances import Places
-from groundwork.data.labelled import DataError
+from groundwork.errors import DataError
 from groundwork.rasters.folder import preview
 
 logger = logging.getLogger(__name__)

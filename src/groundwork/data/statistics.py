@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from groundwork.config.data import DataConfig
 from groundwork.data import sample_table as table
 from groundwork.data.cells import Cells, CellValues
-from groundwork.data.labelled import DataError, only_source
+from groundwork.errors import DataError
+from groundwork.sources import only_source
 from groundwork.specs import RasterSpec
 from groundwork.strict import Config
 from groundwork.targets.kinds import kind_of
@@ -97,7 +98,8 @@ def compute_statistics(samples: pd.DataFrame, cells: Mapping[str, Cells], data: 
     Raises:
         DataError: Where a band holds one and the same value everywhere.
     """
-    name, spec = only_source(data)
+    name = only_source(data.sources, "The preparation of data")
+    spec = data.sources[name]
     train = table.of_split(samples, "train")
     kind = kind_of(data.target)
     moments, sums = Moments(spec.num_channels), np.zeros(kind.num_terms, kind.term_type)

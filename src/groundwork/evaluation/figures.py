@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from groundwork.batch import collate
 from groundwork.data.chips import LabelledData
+from groundwork.errors import SpecError
 from groundwork.evaluation.predictors import Predictor
 from groundwork.rasters.folder import RasterFolder
 from groundwork.rasters.quicklook import read_small, stretch
 from groundwork.rasters.scene import Scene
-from groundwork.specs import RasterSpec, SpecError, TargetSpec
+from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.strict import did_you_mean
 from groundwork.targets.kind import TargetKind
 from groundwork.targets.kinds import kind_of

@@ -8,10 +8,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from groundwork import fingerprint
-from groundwork.bundle import Bundle, BundleError
+from groundwork.bundle import Bundle
 from groundwork.config.evaluation import EvaluationConfig
 from groundwork.data.chips import LabelledData
 from groundwork.data.statistics import Statistics
+from groundwork.errors import BundleError
 from groundwork.evaluation.predictors import ConstantPredictor, ModelPredictor, PixelRegression, Predictor
 from groundwork.evaluation.scores import MODEL, evaluate
 from groundwork.rasters.folder import RasterFolder

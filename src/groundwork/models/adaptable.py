@@ -10,10 +10,10 @@ from functools import partial
 import torch
 from torch import nn
 
+from groundwork.errors import ComponentError
 from groundwork.models.encoders.base import Encoder
 from groundwork.models.examples import example_images
 from groundwork.models.freezing import fresh_parameters
-from groundwork.registry import ComponentError
 from groundwork.specs import RasterSpec
 from groundwork.strict import did_you_mean
 

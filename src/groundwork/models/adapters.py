@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 from torch import nn
 
 from groundwork.config.model import AdapterConfig
+from groundwork.errors import ComponentError
 from groundwork.models.adaptable import choose_modules
 from groundwork.models.encoders.base import Encoder
 from groundwork.models.freezing import fresh_parameters
-from groundwork.registry import ComponentError
 from groundwork.specs import RasterSpec
 from groundwork.strict import did_you_mean
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from groundwork.errors import SpecError
 from groundwork.models.weights.info import DIGITAL_NUMBER, EncoderInfo
-from groundwork.specs import BandSpec, RasterSpec, SpecError
+from groundwork.specs import BandSpec, RasterSpec
 from groundwork.strict import did_you_mean
 
 #: Pixel sizes that differ by more than this factor show another world.

@@ -6,10 +6,7 @@ import torch
 from torch import Tensor
 
 from groundwork.batch import Image, Images
-
-
-class ScoreError(ValueError):
-    """A model gives scores that are no numbers."""
+from groundwork.errors import ScoreError
 
 
 def require_finite(scores: Tensor, images: Images, where: str) -> None:

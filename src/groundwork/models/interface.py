@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from groundwork.batch import Images
 from groundwork.config.model import ModelConfig
+from groundwork.errors import SpecError
 from groundwork.models.freezing import fresh_parameters, keep_frozen_in_eval
 from groundwork.models.weights.reading import LoadReport
-from groundwork.specs import RasterSpec, SpecError, TargetSpec
+from groundwork.specs import RasterSpec, TargetSpec
 
 #: The part of a model that published weights belong to.
 ENCODER = "encoder"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
@@ -12,5 +12,3 @@ Count: TypeAlias = Annotated[int, Field(ge=1)]
 Chance: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 #: Rate of stochastic depth: the chance that a sample takes only the shortcut around a block.
 Rate: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
-#: What an encoder can be told of an image beside its values: when it was taken, and where.
-Coordinate: TypeAlias = Literal["time", "location"]

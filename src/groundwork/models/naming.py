@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from groundwork.specs import SpecError
+from groundwork.errors import SpecError
 
 
 def check_part_name(name: str, what: str) -> str:

@@ -7,8 +7,9 @@ import logging
 import torch
 
 from groundwork.config.inference import InferenceConfig
+from groundwork.errors import SpecError
 from groundwork.models.engine import Conversion
-from groundwork.specs import BandSpec, RasterSpec, SpecError
+from groundwork.specs import BandSpec, RasterSpec
 
 logger = logging.getLogger(__name__)
 

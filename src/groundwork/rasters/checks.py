@@ -13,7 +13,7 @@ from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-from groundwork.rasters.errors import RasterError
+from groundwork.errors import RasterError
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.validity import holds_data, in_type, in_yaml
 from groundwork.specs import BandSpec, RasterSpec

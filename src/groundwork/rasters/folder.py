@@ -9,13 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from groundwork.errors import PairingError
+
 logger = logging.getLogger(__name__)
 
 RASTER_SUFFIXES = {".tif", ".tiff", ".vrt", ".jp2", ".img", ".png", ".jpg", ".nc", ".h5", ".hdf"}
-
-
-class PairingError(ValueError):
-    """Files that belong together cannot be joined by their keys."""
 
 
 @dataclass(frozen=True, slots=True)

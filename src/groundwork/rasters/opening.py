@@ -10,7 +10,7 @@ from affine import Affine
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
-from groundwork.rasters.errors import RasterError
+from groundwork.errors import RasterError
 from groundwork.rasters.grid import Grid
 
 

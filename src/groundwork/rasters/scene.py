@@ -20,8 +20,8 @@ from rasterio.io import DatasetReader
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
+from groundwork.errors import RasterError
 from groundwork.rasters import checks
-from groundwork.rasters.errors import RasterError
 from groundwork.rasters.grid import TOLERANCE, Grid, name_crs
 from groundwork.rasters.opening import grid_of, open_dataset, placed
 from groundwork.rasters.validity import holds_data, masks_of, read_masks

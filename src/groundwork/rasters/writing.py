@@ -16,7 +16,7 @@ from rasterio.io import DatasetWriter
 from rasterio.shutil import copy as copy_raster
 
 from groundwork.atomic import partial_folder
-from groundwork.rasters.errors import RasterError
+from groundwork.errors import RasterError
 from groundwork.rasters.proof import Checksums, DamagedError, checksum, compare
 from groundwork.rasters.stream import RasterProfile, RasterStream
 

@@ -16,8 +16,8 @@ from rasterio.enums import ColorInterp
 from rasterio.windows import Window
 
 from groundwork.batch import Answers
+from groundwork.errors import RasterError
 from groundwork.rasters.checks import check_window
-from groundwork.rasters.errors import RasterError
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.opening import grid_of, open_dataset, placed
 from groundwork.rasters.scene import Part

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from groundwork.batch import Answers
+from groundwork.errors import SpecError
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.stream import RasterProfile
-from groundwork.specs import SpecError, TargetSpec
+from groundwork.specs import TargetSpec
 from groundwork.targets.confusion import ConfusionMatrix
 from groundwork.targets.kind import Accumulator, Direction, Products, TargetKind
 from groundwork.targets.labels import IGNORE, ClassLabels

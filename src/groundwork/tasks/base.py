@@ -15,9 +15,10 @@ from groundwork.batch import Batch, images_of
 from groundwork.config.model import ModelConfig
 from groundwork.config.training import TrainingConfig
 from groundwork.data.chips import known_once
+from groundwork.errors import SpecError
 from groundwork.models.interface import ModelFactory, ModelOutput
 from groundwork.registry import build
-from groundwork.specs import RasterSpec, SpecError, TargetSpec
+from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.targets.kind import Accumulator, TargetKind
 from groundwork.tasks.losses import check_auxiliary
 from groundwork.tasks.optimizers import OPTIMIZERS, SCHEDULES, OptimizerRecipe, Schedule

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from groundwork.config.training import LossTerm
+from groundwork.errors import SpecError
 from groundwork.registry import Table, build
-from groundwork.specs import SpecError
 from groundwork.targets.labels import IGNORE
 from groundwork.tasks.optimizers import NotNegative
 

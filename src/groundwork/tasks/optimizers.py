@@ -12,7 +12,8 @@ from pydantic import Field
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
-from groundwork.registry import ComponentError, Table
+from groundwork.errors import ComponentError
+from groundwork.registry import Table
 
 #: What a step is multiplied by. At 0 nothing is learnt.
 LearningRate: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from lightning import Callback, LightningModule, Trainer
 
+from groundwork.errors import TrainingError
 from groundwork.targets.kind import Direction
-from groundwork.training.errors import TrainingError
 
 logger = logging.getLogger(__name__)
 

@@ -16,9 +16,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from groundwork.atomic import whole_file
+from groundwork.errors import TrainingError
 from groundwork.tasks.base import Task
 from groundwork.training.callbacks import History
-from groundwork.training.errors import NOTHING_TO_CHOOSE_BY, TrainingError
+from groundwork.training.messages import NOTHING_TO_CHOOSE_BY
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,8 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from groundwork.config.model import ModelConfig
 from groundwork.config.training import RESERVED, TrainingConfig
-from groundwork.registry import ComponentError, build, check_options, find, located
+from groundwork.errors import ComponentError
+from groundwork.registry import build, check_options, find, located
 from groundwork.specs import TargetSpec
 from groundwork.strict import did_you_mean
 from groundwork.targets.kind import Direction
@@ -18,7 +19,7 @@ from groundwork.tasks import TASKS
 from groundwork.tasks.base import Task
 from groundwork.tasks.losses import WeightedLosses, check_auxiliary
 from groundwork.tasks.optimizers import OPTIMIZERS, SCHEDULES, OptimizerRecipe, Schedule
-from groundwork.training.errors import NOTHING_TO_CHOOSE_BY
+from groundwork.training.messages import NOTHING_TO_CHOOSE_BY
 from groundwork.training.precision import take_half
 from groundwork.training.process import training_process
 

@@ -20,13 +20,13 @@ from groundwork.data import sample_table
 from groundwork.data.chips import LabelledData
 from groundwork.data.datamodule import ChipDataModule
 from groundwork.data.statistics import Statistics
+from groundwork.errors import TrainingError
 from groundwork.registry import build
 from groundwork.tasks import TASKS
 from groundwork.tasks.base import Task
 from groundwork.training.callbacks import History, SeedEachEpoch
 from groundwork.training.checkpoints import KeepWeights, last_checkpoint
 from groundwork.training.checks import DEFAULTS, build_trainer, direction_of
-from groundwork.training.errors import TrainingError
 from groundwork.training.initial import BUILT_FROM
 from groundwork.training.precision import check_half
 from groundwork.training.process import training_process

@@ -9,9 +9,10 @@ from pathlib import Path
 import torch
 
 from groundwork import fingerprint
-from groundwork.bundle import PRESENTATION, Bundle, BundleConfig, BundleError, PretrainedWeights, build_factory
+from groundwork.bundle import PRESENTATION, Bundle, BundleConfig, PretrainedWeights, build_factory
 from groundwork.config.data import DataConfig
 from groundwork.config.model import ModelConfig
+from groundwork.errors import BundleError
 from groundwork.models.freezing import fresh_parameters
 from groundwork.models.weights.reading import LoadReport
 

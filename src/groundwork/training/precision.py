@@ -8,8 +8,8 @@ from typing import Any, Literal, TypeAlias
 
 from lightning.pytorch.plugins.precision import HalfPrecision
 
+from groundwork.errors import ComponentError
 from groundwork.models.interface import Model
-from groundwork.registry import ComponentError
 
 #: Lightning's names for it.
 Half: TypeAlias = Literal["bf16-true", "16-true"]

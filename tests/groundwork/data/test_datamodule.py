@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
+from groundwork.batch import Batch
 from groundwork.config.training import AugmentationConfig, LoaderConfig
 from groundwork.data.chips import LabelledData
 from groundwork.data.datamodule import ChipDataModule, ShuffledSampler
@@ -37,13 +38,15 @@ def test_the_order_depends_on_seed_and_epoch_alone() -> None:
 def test_batches_are_the_same_for_any_number_of_workers(
     tiny_labelled: LabelledData, tiny_statistics: Statistics
 ) -> None:
-    def batches(workers: int) -> list[dict[str, Any]]:
+    def batches(workers: int) -> list[Batch]:
         loader = _module(tiny_labelled, tiny_statistics, num_workers=workers).train_dataloader()
         return list(loader)
 
     for one, other in zip(batches(0), batches(2), strict=True):
         assert one["sample_id"] == other["sample_id"]
-        for key in ("image", "mask", "valid", "temporal_coords", "location_coords"):
+        for key in ("images", "valid", "dates"):
+            assert torch.equal(one[key]["optical"], other[key]["optical"])
+        for key in ("target", "location"):
             assert torch.equal(one[key], other[key])
 
 
@@ -80,9 +83,9 @@ def test_only_training_batches_are_augmented(tiny_labelled: LabelledData, tiny_s
     module = _module(tiny_labelled, tiny_statistics)
     batch = next(iter(module.train_dataloader()))
     module.trainer = SimpleNamespace(training=False, current_epoch=0)  # type: ignore[assignment]
-    assert torch.equal(module.on_after_batch_transfer(batch, 0)["image"], batch["image"])
+    assert torch.equal(module.on_after_batch_transfer(batch, 0)["images"]["optical"], batch["images"]["optical"])
     module.trainer = SimpleNamespace(training=True, current_epoch=0)  # type: ignore[assignment]
-    first = module.on_after_batch_transfer(batch, 0)["image"]
-    assert not torch.equal(first, batch["image"])
+    first = module.on_after_batch_transfer(batch, 0)["images"]["optical"]
+    assert not torch.equal(first, batch["images"]["optical"])
     module.trainer = SimpleNamespace(training=True, current_epoch=1)  # type: ignore[assignment]
-    assert not torch.equal(module.on_after_batch_transfer(batch, 0)["image"], first)
+    assert not torch.equal(module.on_after_batch_transfer(batch, 0)["images"]["optical"], first)

@@ -24,6 +24,7 @@ from groundwork.data.scan import read_pieces, scan_scenes
 from groundwork.rasters.folder import PairingError, RasterFolder, find_rasters
 from groundwork.rasters.scene import Scene
 from groundwork.rasters.windows import window_starts
+from groundwork.targets.kinds import kind_of
 
 Write = Callable[..., Path]
 
@@ -209,10 +210,10 @@ def test_each_pixel_is_read_once_and_chips_are_what_their_windows_hold(
     tiny_data: SimpleNamespace, size: int, stride: int, most: int
 ) -> None:
     chips = ChipsConfig(size=size, stride=stride)
-    spec, target = tiny_data.config.sources["optical"], tiny_data.config.target
+    config, files = tiny_data.config, {"optical": tiny_data.scenes.paths("11")}
     with (
         pytest.MonkeyPatch.context() as patch,
-        open_labelled(tiny_data.scenes.paths("11"), tiny_data.labels.paths("11")[0], spec, target) as opened,
+        open_labelled(files, tiny_data.labels.paths("11")[0], config.sources, kind_of(config.target)) as opened,
     ):
         patch.setattr(scan_module, "MOST_HELD", most)
         read, counted, taken = Scene.read, np.zeros((400, 400), int), np.zeros((64, 96), int)
@@ -231,11 +232,13 @@ def test_each_pixel_is_read_once_and_chips_are_what_their_windows_hold(
         assert corners == list(product(window_starts(64, size, stride), window_starts(96, size, stride)))
         for piece in pieces:
             taken[piece.window.toslices()] += 1
-            found.append((piece.window, piece.pixels))
+            found.append((piece.window, piece.patch))
         assert (taken == 1).all(), "what pieces hold that were not read before is the whole scene"
-        for window, pixels in found:
-            for one, other in zip(pixels, opened.read(window), strict=True):
-                assert np.array_equal(one, other)
+        for window, given in found:
+            again = opened.read(window)
+            assert np.array_equal(given.values["optical"], again.values["optical"])
+            assert np.array_equal(given.valid["optical"], again.valid["optical"])
+            assert np.array_equal(np.asarray(given.target), np.asarray(again.target))
 
 
 @settings(max_examples=25, deadline=None)
@@ -255,12 +258,13 @@ def test_cells_add_up_to_the_pixels_of_any_chips(tiny_data: SimpleNamespace, siz
     ):
         values, classes = scene.read().astype(float), label.read(1)
     known = covered & (values != -9999).all(axis=0)
-    assert cells.valid[inside].sum() == known.sum()
-    assert cells.classes[:, inside].sum(axis=1).tolist() == [
+    optical = cells.sources["optical"]
+    assert cells.known[inside].sum() == optical.valid[inside].sum() == known.sum()
+    assert cells.answers[:, inside].sum(axis=1).tolist() == [
         int((classes[known] == value).sum()) for value in (1, 2, 3)
     ]
     for band, plane in enumerate(values):
-        weights = cells.valid[inside]
-        assert (cells.mean[band, inside] * weights).sum() == pytest.approx(plane[known].sum(), rel=1e-12)
-        assert cells.minimum[band, inside].min(initial=np.inf) == plane[known].min(initial=np.inf)
-        assert cells.maximum[band, inside].max(initial=-np.inf) == plane[known].max(initial=-np.inf)
+        weights = optical.valid[inside]
+        assert (optical.mean[band, inside] * weights).sum() == pytest.approx(plane[known].sum(), rel=1e-12)
+        assert optical.minimum[band, inside].min(initial=np.inf) == plane[known].min(initial=np.inf)
+        assert optical.maximum[band, inside].max(initial=-np.inf) == plane[known].max(initial=-np.inf)

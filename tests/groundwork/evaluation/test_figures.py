@@ -12,36 +12,31 @@ import torch
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from groundwork.batch import Batch, collate
 from groundwork.bundle import Bundle
 from groundwork.config import EvaluationConfig, InferenceConfig
-from groundwork.data.chips import Batch, LabelledData
-from groundwork.targets.labels import IGNORE
+from groundwork.data.chips import LabelledData
 from groundwork.data.statistics import Statistics
-from groundwork.evaluation.figures import (
-    RIGHT,
-    WRONG,
-    draw_confusion,
-    draw_history,
-    draw_panel,
-    draw_quicklooks,
-    rgb_positions,
-)
+from groundwork.evaluation.figures import draw_history, draw_panel, draw_quicklooks, rgb_positions
 from groundwork.evaluation.predictors import Predictor
-from groundwork.evaluation.report import judge
+from groundwork.evaluation.report import evaluate_model
 from groundwork.prediction.scene import predict_scenes
 from groundwork.rasters.folder import find_rasters
 from groundwork.rasters.quicklook import stretch
 from groundwork.rasters.writing import write_rasters
 from groundwork.specs import SpecError
+from groundwork.targets.confusion_figure import draw_confusion
+from groundwork.targets.labels import IGNORE
+from groundwork.targets.pixel_classes import RIGHT, WRONG
 
 
 class Truth(Predictor):
     """Right but for the first row of each chip."""
 
-    def predict(self, batch: Batch) -> np.ndarray:
-        classes = batch["mask"].numpy().clip(min=0).copy()
+    def predict(self, batch: Batch) -> torch.Tensor:
+        classes = batch["target"].clamp(min=0).clone()
         classes[:, 0] = (classes[:, 0] + 1) % 3
-        return classes
+        return torch.nn.functional.one_hot(classes, 3).movedim(-1, 1).float()
 
 
 def _shown(figure: Figure, row: int, column: int, columns: int = 4) -> np.ndarray:
@@ -56,15 +51,16 @@ def test_the_panel_shows_image_truth_prediction_and_error(tiny_labelled: Labelle
     chips = tiny_labelled.chips("test")
     for row, index in enumerate((0, len(chips) - 1)):
         chip = chips[index]
-        mask, valid = chip["mask"].numpy(), chip["valid"].numpy()
-        assert np.array_equal(_shown(figure, row, 0), stretch(chip["image"].numpy()[::-1], valid))
+        mask, valid = np.asarray(chip.patch.target), chip.patch.valid["optical"]
+        image = chip.patch.values["optical"].astype(np.float32)
+        assert np.array_equal(_shown(figure, row, 0), stretch(image[::-1], valid))
         colors = np.array([to_rgb(color) for color in ("#ffffff", "#0000ff", "#00aa00", "#ffcc00")])
-        assert np.allclose(_shown(figure, row, 1), colors[mask + 1])
-        predicted = Truth().predict({"mask": torch.from_numpy(mask)[None]})[0]  # type: ignore[typeddict-item]
-        assert np.allclose(_shown(figure, row, 2), colors[np.where(valid, predicted, IGNORE) + 1])
+        assert np.allclose(_shown(figure, row, 1) / 255, colors[mask + 1])
+        predicted = Truth().predict(collate([chip]))[0].argmax(dim=0).numpy()
+        assert np.allclose(_shown(figure, row, 2) / 255, colors[np.where(valid, predicted, IGNORE) + 1])
         error = np.where(mask == IGNORE, 0, np.where(predicted == mask, 1, 2))
-        assert np.allclose(_shown(figure, row, 3), np.array([to_rgb(c) for c in ("#ffffff", RIGHT, WRONG)])[error])
-        assert figure.axes[row * 4].get_ylabel() == chip["sample_id"]
+        assert np.allclose(_shown(figure, row, 3), np.array([(255, 255, 255), RIGHT, WRONG])[error])
+        assert figure.axes[row * 4].get_ylabel() == chip.sample_id
     assert [axes.get_title() for axes in figure.axes[:4]] == ["image", "truth", "prediction", "error"]
 
 
@@ -79,7 +75,7 @@ def test_an_unknown_band_is_named(tiny_labelled: LabelledData) -> None:
         SpecError, match=r"'rgb' names band 'a1', which is not read. Did you mean 'A'\? Read: \['A', 'B'"
     ):
         draw_panel(Truth(), tiny_labelled, ("C", "B", "a1"), 1)
-    assert rgb_positions(tiny_labelled.inputs, ("C", "A", "A")) == [2, 0, 0]
+    assert rgb_positions(tiny_labelled.inputs["optical"], ("C", "A", "A")) == [2, 0, 0]
 
 
 def test_the_confusion_matrix_shows_shares_of_each_true_class() -> None:
@@ -120,8 +116,8 @@ def test_quicklooks_show_scene_and_prediction(tmp_path: Path, tiny_bundle: Bundl
     assert list(pictures) == list(tiny_data.scenes.files)
     figure = pictures["1"]()
     shown = _shown(figure, 0, 1, columns=2)
-    assert np.allclose(shown[:10, :10], 1), "white where there is no data"
-    assert not np.allclose(shown[10:], 1)
+    assert np.allclose(shown[:10, :10], 255), "white where there is no data"
+    assert not np.allclose(shown[10:], 255)
     assert (_shown(figure, 0, 0, columns=2)[:10, :10] == 255).all()
     with pytest.raises(SpecError, match="'rgb' names band 'X'"):
         draw_quicklooks(spec, target, tiny_data.scenes, predictions, ("A", "X", "C"))
@@ -131,7 +127,7 @@ def test_judging_gives_scores_of_model_and_baselines(
     tiny_bundle: Bundle, tiny_labelled: LabelledData, tiny_statistics: Statistics
 ) -> None:
     config = EvaluationConfig()
-    metrics, by_scene, figure = judge(tiny_bundle, tiny_labelled, tiny_statistics, config, seed=0)
+    metrics, by_scene, figure = evaluate_model(tiny_bundle, tiny_labelled, tiny_statistics, config, seed=0)
     assert set(metrics["baselines"]) == {"majority_class", "pixel_regression"}
     assert metrics["baselines"]["pixel_regression"]["miou"] > 0.8 > metrics["baselines"]["majority_class"]["miou"]
     test = tiny_labelled.samples[tiny_labelled.samples["split"] == "test"]

@@ -11,20 +11,23 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
-from torch.utils.data import default_collate
 
+from groundwork.batch import Batch, Chip, Patch, collate, images_of
 from groundwork.bundle import Bundle, BundleError
-from groundwork.data.chips import Batch, LabelledData
-from groundwork.targets.labels import IGNORE
+from groundwork.data.chips import LabelledData
 from groundwork.data.overlap import count_once
 from groundwork.data.statistics import Statistics
-from groundwork.evaluation.predictors import MajorityClass, ModelPredictor, PixelRegression
+from groundwork.evaluation.predictors import ConstantPredictor, ModelPredictor, PixelRegression, _pixels_of
+from groundwork.specs import TargetSpec
+from groundwork.targets.kinds import kind_of
+from groundwork.targets.labels import IGNORE
+from groundwork.targets.statistics import TargetStatistics
 
 
 @pytest.fixture(scope="module")
 def batch(tiny_labelled: LabelledData) -> Batch:
     chips = tiny_labelled.chips("test")
-    return default_collate([chips[index] for index in range(len(chips))])
+    return collate([chips[index] for index in range(len(chips))])
 
 
 # --- count once -----------------------------------------------------------------------------------------------------
@@ -54,10 +57,13 @@ def test_the_index_of_the_table_does_not_matter(table_of: Callable[..., pd.DataF
 # --- the model ------------------------------------------------------------------------------------------------------
 
 
-def test_the_model_gives_its_highest_score(tiny_bundle: Bundle, batch: Batch) -> None:
+def test_the_model_gives_its_scores(tiny_bundle: Bundle, batch: Batch) -> None:
     with torch.inference_mode():
-        output = tiny_bundle.build_model()(batch["image"], batch["valid"]).output
-    assert np.array_equal(ModelPredictor(tiny_bundle).predict(batch), output.numpy().argmax(axis=1))
+        output = tiny_bundle.build_model()(images_of(batch)).output
+    found = ModelPredictor(tiny_bundle).predict(batch)
+    assert found.shape == (len(batch["sample_id"]), 3, 32, 32)
+    assert torch.allclose(found, output, rtol=1e-4, atol=1e-4)
+    assert (found.argmax(dim=1) == output.argmax(dim=1)).float().mean() > 0.9999
 
 
 def test_an_untrained_model_is_not_judged(tiny_initial: Bundle) -> None:
@@ -68,19 +74,28 @@ def test_an_untrained_model_is_not_judged(tiny_initial: Bundle) -> None:
 # --- baselines ------------------------------------------------------------------------------------------------------
 
 
-def test_the_majority_is_that_of_the_training_split(tiny_statistics: Statistics, batch: Batch) -> None:
-    statistics = tiny_statistics.model_copy(update={"class_pixels": {"water": 5, "forest": 9, "field": 8}})
-    found = MajorityClass(statistics, ("water", "forest", "field")).predict(batch)
-    assert found.shape == tuple(batch["mask"].shape)
-    assert set(found.ravel()) == {1}
-    reordered = MajorityClass(statistics, ("field", "water", "forest")).predict(batch)
-    assert set(reordered.ravel()) == {2}
+def _classes(scores: torch.Tensor) -> np.ndarray:
+    return scores.argmax(dim=1).numpy()
+
+
+def test_the_majority_is_that_of_the_training_split(
+    tiny_statistics: Statistics, batch: Batch, land_target: TargetSpec
+) -> None:
+    pixels = TargetStatistics(class_pixels={"water": 5, "forest": 9, "field": 8})
+    statistics = tiny_statistics.model_copy(update={"target": pixels})
+    found = ConstantPredictor(kind_of(land_target), statistics).predict(batch)
+    assert found.shape == (len(batch["target"]), 3, *batch["target"].shape[-2:])
+    assert set(_classes(found).ravel()) == {1}
+    water, forest, field = land_target.classes
+    reordered = land_target.model_copy(update={"classes": (field, water, forest)})
+    assert set(_classes(ConstantPredictor(kind_of(reordered), statistics).predict(batch)).ravel()) == {2}
 
 
 def _training_pixels(data: LabelledData) -> tuple[np.ndarray, np.ndarray]:
     chips = data.chips("train")
-    images = [chips[index]["image"].numpy() for index in range(len(chips))]
-    masks = [chips[index]["mask"].numpy() for index in range(len(chips))]
+    patches = [chips[index].patch for index in range(len(chips))]
+    images = [patch.values["optical"].astype(np.float32) for patch in patches]
+    masks = [np.asarray(patch.target) for patch in patches]
     known = [mask != IGNORE for mask in masks]
     pixels = np.concatenate([image[:, here].T for image, here in zip(images, known, strict=True)])
     return pixels, np.concatenate([mask[here] for mask, here in zip(masks, known, strict=True)])
@@ -92,12 +107,15 @@ def test_the_regression_is_that_of_scikit_learn_on_all_training_pixels(
     pixels, classes = _training_pixels(tiny_labelled)
     mean, std = pixels.mean(axis=0), pixels.std(axis=0)
     regression = LogisticRegression(max_iter=500).fit((pixels - mean) / std, classes)
-    found = PixelRegression(tiny_labelled, num_pixels=10**6, seed=0).predict(batch)
-    valid = batch["valid"].numpy()
-    expected = regression.predict((np.moveaxis(batch["image"].numpy(), 1, -1)[valid] - mean) / std)
+    scores = PixelRegression(tiny_labelled, num_pixels=10**6, seed=0).predict(batch)
+    assert torch.equal(scores.sum(dim=1), torch.ones(scores[:, 0].shape)), "the class as 1, the others as 0"
+    found, truth = _classes(scores), batch["target"].numpy()
+    valid = batch["valid"]["optical"].numpy()
+    image = batch["images"]["optical"].numpy().astype(np.float32)
+    expected = regression.predict((np.moveaxis(image, 1, -1)[valid] - mean) / std)
     assert (found[valid] == expected).mean() > 0.999
-    known = batch["mask"].numpy() != IGNORE
-    assert (found[known] == batch["mask"].numpy()[known]).mean() > 0.9
+    known = truth != IGNORE
+    assert (found[known] == truth[known]).mean() > 0.9
 
 
 def test_the_draw_of_pixels_depends_on_the_seed_alone(tiny_labelled: LabelledData, batch: Batch) -> None:
@@ -125,7 +143,7 @@ def test_a_single_class_is_predicted_everywhere(tiny_labelled: LabelledData, bat
     first = tiny_labelled.samples[tiny_labelled.samples["split"] == "train"].head(1)
     data = LabelledData(first, tiny_labelled.scenes, tiny_labelled.labels, tiny_labelled.inputs, tiny_labelled.target)
     found = PixelRegression(data, num_pixels=1, seed=0).predict(batch)
-    assert len(set(found.ravel())) == 1
+    assert len(set(_classes(found).ravel())) == 1
 
 
 def test_steps_are_values_of_the_same_pixel(tiny_labelled: LabelledData) -> None:
@@ -135,12 +153,37 @@ def test_steps_are_values_of_the_same_pixel(tiny_labelled: LabelledData) -> None
     class Sum:
         def predict(self, pixels: np.ndarray) -> np.ndarray:
             assert pixels.shape[1] == 6
-            return (pixels @ np.arange(6)).astype(int)
+            return (pixels @ np.arange(6)).astype(int) % 3
 
     regression._regression = Sum()
     image = torch.arange(2 * 3 * 2 * 4 * 5, dtype=torch.float32).reshape(2, 3, 2, 4, 5)
     batch = Batch(
-        image=image, mask=torch.zeros(2, 4, 5), valid=torch.ones(2, 4, 5, dtype=torch.bool), sample_id=["a", "b"]
+        images={"optical": image},
+        valid={"optical": torch.ones(2, 4, 5, dtype=torch.bool)},
+        target=torch.zeros(2, 4, 5),
+        sample_id=["a", "b"],
     )
-    expected = np.einsum("bchw,c->bhw", image.reshape(2, 6, 4, 5).numpy(), np.arange(6.0))
-    assert np.array_equal(regression.predict(batch), expected.astype(int))
+    expected = np.einsum("bchw,c->bhw", image.reshape(2, 6, 4, 5).numpy(), np.arange(6.0)).astype(int) % 3
+    assert len(np.unique(expected)) == 3
+    assert np.array_equal(_classes(regression.predict(batch)), expected)
+
+
+def test_values_of_all_sources_are_values_of_the_same_pixel(tiny_labelled: LabelledData) -> None:
+    """In training in the order of their names, in prediction too; pixels without any source get the default."""
+    regression = PixelRegression(tiny_labelled, 300, 0)
+
+    class Second:
+        def predict(self, pixels: np.ndarray) -> np.ndarray:
+            assert pixels.shape[1] == 3
+            return pixels[:, 2].astype(int)
+
+    regression._regression, regression._default = Second(), 0
+    number = np.arange(20).reshape(4, 5) % 2 + 1
+    values = {"b": number[None].astype(np.int16), "a": np.zeros((2, 4, 5), np.uint8)}
+    valid = {"b": number == 1, "a": np.zeros((4, 5), bool)}
+    valid["a"][0] = True
+    patch = Patch(values, valid, np.zeros((4, 5), np.int64))
+    expected = np.where(patch.known, number, 0)
+    assert len(np.unique(expected)) == 3
+    assert np.array_equal(_classes(regression.predict(collate([Chip("x", patch)])))[0], expected)
+    assert _pixels_of(patch)[2].tolist() == number.ravel().tolist()

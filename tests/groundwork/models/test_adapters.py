@@ -12,9 +12,9 @@ from torch import nn
 from asking import ask, one
 from groundwork.bundle import Bundle, BundleConfig, PretrainedWeights
 from groundwork.config.model import ModelConfig
+from groundwork.errors import ComponentError
 from groundwork.models.adapters import merge_adapters
 from groundwork.models.assembly.encoder_decoder import EncoderDecoderModel
-from groundwork.registry import ComponentError
 from groundwork.specs import RasterSpec, TargetSpec
 
 MakeModel = Callable[..., EncoderDecoderModel]

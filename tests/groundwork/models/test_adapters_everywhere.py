@@ -13,6 +13,7 @@ from asking import one
 from groundwork.batch import Image, Images
 from groundwork.config.component import ComponentConfig
 from groundwork.config.model import AdapterConfig
+from groundwork.errors import ComponentError
 from groundwork.models.adaptable import choose_modules
 from groundwork.models.adapters import add_adapters, merge_adapters
 from groundwork.models.encoders import ENCODERS
@@ -21,7 +22,7 @@ from groundwork.models.encoders.prithvi import swin
 from groundwork.models.encoders.prithvi.swin import SwinVariant
 from groundwork.models.encoders.prithvi.variants import VARIANTS, PrithviVariant
 from groundwork.models.examples import example_images
-from groundwork.registry import ComponentError, build
+from groundwork.registry import build
 from groundwork.specs import BandSpec, FeatureLevel, FeatureSpec, RasterSpec
 
 #: Options that have no default, or whose default is large.

@@ -22,14 +22,13 @@ from torch import Tensor
 
 from asking import SOURCE, encode, images_of, one
 from groundwork.batch import Image
+from groundwork.errors import ComponentError, SpecError, WeightsError
 from groundwork.models.encoders.clay.encoder import ClayEncoder
 from groundwork.models.encoders.clay.network import place_codes
 from groundwork.models.encoders.clay.variants import VARIANTS, ClayVariant
 from groundwork.models.encoders.parts.calendar import week_of
 from groundwork.models.expectations import statistics_of
-from groundwork.models.weights.reading import WeightsError
-from groundwork.registry import ComponentError
-from groundwork.specs import RasterSpec, SpecError
+from groundwork.specs import RasterSpec
 
 SMALL = "clay_v1_5_large"
 CLOSE = {"rtol": 0, "atol": 1e-5}

@@ -17,6 +17,7 @@ from asking import one
 from groundwork.batch import Images
 from groundwork.config.component import ComponentConfig
 from groundwork.config.model import ModelConfig
+from groundwork.errors import SpecError
 from groundwork.models.assembly.encoder_decoder import EncoderDecoderFactory
 from groundwork.models.assembly.extractor import build_encoder
 from groundwork.models.decoders import DECODERS
@@ -35,7 +36,7 @@ from groundwork.models.necks import NECKS
 from groundwork.models.necks.auto import choose_necks
 from groundwork.models.necks.base import Neck
 from groundwork.registry import Table, build, find
-from groundwork.specs import BandSpec, FeatureLevel, FeatureSpec, RasterSpec, SpecError, TargetSpec
+from groundwork.specs import BandSpec, FeatureLevel, FeatureSpec, RasterSpec, TargetSpec
 
 #: Options that have no default, or whose default is too large for a test.
 OPTIONS: dict[str, dict[str, Any]] = {

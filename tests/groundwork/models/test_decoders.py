@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from groundwork.config.component import ComponentConfig
+from groundwork.errors import ComponentError, SpecError
 from groundwork.models.decoders import DECODERS
 from groundwork.models.decoders.area_pool import AreaPool
 from groundwork.models.decoders.aspp import ASPPDecoder
@@ -25,8 +26,8 @@ from groundwork.models.decoders.smp import SmpDecoder
 from groundwork.models.decoders.smp_models import SMP_MODELS
 from groundwork.models.decoders.unet import UNetDecoder
 from groundwork.models.decoders.upernet import UPerNetDecoder
-from groundwork.registry import ComponentError, build
-from groundwork.specs import FeatureLevel, FeatureSpec, SpecError
+from groundwork.registry import build
+from groundwork.specs import FeatureLevel, FeatureSpec
 
 PYRAMID = FeatureSpec(tuple(FeatureLevel(8 << index, 4 << index) for index in range(4)))
 PLAIN = FeatureSpec((FeatureLevel(8, 16),) * 4)

@@ -15,13 +15,14 @@ from asking import SOURCE, ask, one
 from groundwork.batch import Images
 from groundwork.bundle import build_factory
 from groundwork.config.model import ModelConfig
+from groundwork.errors import SpecError
 from groundwork.models.assembly.detection import DetectionModel
 from groundwork.models.assembly.detectors import OneStageDetector, TwoStageDetector
 from groundwork.models.encoders.prithvi.variants import VARIANTS as PRITHVI
 from groundwork.models.encoders.prithvi.variants import PrithviVariant
 from groundwork.models.encoders.terramind.variants import VARIANTS as TERRAMIND
 from groundwork.models.encoders.terramind.variants import TerraMindVariant
-from groundwork.specs import ClassSpec, RasterSpec, SpecError, TargetSpec
+from groundwork.specs import ClassSpec, RasterSpec, TargetSpec
 
 FRAMEWORKS = ["faster-rcnn", "mask-rcnn", "retinanet", "fcos"]
 RESNET = {"name": "timm", "model": "test_resnet", "out_indices": [1, 2, 3, 4]}

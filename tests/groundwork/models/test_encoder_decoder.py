@@ -13,13 +13,14 @@ from torch import nn
 from asking import ask, encode, one
 from groundwork.batch import Image
 from groundwork.config.model import ModelConfig
+from groundwork.errors import ComponentError, SpecError
 from groundwork.models.assembly.encoder_decoder import EncoderDecoderFactory, EncoderDecoderModel
 from groundwork.models.encoders.base import OneSourceEncoder
 from groundwork.models.factories import FACTORIES
 from groundwork.models.flow import FlowRow, count_macs, describe_flow
 from groundwork.models.interface import Model, ModelFactory
-from groundwork.registry import ComponentError, find
-from groundwork.specs import ClassSpec, FeatureLevel, FeatureSpec, OutputSpec, RasterSpec, SpecError, TargetSpec
+from groundwork.registry import find
+from groundwork.specs import ClassSpec, FeatureLevel, FeatureSpec, OutputSpec, RasterSpec, TargetSpec
 
 MakeModel = Callable[..., EncoderDecoderModel]
 RESNET = {"name": "timm", "model": "test_resnet"}

@@ -14,6 +14,7 @@ from torchgeo.models import CROMA, CopernicusFM, ScaleMAE, croma_base, dofa_smal
 from torchgeo.models.croma import get_2dalibi
 
 from asking import SOURCE, encode, images_of, one
+from groundwork.errors import ComponentError, SpecError, WeightsError
 from groundwork.models.encoders.base import Encoder
 from groundwork.models.encoders.torchgeo.copernicus_fm import CopernicusFMEncoder, _days
 from groundwork.models.encoders.torchgeo.croma import OPTICAL_BANDS, CROMAEncoder, distance_bias
@@ -21,9 +22,7 @@ from groundwork.models.encoders.torchgeo.dofa import DOFAEncoder
 from groundwork.models.encoders.torchgeo.panopticon import PanopticonEncoder
 from groundwork.models.encoders.torchgeo.scale_mae import ScaleMAEEncoder
 from groundwork.models.weights.file import WeightsFile
-from groundwork.models.weights.reading import WeightsError
-from groundwork.registry import ComponentError
-from groundwork.specs import BandSpec, RasterSpec, SpecError
+from groundwork.specs import BandSpec, RasterSpec
 
 MakeDescribed = Callable[..., dict[str, RasterSpec]]
 TIME = torch.tensor([[[2021.0, 3.0]], [[2020.0, 60.0]]])

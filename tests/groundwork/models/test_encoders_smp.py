@@ -11,11 +11,10 @@ from safetensors.torch import save_file
 from segmentation_models_pytorch.encoders import get_encoder
 
 from asking import SOURCE, encode, one
+from groundwork.errors import ComponentError, WeightsError
 from groundwork.models.encoders.smp.encoder import SMPEncoder
 from groundwork.models.encoders.wrappers.identity import IdentityEncoder
 from groundwork.models.weights.file import WeightsFile
-from groundwork.models.weights.reading import WeightsError
-from groundwork.registry import ComponentError
 from groundwork.specs import BandSpec, FeatureLevel, RasterSpec
 
 MakeInputs = Callable[..., dict[str, RasterSpec]]

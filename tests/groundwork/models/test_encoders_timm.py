@@ -13,13 +13,12 @@ from torch import Tensor
 
 from asking import SOURCE, ask, encode, one
 from groundwork.config.model import ModelConfig
+from groundwork.errors import ComponentError, SpecError, WeightsError
 from groundwork.models.assembly.encoder_decoder import EncoderDecoderFactory
 from groundwork.models.encoders.timm import weights as timm_weights
 from groundwork.models.encoders.timm.encoder import TimmEncoder
 from groundwork.models.weights.file import WeightsFile
-from groundwork.models.weights.reading import WeightsError
-from groundwork.registry import ComponentError
-from groundwork.specs import BandSpec, RasterSpec, SpecError, TargetSpec
+from groundwork.specs import BandSpec, RasterSpec, TargetSpec
 
 MakeInputs = Callable[..., dict[str, RasterSpec]]
 

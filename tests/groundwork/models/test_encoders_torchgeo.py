@@ -25,12 +25,11 @@ from torchgeo.models import (
 from torchvision.models import WeightsEnum
 
 from asking import SOURCE, encode, one
+from groundwork.errors import ComponentError, SpecError, WeightsError
 from groundwork.models.encoders.torchgeo.encoder import TorchGeoEncoder, list_entries
 from groundwork.models.encoders.torchgeo.info import read_info
 from groundwork.models.weights.file import WeightsFile
-from groundwork.models.weights.reading import WeightsError
-from groundwork.registry import ComponentError
-from groundwork.specs import BandSpec, RasterSpec, SpecError
+from groundwork.specs import BandSpec, RasterSpec
 
 MakeNamed = Callable[..., dict[str, RasterSpec]]
 NANOMETRES = {"RED": 665.0, "GREEN": 560.0, "BLUE": 490.0}

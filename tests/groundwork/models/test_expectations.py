@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from groundwork.errors import SpecError
 from groundwork.models.expectations import check_expectations, statistics_of
 from groundwork.models.weights.info import EncoderInfo
-from groundwork.specs import RasterSpec, SpecError
+from groundwork.specs import RasterSpec
 
 INFO = EncoderInfo(
     bands=("BLUE", "RED", "NIR_NARROW"),

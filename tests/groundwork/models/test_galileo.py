@@ -22,14 +22,13 @@ import torch
 from torch import Tensor, nn
 
 from asking import encode, images_of
+from groundwork.errors import ComponentError, SpecError, WeightsError
 from groundwork.models.encoders.galileo.encoder import GalileoEncoder
 from groundwork.models.encoders.galileo.network import direction, month_table, place_codes
 from groundwork.models.encoders.galileo.variants import VARIANTS, GalileoVariant
 from groundwork.models.encoders.parts.calendar import month_of
 from groundwork.models.expectations import statistics_of
-from groundwork.models.weights.reading import WeightsError
-from groundwork.registry import ComponentError
-from groundwork.specs import FeatureLevel, RasterSpec, SpecError
+from groundwork.specs import FeatureLevel, RasterSpec
 
 S2 = (
     *("BLUE", "GREEN", "RED", "RED_EDGE_1", "RED_EDGE_2", "RED_EDGE_3"),

@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
 from groundwork.config.component import ComponentConfig
+from groundwork.errors import ComponentError, SpecError
 from groundwork.models.heads import HEADS
 from groundwork.models.heads.base import Decoded, Head
 from groundwork.models.heads.classification import ClassificationHead
@@ -26,8 +27,8 @@ from groundwork.models.heads.scalar_regression import ScalarRegressionHead
 from groundwork.models.heads.scalar_sklearn import ScalarSklearnHead
 from groundwork.models.heads.segmentation import SegmentationHead
 from groundwork.models.heads.sklearn import SklearnHead
-from groundwork.registry import ComponentError, build
-from groundwork.specs import FeatureLevel, FeatureSpec, SpecError
+from groundwork.registry import build
+from groundwork.specs import FeatureLevel, FeatureSpec
 
 LEVEL = FeatureSpec((FeatureLevel(8, 4),))
 

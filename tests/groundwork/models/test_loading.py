@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from groundwork.models.weights.reading import WeightsError, load_weights, read_weights, select_bands
+from groundwork.errors import WeightsError
+from groundwork.models.weights.reading import load_weights, read_weights, select_bands
 
 WEIGHTS = {"0.weight": torch.arange(6.0).reshape(2, 3), "0.bias": torch.tensor([1.0, 2.0])}
 

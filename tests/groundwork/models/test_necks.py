@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional
 
 from groundwork.config.component import ComponentConfig
+from groundwork.errors import ComponentError, SpecError
 from groundwork.models.necks import NECKS
 from groundwork.models.necks.base import Neck
 from groundwork.models.necks.bottleneck import BottleneckNeck
@@ -19,8 +20,8 @@ from groundwork.models.necks.merge_sources import MergeSourcesNeck
 from groundwork.models.necks.pool_time import PoolTimeNeck
 from groundwork.models.necks.project import ProjectNeck
 from groundwork.models.necks.select import SelectNeck
-from groundwork.registry import ComponentError, build
-from groundwork.specs import FeatureLevel, FeatureSpec, SpecError
+from groundwork.registry import build
+from groundwork.specs import FeatureLevel, FeatureSpec
 
 PLAIN = FeatureSpec((FeatureLevel(6, 16, steps=2),) * 4)
 PYRAMID = FeatureSpec(tuple(FeatureLevel(4 << index, 4 << index) for index in range(3)))

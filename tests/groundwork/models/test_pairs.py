@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from groundwork.config.component import ComponentConfig
+from groundwork.errors import SpecError
 from groundwork.models.decoders import DECODERS
 from groundwork.models.decoders.base import Decoder
 from groundwork.models.decoders.smp_models import SMP_MODELS
@@ -17,7 +18,7 @@ from groundwork.models.necks import NECKS
 from groundwork.models.necks.auto import choose_necks
 from groundwork.models.necks.base import Neck
 from groundwork.registry import build, find
-from groundwork.specs import FeatureLevel, FeatureSpec, SpecError
+from groundwork.specs import FeatureLevel, FeatureSpec
 
 
 def pyramid(finest: int, count: int, source: str | None = None) -> tuple[FeatureLevel, ...]:

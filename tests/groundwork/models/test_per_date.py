@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from asking import encode, one
+from groundwork.errors import ComponentError, SpecError
 from groundwork.models.encoders.prithvi.vit import PrithviViT
 from groundwork.models.encoders.wrappers.per_date import PerDateEncoder
-from groundwork.registry import ComponentError
-from groundwork.specs import FeatureLevel, RasterSpec, SpecError
+from groundwork.specs import FeatureLevel, RasterSpec
 
 MakeRaster = Callable[..., RasterSpec]
 RESNET = {"name": "timm", "model": "test_resnet", "out_indices": [2, 3]}

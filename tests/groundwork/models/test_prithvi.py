@@ -15,6 +15,7 @@ from torch.nn import functional
 from asking import SOURCE, encode, images_of, one
 from groundwork.batch import Image
 from groundwork.config.component import ComponentConfig
+from groundwork.errors import ComponentError, SpecError
 from groundwork.models.encoders import ENCODERS
 from groundwork.models.encoders.base import Encoder
 from groundwork.models.encoders.parts.position_codes import CoordinateCode, fit_position_table, position_table
@@ -22,8 +23,8 @@ from groundwork.models.encoders.parts.transformer import Attention, TransformerB
 from groundwork.models.encoders.prithvi.options import PromptTuning
 from groundwork.models.encoders.prithvi.variants import VARIANTS, PrithviVariant
 from groundwork.models.encoders.prithvi.vit import PrithviViT
-from groundwork.registry import ComponentError, build
-from groundwork.specs import FeatureLevel, RasterSpec, SpecError
+from groundwork.registry import build
+from groundwork.specs import FeatureLevel, RasterSpec
 
 Codes = NDArray[np.float64]
 TIME = torch.tensor([[[2021.0, 12.0], [2022.0, 200.0]]])

@@ -12,12 +12,12 @@ from torch import nn
 
 from asking import SOURCE, encode, images_of, one
 from groundwork.batch import Image
+from groundwork.errors import ComponentError, SpecError
 from groundwork.models.encoders.prithvi.adapter import PrithviViTAdapter
 from groundwork.models.encoders.prithvi.options import AdapterOptions
 from groundwork.models.encoders.prithvi.variants import VARIANTS, PrithviVariant
 from groundwork.models.encoders.prithvi.vit_adapter import DeformableAttention, cell_centers
-from groundwork.registry import ComponentError
-from groundwork.specs import FeatureLevel, RasterSpec, SpecError
+from groundwork.specs import FeatureLevel, RasterSpec
 
 SMALL = AdapterOptions(prior_channels=4)
 

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from asking import one
 from groundwork.batch import Image
+from groundwork.errors import ComponentError
 from groundwork.models.encoders.prithvi.mae import PrithviMAE, ReconstructionOutput, from_patches, to_patches
 from groundwork.models.encoders.prithvi.variants import VARIANTS, PrithviVariant
-from groundwork.registry import ComponentError
 from groundwork.specs import RasterSpec
 
 TIME = torch.tensor([[[2021.0, 12.0], [2022.0, 200.0]]] * 2)

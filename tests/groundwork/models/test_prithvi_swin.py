@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from asking import SOURCE, encode, images_of, one
 from groundwork.config.component import ComponentConfig
+from groundwork.errors import ComponentError, SpecError, WeightsError
 from groundwork.models.encoders import ENCODERS
 from groundwork.models.encoders.base import Encoder
 from groundwork.models.encoders.prithvi import swin as prithvi_swin
@@ -22,9 +23,8 @@ from groundwork.models.encoders.prithvi.swin import PrithviSwin, SwinVariant
 from groundwork.models.encoders.prithvi.swin_weights import convert_swin
 from groundwork.models.encoders.prithvi.variants import HLS_BANDS
 from groundwork.models.weights.file import WeightsFile
-from groundwork.models.weights.reading import WeightsError
-from groundwork.registry import ComponentError, build
-from groundwork.specs import FeatureLevel, RasterSpec, SpecError
+from groundwork.registry import build
+from groundwork.specs import FeatureLevel, RasterSpec
 
 Weights = dict[str, Tensor]
 Inputs = dict[str, RasterSpec]

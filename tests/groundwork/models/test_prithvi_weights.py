@@ -16,6 +16,7 @@ from torch import Tensor
 
 from asking import SOURCE, one
 from groundwork.config.component import ComponentConfig
+from groundwork.errors import ComponentError, WeightsError
 from groundwork.models.encoders import ENCODERS
 from groundwork.models.encoders.base import Encoder
 from groundwork.models.encoders.prithvi import weights as prithvi_weights
@@ -26,8 +27,7 @@ from groundwork.models.encoders.prithvi.variants import HLS_BANDS, VARIANTS, Pri
 from groundwork.models.encoders.prithvi.vit import PrithviViT
 from groundwork.models.weights import hub
 from groundwork.models.weights.file import WeightsFile
-from groundwork.models.weights.reading import WeightsError
-from groundwork.registry import ComponentError, build
+from groundwork.registry import build
 from groundwork.specs import RasterSpec
 
 Weights = dict[str, Tensor]

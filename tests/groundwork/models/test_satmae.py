@@ -21,12 +21,11 @@ import torch
 from torch import Tensor
 
 from asking import SOURCE, encode, images_of, one
+from groundwork.errors import ComponentError, SpecError, WeightsError
 from groundwork.models.encoders.satmae.encoder import SatMAEEncoder
 from groundwork.models.encoders.satmae.variants import VARIANTS, SatMAEVariant, describe
 from groundwork.models.expectations import statistics_of
-from groundwork.models.weights.reading import WeightsError
-from groundwork.registry import ComponentError
-from groundwork.specs import RasterSpec, SpecError
+from groundwork.specs import RasterSpec
 
 RGB, SPECTRA = "satmae_large_rgb", "satmae_base_sentinel2"
 S2 = (

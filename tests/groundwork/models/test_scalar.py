@@ -10,9 +10,9 @@ import torch
 from asking import SOURCE, ask, encode, one
 from groundwork.bundle import build_factory
 from groundwork.config.model import ModelConfig
+from groundwork.errors import ComponentError, SpecError
 from groundwork.models.interface import Model
-from groundwork.registry import ComponentError
-from groundwork.specs import OutputSpec, RasterSpec, SpecError, TargetSpec
+from groundwork.specs import OutputSpec, RasterSpec, TargetSpec
 
 RESNET = {"name": "timm", "model": "test_resnet"}
 

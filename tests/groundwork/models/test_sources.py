@@ -12,10 +12,10 @@ from asking import ask
 from groundwork.batch import Images
 from groundwork.bundle import Bundle, BundleConfig, build_factory, load_bundle, save_bundle
 from groundwork.config.model import ModelConfig
+from groundwork.errors import ComponentError, SpecError
 from groundwork.models.assembly.encoder_decoder import EncoderDecoderFactory, EncoderDecoderModel
 from groundwork.models.flow import count_macs
-from groundwork.registry import ComponentError
-from groundwork.specs import RasterSpec, SpecError, TargetSpec
+from groundwork.specs import RasterSpec, TargetSpec
 
 RESNET = {"name": "timm", "model": "test_resnet"}
 

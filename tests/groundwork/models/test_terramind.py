@@ -20,13 +20,13 @@ from torch import Tensor
 
 from asking import ask, encode, images_of
 from groundwork.config.model import ModelConfig
+from groundwork.errors import ComponentError, SpecError, WeightsError
 from groundwork.models.assembly.encoder_decoder import EncoderDecoderFactory, EncoderDecoderModel
 from groundwork.models.encoders.terramind.encoder import TerraMindEncoder
 from groundwork.models.encoders.terramind.variants import MODALITIES, VARIANTS, TerraMindVariant
 from groundwork.models.expectations import statistics_of
-from groundwork.models.weights.reading import LoadReport, WeightsError
-from groundwork.registry import ComponentError
-from groundwork.specs import FeatureLevel, RasterSpec, SpecError, TargetSpec
+from groundwork.models.weights.reading import LoadReport
+from groundwork.specs import FeatureLevel, RasterSpec, TargetSpec
 
 PLAIN, GATED = "terramind_v1_tiny", "terramind_v1_base"
 THREE = {"S2L2A": "S2L2A", "S1GRD": "S1GRD", "DEM": "DEM"}

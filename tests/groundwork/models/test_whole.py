@@ -17,9 +17,9 @@ from torchgeo.models import list_models
 from asking import ask, one
 from groundwork.bundle import build_factory
 from groundwork.config.model import ModelConfig
+from groundwork.errors import ComponentError, SpecError
 from groundwork.models.interface import Model
-from groundwork.registry import ComponentError
-from groundwork.specs import ClassSpec, OutputSpec, RasterSpec, SpecError, TargetSpec
+from groundwork.specs import ClassSpec, OutputSpec, RasterSpec, TargetSpec
 
 SMP = {"name": "smp", "architecture": "Unet", "encoder": "resnet18"}
 TIMM = {"name": "timm", "model": "test_resnet"}

@@ -28,7 +28,7 @@ from groundwork.registry import ComponentError
 from groundwork.specs import SpecError
 from groundwork.tasks.segmentation import SemanticSegmentationTask
 from groundwork.training.callbacks import SeedEachEpoch
-from groundwork.training.errors import TrainingError
+from groundwork.training.messages import TrainingError
 from groundwork.training.fit import FitResult, fit
 from groundwork.training.initial import build_initial
 

@@ -18,7 +18,7 @@ from groundwork.models.features.resizing import resize_to
 from groundwork.models.features.sizes import Sizes
 from groundwork.models.interface import Model, ModelOutput, Stage
 from groundwork.models.naming import check_part_name
-from groundwork.specs import RasterSpec, SpecError
+from groundwork.specs import RasterSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,21 +137,6 @@ class RasterModel(Model, ABC):
             sizes = {source: tuple(images.values[source].shape[-2:]) for source in self.inputs}
             raise ValueError(f"All sources must come in one height and width, found {sizes}")
         self.sizes.require((first.shape[-2], first.shape[-1]))
-
-
-def only_source(inputs: Mapping[str, RasterSpec], what: str) -> str:
-    """Return the name of the one source.
-
-    Args:
-        inputs: Source -> what its rasters hold.
-        what: Takes one only, for the message.
-
-    Raises:
-        SpecError: For several sources.
-    """
-    if len(inputs) != 1:
-        raise SpecError(f"{what} takes exactly one source, got {len(inputs)}: {sorted(inputs)}")
-    return next(iter(inputs))
 
 
 def _check_shape(source: str, image: Tensor, raster: RasterSpec) -> None:

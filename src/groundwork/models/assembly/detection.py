@@ -9,6 +9,7 @@ from torch import Tensor
 from groundwork.batch import Images
 from groundwork.config.component import ComponentConfig
 from groundwork.config.model import ModelConfig
+from groundwork.errors import ComponentError, SpecError
 from groundwork.models.assembly.base import Prepared
 from groundwork.models.assembly.detectors import Framework, Limits, build_detector
 from groundwork.models.assembly.encoder_model import EncoderModel, FeatureExtractor
@@ -17,8 +18,7 @@ from groundwork.models.assembly.objects import check_objects, from_padded, stack
 from groundwork.models.features.needs import Needs, check_fit
 from groundwork.models.features.padding import pad_with_nothing
 from groundwork.models.interface import ModelFactory, ModelOutput, Stage
-from groundwork.registry import ComponentError
-from groundwork.specs import FeatureSpec, RasterSpec, SpecError, TargetSpec
+from groundwork.specs import FeatureSpec, RasterSpec, TargetSpec
 
 
 class DetectionModel(EncoderModel):

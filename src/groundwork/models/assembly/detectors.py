@@ -19,7 +19,8 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.ops import MultiScaleRoIAlign
 from torchvision.ops.poolers import initLevelMapper
 
-from groundwork.specs import FeatureLevel, SpecError
+from groundwork.errors import SpecError
+from groundwork.specs import FeatureLevel
 
 Framework = Literal["faster-rcnn", "mask-rcnn", "retinanet", "fcos"]
 

@@ -8,12 +8,13 @@ from typing import Literal
 from torch import nn
 
 from groundwork.config.model import ModelConfig
+from groundwork.errors import SpecError
 from groundwork.models.assembly.base import Prepared
 from groundwork.models.assembly.encoder_model import EncoderModel, FeatureExtractor
 from groundwork.models.assembly.extractor import build_extractor, refuse_parts, resolve_necks, set_encoder_statistics
 from groundwork.models.features.pooling import pool_valid
 from groundwork.models.interface import ModelFactory, ModelOutput, Stage
-from groundwork.specs import FeatureSpec, RasterSpec, SpecError, TargetSpec
+from groundwork.specs import FeatureSpec, RasterSpec, TargetSpec
 
 Pooling = Literal["none", "mean", "max", "min", "vector"]
 

@@ -9,6 +9,7 @@ from torch import nn
 
 from groundwork.config.component import ComponentConfig
 from groundwork.config.model import ModelConfig
+from groundwork.errors import ComponentError, SpecError
 from groundwork.models.assembly.base import Prepared
 from groundwork.models.assembly.branch import Branch, score
 from groundwork.models.assembly.encoder_model import EncoderModel, FeatureExtractor
@@ -19,8 +20,8 @@ from groundwork.models.heads import HEADS
 from groundwork.models.heads.base import Head
 from groundwork.models.interface import ModelFactory, ModelOutput, Stage, parameters_of
 from groundwork.models.naming import check_part_name
-from groundwork.registry import ComponentError, build, find, located
-from groundwork.specs import FeatureSpec, RasterSpec, SpecError, TargetSpec
+from groundwork.registry import build, find, located
+from groundwork.specs import FeatureSpec, RasterSpec, TargetSpec
 
 #: Whether each pixel or the image has an answer, and whether answers are classes -> the head that gives them.
 _HEADS = {

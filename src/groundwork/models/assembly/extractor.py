@@ -9,6 +9,7 @@ import torch
 from groundwork.batch import by_name
 from groundwork.config.component import ComponentConfig
 from groundwork.config.model import ModelConfig
+from groundwork.errors import ComponentError, SpecError
 from groundwork.models.adapters import add_adapters
 from groundwork.models.assembly.encoder_model import FeatureExtractor
 from groundwork.models.decoders import DECODERS
@@ -22,8 +23,8 @@ from groundwork.models.interface import Model
 from groundwork.models.necks import NECKS
 from groundwork.models.necks.auto import choose_necks
 from groundwork.models.necks.base import Neck
-from groundwork.registry import ComponentError, build, find, located
-from groundwork.specs import FeatureSpec, RasterSpec, SpecError
+from groundwork.registry import build, find, located
+from groundwork.specs import FeatureSpec, RasterSpec
 
 #: The parts of a model's configuration that factories of whole models have no use for.
 COMPONENTS = ("encoder", "encoders", "necks", "decoder", "head", "auxiliary", "adapters")

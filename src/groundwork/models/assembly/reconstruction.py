@@ -8,15 +8,16 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from groundwork.models.assembly.base import Prepared, RasterModel, only_source
+from groundwork.models.assembly.base import Prepared, RasterModel
 from groundwork.models.encoders.prithvi.mae import PrithviMAE
 from groundwork.models.encoders.prithvi.variants import VariantName
 from groundwork.models.features.padding import crop_center, pad_with_nothing
 from groundwork.models.features.sizes import Sizes
 from groundwork.models.interface import ENCODER, ModelOutput, Stage, parameters_of
-from groundwork.models.limits import Coordinate
 from groundwork.models.weights.file import Weights
+from groundwork.models.weights.info import Coordinate
 from groundwork.models.weights.reading import LoadReport
+from groundwork.sources import only_source
 from groundwork.specs import RasterSpec, TargetSpec
 
 

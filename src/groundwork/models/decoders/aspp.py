@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from groundwork.errors import ComponentError
 from groundwork.models.decoders.area_pool import build_pool
 from groundwork.models.decoders.base import Decoder
 from groundwork.models.decoders.one_level import pick_level
 from groundwork.models.features.convolution import ConvBlock
 from groundwork.models.features.resizing import resize_to
 from groundwork.models.limits import Chance, Count
-from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, FeatureSpec
 
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
+from groundwork.errors import ComponentError
 from groundwork.models.decoders.base import Decoder
 from groundwork.models.features.needs import Needs, check_fit, count_named
 from groundwork.models.features.resizing import resize_to
 from groundwork.models.features.strides import count_doublings
 from groundwork.models.limits import Count
-from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, FeatureSpec
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from groundwork.errors import ComponentError
 from groundwork.models.decoders.base import Decoder
 from groundwork.models.decoders.one_level import divide_stride, pick_level
 from groundwork.models.features.convolution import ConvBlock
 from groundwork.models.limits import Count
-from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, FeatureSpec
 
 

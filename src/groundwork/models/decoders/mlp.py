@@ -7,10 +7,10 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from groundwork.errors import ComponentError
 from groundwork.models.decoders.base import Decoder
 from groundwork.models.decoders.one_level import pick_level
 from groundwork.models.limits import Count
-from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, FeatureSpec
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from groundwork.errors import ComponentError, SpecError
 from groundwork.models.features.needs import Needs, check_fit
-from groundwork.registry import ComponentError
-from groundwork.specs import FeatureLevel, FeatureSpec, SpecError
+from groundwork.specs import FeatureLevel, FeatureSpec
 
 
 def pick_level(name: str, features: FeatureSpec, level: int) -> FeatureLevel:

@@ -12,12 +12,12 @@ from pydantic import ConfigDict, ValidationError, create_model
 from segmentation_models_pytorch.base.initialization import initialize_decoder
 from torch import Tensor, nn
 
+from groundwork.errors import ComponentError, SpecError
 from groundwork.models.decoders.area_pool import AreaPool
 from groundwork.models.decoders.base import Decoder
 from groundwork.models.decoders.smp_models import SMP_MODELS, Name, SmpModel, Value
 from groundwork.models.features.needs import Needs, check_fit, count_named
-from groundwork.registry import ComponentError
-from groundwork.specs import FeatureLevel, FeatureSpec, SpecError
+from groundwork.specs import FeatureLevel, FeatureSpec
 from groundwork.strict import did_you_mean
 
 #: How maps are made finer; torch learns of a wrong name at the first image only.

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from groundwork.errors import SpecError
 from groundwork.models.decoders.base import Decoder
 from groundwork.models.features.convolution import ConvBlock
 from groundwork.models.features.needs import Needs, check_fit, count_named
 from groundwork.models.features.resizing import resize_to
 from groundwork.models.limits import Count
-from groundwork.specs import FeatureLevel, FeatureSpec, SpecError
+from groundwork.specs import FeatureLevel, FeatureSpec
 
 
 class UNetDecoder(Decoder):

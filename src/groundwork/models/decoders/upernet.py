@@ -7,13 +7,13 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from groundwork.errors import ComponentError
 from groundwork.models.decoders.area_pool import build_pool
 from groundwork.models.decoders.base import Decoder
 from groundwork.models.features.convolution import ConvBlock
 from groundwork.models.features.needs import Needs, check_fit
 from groundwork.models.features.resizing import resize_to
 from groundwork.models.limits import Count
-from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, FeatureSpec
 
 

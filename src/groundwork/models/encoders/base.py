@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from groundwork.batch import Image, Images
+from groundwork.errors import SpecError
 from groundwork.models.weights.bands import describe_file
 from groundwork.models.weights.info import EncoderInfo
 from groundwork.models.weights.reading import LoadReport
-from groundwork.specs import FeatureSpec, RasterSpec, SpecError
+from groundwork.specs import FeatureSpec, RasterSpec
 
 
 class Encoder(nn.Module, ABC):

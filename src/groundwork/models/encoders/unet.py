@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from groundwork.batch import Image
+from groundwork.errors import SpecError
 from groundwork.models.encoders.base import OneSourceEncoder
 from groundwork.models.encoders.parts.dates import drop_time, require_one_date
 from groundwork.models.features.convolution import ConvBlock
-from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec, SpecError
+from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec
 
 
 class UNetEncoder(OneSourceEncoder):

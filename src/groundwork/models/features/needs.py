@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from groundwork.config.component import ComponentConfig
+from groundwork.errors import SpecError
 from groundwork.models.features.strides import MAX_LEVELS, USUAL_LEVELS, count_doublings, have_ratio, spread
-from groundwork.specs import FeatureSpec, SpecError
+from groundwork.specs import FeatureSpec
 
 _RATIOS = {2: "levels whose strides double", 4: "levels of which each has four times the stride of the one before"}
 

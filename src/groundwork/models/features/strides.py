@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from groundwork.specs import FeatureSpec, SpecError
+from groundwork.errors import SpecError
+from groundwork.specs import FeatureSpec
 
 #: How many blocks of a vision transformer are usually looked at.
 USUAL_LEVELS = 4

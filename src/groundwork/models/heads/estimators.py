@@ -16,8 +16,8 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.neighbors import NearestCentroid
 from torch import Tensor, nn
 
+from groundwork.errors import ComponentError
 from groundwork.models.heads.fitted_states import FittedState, ForestState, LinearState, VotingState
-from groundwork.registry import ComponentError
 from groundwork.strict import did_you_mean
 
 Estimator: TypeAlias = Literal[

@@ -7,9 +7,10 @@ from typing import Literal, TypeAlias
 
 from torch import Tensor, nn
 
+from groundwork.errors import SpecError
 from groundwork.models.features.pooling import pool_valid
 from groundwork.models.heads.base import Decoded
-from groundwork.specs import FeatureSpec, SpecError
+from groundwork.specs import FeatureSpec
 
 #: The mean, maximum or minimum over the map, or the encoder's own global vector.
 Pooling: TypeAlias = Literal["mean", "max", "min", "vector"]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from groundwork.registry import ComponentError
+from groundwork.errors import ComponentError
 
 #: Lowest and highest value of an output, in its unit. None: no limit on that side.
 Range: TypeAlias = tuple[float | None, float | None]

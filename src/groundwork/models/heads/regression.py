@@ -6,11 +6,11 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from groundwork.errors import ComponentError
 from groundwork.models.features.convolution import ConvBlock
 from groundwork.models.heads.base import Decoded, Head
 from groundwork.models.heads.ranges import OutputRanges, Range
 from groundwork.models.limits import Chance, Count
-from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, FeatureSpec
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from groundwork.errors import ComponentError
 from groundwork.models.features.convolution import ConvBlock
 from groundwork.models.features.needs import Needs, check_fit
 from groundwork.models.necks.base import Neck
-from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, FeatureSpec
 
 

@@ -8,10 +8,10 @@ from torch import Tensor
 from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
+from groundwork.errors import ComponentError, SpecError
 from groundwork.models.features.needs import Needs, check_fit
 from groundwork.models.necks.base import Neck
-from groundwork.registry import ComponentError
-from groundwork.specs import FeatureLevel, FeatureSpec, SpecError
+from groundwork.specs import FeatureLevel, FeatureSpec
 
 
 class FPNNeck(Neck):

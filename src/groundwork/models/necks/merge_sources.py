@@ -7,10 +7,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from groundwork.errors import SpecError
 from groundwork.models.features.needs import group_by_source
 from groundwork.models.necks.base import Neck
 from groundwork.models.necks.steps import split_steps
-from groundwork.specs import FeatureLevel, FeatureSpec, SpecError
+from groundwork.specs import FeatureLevel, FeatureSpec
 
 
 class MergeSourcesNeck(Neck):

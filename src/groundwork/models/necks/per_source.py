@@ -9,11 +9,12 @@ from typing import cast
 from torch import Tensor, nn
 
 from groundwork.config.component import ComponentConfig
+from groundwork.errors import ComponentError, SpecError
 from groundwork.models.features.needs import group_by_source
 from groundwork.models.necks import NECKS
 from groundwork.models.necks.base import Neck
-from groundwork.registry import ComponentError, build
-from groundwork.specs import FeatureSpec, SpecError
+from groundwork.registry import build
+from groundwork.specs import FeatureSpec
 from groundwork.strict import did_you_mean
 
 

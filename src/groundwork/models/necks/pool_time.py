@@ -8,9 +8,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from groundwork.errors import SpecError
 from groundwork.models.necks.base import Neck
 from groundwork.models.necks.steps import split_steps
-from groundwork.specs import FeatureSpec, SpecError
+from groundwork.specs import FeatureSpec
 
 
 class PoolTimeNeck(Neck):

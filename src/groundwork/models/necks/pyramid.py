@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from groundwork.errors import ComponentError
 from groundwork.models.features.needs import Needs, check_fit
 from groundwork.models.features.strides import pyramid_strides
 from groundwork.models.limits import Count
 from groundwork.models.necks.base import Neck
-from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, FeatureSpec
 
 

@@ -6,9 +6,10 @@ from itertools import pairwise
 
 from torch import Tensor
 
+from groundwork.errors import SpecError
 from groundwork.models.features.needs import group_by_source
 from groundwork.models.necks.base import Neck
-from groundwork.specs import FeatureSpec, SpecError
+from groundwork.specs import FeatureSpec
 
 
 class SelectNeck(Neck):

@@ -11,9 +11,10 @@ from typing import cast
 from pydantic import TypeAdapter, ValidationError
 from safetensors import safe_open
 
+from groundwork.errors import WeightsError
 from groundwork.models.weights.hub import WeightsSource
 from groundwork.models.weights.info import EncoderInfo
-from groundwork.models.weights.reading import LoadReport, WeightsError
+from groundwork.models.weights.reading import LoadReport
 from groundwork.specs import RasterSpec
 
 #: Under this, the description of a safetensors file may name the bands, as a JSON list.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from groundwork.errors import ComponentError
 from groundwork.models.weights.file import Weights, WeightsFile
 from groundwork.models.weights.reading import fetch, require_pretrained
-from groundwork.registry import ComponentError
 
 
 @dataclass(frozen=True, slots=True)

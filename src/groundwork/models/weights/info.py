@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
+#: What an encoder can be told of an image beside its values: when it was taken, and where.
+Coordinate: TypeAlias = Literal["time", "location"]
 #: Unit of the numbers of photographs, 0 to 255 in 8 bits, which measure nothing.
 DIGITAL_NUMBER = "digital_number"
 

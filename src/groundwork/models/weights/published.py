@@ -9,19 +9,18 @@ from typing import Literal, TypeAlias
 from torch import Tensor, nn
 from torchvision.models import WeightsEnum
 
+from groundwork.errors import ComponentError, WeightsError
 from groundwork.models.weights.bands import find_bands
 from groundwork.models.weights.file import Weights
 from groundwork.models.weights.hub import WeightsSource, local_source
 from groundwork.models.weights.reading import (
     LoadReport,
-    WeightsError,
     fetch_address,
     load_weights,
     read_weights,
     require_pretrained,
     select_bands,
 )
-from groundwork.registry import ComponentError
 
 #: What bands get in the first layer that pre-training lacked.
 NewBands: TypeAlias = Literal["fresh", "mean"]
@@ -37,8 +36,12 @@ class FirstLayer:
     trained: tuple[str, ...]
     #: Bands of the rasters, in order.
     wanted: tuple[str, ...]
-    #: Inputs that each band has, such as the pixels of a patch; those of the first band come first.
+    #: Numbers that each band has, such as the pixels of a patch.
     inputs_per_band: int = 1
+    #: Whether the bands of the first pixel come first; otherwise all numbers of the first band do.
+    bands_last: bool = False
+    #: Axis of the weights on which the bands lie: 1, or 0 for what gives bands instead of taking them.
+    axis: Literal[0, 1] = 1
     #: What bands get that pre-training lacked: fresh weights, or the mean of those of all bands of pre-training.
     new_bands: NewBands = "fresh"
     #: Whether a file that is not the published one must say, or be told, which bands it was trained on.
@@ -77,17 +80,30 @@ class FirstLayer:
         Raises:
             WeightsError: For weights of another shape than the network's, apart from the bands.
         """
-        expected = (fresh.shape[0], len(self.trained) * self.inputs_per_band, *fresh.shape[2:])
-        if tuple(weight.shape) != expected:
+        expected = list(fresh.shape)
+        expected[self.axis] = len(self.trained) * self.inputs_per_band
+        if list(weight.shape) != expected:
             raise WeightsError(
                 f"{source} holds weights of another network. {self.name} has the shape {tuple(weight.shape)} in the "
-                f"file, not {expected} for the bands {list(self.trained)}"
+                f"file, not {tuple(expected)} for the bands {list(self.trained)}"
             )
-        by_band = _split(weight, len(self.trained))
-        others = _split(fresh, len(self.wanted))
+        by_band = self._split(weight, len(self.trained))
+        others = self._split(fresh, len(self.wanted))
         if self.new_bands == "mean":
             others = by_band.mean(1, keepdim=True).expand_as(others)
-        return select_bands(by_band, others, self.trained, self.wanted).flatten(1, 2)
+        return self._join(select_bands(by_band, others, self.trained, self.wanted))
+
+    def _split(self, weight: Tensor, num_bands: int) -> Tensor:
+        """Return (numbers of a band, bands, ...)."""
+        inwards = weight.movedim(self.axis, 0)
+        if self.bands_last:
+            return inwards.reshape(-1, num_bands, *inwards.shape[1:])
+        return inwards.reshape(num_bands, -1, *inwards.shape[1:]).transpose(0, 1)
+
+    def _join(self, apart: Tensor) -> Tensor:
+        """Undo :meth:`_split`."""
+        ordered = apart if self.bands_last else apart.transpose(0, 1)
+        return ordered.flatten(0, 1).movedim(0, self.axis)
 
 
 def load_published(
@@ -146,11 +162,6 @@ def set_published(
     partly = [layer.name for layer in first if layer.name in kept and layer.is_partly_new]
     report = load_weights(network, kept, source, skipped=skipped, bands=bands, partly=partly)
     return replace(report, trained=tuple(band for layer in first if layer.must_tell for band in layer.trained))
-
-
-def _split(weight: Tensor, num_bands: int) -> Tensor:
-    """Return (outputs, bands, inputs per band, ...) for (outputs, bands * inputs per band, ...)."""
-    return weight.reshape(weight.shape[0], num_bands, weight.shape[1] // num_bands, *weight.shape[2:])
 
 
 def changed_names(network: nn.Module, probe: nn.Module) -> list[str]:

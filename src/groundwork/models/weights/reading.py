@@ -18,16 +18,12 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.hub import HASH_REGEX, download_url_to_file, get_dir
 
+from groundwork.errors import ComponentError, WeightsError
 from groundwork.models.freezing import mark_fresh
 from groundwork.models.weights.file import Weights, WeightsFile
-from groundwork.registry import ComponentError
 
 #: Keys under which training programs keep the weights beside other things.
 _NESTS = ("state_dict", "model", "model_state_dict")
-
-
-class WeightsError(ValueError):
-    """Weights cannot be read, or do not belong to the network."""
 
 
 @dataclass(frozen=True, slots=True)

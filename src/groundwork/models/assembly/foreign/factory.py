@@ -8,13 +8,13 @@ from torch import nn
 
 from groundwork.config.component import ComponentConfig
 from groundwork.config.model import ModelConfig
-from groundwork.models.assembly.base import only_source
 from groundwork.models.assembly.extractor import COMPONENTS, refuse_parts
 from groundwork.models.assembly.foreign import FULL_MODELS
 from groundwork.models.assembly.foreign.model import ForeignModel
 from groundwork.models.features.sizes import Sizes
 from groundwork.models.interface import Model, ModelFactory
 from groundwork.registry import build, find, located
+from groundwork.sources import only_source
 from groundwork.specs import RasterSpec, TargetSpec
 
 

@@ -9,14 +9,14 @@ import timm
 from torch import nn
 
 from groundwork.config.model import ModelConfig
-from groundwork.models.assembly.base import only_source
+from groundwork.errors import ComponentError, SpecError
 from groundwork.models.assembly.extractor import COMPONENTS, refuse_parts
 from groundwork.models.assembly.foreign.model import ForeignModel, require_one_step
 from groundwork.models.assembly.foreign.sizes import find_sizes
 from groundwork.models.encoders.timm.networks import ANY_SIZE, read_cfg
 from groundwork.models.interface import ModelFactory
-from groundwork.registry import ComponentError
-from groundwork.specs import RasterSpec, SpecError, TargetSpec
+from groundwork.sources import only_source
+from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.strict import did_you_mean
 
 

@@ -11,15 +11,15 @@ from torch import nn
 from torchvision.models import SwinTransformer
 
 from groundwork.config.model import ModelConfig
-from groundwork.models.assembly.base import only_source
+from groundwork.errors import ComponentError, SpecError
 from groundwork.models.assembly.extractor import COMPONENTS, refuse_parts
 from groundwork.models.assembly.foreign.model import ForeignModel, require_one_step
 from groundwork.models.assembly.foreign.sizes import find_sizes
 from groundwork.models.assembly.foreign.timm import all_but
 from groundwork.models.features.sizes import Sizes
 from groundwork.models.interface import ModelFactory
-from groundwork.registry import ComponentError
-from groundwork.specs import RasterSpec, SpecError, TargetSpec
+from groundwork.sources import only_source
+from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.strict import did_you_mean
 
 

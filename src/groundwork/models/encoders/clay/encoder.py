@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from groundwork.batch import Image
+from groundwork.errors import SpecError
 from groundwork.models.encoders.base import OneSourceEncoder
 from groundwork.models.encoders.clay.network import (
     Attention,
@@ -33,11 +34,11 @@ from groundwork.models.encoders.parts.dates import drop_time, require_one_date
 from groundwork.models.encoders.parts.full_precision import in_full_precision
 from groundwork.models.encoders.parts.tokens import block_indices, dropped_blocks, to_map
 from groundwork.models.encoders.parts.wavelengths import require_wavelengths
-from groundwork.models.limits import Coordinate
 from groundwork.models.weights.hub import find_weights
+from groundwork.models.weights.info import Coordinate
 from groundwork.models.weights.published import set_published
 from groundwork.models.weights.reading import read_weights
-from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec, SpecError
+from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec
 
 #: How names begin of what the published file holds beside the encoder.
 _OTHERS = ("decoder.", "teacher.", "proj.", "mrl.")

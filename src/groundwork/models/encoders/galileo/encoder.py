@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from groundwork.batch import Image, Images
+from groundwork.errors import ComponentError
 from groundwork.models.encoders.base import Encoder
 from groundwork.models.encoders.galileo.network import (
     Block,
@@ -41,9 +42,8 @@ from groundwork.models.encoders.parts.coordinates import require_dates, require_
 from groundwork.models.encoders.parts.dates import fold_dates
 from groundwork.models.encoders.parts.full_precision import in_full_precision
 from groundwork.models.encoders.parts.tokens import block_indices, dropped_blocks
-from groundwork.models.limits import Coordinate
 from groundwork.models.weights.hub import find_weights
-from groundwork.registry import ComponentError
+from groundwork.models.weights.info import Coordinate
 from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec
 
 #: The month that Galileo takes where none is known: June.

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from groundwork.errors import SpecError
 from groundwork.models.encoders.galileo.variants import MAX_STEPS, PIXEL_SIZE_M, STILL_GROUPS, TIMED_GROUPS
-from groundwork.specs import RasterSpec, SpecError
+from groundwork.specs import RasterSpec
 from groundwork.strict import did_you_mean
 
 

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from groundwork.models.encoders.galileo.sources import Group
 from groundwork.models.encoders.galileo.variants import MAX_PATCH_SIZE, STILL_GROUPS, TIMED_GROUPS
 from groundwork.models.weights.hub import WeightsSource
-from groundwork.models.weights.reading import LoadReport, WeightsError, load_weights, read_weights
+from groundwork.models.weights.published import FirstLayer
+from groundwork.models.weights.reading import LoadReport, load_weights, read_weights
 
 #: How names begin of what the file holds for other bands, for weather, land cover and population.
 _OTHERS = ("space_time_embed.", "space_embed.", "time_embed.", "static_embed.", "sp_", "t_", "st_")
@@ -48,13 +49,7 @@ def _fit(name: str, weight: Tensor, own: Tensor, group: Group, source: str) -> T
     Smaller patches get weights that give what the large ones give for the enlarged patch
     (https://arxiv.org/abs/2212.08013).
     """
-    trained = (TIMED_GROUPS | STILL_GROUPS)[group.name]
-    expected = (own.shape[0], len(trained), MAX_PATCH_SIZE, MAX_PATCH_SIZE)
-    if tuple(weight.shape) != expected:
-        raise WeightsError(
-            f"{source} holds weights of another network. {name} has the shape {tuple(weight.shape)} in the file, not "
-            f"{expected} for the bands {list(trained)}"
-        )
-    chosen = weight[:, [trained.index(band) for band in group.bands]]
-    fitted: Tensor = resample_patch_embed(chosen, list(own.shape[-2:]))
+    layer = FirstLayer(name, (TIMED_GROUPS | STILL_GROUPS)[group.name], tuple(group.bands))
+    whole = own.new_empty(*own.shape[:2], MAX_PATCH_SIZE, MAX_PATCH_SIZE)
+    fitted: Tensor = resample_patch_embed(layer.adapt(weight, whole, source), list(own.shape[-2:]))
     return fitted

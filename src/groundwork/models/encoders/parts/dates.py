@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from groundwork.specs import RasterSpec, SpecError
+from groundwork.errors import SpecError
+from groundwork.specs import RasterSpec
 
 
 def require_one_date(name: str, inputs: RasterSpec) -> None:

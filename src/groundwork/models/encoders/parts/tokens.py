@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from groundwork.registry import ComponentError
+from groundwork.errors import ComponentError
 from groundwork.specs import FeatureLevel, FeatureSpec
 
 

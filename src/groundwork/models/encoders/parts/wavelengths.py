@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from groundwork.registry import ComponentError
-from groundwork.specs import RasterSpec, SpecError
+from groundwork.errors import ComponentError, SpecError
+from groundwork.specs import RasterSpec
 
 #: The polarisations of radar, which has no colours.
 RADAR_BANDS = ("VV", "VH", "HH", "HV")

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from groundwork.batch import Image
+from groundwork.errors import ComponentError
 from groundwork.models.encoders.base import OneSourceEncoder
 from groundwork.models.encoders.parts.dates import drop_time, require_one_date
 from groundwork.models.encoders.parts.tokens import as_buffer, to_map
@@ -33,10 +34,10 @@ from groundwork.models.encoders.prithvi.vit_adapter import (
 )
 from groundwork.models.encoders.prithvi.weights import load_prithvi
 from groundwork.models.freezing import freeze, mark_fresh
-from groundwork.models.limits import Coordinate, Rate
+from groundwork.models.limits import Rate
 from groundwork.models.weights.file import Weights
 from groundwork.models.weights.hub import find_weights
-from groundwork.registry import ComponentError
+from groundwork.models.weights.info import Coordinate
 from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec
 
 #: Strides of the levels that are given.

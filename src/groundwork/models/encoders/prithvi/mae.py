@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from groundwork.batch import Image
+from groundwork.errors import ComponentError
 from groundwork.models.encoders.parts.coordinates import require_dates, require_location
 from groundwork.models.encoders.parts.position_codes import CoordinateCode, fit_position_table, position_table
 from groundwork.models.encoders.parts.transformer import TransformerBlock, initialise_linear
@@ -21,11 +22,10 @@ from groundwork.models.encoders.prithvi.variants import (
 )
 from groundwork.models.encoders.prithvi.vit import PrithviViT
 from groundwork.models.encoders.prithvi.weights import load_prithvi
-from groundwork.models.limits import Coordinate
 from groundwork.models.weights.file import Weights
 from groundwork.models.weights.hub import find_weights
+from groundwork.models.weights.info import Coordinate
 from groundwork.models.weights.reading import LoadReport
-from groundwork.registry import ComponentError
 from groundwork.specs import RasterSpec
 
 

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from groundwork.models.weights.bands import find_bands
 from groundwork.models.weights.hub import WeightsSource
-from groundwork.models.weights.reading import LoadReport, load_weights, read_weights, select_bands
+from groundwork.models.weights.published import FirstLayer
+from groundwork.models.weights.reading import LoadReport, load_weights, read_weights
 
 _PATCHES = "network.patch_embed.proj.weight"
 #: Names of MMSegmentation and their counterparts, after the stage's own prefix.
@@ -48,20 +49,20 @@ def load_swin(
             weights[name] = value
         else:
             skipped.append(file_name)
-    patches, trained = weights.get(_PATCHES), tuple(published)
+    patches, layer = weights.get(_PATCHES), FirstLayer(_PATCHES, tuple(published), tuple(wanted))
     if patches is not None and _apart_from_bands(patches) == _apart_from_bands(own[_PATCHES]):
-        trained = find_bands(source, patches.shape[1], published)
-        weights[_PATCHES] = select_bands(patches, own[_PATCHES], trained, wanted)
+        layer = replace(layer, trained=find_bands(source, patches.shape[1], published))
+        weights[_PATCHES] = layer.adapt(patches, own[_PATCHES], source.name)
     report = load_weights(
         network,
         weights,
         source.name,
         may_stay_fresh=lambda name: name.startswith("norms."),
         skipped=skipped,
-        bands=[band for band in wanted if band in trained],
-        partly=[_PATCHES] if set(wanted) - set(trained) else [],
+        bands=layer.known,
+        partly=[_PATCHES] if layer.is_partly_new else [],
     )
-    return replace(report, trained=trained)
+    return replace(report, trained=layer.trained)
 
 
 def _apart_from_bands(weight: Tensor) -> tuple[int, ...]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from groundwork.models.limits import Coordinate
-from groundwork.models.weights.info import EncoderInfo
-from groundwork.table import ComponentError
+from groundwork.errors import ComponentError
+from groundwork.models.weights.info import Coordinate, EncoderInfo
 
 #: The names of the networks, as on https://huggingface.co/ibm-nasa-geospatial.
 VariantName: TypeAlias = Literal[

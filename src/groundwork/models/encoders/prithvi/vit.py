@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from groundwork.batch import Image
+from groundwork.errors import ComponentError, SpecError
 from groundwork.models.encoders.base import OneSourceEncoder
 from groundwork.models.encoders.parts.coordinates import require_dates, require_location
 from groundwork.models.encoders.parts.position_codes import CoordinateCode, fit_position_table, position_table
@@ -27,12 +28,12 @@ from groundwork.models.encoders.prithvi.variants import (
 )
 from groundwork.models.encoders.prithvi.weights import load_prithvi
 from groundwork.models.freezing import freeze, mark_fresh
-from groundwork.models.limits import Coordinate, Count, Rate
+from groundwork.models.limits import Count, Rate
 from groundwork.models.weights.file import Weights
 from groundwork.models.weights.hub import WeightsSource, find_weights
+from groundwork.models.weights.info import Coordinate
 from groundwork.models.weights.reading import LoadReport
-from groundwork.registry import ComponentError
-from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec, SpecError
+from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec
 
 
 @dataclass(frozen=True, slots=True)

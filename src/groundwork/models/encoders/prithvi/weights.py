@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from groundwork.models.weights.bands import find_bands
 from groundwork.models.weights.hub import WeightsSource
-from groundwork.models.weights.reading import LoadReport, load_weights, read_weights, select_bands
+from groundwork.models.weights.published import FirstLayer
+from groundwork.models.weights.reading import LoadReport, load_weights, read_weights
 
 #: Prefixes of training programs, in the order in which they are taken off.
 _WRAPPERS = ("module.", "model.")
@@ -52,7 +53,8 @@ def load_prithvi(
     for name, (file_name, value) in parts.items():
         is_left_out = name not in own and (_is_of(name, _COORDINATES) or name.startswith(unused))
         is_unused = name.endswith("pos_embed") or is_left_out
-        fitted = None if is_unused else _fit_bands(name, value, own.get(name), trained, wanted)
+        layer = FirstLayer(name, trained, tuple(wanted))
+        fitted = None if is_unused else _fit_bands(layer, value, own.get(name), source.name)
         if fitted is None:
             skipped.append(file_name)
             resized += [] if is_unused else [name]
@@ -126,22 +128,19 @@ def _find_bands(
     return tuple(published)
 
 
-def _fit_bands(
-    name: str, value: Tensor, own: Tensor | None, trained: Sequence[str], wanted: Sequence[str]
-) -> Tensor | None:
+def _fit_bands(layer: FirstLayer, value: Tensor, own: Tensor | None, source: str) -> Tensor | None:
     """Return a weight for the bands of the rasters. None: it is of patches of another size and cannot be used."""
-    if own is None or not name.endswith((_PATCHES, *_PREDICTIONS)):
+    if own is None or not layer.name.endswith((_PATCHES, *_PREDICTIONS)):
         return value
-    if name.endswith(_PATCHES):
+    if layer.name.endswith(_PATCHES):
         if value.dim() != own.dim() or value.shape[0] != own.shape[0]:
             return value
-        return select_bands(value, own, trained, wanted) if value.shape[2:] == own.shape[2:] else None
+        return layer.adapt(value, own, source) if value.shape[2:] == own.shape[2:] else None
     # Predictions are ordered by the pixels of a patch, and for each pixel by band.
-    pixels = own.shape[0] // len(wanted)
-    if value.shape[0] != pixels * len(trained) or value.shape[1:] != own.shape[1:]:
+    pixels = own.shape[0] // len(layer.wanted)
+    if value.shape[0] != pixels * len(layer.trained) or value.shape[1:] != own.shape[1:]:
         return value
-    trained_rows, own_rows = (tensor.reshape(pixels, -1, *tensor.shape[1:]) for tensor in (value, own))
-    return select_bands(trained_rows, own_rows, trained, wanted).flatten(0, 1)
+    return replace(layer, inputs_per_band=pixels, bands_last=True, axis=0).adapt(value, own, source)
 
 
 def _is_of(name: str, words: Sequence[str]) -> bool:

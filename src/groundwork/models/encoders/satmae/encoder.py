@@ -14,6 +14,7 @@ from torch.nn import functional
 from torchgeo.models.scale_mae import get_2d_sincos_pos_embed_with_resolution
 
 from groundwork.batch import Image
+from groundwork.errors import SpecError
 from groundwork.models.encoders.base import OneSourceEncoder
 from groundwork.models.encoders.parts.dates import drop_time, require_one_date
 from groundwork.models.encoders.parts.position_codes import sincos_code
@@ -23,7 +24,7 @@ from groundwork.models.encoders.satmae.variants import VARIANTS, SatMAEVariant, 
 from groundwork.models.limits import Rate
 from groundwork.models.weights.published import FirstLayer, set_published
 from groundwork.models.weights.reading import LoadReport, fetch_address, read_weights, require_pretrained
-from groundwork.specs import RasterSpec, SpecError
+from groundwork.specs import RasterSpec
 from groundwork.strict import did_you_mean
 
 #: How names begin of what the published files hold beside the encoder.

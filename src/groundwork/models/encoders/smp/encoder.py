@@ -9,6 +9,7 @@ from segmentation_models_pytorch.encoders import encoders
 from torch import Tensor
 
 from groundwork.batch import Image
+from groundwork.errors import ComponentError
 from groundwork.models.encoders.base import OneSourceEncoder
 from groundwork.models.encoders.parts.dates import drop_time, require_one_date
 from groundwork.models.encoders.parts.unused_parameters import freeze_unused
@@ -18,7 +19,6 @@ from groundwork.models.weights.hub import WeightsSource, local_source
 from groundwork.models.weights.info import EncoderInfo
 from groundwork.models.weights.published import FirstLayer, changed_names, set_published
 from groundwork.models.weights.reading import fetch, read_weights, require_pretrained
-from groundwork.registry import ComponentError
 from groundwork.specs import FeatureSpec, RasterSpec
 from groundwork.strict import did_you_mean
 

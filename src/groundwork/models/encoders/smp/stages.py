@@ -9,7 +9,7 @@ import torch
 from segmentation_models_pytorch.encoders import encoders, get_encoder
 from torch import Tensor, nn
 
-from groundwork.registry import ComponentError
+from groundwork.errors import ComponentError
 from groundwork.specs import FeatureLevel
 from groundwork.strict import did_you_mean
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from groundwork.batch import Images
+from groundwork.errors import ComponentError, SpecError
 from groundwork.models.encoders.base import Encoder
 from groundwork.models.encoders.parts.dates import fold_dates
 from groundwork.models.encoders.parts.position_codes import sincos_code
@@ -30,8 +31,7 @@ from groundwork.models.encoders.terramind.weights import load_terramind
 from groundwork.models.freezing import mark_fresh
 from groundwork.models.limits import Rate
 from groundwork.models.weights.hub import find_weights
-from groundwork.registry import ComponentError
-from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec, SpecError
+from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec
 from groundwork.strict import did_you_mean
 
 #: How the maps of several sources become one. ``none``: they stay apart, for a neck that merges them.

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
+from groundwork.errors import WeightsError
 from groundwork.models.weights.hub import WeightsSource
-from groundwork.models.weights.reading import LoadReport, WeightsError, load_weights, read_weights, select_bands
+from groundwork.models.weights.published import FirstLayer
+from groundwork.models.weights.reading import LoadReport, load_weights, read_weights
 
 #: How names begin of what the file holds beside an encoder: first layers of other modalities, and the decoder.
 _OTHERS = ("encoder_embeddings.", "decoder", "mask_token", "tokenizer.")
@@ -44,8 +46,10 @@ def load_terramind(
     for key, bands in trained.items():
         name = f"encoder_embeddings.{key}.proj.weight"
         if name in own and name in weights:
-            weights[name] = _fit_bands(name, weights[name], own[name], (bands, wanted[key]), source.name)
-            partly += [name] if set(wanted[key]) - set(bands) else []
+            pixels = own[name].shape[1] // len(wanted[key])
+            layer = FirstLayer(name, tuple(bands), tuple(wanted[key]), pixels, bands_last=True)
+            weights[name] = layer.adapt(weights[name], own[name], source.name)
+            partly += [name] if layer.is_partly_new else []
     fresh = tuple(f"encoder_embeddings.{key}." for key in wanted if key not in trained)
     return load_weights(
         network,
@@ -64,19 +68,3 @@ def _require_zeros(constants: Mapping[str, Tensor], source: str) -> None:
         raise WeightsError(
             f"{source} holds weights of another network. TerraMind's norms add nothing; here {trained[0]} does"
         )
-
-
-def _fit_bands(
-    name: str, weight: Tensor, own: Tensor, bands: tuple[Sequence[str], Sequence[str]], source: str
-) -> Tensor:
-    """Return the weights (outputs, pixels of a patch * bands) for the bands of the rasters."""
-    trained, wanted = bands
-    pixels = own.shape[1] // len(wanted)
-    expected = (own.shape[0], pixels * len(trained))
-    if tuple(weight.shape) != expected:
-        raise WeightsError(
-            f"{source} holds weights of another network. {name} has the shape {tuple(weight.shape)} in the file, not "
-            f"{expected} for the bands {list(trained)}"
-        )
-    by_band, fresh = (tensor.reshape(len(own), pixels, -1).transpose(1, 2) for tensor in (weight, own))
-    return select_bands(by_band, fresh, trained, wanted).transpose(1, 2).flatten(1)

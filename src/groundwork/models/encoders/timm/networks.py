@@ -12,9 +12,9 @@ import torch
 from timm.models import FeatureInfo
 from torch import Tensor, nn
 
+from groundwork.errors import ComponentError
 from groundwork.models.encoders.parts.tokens import block_indices
 from groundwork.models.features.strides import USUAL_LEVELS, spread
-from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel
 from groundwork.strict import did_you_mean
 

@@ -11,6 +11,7 @@ from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from timm.models import load_state_dict_from_hf
 from torch import Tensor, nn
 
+from groundwork.errors import WeightsError
 from groundwork.models.encoders.timm.networks import NetworkOptions, create_network, read_cfg
 from groundwork.models.freezing import mark_fresh
 from groundwork.models.weights.bands import find_bands
@@ -18,7 +19,7 @@ from groundwork.models.weights.file import Weights, WeightsFile
 from groundwork.models.weights.hub import WeightsSource, local_source
 from groundwork.models.weights.info import DIGITAL_NUMBER, EncoderInfo
 from groundwork.models.weights.published import FirstLayer, changed_names
-from groundwork.models.weights.reading import LoadReport, WeightsError, fetch_address, read_weights
+from groundwork.models.weights.reading import LoadReport, fetch_address, read_weights
 
 #: The colours of photographs, which nearly all weights of timm were trained on.
 _RGB = ("RED", "GREEN", "BLUE")

@@ -26,8 +26,7 @@ from groundwork.models.encoders.parts.tokens import (
 )
 from groundwork.models.encoders.parts.wavelengths import require_bandwidths, require_wavelengths
 from groundwork.models.encoders.torchgeo.insides import require_insides
-from groundwork.models.limits import Coordinate
-from groundwork.models.weights.info import EncoderInfo
+from groundwork.models.weights.info import Coordinate, EncoderInfo
 from groundwork.models.weights.published import load_published
 from groundwork.specs import RasterSpec
 

@@ -12,6 +12,7 @@ from torchgeo.models import get_model_weights, list_models
 from torchvision.models import WeightsEnum
 
 from groundwork.batch import Image
+from groundwork.errors import ComponentError, SpecError
 from groundwork.models.encoders.base import OneSourceEncoder
 from groundwork.models.encoders.torchgeo.copernicus_fm import CopernicusFMEncoder
 from groundwork.models.encoders.torchgeo.croma import CROMAEncoder
@@ -33,8 +34,7 @@ from groundwork.models.weights.file import Weights, WeightsFile
 from groundwork.models.weights.info import EncoderInfo
 from groundwork.models.weights.published import FirstLayer, load_published
 from groundwork.models.weights.reading import LoadReport, require_pretrained
-from groundwork.registry import ComponentError
-from groundwork.specs import RasterSpec, SpecError
+from groundwork.specs import RasterSpec
 from groundwork.strict import did_you_mean
 
 #: How TorchGeo's builders begin -> how their networks are made to give maps.

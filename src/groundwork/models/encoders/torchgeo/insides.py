@@ -7,7 +7,7 @@ from operator import attrgetter
 
 from torch import nn
 
-from groundwork.registry import ComponentError
+from groundwork.errors import ComponentError
 
 
 def require_insides(network: nn.Module, *names: str) -> None:

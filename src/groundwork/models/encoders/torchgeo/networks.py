@@ -13,12 +13,12 @@ from torchgeo.models import get_model
 from torchvision.models import WeightsEnum
 from torchvision.ops import StochasticDepth
 
+from groundwork.errors import ComponentError
 from groundwork.models.encoders.parts.feature_network import FeatureNetwork
 from groundwork.models.encoders.parts.tokens import block_indices
 from groundwork.models.encoders.parts.unused_parameters import freeze_unused
 from groundwork.models.encoders.smp.stages import SMPStages, read_stages
 from groundwork.models.encoders.timm.networks import is_channels_last, read_levels
-from groundwork.registry import ComponentError
 from groundwork.specs import FeatureLevel, RasterSpec
 
 _DEPTHS = {"small": 12, "base": 12, "large": 24, "huge": 32}

@@ -13,6 +13,7 @@ from torchgeo.models import ScaleMAE, ScaleMAELarge16_Weights
 from torchgeo.models.scale_mae import get_2d_sincos_pos_embed_from_grid_torch
 
 from groundwork.batch import Image
+from groundwork.errors import SpecError
 from groundwork.models.encoders.base import OneSourceEncoder
 from groundwork.models.encoders.parts.dates import drop_time, require_one_date
 from groundwork.models.encoders.parts.tokens import (
@@ -26,7 +27,7 @@ from groundwork.models.encoders.torchgeo.info import read_info
 from groundwork.models.encoders.torchgeo.insides import require_insides
 from groundwork.models.weights.file import Weights
 from groundwork.models.weights.published import FirstLayer, load_published
-from groundwork.specs import RasterSpec, SpecError
+from groundwork.specs import RasterSpec
 
 _PATCH = 16
 _UNUSED = ("pos_embed", "head.", "fc_norm.", "mask_token", "decoder_")

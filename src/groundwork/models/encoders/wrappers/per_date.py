@@ -10,11 +10,12 @@ from torch import Tensor
 
 from groundwork.batch import Image, Images
 from groundwork.config.component import ComponentConfig
+from groundwork.errors import ComponentError, SpecError
 from groundwork.models.encoders import ENCODERS
 from groundwork.models.encoders.base import Encoder, OneSourceEncoder
 from groundwork.models.encoders.parts.dates import fold_dates
-from groundwork.registry import ComponentError, build
-from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec, SpecError
+from groundwork.registry import build
+from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec
 
 Pooling = Literal["mean", "max", "difference", "concat", "keep"]
 

@@ -10,10 +10,11 @@ from typing import TypeVar, cast
 from torch import Tensor, nn
 
 from groundwork.batch import Images, by_name
+from groundwork.errors import SpecError
 from groundwork.models.encoders.base import Encoder
 from groundwork.models.freezing import mark_fresh
 from groundwork.models.naming import check_part_name
-from groundwork.specs import FeatureSpec, SpecError
+from groundwork.specs import FeatureSpec
 
 Published = TypeVar("Published")
 

@@ -12,6 +12,7 @@ import timm
 import torch
 from torch import nn
 
+from groundwork.batch import Images
 from groundwork.models.encoders.prithvi.vit import PrithviViT
 from groundwork.specs import RasterSpec
 
@@ -28,13 +29,14 @@ def main(sizes: list[int]) -> None:
     for size in sizes:
         variant, name, rounds = PAIRS[size]
         raster = RasterSpec(bands=BANDS, dtype="int16", nodata=None)
-        ours = PrithviViT(raster, variant=variant, out_indices=(-1,))
+        ours = PrithviViT({"hls": raster}, variant=variant, out_indices=(-1,))
         theirs = timm.create_model(name, num_classes=0, global_pool="", in_chans=len(BANDS))
         image = torch.randn(2, len(BANDS), 224, 224)
+        given = (Images({"hls": image}), image)
         times: list[list[float]] = [[], []]
         for turn in range(rounds + 1):
             for index, network in enumerate((ours, theirs)):
-                took = seconds(network, image)
+                took = seconds(network, given[index])
                 # The first round warms up.
                 if turn:
                     times[index].append(took)
@@ -42,7 +44,7 @@ def main(sizes: list[int]) -> None:
         print(f"{variant} {best[0]:.3f} s, timm's {name} {best[1]:.3f} s: {best[0] / best[1]:.3f}")
 
 
-def seconds(network: nn.Module, image: torch.Tensor) -> float:
+def seconds(network: nn.Module, image: torch.Tensor | Images) -> float:
     """Return how long one forward and backward takes."""
     network.zero_grad(set_to_none=True)
     start = time.perf_counter()

@@ -12,10 +12,12 @@ import rasterio
 import torch
 from affine import Affine
 
+from groundwork.batch import Images
 from groundwork.bundle import Bundle
 from groundwork.config.data import ChipsConfig, DataConfig, SplitConfig
 from groundwork.config.inference import InferenceConfig
 from groundwork.config.model import ModelConfig
+from groundwork.models.assembly.raster_model import RasterModel
 from groundwork.prediction.scene import predict_scene
 from groundwork.prediction.tiles import make_axis
 from groundwork.rasters.scene import Scene
@@ -76,13 +78,14 @@ def main(side: int) -> None:
 
 
 @torch.inference_mode()
-def forward_only(model: torch.nn.Module, count: int, layout: torch.memory_format) -> float:
+def forward_only(model: RasterModel, count: int, layout: torch.memory_format) -> float:
     """Return the seconds of the model's forward over as many tiles, in batches of the same size."""
     batch = torch.randn(CONFIG.batch_size, 6, CONFIG.tile_size, CONFIG.tile_size) * 1000 + 2000
     batch = batch.contiguous(memory_format=layout)
+    source = next(iter(model.inputs))
     start = time.perf_counter()
     for begin in range(0, count, CONFIG.batch_size):
-        model(batch[: min(CONFIG.batch_size, count - begin)])
+        model(Images({source: batch[: min(CONFIG.batch_size, count - begin)]}))
     return time.perf_counter() - start
 
 

@@ -8,8 +8,9 @@ from typing import Any
 from torch import Tensor
 
 from groundwork.batch import Images
-from groundwork.models.assembly.base import RasterModel
-from groundwork.models.encoders.base import Encoder, OneSourceEncoder
+from groundwork.models.assembly.raster_model import RasterModel
+from groundwork.models.encoders.base import Encoder
+from groundwork.models.encoders.one_source import OneSourceEncoder
 from groundwork.models.interface import ModelOutput
 from groundwork.specs import RasterSpec
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from groundwork.atomic import partial_folder, replace_folder
 from groundwork.bundle_formats import FORMAT_VERSION, KNOWN_VERSIONS, describe_anew, name_anew
+from groundwork.config.data import only_source
 from groundwork.config.model import ModelConfig
 from groundwork.data.chips import LabelledData
 from groundwork.errors import BundleError
@@ -25,7 +26,6 @@ from groundwork.models.freezing import mark_fresh
 from groundwork.models.interface import Model, ModelFactory
 from groundwork.rasters.folder import RasterFolder
 from groundwork.registry import build
-from groundwork.sources import only_source
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.strict import Config
 

@@ -21,7 +21,7 @@ from fieldwork.settings import CONFIG_LOADER_ARGS
 from groundwork.bundle import build_factory
 from groundwork.config import DataConfig, ModelConfig
 from groundwork.errors import ComponentError, SpecError
-from groundwork.models.flow import example_inputs
+from groundwork.models.examples import example_images
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted(
@@ -46,8 +46,8 @@ def test_every_recipe_is_valid_and_its_model_fits_together(recipe: str) -> None:
     resolved = factory.resolve(plain, data.sources, data.target)
     with torch.device("meta"):
         built_model = factory.build_model(resolved, data.sources, data.target)
-        image, times, place = example_inputs(data.sources, (data.chips.size, data.chips.size), "meta")
-        output = built_model.eval()(image, None, times, place).output
+        images = example_images(data.sources, (data.chips.size, data.chips.size), "meta")
+        output = built_model.eval()(images).output
     assert output.shape == (1, data.target.num_outputs, data.chips.size, data.chips.size)
 
 

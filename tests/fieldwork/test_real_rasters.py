@@ -14,7 +14,7 @@ from rasterio.windows import Window
 from fieldwork.config_loader import RecipeConfigLoader
 from fieldwork.settings import CONFIG_LOADER_ARGS
 from groundwork.config import DataConfig, InferenceConfig
-from groundwork.data.chips import ChipDataset
+from groundwork.data.chips import LabelledData, RasterChips
 from groundwork.data.scan import scan_scenes
 from groundwork.data.splits import assign_splits, report_splits
 from groundwork.rasters.scene import Scene
@@ -46,13 +46,13 @@ def test_hls_water_is_paired_by_name_and_split_by_its_lists() -> None:
     assert test == set((REAL / "hls_water/val.txt").read_text().split())
     assert set(samples["scene"][samples["split"] != "test"]) == set((REAL / "hls_water/train.txt").read_text().split())
     row = samples[samples["scene"] == "11"].reset_index(drop=True)
-    chip = ChipDataset(row, scenes, labels, data.sources["hls"], data.target)[0]
+    chip = RasterChips(LabelledData(row, {"hls": scenes}, labels, data.sources, data.target), row).read(0)
     with (
         rasterio.open(REAL / "hls_water/images/11.tif") as image,
         rasterio.open(REAL / "hls_water/labels/11.png") as label,
     ):
-        assert np.array_equal(chip["image"].numpy(), image.read([2, 3, 4, 5, 6, 7]).astype(np.float32))
-        assert np.array_equal(chip["mask"].numpy(), label.read(1))
+        assert np.array_equal(chip.patch.values["hls"], image.read([2, 3, 4, 5, 6, 7]))
+        assert np.array_equal(chip.patch.target, label.read(1))
 
 
 def test_landcover_s2_lies_in_five_zones_and_is_split_by_scene() -> None:

@@ -14,16 +14,14 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from groundwork import bundle as module
-from groundwork.bundle import (
-    Bundle,
-    BundleError,
-    build_factory,
-    load_bundle,
-    save_bundle,
-)
+from groundwork.batch import Images
+from groundwork.bundle import Bundle, build_factory, load_bundle, save_bundle
+from groundwork.bundle_formats import FORMAT_VERSION, describe_anew
 from groundwork.config import ModelConfig
+from groundwork.errors import BundleError, SpecError
 from groundwork.models.decoders.fcn import FCNDecoder
 from groundwork.specs import FeatureSpec
 
@@ -56,7 +54,7 @@ def test_the_model_predicts_the_same_after_the_journey(saved: Path, tiny_bundle:
     models = [bundle.build_model() for bundle in (tiny_bundle, load_bundle(saved))]
     assert not any(model.training for model in models)
     with torch.inference_mode():
-        one, other = (model(image).output for model in models)
+        one, other = (model(Images({"optical": image})).output for model in models)
     assert torch.equal(one, other)
 
 
@@ -78,11 +76,55 @@ def test_a_bundle_replaces_an_earlier_one_and_leaves_nothing_beside_it(saved: Pa
 
 def test_it_says_all_that_prediction_needs(saved: Path) -> None:
     words = json.loads((saved / "bundle.json").read_text())
-    assert words["format_version"] == 1
+    assert words["format_version"] == FORMAT_VERSION == 2
     assert [band["name"] for band in words["inputs"]["optical"]["bands"]] == ["A", "B", "C"]
     assert [entry["name"] for entry in words["target"]["classes"]] == ["water", "forest", "field"]
     assert words["model"]["encoder"] == {"name": "timm", "model": "test_resnet", "out_indices": [0, 1]}
     assert str(saved.parent) not in (saved / "bundle.json").read_text()
+
+
+# --- earlier formats ------------------------------------------------------------------------------------------------
+
+
+def test_a_bundle_of_the_first_format_is_read(saved: Path, tiny_bundle: Bundle) -> None:
+    weights = load_file(saved / "weights.safetensors")
+    first = {name.replace("standardise.optical.", "standardise."): value for name, value in weights.items()}
+    assert first.keys() - weights.keys() == {"standardise.mean", "standardise.std"}
+    save_file(first, saved / "weights.safetensors")
+    _edit(saved, format_version=1)
+    again = load_bundle(saved)
+    assert again.config == tiny_bundle.config
+    assert again.weights.keys() == tiny_bundle.weights.keys()
+    assert torch.equal(again.weights["standardise.optical.mean"], tiny_bundle.weights["standardise.optical.mean"])
+    again.build_model()
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"name": "croma", "model": "base"}, {"name": "croma", "variant": "base"}),
+        ({"name": "timm", "model": "test_resnet"}, {"name": "timm", "model": "test_resnet"}),
+        (
+            {"name": "prithvi_vit", "image_size": 32, "network": {"prompts": {"tokens": 2}}},
+            {"name": "prithvi_vit", "image_size": 32, "prompts": {"tokens": 2}},
+        ),
+        (
+            {"name": "prithvi_vit_adapter", "adapter": {"drop_path": 0.1, "heads": 2}},
+            {"name": "prithvi_vit_adapter", "adapter": {"heads": 2}, "drop_path": 0.1},
+        ),
+        (
+            {"name": "per_date", "encoder": {"name": "dofa", "model": "base"}},
+            {"name": "per_date", "encoder": {"name": "dofa", "variant": "base"}},
+        ),
+    ],
+)
+def test_options_of_the_first_format_have_their_new_names(first: dict[str, Any], second: dict[str, Any]) -> None:
+    words = {"format_version": 1, "model": {"encoder": first, "encoders": {"a": first}}}
+    found = describe_anew(words)
+    assert found == {"format_version": FORMAT_VERSION, "model": {"encoder": second, "encoders": {"a": second}}}
+    assert describe_anew(found) == found
+    assert words["model"]["encoder"] is first
+    assert "variant" not in first
 
 
 # --- never half a bundle --------------------------------------------------------------------------------------------
@@ -133,10 +175,10 @@ def test_a_killed_process_leaves_the_earlier_bundle_whole(saved: Path, tiny_bund
 # --- refusals -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None])
+@pytest.mark.parametrize("version", [0, 3, "1", None])
 def test_another_format_is_refused(saved: Path, version: object) -> None:
     _edit(saved, format_version=version)
-    message = rf"bundle.json: found format version {version!r}; this version of groundwork reads 1"
+    message = rf"bundle.json: found format version {version!r}; this version of groundwork reads \[1, 2\]"
     with pytest.raises(BundleError, match=message):
         load_bundle(saved)
 
@@ -193,7 +235,8 @@ def test_an_untrained_bundle_says_what_to_run(tiny_initial: Bundle, tiny_bundle:
 def test_several_inputs_are_not_supported_yet(tiny_bundle: Bundle) -> None:
     spec = tiny_bundle.only_input()
     config = tiny_bundle.config.model_copy(update={"inputs": {"a": spec, "b": spec}})
-    with pytest.raises(BundleError, match=r"reads the sources \['a', 'b'\]; only one is supported yet"):
+    message = r"What is done with this bundle takes exactly one source, got 2: \['a', 'b'\]"
+    with pytest.raises(SpecError, match=message):
         Bundle(config, {}).only_input()
 
 

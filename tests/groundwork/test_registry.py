@@ -10,8 +10,8 @@ import pytest
 from pydantic import Field
 
 from groundwork.config.component import ComponentConfig
-from groundwork.registry import ComponentError, Table, build, check_options, find, option_fields
-from groundwork.specs import SpecError
+from groundwork.errors import ComponentError, SpecError
+from groundwork.registry import Table, build, check_options, find, option_fields
 from groundwork.table import AdvisedTable
 
 

@@ -13,7 +13,8 @@ from groundwork.cli.words import as_yaml, described_arguments, first_line, in_ya
 from groundwork.config.component import ComponentConfig
 from groundwork.errors import ComponentError, SpecError
 from groundwork.models.encoders import ENCODERS
-from groundwork.models.encoders.base import Encoder, OneSourceEncoder
+from groundwork.models.encoders.base import Encoder
+from groundwork.models.encoders.one_source import OneSourceEncoder
 from groundwork.models.encoders.owners import find_owner, variants_of
 from groundwork.models.weights.info import EncoderInfo
 from groundwork.registry import build, find, option_fields

@@ -20,3 +20,11 @@ class ComponentConfig(Config):
     def options(self) -> dict[str, Any]:
         """The options beside the name."""
         return dict(self.model_extra or {})
+
+
+def named(part: object) -> object:
+    """Return what a bare name in YAML stands for: a component without options.
+
+    Only for fields that are components: a name inside the options of another one could be any text.
+    """
+    return {"name": part} if isinstance(part, str) else part

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from groundwork.errors import SpecError
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.strict import Config
 
@@ -93,3 +95,18 @@ class DataConfig(Config):
         if isinstance(sources, dict):
             return {name: spec for name, spec in sources.items() if spec is not None}
         return sources
+
+
+def only_source(inputs: Mapping[str, RasterSpec], what: str) -> str:
+    """Return the name of the one source.
+
+    Args:
+        inputs: Source -> what its rasters hold.
+        what: Takes one only, for the message.
+
+    Raises:
+        SpecError: For several sources.
+    """
+    if len(inputs) != 1:
+        raise SpecError(f"{what} takes exactly one source, got {len(inputs)}: {sorted(inputs)}")
+    return next(iter(inputs))

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from groundwork.config.component import ComponentConfig
+from groundwork.config.component import ComponentConfig, named
 from groundwork.strict import Config
 
 
@@ -21,7 +21,7 @@ class BranchConfig(Config):
     @field_validator("decoder", "head", mode="before")
     @classmethod
     def _accept_bare_name(cls, part: object) -> object:
-        return _named(part)
+        return named(part)
 
 
 class AdapterConfig(Config):
@@ -65,17 +65,17 @@ class ModelConfig(Config):
     @field_validator("factory", "encoder", "decoder", "head", mode="before")
     @classmethod
     def _accept_bare_name(cls, part: object) -> object:
-        return _named(part)
+        return named(part)
 
     @field_validator("necks", mode="before")
     @classmethod
     def _accept_bare_names(cls, necks: object) -> object:
-        return [_named(neck) for neck in necks] if isinstance(necks, list | tuple) else necks
+        return [named(neck) for neck in necks] if isinstance(necks, list | tuple) else necks
 
     @field_validator("encoders", mode="before")
     @classmethod
     def _accept_bare_names_by_source(cls, encoders: object) -> object:
-        return {source: _named(part) for source, part in encoders.items()} if isinstance(encoders, dict) else encoders
+        return {source: named(part) for source, part in encoders.items()} if isinstance(encoders, dict) else encoders
 
     @field_validator("auxiliary")
     @classmethod
@@ -108,11 +108,6 @@ class ModelConfig(Config):
             "encoders": {source: _plain(encoder) for source, encoder in self.encoders.items()},
         }
         return self.model_copy(update=changed)
-
-
-def _named(part: object) -> object:
-    # Only here, where every component is looked through. A name inside the options of another one could be any text.
-    return {"name": part} if isinstance(part, str) else part
 
 
 def _with_nested(component: ComponentConfig | None) -> Iterator[ComponentConfig]:

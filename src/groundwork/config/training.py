@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
-from groundwork.config.component import ComponentConfig
+from groundwork.config.component import ComponentConfig, named
 from groundwork.strict import Config, did_you_mean
 
 #: Trainer arguments that are stated elsewhere, and where.
@@ -81,6 +81,11 @@ class TrainingConfig(Config):
     threads: int | None = Field(default=None, gt=0, le=1024)
     #: Any other argument of Lightning's Trainer.
     trainer: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("task", mode="before")
+    @classmethod
+    def _accept_bare_name(cls, task: object) -> object:
+        return named(task)
 
     @field_validator("trainer")
     @classmethod

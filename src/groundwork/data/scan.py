@@ -10,7 +10,7 @@ import pandas as pd
 from rasterio.windows import Window
 
 from groundwork.batch import Patch, below
-from groundwork.config.data import ChipsConfig, DataConfig
+from groundwork.config.data import ChipsConfig, DataConfig, only_source
 from groundwork.data import sample_table as table
 from groundwork.data.cells import Cells, make_cells
 from groundwork.data.labelled import LabelledScene, open_labelled
@@ -19,7 +19,6 @@ from groundwork.progress import track
 from groundwork.rasters.folder import RasterFolder, pair
 from groundwork.rasters.grid import describe_crs, name_crs
 from groundwork.rasters.windows import window_starts
-from groundwork.sources import only_source
 from groundwork.targets.kinds import kind_of
 
 #: A chip may reach beyond a small scene, but not by more than so many times its longer side.

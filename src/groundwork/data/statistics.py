@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from groundwork.config.data import DataConfig
+from groundwork.config.data import DataConfig, only_source
 from groundwork.data import sample_table as table
 from groundwork.data.cells import Cells, CellValues
 from groundwork.errors import DataError
-from groundwork.sources import only_source
 from groundwork.specs import RasterSpec
 from groundwork.strict import Config
 from groundwork.targets.kinds import kind_of

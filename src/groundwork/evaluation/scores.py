@@ -28,18 +28,18 @@ class Evaluation:
 
     kind: TargetKind
     #: Predictor -> scene -> what its scores are computed from.
-    judged: Mapping[str, Mapping[str, Accumulator]]
+    accumulators: Mapping[str, Mapping[str, Accumulator]]
 
     def total(self, predictor: str) -> Accumulator:
         """Return what one predictor gave for all scenes."""
         together = self.kind.accumulator()
-        for accumulator in self.judged[predictor].values():
+        for accumulator in self.accumulators[predictor].values():
             together.add(accumulator)
         return together
 
     def metrics(self) -> dict[str, Any]:
         """Return all scores as plain numbers: ``test`` for the model, ``baselines`` by name. See :func:`headline`."""
-        scores = {name: self.total(name).report() for name in self.judged}
+        scores = {name: self.total(name).report() for name in self.accumulators}
         model = scores.pop(MODEL)
         return {"test": model, "baselines": scores}
 
@@ -47,12 +47,12 @@ class Evaluation:
         """Return one row per scene, with the model's scores and the baselines' main one."""
         main = self.kind.main_score
         rows = []
-        for scene, accumulator in self.judged[MODEL].items():
+        for scene, accumulator in self.accumulators[MODEL].items():
             report = accumulator.report()
             flat = {name: value for name, value in report.items() if not isinstance(value, dict)}
             baselines = {
                 f"{main}_{name}": by_scene[scene].report()[main]
-                for name, by_scene in self.judged.items()
+                for name, by_scene in self.accumulators.items()
                 if name != MODEL
             }
             parts = {name: report[name] for name in self.kind.headline if isinstance(report[name], dict)}
@@ -86,12 +86,12 @@ def evaluate(predictors: Mapping[str, Predictor], data: LabelledData, batch_size
         batch_size: Chips per batch.
     """
     kind, scenes = data.kind, data.of_split("test")[table.SCENE].tolist()
-    judged = {name: {scene: kind.accumulator() for scene in sorted(set(scenes))} for name in predictors}
+    accumulators = {name: {scene: kind.accumulator() for scene in sorted(set(scenes))} for name in predictors}
     loader: DataLoader[Any] = DataLoader(data.chips("test"), batch_size=batch_size, collate_fn=collate)
     for number, batch in enumerate(track(loader, "Evaluating", len(loader))):
         first = number * batch_size
         truth = known_once(batch, kind)
         for name, predictor in predictors.items():
             for index, scores in enumerate(predictor.predict(batch)):
-                judged[name][scenes[first + index]].update(truth[index : index + 1], scores[None])
-    return Evaluation(kind, judged)
+                accumulators[name][scenes[first + index]].update(truth[index : index + 1], scores[None])
+    return Evaluation(kind, accumulators)

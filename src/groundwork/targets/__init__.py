@@ -1,1 +1,1 @@
-"""What is predicted: for each kind of answer one class, used by training, evaluation and prediction."""
+"""What is predicted: for each kind of answer one class, from the label that is read to the map that is written."""

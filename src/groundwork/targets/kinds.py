@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from groundwork.errors import SpecError
 from groundwork.specs import TargetSpec
 from groundwork.targets.kind import TargetKind
 from groundwork.targets.pixel_classes import PixelClasses
+
+#: What has an answer of its own, and whether answers are classes -> the kind of answer.
+KINDS: dict[tuple[str, bool], type[TargetKind]] = {
+    ("pixel", True): PixelClasses,
+}
 
 
 def kind_of(target: TargetSpec) -> TargetKind:
@@ -13,4 +19,10 @@ def kind_of(target: TargetSpec) -> TargetKind:
     Raises:
         SpecError: For a kind that is not there yet.
     """
-    return PixelClasses(target)
+    found = KINDS.get((target.per, bool(target.classes)))
+    if found is None:
+        raise SpecError(
+            f"The target asks for {'classes' if target.classes else 'numbers'} per {target.per}, of which no task is "
+            "there yet: classes per pixel are learnt and predicted. Give data.target.classes, and 'per: pixel'"
+        )
+    return found(target)

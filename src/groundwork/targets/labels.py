@@ -34,7 +34,7 @@ UNDECLARED = -2
 class LabelRaster(ABC):
     """A label raster of one band, opened and checked. Use it as a context manager."""
 
-    #: What the band holds, in words.
+    #: What is expected, in words.
     holds: ClassVar[str]
 
     def __init__(self, path: Path, target: TargetSpec) -> None:
@@ -87,7 +87,7 @@ class LabelRaster(ABC):
     def _check_count(self) -> None:
         count, alpha = self._dataset.count, self._dataset.colorinterp[-1:] == (ColorInterp.alpha,)
         if count != 1 and not (count == 2 and alpha):
-            raise RasterError(self.path, f"{count} bands", f"one band of {self.holds}", "Keep that one.")
+            raise RasterError(self.path, f"{count} bands", self.holds, "Keep that one.")
 
     @cached_property
     def grid(self) -> Grid:
@@ -151,7 +151,7 @@ class ClassLabels(LabelRaster):
     leaves out.
     """
 
-    holds = "class values"
+    holds = "one band of class values"
 
     def __init__(self, path: Path, target: TargetSpec) -> None:
         """Open the file.

@@ -116,11 +116,11 @@ class Task(LightningModule, ABC):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Add a batch to loss and scores of the validation split, in which each pixel counts once."""
-        self._judge("val", batch)
+        self._evaluate("val", batch)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Add a batch to loss and scores of the test split, in which each pixel counts once."""
-        self._judge("test", batch)
+        self._evaluate("test", batch)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Predicted:  # noqa: ARG002
         """Give activated scores for a batch."""
@@ -134,7 +134,7 @@ class Task(LightningModule, ABC):
         """Log the scores of the test split."""
         self._log_metrics("test")
 
-    def _judge(self, split: str, batch: Batch) -> None:
+    def _evaluate(self, split: str, batch: Batch) -> None:
         output = self(batch)
         batch = batch.copy()
         batch["target"] = known_once(batch, self.kind)

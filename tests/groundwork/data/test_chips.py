@@ -23,7 +23,7 @@ from groundwork.data import sample_table
 from groundwork.data.chips import ChipDataset, LabelledData, RasterChips, known_once
 from groundwork.data.sample_table import read_samples, write_samples
 from groundwork.data.scan import scan_scenes
-from groundwork.rasters.errors import RasterError
+from groundwork.errors import RasterError
 from groundwork.rasters.folder import RasterFolder, find_rasters
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.targets.kinds import kind_of

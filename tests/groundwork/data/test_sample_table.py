@@ -16,7 +16,7 @@ import pytest
 from groundwork.config import DataConfig
 from groundwork.data.sample_table import read_samples, write_samples
 from groundwork.data.scan import scan_scenes
-from groundwork.specs import SpecError
+from groundwork.errors import SpecError
 
 
 def test_several_sources_are_not_supported_yet(data_config: DataConfig, tiny_data: SimpleNamespace) -> None:

@@ -19,9 +19,10 @@ from rasterio.windows import Window
 from groundwork.config import DataConfig
 from groundwork.config.data import ChipsConfig
 from groundwork.data import scan as scan_module
-from groundwork.data.labelled import DataError, open_labelled
+from groundwork.data.labelled import open_labelled
 from groundwork.data.scan import read_pieces, scan_scenes
-from groundwork.rasters.folder import PairingError, RasterFolder, find_rasters
+from groundwork.errors import DataError, PairingError
+from groundwork.rasters.folder import RasterFolder, find_rasters
 from groundwork.rasters.scene import Scene
 from groundwork.rasters.windows import window_starts
 from groundwork.targets.kinds import kind_of

@@ -18,8 +18,8 @@ from rasterio.warp import transform, transform_bounds
 
 from groundwork.config.data import DataConfig, SplitConfig
 from groundwork.data.distances import Places
-from groundwork.data.labelled import DataError
 from groundwork.data.splits import SPLITS, assign_splits, divide, report_splits
+from groundwork.errors import DataError
 
 UTM = "EPSG:32632"
 Table = Callable[..., pd.DataFrame]

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from groundwork.config import DataConfig
 from groundwork.config.data import ChipsConfig
-from groundwork.data.labelled import DataError
 from groundwork.data.scan import scan_scenes
 from groundwork.data.statistics import Moments, Statistics, compute_statistics
+from groundwork.errors import DataError
 from groundwork.rasters.folder import find_rasters
 from groundwork.specs import RasterSpec
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from groundwork.data.labelled import DataError
 from groundwork.data.statistics import BandStatistics, Statistics
+from groundwork.errors import DataError
 from groundwork.specs import RasterSpec
 from groundwork.targets.statistics import TargetStatistics
 

@@ -17,6 +17,7 @@ from groundwork.bundle import Bundle
 from groundwork.config import EvaluationConfig, InferenceConfig
 from groundwork.data.chips import LabelledData
 from groundwork.data.statistics import Statistics
+from groundwork.errors import SpecError
 from groundwork.evaluation.figures import draw_history, draw_panel, draw_quicklooks, rgb_positions
 from groundwork.evaluation.predictors import Predictor
 from groundwork.evaluation.report import evaluate_model
@@ -24,7 +25,6 @@ from groundwork.prediction.scene import predict_scenes
 from groundwork.rasters.folder import find_rasters
 from groundwork.rasters.quicklook import stretch
 from groundwork.rasters.writing import write_rasters
-from groundwork.specs import SpecError
 from groundwork.targets.confusion_figure import draw_confusion
 from groundwork.targets.labels import IGNORE
 from groundwork.targets.pixel_classes import RIGHT, WRONG

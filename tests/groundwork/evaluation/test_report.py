@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 
 from groundwork import fingerprint
-from groundwork.bundle import Bundle, BundleError
+from groundwork.bundle import Bundle
 from groundwork.config import EvaluationConfig
 from groundwork.data.sample_table import read_samples, write_samples
 from groundwork.data.splits import assign_splits
+from groundwork.errors import BundleError
 from groundwork.evaluation.report import held_out
 
 

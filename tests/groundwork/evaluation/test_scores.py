@@ -74,8 +74,8 @@ def _pixels(data: SimpleNamespace, keys: list[str]) -> tuple[np.ndarray, np.ndar
 @pytest.mark.parametrize("batch_size", [1, 7, 100])
 def test_each_pixel_counts_once_however_chips_overlap(tiny_data: SimpleNamespace, batch_size: int) -> None:
     found = evaluate({MODEL: BandC()}, _overlapping(tiny_data), batch_size)
-    assert list(found.judged[MODEL]) == sorted(tiny_data.scenes.files)
-    for key, judged in found.judged[MODEL].items():
+    assert list(found.accumulators[MODEL]) == sorted(tiny_data.scenes.files)
+    for key, judged in found.accumulators[MODEL].items():
         truth, predicted = _pixels(tiny_data, [key])
         assert np.array_equal(_counts(judged), metrics.confusion_matrix(truth, predicted, labels=range(3)))
 
@@ -114,7 +114,7 @@ def test_scenes_are_told_apart(tiny_data: SimpleNamespace) -> None:
 def test_only_the_test_split_is_judged(tiny_data: SimpleNamespace, tiny_labelled: LabelledData) -> None:
     found = evaluate({MODEL: Constant()}, tiny_labelled, 8)
     test = tiny_data.samples[tiny_data.samples["split"] == "test"]
-    assert set(found.judged[MODEL]) == set(test["scene"])
+    assert set(found.accumulators[MODEL]) == set(test["scene"])
     assert 0 < found.total(MODEL).num_known() <= len(test) * 32**2
 
 

@@ -17,7 +17,8 @@ from groundwork.errors import ComponentError
 from groundwork.models.adaptable import choose_modules
 from groundwork.models.adapters import add_adapters, merge_adapters
 from groundwork.models.encoders import ENCODERS
-from groundwork.models.encoders.base import Encoder, OneSourceEncoder
+from groundwork.models.encoders.base import Encoder
+from groundwork.models.encoders.one_source import OneSourceEncoder
 from groundwork.models.encoders.prithvi import swin
 from groundwork.models.encoders.prithvi.swin import SwinVariant
 from groundwork.models.encoders.prithvi.variants import VARIANTS, PrithviVariant

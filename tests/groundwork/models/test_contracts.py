@@ -24,7 +24,8 @@ from groundwork.models.decoders import DECODERS
 from groundwork.models.decoders.base import Decoder
 from groundwork.models.decoders.smp_models import SMP_MODELS
 from groundwork.models.encoders import ENCODERS
-from groundwork.models.encoders.base import Encoder, OneSourceEncoder
+from groundwork.models.encoders.base import Encoder
+from groundwork.models.encoders.one_source import OneSourceEncoder
 from groundwork.models.encoders.prithvi import swin
 from groundwork.models.encoders.prithvi.swin import SwinVariant
 from groundwork.models.examples import example_images

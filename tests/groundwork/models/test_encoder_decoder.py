@@ -15,7 +15,7 @@ from groundwork.batch import Image
 from groundwork.config.model import ModelConfig
 from groundwork.errors import ComponentError, SpecError
 from groundwork.models.assembly.encoder_decoder import EncoderDecoderFactory, EncoderDecoderModel
-from groundwork.models.encoders.base import OneSourceEncoder
+from groundwork.models.encoders.one_source import OneSourceEncoder
 from groundwork.models.factories import FACTORIES
 from groundwork.models.flow import FlowRow, count_macs, describe_flow
 from groundwork.models.interface import Model, ModelFactory

@@ -10,9 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.windows import Window
 
+from groundwork.batch import Patch
 from groundwork.prediction import blending, tiles
 from groundwork.prediction.blending import Tile, Tiling, blend
 from groundwork.prediction.tiles import make_axis
+
+
+def _patch(image: np.ndarray, valid: np.ndarray) -> Patch:
+    return Patch({"optical": image}, {"optical": valid})
+
+
+def _images(batch: Sequence[Tile]) -> list[np.ndarray]:
+    return [patch.values["optical"].astype(np.float32) for _, patch in batch]
 
 
 class Recorder:
@@ -24,19 +33,19 @@ class Recorder:
         self.batches: list[int] = []
         self.reads: list[Window] = []
 
-    def read(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
+    def read(self, window: Window) -> Patch:
         self.reads.append(window)
         rows, columns = window.toslices()
-        return self.image[:, rows, columns], self.valid[rows, columns]
+        return _patch(self.image[:, rows, columns], self.valid[rows, columns])
 
     def predict(self, batch: Sequence[Tile]) -> list[np.ndarray]:
         self.batches.append(len(batch))
-        for tile in batch:
-            rows, columns = tile.window.toslices()
-            assert np.array_equal(tile.image, self.image[:, rows, columns])
-            assert np.array_equal(tile.valid, self.valid[rows, columns])
-            self.tiles.append(tile.window)
-        return [tile.image.astype(np.float32) for tile in batch]
+        for window, patch in batch:
+            rows, columns = window.toslices()
+            assert np.array_equal(patch.values["optical"], self.image[:, rows, columns])
+            assert np.array_equal(patch.valid["optical"], self.valid[rows, columns])
+            self.tiles.append(window)
+        return _images(batch)
 
     def run(self, size: int, overlap: int, batch_size: int = 3) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return blended scores, validity and how often each pixel was given."""
@@ -105,11 +114,11 @@ def test_bands_of_columns_change_nothing_at_all(monkeypatch: pytest.MonkeyPatch)
 def test_neighbours_are_blended_by_their_weights() -> None:
     # Each tile answers with its own column; in the overlap the answers are mixed as the weights are.
     def predict(batch: Sequence[Tile]) -> list[np.ndarray]:
-        return [np.full((1, 4, 6), float(tile.window.col_off), np.float32) for tile in batch]
+        return [np.full((1, 4, 6), float(window.col_off), np.float32) for window, _ in batch]
 
-    def read(window: Window) -> tuple[np.ndarray, np.ndarray]:
+    def read(window: Window) -> Patch:
         shape = (int(window.height), int(window.width))
-        return np.zeros((1, *shape), np.float32), np.ones(shape, bool)
+        return _patch(np.zeros((1, *shape), np.float32), np.ones(shape, bool))
 
     tiling = Tiling(make_axis(4, 6, 2), make_axis(10, 6, 2), read, predict, num_outputs=1, batch_size=8)
     assert tiling.num_steps == 1
@@ -128,6 +137,24 @@ def test_tiles_without_any_data_are_not_predicted() -> None:
     assert np.abs(scores[:, 3, 25] - recorder.image[:, 3, 25]).max() <= 1e-6
 
 
+def test_a_tile_is_predicted_where_one_source_of_it_holds_data() -> None:
+    recorder = _recorder(20, 20)
+    recorder.valid[:] = False
+    other = np.zeros((20, 20), bool)
+    recorder.valid[2, 3], other[15, 16] = True, True
+
+    def read(window: Window) -> Patch:
+        rows, columns = window.toslices()
+        patch = recorder.read(window)
+        values = {**patch.values, "radar": np.zeros((1, *patch.size), np.int16)}
+        return Patch(values, {**patch.valid, "radar": other[rows, columns]})
+
+    axis = make_axis(20, 10, 0)
+    parts = list(blend(Tiling(axis, axis, read, recorder.predict, num_outputs=2, batch_size=4)))
+    assert recorder.tiles == [Window(0, 0, 10, 10), Window(10, 10, 10, 10)]
+    assert np.array_equal(np.concatenate([known for _, _, known in parts]), recorder.valid | other)
+
+
 def test_a_scene_without_any_data_is_never_predicted() -> None:
     recorder = _recorder(20, 30)
     recorder.valid[:] = False
@@ -144,12 +171,12 @@ def test_each_row_of_tiles_is_read_once() -> None:
 
 
 def test_an_error_while_reading_comes_through() -> None:
-    def read(window: Window) -> tuple[np.ndarray, np.ndarray]:
+    def read(window: Window) -> Patch:
         if window.row_off > 0:
             raise OSError("the disk is gone")
-        return np.zeros((1, 8, 8), np.float32), np.ones((8, 8), bool)
+        return _patch(np.zeros((1, 8, 8), np.float32), np.ones((8, 8), bool))
 
     axis = make_axis(20, 8, 0)
-    tiling = Tiling(axis, make_axis(8, 8, 0), read, lambda batch: [tile.image for tile in batch], 1, 2)
+    tiling = Tiling(axis, make_axis(8, 8, 0), read, _images, 1, 2)
     with pytest.raises(OSError, match="the disk is gone"):
         list(blend(tiling))

@@ -14,17 +14,17 @@ import rasterio
 import torch
 from rasterio.transform import from_origin
 
-from groundwork.bundle import Bundle, BundleConfig, BundleError
+from groundwork.batch import Image, Images
+from groundwork.bundle import Bundle, BundleConfig
 from groundwork.config import InferenceConfig
-from groundwork.models.finite import ScoreError
+from groundwork.errors import BundleError, RasterError, ScoreError, SpecError
 from groundwork.models.interface import Model, ModelOutput
 from groundwork.prediction.scene import predict_scene, predict_scenes
 from groundwork.prediction.source import scene_spec
-from groundwork.rasters.errors import RasterError
 from groundwork.rasters.folder import RasterFolder, find_rasters
 from groundwork.rasters.scene import Scene
 from groundwork.rasters.writing import write_rasters
-from groundwork.specs import RasterSpec, SpecError, TargetSpec
+from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.targets.pixel_classes import class_nodata
 
 Write = Callable[..., Path]
@@ -35,26 +35,18 @@ class Brightest(Model):
 
     def __init__(self) -> None:
         super().__init__()
-        self.seen: list[dict[str, torch.Tensor | None]] = []
+        self.seen: list[Image] = []
 
-    def set_statistics(self, mean: Any, std: Any) -> None:
+    def set_statistics(self, mean: Any, std: Any, source: str | None = None) -> None:
         raise NotImplementedError
 
-    def freeze_encoder(self) -> None:
-        raise NotImplementedError
+    def parts(self) -> dict[str, dict[str, torch.nn.Parameter]]:
+        return {}
 
-    def freeze_decoder(self) -> None:
-        raise NotImplementedError
-
-    def forward(
-        self,
-        image: torch.Tensor,
-        valid: torch.Tensor | None = None,
-        temporal_coords: torch.Tensor | None = None,
-        location_coords: torch.Tensor | None = None,
-    ) -> ModelOutput:
-        self.seen.append({"image": image, "valid": valid, "time": temporal_coords, "place": location_coords})
-        return ModelOutput(image)
+    def forward(self, images: Images) -> ModelOutput:
+        assert set(images.values) == {"optical"}
+        self.seen.append(images.of("optical"))
+        return ModelOutput(images.values["optical"])
 
 
 def _config(**changes: Any) -> InferenceConfig:
@@ -134,7 +126,7 @@ def test_one_tile_is_the_bare_model(tmp_path: Path, tiny_bundle: Bundle, tiny_da
     with rasterio.open(tiny_data.root / "scenes" / "11.tif") as raster:
         image = torch.from_numpy(raster.read().astype(np.float32))[None]
     with torch.inference_mode():
-        expected = tiny_bundle.build_model()(image).output.softmax(dim=1)[0].numpy()
+        expected = tiny_bundle.build_model()(Images({"optical": image})).output.softmax(dim=1)[0].numpy()
     with rasterio.open(tmp_path / "11_probabilities.tif") as raster:
         assert np.abs(raster.read() - expected).max() <= 1e-5
 
@@ -166,11 +158,11 @@ def test_the_model_is_told_place_date_and_validity(tiny_bundle: Bundle, tiny_dat
             for r in (0, 32)
             for c in (0, 32)
         ]
-    assert [len(batch["image"]) for batch in model.seen] == [2, 2]  # type: ignore[arg-type]
-    places = torch.cat([batch["place"] for batch in model.seen])  # type: ignore[misc]
+    assert [len(batch.values) for batch in model.seen] == [2, 2]
+    places = torch.cat([batch.location for batch in model.seen])  # type: ignore[misc]
     assert places.numpy() == pytest.approx(np.array(centers), rel=1e-6)
-    assert torch.cat([batch["time"] for batch in model.seen]).tolist() == [[[2024, 152]]] * 4  # type: ignore[misc]
-    first = model.seen[0]["valid"]
+    assert torch.cat([batch.dates for batch in model.seen]).tolist() == [[[2024, 152]]] * 4  # type: ignore[misc]
+    first = model.seen[0].valid
     assert first is not None
     assert not first[0, :10, :10].any()
     assert first[0, 10:].all()
@@ -213,7 +205,7 @@ def test_scenes_of_another_layout_and_unit_are_brought_to_the_models_own(
     model = Brightest()
     with Scene([tmp_path / "x.tif"], spec) as scene:
         list(predict_scene(model, scene, tiny_bundle, config).blocks)
-    assert np.allclose(model.seen[0]["image"][0].numpy(), image[:, :32, :32], atol=1e-2)  # type: ignore[index]
+    assert np.allclose(model.seen[0].values[0].numpy(), image[:, :32, :32], atol=1e-2)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from groundwork.rasters.folder import PairingError, RasterFolder, find_rasters, pair, preview
+from groundwork.errors import PairingError
+from groundwork.rasters.folder import RasterFolder, find_rasters, pair, preview
 
 
 def _touch(root: Path, *names: str) -> Path:

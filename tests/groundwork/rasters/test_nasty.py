@@ -13,22 +13,22 @@ import numpy as np
 import pytest
 import rasterio
 import torch
-from groundwork.targets.labels import IGNORE, ClassLabels
-from groundwork.data.labelled import DataError
 from rasterio.errors import RasterioIOError
 from rasterio.windows import Window
 
+from groundwork.batch import Images
 from groundwork.bundle import Bundle
 from groundwork.config import DataConfig, InferenceConfig, ModelConfig
 from groundwork.data.scan import scan_scenes
 from groundwork.data.splits import assign_splits
 from groundwork.data.statistics import compute_statistics
+from groundwork.errors import DataError, RasterError
 from groundwork.prediction.scene import predict_scenes
-from groundwork.rasters.errors import RasterError
 from groundwork.rasters.folder import RasterFolder, find_rasters
 from groundwork.rasters.scene import Scene
 from groundwork.rasters.writing import write_rasters
 from groundwork.specs import RasterSpec, TargetSpec
+from groundwork.targets.labels import IGNORE, ClassLabels
 from groundwork.training.initial import build_initial
 
 ROOT = Path(__file__).parents[4] / "shared" / "realdata" / "nasty"
@@ -356,7 +356,7 @@ def _bundle(spec: dict[str, Any], target: dict[str, Any]) -> Bundle:
         [bias] = [
             value for name, value in network.named_parameters() if name.startswith("head") and name.endswith("bias")
         ]
-        bias -= network(noise).output.mean(dim=(0, 2, 3))
+        bias -= network(Images({"s": noise})).output.mean(dim=(0, 2, 3))
     weights = {name: value.detach() for name, value in network.state_dict().items()}
     return Bundle(initial.config.model_copy(update={"trained": True}), weights)
 

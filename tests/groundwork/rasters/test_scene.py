@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rasterio.transform import from_origin
 from rasterio.windows import Window
 
-from groundwork.rasters.errors import RasterError
+from groundwork.errors import RasterError
 from groundwork.rasters.scene import Scene
 from groundwork.specs import RasterSpec
 

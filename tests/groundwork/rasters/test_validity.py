@@ -15,7 +15,7 @@ from rasterio.transform import from_origin
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
-from groundwork.rasters.errors import RasterError
+from groundwork.errors import RasterError
 from groundwork.rasters.scene import Scene
 from groundwork.rasters.validity import in_yaml
 from groundwork.specs import RasterSpec

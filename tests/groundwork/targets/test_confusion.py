@@ -10,8 +10,8 @@ import torch
 from sklearn.metrics import confusion_matrix
 from torch.profiler import profile
 
-from groundwork.targets.labels import IGNORE
 from groundwork.targets.confusion import ConfusionMatrix
+from groundwork.targets.labels import IGNORE
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from rasterio.enums import ColorInterp
 from rasterio.transform import from_origin
 from rasterio.windows import Window
 
-from groundwork.targets.labels import IGNORE, ClassLabels
-from groundwork.rasters.errors import RasterError
+from groundwork.errors import RasterError
 from groundwork.rasters.grid import Grid
 from groundwork.specs import TargetSpec
+from groundwork.targets.labels import IGNORE, ClassLabels
 
 Write = Callable[..., Path]
 VALUES = np.array([[0, 1, 2, 3], [3, 3, 1, 0]], np.uint8)
@@ -108,7 +108,7 @@ def test_values_outside_the_classes_are_listed(
 
 def test_a_label_of_several_bands_is_refused(tmp_path: Path, write_raster: Write) -> None:
     path = write_raster(tmp_path / "rgb.tif", np.ones((3, 2, 2), np.uint8))
-    with pytest.raises(RasterError, match=r"rgb.tif: found 3 bands; expected one band of class values"):
+    with pytest.raises(RasterError, match=r"rgb.tif: found 3 bands; expected one band of class values. Keep that one."):
         ClassLabels(path, _target(0, 1))
 
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
+from rasterio.windows import Window
 
-from groundwork.targets.labels import IGNORE
+from groundwork.errors import SpecError
 from groundwork.rasters.grid import Grid
-from groundwork.specs import ClassSpec, OutputSpec, SpecError, TargetSpec
+from groundwork.specs import ClassSpec, OutputSpec, TargetSpec
 from groundwork.targets.kinds import kind_of
-from groundwork.targets.pixel_classes import CLASSES, PROBABILITIES, PixelClasses
+from groundwork.targets.labels import IGNORE
+from groundwork.targets.pixel_classes import CLASSES, PROBABILITIES, RIGHT, WRONG, PixelClasses
+from groundwork.targets.statistics import TargetStatistics
 
 GRID = Grid(CRS.from_epsg(32632), from_origin(500_000, 5_000_000, 10, 10), width=3, height=2)
 TARGET = TargetSpec(
@@ -62,3 +69,102 @@ def test_scores_are_those_of_all_batches_and_begin_anew() -> None:
 def test_other_kinds_are_refused(target: TargetSpec) -> None:
     with pytest.raises(SpecError, match="'per: pixel'"):
         kind_of(target)
+
+
+# --- from label to statistics ---------------------------------------------------------------------------------------
+
+
+def test_labels_are_read_as_class_indexes_and_hidden_where_the_scene_holds_no_data(
+    tmp_path: Path, write_raster: Callable[..., Path]
+) -> None:
+    kind = PixelClasses(TARGET)
+    path = write_raster(tmp_path / "l.tif", np.array([[4, 9, 9], [9, 4, 0]], np.uint8), nodata=0)
+    with kind.open_label(path) as label:
+        answers = label.read(Window(0, 0, 3, 2))
+    assert answers.tolist() == [[0, 1, 1], [1, 0, IGNORE]]
+    kind.hide(answers, np.array([[True, False, True], [True, True, True]]))
+    assert answers.tolist() == [[0, IGNORE, 1], [1, 0, IGNORE]]
+    nothing = kind.nothing_known(torch.from_numpy(answers))
+    assert (nothing.item(), nothing.dtype) == (IGNORE, torch.int64)
+
+
+def test_answers_are_summed_up_by_class() -> None:
+    kind = PixelClasses(TARGET)
+    answers = np.array([[0, IGNORE, 1], [1, 1, IGNORE]])
+    terms = list(kind.terms(answers))
+    assert len(terms) == kind.num_terms == 2
+    assert [term.dtype for term in terms] == [kind.term_type] * 2
+    assert [term.tolist() for term in terms] == [[[1, 0, 0], [0, 0, 0]], [[0, 0, 1], [1, 1, 0]]]
+    sums = np.array([term.sum() for term in terms])
+    assert kind.num_known(sums) == 4
+    assert kind.columns(sums) == {"fraction_water": 0.25, "fraction_land": 0.75}
+    assert kind.columns(np.zeros(2, np.int64)) == {"fraction_water": 0, "fraction_land": 0}
+    assert kind.summarise(sums) == TargetStatistics(class_pixels={"water": 1, "land": 3})
+
+
+@pytest.mark.parametrize(("pixels", "expected"), [((5, 3), [1, 0]), ((3, 5), [0, 1])])
+def test_of_nothing_the_most_frequent_class_is_said(pixels: tuple[int, int], expected: list[int]) -> None:
+    kind = PixelClasses(TARGET)
+    # By name: the order in a file says nothing.
+    statistics = TargetStatistics(class_pixels={"land": pixels[1], "water": pixels[0]})
+    scores = kind.constant(statistics)
+    assert scores.tolist() == [count / 8 for count in pixels]
+    assert kind.decide(scores[None, :, None, None]).item() == expected.index(1)
+
+
+# --- pictures -------------------------------------------------------------------------------------------------------
+
+WHITE, BLUE, GREEN = [255, 255, 255], [0, 0, 255], [0, 170, 0]
+
+
+def test_pictures_show_classes_in_their_colours() -> None:
+    kind = PixelClasses(TARGET)
+    assert kind.legend() == [("water", "#0000ff"), ("land", "#00aa00")]
+    picture = kind.picture(np.array([[0, IGNORE], [1, 1]]))
+    assert picture.dtype == np.uint8
+    assert picture.tolist() == [[BLUE, WHITE], [GREEN, GREEN]]
+
+
+def test_pictures_of_errors_tell_right_wrong_and_unknown_apart() -> None:
+    picture = PixelClasses(TARGET).picture_of_errors(np.array([[0, IGNORE, 1]]), np.array([[0, 1, 0]]))
+    assert picture.dtype == np.uint8
+    assert picture.tolist() == [[list(RIGHT), WHITE, list(WRONG)]]
+    assert len({RIGHT, WRONG, tuple(WHITE)}) == 3
+
+
+def test_a_written_prediction_is_read_as_the_answers_it_was_made_from() -> None:
+    # Values that are not in the order of the classes.
+    target = TARGET.model_copy(update={"classes": TARGET.classes[::-1]})
+    kind = PixelClasses(target)
+    valid = np.array([[True, True, False], [True, True, True]])
+    blended = np.array([[[0.9, 0.1, 0.5], [0.8, 0.3, 0.2]], [[0.1, 0.9, 0.5], [0.2, 0.7, 0.8]]], np.float32)
+    profiles = kind.profiles(GRID, {}, details=False)
+    written = kind.products(blended, valid, profiles)[CLASSES][0]
+    assert written.tolist() == [[9, 4, 255], [9, 4, 4]]
+    found = kind.from_product(written, written != profiles[CLASSES].nodata)
+    assert found.tolist() == [[0, 1, IGNORE], [0, 1, 1]]
+    assert kind.from_product(np.array([[3, 10, 5]], np.uint8), np.ones((1, 3), bool)).tolist() == [[IGNORE] * 3]
+
+
+# --- counts ---------------------------------------------------------------------------------------------------------
+
+
+def test_counts_add_up_and_report_all_scores() -> None:
+    kind = PixelClasses(TARGET)
+    one, other = kind.accumulator(), kind.accumulator()
+    for judged, truth, score in ((one, [0, 0, 1], [1.0, -1.0, -1.0]), (other, [0, IGNORE, 1], [1.0, 1.0, -1.0])):
+        first = torch.tensor(score).reshape(1, 1, 1, 3)
+        judged.update(torch.tensor(truth).reshape(1, 1, 3), torch.cat([first, -first], dim=1))
+    one.add(other)
+    assert one.counts.tolist() == [[2, 1], [0, 2]]
+    assert other.counts.tolist() == [[1, 0], [0, 1]]
+    assert one.num_known() == 5
+    report = one.report()
+    assert report["iou"] == {"water": round(2 / 3, 6), "land": round(2 / 3, 6)}
+    assert report["overall_accuracy"] == 0.8
+    assert report["class_precision"] == {"water": 1.0, "land": round(2 / 3, 6)}
+    assert report["class_recall"] == {"water": round(2 / 3, 6), "land": 1.0}
+    assert {kind.main_score, *kind.headline} <= set(report)
+    assert [text.get_text() for text in one.draw().axes[0].texts] == ["67%", "33%", "0%", "100%"]
+    with pytest.raises(TypeError, match="Counts of classes cannot be added to "):
+        one.add(SimpleNamespace())  # type: ignore[arg-type]

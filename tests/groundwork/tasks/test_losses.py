@@ -11,9 +11,8 @@ import torch
 from sklearn.metrics import log_loss
 
 from groundwork.config.training import LossTerm
+from groundwork.errors import ComponentError, SpecError
 from groundwork.targets.labels import IGNORE
-from groundwork.registry import ComponentError
-from groundwork.specs import SpecError
 from groundwork.tasks.losses import LOSSES, CrossEntropyLoss, DiceLoss, Loss, WeightedLosses, check_auxiliary
 
 PIXELS = (100, 300, 800)

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from groundwork.config.component import ComponentConfig
-from groundwork.registry import ComponentError, build
+from groundwork.errors import ComponentError
+from groundwork.registry import build
 from groundwork.tasks.optimizers import (
     OPTIMIZERS,
     SCHEDULES,

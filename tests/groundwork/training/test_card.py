@@ -12,8 +12,9 @@ import torch
 from groundwork.bundle import Bundle
 from groundwork.config.data import ChipsConfig, DataConfig, SplitConfig
 from groundwork.config.model import ModelConfig
+from groundwork.errors import SpecError
 from groundwork.models.encoders.prithvi.vit import PrithviViT
-from groundwork.specs import RasterSpec, SpecError, TargetSpec
+from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.training.card import write_card
 from groundwork.training.initial import build_initial
 
@@ -53,7 +54,7 @@ def test_necks_that_auto_found_are_in_bundle_and_card(land_target: TargetSpec) -
 
 @pytest.fixture
 def published() -> PrithviViT:
-    return PrithviViT(RasterSpec(bands=HLS, dtype="int16", nodata=None), variant="prithvi_eo_v2_tiny_tl")
+    return PrithviViT({"hls": RasterSpec(bands=HLS, dtype="int16", nodata=None)}, variant="prithvi_eo_v2_tiny_tl")
 
 
 @pytest.fixture

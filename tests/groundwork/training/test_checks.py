@@ -9,13 +9,18 @@ import pytest
 import torch
 
 from groundwork.config import ModelConfig, TrainingConfig
-from groundwork.registry import ComponentError
-from groundwork.specs import OutputSpec, SpecError, TargetSpec
+from groundwork.errors import ComponentError, SpecError
+from groundwork.specs import OutputSpec, TargetSpec
 from groundwork.training.checks import check_together, check_training
 
 MakeTraining = Callable[..., TrainingConfig]
 ADAMW = {"name": "adamw"}
 CROSS_ENTROPY = {"name": "cross_entropy"}
+
+
+def test_a_task_without_options_may_be_a_bare_name(make_training: MakeTraining) -> None:
+    assert make_training(task="semantic_segmentation") == make_training(task={"name": "semantic_segmentation"})
+    assert make_training().task.name == "semantic_segmentation"
 
 
 def test_what_is_right_passes_and_leaves_the_process_alone(
@@ -30,6 +35,7 @@ def test_what_is_right_passes_and_leaves_the_process_alone(
     ("words", "message"),
     [
         ({"task": "semantic_segmentaton"}, "training.task: Unknown .* Did you mean 'semantic_segmentation'"),
+        ({"task": {"name": "semantic_segmentation", "x": 1}}, "training.task: .* it has no option 'x'. Options: none"),
         ({"optimizer": {"name": "adamm"}}, "training.optimizer: Unknown component 'adamm'. Did you mean 'adamw'"),
         ({"optimizer": ADAMW | {"lr": 0.1}}, "training.optimizer: 'adamw' cannot be built: it has no option 'lr'"),
         ({"optimizer": ADAMW | {"learning_rate": 0}}, "learning_rate: Input should be greater than 0"),

@@ -22,13 +22,11 @@ from groundwork.bundle import Bundle, BundleConfig
 from groundwork.config import DataConfig, ModelConfig, TrainingConfig
 from groundwork.data.chips import LabelledData
 from groundwork.data.statistics import Statistics
+from groundwork.errors import ComponentError, SpecError, TrainingError
 from groundwork.evaluation.predictors import ModelPredictor
 from groundwork.evaluation.scores import evaluate
-from groundwork.registry import ComponentError
-from groundwork.specs import SpecError
 from groundwork.tasks.segmentation import SemanticSegmentationTask
 from groundwork.training.callbacks import SeedEachEpoch
-from groundwork.training.messages import TrainingError
 from groundwork.training.fit import FitResult, fit
 from groundwork.training.initial import build_initial
 
@@ -83,8 +81,8 @@ def test_the_bundle_holds_the_best_weights_with_their_statistics(
     bundle = unbroken.bundle
     assert bundle.config.trained
     bands = tiny_statistics.sources["optical"].values()
-    assert bundle.weights["standardise.mean"].tolist() == pytest.approx([band.mean for band in bands], rel=1e-6)
-    assert bundle.weights["standardise.std"].tolist() == pytest.approx([band.std for band in bands], rel=1e-6)
+    assert bundle.weights["standardise.optical.mean"].tolist() == pytest.approx([band.mean for band in bands], rel=1e-6)
+    assert bundle.weights["standardise.optical.std"].tolist() == pytest.approx([band.std for band in bands], rel=1e-6)
     assert bundle.weights.keys() == tiny_initial.weights.keys()
     assert bundle.config.provenance["weights"] == fingerprint.of_weights(bundle.weights)
     assert bundle.config.provenance["seed"] == "0"
@@ -106,7 +104,7 @@ def test_weights_of_half_precision_learn_from_exact_rasters(run: Fit, tmp_path: 
     weights = result.bundle.weights
     assert torch.bfloat16 in {value.dtype for value in weights.values()}
     # In bfloat16, three digits would be left of them.
-    for name in ("standardise.mean", "standardise.std"):
+    for name in ("standardise.optical.mean", "standardise.optical.std"):
         assert torch.equal(weights[name], unbroken.bundle.weights[name])
     assert result.history["train/loss"].iloc[-1] < 0.8 * result.history["train/loss"].iloc[0]
     first = [history["train/loss"].iloc[0] for history in (result.history, unbroken.history)]

@@ -11,13 +11,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from groundwork.bundle import Bundle, BundleError, load_bundle, save_bundle
+from groundwork.bundle import Bundle, load_bundle, save_bundle
 from groundwork.config import DataConfig, ModelConfig, TrainingConfig
 from groundwork.data.chips import LabelledData
 from groundwork.data.statistics import Statistics
-from groundwork.models.encoders.terramind import variants as terramind_variants
+from groundwork.errors import BundleError
 from groundwork.models.encoders.prithvi.variants import VARIANTS, PrithviVariant
 from groundwork.models.encoders.prithvi.vit import PrithviViT
+from groundwork.models.encoders.terramind import variants as terramind_variants
 from groundwork.models.encoders.terramind.encoder import TerraMindEncoder
 from groundwork.models.encoders.terramind.variants import TerraMindVariant
 from groundwork.specs import RasterSpec
@@ -52,7 +53,7 @@ def prithvi(tmp_path: Path) -> Callable[..., dict[str, Any]]:
     """An option that names a file of a Prithvi that saw these bands."""
 
     def make(*bands: str) -> dict[str, Any]:
-        network = PrithviViT(of(*bands), variant=TINY, image_size=32)  # type: ignore[arg-type]
+        network = PrithviViT({"optical": of(*bands)}, variant=TINY, image_size=32)  # type: ignore[arg-type]
         torch.save({f"encoder.{name}": value for name, value in network.state_dict().items()}, tmp_path / "prithvi.pt")
         return {"file": str(tmp_path / "prithvi.pt"), "bands": list(bands)}
 
@@ -69,9 +70,7 @@ def encoders(prithvi: Callable[..., dict[str, Any]], tmp_path: Path) -> dict[str
         return {"name": "terramind", "weights": str(tmp_path / "terramind.pt"), **words}
 
     return {
-        "prompts": lambda: (
-            {"name": "prithvi_vit", "weights": prithvi(*BANDS), "network": {"prompts": {"tokens": 2}}} | PRITHVI
-        ),
+        "prompts": lambda: {"name": "prithvi_vit", "weights": prithvi(*BANDS), "prompts": {"tokens": 2}} | PRITHVI,
         "adapter": lambda: {"name": "prithvi_vit_adapter", "weights": prithvi(*BANDS)} | PRITHVI,
         "new source": terramind,
         "new band": lambda: {"name": "prithvi_vit", "weights": prithvi("A", "B")} | PRITHVI,
@@ -172,7 +171,7 @@ def test_fresh_parts_are_in_training_mode_and_frozen_ones_are_not(
 def test_a_new_band_learns_beside_prompts_too(
     prithvi: Callable[..., dict[str, Any]], run: Callable[..., tuple[Bundle, Bundle]]
 ) -> None:
-    words = {"name": "prithvi_vit", "weights": prithvi("A", "B"), "network": {"prompts": {"tokens": 2}}} | PRITHVI
+    words = {"name": "prithvi_vit", "weights": prithvi("A", "B"), "prompts": {"tokens": 2}} | PRITHVI
     initial, trained = run(words, {})
     moved = changed(initial.weights, trained.weights)
     assert moved == {"encoder.patch_embed.proj.weight", *(f"encoder.vpt_prompt_embeddings.{n}" for n in range(4))}

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from groundwork.bundle import Bundle, BundleError
+from groundwork.bundle import Bundle
 from groundwork.config import DataConfig, ModelConfig
+from groundwork.errors import BundleError
 from groundwork.training.initial import build_initial, require_built_from
 
 

@@ -10,11 +10,11 @@ from groundwork.batch import Images
 from groundwork.config.component import ComponentConfig
 from groundwork.config.model import ModelConfig
 from groundwork.errors import ComponentError, SpecError
-from groundwork.models.assembly.base import Prepared
 from groundwork.models.assembly.detectors import Framework, Limits, build_detector
 from groundwork.models.assembly.encoder_model import EncoderModel, FeatureExtractor
 from groundwork.models.assembly.extractor import build_extractor, refuse_parts, resolve_necks, set_encoder_statistics
 from groundwork.models.assembly.objects import check_objects, from_padded, stack_objects, to_padded
+from groundwork.models.assembly.raster_model import Prepared
 from groundwork.models.features.needs import Needs, check_fit
 from groundwork.models.features.padding import pad_with_nothing
 from groundwork.models.interface import ModelFactory, ModelOutput, Stage

@@ -9,9 +9,9 @@ from torch import nn
 
 from groundwork.config.model import ModelConfig
 from groundwork.errors import SpecError
-from groundwork.models.assembly.base import Prepared
 from groundwork.models.assembly.encoder_model import EncoderModel, FeatureExtractor
 from groundwork.models.assembly.extractor import build_extractor, refuse_parts, resolve_necks, set_encoder_statistics
+from groundwork.models.assembly.raster_model import Prepared
 from groundwork.models.features.pooling import pool_valid
 from groundwork.models.interface import ModelFactory, ModelOutput, Stage
 from groundwork.specs import FeatureSpec, RasterSpec, TargetSpec
@@ -52,7 +52,7 @@ class EmbeddingModel(EncoderModel):
         return [*super().stages(), Stage("output", nn.Identity(), str(self.out))]
 
     def run(self, prepared: Prepared) -> ModelOutput:
-        """Give the embedding. See :class:`groundwork.models.assembly.base.RasterModel`."""
+        """Give the embedding. See :class:`groundwork.models.assembly.raster_model.RasterModel`."""
         features = self.extract(prepared)
         if self.pooling == "vector":
             assert features.vector is not None  # noqa: S101 - the constructor made sure

@@ -10,10 +10,10 @@ from torch import nn
 from groundwork.config.component import ComponentConfig
 from groundwork.config.model import ModelConfig
 from groundwork.errors import ComponentError, SpecError
-from groundwork.models.assembly.base import Prepared
 from groundwork.models.assembly.branch import Branch, score
 from groundwork.models.assembly.encoder_model import EncoderModel, FeatureExtractor
 from groundwork.models.assembly.extractor import build_extractor, resolve_necks, set_encoder_statistics
+from groundwork.models.assembly.raster_model import Prepared
 from groundwork.models.decoders import DECODERS
 from groundwork.models.decoders.base import Decoder
 from groundwork.models.heads import HEADS
@@ -72,7 +72,7 @@ class EncoderDecoderModel(EncoderModel):
         return stages
 
     def run(self, prepared: Prepared) -> ModelOutput:
-        """Give scores. See :class:`groundwork.models.assembly.base.RasterModel`."""
+        """Give scores. See :class:`groundwork.models.assembly.raster_model.RasterModel`."""
         features = self.extract(prepared)
         branches = self.auxiliary.items() if self.training else ()
         return ModelOutput(

@@ -10,7 +10,7 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from groundwork.models.assembly.base import Prepared, RasterModel
+from groundwork.models.assembly.raster_model import Prepared, RasterModel
 from groundwork.models.encoders.base import Encoder
 from groundwork.models.features.sizes import Sizes
 from groundwork.models.interface import ENCODER, Stage, parameters_of

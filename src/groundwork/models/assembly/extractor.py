@@ -15,7 +15,8 @@ from groundwork.models.assembly.encoder_model import FeatureExtractor
 from groundwork.models.decoders import DECODERS
 from groundwork.models.decoders.base import Decoder
 from groundwork.models.encoders import ENCODERS
-from groundwork.models.encoders.base import Encoder, OneSourceEncoder
+from groundwork.models.encoders.base import Encoder
+from groundwork.models.encoders.one_source import OneSourceEncoder
 from groundwork.models.encoders.wrappers.sources import SourceEncoders
 from groundwork.models.expectations import check_expectations, statistics_of
 from groundwork.models.features.needs import Needs

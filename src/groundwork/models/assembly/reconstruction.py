@@ -8,7 +8,8 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from groundwork.models.assembly.base import Prepared, RasterModel
+from groundwork.config.data import only_source
+from groundwork.models.assembly.raster_model import Prepared, RasterModel
 from groundwork.models.encoders.prithvi.mae import PrithviMAE
 from groundwork.models.encoders.prithvi.variants import VariantName
 from groundwork.models.features.padding import crop_center, pad_with_nothing
@@ -17,7 +18,6 @@ from groundwork.models.interface import ENCODER, ModelOutput, Stage, parameters_
 from groundwork.models.weights.file import Weights
 from groundwork.models.weights.info import Coordinate
 from groundwork.models.weights.reading import LoadReport
-from groundwork.sources import only_source
 from groundwork.specs import RasterSpec, TargetSpec
 
 
@@ -83,7 +83,7 @@ class PrithviReconstruction(RasterModel):
         return [] if self.network.loaded is None else [self.network.loaded]
 
     def run(self, prepared: Prepared) -> ModelOutput:
-        """Paint what is not shown. See :class:`groundwork.models.assembly.base.RasterModel`."""
+        """Paint what is not shown. See :class:`groundwork.models.assembly.raster_model.RasterModel`."""
         image = prepared.images.of(self._source)
         valid = prepared.valid.get(self._source)
         if valid is None and prepared.size != prepared.padded:

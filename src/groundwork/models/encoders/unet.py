@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from groundwork.batch import Image
 from groundwork.errors import SpecError
-from groundwork.models.encoders.base import OneSourceEncoder
+from groundwork.models.encoders.one_source import OneSourceEncoder
 from groundwork.models.encoders.parts.dates import drop_time, require_one_date
 from groundwork.models.features.convolution import ConvBlock
 from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec

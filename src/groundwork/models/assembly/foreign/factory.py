@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from torch import nn
 
 from groundwork.config.component import ComponentConfig
+from groundwork.config.data import only_source
 from groundwork.config.model import ModelConfig
 from groundwork.models.assembly.extractor import COMPONENTS, refuse_parts
 from groundwork.models.assembly.foreign import FULL_MODELS
@@ -14,7 +15,6 @@ from groundwork.models.assembly.foreign.model import ForeignModel
 from groundwork.models.features.sizes import Sizes
 from groundwork.models.interface import Model, ModelFactory
 from groundwork.registry import build, find, located
-from groundwork.sources import only_source
 from groundwork.specs import RasterSpec, TargetSpec
 
 

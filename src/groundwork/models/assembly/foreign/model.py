@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
+from groundwork.config.data import only_source
 from groundwork.errors import SpecError
-from groundwork.models.assembly.base import Prepared, RasterModel
+from groundwork.models.assembly.raster_model import Prepared, RasterModel
 from groundwork.models.features.sizes import Sizes
 from groundwork.models.interface import ENCODER, ModelOutput, Stage
-from groundwork.sources import only_source
 from groundwork.specs import RasterSpec
 
 _ANY = Sizes()

@@ -8,6 +8,7 @@ from typing import Any, cast
 import timm
 from torch import nn
 
+from groundwork.config.data import only_source
 from groundwork.config.model import ModelConfig
 from groundwork.errors import ComponentError, SpecError
 from groundwork.models.assembly.extractor import COMPONENTS, refuse_parts
@@ -15,7 +16,6 @@ from groundwork.models.assembly.foreign.model import ForeignModel, require_one_s
 from groundwork.models.assembly.foreign.sizes import find_sizes
 from groundwork.models.encoders.timm.networks import ANY_SIZE, read_cfg
 from groundwork.models.interface import ModelFactory
-from groundwork.sources import only_source
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.strict import did_you_mean
 

@@ -10,6 +10,7 @@ import torchgeo.models
 from torch import nn
 from torchvision.models import SwinTransformer
 
+from groundwork.config.data import only_source
 from groundwork.config.model import ModelConfig
 from groundwork.errors import ComponentError, SpecError
 from groundwork.models.assembly.extractor import COMPONENTS, refuse_parts
@@ -18,7 +19,6 @@ from groundwork.models.assembly.foreign.sizes import find_sizes
 from groundwork.models.assembly.foreign.timm import all_but
 from groundwork.models.features.sizes import Sizes
 from groundwork.models.interface import ModelFactory
-from groundwork.sources import only_source
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.strict import did_you_mean
 

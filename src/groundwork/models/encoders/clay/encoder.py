@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from groundwork.batch import Image
 from groundwork.errors import SpecError
-from groundwork.models.encoders.base import OneSourceEncoder
 from groundwork.models.encoders.clay.network import (
     Attention,
     DynamicEmbedding,
@@ -28,6 +27,7 @@ from groundwork.models.encoders.clay.variants import (
     VariantName,
     describe,
 )
+from groundwork.models.encoders.one_source import OneSourceEncoder
 from groundwork.models.encoders.parts.calendar import week_of
 from groundwork.models.encoders.parts.coordinates import require_dates, require_location
 from groundwork.models.encoders.parts.dates import drop_time, require_one_date

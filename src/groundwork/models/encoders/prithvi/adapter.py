@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from groundwork.batch import Image
 from groundwork.errors import ComponentError
-from groundwork.models.encoders.base import OneSourceEncoder
+from groundwork.models.encoders.one_source import OneSourceEncoder
 from groundwork.models.encoders.parts.dates import drop_time, require_one_date
 from groundwork.models.encoders.parts.tokens import as_buffer, to_map
 from groundwork.models.encoders.prithvi.options import AdapterOptions

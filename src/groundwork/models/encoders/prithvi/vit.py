@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from groundwork.batch import Image
 from groundwork.errors import ComponentError, SpecError
-from groundwork.models.encoders.base import OneSourceEncoder
+from groundwork.models.encoders.one_source import OneSourceEncoder
 from groundwork.models.encoders.parts.coordinates import require_dates, require_location
 from groundwork.models.encoders.parts.position_codes import CoordinateCode, fit_position_table, position_table
 from groundwork.models.encoders.parts.tokens import block_indices, dropped_blocks, to_stacked_map

@@ -15,7 +15,7 @@ from torchgeo.models.scale_mae import get_2d_sincos_pos_embed_with_resolution
 
 from groundwork.batch import Image
 from groundwork.errors import SpecError
-from groundwork.models.encoders.base import OneSourceEncoder
+from groundwork.models.encoders.one_source import OneSourceEncoder
 from groundwork.models.encoders.parts.dates import drop_time, require_one_date
 from groundwork.models.encoders.parts.position_codes import sincos_code
 from groundwork.models.encoders.parts.tokens import block_indices, dropped_blocks, grid_levels, run_blocks

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from groundwork.batch import Image
 from groundwork.errors import ComponentError
-from groundwork.models.encoders.base import OneSourceEncoder
+from groundwork.models.encoders.one_source import OneSourceEncoder
 from groundwork.models.encoders.parts.dates import drop_time, require_one_date
 from groundwork.models.encoders.parts.unused_parameters import freeze_unused
 from groundwork.models.encoders.smp.stages import build_stages, read_stages

@@ -11,7 +11,7 @@ from torchgeo.models import CopernicusFM, CopernicusFM_Base_Weights
 from torchgeo.models.scale_mae import get_2d_sincos_pos_embed_with_resolution
 
 from groundwork.batch import Image
-from groundwork.models.encoders.base import OneSourceEncoder
+from groundwork.models.encoders.one_source import OneSourceEncoder
 from groundwork.models.encoders.parts.calendar import days_since_1970
 from groundwork.models.encoders.parts.coordinates import require_dates, require_location
 from groundwork.models.encoders.parts.dates import drop_time, require_one_date

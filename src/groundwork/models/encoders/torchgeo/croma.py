@@ -14,7 +14,7 @@ from torchgeo.models.croma import BaseTransformerCrossAttn, ViT
 from torchvision.models import WeightsEnum
 
 from groundwork.batch import Image
-from groundwork.models.encoders.base import OneSourceEncoder
+from groundwork.models.encoders.one_source import OneSourceEncoder
 from groundwork.models.encoders.parts.dates import drop_time, require_one_date
 from groundwork.models.encoders.parts.tokens import block_indices, dropped_blocks, grid_levels, to_map
 from groundwork.models.encoders.torchgeo.insides import require_insides

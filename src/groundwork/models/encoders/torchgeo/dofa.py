@@ -19,7 +19,7 @@ from torchgeo.models import (
 from torchgeo.models.scale_mae import get_2d_sincos_pos_embed_with_resolution
 
 from groundwork.batch import Image
-from groundwork.models.encoders.base import OneSourceEncoder
+from groundwork.models.encoders.one_source import OneSourceEncoder
 from groundwork.models.encoders.parts.dates import drop_time, require_one_date
 from groundwork.models.encoders.parts.full_precision import in_full_precision
 from groundwork.models.encoders.parts.tokens import (

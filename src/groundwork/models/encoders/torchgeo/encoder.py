@@ -13,7 +13,7 @@ from torchvision.models import WeightsEnum
 
 from groundwork.batch import Image
 from groundwork.errors import ComponentError, SpecError
-from groundwork.models.encoders.base import OneSourceEncoder
+from groundwork.models.encoders.one_source import OneSourceEncoder
 from groundwork.models.encoders.torchgeo.copernicus_fm import CopernicusFMEncoder
 from groundwork.models.encoders.torchgeo.croma import CROMAEncoder
 from groundwork.models.encoders.torchgeo.dofa import DOFAEncoder

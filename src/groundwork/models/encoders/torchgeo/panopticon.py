@@ -12,7 +12,7 @@ from torchgeo.models import Panopticon_Weights, panopticon_vitb14
 from torchgeo.models.panopticon import get_1d_sincos_pos_embed_from_grid_torch
 
 from groundwork.batch import Image
-from groundwork.models.encoders.base import OneSourceEncoder
+from groundwork.models.encoders.one_source import OneSourceEncoder
 from groundwork.models.encoders.parts.dates import drop_time, require_one_date
 from groundwork.models.encoders.parts.tokens import (
     add_class_token,

@@ -14,7 +14,7 @@ from torchgeo.models.scale_mae import get_2d_sincos_pos_embed_from_grid_torch
 
 from groundwork.batch import Image
 from groundwork.errors import SpecError
-from groundwork.models.encoders.base import OneSourceEncoder
+from groundwork.models.encoders.one_source import OneSourceEncoder
 from groundwork.models.encoders.parts.dates import drop_time, require_one_date
 from groundwork.models.encoders.parts.tokens import (
     add_class_token,

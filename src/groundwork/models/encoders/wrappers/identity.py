@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from groundwork.batch import Image
-from groundwork.models.encoders.base import OneSourceEncoder
+from groundwork.models.encoders.one_source import OneSourceEncoder
 from groundwork.models.encoders.parts.dates import stack_dates
 from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec
 

@@ -12,7 +12,8 @@ from groundwork.batch import Image, Images
 from groundwork.config.component import ComponentConfig
 from groundwork.errors import ComponentError, SpecError
 from groundwork.models.encoders import ENCODERS
-from groundwork.models.encoders.base import Encoder, OneSourceEncoder
+from groundwork.models.encoders.base import Encoder
+from groundwork.models.encoders.one_source import OneSourceEncoder
 from groundwork.models.encoders.parts.dates import fold_dates
 from groundwork.registry import build
 from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec

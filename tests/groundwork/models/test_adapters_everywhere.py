@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from asking import one
+from described import RASTERS, SOURCES
 from groundwork.batch import Image, Images
 from groundwork.config.component import ComponentConfig
 from groundwork.config.model import AdapterConfig
@@ -24,7 +25,7 @@ from groundwork.models.encoders.prithvi.swin import SwinVariant
 from groundwork.models.encoders.prithvi.variants import VARIANTS, PrithviVariant
 from groundwork.models.examples import example_images
 from groundwork.registry import build
-from groundwork.specs import BandSpec, FeatureLevel, FeatureSpec, RasterSpec
+from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec
 
 #: Options that have no default, or whose default is large.
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -55,20 +56,7 @@ OTHERS: dict[str, dict[str, Any]] = {
 }
 #: Without a linear layer.
 CONVOLUTIONAL = ("identity", "torchgeo", "unet")
-DESCRIBED = RasterSpec(
-    bands=(BandSpec(name="RED", wavelength_nm=665), BandSpec(name="BLUE", wavelength_nm=490), BandSpec(name="VV")),
-    dtype="int16",
-    nodata=-1,
-    pixel_size_m=10,
-)
-RASTERS = dict.fromkeys(["clay", "copernicus_fm", "croma", "dofa", "panopticon", "scale_mae"], DESCRIBED)
-RASTERS["satmae"] = RasterSpec(bands=["RED", "NIR_NARROW"], dtype="int16", nodata=-1)
-RASTERS["per_date"] = RasterSpec(bands=["RED", "BLUE"], dtype="int16", nodata=-1, steps=2, layout="steps_first")
 PLAIN = RasterSpec(bands=["RED", "GREEN", "BLUE"], dtype="int16", nodata=-1)
-SOURCES = {
-    "optical": RasterSpec(bands=["RED", "BLUE"], dtype="int16", nodata=-1),
-    "radar": RasterSpec(bands=["VV", "VH"], dtype="float32", nodata=None),
-}
 ALL = [*(name for name in ENCODERS if name not in CONVOLUTIONAL), *OTHERS]
 
 

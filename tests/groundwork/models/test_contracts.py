@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from asking import one
+from described import RASTERS, SOURCES
 from groundwork.batch import Images
 from groundwork.config.component import ComponentConfig
 from groundwork.config.model import ModelConfig
@@ -37,7 +38,7 @@ from groundwork.models.necks import NECKS
 from groundwork.models.necks.auto import choose_necks
 from groundwork.models.necks.base import Neck
 from groundwork.registry import Table, build, find
-from groundwork.specs import BandSpec, FeatureLevel, FeatureSpec, RasterSpec, TargetSpec
+from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec, TargetSpec
 
 #: Options that have no default, or whose default is too large for a test.
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -68,22 +69,6 @@ ENCODER_OPTIONS: dict[str, dict[str, Any]] = {
     },
     "timm": {"model": "test_resnet"},
     "torchgeo": {"model": "ResNet18_Weights.SENTINEL2_RGB_MOCO"},
-}
-#: Bands whose wavelengths, polarisations and pixel size are known.
-DESCRIBED = RasterSpec(
-    bands=(BandSpec(name="RED", wavelength_nm=665), BandSpec(name="BLUE", wavelength_nm=490), BandSpec(name="VV")),
-    dtype="int16",
-    nodata=-1,
-    pixel_size_m=10,
-)
-#: What encoders are given that must know more of the rasters than how many bands there are.
-RASTERS = dict.fromkeys(["clay", "copernicus_fm", "croma", "dofa", "panopticon", "scale_mae"], DESCRIBED)
-RASTERS["satmae"] = RasterSpec(bands=["RED", "NIR_NARROW"], dtype="int16", nodata=-1)
-RASTERS["per_date"] = RasterSpec(bands=["RED", "BLUE"], dtype="int16", nodata=-1, steps=2, layout="steps_first")
-#: What encoders are given that see several sources.
-SOURCES = {
-    "optical": RasterSpec(bands=["RED", "BLUE"], dtype="int16", nodata=-1),
-    "radar": RasterSpec(bands=["VV", "VH"], dtype="float32", nodata=None),
 }
 PYRAMID = FeatureSpec(tuple(FeatureLevel(8 * (index + 1), 4 << index) for index in range(4)))
 PLAIN = FeatureSpec((FeatureLevel(16, 16),) * 4)

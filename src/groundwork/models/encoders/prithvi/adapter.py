@@ -83,10 +83,9 @@ class PrithviViTAdapter(OneSourceEncoder):
         gradient_checkpointing: bool = False,
     ) -> None:
         super().__init__(inputs)
-        raster = self.raster
         options = adapter or AdapterOptions()
         sizes = VARIANTS[variant]
-        require_one_date("prithvi_vit_adapter", raster)
+        require_one_date("prithvi_vit_adapter", self.raster)
         _check(variant, sizes, drop_path, freeze_vit=options.freeze_vit)
         check_coordinates(variant, coordinates, pretrained)
         source = find_weights(variant, pretrained, weights, sizes.weights)
@@ -101,15 +100,10 @@ class PrithviViTAdapter(OneSourceEncoder):
         self.coordinates = self.vit.coordinates
         self.size_multiple = _STRIDES[-1]
         self.out = FeatureSpec(tuple(FeatureLevel(sizes.embed_dim, stride) for stride in _STRIDES))
-        self._build(raster.num_channels, sizes, options)
-        as_buffer(self.vit, "cls_token")
-        as_buffer(self.vit.norm, "weight")
-        as_buffer(self.vit.norm, "bias")
-        mark_fresh(self, _beside(self, "vit."), by_design=True)
-        loaded = None
-        if source is not None:
-            wanted = [band.name for band in raster.used]
-            loaded = load_prithvi(self, source, {"encoder": "vit."}, HLS_BANDS, wanted)
+        self._build(self.raster.num_channels, sizes, options)
+        wanted = [band.name for band in self.raster.used]
+        places = {"encoder": "vit."}
+        loaded = None if source is None else load_prithvi(self, source, places, HLS_BANDS, wanted)
         self.publish(describe(variant), loaded)
         if options.freeze_vit:
             freeze(self.vit)
@@ -135,6 +129,10 @@ class PrithviViTAdapter(OneSourceEncoder):
             if isinstance(attention, DeformableAttention):
                 attention.initialise()
         nn.init.normal_(self.level_embed)
+        as_buffer(self.vit, "cls_token")
+        as_buffer(self.vit.norm, "weight")
+        as_buffer(self.vit.norm, "bias")
+        mark_fresh(self, _beside(self, "vit."), by_design=True)
 
     def encode(self, image: Image) -> list[Tensor]:
         """Give maps (batch, embed_dim, height / stride, width / stride). See :class:`Encoder`.

@@ -102,11 +102,10 @@ class PrithviViT(OneSourceEncoder):
         prompts: PromptTuning | None = None,
     ) -> None:
         super().__init__(inputs)
-        raster = self.raster
         _check_drop_path(drop_path, prompts)
         sizes = VARIANTS[variant]
         self.patch_size = (tubelet_size, *(patch_size or sizes.patch_size,) * 2)
-        self.trained_grid = _check_grid(raster.steps, image_size, self.patch_size, coordinates)
+        self.trained_grid = _check_grid(self.raster.steps, image_size, self.patch_size, coordinates)
         check_coordinates(variant, coordinates, pretrained)
         source = find_weights(variant, pretrained, weights, sizes.weights)
         self.coordinates = frozenset(coordinates)
@@ -118,7 +117,7 @@ class PrithviViT(OneSourceEncoder):
         self.out = FeatureSpec((level,) * len(self.out_indices), sizes.embed_dim if vector else None)
         self.checkpointing = gradient_checkpointing
 
-        self._build(raster.num_channels, sizes, drop_path)
+        self._build(self.raster.num_channels, sizes, drop_path)
         self.prompts = prompts
         if prompts is not None:
             self._add_prompts(prompts, sizes)

@@ -34,14 +34,14 @@ def make_sparse(path: Path, side: int) -> None:
 
 def predict(path: Path) -> None:
     """Predict a scene, and print peak memory in MB and seconds."""
+    from groundwork.data.scene_stack import SceneStack
     from groundwork.prediction.scene import predict_scene
-    from groundwork.rasters.scene import Scene
     from groundwork.rasters.writing import write_rasters
 
     bundle = make_bundle()
     start = time.perf_counter()
-    with Scene([path], bundle.only_input()) as scene:
-        stream = predict_scene(bundle.build_model(), scene, bundle, CONFIG)
+    with SceneStack({bundle.reference: (path,)}, bundle.config.inputs) as stack:
+        stream = predict_scene(bundle.build_model(), stack, bundle, CONFIG)
         write_rasters(stream, {"classes": path.with_name("out.tif")})
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{peak:.0f} {time.perf_counter() - start:.0f}")

@@ -17,10 +17,10 @@ from groundwork.bundle import Bundle
 from groundwork.config.data import ChipsConfig, DataConfig, SplitConfig
 from groundwork.config.inference import InferenceConfig
 from groundwork.config.model import ModelConfig
+from groundwork.data.scene_stack import SceneStack
 from groundwork.models.assembly.raster_model import RasterModel
 from groundwork.prediction.scene import predict_scene
 from groundwork.prediction.tiles import make_axis
-from groundwork.rasters.scene import Scene
 from groundwork.rasters.writing import write_rasters
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.training.initial import build_initial
@@ -57,7 +57,6 @@ def main(side: int) -> None:
     """Measure both in turns, three times, and print the ratio of the best."""
     bundle = make_bundle()
     model = bundle.build_model()
-    spec = bundle.only_input()
     whole, bare, tuned = [], [], []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "scene.tif"
@@ -67,8 +66,8 @@ def main(side: int) -> None:
             bare.append(forward_only(model, count, torch.contiguous_format))
             tuned.append(forward_only(model, count, torch.channels_last))
             start = time.perf_counter()
-            with Scene([path], spec) as scene:
-                write_rasters(predict_scene(model, scene, bundle, CONFIG), {"classes": Path(folder) / "out.tif"})
+            with SceneStack({bundle.reference: (path,)}, bundle.config.inputs) as stack:
+                write_rasters(predict_scene(model, stack, bundle, CONFIG), {"classes": Path(folder) / "out.tif"})
             whole.append(time.perf_counter() - start)
     print(
         f"{side} px: {min(whole):.1f} s file to file, {count} tiles. Bare forward {min(bare):.1f} s: "

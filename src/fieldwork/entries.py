@@ -160,4 +160,6 @@ def _can_tell(dataset: AbstractDataset[Any, Any]) -> bool:
 
 
 def _holds_rasters(catalog: DataCatalog, name: str) -> bool:
-    return str(catalog.to_config()[0].get(name, {}).get("type")).endswith(".RasterFolderDataset")
+    return str(catalog.to_config()[0].get(name, {}).get("type")).endswith(
+        (".RasterFolderDataset", ".RasterSourcesDataset")
+    )

@@ -77,7 +77,7 @@ class AroundRun:
         used = pipeline.inputs()
         if not self._parameters or not used & {f"params:{name}" for name in STATED}:
             return
-        from groundwork.prediction.source import scene_spec  # noqa: PLC0415 - it loads torch
+        from groundwork.prediction.source import scene_specs  # noqa: PLC0415 - it loads torch
         from groundwork.training.checks import check_together, check_training  # noqa: PLC0415
 
         data, model, training, inference = (self._parameters[name] for name in STATED)
@@ -85,8 +85,8 @@ class AroundRun:
         if "params:training" in used:
             check_together(training, model, data.target)
         # A bundle that is there already may have been trained on other rasters than are stated now.
-        if {"params:data", "params:inference"} <= used and len(data.sources) == 1:
-            scene_spec(next(iter(data.sources.values())), inference)
+        if {"params:data", "params:inference"} <= used:
+            scene_specs(data.sources, inference)
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:

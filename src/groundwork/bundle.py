@@ -16,9 +16,10 @@ from torch import Tensor
 
 from groundwork.atomic import partial_folder, replace_folder
 from groundwork.bundle_formats import FORMAT_VERSION, KNOWN_VERSIONS, describe_anew, name_anew
-from groundwork.config.data import only_source
+from groundwork.config.data import reference_of
 from groundwork.config.model import ModelConfig
 from groundwork.data.chips import LabelledData
+from groundwork.data.scene_stack import folders_by_source
 from groundwork.errors import BundleError
 from groundwork.models.adapters import merge_adapters
 from groundwork.models.factories import FACTORIES
@@ -105,21 +106,26 @@ class Bundle:
         fresh = tuple(name.replace(".base_layer.", ".") for name in self.config.fresh)
         return Bundle(self.config.model_copy(update={"model": model, "fresh": fresh}), weights)
 
-    def only_input(self) -> RasterSpec:
-        """Return what the rasters of the source hold that the model reads. Raises as :meth:`only_source`."""
-        return self.config.inputs[self.only_source()]
+    @property
+    def reference(self) -> str:
+        """The source on whose grid samples lie, and predictions."""
+        return reference_of(self.config.inputs)
 
-    def only_source(self) -> str:
-        """Return the name of the source that the model reads.
+    def labelled(
+        self, samples: pd.DataFrame, scenes: RasterFolder | Mapping[str, RasterFolder], labels: RasterFolder
+    ) -> LabelledData:
+        """Return labelled data, read as this bundle expects it.
+
+        Args:
+            samples: The table.
+            scenes: Rasters of the only source, or of each by name.
+            labels: Of the samples.
 
         Raises:
-            SpecError: Where it reads several.
+            PairingError: For rasters of other sources than the bundle reads.
         """
-        return only_source(self.config.inputs, "What is done with this bundle")
-
-    def labelled(self, samples: pd.DataFrame, scenes: RasterFolder, labels: RasterFolder) -> LabelledData:
-        """Return labelled data, read as this bundle expects it."""
-        return LabelledData(samples, {self.only_source(): scenes}, labels, self.config.inputs, self.config.target)
+        folders = folders_by_source(scenes, self.config.inputs)
+        return LabelledData(samples, folders, labels, self.config.inputs, self.config.target)
 
     def require_trained(self) -> None:
         """Refuse a bundle whose weights were never trained.

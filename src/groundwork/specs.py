@@ -69,8 +69,12 @@ class RasterSpec(Config):
     nodata: float | Literal["nan"] | None
     #: Whether customary fill values (-9999, the type's lowest, others) may be measurements although ``nodata`` is None.
     fill_values: Literal["refuse", "allow"] = "refuse"
-    #: How files of one raster with other pixel sizes are brought to the grid of the first. None: they are refused.
+    #: How a file is brought to the grid of the raster's first file, or of the reference source. None: it is refused.
     resampling: Literal["nearest", "bilinear", "cubic", "average"] | None = None
+    #: Whether samples lie on this source's grid, and predictions; one of several sources is the reference.
+    reference: bool = False
+    #: Whether scenes may lack this source: it then holds data nowhere.
+    optional: bool = False
     #: Number of dates stacked in one raster.
     steps: int = Field(default=1, ge=1)
     #: Ground sampling distance in metres. None: whatever the files have.

@@ -232,12 +232,13 @@ def test_an_untrained_bundle_says_what_to_run(tiny_initial: Bundle, tiny_bundle:
         tiny_initial.require_trained()
 
 
-def test_several_inputs_are_not_supported_yet(tiny_bundle: Bundle) -> None:
-    spec = tiny_bundle.only_input()
-    config = tiny_bundle.config.model_copy(update={"inputs": {"a": spec, "b": spec}})
-    message = r"What is done with this bundle takes exactly one source, got 2: \['a', 'b'\]"
-    with pytest.raises(SpecError, match=message):
-        Bundle(config, {}).only_input()
+def test_the_reference_is_one_of_several_sources(tiny_bundle: Bundle) -> None:
+    spec = tiny_bundle.config.inputs[tiny_bundle.reference]
+    several = {"a": spec, "b": spec.model_copy(update={"reference": True})}
+    assert Bundle(tiny_bundle.config.model_copy(update={"inputs": several}), {}).reference == "b"
+    nobody = tiny_bundle.config.model_copy(update={"inputs": {"a": spec, "b": spec}})
+    with pytest.raises(SpecError, match=r"of the sources \['a', 'b'\], none is the reference.*'reference: true'"):
+        _ = Bundle(nobody, {}).reference
 
 
 # --- code of strangers ----------------------------------------------------------------------------------------------

@@ -83,6 +83,12 @@ class DataConfig(Config):
 
     @field_validator("sources")
     @classmethod
+    def _check_reference(cls, sources: dict[str, RasterSpec]) -> dict[str, RasterSpec]:
+        reference_of(sources)
+        return sources
+
+    @field_validator("sources")
+    @classmethod
     def _check_names(cls, sources: dict[str, RasterSpec]) -> dict[str, RasterSpec]:
         if "label" in sources:
             raise ValueError("a source cannot be called 'label': the sample table keeps labels under it; rename it")
@@ -110,3 +116,22 @@ def only_source(inputs: Mapping[str, RasterSpec], what: str) -> str:
     if len(inputs) != 1:
         raise SpecError(f"{what} takes exactly one source, got {len(inputs)}: {sorted(inputs)}")
     return next(iter(inputs))
+
+
+def reference_of(inputs: Mapping[str, RasterSpec]) -> str:
+    """Return the source on whose grid samples lie, and predictions.
+
+    Raises:
+        SpecError: Where several sources name none of them, or more than one, or one that scenes may lack.
+    """
+    named = [source for source, spec in inputs.items() if spec.reference] or (list(inputs) if len(inputs) == 1 else [])
+    if len(named) != 1:
+        raise SpecError(
+            f"of the sources {sorted(inputs)}, {sorted(named) or 'none'} is the reference, on whose grid samples lie: "
+            "set 'reference: true' for one of them"
+        )
+    if inputs[named[0]].optional:
+        raise SpecError(
+            f"the source '{named[0]}' is the reference, which no scene can lack: leave 'optional' out of it"
+        )
+    return named[0]

@@ -21,9 +21,13 @@ class InferenceConfig(Config):
     #: What the scenes' rasters hold, where that differs from the rasters the model was trained on (other layout, data
     #: type or nodata). Must have the model's bands by name. None: the same as for training.
     source: RasterSpec | None = None
+    #: The same for models of several sources: source -> what its rasters hold.
+    sources: dict[str, RasterSpec] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _check(self) -> InferenceConfig:
         if 2 * self.overlap > self.tile_size:
             raise ValueError(f"overlap {self.overlap} is more than half of tile_size {self.tile_size}")
+        if self.source is not None and self.sources:
+            raise ValueError("give 'source', or 'sources' for models of several, not both")
         return self

@@ -48,6 +48,8 @@ class AugmentationConfig(Config):
     flips: bool = True
     quarter_turns: bool = True
     brightness: BrightnessConfig = BrightnessConfig()
+    #: Chance that a chip lacks a source that scenes may lack (``optional: true``), of each such source by itself.
+    drop_source: float = Field(default=0.0, ge=0, lt=1)
 
 
 class FreezeConfig(Config):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from zlib import crc32
 
 import numpy as np
@@ -13,7 +13,14 @@ from groundwork.batch import Batch
 from groundwork.config.training import AugmentationConfig
 
 
-def augment(batch: Batch, config: AugmentationConfig, std: Mapping[str, Tensor], seed: int, epoch: int) -> Batch:
+def augment(
+    batch: Batch,
+    config: AugmentationConfig,
+    std: Mapping[str, Tensor],
+    seed: int,
+    epoch: int,
+    optional: Sequence[str] = (),
+) -> Batch:
     """Turn, flip and brighten each chip of a batch; images, label and validity move together.
 
     Args:
@@ -23,6 +30,7 @@ def augment(batch: Batch, config: AugmentationConfig, std: Mapping[str, Tensor],
             it.
         seed: Seed of the run.
         epoch: Number of the epoch.
+        optional: Sources that scenes may lack, and that chips are made to lack now and then.
 
     Returns:
         A new batch; the given one is left as it is.
@@ -37,7 +45,9 @@ def augment(batch: Batch, config: AugmentationConfig, std: Mapping[str, Tensor],
         move = _draw_move(random, config)
         for source, image in images.items():
             moved[source].append(_brighten(move(image[index]), random, config, std[source]))
-            valid[source].append(move(batch["valid"][source][index]))
+            mask = move(batch["valid"][source][index])
+            is_dropped = source in optional and random.random() < config.drop_source
+            valid[source].append(torch.zeros_like(mask) if is_dropped else mask)
         targets.append(move(batch["target"][index]))
     changed = batch.copy()
     # What is counted once is for scores, which come from chips as they are read.

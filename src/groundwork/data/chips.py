@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from groundwork.batch import Batch, Chip, Patch
+from groundwork.batch import Batch, Chip, Patch, by_name
+from groundwork.config.data import reference_of
 from groundwork.data import sample_table as table
 from groundwork.data.labelled import LabelledScene, OpenScenes, open_labelled
 from groundwork.data.overlap import count_once
@@ -52,14 +53,16 @@ class RasterChips:
 
     def __init__(self, data: LabelledData, samples: pd.DataFrame) -> None:
         """Keep the rows as arrays: lists of objects would be copied by each worker that looks at them."""
-        self._roots = {source: data.scenes[source].root for source in data.inputs}
-        self._label_root, self._inputs, self._kind = data.labels.root, data.inputs, data.kind
+        self._inputs, self._kind, self._label_root = by_name(data.inputs), data.kind, data.labels.root
+        self._roots = {source: data.scenes[source].root for source in self._inputs}
         self._ids = samples[table.SAMPLE_ID].to_numpy(str)
         columns = [*(table.path_column(source) for source in self._inputs), table.LABEL_PATH]
-        self._files = samples[columns].to_numpy(str)
+        self._files = samples[columns].fillna("").to_numpy(str)
         self._windows = table.windows(samples)
         self._checksums = samples[table.CHECKSUM].fillna("").to_numpy(str) if table.CHECKSUM in samples else None
-        self._locations, self._dates = table.locations(samples), table.dates(samples)
+        self._locations = table.locations(samples)
+        dates = {source: table.dates(samples, source) for source in self._inputs}
+        self._dates = {source: known for source, known in dates.items() if known is not None}
         self._covered = {index: parts for index, parts in enumerate(count_once(samples)) if parts}
         self._opened = OpenScenes(self._inputs, self._kind)
         _, place, count = np.unique(self._files, axis=0, return_inverse=True, return_counts=True)
@@ -81,8 +84,7 @@ class RasterChips:
             sample_id=str(self._ids[index]),
             patch=patch,
             counted=self._counted(index, patch.size) if self._covered else None,
-            # All sources of a scene are of the same dates.
-            dates={} if self._dates is None else dict.fromkeys(self._inputs, self._dates[index]),
+            dates={source: dates[index] for source, dates in self._dates.items()},
             location=None if self._locations is None else self._locations[index],
         )
 
@@ -97,6 +99,7 @@ class RasterChips:
         files = {
             source: tuple(root / name for name in table.split_files(cell))
             for (source, root), cell in zip(self._roots.items(), cells, strict=True)
+            if cell
         }
         if self._shared[index]:
             return self._check(index, self._opened.get(files, self._label_root / label))
@@ -141,7 +144,7 @@ class LabelledData:
     @property
     def reference(self) -> str:
         """The source on whose grid the samples lie."""
-        return next(iter(self.inputs))
+        return reference_of(self.inputs)
 
     def of_split(self, split: str) -> pd.DataFrame:
         """Return the samples of one split."""

@@ -87,4 +87,5 @@ class ChipDataModule(LightningDataModule):
         """Augment training batches on the device."""
         if self.trainer is None or not self.trainer.training:
             return batch
-        return augment(batch, self._augmentation, self._std, self._seed, self.trainer.current_epoch)
+        optional = [source for source, spec in self._data.inputs.items() if spec.optional]
+        return augment(batch, self._augmentation, self._std, self._seed, self.trainer.current_epoch, optional)

@@ -7,58 +7,52 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 from zlib import crc32
 
 import numpy as np
 from rasterio.windows import Window
 
 from groundwork.batch import Patch
+from groundwork.data.scene_stack import Files, SceneStack
 from groundwork.errors import RasterError
 from groundwork.rasters.grid import Grid, describe_crs
-from groundwork.rasters.scene import Scene, describe_window
+from groundwork.rasters.windows import describe_window
 from groundwork.specs import RasterSpec
 from groundwork.targets.kind import TargetKind
 from groundwork.targets.labels import LabelRaster
 
 #: Scenes that a process keeps open; each may consist of a dozen files.
 MOST_OPEN = 16
-#: Source -> the files of its raster.
-Files: TypeAlias = Mapping[str, tuple[Path, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledScene:
     """The rasters of all sources and their label, opened together."""
 
-    #: Source -> its raster.
-    scenes: Mapping[str, Scene]
+    stack: SceneStack
     label: LabelRaster
     kind: TargetKind
 
     @property
-    def reference(self) -> Scene:
-        """The raster on whose grid the scene lies."""
-        return next(iter(self.scenes.values()))
+    def path(self) -> Path:
+        """The file that stands for the scene in messages: the reference's."""
+        return self.stack.reference.path
 
     @property
     def grid(self) -> Grid:
         """Where the pixels lie."""
-        return self.reference.grid
+        return self.stack.grid
 
     def read(self, window: Window) -> Patch:
-        """Read raw values, validity and answers, which are not known where the scene holds no data."""
-        read = {source: scene.read(window) for source, scene in self.scenes.items()}
-        values = {source: part for source, (part, _) in read.items()}
-        patch = Patch(values, {source: part for source, (_, part) in read.items()}, self.label.read(window))
-        if patch.target is not None:
-            self.kind.hide(patch.target, patch.known)
-        return patch
+        """Read raw values, validity and answers, which are not known where no source holds data."""
+        patch, answers = self.stack.read(window), self.label.read(window)
+        self.kind.hide(answers, patch.known)
+        return Patch(patch.values, patch.valid, answers)
 
     def checksum(self, window: Window, patch: Patch) -> str:
         """Return eight digits for what :meth:`read` gave and where on the ground it lies."""
         number = crc32(f"{describe_crs(self.grid.crs)} {self.grid.part(window).bounds}".encode())
-        for source in self.scenes:
+        for source in patch.values:
             for part in (patch.values[source], patch.valid[source]):
                 number = crc32(np.ascontiguousarray(part).data, number)
         number = crc32(np.ascontiguousarray(patch.target).data, number)
@@ -73,14 +67,13 @@ class LabelledScene:
         if expected and self.checksum(window, patch) != expected:
             found = f"other pixels in {describe_window(window)}, or another place or label for them"
             remedy = f"Index the samples again. The label is {self.label.path}."
-            raise RasterError(self.reference.path, found, "what was there when its samples were indexed", remedy)
+            raise RasterError(self.path, found, "what was there when its samples were indexed", remedy)
         # The same answers may have been moved to another place.
         self.label.check_grid(self.grid)
 
     def close(self) -> None:
         """Close all files."""
-        for scene in self.scenes.values():
-            scene.close()
+        self.stack.close()
         self.label.close()
 
 
@@ -134,8 +127,8 @@ class OpenScenes:
 
 def _open(files: Files, label: Path, inputs: Mapping[str, RasterSpec], kind: TargetKind) -> LabelledScene:
     with ExitStack() as opened:
-        scenes = {source: opened.enter_context(Scene(files[source], inputs[source])) for source in inputs}
+        stack = opened.enter_context(SceneStack(files, inputs))
         raster = opened.enter_context(kind.open_label(label))
         # Nothing is wrong: they stay open.
         opened.pop_all()
-    return LabelledScene(scenes, raster, kind)
+    return LabelledScene(stack, raster, kind)

@@ -54,8 +54,8 @@ def join_files(files: Sequence[str]) -> str:
 
 
 def split_files(cell: str) -> list[str]:
-    """Return the files of a cell."""
-    return cell.split(_BETWEEN_FILES)
+    """Return the files of a cell; none where the scene lacks the source."""
+    return cell.split(_BETWEEN_FILES) if cell else []
 
 
 def of_split(samples: pd.DataFrame, split: str) -> pd.DataFrame:
@@ -80,9 +80,18 @@ def locations(samples: pd.DataFrame) -> NDArray[np.float32] | None:
     return None if np.isnan(places).any() else places.astype(np.float32)
 
 
-def dates(samples: pd.DataFrame) -> NDArray[np.float32] | None:
-    """Return year and day of the year from 0 of each step, (samples, steps, 2); None where a sample has none."""
-    texts = samples[DATES].fillna("").to_numpy(str)
+def dates_column(source: str) -> str:
+    """Return the column of the dates of a source, where these are not those of the reference."""
+    return f"{DATES}_{source}"
+
+
+def dates(samples: pd.DataFrame, source: str) -> NDArray[np.float32] | None:
+    """Return year and day of the year from 0 of each step of a source, (samples, steps, 2).
+
+    None where a sample has none, as a batch has them or has not.
+    """
+    column = dates_column(source)
+    texts = samples[column if column in samples else DATES].fillna("").to_numpy(str)
     if not len(texts) or (texts == "").any():
         return None
     return np.stack([to_days(tuple(date.fromisoformat(part) for part in text.split(","))) for text in texts])
@@ -101,7 +110,7 @@ def join_dates(days: Sequence[date] | None) -> str | None:
 def read_samples(path: Path) -> pd.DataFrame:
     """Read a table written by :func:`write_samples`."""
     header = pd.read_csv(path, nrows=0).columns
-    text = {name: "string" for name in header if name in TEXT or name.startswith(_PATH)}
+    text = {name: "string" for name in header if name in TEXT or name.startswith((_PATH, f"{DATES}_"))}
     return pd.read_csv(path, dtype=text, keep_default_na=False, na_values={n: [""] for n in header if n not in text})
 
 

@@ -10,10 +10,11 @@ import pandas as pd
 from rasterio.windows import Window
 
 from groundwork.batch import Patch, below
-from groundwork.config.data import ChipsConfig, DataConfig, only_source
+from groundwork.config.data import ChipsConfig, DataConfig, reference_of
 from groundwork.data import sample_table as table
 from groundwork.data.cells import Cells, make_cells
 from groundwork.data.labelled import LabelledScene, open_labelled
+from groundwork.data.scene_stack import files_of, folders_by_source, require_sources
 from groundwork.errors import DataError, RasterError
 from groundwork.progress import track
 from groundwork.rasters.folder import RasterFolder, pair
@@ -41,19 +42,23 @@ class Scan:
     cells: Mapping[str, Cells]
 
 
-def scan_scenes(scenes: RasterFolder, labels: RasterFolder, data: DataConfig) -> Scan:
+def scan_scenes(scenes: RasterFolder | Mapping[str, RasterFolder], labels: RasterFolder, data: DataConfig) -> Scan:
     """Read every pixel of every scene and label once.
 
     Chips with too few valid, labelled pixels are left out.
 
+    Args:
+        scenes: Rasters of the only source, or of each by name.
+        labels: Joined to the scenes by key.
+        data: What rasters and labels hold, and how chips are cut.
+
     Raises:
-        PairingError: Where an image or a label has no partner.
+        PairingError: Where an image or a label has no partner, or a scene lacks a source that is not optional.
         DataError: Where scenes are not as declared (it lists them all), or no chip is left.
     """
-    source = only_source(data.sources, "The preparation of data")
-    spec = data.sources[source]
-    kind = kind_of(data.target)
-    keys = pair(scenes, labels)
+    folders, kind = folders_by_source(scenes, data.sources), kind_of(data.target)
+    require_sources(folders, data.sources)
+    keys = pair(folders[reference_of(data.sources)], labels)
     report: list[dict[str, object]] = []
     chips: list[dict[str, object]] = []
     cells: dict[str, Cells] = {}
@@ -61,11 +66,11 @@ def scan_scenes(scenes: RasterFolder, labels: RasterFolder, data: DataConfig) ->
     for key in track(keys, "Looking through scenes", len(keys)):
         files = {
             table.SCENE: key,
-            table.path_column(source): table.join_files(scenes.files[key]),
+            **{table.path_column(name): table.join_files(part.files.get(key, ())) for name, part in folders.items()},
             table.LABEL_PATH: labels.files[key][0],
         }
         try:
-            with open_labelled({source: scenes.paths(key)}, labels.paths(key)[0], {source: spec}, kind) as opened:
+            with open_labelled(files_of(folders, key), labels.paths(key)[0], data.sources, kind) as opened:
                 opened.label.check_grid(opened.grid)
                 found, cells[key] = _scan(key, opened, data)
                 report.append({table.SCENE: key, **_describe(opened, cells[key])})
@@ -80,7 +85,7 @@ def scan_scenes(scenes: RasterFolder, labels: RasterFolder, data: DataConfig) ->
         limit = data.chips.min_valid_fraction
         raise DataError(f"None of {len(keys)} scenes has a chip with {limit:.0%} valid, labelled pixels.")
     samples = pd.DataFrame(chips).sort_values(table.SAMPLE_ID, ignore_index=True)
-    first = [table.SAMPLE_ID, table.SCENE, table.path_column(source), table.LABEL_PATH]
+    first = [table.SAMPLE_ID, table.SCENE, *map(table.path_column, folders), table.LABEL_PATH]
     return Scan(pd.DataFrame(report), samples[first + [name for name in samples.columns if name not in first]], cells)
 
 
@@ -88,7 +93,7 @@ def _scan(key: str, opened: LabelledScene, data: DataConfig) -> tuple[list[dict[
     grid, size = opened.grid, data.chips.size
     if size >= MOST_BEYOND * max(grid.width, grid.height):
         raise RasterError(
-            opened.reference.path,
+            opened.path,
             f"{grid.width} x {grid.height} pixels",
             f"scenes of more than {size // MOST_BEYOND} pixels a side, as 'chips.size' is {size}",
             "Set 'chips.size' to what fits into the scenes.",
@@ -98,7 +103,7 @@ def _scan(key: str, opened: LabelledScene, data: DataConfig) -> tuple[list[dict[
         [*lines, *(min(line + size, length) for line in lines), length]
         for lines, length in zip(starts, (grid.height, grid.width), strict=True)
     )
-    bands = {source: scene.spec.num_channels for source, scene in opened.scenes.items()}
+    bands = {source: spec.num_channels for source, spec in data.sources.items()}
     cells = make_cells((edges[0], edges[1]), bands, opened.kind)
     rows: list[dict[str, object]] = []
     for piece in read_pieces(opened, data.chips):
@@ -109,10 +114,10 @@ def _scan(key: str, opened: LabelledScene, data: DataConfig) -> tuple[list[dict[
 
 
 def _describe(opened: LabelledScene, cells: Cells) -> dict[str, object]:
-    grid, dates = opened.grid, opened.reference.dates
+    grid = opened.grid
     num_valid, sums = int(cells.known.sum()), cells.answers.sum(axis=(1, 2))
     if num_valid == 0:
-        raise RasterError(opened.reference.path, "nodata in every pixel", "pixels that hold data", "Remove the scene.")
+        raise RasterError(opened.path, "nodata in every pixel", "pixels that hold data", "Remove the scene.")
     num_known = opened.kind.num_known(sums)
     if num_known == 0:
         raise RasterError(opened.label.path, "no known class in any valid pixel", "labels", "Remove the scene.")
@@ -122,11 +127,28 @@ def _describe(opened: LabelledScene, cells: Cells) -> dict[str, object]:
         "height": grid.height,
         table.CRS: name_crs(grid.crs),
         table.PIXEL_SIZE: grid.pixel_size if grid.crs is not None else None,
-        table.DATES: table.join_dates(dates),
+        **_dates(opened),
         table.VALID_FRACTION: round(num_valid / size, 6),
+        **_by_source(opened, cells, size),
         "labelled_fraction": round(num_known / size, 6),
         **opened.kind.columns(sums),
     }
+
+
+def _dates(opened: LabelledScene) -> dict[str, object]:
+    """Return the dates of the reference, and of each other source that has others."""
+    stack = opened.stack
+    own = table.join_dates(stack.reference.dates)
+    dates = {table.dates_column(source): table.join_dates(scene.dates) for source, scene in stack.scenes().items()}
+    return {table.DATES: own, **{column: text for column, text in dates.items() if text not in {None, own}}}
+
+
+def _by_source(opened: LabelledScene, cells: Cells, size: int) -> dict[str, object]:
+    """Return what of each of several sources holds data, and which are missing."""
+    if len(cells.sources) == 1:
+        return {}
+    shares = {f"valid_{source}": round(int(part.valid.sum()) / size, 6) for source, part in cells.sources.items()}
+    return {**shares, "missing": ", ".join(opened.stack.missing) or None}
 
 
 def _chip(
@@ -151,7 +173,7 @@ def _chip(
         **dict(zip(table.BOUNDS, part.bounds, strict=True)),
         table.LATITUDE: latitude,
         table.LONGITUDE: longitude,
-        table.DATES: table.join_dates(opened.reference.dates),
+        **_dates(opened),
         table.VALID_FRACTION: round(valid_fraction, 6),
         **kind.columns(sums),
         table.CHECKSUM: opened.checksum(window, patch),

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from groundwork.config.data import DataConfig, only_source
+from groundwork.config.data import DataConfig
 from groundwork.data import sample_table as table
 from groundwork.data.cells import Cells, CellValues
 from groundwork.errors import DataError
@@ -92,26 +92,27 @@ def compute_statistics(samples: pd.DataFrame, cells: Mapping[str, Cells], data: 
     Args:
         samples: With splits.
         cells: What the pixels of each scene add up to; see :func:`groundwork.data.scan.scan_scenes`.
-        data: The one source, and the classes.
+        data: The sources, and the target.
 
     Raises:
         DataError: Where a band holds one and the same value everywhere.
     """
-    name = only_source(data.sources, "The preparation of data")
-    spec = data.sources[name]
-    train = table.of_split(samples, "train")
-    kind = kind_of(data.target)
-    moments, sums = Moments(spec.num_channels), np.zeros(kind.num_terms, kind.term_type)
+    kind, train = kind_of(data.target), table.of_split(samples, "train")
+    moments = {source: Moments(spec.num_channels) for source, spec in data.sources.items()}
+    sums, num_known = np.zeros(kind.num_terms, kind.term_type), 0
     for scene, chips in train.groupby(table.SCENE, sort=True):
         found = cells[str(scene)]
         inside = found.inside(table.window_of(*place) for place in table.windows(chips).tolist())
-        moments.add(_moments_of(found.sources[name], inside, spec.steps))
+        for source, spec in data.sources.items():
+            moments[source].add(_moments_of(found.sources[source], inside, spec.steps))
         sums = sums + found.answers[:, inside].sum(axis=1)
-    _refuse_constant(moments, spec)
+        num_known += int(found.known[inside].sum())
+    for source, spec in data.sources.items():
+        _refuse_constant(source, moments[source], spec)
     return Statistics(
-        sources={name: _by_band(moments, spec)},
+        sources={source: _by_band(moments[source], spec) for source, spec in data.sources.items()},
         target=kind.summarise(sums),
-        valid_pixels=moments.count // spec.steps,
+        valid_pixels=num_known,
     )
 
 
@@ -146,7 +147,12 @@ def _rounded(value: float) -> float:
     return float(f"{value:.9g}")
 
 
-def _refuse_constant(moments: Moments, spec: RasterSpec) -> None:
+def _refuse_constant(source: str, moments: Moments, spec: RasterSpec) -> None:
+    if moments.count == 0:
+        raise DataError(
+            f"The source '{source}' holds no data in any scene of the training split: nothing can be learnt from it. "
+            "Split the samples anew, or leave the source out."
+        )
     constant = [band.name for band, std in zip(spec.used, moments.std, strict=True) if not std > 0]
     if constant:
         values = [float(moments.mean[[band.name for band in spec.used].index(name)]) for name in constant]

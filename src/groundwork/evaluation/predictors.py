@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -75,14 +76,19 @@ class PixelRegression(Predictor):
         self._default = int(classes[0])
         self._regression = None
         if len(np.unique(classes)) > 1:
-            self._regression = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500, random_state=seed))
+            # What a source does not hold is NaN here, and becomes its mean.
+            filled = SimpleImputer(keep_empty_features=True)
+            logistic = LogisticRegression(max_iter=500, random_state=seed)
+            self._regression = make_pipeline(filled, StandardScaler(), logistic)
             self._regression.fit(pixels, classes)
 
     def predict(self, batch: Batch) -> Tensor:
         """Return the class as 1, the others as 0. See :class:`Predictor`."""
         known = torch.stack(list(batch["valid"].values())).any(dim=0).numpy()
         classes = np.full(known.shape, self._default, np.int64)
-        values = np.concatenate([_flatten(image.numpy()) for image in batch["images"].values()], axis=1)
+        values = np.concatenate(
+            [_flatten(image.numpy(), batch["valid"][name].numpy()) for name, image in batch["images"].items()], axis=1
+        )
         pixels = np.moveaxis(values, 1, -1)[known]
         if self._regression is not None and len(pixels):
             classes[known] = self._regression.predict(pixels)
@@ -107,11 +113,17 @@ def _draw_pixels(data: LabelledData, num_pixels: int, seed: int) -> tuple[NDArra
 
 def _pixels_of(patch: Patch) -> NDArray[np.float32]:
     """Return the values of all sources and steps, (values, height * width)."""
-    flat = [_flatten(values[None])[0] for _, values in sorted(patch.values.items())]
+    flat = [_flatten(patch.values[name][None], patch.valid[name][None])[0] for name in sorted(patch.values)]
     together = np.concatenate(flat)
     return together.reshape(len(together), -1)
 
 
-def _flatten(values: NDArray[np.generic]) -> NDArray[np.float32]:
-    """Return (batch, channels * steps, height, width) for (batch, channels[, steps], height, width)."""
-    return values.astype(np.float32).reshape(values.shape[0], -1, *values.shape[-2:])
+def _flatten(values: NDArray[np.generic], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return (batch, channels * steps, height, width), NaN where nothing is valid.
+
+    Args:
+        values: (batch, channels[, steps], height, width).
+        valid: (batch, height, width).
+    """
+    flat = values.astype(np.float32).reshape(values.shape[0], -1, *values.shape[-2:])
+    return np.where(valid[:, None], flat, np.float32(np.nan))

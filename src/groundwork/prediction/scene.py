@@ -13,19 +13,27 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 from torch import Tensor
 
-from groundwork.batch import Images, Patch, stack
+from groundwork.batch import Images, by_name
+from groundwork.batch import stack as stacked
 from groundwork.bundle import Bundle
 from groundwork.config.inference import InferenceConfig
 from groundwork.data.sample_table import to_days
+from groundwork.data.scene_stack import (
+    Files,
+    SceneStack,
+    files_of,
+    folders_by_source,
+    open_checked,
+    require_sources,
+)
 from groundwork.models.engine import Engine, ModelScorer
 from groundwork.models.interface import Model
 from groundwork.prediction.blending import Tile, Tiling, blend, run_ahead
-from groundwork.prediction.source import scene_spec, unit_change, warn_of_pixel_size
+from groundwork.prediction.source import scene_specs, unit_change, warn_of_pixel_size
 from groundwork.prediction.tiles import make_axis
 from groundwork.progress import track
 from groundwork.rasters.folder import RasterFolder
 from groundwork.rasters.opening import open_dataset
-from groundwork.rasters.scene import Scene
 from groundwork.rasters.stream import RasterProfile, RasterStream
 from groundwork.specs import RasterSpec
 from groundwork.targets.kind import Products, TargetKind
@@ -43,67 +51,78 @@ class Predictions:
     streams: Iterator[tuple[str, RasterStream]]
 
 
-def predict_scenes(bundle: Bundle, scenes: RasterFolder, config: InferenceConfig) -> Predictions:
-    """Predict each scene of a folder, whether it has a label or not.
+def predict_scenes(
+    bundle: Bundle, scenes: RasterFolder | Mapping[str, RasterFolder], config: InferenceConfig
+) -> Predictions:
+    """Predict each scene, whether it has a label or not.
 
     All scenes are opened and checked before the first is predicted.
 
+    Args:
+        bundle: A trained one.
+        scenes: Rasters of the only source, or of each by name.
+        config: How they are predicted.
+
     Raises:
         BundleError: Where the bundle was never trained.
+        PairingError: Where a scene lacks a source that the bundle needs.
         RasterError: Where a scene is not what the bundle expects.
     """
     bundle.require_trained()
-    expected = bundle.only_input()
-    spec = scene_spec(expected, config)
-    warn_of_pixel_size(spec, expected)
-    for key in track(scenes.files, "Checking scenes", len(scenes.files)):
-        with Scene(scenes.paths(key), spec) as scene:
-            _ = scene.grid, scene.dates
-    return Predictions(_predict_each(bundle, scenes, spec, config))
+    specs = scene_specs(bundle.config.inputs, config)
+    for source, spec in specs.items():
+        warn_of_pixel_size(spec, bundle.config.inputs[source])
+    folders = folders_by_source(scenes, specs)
+    keys = require_sources(folders, specs)
+    for key in track(keys, "Checking scenes", len(keys)):
+        open_checked(folders, key, specs).close()
+    return Predictions(_predict_each(bundle, {key: files_of(folders, key) for key in keys}, specs, config))
 
 
 def _predict_each(
-    bundle: Bundle, scenes: RasterFolder, spec: RasterSpec, config: InferenceConfig
+    bundle: Bundle, scenes: Mapping[str, Files], specs: Mapping[str, RasterSpec], config: InferenceConfig
 ) -> Iterator[tuple[str, RasterStream]]:
     model = bundle.build_model()
-    for key in scenes.files:
-        paths = scenes.paths(key)
-        with Scene(paths, spec) as scene:
-            profiles = predict_scene(model, scene, bundle, config, key).profiles
+    for key, files in scenes.items():
+        with SceneStack(files, specs) as stack:
+            profiles = predict_scene(model, stack, bundle, config, key).profiles
         # Opened when its turn comes, so that streams can be kept and drained in any order.
-        yield key, RasterStream(profiles, _read_and_predict(model, paths, spec, bundle, config, key))
+        yield key, RasterStream(profiles, _read_and_predict(model, files, specs, bundle, config, key))
 
 
 def _read_and_predict(
-    model: Model, paths: Sequence[Path], spec: RasterSpec, bundle: Bundle, config: InferenceConfig, key: str
+    model: Model, files: Files, specs: Mapping[str, RasterSpec], bundle: Bundle, config: InferenceConfig, key: str
 ) -> Iterator[tuple[Window, Mapping[str, NDArray[np.generic]]]]:
-    with Scene(paths, spec) as scene:
-        yield from predict_scene(model, scene, bundle, config, key).blocks
+    with SceneStack(files, specs) as stack:
+        yield from predict_scene(model, stack, bundle, config, key).blocks
 
 
-def predict_scene(model: Model, scene: Scene, bundle: Bundle, config: InferenceConfig, name: str = "") -> RasterStream:
-    """Return the prediction of a scene as a stream on the scene's own grid.
+def predict_scene(
+    model: Model, stack: SceneStack, bundle: Bundle, config: InferenceConfig, name: str = ""
+) -> RasterStream:
+    """Return the prediction of a scene as a stream on the grid of its reference.
 
     Args:
         model: The bundle's model, in evaluation mode.
-        scene: The opened scene.
+        stack: The opened scene.
         bundle: Says what the classes are, and where the weights came from.
         config: Tiles, overlap, and whether probabilities are wanted.
         name: What the scene is called in tags and on the terminal; its file's name where empty.
     """
-    target, grid = bundle.config.target, scene.grid
+    target, grid = bundle.config.target, stack.grid
     kind = kind_of(target)
-    model.require_coordinates(time=scene.dates is not None, location=grid.crs is not None)
-    predictor = TilePredictor(Engine(ModelScorer(model)), kind, scene, bundle)
+    has_dates = any(stack.dates(source) is not None for source in bundle.config.inputs)
+    model.require_coordinates(time=has_dates, location=grid.crs is not None)
+    predictor = TilePredictor(Engine(ModelScorer(model)), kind, stack, bundle)
     tiling = Tiling(
         rows=make_axis(grid.height, config.tile_size, config.overlap),
         columns=make_axis(grid.width, config.tile_size, config.overlap),
-        read=predictor.read,
+        read=stack.read,
         predict=predictor.predict,
         num_outputs=target.num_outputs,
         batch_size=config.batch_size,
     )
-    name = name or scene.path.stem
+    name = name or stack.reference.path.stem
     tags = _tags(bundle, name, config)
     profiles = kind.profiles(grid, tags, details=config.probabilities)
     return RasterStream(profiles, _decide(tiling, kind, profiles, name))
@@ -119,25 +138,20 @@ def _decide(
 class TilePredictor:
     """Gives activated scores for tiles of one scene."""
 
-    def __init__(self, engine: Engine, kind: TargetKind, scene: Scene, bundle: Bundle) -> None:
+    def __init__(self, engine: Engine, kind: TargetKind, stack: SceneStack, bundle: Bundle) -> None:
         """Take what asks the model.
 
         Args:
             engine: With the model.
             kind: What its scores mean.
-            scene: Whose tiles will come.
+            stack: The scene whose tiles will come.
             bundle: Says what the model reads; raw values in other units are converted to its own.
         """
-        self._source = bundle.only_source()
-        change = unit_change(scene.spec, bundle.only_input())
-        self._conversions = {} if change is None else {self._source: change}
-        self._engine, self._kind, self._scene = engine, kind, scene
-        self._dates = None if scene.dates is None else torch.from_numpy(to_days(scene.dates))
-
-    def read(self, window: Window) -> Patch:
-        """Read a window of the scene."""
-        values, valid = self._scene.read(window)
-        return Patch({self._source: values}, {self._source: valid})
+        self._engine, self._kind, self._stack = engine, kind, stack
+        changes = {name: unit_change(scene.spec, bundle.config.inputs[name]) for name, scene in stack.scenes().items()}
+        self._conversions = {source: change for source, change in changes.items() if change is not None}
+        dates = {source: stack.dates(source) for source in by_name(bundle.config.inputs)}
+        self._dates = {source: torch.from_numpy(to_days(days)) for source, days in dates.items() if days is not None}
 
     @torch.inference_mode()
     def predict(self, tiles: Sequence[Tile]) -> Sequence[NDArray[np.float32]]:
@@ -147,13 +161,13 @@ class TilePredictor:
             ScoreError: Where the model gives no numbers.
         """
         windows, patches = [window for window, _ in tiles], [patch for _, patch in tiles]
-        images = stack(patches)
+        images = stacked(patches)
         # Most tiles hold data everywhere; the model then has nothing to fill in.
         valid = {source: mask for source, mask in images.valid.items() if not bool(mask.all())}
-        dates = {} if self._dates is None else {self._source: self._dates.expand(len(tiles), -1, -1)}
+        dates = {source: days.expand(len(tiles), -1, -1) for source, days in self._dates.items()}
         given = Images(images.values, valid, dates, self._locations(windows))
-        first, last = windows[0], windows[-1]
-        where = f"{self._scene.path}, from row {first.row_off}, columns {first.col_off} to {last.col_off + last.width}"
+        first, last, path = windows[0], windows[-1], self._stack.reference.path
+        where = f"{path}, from row {first.row_off}, columns {first.col_off} to {last.col_off + last.width}"
         scores = self._engine.scores(given, where, self._conversions)
         activated: NDArray[np.float32] = self._kind.activate(scores).float().cpu().numpy()
         return list(activated)
@@ -161,7 +175,7 @@ class TilePredictor:
     def _locations(self, windows: Sequence[Window]) -> Tensor | None:
         if "location" not in self._engine.coordinates:
             return None
-        centers = [self._scene.grid.part(window).center_coordinates() for window in windows]
+        centers = [self._stack.grid.part(window).center_coordinates() for window in windows]
         if None in centers:
             return None
         return torch.tensor(centers, dtype=torch.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 import torch
 
@@ -10,36 +11,54 @@ from groundwork.config.inference import InferenceConfig
 from groundwork.errors import SpecError
 from groundwork.models.engine import Conversion
 from groundwork.specs import BandSpec, RasterSpec
+from groundwork.strict import did_you_mean
 
 logger = logging.getLogger(__name__)
 
 
-def scene_spec(expected: RasterSpec, config: InferenceConfig) -> RasterSpec:
-    """Return what the scenes' rasters hold: the bands that the model reads, by name.
+def scene_specs(inputs: Mapping[str, RasterSpec], config: InferenceConfig) -> dict[str, RasterSpec]:
+    """Return what the scenes' rasters hold of each source: the bands that the model reads, by name.
 
     Args:
-        expected: What the model was trained on.
-        config: With ``source``, where the scenes' rasters hold something else.
+        inputs: Source -> what the model was trained on.
+        config: With ``source`` or ``sources``, where the scenes' rasters hold something else.
 
     Raises:
-        SpecError: Where ``inference.source`` lacks a band of the model, has other time steps, or other units.
+        SpecError: Where a source is named that the model does not read, or one lacks a band of the model, has other
+            time steps, or other units.
     """
-    source = config.source
-    if source is None:
+    if config.source is not None and len(inputs) > 1:
+        raise SpecError(f"The model reads {sorted(inputs)}: name each that is different in 'inference.sources'.")
+    given = dict(config.sources) if config.source is None else {next(iter(inputs)): config.source}
+    for source in given:
+        if source not in inputs:
+            hint = did_you_mean(source, list(inputs))
+            raise SpecError(f"'inference.sources' names '{source}', which the model does not read.{hint}")
+    where = "inference.source" if config.source is not None else "inference.sources."
+    return {
+        source: _fit(given.get(source), spec, where + source if where[-1] == "." else where)
+        for source, spec in inputs.items()
+    }
+
+
+def _fit(found: RasterSpec | None, expected: RasterSpec, where: str) -> RasterSpec:
+    """Return what scenes hold, with the model's bands in its order."""
+    if found is None:
         return expected
     wanted = tuple(band.name for band in expected.used)
-    missing = [name for name in wanted if name not in source.band_names]
-    if missing or source.steps != expected.steps:
+    missing = [name for name in wanted if name not in found.band_names]
+    if missing or found.steps != expected.steps:
         raise SpecError(
-            f"'inference.source' has the bands {list(source.band_names)} and {source.steps} step(s); the "
-            f"model reads {list(wanted)} and {expected.steps} step(s). Missing: {missing}."
+            f"'{where}' has the bands {list(found.band_names)} and {found.steps} step(s); the model reads "
+            f"{list(wanted)} and {expected.steps} step(s). Missing: {missing}."
         )
     # Bands that the model does not read are not read for a picture either.
-    rgb = source.rgb if set(source.rgb or ()) <= set(wanted) else None
-    pixel_size = source.pixel_size_m or expected.pixel_size_m
-    spec = RasterSpec.model_validate({**source.model_dump(), "use": wanted, "rgb": rgb, "pixel_size_m": pixel_size})
-    for found, trained in zip(spec.used, expected.used, strict=True):
-        _check_unit(found, trained)
+    rgb = found.rgb if set(found.rgb or ()) <= set(wanted) else None
+    kept = {"pixel_size_m": found.pixel_size_m or expected.pixel_size_m, "rgb": rgb, "use": wanted}
+    roles = {"reference": expected.reference, "optional": expected.optional}
+    spec = RasterSpec.model_validate({**found.model_dump(), **kept, **roles})
+    for ours, trained in zip(spec.used, expected.used, strict=True):
+        _check_unit(ours, trained, where)
     return spec
 
 
@@ -68,19 +87,19 @@ def unit_change(found: RasterSpec, expected: RasterSpec) -> Conversion | None:
     return Conversion(gain.reshape(per_channel), shift.reshape(per_channel))
 
 
-def _check_unit(found: BandSpec, trained: BandSpec) -> None:
+def _check_unit(found: BandSpec, trained: BandSpec, where: str) -> None:
     """Refuse another unit, and a conversion that nobody stated: scales are comparable only within one unit."""
     if trained.unit is None:
         return
     converted = (found.scale, found.offset) != (trained.scale, trained.offset)
     if found.unit is None and converted:
         raise SpecError(
-            f"'inference.source' gives band '{found.name}' scale {found.scale:g} and offset {found.offset:g}, but no "
+            f"'{where}' gives band '{found.name}' scale {found.scale:g} and offset {found.offset:g}, but no "
             f"unit; the model was trained on {trained.unit} (scale {trained.scale:g}, offset {trained.offset:g}). Set "
             f"'unit: {trained.unit}', if scale and offset lead to that, or correct them."
         )
     if found.unit is not None and found.unit.casefold() != trained.unit.casefold():
         raise SpecError(
-            f"'inference.source' gives band '{found.name}' in {found.unit}; the model was trained on {trained.unit}. "
+            f"'{where}' gives band '{found.name}' in {found.unit}; the model was trained on {trained.unit}. "
             f"State scale and offset that lead to {trained.unit}, or convert the rasters, such as from dB to linear."
         )

@@ -197,7 +197,7 @@ def check_unmasked(path: Path, values: NDArray[np.generic], unmasked: NDArray[np
         )
 
 
-def check_window(path: Path, window: Window, dataset: DatasetReader) -> None:
+def check_window(path: Path, window: Window, dataset: DatasetReader | Grid) -> None:
     """Refuse a window of which nothing lies in the file: it was cut from a larger one."""
     if window.row_off >= dataset.height or window.col_off >= dataset.width:
         raise RasterError(

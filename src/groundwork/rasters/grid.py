@@ -11,6 +11,7 @@ from rasterio.crs import CRS
 from rasterio.errors import CRSError
 from rasterio.transform import array_bounds
 from rasterio.warp import transform as transform_points
+from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 from rasterio.windows import transform as window_transform
 
@@ -60,6 +61,15 @@ class Grid:
         longitude = float(longitudes[0])
         found = float(latitudes[0]), longitude if abs(longitude) <= 180 else (longitude + 180) % 360 - 180
         return found if all(math.isfinite(degrees) for degrees in found) else None
+
+    def overlaps(self, other: Grid) -> bool:
+        """Whether both show some ground in common; for grids with a CRS."""
+        try:
+            west, south, east, north = transform_bounds(other.crs, self.crs, *other.bounds)
+        except NO_TRANSFORMATION:
+            return False
+        left, bottom, right, top = self.bounds
+        return bool(west < right and left < east and south < top and bottom < north)
 
     def differences(self, other: Grid) -> list[str]:
         """List in words what differs between this grid and another; empty where they agree."""

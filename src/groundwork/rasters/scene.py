@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -14,48 +13,17 @@ from typing import Self
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
-from rasterio.enums import Resampling
-from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
-from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from groundwork.errors import RasterError
 from groundwork.rasters import checks
 from groundwork.rasters.grid import TOLERANCE, Grid, name_crs
 from groundwork.rasters.opening import grid_of, open_dataset, placed
-from groundwork.rasters.validity import holds_data, masks_of, read_masks
+from groundwork.rasters.part import Part, warp
+from groundwork.rasters.validity import holds_data, masks_of
 from groundwork.rasters.windows import clip, window_in
 from groundwork.specs import RasterSpec
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A file that is read, with some of its bands."""
-
-    path: Path
-    dataset: DatasetReader
-    #: Numbers of the bands that are read.
-    indexes: tuple[int, ...]
-    #: What :func:`groundwork.rasters.validity.masks_of` says of the file.
-    masks: tuple[tuple[int, ...], int | None]
-    #: The file itself, where this one mixes neighbours and leaves out by a mask alone.
-    mixed: Part | None = None
-
-    def read(
-        self, indexes: tuple[int, ...], window: Window, shape: tuple[int, ...]
-    ) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-        """Read bands of a window in a height and width of choice, and where the file's masks let them through.
-
-        Raises:
-            RasterError: Where the file cannot be decoded.
-        """
-        try:
-            values = self.dataset.read(indexes, window=window, out_shape=(len(indexes), *shape))
-            return values, read_masks(self.dataset, self.masks, window, shape)
-        except RasterioError as error:
-            found = f"pixels that cannot be decoded in {describe_window(window)} ({error.__cause__ or error})"
-            raise RasterError(self.path, found, "a whole file", "Fetch it again.") from error
 
 
 class Scene:
@@ -64,14 +32,20 @@ class Scene:
     Use it as a context manager, or call :meth:`close`.
     """
 
-    def __init__(self, paths: Sequence[Path], spec: RasterSpec) -> None:
+    def __init__(self, paths: Sequence[Path], spec: RasterSpec, onto: Scene | None = None) -> None:
         """Open the files and check bands, data type, nodata and scaling.
+
+        Args:
+            paths: One file, or one for each band.
+            spec: What they hold.
+            onto: The scene of the reference source, on whose grid this one is read. None: this one has its own.
 
         Raises:
             RasterError: Where a file cannot be opened, or is not what ``spec`` says.
         """
         self.path = paths[0]
         self.spec = spec
+        self._onto = onto
         self._stack = ExitStack()
         try:
             self._open(paths)
@@ -109,48 +83,60 @@ class Scene:
             path, dataset = paths[position], datasets[position]
             checks.check_count(dataset, path, 1)
             checks.check_description(dataset, path, band, self.spec)
-            part = self._part(path, dataset, (1,), 1)
-            parts.append(self._on_first_grid(part))
+            parts.append(self._part(path, dataset, (1,), 1))
         return parts
 
     def _part(self, path: Path, dataset: DatasetReader, indexes: tuple[int, ...], declared: int) -> Part:
         checks.check_dtype(dataset, path, indexes, self.spec)
         checks.check_nodata(dataset, path, indexes, self.spec)
-        return Part(path, dataset, indexes, masks_of(dataset, indexes, declared))
+        return self._brought(Part(path, dataset, indexes, masks_of(dataset, indexes, declared), declared))
 
-    def _on_first_grid(self, part: Part) -> Part:
-        path, own, first = part.path, placed(grid_of(part.dataset)), self.grid
-        if not first.differences(own):
+    def _brought(self, part: Part) -> Part:
+        """Return a file on the grid of the raster: that of its first file, or of the reference."""
+        if self._onto is None and part.dataset is self._first:
             return part
-        distances = [abs(a - b) for a, b in zip(own.bounds, first.bounds, strict=True)]
-        if own.crs != first.crs or max(distances) > own.pixel_size / 2:
-            raise RasterError(path, "; ".join(first.differences(own)), f"the ground that {self.path.name} covers")
+        own = placed(grid_of(part.dataset))
+        differences = self.grid.differences(own)
+        if not differences:
+            return part
+        others = self.path.name if self._onto is None else self._onto.path.name
+        self._require_place(part.path, own, f"the ground that {others} covers")
         if self.spec.resampling is None:
-            alike = abs(own.pixel_size - first.pixel_size) < TOLERANCE * own.pixel_size
-            expected = f"the grid of {self.path.name}" if alike else f"the pixel size of {self.path.name}"
-            raise RasterError(path, "; ".join(first.differences(own)), expected, "Set 'resampling'.")
-        # GDAL leaves out what is not valid when it resamples, by mask or by value. It can hand on a mask of the file
-        # only as an alpha band.
-        masked, alpha = part.masks
-        nodata = None if masked or alpha else _nodata_number(self.spec.nodata)
-        warped = WarpedVRT(
-            part.dataset,
-            src_nodata=nodata,
-            nodata=nodata,
-            add_alpha=bool(masked) and alpha is None,
-            crs=first.crs,
-            transform=first.transform,
-            width=first.width,
-            height=first.height,
-            resampling=Resampling[self.spec.resampling],
-        )
+            alike = abs(own.pixel_size - self.grid.pixel_size) < TOLERANCE * own.pixel_size
+            what = "grid" if alike or self._onto is not None else "pixel size"
+            raise RasterError(part.path, "; ".join(differences), f"the {what} of {others}", "Set 'resampling'.")
+        brought, warped = warp(part, self.grid, self.spec)
         self._stack.enter_context(warped)
-        may_mix = (masked or alpha) and self.spec.nodata is not None and self.spec.resampling in ("bilinear", "cubic")
-        return Part(path, warped, part.indexes, masks_of(warped, part.indexes, 1), part if may_mix else None)
+        return brought
+
+    def _require_place(self, path: Path, own: Grid, expected: str) -> None:
+        """Refuse a file that shows other ground: of one raster by half a pixel, of another source altogether."""
+        grid = self.grid
+        if self._onto is None:
+            distances = [abs(a - b) for a, b in zip(own.bounds, grid.bounds, strict=True)]
+            if own.crs != grid.crs or max(distances) > own.pixel_size / 2:
+                raise RasterError(path, "; ".join(grid.differences(own)), expected)
+        elif own.crs is None or grid.crs is None:
+            raise RasterError(
+                path, "; ".join(grid.differences(own)), expected, "Georeference both, or crop them alike."
+            )
+        elif not grid.overlaps(own):
+            found = f"bounds {_bounds(own)} in {name_crs(own.crs)}, of which nothing lies in {_bounds(grid)}"
+            raise RasterError(path, f"{found} in {name_crs(grid.crs)}", expected, "Correct the patterns or the files.")
+
+    @property
+    def _extent(self) -> Grid | DatasetReader:
+        """What has the width and height that windows lie in; whether a georeference is there is no matter of that."""
+        return self._first if self._onto is None else self._onto.grid
 
     @cached_property
     def grid(self) -> Grid:
-        """Where the pixels lie.
+        """Where the pixels lie: as in the file, or on the grid of the reference. Raises as :meth:`own_grid`."""
+        return self.own_grid if self._onto is None else self._onto.grid
+
+    @cached_property
+    def own_grid(self) -> Grid:
+        """Where the pixels of the file lie.
 
         Raises:
             RasterError: Where the georeference is missing, or there although declared absent.
@@ -202,8 +188,8 @@ class Scene:
             RasterError: Where the file cannot be decoded, or holds nodata although none is declared.
         """
         height, width = int(window.height), int(window.width)
-        checks.check_window(self.path, window, self._first)
-        inside, place = clip(window, self._first.width, self._first.height)
+        checks.check_window(self.path, window, self._extent)
+        inside, place = clip(window, self._extent.width, self._extent.height)
         values, valid = self._read_inside(inside)
         if place is not None:
             full = np.zeros((values.shape[0], height, width), values.dtype)
@@ -219,7 +205,7 @@ class Scene:
         for part in self._parts:
             values, unmasked = part.read(part.indexes, window, valid.shape)
             if part.mixed is not None:
-                there = window_in(window, part.dataset.transform, part.mixed.dataset)
+                there = window_in(window, self.grid, part.mixed.dataset)
                 raw = part.mixed.read(part.indexes, there, (int(there.height), int(there.width)))
                 checks.check_unmasked(part.path, *raw, self.spec)
             # A value beneath a mask is no measurement, whatever it is.
@@ -238,7 +224,7 @@ class Scene:
         Raises:
             RasterError: Where a file cannot be decoded.
         """
-        width, height = self._first.width, self._first.height
+        width, height = self._extent.width, self._extent.height
         factor = max(1.0, max(width, height) / most)
         shape = (max(1, round(height / factor)), max(1, round(width / factor)))
         pieces, valid = [], np.ones(shape, np.bool_)
@@ -263,10 +249,5 @@ class Scene:
         self.close()
 
 
-def _nodata_number(nodata: float | str | None) -> float | None:
-    return None if nodata is None else float(nodata)
-
-
-def describe_window(window: Window) -> str:
-    """Say in words which rows and columns a window covers."""
-    return f"rows {int(window.row_off)}+{int(window.height)}, columns {int(window.col_off)}+{int(window.width)}"
+def _bounds(grid: Grid) -> str:
+    return "(" + ", ".join(f"{number:.8g}" for number in grid.bounds) + ")"

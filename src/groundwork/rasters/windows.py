@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import ceil, floor
 
-from affine import Affine
 from rasterio.io import DatasetReader
+from rasterio.warp import transform_bounds
 from rasterio.windows import Window, intersection
+
+from groundwork.rasters.grid import Grid
 
 #: Pixels from which a cubic kernel draws beside the one it lies in.
 REACH = 2
@@ -31,14 +33,22 @@ def blocks(width: int, height: int, size: int) -> Iterator[Window]:
             yield Window(column, row, min(size, width - column), min(size, height - row))
 
 
-def window_in(window: Window, transform: Affine, other: DatasetReader) -> Window:
-    """Return which pixels of another raster of the same CRS a window is resampled from, with what may reach into it."""
-    (top, bottom), (left, right) = window.toranges()
-    corners = [~other.transform @ (transform @ corner) for corner in ((left, top), (right, bottom), (left, bottom))]
+def window_in(window: Window, grid: Grid, other: DatasetReader) -> Window:
+    """Return which pixels of another raster a window of a grid is resampled from, with what may reach into it."""
+    bounds = grid.part(window).bounds
+    if other.crs != grid.crs:
+        bounds = transform_bounds(grid.crs, other.crs, *bounds)
+    west, south, east, north = bounds
+    corners = [~other.transform @ corner for corner in ((west, north), (east, south), (west, south), (east, north))]
     columns, rows = zip(*corners, strict=True)
     first_column, first_row = max(floor(min(columns)) - REACH, 0), max(floor(min(rows)) - REACH, 0)
     last_column, last_row = min(ceil(max(columns)) + REACH, other.width), min(ceil(max(rows)) + REACH, other.height)
-    return Window(first_column, first_row, last_column - first_column, last_row - first_row)
+    return Window(first_column, first_row, max(last_column - first_column, 0), max(last_row - first_row, 0))
+
+
+def describe_window(window: Window) -> str:
+    """Say in words which rows and columns a window covers."""
+    return f"rows {int(window.row_off)}+{int(window.height)}, columns {int(window.col_off)}+{int(window.width)}"
 
 
 def clip(window: Window, width: int, height: int) -> tuple[Window, tuple[slice, slice] | None]:

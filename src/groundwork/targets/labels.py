@@ -20,7 +20,7 @@ from groundwork.errors import RasterError
 from groundwork.rasters.checks import check_window
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.opening import grid_of, open_dataset, placed
-from groundwork.rasters.scene import Part
+from groundwork.rasters.part import Part
 from groundwork.rasters.validity import masks_of
 from groundwork.rasters.windows import clip
 from groundwork.specs import TargetSpec

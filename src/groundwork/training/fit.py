@@ -71,8 +71,9 @@ def fit(
     training = training.model_copy(update={"threads": training.threads or torch.get_num_threads()})
     with training_process(seed, training.threads):
         task = _build_task(initial, training, statistics)
-        known = {"time": sample_table.dates(data.samples), "location": sample_table.locations(data.samples)}
-        task.model.require_coordinates(**{name: part is not None for name, part in known.items()})
+        dates = [sample_table.dates(data.samples, source) for source in data.inputs]
+        has_place = sample_table.locations(data.samples) is not None
+        task.model.require_coordinates(time=any(known is not None for known in dates), location=has_place)
         check_half(task.model, training.trainer)
         module = ChipDataModule(data, statistics, training.loader, training.augmentation, seed)
         folder = checkpoints / _identity(initial, data, statistics, training, seed)

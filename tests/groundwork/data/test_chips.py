@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader
 from groundwork.batch import Chip, collate
 from groundwork.config.data import ChipsConfig
 from groundwork.data import labelled as labelled_module
-from groundwork.data import sample_table
+from groundwork.data import sample_table, scene_stack
 from groundwork.data.chips import ChipDataset, LabelledData, RasterChips, known_once
 from groundwork.data.sample_table import read_samples, write_samples
 from groundwork.data.scan import scan_scenes
@@ -64,8 +64,8 @@ def test_coordinates_and_dates(tiny_data: SimpleNamespace, tiny_labelled: Labell
 
 
 def test_dates_count_days_from_zero() -> None:
-    assert sample_table.dates(_samples(dates="")) is None
-    found = sample_table.dates(_samples(dates="2023-01-01,2023-12-31,2024-12-31"))
+    assert sample_table.dates(_samples(dates=""), "optical") is None
+    found = sample_table.dates(_samples(dates="2023-01-01,2023-12-31,2024-12-31"), "optical")
     assert found is not None
     assert found.dtype == np.float32
     assert found.tolist() == [[[2023, 0], [2023, 364], [2024, 365]]]
@@ -239,13 +239,13 @@ def test_workers_open_scenes_of_their_own(tiny_labelled: LabelledData, method: s
 def test_no_more_scenes_stay_open_than_allowed(tiny_labelled: LabelledData, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[Any] = []
     monkeypatch.setattr(labelled_module, "MOST_OPEN", 2)
-    real = labelled_module.Scene
+    real = scene_stack.Scene
 
     def open_scene(*wired: Any) -> Any:
         opened.append(real(*wired))
         return opened[-1]
 
-    monkeypatch.setattr(labelled_module, "Scene", open_scene)
+    monkeypatch.setattr(scene_stack, "Scene", open_scene)
     chips = tiny_labelled.chips("train")
     for _ in range(2):
         for index in range(len(chips)):
@@ -293,7 +293,7 @@ def test_sources_on_one_grid_are_read_side_by_side(
     write_raster(tmp_path / "o" / "x.tif", optical)
     write_raster(tmp_path / "r" / "x.tif", radar)
     write_raster(tmp_path / "l" / "x.tif", label)
-    inputs = {"optical": make_spec(), "radar": make_spec("VV", dtype="float32", nodata="nan")}
+    inputs = {"optical": make_spec(reference=True), "radar": make_spec("VV", dtype="float32", nodata="nan")}
     scenes = {name: find_rasters(tmp_path / name[0], ["{key}.tif"]) for name in inputs}
     samples = _samples(path_optical="x.tif", path_radar="x.tif", dates="2024-03-01")
     data = LabelledData(samples, scenes, find_rasters(tmp_path / "l", ["{key}.tif"]), inputs, land_target)

@@ -13,17 +13,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from groundwork.config import DataConfig
 from groundwork.data.sample_table import read_samples, write_samples
-from groundwork.data.scan import scan_scenes
-from groundwork.errors import SpecError
-
-
-def test_several_sources_are_not_supported_yet(data_config: DataConfig, tiny_data: SimpleNamespace) -> None:
-    spec = data_config.sources["optical"]
-    several = data_config.model_copy(update={"sources": {"b": spec, "a": spec}})
-    with pytest.raises(SpecError, match=r"The preparation of data takes exactly one source, got 2: \['a', 'b'\]"):
-        scan_scenes(tiny_data.scenes, tiny_data.labels, several)
 
 
 def test_the_table_survives_its_file(tmp_path: Path, tiny_data: SimpleNamespace) -> None:

@@ -111,7 +111,7 @@ def test_quicklooks_show_scene_and_prediction(tmp_path: Path, tiny_bundle: Bundl
     for key, stream in predict_scenes(tiny_bundle, tiny_data.scenes, config).streams:
         write_rasters(stream, {"classes": tmp_path / f"{key}_classes.tif"})
     predictions = find_rasters(tmp_path, ["{key}_classes.tif"])
-    spec, target = tiny_bundle.only_input(), tiny_data.config.target
+    spec, target = tiny_bundle.config.inputs[tiny_bundle.reference], tiny_data.config.target
     pictures = draw_quicklooks(spec, target, tiny_data.scenes, predictions, ("A", "B", "C"))
     assert list(pictures) == list(tiny_data.scenes.files)
     figure = pictures["1"]()

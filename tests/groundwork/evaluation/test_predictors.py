@@ -170,21 +170,26 @@ def test_steps_are_values_of_the_same_pixel(tiny_labelled: LabelledData) -> None
 
 
 def test_values_of_all_sources_are_values_of_the_same_pixel(tiny_labelled: LabelledData) -> None:
-    """In training in the order of their names, in prediction too; pixels without any source get the default."""
+    """In training in the order of their names, in prediction too; pixels without any source get the default.
+
+    What a source does not hold is NaN, whatever stands there.
+    """
     regression = PixelRegression(tiny_labelled, 300, 0)
 
     class Second:
         def predict(self, pixels: np.ndarray) -> np.ndarray:
             assert pixels.shape[1] == 3
-            return pixels[:, 2].astype(int)
+            return np.nan_to_num(pixels[:, 2]).astype(int)
 
     regression._regression, regression._default = Second(), 0
     number = np.arange(20).reshape(4, 5) % 2 + 1
     values = {"b": number[None].astype(np.int16), "a": np.zeros((2, 4, 5), np.uint8)}
-    valid = {"b": number == 1, "a": np.zeros((4, 5), bool)}
+    valid = {"b": np.arange(20).reshape(4, 5) > 6, "a": np.zeros((4, 5), bool)}
     valid["a"][0] = True
     patch = Patch(values, valid, np.zeros((4, 5), np.int64))
-    expected = np.where(patch.known, number, 0)
+    expected = np.where(valid["b"], number, 0)
     assert len(np.unique(expected)) == 3
     assert np.array_equal(_classes(regression.predict(collate([Chip("x", patch)])))[0], expected)
-    assert _pixels_of(patch)[2].tolist() == number.ravel().tolist()
+    seen = _pixels_of(patch)[2]
+    assert np.array_equal(np.isnan(seen), ~valid["b"].ravel())
+    assert seen[7:].tolist() == number.ravel()[7:].tolist()

@@ -17,10 +17,11 @@ from rasterio.transform import from_origin
 from groundwork.batch import Image, Images
 from groundwork.bundle import Bundle, BundleConfig
 from groundwork.config import InferenceConfig
+from groundwork.data.scene_stack import SceneStack
 from groundwork.errors import BundleError, RasterError, ScoreError, SpecError
 from groundwork.models.interface import Model, ModelOutput
 from groundwork.prediction.scene import predict_scene, predict_scenes
-from groundwork.prediction.source import scene_spec
+from groundwork.prediction.source import scene_specs
 from groundwork.rasters.folder import RasterFolder, find_rasters
 from groundwork.rasters.scene import Scene
 from groundwork.rasters.writing import write_rasters
@@ -47,6 +48,10 @@ class Brightest(Model):
         assert set(images.values) == {"optical"}
         self.seen.append(images.of("optical"))
         return ModelOutput(images.values["optical"])
+
+
+def _opened(path: Path, bundle: Bundle) -> SceneStack:
+    return SceneStack({bundle.reference: (path,)}, bundle.config.inputs)
 
 
 def _config(**changes: Any) -> InferenceConfig:
@@ -136,7 +141,7 @@ def test_a_pixel_wise_model_is_the_same_in_any_tiles(
     tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace, tile: int, overlap: int
 ) -> None:
     path = tiny_data.root / "scenes" / "east.tif"
-    with Scene([path], tiny_bundle.only_input()) as scene:
+    with _opened(path, tiny_bundle) as scene:
         stream = predict_scene(Brightest(), scene, tiny_bundle, _config(tile_size=tile, overlap=overlap, batch_size=5))
         write_rasters(stream, {"classes": tmp_path / "c.tif"})
     with rasterio.open(path) as scene, rasterio.open(tmp_path / "c.tif") as prediction:
@@ -150,7 +155,7 @@ def test_a_pixel_wise_model_is_the_same_in_any_tiles(
 def test_the_model_is_told_place_date_and_validity(tiny_bundle: Bundle, tiny_data: SimpleNamespace) -> None:
     model = Brightest()
     model.coordinates = frozenset({"time", "location"})
-    with Scene([tiny_data.root / "scenes" / "1.tif"], tiny_bundle.only_input()) as scene:
+    with _opened(tiny_data.root / "scenes" / "1.tif", tiny_bundle) as scene:
         config = _config(tile_size=32, overlap=0, batch_size=2)
         list(predict_scene(model, scene, tiny_bundle, config).blocks)
         centers = [
@@ -200,10 +205,10 @@ def test_scenes_of_another_layout_and_unit_are_brought_to_the_models_own(
     write_raster(tmp_path / "x.tif", raw, descriptions=["C", "X", "A", "B"])
     bands = [{"name": name, "scale": 0.5, "offset": 100} for name in ("C", "X", "A", "B")]
     config = _config(source={"bands": bands, "dtype": "float32", "nodata": None})
-    spec = scene_spec(tiny_bundle.only_input(), config)
-    assert [band.name for band in spec.used] == ["A", "B", "C"]
+    specs = scene_specs(tiny_bundle.config.inputs, config)
+    assert [band.name for band in specs[tiny_bundle.reference].used] == ["A", "B", "C"]
     model = Brightest()
-    with Scene([tmp_path / "x.tif"], spec) as scene:
+    with SceneStack({tiny_bundle.reference: (tmp_path / "x.tif",)}, specs) as scene:
         list(predict_scene(model, scene, tiny_bundle, config).blocks)
     assert np.allclose(model.seen[0].values[0].numpy(), image[:, :32, :32], atol=1e-2)
 
@@ -252,10 +257,10 @@ def test_units_of_scene_and_training_are_compared(
 ) -> None:
     config = _config(source={"bands": [{"name": "A", **found}], "dtype": "int16", "nodata": None})
     if message is None:
-        assert scene_spec(_trained_in(trained), config).used[0].name == "A"
+        assert scene_specs({"optical": _trained_in(trained)}, config)["optical"].used[0].name == "A"
         return
     with pytest.raises(SpecError, match=message):
-        scene_spec(_trained_in(trained), config)
+        scene_specs({"optical": _trained_in(trained)}, config)
 
 
 def test_the_pixel_size_of_the_training_holds_for_scenes_of_another_source_too(

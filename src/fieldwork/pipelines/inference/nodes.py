@@ -16,8 +16,10 @@ def predict_scenes(bundle: Any, scenes: Any, inference: InferenceConfig) -> Any:
 
 def draw_quicklooks(bundle: Any, scenes: Any, inference: InferenceConfig, predictions: Any) -> Any:
     """Draw each scene and its prediction side by side, one after the other."""
+    from groundwork.data.scene_stack import folders_by_source
     from groundwork.evaluation.figures import draw_quicklooks
-    from groundwork.prediction.source import scene_spec
+    from groundwork.prediction.source import scene_specs
 
-    spec = scene_spec(bundle.only_input(), inference)
-    return draw_quicklooks(spec, bundle.config.target, scenes, predictions, spec.shown)
+    spec = scene_specs(bundle.config.inputs, inference)[bundle.reference]
+    shown = folders_by_source(scenes, bundle.config.inputs)[bundle.reference]
+    return draw_quicklooks(spec, bundle.config.target, shown, predictions, spec.shown)

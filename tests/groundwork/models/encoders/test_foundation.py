@@ -16,7 +16,8 @@ from torchgeo.models.croma import get_2dalibi
 from asking import SOURCE, encode, images_of, one
 from groundwork.errors import ComponentError, SpecError, WeightsError
 from groundwork.models.encoders.base import Encoder
-from groundwork.models.encoders.torchgeo.copernicus_fm import CopernicusFMEncoder, _days
+from groundwork.models.encoders.parts.calendar import days_since_1970
+from groundwork.models.encoders.torchgeo.copernicus_fm import CopernicusFMEncoder
 from groundwork.models.encoders.torchgeo.croma import OPTICAL_BANDS, CROMAEncoder, distance_bias
 from groundwork.models.encoders.torchgeo.dofa import DOFAEncoder
 from groundwork.models.encoders.torchgeo.panopticon import PanopticonEncoder
@@ -253,7 +254,7 @@ def test_copernicus_fm_gives_what_torchgeos_gives(described: MakeDescribed) -> N
 def test_days_since_1970_are_those_of_the_calendar() -> None:
     for year, day in [(1970, 0), (1972, 365), (2000, 59), (2021, 0), (2024, 100)]:
         expected = (date(year, 1, 1) + timedelta(day) - date(1970, 1, 1)).days
-        assert _days(torch.tensor([[float(year), day]])).item() == expected
+        assert days_since_1970(torch.tensor([[float(year), day]])).item() == expected
 
 
 def test_copernicus_fm_learns_what_it_is_not_told(described: MakeDescribed) -> None:
@@ -308,7 +309,7 @@ def test_encoders_export(make: Callable[[dict[str, RasterSpec]], Encoder], descr
             torch.testing.assert_close(level, again)
 
 
-def test_half_precision_blurs_no_wavelengths_places_or_days(described: MakeDescribed) -> None:
+def test_half_precision_blurs_no_wavelengths_places_ordays_since_1970(described: MakeDescribed) -> None:
     bands = described(RED=665, NIR_BROAD=842)
     dofa = DOFAEncoder(bands, variant="small", out_indices=(0,))
     panopticon = PanopticonEncoder(bands, out_indices=(0,))

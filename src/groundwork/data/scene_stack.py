@@ -1,0 +1,178 @@
+"""The rasters of all sources of a scene, opened together and read on the grid of the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from datetime import date
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeAlias
+
+import numpy as np
+from rasterio.windows import Window
+
+from groundwork.batch import Patch, by_name
+from groundwork.config.data import reference_of
+from groundwork.errors import PairingError, RasterError
+from groundwork.rasters.folder import RasterFolder, preview
+from groundwork.rasters.grid import Grid
+from groundwork.rasters.scene import Scene
+from groundwork.specs import RasterSpec
+from groundwork.strict import did_you_mean
+
+#: Source -> the files of its raster. Absent: the scene lacks the source.
+Files: TypeAlias = Mapping[str, tuple[Path, ...]]
+
+
+class SceneStack:
+    """The rasters of all sources, opened and checked. Use it as a context manager, or call :meth:`close`."""
+
+    def __init__(self, files: Files, inputs: Mapping[str, RasterSpec]) -> None:
+        """Open the reference first, then the others onto its grid.
+
+        Raises:
+            RasterError: Where a file is not what its spec says, shows other ground than the reference, or lies on
+                another grid and nothing says how it is resampled.
+        """
+        self._inputs = by_name(inputs)
+        self._opened = ExitStack()
+        name = reference_of(inputs)
+        try:
+            self.reference = self._opened.enter_context(Scene(files[name], inputs[name]))
+            self._scenes = {
+                source: self.reference
+                if source == name
+                else self._opened.enter_context(Scene(files[source], spec, self.reference))
+                for source, spec in self._inputs.items()
+                if source in files
+            }
+        except BaseException:
+            self._opened.close()
+            raise
+
+    @property
+    def grid(self) -> Grid:
+        """Where the pixels lie."""
+        return self.reference.grid
+
+    @property
+    def missing(self) -> list[str]:
+        """The sources that the scene lacks."""
+        return [source for source in self._inputs if source not in self._scenes]
+
+    def scenes(self) -> dict[str, Scene]:
+        """Return the rasters that are there, by source."""
+        return dict(self._scenes)
+
+    def dates(self, source: str) -> list[date] | None:
+        """Return the dates of a source: its own, or where it states none those of the reference.
+
+        Those of the reference stand for a source only where both have as many steps.
+        """
+        spec, scene = self._inputs[source], self._scenes.get(source)
+        own = None if scene is None else scene.dates
+        is_alike = spec.steps == self.reference.spec.steps
+        return own if own is not None or not is_alike else self.reference.dates
+
+    def read(self, window: Window) -> Patch:
+        """Read raw values and validity of all sources; a source that is missing holds data nowhere.
+
+        Raises:
+            RasterError: As of :meth:`groundwork.rasters.scene.Scene.read`.
+        """
+        values, valid = {}, {}
+        for source, spec in self._inputs.items():
+            if source in self._scenes:
+                values[source], valid[source] = self._scenes[source].read(window)
+            else:
+                size = (int(window.height), int(window.width))
+                steps = (spec.steps,) if spec.steps > 1 else ()
+                values[source] = np.zeros((spec.num_channels, *steps, *size), spec.dtype)
+                valid[source] = np.zeros(size, np.bool_)
+        return Patch(values, valid)
+
+    def close(self) -> None:
+        """Close all files."""
+        self._opened.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def folders_by_source(
+    scenes: RasterFolder | Mapping[str, RasterFolder], inputs: Mapping[str, RasterSpec]
+) -> dict[str, RasterFolder]:
+    """Return the rasters of each source, in the order of the names.
+
+    Args:
+        scenes: By source, or those of the only source.
+        inputs: Source -> what its rasters hold.
+
+    Raises:
+        PairingError: Where sources are missing, or there are others.
+    """
+    if isinstance(scenes, RasterFolder):
+        if len(inputs) > 1:
+            raise PairingError(
+                f"{scenes.root}: found the rasters of one source, and {sorted(inputs)} are declared. Give the rasters "
+                "of each by its name"
+            )
+        return {next(iter(inputs)): scenes}
+    unknown, missing = sorted(set(scenes) - set(inputs)), sorted(set(inputs) - set(scenes))
+    if unknown or missing:
+        hints = "".join(did_you_mean(name, list(inputs)) for name in unknown)
+        raise PairingError(
+            f"Found rasters of the sources {sorted(scenes)}, and {sorted(inputs)} are declared: unknown {unknown}, "
+            f"missing {missing}.{hints}"
+        )
+    return by_name(scenes)
+
+
+def require_sources(scenes: Mapping[str, RasterFolder], inputs: Mapping[str, RasterSpec]) -> list[str]:
+    """Return the keys of the scenes: those of the reference.
+
+    Raises:
+        PairingError: Where a source that is not optional lacks a scene, or one has scenes that the reference lacks.
+    """
+    reference = reference_of(inputs)
+    keys = set(scenes[reference].files)
+    problems = []
+    for source, folder in scenes.items():
+        lacking, beyond = sorted(keys - set(folder.files)), sorted(set(folder.files) - keys)
+        if lacking and not inputs[source].optional:
+            problems.append(f"source '{source}' ({folder.root}) has no raster for {preview(lacking)}")
+        if beyond:
+            problems.append(f"source '{source}' ({folder.root}) has {preview(beyond)}, which '{reference}' lacks")
+    if problems:
+        raise PairingError(
+            "; ".join(problems)
+            + ". Rasters of one scene have the same key in each source. Add or remove files, correct "
+            "the patterns, or set 'optional: true' for a source that scenes may lack."
+        )
+    return sorted(keys)
+
+
+def files_of(scenes: Mapping[str, RasterFolder], key: str) -> dict[str, tuple[Path, ...]]:
+    """Return the files of each source that has the scene."""
+    return {source: folder.paths(key) for source, folder in scenes.items() if key in folder.files}
+
+
+def open_checked(scenes: Mapping[str, RasterFolder], key: str, inputs: Mapping[str, RasterSpec]) -> SceneStack:
+    """Open a scene, with its grid and its dates checked.
+
+    Raises:
+        RasterError: As of :class:`SceneStack`.
+    """
+    stack = SceneStack(files_of(scenes, key), inputs)
+    try:
+        _ = stack.grid, [stack.dates(source) for source in inputs]
+    except RasterError:
+        stack.close()
+        raise
+    return stack

@@ -1,0 +1,102 @@
+"""A file of a raster, and how it is brought to another grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import hypot, isfinite
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader
+from rasterio.vrt import WarpedVRT
+from rasterio.warp import transform as transform_points
+from rasterio.windows import Window
+
+from groundwork.errors import RasterError
+from groundwork.rasters.grid import Grid
+from groundwork.rasters.validity import masks_of, read_masks
+from groundwork.rasters.windows import describe_window
+from groundwork.specs import RasterSpec
+
+#: Ways of resampling that mix values of neighbouring pixels although some of them hold no data beneath a mask.
+_MIXING = ("bilinear", "cubic")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file that is read, with some of its bands."""
+
+    path: Path
+    dataset: DatasetReader
+    #: Numbers of the bands that are read.
+    indexes: tuple[int, ...]
+    #: What :func:`groundwork.rasters.validity.masks_of` says of the file.
+    masks: tuple[tuple[int, ...], int | None]
+    #: How many bands the file has by its spec.
+    declared: int = 1
+    #: The file itself, where this one mixes neighbours and leaves out by a mask alone.
+    mixed: Part | None = None
+
+    def read(
+        self, indexes: tuple[int, ...], window: Window, shape: tuple[int, ...]
+    ) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+        """Read bands of a window in a height and width of choice, and where the file's masks let them through.
+
+        Raises:
+            RasterError: Where the file cannot be decoded.
+        """
+        try:
+            values = self.dataset.read(indexes, window=window, out_shape=(len(indexes), *shape))
+            return values, read_masks(self.dataset, self.masks, window, shape)
+        except RasterioError as error:
+            found = f"pixels that cannot be decoded in {describe_window(window)} ({error.__cause__ or error})"
+            raise RasterError(self.path, found, "a whole file", "Fetch it again.") from error
+
+
+def warp(part: Part, grid: Grid, spec: RasterSpec) -> tuple[Part, WarpedVRT]:
+    """Return a file as it lies on another grid, and what has to be closed when it is not read any more.
+
+    GDAL leaves out what is not valid when it resamples, by mask or by value. It can hand on a mask of the file, and
+    what lies beyond its edge where no value says so, only as an alpha band. What a pixel becomes must not depend on the
+    window that is read: so nothing is approximated over it, and how much is reduced is not estimated from it.
+
+    Args:
+        part: The file.
+        grid: Where its pixels are wanted.
+        spec: Says how it is resampled.
+    """
+    masked, alpha = part.masks
+    nodata = None if masked or alpha or spec.nodata is None else float(spec.nodata)
+    warped = WarpedVRT(
+        part.dataset,
+        src_nodata=nodata,
+        nodata=nodata,
+        add_alpha=alpha is None and nodata is None,
+        crs=grid.crs,
+        transform=grid.transform,
+        width=grid.width,
+        height=grid.height,
+        resampling=Resampling[spec.resampling or "nearest"],
+        # rasterio cannot build a transformation of tolerance 0.
+        tolerance=1e-9,
+        **_scales(part.dataset, grid),
+    )
+    may_mix = (masked or alpha) and spec.nodata is not None and spec.resampling in _MIXING
+    masks = masks_of(warped, part.indexes, part.declared)
+    return Part(part.path, warped, part.indexes, masks, part.declared, part if may_mix else None), warped
+
+
+def _scales(dataset: DatasetReader, grid: Grid) -> dict[str, str]:
+    """Return how many pixels of a grid lie along one of a file, at most 1, as GDAL's options XSCALE and YSCALE."""
+    column, row = grid.width / 2, grid.height / 2
+    places = [grid.transform @ place for place in ((column, row), (column + 1, row), (column, row + 1))]
+    xs, ys = [x for x, _ in places], [y for _, y in places]
+    if dataset.crs != grid.crs:
+        xs, ys = transform_points(grid.crs, dataset.crs, xs, ys)[:2]
+    center, right, below = (~dataset.transform @ place for place in zip(xs, ys, strict=True))
+    across = [hypot(to[0] - center[0], to[1] - center[1]) for to in (right, below)]
+    scales = [min(1.0, 1 / length) if isfinite(length) and length > 0 else 1.0 for length in across]
+    return {"XSCALE": f"{scales[0]:.12g}", "YSCALE": f"{scales[1]:.12g}"}

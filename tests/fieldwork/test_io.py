@@ -21,6 +21,7 @@ from fieldwork.io.lists import SplitListsDataset
 from fieldwork.io.predictions import PredictionsDataset
 from fieldwork.io.rasters import RasterFolderDataset
 from fieldwork.io.samples import SampleTableDataset
+from fieldwork.io.sources import RasterSourcesDataset
 from groundwork.prediction.scene import Predictions
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.stream import RasterProfile, RasterStream, single
@@ -54,6 +55,24 @@ def test_one_file_is_a_folder_of_one_scene(tmp_path: Path) -> None:
     RasterFolderDataset(path=str(tmp_path)).save({"alone": made})
     folder = RasterFolderDataset(path=str(tmp_path / "alone.tif")).load()
     assert folder.files == {"alone": ("alone.tif",)}
+
+
+def test_sources_lie_in_folders_of_their_own(tmp_path: Path) -> None:
+    made, _ = stream()
+    RasterFolderDataset(path=str(tmp_path / "s2"), pattern="{key}.tif").save({"a": made})
+    stated = {"s2": {}, "s1": {"folder": "radar", "pattern": "{key}_rtc.tif"}}
+    entry = RasterSourcesDataset(path=str(tmp_path), sources=stated)
+    assert not entry.exists()
+    RasterFolderDataset(path=str(tmp_path / "radar"), pattern="{key}_rtc.tif").save({"a": stream(1)[0]})
+    assert entry.exists()
+    loaded = entry.load()
+    assert list(loaded) == ["s1", "s2"]
+    assert loaded["s1"].paths("a") == (tmp_path / "radar" / "a_rtc.tif",)
+    assert entry.preview([1])
+    with pytest.raises(DatasetError, match=r"Source 's2' has 'folder' and 'pattern'; found \['path'\]"):
+        RasterSourcesDataset(path=str(tmp_path), sources={"s2": {"path": "x"}})
+    with pytest.raises(DatasetError, match="are read and not written"):
+        entry.save(loaded)
 
 
 def test_the_preview_is_a_small_picture(tmp_path: Path) -> None:

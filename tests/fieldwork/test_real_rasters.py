@@ -17,6 +17,7 @@ from groundwork.config import DataConfig, InferenceConfig
 from groundwork.data.chips import LabelledData, RasterChips
 from groundwork.data.scan import scan_scenes
 from groundwork.data.splits import assign_splits, report_splits
+from groundwork.data.statistics import compute_statistics
 from groundwork.rasters.scene import Scene
 from groundwork.specs import RasterSpec
 
@@ -64,6 +65,25 @@ def test_landcover_s2_lies_in_five_zones_and_is_split_by_scene() -> None:
     samples = assign_splits(scan.chips, data.split, {}, parameters["seed"])
     assert samples.groupby("scene")["split"].nunique().max() == 1
     assert min(report_splits(samples, data)["least_distance_m"].values()) > 100_000
+
+
+def test_three_sensors_are_read_side_by_side() -> None:
+    parameters, catalog = recipe("landcover_sensors")
+    data = DataConfig.model_validate(parameters["data"])
+    scenes, labels = catalog.load("scenes"), catalog.load("labels")
+    assert list(scenes) == ["dem", "s1", "s2"]
+    scan = scan_scenes(scenes, labels, data)
+    samples = assign_splits(scan.chips, data.split, {}, parameters["seed"])
+    statistics = compute_statistics(samples, scan.cells, data)
+    train = sorted(set(samples["scene"][samples["split"] == "train"]))
+    for source, folder, band in (("dem", "DEM", "DEM"), ("s1", "S1RTC", "VH")):
+        values = []
+        for scene in train:
+            with rasterio.open(REAL / f"terramind_5/{folder}/{scene}.tif") as raster:
+                values.append(raster.read(raster.count)[:224, :224])
+        expected = np.array(values, np.float64)
+        found = statistics.sources[source][band]
+        assert np.allclose([found.mean, found.std], [expected.mean(), expected.std()], rtol=1e-6)
 
 
 def test_a_scene_of_one_file_per_band_is_brought_to_one_grid() -> None:

@@ -103,8 +103,9 @@ class Scene:
         self._require_place(part.path, own, f"the ground that {others} covers")
         if self.spec.resampling is None:
             alike = abs(own.pixel_size - self.grid.pixel_size) < TOLERANCE * own.pixel_size
-            what = "grid" if alike or self._onto is not None else "pixel size"
-            raise RasterError(part.path, "; ".join(differences), f"the {what} of {others}", "Set 'resampling'.")
+            is_grid = alike or self._onto is not None
+            expected = f"the grid of {others}" if is_grid else f"the pixel size of {others}"
+            raise RasterError(part.path, "; ".join(differences), expected, "Set 'resampling'.")
         brought, warped = warp(part, self.grid, self.spec)
         self._stack.enter_context(warped)
         return brought

@@ -37,16 +37,16 @@ def check_count(dataset: DatasetReader, path: Path, expected: int) -> None:
         )
 
 
-def check_dtype(dataset: DatasetReader, path: Path, indexes: Sequence[int], spec: RasterSpec) -> None:
+def check_dtype(dataset: DatasetReader, path: Path, indexes: Sequence[int], expected: str) -> None:
     """Refuse another data type than declared: it mostly means other units."""
     dtypes = dataset.dtypes
     for index in indexes:
         found = dtypes[index - 1]
-        if found != spec.dtype:
+        if found != expected:
             raise RasterError(
                 path,
                 f"data type {found} in band {index}",
-                f"{spec.dtype}, as 'sources' declares",
+                f"{expected}, as 'sources' declares",
                 "Another type mostly means other units: convert the file, or declare a source of its own.",
             )
 

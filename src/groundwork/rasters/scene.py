@@ -21,9 +21,9 @@ from groundwork.rasters import checks
 from groundwork.rasters.grid import TOLERANCE, Grid, name_crs
 from groundwork.rasters.opening import grid_of, open_dataset, placed
 from groundwork.rasters.part import Part, warp
-from groundwork.rasters.validity import holds_data, masks_of
+from groundwork.rasters.validity import holds_data, masks_of, passes
 from groundwork.rasters.windows import clip, window_in
-from groundwork.specs import RasterSpec
+from groundwork.specs import QualityRule, RasterSpec
 
 
 class Scene:
@@ -46,6 +46,7 @@ class Scene:
         self.path = paths[0]
         self.spec = spec
         self._onto = onto
+        self._rules: list[tuple[Part, QualityRule]] = []
         self._stack = ExitStack()
         try:
             self._open(paths)
@@ -67,8 +68,11 @@ class Scene:
     def _one_file(self, path: Path) -> list[Part]:
         declared = len(self.spec.bands) * self.spec.steps
         checks.check_count(self._first, path, declared)
-        indexes = self.spec.file_indexes(checks.band_order(self._first, path, self.spec))
-        return [self._part(path, self._first, indexes, declared)]
+        order = checks.band_order(self._first, path, self.spec)
+        for rule in self.spec.valid:
+            indexes = self.spec.file_indexes(order, [rule.band])
+            self._rules.append((self._quality(path, self._first, indexes, declared), rule))
+        return [self._part(path, self._first, self.spec.file_indexes(order), declared)]
 
     def _one_file_per_band(self, paths: Sequence[Path], datasets: Sequence[DatasetReader]) -> list[Part]:
         names = self.spec.band_names
@@ -77,21 +81,32 @@ class Scene:
         if len(set(paths)) < len(paths):
             twice = next(path for path in paths if list(paths).count(path) > 1)
             raise RasterError(twice, "one file for several bands", "one file for each band", "Correct the patterns.")
+        by_name = dict(zip(names, zip(paths, datasets, self.spec.bands, strict=True), strict=True))
+        for rule in self.spec.valid:
+            path, dataset, band = by_name[rule.band]
+            checks.check_count(dataset, path, 1)
+            checks.check_dtype(dataset, path, (1,), band.dtype or self.spec.dtype)
+            self._rules.append((self._quality(path, dataset, (1,), 1), rule))
         parts = []
-        for band in self.spec.used:
-            position = names.index(band.name)
-            path, dataset = paths[position], datasets[position]
+        for name in (band.name for band in self.spec.used):
+            path, dataset, band = by_name[name]
             checks.check_count(dataset, path, 1)
             checks.check_description(dataset, path, band, self.spec)
             parts.append(self._part(path, dataset, (1,), 1))
         return parts
 
-    def _part(self, path: Path, dataset: DatasetReader, indexes: tuple[int, ...], declared: int) -> Part:
-        checks.check_dtype(dataset, path, indexes, self.spec)
-        checks.check_nodata(dataset, path, indexes, self.spec)
-        return self._brought(Part(path, dataset, indexes, masks_of(dataset, indexes, declared), declared))
+    def _quality(self, path: Path, dataset: DatasetReader, indexes: tuple[int, ...], declared: int) -> Part:
+        """Return a quality band; its values are codes, which are never mixed."""
+        resampling = None if self.spec.resampling is None else "nearest"
+        spec = self.spec.model_copy(update={"resampling": resampling, "nodata": dataset.nodata})
+        return self._brought(Part(path, dataset, indexes, masks_of(dataset, indexes, declared), declared), spec)
 
-    def _brought(self, part: Part) -> Part:
+    def _part(self, path: Path, dataset: DatasetReader, indexes: tuple[int, ...], declared: int) -> Part:
+        checks.check_dtype(dataset, path, indexes, self.spec.dtype)
+        checks.check_nodata(dataset, path, indexes, self.spec)
+        return self._brought(Part(path, dataset, indexes, masks_of(dataset, indexes, declared), declared), self.spec)
+
+    def _brought(self, part: Part, spec: RasterSpec) -> Part:
         """Return a file on the grid of the raster: that of its first file, or of the reference."""
         if self._onto is None and part.dataset is self._first:
             return part
@@ -106,7 +121,7 @@ class Scene:
             is_grid = alike or self._onto is not None
             expected = f"the grid of {others}" if is_grid else f"the pixel size of {others}"
             raise RasterError(part.path, "; ".join(differences), expected, "Set 'resampling'.")
-        brought, warped = warp(part, self.grid, self.spec)
+        brought, warped = warp(part, self.grid, spec)
         self._stack.enter_context(warped)
         return brought
 
@@ -214,7 +229,15 @@ class Scene:
             pieces.append(values)
             valid &= unmasked
         values = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
-        return values, valid & holds_data(values, self.spec.nodata)
+        valid &= holds_data(values, self.spec.nodata, self.spec.validity)
+        return values, self._passed(valid, window)
+
+    def _passed(self, valid: NDArray[np.bool_], window: Window) -> NDArray[np.bool_]:
+        """Return what of a window (height, width) the quality bands let through."""
+        for part, rule in self._rules:
+            values, unmasked = part.read(part.indexes, window, valid.shape)
+            valid = valid & unmasked & passes(values, rule)
+        return valid
 
     def thumbnail(self, most: int) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
         """Read the whole raster thinned out to at most ``most`` pixels a side, from overviews where it has any.
@@ -235,7 +258,8 @@ class Scene:
             pieces.append(values)
             valid &= unmasked
         values = np.concatenate(pieces)
-        return values, valid & holds_data(values, self.spec.nodata)
+        valid &= holds_data(values, self.spec.nodata, self.spec.validity)
+        return values, self._passed(valid, Window(0, 0, width, height))
 
     def close(self) -> None:
         """Close all files."""

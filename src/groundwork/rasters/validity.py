@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.enums import MaskFlags
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
+
+from groundwork.specs import QualityRule
 
 #: Flags of bands whose mask says nothing beyond their values. An alpha band counts only beside the declared bands:
 #: GDAL takes the fourth of four 8-bit bands for one whatever it holds.
@@ -59,17 +62,36 @@ def read_masks(
     return valid
 
 
-def holds_data(values: NDArray[np.generic], nodata: float | str | None) -> NDArray[np.bool_]:
-    """Return where no band (bands, height, width) holds the value that means "no data", or no number.
+def passes(values: NDArray[np.generic], rule: QualityRule) -> NDArray[np.bool_]:
+    """Return where a quality band lets pixels through, (height, width).
+
+    Args:
+        values: Of the band in each time step, (steps, height, width); all steps must let a pixel through.
+        rule: What they mean.
+    """
+    if rule.clear_bits:
+        mask = sum(1 << bit for bit in rule.clear_bits)
+        through = (values.astype(np.int64) & mask) == 0
+    else:
+        found = np.isin(values, rule.values or rule.not_values)
+        through = found if rule.values else ~found
+    return np.asarray(through.all(axis=0))
+
+
+def holds_data(
+    values: NDArray[np.generic], nodata: float | str | None, needed: Literal["all", "any"] = "all"
+) -> NDArray[np.bool_]:
+    """Return where all bands, or any (bands, height, width), hold data: no value that means "no data", and a number.
+
+    Where any of them is enough, all must be numbers nevertheless: nothing else can be computed with.
 
     ``nodata`` is compared in the type of the values: a float32 raster does not hold -3.40282e+38 to its last digit.
     """
     if nodata is None:
         return np.ones(values.shape[1:], np.bool_)
     holds = np.ones(values.shape, np.bool_) if nodata == "nan" else values != in_type(float(nodata), values.dtype)
-    if values.dtype.kind == "f":
-        holds &= np.isfinite(values)
-    return np.asarray(holds.all(axis=0))
+    kept = np.asarray(holds.any(axis=0) if needed == "any" else holds.all(axis=0))
+    return kept & np.isfinite(values).all(axis=0) if values.dtype.kind == "f" else kept
 
 
 def in_type(nodata: float, dtype: np.dtype[np.generic] | str) -> np.generic:

@@ -1,0 +1,19 @@
+"""The vocabulary of the library: what a raster holds, what is predicted, what travels between components."""
+
+from groundwork.specs.band import BandSpec
+from groundwork.specs.features import FeatureLevel, FeatureSpec
+from groundwork.specs.quality import QualityRule
+from groundwork.specs.raster import RANGES, RasterSpec
+from groundwork.specs.target import ClassSpec, OutputSpec, TargetSpec
+
+__all__ = [
+    "RANGES",
+    "BandSpec",
+    "ClassSpec",
+    "FeatureLevel",
+    "FeatureSpec",
+    "OutputSpec",
+    "QualityRule",
+    "RasterSpec",
+    "TargetSpec",
+]

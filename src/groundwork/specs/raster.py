@@ -1,0 +1,179 @@
+"""What the rasters of one source hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from groundwork.specs.band import BandSpec, DType
+from groundwork.specs.quality import QualityRule
+from groundwork.strict import Config, did_you_mean
+
+#: Lowest and highest number of each data type of rasters. A float64 is read as float32, which models compute in.
+RANGES = {
+    "uint8": (0, 2**8 - 1),
+    "int8": (-(2**7), 2**7 - 1),
+    "uint16": (0, 2**16 - 1),
+    "int16": (-(2**15), 2**15 - 1),
+    "uint32": (0, 2**32 - 1),
+    "int32": (-(2**31), 2**31 - 1),
+    # As far as numbers are rounded to the largest of the type, which is printed in fewer digits than it has.
+    "float32": (-3.40282356e38, 3.40282356e38),
+    "float64": (-math.inf, math.inf),
+}
+
+
+class RasterSpec(Config):
+    """What one source's rasters hold. Checked against every file when it is opened."""
+
+    #: All bands, in file order (of the first time step, where there are several).
+    bands: tuple[BandSpec, ...] = Field(min_length=1)
+    #: Names of the bands that are read, in the order the model sees them. None: all in file order, except those that
+    #: ``valid`` names.
+    use: tuple[str, ...] | None = None
+    #: Names of the bands shown as red, green and blue in pictures. None: those called RED, GREEN and BLUE, or else the
+    #: first three that are read.
+    rgb: tuple[str, str, str] | None = None
+    dtype: DType
+    #: The raw value that means "no data here". None: there is none. "nan": not-a-number.
+    nodata: float | Literal["nan"] | None
+    #: Whether a pixel holds data where all bands that are read do, or where any of them does: Sentinel-2's nodata 0
+    #: also occurs in single dark bands.
+    validity: Literal["all", "any"] = "all"
+    #: What quality bands say of the pixels that hold data; all rules must let a pixel through.
+    valid: tuple[QualityRule, ...] = ()
+    #: Whether customary fill values (-9999, the type's lowest, others) may be measurements although ``nodata`` is None.
+    fill_values: Literal["refuse", "allow"] = "refuse"
+    #: How a file is brought to the grid of the raster's first file, or of the reference source. None: it is refused.
+    resampling: Literal["nearest", "bilinear", "cubic", "average"] | None = None
+    #: Whether samples lie on this source's grid, and predictions; one of several sources is the reference.
+    reference: bool = False
+    #: Whether scenes may lack this source: it then holds data nowhere.
+    optional: bool = False
+    #: Number of dates stacked in one raster.
+    steps: int = Field(default=1, ge=1)
+    #: Ground sampling distance in metres. None: whatever the files have.
+    pixel_size_m: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    #: Order of the stacked bands: all bands of step 1 first, or all steps of band 1 first.
+    layout: Literal["steps_first", "bands_first"] | None = None
+    #: Whether the files have a CRS and a geotransform.
+    georeference: Literal["required", "absent"] = "required"
+    #: Whether the band descriptions in the files are names that must agree with ``bands``.
+    descriptions: Literal["check", "ignore"] = "check"
+    #: Name of the file tag that holds the acquisition date (ISO 8601; comma-separated for several steps).
+    date_tag: str | None = None
+
+    @field_validator("nodata", mode="before")
+    @classmethod
+    def _accept_yaml_nan(cls, nodata: object) -> object:
+        return "nan" if isinstance(nodata, float) and math.isnan(nodata) else nodata
+
+    @field_validator("valid", mode="before")
+    @classmethod
+    def _accept_one_rule(cls, rules: object) -> object:
+        return [rules] if isinstance(rules, dict) else rules
+
+    @field_validator("bands", mode="before")
+    @classmethod
+    def _accept_bare_names(cls, bands: object) -> object:
+        if isinstance(bands, list | tuple):
+            return [{"name": band} if isinstance(band, str) else band for band in bands]
+        return bands
+
+    @model_validator(mode="after")
+    def _check(self) -> RasterSpec:
+        names = self.band_names
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"band names must be unique; repeated: {repeated}")
+        for name in self.use or ():
+            if name not in names:
+                raise ValueError(f"'use' names band '{name}', which 'bands' lacks.{did_you_mean(name, names)}")
+        if self.use is not None and (not self.use or len(set(self.use)) < len(self.use)):
+            raise ValueError(f"'use' must name at least one band, each once; found {list(self.use)}")
+        self._check_quality()
+        read = [band.name for band in self.used]
+        for name in self.rgb or ():
+            if name not in read:
+                raise ValueError(
+                    f"'rgb' names band '{name}', which is not read.{did_you_mean(name, read)} Read: {read}"
+                )
+        return self
+
+    def _check_quality(self) -> None:
+        for rule in self.valid:
+            if rule.band not in self.band_names:
+                hint = did_you_mean(rule.band, self.band_names)
+                raise ValueError(f"'valid' names band '{rule.band}', which 'bands' lacks.{hint}")
+        if not self.used:
+            raise ValueError(f"all bands are quality bands, and none is left to read; found {list(self.band_names)}")
+        for band in self.used:
+            if band.dtype not in {None, self.dtype}:
+                raise ValueError(
+                    f"band '{band.name}' is read, and so has the data type of the source, {self.dtype}; found "
+                    f"{band.dtype}"
+                )
+
+    @model_validator(mode="after")
+    def _check_steps(self) -> RasterSpec:
+        if self.steps > 1 and self.layout is None:
+            raise ValueError("'layout' must say how several steps are stacked: steps_first or bands_first")
+        if self.steps == 1 and self.layout is not None:
+            raise ValueError(f"'layout: {self.layout}' says how several steps are stacked, but 'steps' is 1")
+        return self
+
+    @model_validator(mode="after")
+    def _check_nodata(self) -> RasterSpec:
+        lowest, highest = RANGES[self.dtype]
+        is_whole = self.dtype[:5] != "float"
+        if self.nodata is None or (self.nodata == "nan" and not is_whole):
+            return self
+        if self.nodata == "nan" or not lowest <= self.nodata <= highest or (is_whole and self.nodata % 1):
+            raise ValueError(
+                f"nodata {self.nodata} is no value that a raster of {self.dtype} can hold ({lowest:.8g} to "
+                f"{highest:.8g}{', whole numbers' if is_whole else ''}); state what the files have, or null"
+            )
+        return self
+
+    @property
+    def band_names(self) -> tuple[str, ...]:
+        """Names of all bands, in file order."""
+        return tuple(band.name for band in self.bands)
+
+    @cached_property
+    def used(self) -> tuple[BandSpec, ...]:
+        """The bands that are read, in the order the model sees them."""
+        by_name = {band.name: band for band in self.bands}
+        quality = {rule.band for rule in self.valid}
+        return tuple(by_name[name] for name in self.use or (name for name in by_name if name not in quality))
+
+    @property
+    def shown(self) -> tuple[str, str, str]:
+        """Names of the bands shown as red, green and blue: as stated, else those called so, else the first three."""
+        names = [band.name for band in self.used]
+        by_color = {name.upper(): name for name in names}
+        if self.rgb is None and {"RED", "GREEN", "BLUE"} <= by_color.keys():
+            return by_color["RED"], by_color["GREEN"], by_color["BLUE"]
+        return self.rgb or (names[0], names[1 % len(names)], names[2 % len(names)])
+
+    @property
+    def num_channels(self) -> int:
+        """Number of bands that are read per time step."""
+        return len(self.used)
+
+    def file_indexes(self, order: Sequence[str] | None = None, wanted: Sequence[str] | None = None) -> tuple[int, ...]:
+        """Return 1-based band numbers to read: all used bands of step 1, then of step 2, and so on.
+
+        Args:
+            order: Names of the bands in the file, where they are known and differ from ``bands``.
+            wanted: Names of the bands to read. None: those that are used.
+        """
+        names = list(order or self.band_names)
+        positions = [names.index(name) for name in wanted or [band.name for band in self.used]]
+        if self.layout == "bands_first":
+            return tuple(1 + position * self.steps + step for step in range(self.steps) for position in positions)
+        return tuple(1 + step * len(names) + position for step in range(self.steps) for position in positions)

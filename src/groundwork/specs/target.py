@@ -1,0 +1,90 @@
+"""What is predicted."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from groundwork.strict import Config
+
+
+class ClassSpec(Config):
+    """One class of a label raster."""
+
+    value: int = Field(ge=-(2**31), lt=2**31)
+    name: str = Field(min_length=1)
+    color: str = Field(pattern=r"^#[0-9a-fA-F]{6}$")
+
+    @property
+    def rgb(self) -> tuple[int, int, int]:
+        """Red, green and blue, each 0 to 255."""
+        red, green, blue = bytes.fromhex(self.color[1:])
+        return red, green, blue
+
+
+class OutputSpec(Config):
+    """One number that is predicted."""
+
+    name: str = Field(min_length=1)
+    #: Unit of the number, such as "t/ha".
+    unit: str | None = None
+
+
+class TargetSpec(Config):
+    """What is predicted: the classes of the labels, or numbers."""
+
+    classes: tuple[ClassSpec, ...] = ()
+    #: The numbers of a regression; instead of classes.
+    outputs: tuple[OutputSpec, ...] = ()
+    #: What has an answer of its own: each pixel, the image as a whole, or each object in it, found by a box. Of one
+    #: class alone, an image or an object has one score: whether it is that.
+    per: Literal["pixel", "image", "object"] = "pixel"
+    #: Label value, or several, of pixels that nobody knows: left out of losses and scores. So are a label file's own
+    #: nodata, NaN, and what its mask or alpha band leaves out.
+    ignore_value: int | tuple[int, ...] | None = None
+    #: Set where label files declare as nodata a value that is one of the classes.
+    nodata_is_class: bool = False
+
+    @model_validator(mode="after")
+    def _check(self) -> TargetSpec:
+        if self.classes and self.outputs:
+            raise ValueError("give 'classes' or 'outputs', not both: a target is either named or measured")
+        if not self.outputs and not self.classes:
+            raise ValueError("give 'classes' (name, value and color of each), or 'outputs' for numbers; found neither")
+        if len(self.classes) == 1 and self.per == "pixel":
+            value = 0 if self.classes[0].value else 1
+            raise ValueError(
+                f"'classes' names '{self.classes[0].name}' alone, and a pixel needs a class for what is not it: write "
+                f'the background as a class too, such as {{value: {value}, name: background, color: "#000000"}}'
+            )
+        for field, entries in (("value", self.classes), ("name", self.classes), ("name", self.outputs)):
+            found = [getattr(entry, field) for entry in entries]
+            if len(set(found)) < len(found):
+                raise ValueError(f"every class or output needs its own {field}; found {found}")
+        both = [value for value in self.ignore_values if value in self.values]
+        if both:
+            raise ValueError(f"ignore_value {both[0]} is also a class value")
+        return self
+
+    @property
+    def ignore_values(self) -> tuple[int, ...]:
+        """Label values of pixels that nobody knows."""
+        if self.ignore_value is None:
+            return ()
+        return self.ignore_value if isinstance(self.ignore_value, tuple) else (self.ignore_value,)
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        """Label values, in class order."""
+        return tuple(entry.value for entry in self.classes)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the classes or outputs, in order."""
+        return tuple(entry.name for entry in self.classes or self.outputs)
+
+    @property
+    def num_outputs(self) -> int:
+        """Number of scores a model gives per pixel or image."""
+        return len(self.names)

@@ -93,9 +93,14 @@ def test_a_scene_of_one_file_per_band_is_brought_to_one_grid() -> None:
     with Scene(catalog.load("inference_scenes").paths("s2_l2a_29RKH"), spec) as scene:
         assert (scene.grid.width, scene.grid.height) == (1098, 1098)
         values, valid = scene.read(Window(400, 400, 64, 64))
+        _, whole = scene.read(Window(0, 0, 1098, 1098))
     with rasterio.open(REAL / "s2_l2a_29RKH/B04.tif") as red, rasterio.open(REAL / "s2_l2a_29RKH/B11.tif") as swir:
         assert np.array_equal(values[2], red.read(1, window=Window(400, 400, 64, 64)))
         coarse = swir.read(1, window=Window(200, 200, 32, 32)).repeat(2, axis=0).repeat(2, axis=1)
+    with rasterio.open(REAL / "s2_l2a_29RKH/SCL.tif") as codes:
+        clear = ~np.isin(codes.read(1), [0, 1, 3, 8, 9, 10])
+    assert np.array_equal(whole, clear.repeat(2, axis=0).repeat(2, axis=1))
+    assert 0.9 < whole.mean() < 0.98
     assert valid.all()
     inner = (slice(2, -2), slice(2, -2))
     # Bilinear values of half the resolution: near to the coarse pixel they lie in, and with the same mean.

@@ -59,7 +59,6 @@ MEANINGS: dict[str, str] = {
     "ChipsConfig.size": "Side of a chip in pixels.",
     "ClassSpec.color": 'Colour in figures and colour tables, such as `"#2f6fb5"`.',
     "ClassSpec.name": "The class's name, in scores, figures and tags.",
-    "ClassSpec.value": "The class's value in label rasters and in predictions.",
     "ComponentConfig.name": "Name in the family's table, or an import path such as `my_package.decoders.MyDecoder`.",
     "DataConfig.chips": "How scenes are cut into chips; see below.",
     "DataConfig.split": "How chips are divided into train, val and test; see below.",

@@ -57,6 +57,13 @@ def test_one_file_is_a_folder_of_one_scene(tmp_path: Path) -> None:
     assert folder.files == {"alone": ("alone.tif",)}
 
 
+def test_a_pattern_with_a_star_names_no_file_to_write(tmp_path: Path) -> None:
+    made, _ = stream()
+    with pytest.raises(DatasetError, match=r"'{key}_\*\.tif' names no file to write"):
+        RasterFolderDataset(path=str(tmp_path), pattern="{key}_*.tif").save({"a": made})
+    assert not list(tmp_path.iterdir())
+
+
 def test_sources_lie_in_folders_of_their_own(tmp_path: Path) -> None:
     made, _ = stream()
     RasterFolderDataset(path=str(tmp_path / "s2"), pattern="{key}.tif").save({"a": made})

@@ -149,6 +149,14 @@ def test_class_color_as_numbers() -> None:
         ),
         ({"classes": [A_CLASS | {"value": 0}]}, "{value: 1, name: background, color: "),
         ({"classes": [A_CLASS, A_CLASS | {"name": "sea"}]}, r"its own value; found \[1, 1\]"),
+        (
+            {"classes": [A_CLASS | {"values": [1, 2]}, A_CLASS | {"name": "sea", "value": 2}]},
+            r"means one class and stands once under 'values'; found \[1, 2, 2\]",
+        ),
+        (
+            {"classes": [A_CLASS | {"values": [7, 8]}, A_CLASS | {"name": "sea", "value": 2}], "ignore_value": 8},
+            "8 is also a class value",
+        ),
         ({"classes": [A_CLASS, A_CLASS | {"value": 2}]}, r"its own name; found \['land', 'land'\]"),
         ({"classes": [A_CLASS, {**A_CLASS, "value": 2, "name": "s", "color": "blue"}]}, "color"),
         ({"classes": [A_CLASS, A_CLASS | {"value": 2, "name": "sea"}], "ignore_value": 2}, "2 is also a class value"),
@@ -157,6 +165,21 @@ def test_class_color_as_numbers() -> None:
 def test_targets_that_contradict_themselves_are_refused(words: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         TargetSpec.model_validate(words)
+
+
+def test_several_label_values_may_mean_one_class() -> None:
+    color = {"color": "#000000"}
+    words = [
+        {"values": [41, 42], "name": "forest"} | color,
+        {"value": 1, "values": [50], "name": "built"} | color,
+        {"value": 2, "name": "water"} | color,
+    ]
+    target = TargetSpec.model_validate({"classes": words})
+    assert target.values == (41, 1, 2)
+    assert target.label_values == {41: 0, 42: 0, 50: 1, 2: 2}
+    assert TargetSpec.model_validate(target.model_dump(mode="json")) == target, "so it travels in a bundle"
+    with pytest.raises(ValidationError, match="value\n  Field required"):
+        ClassSpec.model_validate({"values": [], "name": "forest"} | color)
 
 
 @pytest.mark.parametrize("per", ["image", "object"])

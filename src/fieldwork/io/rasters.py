@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NewType
 
-from kedro.io import AbstractDataset
+from kedro.io import AbstractDataset, DatasetError
 
 if TYPE_CHECKING:
     from groundwork.rasters.folder import RasterFolder
@@ -39,6 +39,8 @@ class RasterFolderDataset(AbstractDataset["Mapping[str, RasterStream]", "RasterF
         """Write each stream's one product."""
         from groundwork.rasters.writing import write_rasters
 
+        if "*" in self._patterns[0]:
+            raise DatasetError(f"'{self._patterns[0]}' names no file to write: '*' is for files that are read.")
         for key, stream in data.items():
             product = next(iter(stream.profiles))
             write_rasters(stream, {product: self._path / self._patterns[0].replace("{key}", key)})

@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Mapping
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -30,6 +30,8 @@ def type_in_words(annotation: object) -> str:
         KeyError: For a type that has no words yet.
     """
     origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return type_in_words(parts[0])
     if origin is Literal:
         return " or ".join(f"`{part}`" for part in parts)
     if origin in {Union, UnionType}:

@@ -46,8 +46,9 @@ def find_rasters(root: Path, patterns: Sequence[str], beside: Sequence[str] = ()
 
     Args:
         root: A folder, or a single raster (then its stem is the key).
-        patterns: Paths relative to ``root`` in which ``{key}`` stands for the key, such as ``{key}_s2.tif``.
-            Several patterns mean that each raster consists of several files, in this order.
+        patterns: Paths relative to ``root`` in which ``{key}`` stands for the key, such as ``{key}_s2.tif``, and ``*``
+            for anything within one name. Several patterns mean that each raster consists of several files, in
+            this order.
         beside: Patterns of other files that belong there, which are passed over without a word.
 
     Raises:
@@ -142,7 +143,8 @@ def preview(names: Sequence[str], most: int = 10) -> str:
 def _match(names: Sequence[str], pattern: str, root: Path) -> dict[str, str]:
     if pattern.count("{key}") < 1:
         raise PairingError(f"Pattern '{pattern}' for {root} lacks '{{key}}', such as in '{{key}}.tif'.")
-    first, *rest = (re.escape(part) for part in pattern.split("{key}"))
+    # What varies from file to file beside the key, such as the time of processing, is passed over.
+    first, *rest = (re.escape(part).replace(r"\*", "[^/]*") for part in pattern.split("{key}"))
     expression = re.compile(first + r"(?P<key>[^/]+)" + "(?P=key)".join(rest), re.IGNORECASE)
     found: dict[str, str] = {}
     for name in names:
@@ -152,7 +154,9 @@ def _match(names: Sequence[str], pattern: str, root: Path) -> dict[str, str]:
         key = matched["key"]
         _require_plain(root, name)
         if key in found:
-            raise PairingError(f"{root}: found '{found[key]}' and '{name}' for one key '{key}'; expected one file.")
+            hint = " Make the pattern say which of them is meant." if "*" in pattern else ""
+            both = f"'{found[key]}' and '{name}'"
+            raise PairingError(f"{root}: found {both} for one key '{key}'; expected one file.{hint}")
         found[key] = name
     return found
 

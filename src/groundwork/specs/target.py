@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from groundwork.strict import Config
 
+ClassValue = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+
 
 class ClassSpec(Config):
     """One class of a label raster."""
 
-    value: int = Field(ge=-(2**31), lt=2**31)
+    #: What predictions hold. Where ``values`` are given alone, the first of them.
+    value: ClassValue
+    #: Label values that mean this class, where they are several, or not those of predictions.
+    values: tuple[ClassValue, ...] = ()
     name: str = Field(min_length=1)
     color: str = Field(pattern=r"^#[0-9a-fA-F]{6}$")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, entry: object) -> object:
+        values = entry.get("values") if isinstance(entry, dict) else None
+        if isinstance(values, list | tuple) and values and isinstance(entry, dict):
+            return {"value": values[0]} | entry
+        return entry
+
+    @property
+    def label_values(self) -> tuple[int, ...]:
+        """Values of this class in label rasters."""
+        return self.values or (self.value,)
 
     @property
     def rgb(self) -> tuple[int, int, int]:
@@ -62,7 +80,10 @@ class TargetSpec(Config):
             found = [getattr(entry, field) for entry in entries]
             if len(set(found)) < len(found):
                 raise ValueError(f"every class or output needs its own {field}; found {found}")
-        both = [value for value in self.ignore_values if value in self.values]
+        labels = [value for entry in self.classes for value in entry.label_values]
+        if len(set(labels)) < len(labels):
+            raise ValueError(f"each label value means one class and stands once under 'values'; found {labels}")
+        both = [value for value in self.ignore_values if value in (*self.values, *labels)]
         if both:
             raise ValueError(f"ignore_value {both[0]} is also a class value")
         return self
@@ -76,8 +97,13 @@ class TargetSpec(Config):
 
     @property
     def values(self) -> tuple[int, ...]:
-        """Label values, in class order."""
+        """Values of predictions, in class order."""
         return tuple(entry.value for entry in self.classes)
+
+    @property
+    def label_values(self) -> dict[int, int]:
+        """Label value -> index of its class."""
+        return {value: index for index, entry in enumerate(self.classes) for value in entry.label_values}
 
     @property
     def names(self) -> tuple[str, ...]:

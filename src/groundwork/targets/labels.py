@@ -168,8 +168,9 @@ class ClassLabels(LabelRaster):
     def check(self) -> None:
         """See :class:`LabelRaster`."""
         nodata, target = self.nodata, self.target
-        if nodata in target.values and not target.nodata_is_class:
-            name = target.names[target.values.index(int(nodata or 0))]
+        index = target.label_values.get(int(nodata)) if nodata is not None and float(nodata).is_integer() else None
+        if index is not None and not target.nodata_is_class:
+            name = target.names[index]
             raise RasterError(
                 self.path,
                 f"nodata {nodata:g}, which is the value of class '{name}'",
@@ -203,7 +204,7 @@ class ClassLabels(LabelRaster):
         return indexes
 
     def _undeclared(self, found: Sequence[float], share: float) -> RasterError:
-        declared = {entry.value: entry.name for entry in self.target.classes}
+        declared = {value: self.target.names[index] for value, index in self.target.label_values.items()}
         return RasterError(
             self.path,
             f"class value(s) {found[:10]} in {share:.2%} of a window",
@@ -217,6 +218,6 @@ def _class_table(target: TargetSpec, nodata: float | None) -> tuple[NDArray[np.f
     indexes = {float(value): IGNORE for value in target.ignore_values}
     if nodata is not None and not np.isnan(nodata):
         indexes[float(nodata)] = IGNORE
-    indexes |= {float(value): index for index, value in enumerate(target.values)}
+    indexes |= {float(value): index for value, index in target.label_values.items()}
     values = sorted(indexes)
     return np.array(values), np.array([indexes[value] for value in values], np.int64)

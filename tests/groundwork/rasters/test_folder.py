@@ -79,6 +79,32 @@ def test_two_files_of_one_key_are_refused(tmp_path: Path) -> None:
         find_rasters(_touch(tmp_path, "a.tif", "a.TIF"), ["{key}.tif"])
 
 
+def test_a_star_passes_over_what_varies_beside_the_key(tmp_path: Path) -> None:
+    product = "S2A_MSIL2A_20250601T101031_N0511_R022_{tile}_20250601T1615{second}.SAFE"
+    inside = "GRANULE/L2A_{tile}_A0519{second}_20250601T101027/IMG_DATA/R10m/{tile}_20250601T101031_{band}_10m.jp2"
+    names = [
+        f"{product}/{inside}".format(tile=tile, second=second, band=band)
+        for tile, second in (("T32UQD", "11"), ("T33UUU", "12"))
+        for band in ("B02", "B03", "TCI")
+    ]
+    patterns = [f"*_{{key}}_*.SAFE/GRANULE/*/IMG_DATA/R10m/*_{band}_10m.jp2" for band in ("B03", "B02")]
+    folder = find_rasters(_touch(tmp_path, *names), patterns)
+    assert folder.files == {"T32UQD": (names[1], names[0]), "T33UUU": (names[4], names[3])}
+
+
+def test_a_star_stays_within_one_name(tmp_path: Path) -> None:
+    folder = find_rasters(_touch(tmp_path, "a/x.tif", "a/deep/y.tif"), ["{key}/*.tif"])
+    assert folder.files == {"a": ("a/x.tif",)}
+
+
+def test_a_star_that_takes_two_files_of_one_key_is_refused(tmp_path: Path) -> None:
+    _touch(tmp_path, "a_v1.tif", "a_v2.tif")
+    with pytest.raises(
+        PairingError, match=r"for one key 'a'; expected one file\. Make the pattern say which of them is"
+    ):
+        find_rasters(tmp_path, ["{key}_v*.tif"])
+
+
 def test_several_files_per_raster_keep_the_order_of_the_patterns(tmp_path: Path) -> None:
     _touch(tmp_path, "s1_B03.tif", "s1_B02.tif", "s2_B02.tif", "s2_B03.tif")
     folder = find_rasters(tmp_path, ["{key}_B03.tif", "{key}_B02.tif"])

@@ -42,6 +42,21 @@ def test_values_become_indexes_in_the_order_of_the_classes(tmp_path: Path, write
     assert IGNORE == -1
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_several_values_mean_one_class(tmp_path: Path, write_raster: Write, dtype: str) -> None:
+    path = write_raster(tmp_path / "l.tif", VALUES.astype(dtype))
+    words = [{"values": [3, 1], "name": "forest"}, {"value": 9, "values": [2], "name": "water"}]
+    target = TargetSpec.model_validate(
+        {"classes": [entry | {"color": "#000000"} for entry in words], "ignore_value": 0}
+    )
+    assert np.array_equal(_read(path, target), np.array([[-1, 0, 1, 0], [0, 0, 0, -1]]))
+    with pytest.raises(RasterError, match=r"nodata 1, which is the value of class 'forest'"):
+        _read(write_raster(tmp_path / "n.tif", VALUES.astype(dtype), nodata=1), target)
+    with pytest.raises(RasterError, match=r"found class value\(s\) \[6.*9.*\{3: 'forest', 1: 'forest', 2: 'water'\}"):
+        # What predictions hold is no label value, where label values are given.
+        _read(write_raster(tmp_path / "o.tif", (VALUES * 3).astype(dtype)), target)
+
+
 def test_negative_values_may_be_ignored(tmp_path: Path, write_raster: Write) -> None:
     path = write_raster(tmp_path / "l.tif", VALUES.astype(np.int16) - 1)
     assert np.array_equal(_read(path, _target(0, 1, 2, ignore=-1)), VALUES.astype(int) - 1)

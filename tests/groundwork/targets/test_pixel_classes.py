@@ -45,6 +45,18 @@ def test_answers_are_written_as_class_values_and_probabilities() -> None:
     assert set(kind.profiles(GRID, {}, details=False)) == {CLASSES}
 
 
+def test_predictions_hold_the_value_of_a_class_and_none_of_its_label_values() -> None:
+    words = [{"values": [41, 42], "name": "forest"}, {"value": 1, "values": [50, 255], "name": "built"}]
+    kind = PixelClasses(TargetSpec.model_validate({"classes": [entry | {"color": "#000000"} for entry in words]}))
+    scores = np.array([[[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]], [[0.0, 1.0, 1.0], [1.0, 0.0, 0.0]]], np.float32)
+    valid = np.array([[True, True, True], [True, True, False]])
+    profiles = kind.profiles(GRID, {}, details=False)
+    written = kind.products(scores, valid, profiles)[CLASSES][0]
+    assert written.tolist() == [[41, 1, 1], [1, 41, 255]]
+    assert profiles[CLASSES].colors.keys() == {41, 1}
+    assert kind.from_product(written, valid).tolist() == [[0, 1, 1], [1, 0, IGNORE]]
+
+
 def test_scores_are_those_of_all_batches_and_begin_anew() -> None:
     kind = PixelClasses(TARGET)
     judged = kind.accumulator()

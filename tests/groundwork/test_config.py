@@ -96,6 +96,7 @@ def test_values_that_cannot_be_are_refused(
 
 def test_a_recipe_drops_a_source_by_null() -> None:
     words = _set(DATA, "sources.radar", {"bands": ["VV"], "dtype": "float32", "nodata": "nan"})
+    words = _set(words, "sources.optical.reference", True)
     assert list(DataConfig.model_validate(words).sources) == ["optical", "radar"]
     assert list(DataConfig.model_validate(_set(words, "sources.optical", None)).sources) == ["radar"]
 

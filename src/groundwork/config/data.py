@@ -43,6 +43,10 @@ class SplitConfig(Config):
     #: blocks: squares on the ground. scenes: whole scenes. lists: scene names given in files.
     method: Literal["blocks", "scenes", "lists"]
     fractions: Fractions = Fractions()
+    #: Blocks or scenes are divided into as many folds, instead of by ``fractions``; for cross-validation.
+    folds: int | None = Field(default=None, ge=3)
+    #: The fold, counted from 0, that is ``test``. The one after it is ``val``, the others are ``train``.
+    fold: int = Field(default=0, ge=0)
     #: Side of a block in pixels of the scene; for ``blocks``.
     block_size: int | None = Field(default=None, gt=0)
     #: Samples nearer than this to a sample of another split are left out, in pixels. Samples that overlap always are.
@@ -54,12 +58,23 @@ class SplitConfig(Config):
     def _check(self) -> SplitConfig:
         if self.method == "blocks" and self.block_size is None:
             raise ValueError("method 'blocks' needs 'block_size': the side of a block in pixels")
+        self._check_folds()
         if self.method != "lists" and self.val_from_train:
             raise ValueError(
                 f"'val_from_train' takes from the list of train scenes, but the method is '{self.method}'; set "
                 "'fractions' instead, or 'method: lists'"
             )
         return self
+
+    def _check_folds(self) -> None:
+        if self.method == "lists" and self.folds is not None:
+            raise ValueError("'folds' divide blocks or scenes, but the method is 'lists'; leave one of them out")
+        if self.folds is None and self.fold:
+            raise ValueError(f"'fold' is {self.fold}, but 'folds' does not say of how many; set both or none")
+        if self.folds is not None and self.fold >= self.folds:
+            raise ValueError(
+                f"'fold' is {self.fold}, and is counted from 0: the last of {self.folds} is {self.folds - 1}"
+            )
 
 
 class DataConfig(Config):

@@ -59,7 +59,8 @@ def divide(samples: pd.DataFrame, config: SplitConfig, lists: Mapping[str, Seque
     else:
         groups = _acquisitions(samples) if config.method == "scenes" else _blocks(samples, config)
         together = "" if config.method == "blocks" else _shared_places(samples["scene"], groups)
-        split = _draw(groups, config, seed, together)
+        _require_groups(groups, config, together)
+        split = _draw(groups, config, seed) if config.folds is None else _fold(groups, config, seed)
     table = samples.assign(split=split).dropna(subset=["split"])
     left_out: dict[str, dict[str, int]] = {}
     if len(table) < len(samples):
@@ -119,13 +120,31 @@ def _shared_places(scenes: pd.Series, groups: pd.Series) -> str:
     return "" if shown == places else f" ({shown} scenes show {places} place(s), and those of one place stay together)"
 
 
-def _draw(groups: pd.Series, config: SplitConfig, seed: int, together: str) -> pd.Series:
-    sizes = groups.value_counts().sort_index()
-    if len(sizes) < len(SPLITS):
+def _require_groups(groups: pd.Series, config: SplitConfig, together: str) -> None:
+    needed, parts = (len(SPLITS), "splits") if config.folds is None else (config.folds, "folds")
+    if groups.nunique() < needed:
         raise DataError(
-            f"Found {len(sizes)} {config.method} with samples{together}; {len(SPLITS)} splits need at least as many. "
-            "Use a smaller 'block_size', method 'scenes' or 'lists', or more scenes."
+            f"Found {groups.nunique()} {config.method} with samples{together}; {needed} {parts} need at least as many. "
+            + ("Use fewer folds, a" if config.folds else "Use a")
+            + " smaller 'block_size', method 'scenes' or 'lists', or more scenes."
         )
+
+
+def _fold(groups: pd.Series, config: SplitConfig, seed: int) -> pd.Series:
+    """Divide groups so that folds have about as many samples; which fold is asked for does not change them."""
+    sizes = groups.value_counts().sort_index()
+    filled = np.zeros(config.folds or 0, np.int64)
+    folds: dict[str, int] = {}
+    # The largest first, and in an order that is drawn where they are alike.
+    for name, size in sizes.sample(frac=1, random_state=seed).sort_values(ascending=False, kind="stable").items():
+        folds[str(name)] = int(filled.argmin())
+        filled[folds[str(name)]] += size
+    test, val = config.fold, (config.fold + 1) % len(filled)
+    return groups.map(folds).map(lambda fold: {test: "test", val: "val"}.get(fold, "train"))
+
+
+def _draw(groups: pd.Series, config: SplitConfig, seed: int) -> pd.Series:
+    sizes = groups.value_counts().sort_index()
     wanted = {name: getattr(config.fractions, name) * len(groups) for name in SPLITS}
     order = np.random.default_rng(seed).permutation(len(sizes))
     filled = dict.fromkeys(SPLITS, 0)

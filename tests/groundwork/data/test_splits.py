@@ -13,6 +13,7 @@ import pytest
 import shapely
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from rasterio.crs import CRS
 from rasterio.warp import transform, transform_bounds
 
@@ -99,6 +100,69 @@ def _outline(row: Any) -> shapely.Polygon:
     corners = shapely.box(row.west, row.south, row.east, row.north).exterior.coords
     xs, ys = transform(row.crs, "EPSG:32632", *zip(*corners, strict=True))
     return shapely.Polygon(list(zip(xs, ys, strict=True)))
+
+
+@given(
+    rows=st.integers(4, 9),
+    columns=st.integers(4, 9),
+    block_size=st.sampled_from([32, 64, 100]),
+    folds=st.integers(3, 5),
+    seed=st.integers(0, 99),
+)
+def test_each_sample_is_tested_in_one_fold(
+    table_of: Table, rows: int, columns: int, block_size: int, folds: int, seed: int
+) -> None:
+    table = table_of(_grid_of_chips("a", rows, columns))
+    tested, validated = [], []
+    for fold in range(folds):
+        try:
+            config = _config(block_size=block_size, folds=folds, fold=fold)
+            split = assign_splits(table, config, {}, seed).set_index("sample_id")["split"]
+        except DataError as error:
+            assume(f"{folds} folds need at least as many" not in str(error))
+            raise
+        tested.append(set(split.index[split == "test"]))
+        validated.append(set(split.index[split == "val"]))
+        # Chips only touch here, so that none is left out.
+        assert set(split.index) == set(table["sample_id"])
+    assert sum(map(len, tested)) == len(table) == len(set.union(*tested))
+    assert validated == [*tested[1:], tested[0]]
+    largest = (-(-block_size // 32)) ** 2
+    assert max(map(len, tested)) - min(map(len, tested)) <= largest
+
+
+def test_folds_of_scenes_keep_places_together_and_differ_by_seed(table_of: Table) -> None:
+    table = table_of([(f"s{number}", 0, 1000 * number) for number in range(12)] + [("again", 0, 0)])
+    found = []
+    for seed in (0, 0, 1):
+        split = assign_splits(table, _config("scenes", folds=4, fold=2), {}, seed)
+        assert split["split"].value_counts().to_dict().keys() == set(SPLITS)
+        by_scene = split.set_index("scene")["split"]
+        assert by_scene["s0"] == by_scene["again"]
+        found.append(by_scene.to_dict())
+    assert found[0] == found[1] != found[2]
+
+
+def test_more_folds_than_places_are_refused(table_of: Table) -> None:
+    table = table_of([(scene, 0, 1000 * number) for number, scene in enumerate("abcd")])
+    with pytest.raises(
+        DataError, match=r"Found 4 scenes with samples; 5 folds need at least as many\. Use fewer folds"
+    ):
+        assign_splits(table, _config("scenes", folds=5), {}, 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"method": "lists", "folds": 5}, "'folds' divide blocks or scenes, but the method is 'lists'"),
+        ({"method": "scenes", "fold": 2}, "'fold' is 2, but 'folds' does not say of how many"),
+        ({"method": "scenes", "folds": 5, "fold": 5}, "counted from 0: the last of 5 is 4"),
+        ({"method": "scenes", "folds": 2}, "greater than or equal to 3"),
+    ],
+)
+def test_folds_that_cannot_be_are_refused(words: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        SplitConfig.model_validate(words)
 
 
 def test_chips_that_only_touch_are_no_overlap(table_of: Table) -> None:

@@ -57,10 +57,11 @@ def test_one_file_is_a_folder_of_one_scene(tmp_path: Path) -> None:
     assert folder.files == {"alone": ("alone.tif",)}
 
 
-def test_a_pattern_with_a_star_names_no_file_to_write(tmp_path: Path) -> None:
+@pytest.mark.parametrize("word", ["*", "{date}"])
+def test_a_pattern_of_files_that_are_read_names_no_file_to_write(tmp_path: Path, word: str) -> None:
     made, _ = stream()
-    with pytest.raises(DatasetError, match=r"'{key}_\*\.tif' names no file to write"):
-        RasterFolderDataset(path=str(tmp_path), pattern="{key}_*.tif").save({"a": made})
+    with pytest.raises(DatasetError, match="names no file to write"):
+        RasterFolderDataset(path=str(tmp_path), pattern=f"{{key}}_{word}.tif").save({"a": made})
     assert not list(tmp_path.iterdir())
 
 

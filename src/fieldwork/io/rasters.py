@@ -39,8 +39,8 @@ class RasterFolderDataset(AbstractDataset["Mapping[str, RasterStream]", "RasterF
         """Write each stream's one product."""
         from groundwork.rasters.writing import write_rasters
 
-        if "*" in self._patterns[0]:
-            raise DatasetError(f"'{self._patterns[0]}' names no file to write: '*' is for files that are read.")
+        if "*" in self._patterns[0] or "{date}" in self._patterns[0]:
+            raise DatasetError(f"'{self._patterns[0]}' names no file to write: '*' and '{{date}}' are for reading.")
         for key, stream in data.items():
             product = next(iter(stream.profiles))
             write_rasters(stream, {product: self._path / self._patterns[0].replace("{key}", key)})

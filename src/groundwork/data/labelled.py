@@ -13,7 +13,7 @@ import numpy as np
 from rasterio.windows import Window
 
 from groundwork.batch import Patch
-from groundwork.data.scene_stack import Files, SceneStack
+from groundwork.data.scene_stack import Dates, Files, SceneStack
 from groundwork.errors import RasterError
 from groundwork.rasters.grid import Grid, describe_crs
 from groundwork.rasters.windows import describe_window
@@ -79,7 +79,7 @@ class LabelledScene:
 
 @contextmanager
 def open_labelled(
-    files: Files, label: Path, inputs: Mapping[str, RasterSpec], kind: TargetKind
+    files: Files, label: Path, inputs: Mapping[str, RasterSpec], kind: TargetKind, dates: Dates | None = None
 ) -> Iterator[LabelledScene]:
     """Open a scene with its label.
 
@@ -88,8 +88,9 @@ def open_labelled(
         label: File of the label.
         inputs: Source -> what its rasters hold.
         kind: What the label holds.
+        dates: Source -> the dates that its files' names say.
     """
-    opened = _open(files, label, inputs, kind)
+    opened = _open(files, label, inputs, kind, dates)
     try:
         yield opened
     finally:
@@ -125,9 +126,11 @@ class OpenScenes:
         return {"_inputs": self._inputs, "_kind": self._kind, "_process": -1, "_opened": {}}
 
 
-def _open(files: Files, label: Path, inputs: Mapping[str, RasterSpec], kind: TargetKind) -> LabelledScene:
+def _open(
+    files: Files, label: Path, inputs: Mapping[str, RasterSpec], kind: TargetKind, dates: Dates | None = None
+) -> LabelledScene:
     with ExitStack() as opened:
-        stack = opened.enter_context(SceneStack(files, inputs))
+        stack = opened.enter_context(SceneStack(files, inputs, dates))
         raster = opened.enter_context(kind.open_label(label))
         # Nothing is wrong: they stay open.
         opened.pop_all()

@@ -14,7 +14,7 @@ from groundwork.config.data import ChipsConfig, DataConfig, reference_of
 from groundwork.data import sample_table as table
 from groundwork.data.cells import Cells, make_cells
 from groundwork.data.labelled import LabelledScene, open_labelled
-from groundwork.data.scene_stack import files_of, folders_by_source, require_sources
+from groundwork.data.scene_stack import dates_of, files_of, folders_by_source, require_sources
 from groundwork.errors import DataError, RasterError
 from groundwork.progress import track
 from groundwork.rasters.folder import RasterFolder, pair
@@ -70,7 +70,8 @@ def scan_scenes(scenes: RasterFolder | Mapping[str, RasterFolder], labels: Raste
             table.LABEL_PATH: labels.files[key][0],
         }
         try:
-            with open_labelled(files_of(folders, key), labels.paths(key)[0], data.sources, kind) as opened:
+            paths, days = files_of(folders, key), dates_of(folders, key)
+            with open_labelled(paths, labels.paths(key)[0], data.sources, kind, days) as opened:
                 opened.label.check_grid(opened.grid)
                 found, cells[key] = _scan(key, opened, data)
                 report.append({table.SCENE: key, **_describe(opened, cells[key])})
@@ -138,8 +139,8 @@ def _describe(opened: LabelledScene, cells: Cells) -> dict[str, object]:
 def _dates(opened: LabelledScene) -> dict[str, object]:
     """Return the dates of the reference, and of each other source that has others."""
     stack = opened.stack
-    own = table.join_dates(stack.reference.dates)
-    dates = {table.dates_column(source): table.join_dates(scene.dates) for source, scene in stack.scenes().items()}
+    own = table.join_dates(stack.own_dates(stack.reference_source))
+    dates = {table.dates_column(source): table.join_dates(stack.own_dates(source)) for source in stack.scenes()}
     return {table.DATES: own, **{column: text for column, text in dates.items() if text not in {None, own}}}
 
 

@@ -15,6 +15,7 @@ from rasterio.windows import Window
 from groundwork.batch import Patch, by_name
 from groundwork.config.data import reference_of
 from groundwork.errors import PairingError, RasterError
+from groundwork.rasters.choosing import choose_dates
 from groundwork.rasters.folder import RasterFolder, preview
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.scene import Scene
@@ -23,21 +24,29 @@ from groundwork.strict import did_you_mean
 
 #: Source -> the files of its raster. Absent: the scene lacks the source.
 Files: TypeAlias = Mapping[str, tuple[Path, ...]]
+#: Source -> the dates that its files' names say.
+Dates: TypeAlias = Mapping[str, tuple[date, ...]]
 
 
 class SceneStack:
     """The rasters of all sources, opened and checked. Use it as a context manager, or call :meth:`close`."""
 
-    def __init__(self, files: Files, inputs: Mapping[str, RasterSpec]) -> None:
+    def __init__(self, files: Files, inputs: Mapping[str, RasterSpec], dates: Dates | None = None) -> None:
         """Open the reference first, then the others onto its grid.
+
+        Args:
+            files: Source -> the files of its raster.
+            inputs: Source -> what its rasters hold.
+            dates: Source -> the dates that the files' names say; they go before those that tags say.
 
         Raises:
             RasterError: Where a file is not what its spec says, shows other ground than the reference, or lies on
                 another grid and nothing says how it is resampled.
         """
         self._inputs = by_name(inputs)
+        self._named = dates or {}
         self._opened = ExitStack()
-        name = reference_of(inputs)
+        name = self.reference_source = reference_of(inputs)
         try:
             self.reference = self._opened.enter_context(Scene(files[name], inputs[name]))
             self._scenes = {
@@ -70,10 +79,15 @@ class SceneStack:
 
         Those of the reference stand for a source only where both have as many steps.
         """
-        spec, scene = self._inputs[source], self._scenes.get(source)
-        own = None if scene is None else scene.dates
-        is_alike = spec.steps == self.reference.spec.steps
-        return own if own is not None or not is_alike else self.reference.dates
+        own = self.own_dates(source)
+        is_alike = self._inputs[source].steps == self.reference.spec.steps
+        return own if own is not None or not is_alike else self.own_dates(self.reference_source)
+
+    def own_dates(self, source: str) -> list[date] | None:
+        """Return the dates that a source's files state, by their names or by a tag."""
+        if source in self._named:
+            return list(self._named[source])
+        return self._scenes[source].dates if source in self._scenes else None
 
     def read(self, window: Window) -> Patch:
         """Read raw values and validity of all sources; a source that is missing holds data nowhere.
@@ -108,14 +122,15 @@ class SceneStack:
 def folders_by_source(
     scenes: RasterFolder | Mapping[str, RasterFolder], inputs: Mapping[str, RasterSpec]
 ) -> dict[str, RasterFolder]:
-    """Return the rasters of each source, in the order of the names.
+    """Return the rasters of each source that are read, in the order of the names.
 
     Args:
         scenes: By source, or those of the only source.
         inputs: Source -> what its rasters hold.
 
     Raises:
-        PairingError: Where sources are missing, or there are others.
+        PairingError: Where sources are missing, or there are others, and as of
+            :func:`groundwork.rasters.choosing.choose_dates`.
     """
     if isinstance(scenes, RasterFolder):
         if len(inputs) > 1:
@@ -123,7 +138,7 @@ def folders_by_source(
                 f"{scenes.root}: found the rasters of one source, and {sorted(inputs)} are declared. Give the rasters "
                 "of each by its name"
             )
-        return {next(iter(inputs)): scenes}
+        return {name: choose_dates(scenes, spec) for name, spec in inputs.items()}
     unknown, missing = sorted(set(scenes) - set(inputs)), sorted(set(inputs) - set(scenes))
     if unknown or missing:
         hints = "".join(did_you_mean(name, list(inputs)) for name in unknown)
@@ -131,7 +146,7 @@ def folders_by_source(
             f"Found rasters of the sources {sorted(scenes)}, and {sorted(inputs)} are declared: unknown {unknown}, "
             f"missing {missing}.{hints}"
         )
-    return by_name(scenes)
+    return {name: choose_dates(folder, inputs[name]) for name, folder in by_name(scenes).items()}
 
 
 def require_sources(scenes: Mapping[str, RasterFolder], inputs: Mapping[str, RasterSpec]) -> list[str]:
@@ -163,13 +178,18 @@ def files_of(scenes: Mapping[str, RasterFolder], key: str) -> dict[str, tuple[Pa
     return {source: folder.paths(key) for source, folder in scenes.items() if key in folder.files}
 
 
+def dates_of(scenes: Mapping[str, RasterFolder], key: str) -> dict[str, tuple[date, ...]]:
+    """Return the dates of each source whose files' names say them."""
+    return {source: folder.dates[key] for source, folder in scenes.items() if key in folder.dates}
+
+
 def open_checked(scenes: Mapping[str, RasterFolder], key: str, inputs: Mapping[str, RasterSpec]) -> SceneStack:
     """Open a scene, with its grid and its dates checked.
 
     Raises:
         RasterError: As of :class:`SceneStack`.
     """
-    stack = SceneStack(files_of(scenes, key), inputs)
+    stack = SceneStack(files_of(scenes, key), inputs, dates_of(scenes, key))
     try:
         _ = stack.grid, [stack.dates(source) for source in inputs]
     except RasterError:

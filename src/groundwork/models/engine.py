@@ -115,7 +115,7 @@ class Engine:
 
 def _convert(image: Tensor, conversion: Conversion | None) -> Tensor:
     # Convolutions run faster over channels that lie side by side in memory.
-    layout = torch.channels_last if image.dim() == 4 else torch.preserve_format
+    layout = torch.channels_last if image.dim() == 4 else torch.contiguous_format
     values = image.to(torch.float32).contiguous(memory_format=layout)
     if conversion is None:
         return values

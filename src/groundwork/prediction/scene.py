@@ -18,14 +18,7 @@ from groundwork.batch import stack as stacked
 from groundwork.bundle import Bundle
 from groundwork.config.inference import InferenceConfig
 from groundwork.data.sample_table import to_days
-from groundwork.data.scene_stack import (
-    Files,
-    SceneStack,
-    files_of,
-    folders_by_source,
-    open_checked,
-    require_sources,
-)
+from groundwork.data.scene_stack import SceneStack, folders_by_source, open_checked, require_sources
 from groundwork.models.engine import Engine, ModelScorer
 from groundwork.models.interface import Model
 from groundwork.prediction.blending import Tile, Tiling, blend, run_ahead
@@ -76,24 +69,33 @@ def predict_scenes(
     keys = require_sources(folders, specs)
     for key in track(keys, "Checking scenes", len(keys)):
         open_checked(folders, key, specs).close()
-    return Predictions(_predict_each(bundle, {key: files_of(folders, key) for key in keys}, specs, config))
+    return Predictions(_predict_each(bundle, folders, keys, specs, config))
 
 
 def _predict_each(
-    bundle: Bundle, scenes: Mapping[str, Files], specs: Mapping[str, RasterSpec], config: InferenceConfig
+    bundle: Bundle,
+    folders: Mapping[str, RasterFolder],
+    keys: Sequence[str],
+    specs: Mapping[str, RasterSpec],
+    config: InferenceConfig,
 ) -> Iterator[tuple[str, RasterStream]]:
     model = bundle.build_model()
-    for key, files in scenes.items():
-        with SceneStack(files, specs) as stack:
+    for key in keys:
+        with open_checked(folders, key, specs) as stack:
             profiles = predict_scene(model, stack, bundle, config, key).profiles
         # Opened when its turn comes, so that streams can be kept and drained in any order.
-        yield key, RasterStream(profiles, _read_and_predict(model, files, specs, bundle, config, key))
+        yield key, RasterStream(profiles, _read_and_predict(model, folders, specs, bundle, config, key))
 
 
 def _read_and_predict(
-    model: Model, files: Files, specs: Mapping[str, RasterSpec], bundle: Bundle, config: InferenceConfig, key: str
+    model: Model,
+    folders: Mapping[str, RasterFolder],
+    specs: Mapping[str, RasterSpec],
+    bundle: Bundle,
+    config: InferenceConfig,
+    key: str,
 ) -> Iterator[tuple[Window, Mapping[str, NDArray[np.generic]]]]:
-    with SceneStack(files, specs) as stack:
+    with open_checked(folders, key, specs) as stack:
         yield from predict_scene(model, stack, bundle, config, key).blocks
 
 

@@ -6,12 +6,18 @@ import logging
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
+from typing import TypeAlias
 
 from groundwork.errors import PairingError
+from groundwork.rasters.dates import read_day
 
 logger = logging.getLogger(__name__)
+
+#: Key and date of a file; None where the pattern has no date.
+Place: TypeAlias = tuple[str, date | None]
 
 RASTER_SUFFIXES = {".tif", ".tiff", ".vrt", ".jp2", ".img", ".png", ".jpg", ".nc", ".h5", ".hdf"}
 
@@ -21,8 +27,11 @@ class RasterFolder:
     """Rasters by key. Nothing is opened until it is asked for."""
 
     root: Path
-    #: Key -> the files of the raster relative to ``root``: one file, or one per band.
+    #: Key -> the files of the raster relative to ``root``: one file, or one per band. With a file per date, those of
+    #: the earliest date come first.
     files: Mapping[str, tuple[str, ...]]
+    #: Key -> the dates of its files; empty where the patterns have no ``{date}``.
+    dates: Mapping[str, tuple[date, ...]] = field(default_factory=dict)
 
     def paths(self, key: str) -> tuple[Path, ...]:
         """Return the files behind a key.
@@ -47,12 +56,13 @@ def find_rasters(root: Path, patterns: Sequence[str], beside: Sequence[str] = ()
     Args:
         root: A folder, or a single raster (then its stem is the key).
         patterns: Paths relative to ``root`` in which ``{key}`` stands for the key, such as ``{key}_s2.tif``, and ``*``
-            for anything within one name. Several patterns mean that each raster consists of several files, in
-            this order.
+            for anything within one name. With ``{date}`` in them, each date of a raster has a file. Several patterns
+            mean that each raster consists of several files, in this order.
         beside: Patterns of other files that belong there, which are passed over without a word.
 
     Raises:
-        PairingError: Where nothing is found, or a raster lacks one of its files.
+        PairingError: Where nothing is found, a raster lacks one of its files, or has two for one date, or a date
+            cannot be read.
     """
     if root.is_file():
         return RasterFolder(root.parent, {root.stem: (root.name,)})
@@ -60,7 +70,7 @@ def find_rasters(root: Path, patterns: Sequence[str], beside: Sequence[str] = ()
         raise PairingError(f"{root}: found no such folder; expected one with rasters. Correct its path.")
     names = sorted(_files_below(root))
     columns = [_match(names, pattern, root) for pattern in patterns]
-    keys = sorted({key for column in columns for key in column})
+    keys = sorted({key for column in columns for key in column}, key=lambda place: (place[0], place[1] or date.min))
     if not keys:
         raise PairingError(
             f"{root}: found no file that matches {list(patterns)}; files there: {preview(names)}. Correct the pattern."
@@ -68,7 +78,13 @@ def find_rasters(root: Path, patterns: Sequence[str], beside: Sequence[str] = ()
     _require_all_files(root, patterns, columns, keys)
     if len(patterns) == 1:
         _warn_of_ignored(root, names, [*columns, *(_match(names, pattern, root) for pattern in beside)])
-    return RasterFolder(root, {key: tuple(column[key] for column in columns) for key in keys})
+    files: dict[str, tuple[str, ...]] = {}
+    dates: dict[str, tuple[date, ...]] = {}
+    for key, day in keys:
+        files[key] = (*files.get(key, ()), *(column[key, day] for column in columns))
+        if day is not None:
+            dates[key] = (*dates.get(key, ()), day)
+    return RasterFolder(root, files, dates)
 
 
 def _files_below(root: Path) -> Iterator[str]:
@@ -140,25 +156,33 @@ def preview(names: Sequence[str], most: int = 10) -> str:
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def _match(names: Sequence[str], pattern: str, root: Path) -> dict[str, str]:
+def _match(names: Sequence[str], pattern: str, root: Path) -> dict[Place, str]:
     if pattern.count("{key}") < 1:
         raise PairingError(f"Pattern '{pattern}' for {root} lacks '{{key}}', such as in '{{key}}.tif'.")
-    # What varies from file to file beside the key, such as the time of processing, is passed over.
-    first, *rest = (re.escape(part).replace(r"\*", "[^/]*") for part in pattern.split("{key}"))
-    expression = re.compile(first + r"(?P<key>[^/]+)" + "(?P=key)".join(rest), re.IGNORECASE)
-    found: dict[str, str] = {}
+    expression = _expression(pattern)
+    found: dict[Place, str] = {}
     for name in names:
         matched = expression.fullmatch(name)
         if matched is None:
             continue
-        key = matched["key"]
         _require_plain(root, name)
-        if key in found:
-            hint = " Make the pattern say which of them is meant." if "*" in pattern else ""
-            both = f"'{found[key]}' and '{name}'"
-            raise PairingError(f"{root}: found {both} for one key '{key}'; expected one file.{hint}")
-        found[key] = name
+        day = read_day(matched["date"], root / name) if "{date}" in pattern else None
+        place = (matched["key"], day)
+        if place in found:
+            hint = " Make the pattern say which of them is meant." if "*" in pattern or day else ""
+            what = f"one key '{place[0]}'" + (f" and one date {day}" if day else "")
+            both = f"'{found[place]}' and '{name}'"
+            raise PairingError(f"{root}: found {both} for {what}; expected one file.{hint}")
+        found[place] = name
     return found
+
+
+def _expression(pattern: str) -> re.Pattern[str]:
+    """Return what names look like. What varies beside key and date, such as the time of processing, is passed over."""
+    text = re.escape(pattern).replace(r"\*", "[^/]*")
+    for word, looks in (("key", "[^/]+"), ("date", r"\d[\dT:-]*\d")):
+        text = text.replace(rf"\{{{word}\}}", f"(?P<{word}>{looks})", 1).replace(rf"\{{{word}\}}", f"(?P={word})")
+    return re.compile(text, re.IGNORECASE)
 
 
 def _require_plain(root: Path, name: str) -> None:
@@ -171,17 +195,17 @@ def _require_plain(root: Path, name: str) -> None:
 
 
 def _require_all_files(
-    root: Path, patterns: Sequence[str], columns: Sequence[Mapping[str, str]], keys: Sequence[str]
+    root: Path, patterns: Sequence[str], columns: Sequence[Mapping[Place, str]], keys: Sequence[Place]
 ) -> None:
     for pattern, column in zip(patterns, columns, strict=True):
-        missing = [key for key in keys if key not in column]
+        missing = [key if day is None else f"{key} of {day}" for key, day in keys if (key, day) not in column]
         if missing:
             raise PairingError(
                 f"{root}: found no file '{pattern}' for {preview(missing)}; each raster needs all its files."
             )
 
 
-def _warn_of_ignored(root: Path, names: Sequence[str], columns: Sequence[Mapping[str, str]]) -> None:
+def _warn_of_ignored(root: Path, names: Sequence[str], columns: Sequence[Mapping[Place, str]]) -> None:
     taken = {name for column in columns for name in column.values()}
     ignored = [name for name in names if name not in taken and Path(name).suffix.lower() in RASTER_SUFFIXES]
     if ignored:

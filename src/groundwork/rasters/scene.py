@@ -27,7 +27,7 @@ from groundwork.specs import QualityRule, RasterSpec
 
 
 class Scene:
-    """One raster, opened and checked; it consists of one file, or of one file per band.
+    """One raster, opened and checked; it consists of one file, or of one file per date, per band, or both.
 
     Use it as a context manager, or call :meth:`close`.
     """
@@ -36,7 +36,7 @@ class Scene:
         """Open the files and check bands, data type, nodata and scaling.
 
         Args:
-            paths: One file, or one for each band.
+            paths: One file, or one for each band; with a file per date those of the first date first.
             spec: What they hold.
             onto: The scene of the reference source, on whose grid this one is read. None: this one has its own.
 
@@ -61,22 +61,40 @@ class Scene:
             # Entering a dataset would set up GDAL's environment once more, which opening it has done.
             self._stack.callback(datasets[-1].close)
         self._first = datasets[0]
-        self._parts = self._one_file(paths[0]) if len(paths) == 1 else self._one_file_per_band(paths, datasets)
+        self._datasets = [datasets[index] for index in range(0, len(paths), self._files_per_date(paths))]
+        self._parts = []
+        count = len(paths) // len(self._datasets)
+        for start in range(0, len(paths), count):
+            of_date = slice(start, start + count)
+            self._parts += self._one_date(paths[of_date], datasets[of_date])
         bands = [(part.path, part.dataset, index) for part in self._parts for index in part.indexes]
         checks.check_scaling(bands, self.spec)
 
-    def _one_file(self, path: Path) -> list[Part]:
-        declared = len(self.spec.bands) * self.spec.steps
-        checks.check_count(self._first, path, declared)
-        order = checks.band_order(self._first, path, self.spec)
-        for rule in self.spec.valid:
-            indexes = self.spec.file_indexes(order, [rule.band])
-            self._rules.append((self._quality(path, self._first, indexes, declared), rule))
-        return [self._part(path, self._first, self.spec.file_indexes(order), declared)]
+    def _files_per_date(self, paths: Sequence[Path]) -> int:
+        """Return how many files there are for each date; all of them where dates are stacked in a file."""
+        steps = self.spec.steps
+        if self.spec.layout != "file_per_date":
+            return len(paths)
+        if len(paths) % steps:
+            raise RasterError(self.path, f"{len(paths)} files", f"as many for each of {steps} dates")
+        return len(paths) // steps
+
+    def _one_date(self, paths: Sequence[Path], datasets: Sequence[DatasetReader]) -> list[Part]:
+        return self._one_file(paths[0], datasets[0]) if len(paths) == 1 else self._one_file_per_band(paths, datasets)
+
+    def _one_file(self, path: Path, dataset: DatasetReader) -> list[Part]:
+        spec = self.spec.of_a_file
+        declared = len(spec.bands) * spec.steps
+        checks.check_count(dataset, path, declared)
+        order = checks.band_order(dataset, path, spec)
+        for rule in spec.valid:
+            indexes = spec.file_indexes(order, [rule.band])
+            self._rules.append((self._quality(path, dataset, indexes, declared), rule))
+        return [self._part(path, dataset, spec.file_indexes(order), declared)]
 
     def _one_file_per_band(self, paths: Sequence[Path], datasets: Sequence[DatasetReader]) -> list[Part]:
         names = self.spec.band_names
-        if len(paths) != len(names) or self.spec.steps > 1:
+        if len(paths) != len(names) or self.spec.of_a_file.steps > 1:
             raise RasterError(self.path.parent, f"{len(paths)} files", f"one file for each of the bands {list(names)}")
         if len(set(paths)) < len(paths):
             twice = next(path for path in paths if list(paths).count(path) > 1)
@@ -183,7 +201,8 @@ class Scene:
         """
         if self.spec.date_tag is None:
             return None
-        text = self._first.tags().get(self.spec.date_tag)
+        texts = [dataset.tags().get(self.spec.date_tag) for dataset in self._datasets]
+        text = ", ".join(map(str, texts)) if any(texts) else None
         try:
             dates = [checks.read_date(part.strip()) for part in (text or "").split(",")]
         except ValueError:
@@ -252,7 +271,7 @@ class Scene:
         factor = max(1.0, max(width, height) / most)
         shape = (max(1, round(height / factor)), max(1, round(width / factor)))
         pieces, valid = [], np.ones(shape, np.bool_)
-        for part in self._parts:
+        for part in self._parts[: len(self._parts) // len(self._datasets)]:
             first_step = part.indexes[: self.spec.num_channels]
             values, unmasked = part.read(first_step, Window(0, 0, width, height), shape)
             pieces.append(values)

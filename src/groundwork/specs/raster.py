@@ -58,8 +58,12 @@ class RasterSpec(Config):
     steps: int = Field(default=1, ge=1)
     #: Ground sampling distance in metres. None: whatever the files have.
     pixel_size_m: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    #: Order of the stacked bands: all bands of step 1 first, or all steps of band 1 first.
-    layout: Literal["steps_first", "bands_first"] | None = None
+    #: Where several dates lie: stacked in a file, with all bands of step 1 first or all steps of band 1 first, or each
+    #: in a file of its own (then the pattern has ``{date}``).
+    layout: Literal["steps_first", "bands_first", "file_per_date"] | None = None
+    #: Which dates are read where the pattern has ``{date}``: all, which must then be as many as ``steps``, or where
+    #: there are more the newest of them, or some that are evenly spread over them.
+    take_dates: Literal["all", "newest", "evenly_spread"] = "all"
     #: Whether the files have a CRS and a geotransform.
     georeference: Literal["required", "absent"] = "required"
     #: Whether the band descriptions in the files are names that must agree with ``bands``.
@@ -121,9 +125,12 @@ class RasterSpec(Config):
     @model_validator(mode="after")
     def _check_steps(self) -> RasterSpec:
         if self.steps > 1 and self.layout is None:
-            raise ValueError("'layout' must say how several steps are stacked: steps_first or bands_first")
+            raise ValueError(
+                "'layout' must say where several dates lie: stacked in a file, steps_first or bands_first, or "
+                "file_per_date"
+            )
         if self.steps == 1 and self.layout is not None:
-            raise ValueError(f"'layout: {self.layout}' says how several steps are stacked, but 'steps' is 1")
+            raise ValueError(f"'layout: {self.layout}' says where several dates lie, but 'steps' is 1")
         return self
 
     @model_validator(mode="after")
@@ -138,6 +145,11 @@ class RasterSpec(Config):
                 f"{highest:.8g}{', whole numbers' if is_whole else ''}); state what the files have, or null"
             )
         return self
+
+    @property
+    def of_a_file(self) -> RasterSpec:
+        """What one file holds, where each date has one."""
+        return self if self.layout != "file_per_date" else self.model_copy(update={"steps": 1, "layout": None})
 
     @property
     def band_names(self) -> tuple[str, ...]:

@@ -20,6 +20,6 @@ def draw_quicklooks(bundle: Any, scenes: Any, inference: InferenceConfig, predic
     from groundwork.evaluation.figures import draw_quicklooks
     from groundwork.prediction.source import scene_specs
 
-    spec = scene_specs(bundle.config.inputs, inference)[bundle.reference]
-    shown = folders_by_source(scenes, bundle.config.inputs)[bundle.reference]
+    specs = scene_specs(bundle.config.inputs, inference)
+    spec, shown = specs[bundle.reference], folders_by_source(scenes, specs)[bundle.reference]
     return draw_quicklooks(spec, bundle.config.target, shown, predictions, spec.shown)

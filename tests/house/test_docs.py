@@ -68,8 +68,8 @@ def _defined(body: list[ast.stmt], prefix: str = "") -> Iterator[str]:
 
 
 @cache
-def reference() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("generate_reference", ROOT / "docs/generate_reference.py")
+def generator(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"docs/{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -175,9 +175,12 @@ def test_the_decoder_that_is_shown_works() -> None:
     assert decoder(maps).shape == (2, decoder.out.channels, 64 // decoder.out.stride, 96 // decoder.out.stride)
 
 
-def test_the_reference_page_is_in_step() -> None:
-    page = (ROOT / "docs/reference/configuration.md").read_text("utf-8")
-    assert page == reference().render(), "run `python docs/generate_reference.py`"
+@pytest.mark.parametrize(
+    ("page", "name"), [("reference/configuration.md", "generate_reference"), ("rooms.md", "generate_rooms")]
+)
+def test_pages_that_are_drawn_from_the_code_are_in_step(page: str, name: str) -> None:
+    text = (ROOT / "docs" / page).read_text("utf-8")
+    assert text == generator(name).render(), f"run `python docs/{name}.py`"
 
 
 def _texts() -> Iterator[str]:

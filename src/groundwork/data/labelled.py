@@ -77,6 +77,14 @@ class LabelledScene:
         self.label.close()
 
 
+def content_of(patch: Patch) -> str:
+    """Return eight digits for the values of all sources, whatever the file and the place."""
+    number = 0
+    for values in patch.values.values():
+        number = crc32(np.ascontiguousarray(values).data, number)
+    return f"{number:08x}"
+
+
 @contextmanager
 def open_labelled(
     files: Files, label: Path, inputs: Mapping[str, RasterSpec], kind: TargetKind, dates: Dates | None = None

@@ -29,12 +29,14 @@ DATES = "dates"
 VALID_FRACTION = "valid_fraction"
 #: What pixels and label were when the sample was indexed.
 CHECKSUM = "checksum"
+#: What its pixels are, whatever the file and the place.
+CONTENT = "content"
 #: Where files of a source are separated, of which there may be one for each band.
 _BETWEEN_FILES = "|"
 _PATH = "path_"
 LABEL_PATH = f"{_PATH}label"
 #: Columns that are text, whatever they look like: a scene may be called ``007``.
-TEXT = (SAMPLE_ID, SCENE, LABEL_PATH, CRS, DATES, SPLIT, CHECKSUM)
+TEXT = (SAMPLE_ID, SCENE, LABEL_PATH, CRS, DATES, SPLIT, CHECKSUM, CONTENT)
 
 
 def path_column(source: str) -> str:

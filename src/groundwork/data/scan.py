@@ -13,7 +13,7 @@ from groundwork.batch import Patch, below
 from groundwork.config.data import ChipsConfig, DataConfig, reference_of
 from groundwork.data import sample_table as table
 from groundwork.data.cells import Cells, make_cells
-from groundwork.data.labelled import LabelledScene, open_labelled
+from groundwork.data.labelled import LabelledScene, content_of, open_labelled
 from groundwork.data.scene_stack import dates_of, files_of, folders_by_source, require_sources
 from groundwork.errors import DataError, RasterError
 from groundwork.progress import track
@@ -178,6 +178,7 @@ def _chip(
         table.VALID_FRACTION: round(valid_fraction, 6),
         **kind.columns(sums),
         table.CHECKSUM: opened.checksum(window, patch),
+        table.CONTENT: content_of(patch),
     }
 
 

@@ -15,6 +15,7 @@ from scipy.sparse.csgraph import connected_components
 
 from groundwork.config.data import DataConfig, SplitConfig
 from groundwork.data.distances import Places
+from groundwork.data.doubles import count_doubles
 from groundwork.errors import DataError
 from groundwork.rasters.folder import preview
 
@@ -224,9 +225,10 @@ def report_splits(
 ) -> dict[str, Any]:
     """Describe the splits: samples, scenes, class fractions, the least distance between each two, what was left out.
 
-    Distances are in metres; None where samples have no CRS.
+    Distances are in metres; None where samples have no CRS. Samples of two splits with the same pixels are counted.
     """
     report: dict[str, Any] = {"splits": {}, "least_distance_m": {}, "left_out": dict(left_out or {})}
+    report["identical_samples"] = count_doubles(samples, SPLITS)
     for name in SPLITS:
         part = samples[samples["split"] == name]
         fractions = {entry: round(float(part[f"fraction_{entry}"].mean()), 6) for entry in data.target.names}

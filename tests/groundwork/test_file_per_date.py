@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import rasterio
 
 from groundwork.bundle import load_bundle, save_bundle
 from groundwork.config import DataConfig, InferenceConfig, ModelConfig, TrainingConfig
-from groundwork.data import sample_table as table
+from groundwork.data import sample_table
+from groundwork.data.chips import LabelledData
+from groundwork.data.dates import dates_of_reference
 from groundwork.data.scan import Scan, scan_scenes
+from groundwork.data.scene_stack import folders_by_source, open_checked
 from groundwork.data.splits import assign_splits
 from groundwork.data.statistics import compute_statistics
 from groundwork.prediction.scene import predict_scenes
@@ -87,11 +92,13 @@ def trained(world: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) ->
 
 def test_chips_are_those_of_the_stack(world: SimpleNamespace) -> None:
     files, stacks = (world.scans[name].chips for name in ("files", "stacks"))
-    assert (files[table.DATES] == "2024-03-15,2024-09-20").all()
+    assert (files[sample_table.DATES] == "2024-03-15,2024-09-20").all()
     different = [name for name in files.columns if not files[name].equals(stacks[name])]
-    assert different == [table.path_column("optical")]
+    assert different == [sample_table.path_column("optical")]
     first = files.iloc[0]
-    assert first[table.path_column("optical")] == f"{first['scene']}_{DAYS[0]}.tif|{first['scene']}_{DAYS[2]}.tif"
+    assert (
+        first[sample_table.path_column("optical")] == f"{first['scene']}_{DAYS[0]}.tif|{first['scene']}_{DAYS[2]}.tif"
+    )
 
 
 def test_the_report_says_the_dates(world: SimpleNamespace) -> None:
@@ -128,3 +135,63 @@ def _predicted(bundle: Any, scenes: RasterFolder, config: InferenceConfig) -> di
         blocks = [products["probabilities"] for _, products in stream.blocks]
         found[key] = np.concatenate([block.reshape(block.shape[0], -1) for block in blocks], axis=1)
     return found
+
+
+def test_a_second_source_has_dates_of_its_own_and_may_be_missing(
+    world: SimpleNamespace, tiny_data: SimpleNamespace
+) -> None:
+    words = tiny_data.config.model_dump()
+    words["sources"]["optical"]["reference"] = True
+    words["sources"]["later"] = {
+        "bands": ["A", "B", "C"], "dtype": "int16", "nodata": NODATA, "optional": True, "steps": 2,
+        "layout": "file_per_date", "take_dates": "newest",
+    }  # fmt: skip
+    data = DataConfig.model_validate(words)
+    lacking = next(iter(tiny_data.scenes.files))
+    files = {key: names for key, names in world.scenes["files"].files.items() if key != lacking}
+    days = {key: dates for key, dates in world.scenes["files"].dates.items() if key != lacking}
+    scenes = {"optical": tiny_data.scenes, "later": RasterFolder(world.root / "files", files, days)}
+    scan = scan_scenes(scenes, tiny_data.labels, data)
+    of_scene = scan.report.set_index("scene")["dates_later"]
+    assert of_scene.drop(lacking).eq("2024-06-01,2024-09-20").all()
+    assert pd.isna(of_scene[lacking])
+    samples = assign_splits(scan.chips, data.split, {}, seed=0)
+    labelled = LabelledData(samples, scenes, tiny_data.labels, data.sources, data.target)
+    for split in ("train", "val", "test"):
+        part = samples[samples["split"] == split].reset_index(drop=True)
+        chips = labelled.chips(split)
+        for index in range(0, len(part), 5):
+            chip = chips[index]
+            assert chip.patch.values["later"].shape[:2] == (3, 2)
+            there = part["scene"][index] != lacking
+            if not there:
+                # Dates of what is nowhere say nothing, and a model that takes dates gets numbers nevertheless.
+                assert np.array_equal(chip.dates["later"], np.repeat(chip.dates["optical"], 2, axis=0))
+            assert bool(chip.patch.valid["later"].any()) == there
+            if there:
+                dark = chip.patch.values["optical"] + 100
+                assert np.array_equal(chip.patch.values["later"][:, 0][:, chip.patch.valid["later"]],
+                                      dark[:, chip.patch.valid["later"]])  # fmt: skip
+                assert chip.dates["later"][:, 0].tolist() == [2024, 2024]
+    assert (samples["scene"] == lacking).any()
+    with open_checked(folders_by_source(scenes, data.sources), lacking, data.sources) as stack:
+        own = stack.dates("optical")
+        assert own is not None
+        assert stack.dates("later") == own * 2
+
+
+@pytest.mark.parametrize(
+    ("days", "steps", "is_missing", "expected"),
+    [((1, 2), 2, False, [1, 2]), ((1, 2), 3, False, None), ((1, 2), 3, True, [2, 2, 2]), ((), 1, True, None)],
+)
+def test_a_source_without_dates_has_those_of_the_reference(
+    days: tuple[int, ...], steps: int, is_missing: bool, expected: list[int] | None
+) -> None:
+    reference = [date(2024, 5, day) for day in days] or None
+    found = dates_of_reference(reference, steps, is_missing=is_missing)
+    assert found == (None if expected is None else [date(2024, 5, day) for day in expected])
+    table = {"dates": ",".join(map(str, reference or ())), "path_s1": "" if is_missing else "a.tif"}
+    read = sample_table.dates(pd.DataFrame([table] * 3), "s1", steps)
+    assert (read is None) == (expected is None)
+    if read is not None:
+        assert read[:, :, 1].tolist() == [[120 + day for day in expected or ()]] * 3

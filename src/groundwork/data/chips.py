@@ -61,7 +61,7 @@ class RasterChips:
         self._windows = table.windows(samples)
         self._checksums = samples[table.CHECKSUM].fillna("").to_numpy(str) if table.CHECKSUM in samples else None
         self._locations = table.locations(samples)
-        dates = {source: table.dates(samples, source) for source in self._inputs}
+        dates = {source: table.dates(samples, source, spec.steps) for source, spec in self._inputs.items()}
         self._dates = {source: known for source, known in dates.items() if known is not None}
         self._covered = {index: parts for index, parts in enumerate(count_once(samples)) if parts}
         self._opened = OpenScenes(self._inputs, self._kind)

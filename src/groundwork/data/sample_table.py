@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from groundwork.atomic import whole_file
+from groundwork.data.dates import dates_of_reference
 
 SAMPLE_ID = "sample_id"
 #: Key of the scene that a sample was cut from.
@@ -87,16 +88,34 @@ def dates_column(source: str) -> str:
     return f"{DATES}_{source}"
 
 
-def dates(samples: pd.DataFrame, source: str) -> NDArray[np.float32] | None:
+def dates(samples: pd.DataFrame, source: str, steps: int) -> NDArray[np.float32] | None:
     """Return year and day of the year from 0 of each step of a source, (samples, steps, 2).
 
-    None where a sample has none, as a batch has them or has not.
+    Where the source states none, they are those of the reference, as :func:`dates_of_reference` has it. None where a
+    sample has none, as a batch has them or has not.
     """
-    column = dates_column(source)
-    texts = samples[column if column in samples else DATES].fillna("").to_numpy(str)
-    if not len(texts) or (texts == "").any():
-        return None
-    return np.stack([to_days(tuple(date.fromisoformat(part) for part in text.split(","))) for text in texts])
+    nothing = pd.Series("", index=samples.index)
+    stated = pd.DataFrame(
+        {
+            "own": samples.get(dates_column(source), nothing).fillna("").astype(str),
+            "reference": samples[DATES].fillna("").astype(str),
+            "is_missing": samples.get(path_column(source), nothing + "there").fillna("") == "",
+        }
+    )
+    # Samples of a scene, and mostly many scenes, have the same dates.
+    rows: list[NDArray[np.float32]] = []
+    for row in stated.drop_duplicates().itertuples():
+        reference = dates_of_reference(_dates_in(row.reference), steps, is_missing=row.is_missing)
+        found = _dates_in(row.own) or reference
+        if found is None:
+            return None
+        rows.append(to_days(found))
+    place = stated.groupby(list(stated.columns), sort=False).ngroup().to_numpy()
+    return np.stack(rows)[place] if rows else None
+
+
+def _dates_in(text: str) -> list[date]:
+    return [date.fromisoformat(part) for part in text.split(",")] if text else []
 
 
 def to_days(days: Sequence[date]) -> NDArray[np.float32]:

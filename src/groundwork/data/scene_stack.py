@@ -14,6 +14,7 @@ from rasterio.windows import Window
 
 from groundwork.batch import Patch, by_name
 from groundwork.config.data import reference_of
+from groundwork.data.dates import dates_of_reference
 from groundwork.errors import PairingError, RasterError
 from groundwork.rasters.choosing import choose_dates
 from groundwork.rasters.folder import RasterFolder, preview
@@ -75,13 +76,12 @@ class SceneStack:
         return dict(self._scenes)
 
     def dates(self, source: str) -> list[date] | None:
-        """Return the dates of a source: its own, or where it states none those of the reference.
-
-        Those of the reference stand for a source only where both have as many steps.
-        """
+        """Return the dates of a source: its own, or else what :func:`dates_of_reference` makes of the reference's."""
         own = self.own_dates(source)
-        is_alike = self._inputs[source].steps == self.reference.spec.steps
-        return own if own is not None or not is_alike else self.own_dates(self.reference_source)
+        if own is not None:
+            return own
+        reference, is_missing = self.own_dates(self.reference_source), source in self.missing
+        return dates_of_reference(reference, self._inputs[source].steps, is_missing=is_missing)
 
     def own_dates(self, source: str) -> list[date] | None:
         """Return the dates that a source's files state, by their names or by a tag."""

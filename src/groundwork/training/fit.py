@@ -71,7 +71,7 @@ def fit(
     training = training.model_copy(update={"threads": training.threads or torch.get_num_threads()})
     with training_process(seed, training.threads):
         task = _build_task(initial, training, statistics)
-        dates = [sample_table.dates(data.samples, source) for source in data.inputs]
+        dates = [sample_table.dates(data.samples, source, spec.steps) for source, spec in data.inputs.items()]
         has_place = sample_table.locations(data.samples) is not None
         task.model.require_coordinates(time=any(known is not None for known in dates), location=has_place)
         check_half(task.model, training.trainer)

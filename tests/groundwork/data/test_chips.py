@@ -64,8 +64,8 @@ def test_coordinates_and_dates(tiny_data: SimpleNamespace, tiny_labelled: Labell
 
 
 def test_dates_count_days_from_zero() -> None:
-    assert sample_table.dates(_samples(dates=""), "optical") is None
-    found = sample_table.dates(_samples(dates="2023-01-01,2023-12-31,2024-12-31"), "optical")
+    assert sample_table.dates(_samples(dates=""), "optical", 1) is None
+    found = sample_table.dates(_samples(dates="2023-01-01,2023-12-31,2024-12-31"), "optical", 3)
     assert found is not None
     assert found.dtype == np.float32
     assert found.tolist() == [[[2023, 0], [2023, 364], [2024, 365]]]

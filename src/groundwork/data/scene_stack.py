@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
-from types import TracebackType
-from typing import Self, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from rasterio.windows import Window
@@ -19,6 +18,7 @@ from groundwork.errors import PairingError, RasterError
 from groundwork.rasters.choosing import choose_dates
 from groundwork.rasters.folder import RasterFolder, preview
 from groundwork.rasters.grid import Grid
+from groundwork.rasters.opened import Opened
 from groundwork.rasters.scene import Scene
 from groundwork.specs import RasterSpec
 from groundwork.strict import did_you_mean
@@ -29,7 +29,7 @@ Files: TypeAlias = Mapping[str, tuple[Path, ...]]
 Dates: TypeAlias = Mapping[str, tuple[date, ...]]
 
 
-class SceneStack:
+class SceneStack(Opened):
     """The rasters of all sources, opened and checked. Use it as a context manager, or call :meth:`close`."""
 
     def __init__(self, files: Files, inputs: Mapping[str, RasterSpec], dates: Dates | None = None) -> None:
@@ -109,14 +109,6 @@ class SceneStack:
     def close(self) -> None:
         """Close all files."""
         self._opened.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def folders_by_source(

@@ -45,10 +45,6 @@ class RasterFolder:
             )
         return tuple(self.root / name for name in self.files[key])
 
-    def locate(self, names: str) -> tuple[Path, ...]:
-        """Return the paths of files named relative to ``root``, separated by ``|``."""
-        return tuple(self.root / name for name in names.split("|"))
-
 
 def find_rasters(root: Path, patterns: Sequence[str], beside: Sequence[str] = ()) -> RasterFolder:
     """Find the rasters below a folder.

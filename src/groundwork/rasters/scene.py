@@ -7,8 +7,6 @@ from contextlib import ExitStack
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from affine import Affine
@@ -19,6 +17,7 @@ from rasterio.windows import Window
 from groundwork.errors import RasterError
 from groundwork.rasters import checks
 from groundwork.rasters.grid import TOLERANCE, Grid, name_crs
+from groundwork.rasters.opened import Opened
 from groundwork.rasters.opening import grid_of, open_dataset, placed
 from groundwork.rasters.part import Part, warp
 from groundwork.rasters.validity import holds_data, masks_of, passes
@@ -26,7 +25,7 @@ from groundwork.rasters.windows import clip, window_in
 from groundwork.specs import QualityRule, RasterSpec
 
 
-class Scene:
+class Scene(Opened):
     """One raster, opened and checked; it consists of one file, or of one file per date, per band, or both.
 
     Use it as a context manager, or call :meth:`close`.
@@ -283,14 +282,6 @@ class Scene:
     def close(self) -> None:
         """Close all files."""
         self._stack.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _bounds(grid: Grid) -> str:

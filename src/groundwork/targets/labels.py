@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 from affine import Affine
@@ -19,6 +18,7 @@ from groundwork.batch import Answers
 from groundwork.errors import RasterError
 from groundwork.rasters.checks import check_window
 from groundwork.rasters.grid import Grid
+from groundwork.rasters.opened import Opened
 from groundwork.rasters.opening import grid_of, open_dataset, placed
 from groundwork.rasters.part import Part
 from groundwork.rasters.validity import masks_of
@@ -31,7 +31,7 @@ IGNORE = -1
 UNDECLARED = -2
 
 
-class LabelRaster(ABC):
+class LabelRaster(Opened):
     """A label raster of one band, opened and checked. Use it as a context manager."""
 
     #: What is expected, in words.
@@ -134,14 +134,6 @@ class LabelRaster(ABC):
     def close(self) -> None:
         """Close the file."""
         self._dataset.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class ClassLabels(LabelRaster):

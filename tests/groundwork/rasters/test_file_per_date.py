@@ -172,6 +172,21 @@ def test_a_pixel_holds_data_where_each_date_does(tmp_path: Path, write_raster: W
     assert np.argwhere(~valid).tolist() == [[0, 0], [2, 3]]
 
 
+def test_a_date_of_other_pixels_is_brought_to_the_grid_of_the_first(
+    tmp_path: Path, write_raster: Write, make_spec: MakeSpec
+) -> None:
+    fine, coarse = np.arange(16, dtype=np.int16).reshape(1, 4, 4), np.arange(4, dtype=np.int16).reshape(1, 2, 2)
+    first = write_raster(tmp_path / "1.tif", fine, transform=from_origin(600_000, 5_100_000, 10, 10))
+    second = write_raster(tmp_path / "2.tif", coarse, transform=from_origin(600_000, 5_100_000, 20, 20))
+    words = {"steps": 2, "layout": "file_per_date", "nodata": None}
+    with pytest.raises(RasterError, match=r"2\.tif: found .*expected the pixel size of 1\.tif\. Set 'resampling'"):
+        Scene([first, second], make_spec("A", **words))
+    with Scene([first, second], make_spec("A", **words, resampling="nearest")) as scene:
+        values, valid = scene.read(Window(0, 0, 4, 4))
+    assert np.array_equal(values[0], np.stack([fine[0], coarse[0].repeat(2, axis=0).repeat(2, axis=1)]))
+    assert valid.all()
+
+
 def test_dates_may_stand_in_the_tags_of_the_files(tmp_path: Path, write_raster: Write, make_spec: MakeSpec) -> None:
     days = ("2024-02-29", "2024-06-30")
     paths = [write_raster(tmp_path / f"{day}.tif", VALUES[:, 0], tags={"WHEN": day}) for day in days]

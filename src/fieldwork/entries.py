@@ -161,5 +161,5 @@ def _can_tell(dataset: AbstractDataset[Any, Any]) -> bool:
 
 def _holds_rasters(catalog: DataCatalog, name: str) -> bool:
     return str(catalog.to_config()[0].get(name, {}).get("type")).endswith(
-        (".RasterFolderDataset", ".RasterSourcesDataset")
+        (".RasterFolderDataset", ".RasterSourcesDataset", ".VectorLabelsDataset")
     )

@@ -9,6 +9,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+#: Scores that are shown, as far as the kind of answer has them: one number each, and one for each class or output.
+ROWS = {"miou": "mean IoU", "f1": "mean F1", "overall_accuracy": "overall accuracy", "r2": "R2"}
+PARTS = {"iou": "IoU", "rmse": "RMSE", "mae": "MAE", "bias": "bias"}
+
 
 def show_summary(scores: Mapping[str, Any] | None, results: Mapping[str, Path]) -> None:
     """Print tables to the terminal.
@@ -34,12 +38,17 @@ def _score_table(scores: Mapping[str, Any]) -> Table:
     table.add_column("score")
     for name in columns:
         table.add_column(name, justify="right")
-    for key, label in (("miou", "mean IoU"), ("f1", "mean F1"), ("overall_accuracy", "overall accuracy")):
-        table.add_row(label, *(f"{part[key]:.3f}" for part in columns.values()))
-    for name in scores["test"]["iou"]:
-        values = [part["iou"][name] for part in columns.values()]
-        table.add_row(f"IoU {name}", *("-" if value is None else f"{value:.3f}" for value in values))
+    for key, label in ROWS.items():
+        if key in scores["test"]:
+            table.add_row(label, *(_number(part[key]) for part in columns.values()))
+    for key, label in PARTS.items():
+        for name in scores["test"].get(key, {}):
+            table.add_row(f"{label} {name}", *(_number(part[key][name]) for part in columns.values()))
     return table
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def _shorten(path: Path) -> str:

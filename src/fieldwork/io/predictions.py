@@ -15,22 +15,29 @@ if TYPE_CHECKING:
 
 
 #: What may be made of a scene.
-PRODUCTS = ("classes", "probabilities")
+PRODUCTS = ("classes", "numbers", "probabilities")
+#: What answers are written as, by kind of answer; all others say how they were decided.
+ANSWERS = ("classes", "numbers")
 
 
 class PredictionsDataset(AbstractDataset["Predictions", "RasterFolder"]):
-    """Drains predictions into ``<scene>_<product>.tif``, scene by scene; loads the class rasters."""
+    """Drains predictions into ``<scene>_<product>.tif``, scene by scene; loads the rasters of the answers."""
 
     def __init__(self, *, path: str, metadata: dict[str, Any] | None = None) -> None:
         """Take the folder."""
         self._path = Path(path)
-        self._classes = RasterFolderDataset(path=path, pattern="{key}_classes.tif")
-        self._classes.beside = tuple(f"{{key}}_{product}.tif" for product in PRODUCTS[1:])
         self.metadata = metadata
 
+    def _answers(self) -> RasterFolderDataset:
+        """Return the rasters of the answers, which are of one kind."""
+        found = [product for product in ANSWERS if any(self._path.glob(f"*_{product}.tif"))] or [ANSWERS[0]]
+        rasters = RasterFolderDataset(path=self._path.as_posix(), pattern=f"{{key}}_{found[0]}.tif")
+        rasters.beside = tuple(f"{{key}}_{product}.tif" for product in PRODUCTS if product != found[0])
+        return rasters
+
     def load(self) -> RasterFolder:
-        """Find the class rasters."""
-        return self._classes.load()
+        """Find the rasters of the answers."""
+        return self._answers().load()
 
     def save(self, data: Predictions) -> None:
         """Write each scene when all of it is there. What an earlier run made of other scenes stays.
@@ -48,11 +55,11 @@ class PredictionsDataset(AbstractDataset["Predictions", "RasterFolder"]):
                     path.unlink()
 
     def preview(self) -> ImagePreview:
-        """Show the first class raster."""
-        return self._classes.preview()
+        """Show the first answer."""
+        return self._answers().preview()
 
     def _exists(self) -> bool:
-        return self._path.is_dir() and any(self._path.glob("*_classes.tif"))
+        return self._path.is_dir() and any(any(self._path.glob(f"*_{product}.tif")) for product in ANSWERS)
 
     def _describe(self) -> dict[str, Any]:
         return {"path": self._path.as_posix()}

@@ -19,6 +19,7 @@ from groundwork.data import sample_table as table
 from groundwork.data.labelled import LabelledScene, OpenScenes, open_labelled
 from groundwork.data.overlap import count_once
 from groundwork.rasters.folder import RasterFolder
+from groundwork.rasters.shared import SharedFiles
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.targets.kind import TargetKind
 from groundwork.targets.kinds import kind_of
@@ -95,15 +96,16 @@ class RasterChips:
         return counted
 
     def _read(self, index: int) -> Patch:
-        *cells, label = (str(name) for name in self._files[index])
+        *cells, cell_of_label = (str(name) for name in self._files[index])
+        label = tuple(self._label_root / name for name in table.split_files(cell_of_label))
         files = {
             source: tuple(root / name for name in table.split_files(cell))
             for (source, root), cell in zip(self._roots.items(), cells, strict=True)
             if cell
         }
         if self._shared[index]:
-            return self._check(index, self._opened.get(files, self._label_root / label))
-        with open_labelled(files, self._label_root / label, self._inputs, self._kind) as opened:
+            return self._check(index, self._opened.get(files, label))
+        with open_labelled(files, label, self._inputs, self._kind) as opened:
             return self._check(index, opened)
 
     def _check(self, index: int, opened: LabelledScene) -> Patch:
@@ -121,6 +123,8 @@ def known_once(batch: Batch, kind: TargetKind) -> Tensor:
     if "counted" not in batch:
         return target
     counted = batch["counted"]
+    if target.dim() > counted.dim():
+        counted = counted.unsqueeze(1)
     return torch.where(counted, target, kind.nothing_known(target))
 
 
@@ -131,7 +135,7 @@ class LabelledData:
     samples: pd.DataFrame
     #: Source -> its rasters.
     scenes: Mapping[str, RasterFolder]
-    labels: RasterFolder
+    labels: RasterFolder | SharedFiles
     #: Source -> what its rasters hold.
     inputs: Mapping[str, RasterSpec]
     target: TargetSpec

@@ -19,6 +19,7 @@ from groundwork.errors import DataError, RasterError
 from groundwork.progress import track
 from groundwork.rasters.folder import RasterFolder, pair
 from groundwork.rasters.grid import describe_crs, name_crs
+from groundwork.rasters.shared import SharedFiles
 from groundwork.rasters.windows import window_starts
 from groundwork.targets.kinds import kind_of
 
@@ -42,14 +43,16 @@ class Scan:
     cells: Mapping[str, Cells]
 
 
-def scan_scenes(scenes: RasterFolder | Mapping[str, RasterFolder], labels: RasterFolder, data: DataConfig) -> Scan:
+def scan_scenes(
+    scenes: RasterFolder | Mapping[str, RasterFolder], labels: RasterFolder | SharedFiles, data: DataConfig
+) -> Scan:
     """Read every pixel of every scene and label once.
 
     Chips with too few valid, labelled pixels are left out.
 
     Args:
         scenes: Rasters of the only source, or of each by name.
-        labels: Joined to the scenes by key.
+        labels: Joined to the scenes by key, or files that belong to all of them.
         data: What rasters and labels hold, and how chips are cut.
 
     Raises:
@@ -57,7 +60,9 @@ def scan_scenes(scenes: RasterFolder | Mapping[str, RasterFolder], labels: Raste
         DataError: Where scenes are not as declared (it lists them all), or no chip is left.
     """
     folders, kind = folders_by_source(scenes, data.sources), kind_of(data.target)
-    require_sources(folders, data.sources)
+    scenes_there = require_sources(folders, data.sources)
+    if isinstance(labels, SharedFiles):
+        labels = labels.for_keys(scenes_there)
     keys = pair(folders[reference_of(data.sources)], labels)
     report: list[dict[str, object]] = []
     chips: list[dict[str, object]] = []
@@ -67,11 +72,11 @@ def scan_scenes(scenes: RasterFolder | Mapping[str, RasterFolder], labels: Raste
         files = {
             table.SCENE: key,
             **{table.path_column(name): table.join_files(part.files.get(key, ())) for name, part in folders.items()},
-            table.LABEL_PATH: labels.files[key][0],
+            table.LABEL_PATH: table.join_files(labels.files[key]),
         }
         try:
             paths, days = files_of(folders, key), dates_of(folders, key)
-            with open_labelled(paths, labels.paths(key)[0], data.sources, kind, days) as opened:
+            with open_labelled(paths, labels.paths(key), data.sources, kind, days) as opened:
                 opened.label.check_grid(opened.grid)
                 found, cells[key] = _scan(key, opened, data)
                 report.append({table.SCENE: key, **_describe(opened, cells[key])})
@@ -121,7 +126,7 @@ def _describe(opened: LabelledScene, cells: Cells) -> dict[str, object]:
         raise RasterError(opened.path, "nodata in every pixel", "pixels that hold data", "Remove the scene.")
     num_known = opened.kind.num_known(sums)
     if num_known == 0:
-        raise RasterError(opened.label.path, "no known class in any valid pixel", "labels", "Remove the scene.")
+        raise RasterError(opened.label.path, "no known answer in any valid pixel", "labels", "Remove the scene.")
     size = grid.width * grid.height
     return {
         "width": grid.width,

@@ -18,6 +18,7 @@ from groundwork.data.distances import Places
 from groundwork.data.doubles import count_doubles
 from groundwork.errors import DataError
 from groundwork.rasters.folder import preview
+from groundwork.specs import TargetSpec
 
 logger = logging.getLogger(__name__)
 
@@ -231,12 +232,10 @@ def report_splits(
     report["identical_samples"] = count_doubles(samples, SPLITS)
     for name in SPLITS:
         part = samples[samples["split"] == name]
-        fractions = {entry: round(float(part[f"fraction_{entry}"].mean()), 6) for entry in data.target.names}
         report["splits"][name] = {
             "samples": len(part),
             "scenes": int(part["scene"].nunique()),
-            "class_fractions": fractions,
-            "absent_classes": [entry for entry, share in fractions.items() if share == 0],
+            **_answers(part, data.target),
         }
     places = Places(samples)
     split = samples["split"].to_numpy(object)
@@ -250,6 +249,15 @@ def report_splits(
     return report
 
 
+def _answers(samples: pd.DataFrame, target: TargetSpec) -> dict[str, Any]:
+    """Return how often each class occurs in the samples of a split, or the mean of each output."""
+    if target.outputs:
+        means = {name: samples[f"mean_{name}"].mean() for name in target.names}
+        return {"mean": {name: None if np.isnan(mean) else float(f"{mean:.6g}") for name, mean in means.items()}}
+    fractions = {name: round(float(samples[f"fraction_{name}"].mean()), 6) for name in target.names}
+    return {"class_fractions": fractions, "absent_classes": [name for name, share in fractions.items() if share == 0]}
+
+
 def _warn_of_left_out(left_out: Mapping[str, Mapping[str, int]]) -> None:
     for split, reasons in left_out.items():
         for reason, count in reasons.items():
@@ -258,7 +266,7 @@ def _warn_of_left_out(left_out: Mapping[str, Mapping[str, int]]) -> None:
 
 def _warn_of_absent(splits: Mapping[str, Mapping[str, Any]]) -> None:
     for name in ("val", "test"):
-        if splits[name]["absent_classes"]:
+        if splits[name].get("absent_classes"):
             logger.warning(
                 "Split '%s' lacks the class(es) %s: its scores say nothing about them. Choose another 'seed' or "
                 "'split.method', or give lists.",
@@ -268,9 +276,9 @@ def _warn_of_absent(splits: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def _warn_of_unlearnt(splits: Mapping[str, Mapping[str, Any]]) -> None:
-    unseen = set(splits["train"]["absent_classes"])
+    unseen = set(splits["train"].get("absent_classes", ()))
     for name in ("val", "test"):
-        unlearnt = sorted(unseen - set(splits[name]["absent_classes"]))
+        unlearnt = sorted(unseen - set(splits[name].get("absent_classes", ())))
         if unlearnt:
             logger.warning(
                 "Split '%s' holds the class(es) %s, which 'train' lacks: nothing can learn them, and the scores count "

@@ -24,14 +24,15 @@ from groundwork.rasters.scene import Scene
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.strict import did_you_mean
 from groundwork.targets.kind import TargetKind
-from groundwork.targets.kinds import kind_of
+from groundwork.targets.kinds import KINDS, kind_of
 
 
 def draw_history(history: pd.DataFrame) -> Figure:
     """Draw losses and scores over the epochs, as far as they were measured."""
     figure = Figure(figsize=(9, 3.5), layout="constrained")
     left, right = figure.subplots(1, 2)
-    curves = ((left, "train/loss", "tab:blue"), (left, "val/loss", "tab:orange"), (right, "val/miou", "tab:green"))
+    curves = [(left, "train/loss", "tab:blue"), (left, "val/loss", "tab:orange")]
+    curves += [(right, f"val/{kind.main_score}", "tab:green") for kind in sorted(set(KINDS.values()), key=str)]
     for axes, name, color in curves:
         if name in history:
             measured = history[["epoch", name]].dropna()
@@ -40,6 +41,7 @@ def draw_history(history: pd.DataFrame) -> Figure:
     for axes, title in ((left, "Loss"), (right, "Score")):
         axes.set(xlabel="epoch", title=title)
         axes.grid(alpha=0.3)
+    # All of them are 1 at best; R2 may lie far below 0 at first.
     right.set_ylim(0, 1)
     return figure
 

@@ -4,23 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from groundwork.batch import Batch, Patch, images_of
+from groundwork.batch import Batch, images_of
 from groundwork.bundle import Bundle
-from groundwork.data.chips import LabelledData
 from groundwork.data.statistics import Statistics
 from groundwork.models.engine import Engine, ModelScorer
-from groundwork.progress import track
 from groundwork.targets.kind import TargetKind
-from groundwork.targets.labels import IGNORE
 
 
 class Predictor(ABC):
@@ -58,72 +48,3 @@ class ConstantPredictor(Predictor):
         """See :class:`Predictor`."""
         size = batch["target"].shape
         return self._scores[:, None, None].expand(size[0], -1, *size[-2:])
-
-
-class PixelRegression(Predictor):
-    """Multinomial logistic regression on the standardised values of single pixels, of all sources and steps."""
-
-    def __init__(self, data: LabelledData, num_pixels: int, seed: int) -> None:
-        """Fit on pixels drawn from all training chips alike.
-
-        Args:
-            data: Where the training chips are read from.
-            num_pixels: Most pixels to fit on.
-            seed: Seed of the draw.
-        """
-        pixels, classes = _draw_pixels(data, num_pixels, seed)
-        self._num_outputs = data.target.num_outputs
-        self._default = int(classes[0])
-        self._regression = None
-        if len(np.unique(classes)) > 1:
-            # What a source does not hold is NaN here, and becomes its mean.
-            filled = SimpleImputer(keep_empty_features=True)
-            logistic = LogisticRegression(max_iter=500, random_state=seed)
-            self._regression = make_pipeline(filled, StandardScaler(), logistic)
-            self._regression.fit(pixels, classes)
-
-    def predict(self, batch: Batch) -> Tensor:
-        """Return the class as 1, the others as 0. See :class:`Predictor`."""
-        known = torch.stack(list(batch["valid"].values())).any(dim=0).numpy()
-        classes = np.full(known.shape, self._default, np.int64)
-        values = np.concatenate(
-            [_flatten(image.numpy(), batch["valid"][name].numpy()) for name, image in batch["images"].items()], axis=1
-        )
-        pixels = np.moveaxis(values, 1, -1)[known]
-        if self._regression is not None and len(pixels):
-            classes[known] = self._regression.predict(pixels)
-        return torch.nn.functional.one_hot(torch.from_numpy(classes), self._num_outputs).movedim(-1, 1).float()
-
-
-def _draw_pixels(data: LabelledData, num_pixels: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    chips = data.chips("train")
-    drawn = np.arange(len(chips))
-    if num_pixels < len(chips):
-        drawn = np.sort(np.random.default_rng(seed).permutation(drawn)[:num_pixels])
-    share = num_pixels // len(drawn)
-    pixels, classes = [], []
-    for index in track(drawn.tolist(), "Drawing pixels for the baseline", len(drawn)):
-        patch = chips[index].patch
-        truth = np.asarray(patch.target).reshape(-1)
-        chosen = np.random.default_rng([seed, index]).permutation(np.flatnonzero(truth != IGNORE))[:share]
-        pixels.append(_pixels_of(patch)[:, chosen].T)
-        classes.append(truth[chosen])
-    return np.concatenate(pixels), np.concatenate(classes)
-
-
-def _pixels_of(patch: Patch) -> NDArray[np.float32]:
-    """Return the values of all sources and steps, (values, height * width)."""
-    flat = [_flatten(patch.values[name][None], patch.valid[name][None])[0] for name in sorted(patch.values)]
-    together = np.concatenate(flat)
-    return together.reshape(len(together), -1)
-
-
-def _flatten(values: NDArray[np.generic], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return (batch, channels * steps, height, width), NaN where nothing is valid.
-
-    Args:
-        values: (batch, channels[, steps], height, width).
-        valid: (batch, height, width).
-    """
-    flat = values.astype(np.float32).reshape(values.shape[0], -1, *values.shape[-2:])
-    return np.where(valid[:, None], flat, np.float32(np.nan))

@@ -13,7 +13,8 @@ from groundwork.config.evaluation import EvaluationConfig
 from groundwork.data.chips import LabelledData
 from groundwork.data.statistics import Statistics
 from groundwork.errors import BundleError
-from groundwork.evaluation.predictors import ConstantPredictor, ModelPredictor, PixelRegression, Predictor
+from groundwork.evaluation.pixel_baseline import pixel_baseline
+from groundwork.evaluation.predictors import ConstantPredictor, ModelPredictor, Predictor
 from groundwork.evaluation.scores import MODEL, evaluate
 from groundwork.rasters.folder import RasterFolder
 
@@ -31,8 +32,8 @@ def evaluate_model(
     """
     predictors: dict[str, Predictor] = {
         MODEL: ModelPredictor(bundle),
-        "majority_class": ConstantPredictor(data.kind, statistics),
-        "pixel_regression": PixelRegression(data, config.baseline_pixels, seed),
+        data.kind.constant_name: ConstantPredictor(data.kind, statistics),
+        "pixel_regression": pixel_baseline(data, config.baseline_pixels, seed),
     }
     evaluation = evaluate(predictors, data, config.batch_size)
     return evaluation.metrics(), evaluation.by_scene(), evaluation.total(MODEL).draw()

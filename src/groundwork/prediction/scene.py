@@ -192,8 +192,12 @@ def was_predicted(path: Path) -> bool:
 
 
 def _tags(bundle: Bundle, name: str, config: InferenceConfig) -> dict[str, str]:
+    target = bundle.config.target
+    classes = {entry.name: entry.value for entry in target.classes}
+    outputs = {output.name: output.unit for output in target.outputs}
+    what = {"GROUNDWORK_OUTPUTS": json.dumps(outputs)} if outputs else {"GROUNDWORK_CLASSES": json.dumps(classes)}
     return {
-        "GROUNDWORK_CLASSES": json.dumps({entry.name: entry.value for entry in bundle.config.target.classes}),
+        **what,
         "GROUNDWORK_INPUT": name,
         "GROUNDWORK_MODEL": bundle.config.model.title(),
         "GROUNDWORK_TILES": f"size {config.tile_size}, overlap {config.overlap}",

@@ -21,6 +21,8 @@ class RasterProfile:
     #: Name of each band.
     bands: tuple[str, ...]
     nodata: float | None
+    #: Unit of each band; empty: none is stated.
+    units: tuple[str, ...] = field(default=(), kw_only=True)
     #: How values are thinned out for the overviews: "mode" for classes, "average" for measurements.
     overview: str = "average"
     #: Pixel value -> red, green, blue; for class rasters of type uint8.

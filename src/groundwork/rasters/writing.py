@@ -114,6 +114,8 @@ def _create(path: Path, profile: RasterProfile) -> DatasetWriter:
         )
     for index, name in enumerate(profile.bands, start=1):
         writer.set_band_description(index, name)
+    if profile.units:
+        writer.units = profile.units
     if profile.colors:
         writer.write_colormap(1, dict(profile.colors))
     writer.update_tags(**dict(sorted(profile.tags.items())))

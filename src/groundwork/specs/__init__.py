@@ -5,6 +5,7 @@ from groundwork.specs.features import FeatureLevel, FeatureSpec
 from groundwork.specs.quality import QualityRule
 from groundwork.specs.raster import RANGES, RasterSpec
 from groundwork.specs.target import ClassSpec, OutputSpec, TargetSpec
+from groundwork.specs.vectors import VectorSpec
 
 __all__ = [
     "RANGES",
@@ -16,4 +17,5 @@ __all__ = [
     "QualityRule",
     "RasterSpec",
     "TargetSpec",
+    "VectorSpec",
 ]

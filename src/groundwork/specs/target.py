@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from groundwork.strict import Config
+from groundwork.specs.vectors import VectorSpec
+from groundwork.strict import Config, did_you_mean
 
 ClassValue = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 
@@ -42,11 +43,29 @@ class ClassSpec(Config):
 
 
 class OutputSpec(Config):
-    """One number that is predicted."""
+    """One number that is predicted. Number = label value * ``scale`` + ``offset``."""
 
     name: str = Field(min_length=1)
     #: Unit of the number, such as "t/ha".
     unit: str | None = None
+    #: Lowest and highest number that a label can hold; others are refused, as they mostly mean another unit, or that
+    #: nobody knows. Pictures are drawn between them.
+    minimum: float | None = Field(default=None, allow_inf_nan=False)
+    maximum: float | None = Field(default=None, allow_inf_nan=False)
+    scale: float = Field(default=1.0, allow_inf_nan=False)
+    offset: float = Field(default=0.0, allow_inf_nan=False)
+    #: Label value where nobody knows the number. So are a label file's own nodata, NaN, and what its mask leaves out.
+    nodata: float | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> OutputSpec:
+        if self.minimum is not None and self.maximum is not None and self.minimum >= self.maximum:
+            raise ValueError(
+                f"output '{self.name}': minimum {self.minimum:g} is not below maximum {self.maximum:g}; turn them round"
+            )
+        if self.scale == 0:
+            raise ValueError(f"output '{self.name}': scale 0 would make every number {self.offset:g}")
+        return self
 
 
 class TargetSpec(Config):
@@ -63,6 +82,8 @@ class TargetSpec(Config):
     ignore_value: int | tuple[int, ...] | None = None
     #: Set where label files declare as nodata a value that is one of the classes.
     nodata_is_class: bool = False
+    #: How labels are drawn, where they are polygons, lines or points in vector files. None: they are rasters.
+    vectors: VectorSpec | None = None
 
     @model_validator(mode="after")
     def _check(self) -> TargetSpec:
@@ -86,6 +107,22 @@ class TargetSpec(Config):
         both = [value for value in self.ignore_values if value in (*self.values, *labels)]
         if both:
             raise ValueError(f"ignore_value {both[0]} is also a class value")
+        return self
+
+    @model_validator(mode="after")
+    def _check_vectors(self) -> TargetSpec:
+        vectors = self.vectors
+        if vectors is None:
+            return self
+        for name in vectors.names():
+            if name not in self.names or not self.classes:
+                raise ValueError(
+                    f"'vectors' names the class '{name}', which 'classes' lacks.{did_you_mean(name, self.names)}"
+                )
+        if self.classes and vectors.attribute is None and vectors.every is None:
+            raise ValueError("'vectors' needs 'attribute', which says the class of a feature, or 'every' for one class")
+        if not self.classes and (vectors.attribute is not None or vectors.mapping):
+            raise ValueError("numbers are read from attributes of their own names: leave 'vectors.attribute' out")
         return self
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
@@ -15,7 +15,7 @@ from groundwork.batch import Answers
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.stream import RasterProfile
 from groundwork.specs import TargetSpec
-from groundwork.targets.labels import LabelRaster
+from groundwork.targets.label import Label
 from groundwork.targets.statistics import TargetStatistics
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ class TargetKind(ABC):
     #: The score by which predictors are compared, and all that a table of runs shows, as named in a report.
     main_score: ClassVar[str]
     headline: ClassVar[tuple[str, ...]]
+    #: What the baseline is called that says the same of each image; see :meth:`constant`.
+    constant_name: ClassVar[str]
     #: Number of sums that the answers of a window have; see :meth:`terms`.
     num_terms: int
     #: What these are added up in: whole numbers are the same in any order.
@@ -93,12 +95,20 @@ class TargetKind(ABC):
         """Return all scores that an accumulator may give, by name, and whether more or less of each is better."""
 
     @abstractmethod
-    def open_label(self, path: Path) -> LabelRaster:
-        """Open a label raster.
+    def open_label(self, paths: Sequence[Path], grid: Grid) -> Label:
+        """Open the label of a scene.
+
+        Args:
+            paths: Its files.
+            grid: Of the scene, for labels that have none of their own.
 
         Raises:
             RasterError: Where it cannot be read as answers of this kind.
         """
+
+    @abstractmethod
+    def known(self, answers: Answers) -> NDArray[np.bool_]:
+        """Return where anything is known, (height, width)."""
 
     @abstractmethod
     def hide(self, answers: Answers, known: NDArray[np.bool_]) -> None:

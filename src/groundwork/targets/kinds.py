@@ -6,10 +6,12 @@ from groundwork.errors import SpecError
 from groundwork.specs import TargetSpec
 from groundwork.targets.kind import TargetKind
 from groundwork.targets.pixel_classes import PixelClasses
+from groundwork.targets.pixel_numbers import PixelNumbers
 
 #: What has an answer of its own, and whether answers are classes -> the kind of answer.
 KINDS: dict[tuple[str, bool], type[TargetKind]] = {
     ("pixel", True): PixelClasses,
+    ("pixel", False): PixelNumbers,
 }
 
 
@@ -23,6 +25,6 @@ def kind_of(target: TargetSpec) -> TargetKind:
     if found is None:
         raise SpecError(
             f"The target asks for {'classes' if target.classes else 'numbers'} per {target.per}, of which no task is "
-            "there yet: classes per pixel are learnt and predicted. Give data.target.classes, and 'per: pixel'"
+            "there yet: classes and numbers per pixel are learnt and predicted. Set 'per: pixel' in data.target"
         )
     return found(target)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 from affine import Affine
@@ -18,12 +18,12 @@ from groundwork.batch import Answers
 from groundwork.errors import RasterError
 from groundwork.rasters.checks import check_window
 from groundwork.rasters.grid import Grid
-from groundwork.rasters.opened import Opened
 from groundwork.rasters.opening import grid_of, open_dataset, placed
 from groundwork.rasters.part import Part
 from groundwork.rasters.validity import masks_of
 from groundwork.rasters.windows import clip
 from groundwork.specs import TargetSpec
+from groundwork.targets.label import Label
 
 #: Class index of pixels whose class is not known. Losses and scores leave them out.
 IGNORE = -1
@@ -31,33 +31,47 @@ IGNORE = -1
 UNDECLARED = -2
 
 
-class LabelRaster(Opened):
-    """A label raster of one band, opened and checked. Use it as a context manager."""
+class LabelRaster(Label):
+    """A label raster, opened and checked: one file, or one for each band. Use it as a context manager."""
 
     #: What is expected, in words.
-    holds: ClassVar[str]
+    holds: str
 
-    def __init__(self, path: Path, target: TargetSpec) -> None:
-        """Open the file.
+    def __init__(self, paths: Sequence[Path], target: TargetSpec, num_bands: int = 1) -> None:
+        """Open the files.
 
         Raises:
-            RasterError: Where it is no raster of one band, or is not what the target says.
+            RasterError: Where there are other bands than as many as the target has, or a file is not what it says.
         """
-        self.path = path
+        self.path = paths[0]
         self.target = target
-        self._dataset = open_dataset(path)
+        self._opened = ExitStack()
         try:
-            self._check_count()
+            self._parts = self._open(paths, num_bands)
             self.check()
-        except RasterError:
-            self._dataset.close()
+        except BaseException:
+            self._opened.close()
             raise
-        self._part = Part(path, self._dataset, (1,), masks_of(self._dataset, (1,), 1))
+
+    def _open(self, paths: Sequence[Path], num_bands: int) -> list[Part]:
+        if len(paths) not in {1, num_bands}:
+            raise RasterError(self.path, f"{len(paths)} files for one label", self.holds, "Correct the patterns.")
+        parts, count = [], num_bands // len(paths)
+        indexes = tuple(range(1, count + 1))
+        for path in paths:
+            dataset = open_dataset(path)
+            self._opened.callback(dataset.close)
+            alpha = dataset.colorinterp[-1:] == (ColorInterp.alpha,)
+            if dataset.count != count and not (dataset.count == count + 1 and alpha):
+                remedy = "Keep that one." if count == 1 else "Correct 'outputs', or the files."
+                raise RasterError(path, f"{dataset.count} bands", self.holds, remedy)
+            parts.append(Part(path, dataset, indexes, masks_of(dataset, indexes, count), count))
+        return parts
 
     @property
     def nodata(self) -> float | None:
         """What the file itself declares as nodata."""
-        declared: float | None = self._dataset.nodata
+        declared: float | None = self._parts[0].dataset.nodata
         return declared
 
     @abstractmethod
@@ -73,8 +87,8 @@ class LabelRaster(Opened):
         """Return values of the file as answers, in their shape.
 
         Args:
-            values: (height, width), in the file's type.
-            unmasked: Where the file's mask lets them through.
+            values: (bands, height, width), in the file's type.
+            unmasked: Where the file's masks let them through, (bands, height, width).
 
         Raises:
             RasterError: For values that are no answers.
@@ -84,15 +98,10 @@ class LabelRaster(Opened):
     def unknown(self, shape: tuple[int, int]) -> Answers:
         """Return answers of which none is known."""
 
-    def _check_count(self) -> None:
-        count, alpha = self._dataset.count, self._dataset.colorinterp[-1:] == (ColorInterp.alpha,)
-        if count != 1 and not (count == 2 and alpha):
-            raise RasterError(self.path, f"{count} bands", self.holds, "Keep that one.")
-
     @cached_property
     def grid(self) -> Grid:
         """Where the pixels lie."""
-        return placed(grid_of(self._dataset))
+        return placed(grid_of(self._parts[0].dataset))
 
     def check_grid(self, grid: Grid) -> None:
         """Refuse a label that is not on the grid of its image.
@@ -100,40 +109,43 @@ class LabelRaster(Opened):
         Raises:
             RasterError: Where size, CRS or geotransform differ. A label without any georeference needs only the size.
         """
-        label = self.grid
+        for part in self._parts:
+            self._check_part(part, grid)
+
+    def _check_part(self, part: Part, grid: Grid) -> None:
+        own = label = placed(grid_of(part.dataset))
         if label.crs is None:
             # What has no CRS of its own is taken to be in that of the image.
             label = Grid(grid.crs, label.transform, label.width, label.height)
         differences = grid.differences(label)
-        if self.grid.crs is None and label.transform == Affine.identity():
+        if own.crs is None and label.transform == Affine.identity():
             differences = [text for text in differences if text.startswith("size")]
         if differences:
             raise RasterError(
-                self.path,
+                part.path,
                 "; ".join(differences),
                 "the grid of its image",
                 "Bring the label to the image's grid first (gdalwarp -r near -te ... -ts ...).",
             )
 
     def read(self, window: Window) -> Answers:
-        """Read answers (height, width); not known are those beyond the edge.
-
-        Raises:
-            RasterError: For values that are no answers.
-        """
-        check_window(self.path, window, self._dataset)
-        inside, place = clip(window, self._dataset.width, self._dataset.height)
-        values, unmasked = self._part.read((1,), inside, (int(inside.height), int(inside.width)))
-        answers = self.answers(values[0], unmasked)
+        """Read answers. See :class:`Label`."""
+        check_window(self.path, window, self._parts[0].dataset)
+        inside, place = clip(window, self._parts[0].dataset.width, self._parts[0].dataset.height)
+        shape = (int(inside.height), int(inside.width))
+        values, unmasked = zip(*(part.read(part.indexes, inside, shape) for part in self._parts), strict=True)
+        together = values[0] if len(values) == 1 else np.concatenate(values)
+        masks = [np.broadcast_to(mask, part.shape) for mask, part in zip(unmasked, values, strict=True)]
+        answers = self.answers(together, masks[0] if len(masks) == 1 else np.concatenate(masks))
         if place is None:
             return answers
         full = self.unknown((int(window.height), int(window.width)))
-        full[place] = answers
+        full[..., *place] = answers
         return full
 
     def close(self) -> None:
-        """Close the file."""
-        self._dataset.close()
+        """Close the files."""
+        self._opened.close()
 
 
 class ClassLabels(LabelRaster):
@@ -151,7 +163,7 @@ class ClassLabels(LabelRaster):
         Raises:
             RasterError: Where it is no raster of one band, or declares a class value as nodata.
         """
-        super().__init__(path, target)
+        super().__init__((path,), target)
         self._values, self._indexes = _class_table(target, self.nodata)
         self._table = np.full(256, UNDECLARED, np.int64)
         in_range = (self._values >= 0) & (self._values <= 255)
@@ -175,11 +187,12 @@ class ClassLabels(LabelRaster):
         return np.full(shape, IGNORE, np.int64)
 
     def answers(self, values: NDArray[np.generic], unmasked: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Return class indexes.
+        """Return class indexes (height, width).
 
         Raises:
             RasterError: Where a value is no class; it lists the values.
         """
+        values, unmasked = values[0], unmasked[0]
         indexes: NDArray[np.int64]
         if values.dtype == np.uint8:
             # A table of all 256 values is much faster than a search, and label rasters mostly are of this type.

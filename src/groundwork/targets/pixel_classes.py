@@ -18,6 +18,7 @@ from groundwork.rasters.stream import RasterProfile
 from groundwork.specs import TargetSpec
 from groundwork.targets.confusion import ConfusionMatrix
 from groundwork.targets.kind import Accumulator, Direction, Products, TargetKind
+from groundwork.targets.label import Label
 from groundwork.targets.labels import IGNORE, ClassLabels
 from groundwork.targets.metrics import Scores, compute_scores
 from groundwork.targets.statistics import TargetStatistics
@@ -35,6 +36,7 @@ class PixelClasses(TargetKind):
 
     main_score = "miou"
     headline = ("miou", "f1", "overall_accuracy", "iou")
+    constant_name = "majority_class"
     term_type = np.int64
 
     @classmethod
@@ -42,8 +44,8 @@ class PixelClasses(TargetKind):
         """See :class:`TargetKind`."""
         if not target.classes or target.per != "pixel":
             raise SpecError(
-                "Classes per pixel are learnt and predicted: give data.target.classes, and 'per: pixel'. No task for "
-                "numbers, whole images or objects is there yet"
+                "This task learns classes per pixel: give data.target.classes, and 'per: pixel'. Numbers per pixel are "
+                "learnt by the task 'pixel_regression'; no task for whole images or objects is there yet"
             )
 
     @classmethod
@@ -55,9 +57,17 @@ class PixelClasses(TargetKind):
         super().__init__(target)
         self.num_terms = target.num_outputs
 
-    def open_label(self, path: Path) -> ClassLabels:
-        """Open a raster of class values."""
-        return ClassLabels(path, self.target)
+    def open_label(self, paths: Sequence[Path], grid: Grid) -> Label:
+        """Open a raster of class values, or features of classes."""
+        if self.target.vectors is None:
+            return ClassLabels(paths[0], self.target)
+        from groundwork.targets.drawn import DrawnClasses  # noqa: PLC0415 - geopandas loads slowly
+
+        return DrawnClasses(paths, self.target, grid)
+
+    def known(self, answers: Answers) -> NDArray[np.bool_]:
+        """Return where a class is known."""
+        return np.asarray(answers != IGNORE)
 
     def hide(self, answers: Answers, known: NDArray[np.bool_]) -> None:
         """See :class:`TargetKind`."""

@@ -7,8 +7,18 @@ from pydantic import Field
 from groundwork.strict import Config
 
 
+class NumberStatistics(Config):
+    """Known numbers of one output, in its unit."""
+
+    count: int
+    mean: float
+    std: float
+
+
 class TargetStatistics(Config):
     """What the labels of the training split add up to, as far as it is of use for this kind of answer."""
 
     #: Class -> number of pixels.
     class_pixels: dict[str, int] = Field(default_factory=dict)
+    #: Output -> its numbers.
+    numbers: dict[str, NumberStatistics] = Field(default_factory=dict)

@@ -3,5 +3,6 @@
 from groundwork.registry import Table
 
 TASKS: Table = {
+    "pixel_regression": "groundwork.tasks.pixel_regression:PixelRegressionTask",
     "semantic_segmentation": "groundwork.tasks.segmentation:SemanticSegmentationTask",
 }

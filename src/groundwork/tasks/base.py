@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypedDict, cast
 
 from lightning import LightningModule
@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from groundwork.batch import Batch, images_of
 from groundwork.config.model import ModelConfig
-from groundwork.config.training import TrainingConfig
+from groundwork.config.training import LossTerm, TrainingConfig
 from groundwork.data.chips import known_once
 from groundwork.errors import SpecError
 from groundwork.models.interface import ModelFactory, ModelOutput
@@ -71,6 +71,16 @@ class Task(LightningModule, ABC):
             self.model.freeze_decoder()
         if not any(parameter.requires_grad for parameter in self.model.parameters()):
             raise SpecError("Nothing is left to train: 'training.freeze' keeps all weights of the model as they are")
+
+    @classmethod
+    @abstractmethod
+    def check_losses(cls, losses: Sequence[LossTerm], target: TargetSpec) -> None:
+        """Refuse losses that this task does not have, or that do not fit the target.
+
+        Raises:
+            ComponentError: For an unknown loss or option.
+            SpecError: For options that do not fit the target.
+        """
 
     @abstractmethod
     def criterion(self, output: ModelOutput, batch: Batch) -> Tensor:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
 from groundwork.batch import Batch
 from groundwork.config.model import ModelConfig
-from groundwork.config.training import TrainingConfig
+from groundwork.config.training import LossTerm, TrainingConfig
 from groundwork.data.statistics import Statistics
 from groundwork.models.interface import ModelFactory, ModelOutput
 from groundwork.specs import RasterSpec, TargetSpec
@@ -35,6 +35,11 @@ class SemanticSegmentationTask(Task):
         super().__init__(factory, model, inputs, target, training)
         class_pixels = tuple(statistics.target.class_pixels[name] for name in target.names)
         self._losses = WeightedLosses(training.loss, class_pixels)
+
+    @classmethod
+    def check_losses(cls, losses: Sequence[LossTerm], target: TargetSpec) -> None:
+        """See :class:`Task`."""
+        WeightedLosses(losses, (1,) * target.num_outputs)
 
     def criterion(self, output: ModelOutput, batch: Batch) -> Tensor:
         """See :class:`Task`."""

@@ -17,7 +17,7 @@ from groundwork.strict import did_you_mean
 from groundwork.targets.kind import Direction
 from groundwork.tasks import TASKS
 from groundwork.tasks.base import Task
-from groundwork.tasks.losses import WeightedLosses, check_auxiliary
+from groundwork.tasks.losses import check_auxiliary
 from groundwork.tasks.optimizers import OPTIMIZERS, SCHEDULES, OptimizerRecipe, Schedule
 from groundwork.training.messages import NOTHING_TO_CHOOSE_BY
 from groundwork.training.precision import take_half
@@ -50,7 +50,7 @@ def check_training(training: TrainingConfig, target: TargetSpec) -> None:
         check_options(task, training.task)
     direction_of(training.monitor, task, target)
     with located("training.loss"):
-        WeightedLosses(training.loss, (1,) * target.num_outputs)
+        task.check_losses(training.loss, target)
     build(OptimizerRecipe, OPTIMIZERS, training.optimizer, where="training.optimizer")
     build(Schedule, SCHEDULES, training.schedule, where="training.schedule")
     # What a training on another machine computes on is no matter of this one.

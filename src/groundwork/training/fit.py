@@ -96,6 +96,9 @@ def _build_task(initial: Bundle, training: TrainingConfig, statistics: Statistic
         for source, raster in config.inputs.items():
             bands = statistics.of_bands(source, raster)
             task.model.set_statistics([band.mean for band in bands], [band.std for band in bands], source)
+    numbers = [statistics.target.numbers[output.name] for output in config.target.outputs]
+    if numbers:
+        task.model.set_output_statistics([number.mean for number in numbers], [number.std for number in numbers])
     return task
 
 

@@ -96,7 +96,7 @@ def test_a_label_without_a_known_class_is_refused(pair_of: Callable[..., Any], d
     label[0, 0] = 1
     image = _image()
     image[:, 0, 0] = -9999
-    with pytest.raises(DataError, match=r"x.tif: found no known class in any valid pixel"):
+    with pytest.raises(DataError, match=r"x.tif: found no known answer in any valid pixel"):
         scan_scenes(*pair_of(image, label), data_config)
 
 
@@ -214,7 +214,7 @@ def test_each_pixel_is_read_once_and_chips_are_what_their_windows_hold(
     config, files = tiny_data.config, {"optical": tiny_data.scenes.paths("11")}
     with (
         pytest.MonkeyPatch.context() as patch,
-        open_labelled(files, tiny_data.labels.paths("11")[0], config.sources, kind_of(config.target)) as opened,
+        open_labelled(files, tiny_data.labels.paths("11"), config.sources, kind_of(config.target)) as opened,
     ):
         patch.setattr(scan_module, "MOST_HELD", most)
         read, counted, taken = Scene.read, np.zeros((400, 400), int), np.zeros((64, 96), int)

@@ -18,7 +18,8 @@ from groundwork.data.chips import LabelledData
 from groundwork.data.overlap import count_once
 from groundwork.data.statistics import Statistics
 from groundwork.errors import BundleError
-from groundwork.evaluation.predictors import ConstantPredictor, ModelPredictor, PixelRegression, _pixels_of
+from groundwork.evaluation.pixel_baseline import _pixels_of, pixel_baseline
+from groundwork.evaluation.predictors import ConstantPredictor, ModelPredictor
 from groundwork.specs import TargetSpec
 from groundwork.targets.kinds import kind_of
 from groundwork.targets.labels import IGNORE
@@ -108,7 +109,7 @@ def test_the_regression_is_that_of_scikit_learn_on_all_training_pixels(
     pixels, classes = _training_pixels(tiny_labelled)
     mean, std = pixels.mean(axis=0), pixels.std(axis=0)
     regression = LogisticRegression(max_iter=500).fit((pixels - mean) / std, classes)
-    scores = PixelRegression(tiny_labelled, num_pixels=10**6, seed=0).predict(batch)
+    scores = pixel_baseline(tiny_labelled, num_pixels=10**6, seed=0).predict(batch)
     assert torch.equal(scores.sum(dim=1), torch.ones(scores[:, 0].shape)), "the class as 1, the others as 0"
     found, truth = _classes(scores), batch["target"].numpy()
     valid = batch["valid"]["optical"].numpy()
@@ -120,7 +121,7 @@ def test_the_regression_is_that_of_scikit_learn_on_all_training_pixels(
 
 
 def test_the_draw_of_pixels_depends_on_the_seed_alone(tiny_labelled: LabelledData, batch: Batch) -> None:
-    one, same, other = (PixelRegression(tiny_labelled, 300, seed).predict(batch) for seed in (0, 0, 1))
+    one, same, other = (pixel_baseline(tiny_labelled, 300, seed).predict(batch) for seed in (0, 0, 1))
     assert np.array_equal(one, same)
     assert not np.array_equal(one, other)
 
@@ -135,7 +136,7 @@ def test_no_more_pixels_are_drawn_than_asked_for(tiny_labelled: LabelledData, mo
 
     monkeypatch.setattr(LogisticRegression, "fit", note)
     for most in (300, 5):
-        PixelRegression(tiny_labelled, most, 0)
+        pixel_baseline(tiny_labelled, most, 0)
     assert 0 < sizes[0] <= 300
     assert 0 < sizes[1] <= 5
 
@@ -143,13 +144,13 @@ def test_no_more_pixels_are_drawn_than_asked_for(tiny_labelled: LabelledData, mo
 def test_a_single_class_is_predicted_everywhere(tiny_labelled: LabelledData, batch: Batch) -> None:
     first = tiny_labelled.samples[tiny_labelled.samples["split"] == "train"].head(1)
     data = LabelledData(first, tiny_labelled.scenes, tiny_labelled.labels, tiny_labelled.inputs, tiny_labelled.target)
-    found = PixelRegression(data, num_pixels=1, seed=0).predict(batch)
+    found = pixel_baseline(data, num_pixels=1, seed=0).predict(batch)
     assert len(set(_classes(found).ravel())) == 1
 
 
 def test_steps_are_values_of_the_same_pixel(tiny_labelled: LabelledData) -> None:
     """With several dates each pixel's values are channels times steps, in training as in prediction."""
-    regression = PixelRegression(tiny_labelled, 300, 0)
+    regression = pixel_baseline(tiny_labelled, 300, 0)
 
     class Sum:
         def predict(self, pixels: np.ndarray) -> np.ndarray:
@@ -174,7 +175,7 @@ def test_values_of_all_sources_are_values_of_the_same_pixel(tiny_labelled: Label
 
     What a source does not hold is NaN, whatever stands there.
     """
-    regression = PixelRegression(tiny_labelled, 300, 0)
+    regression = pixel_baseline(tiny_labelled, 300, 0)
 
     class Second:
         def predict(self, pixels: np.ndarray) -> np.ndarray:

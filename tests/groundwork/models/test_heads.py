@@ -56,8 +56,8 @@ def test_dropout_silences_channels_only_in_training() -> None:
     [
         ((None, None), lambda raw: raw),
         ((-2.0, 3.0), lambda raw: -2 + 5 / (1 + np.exp(-raw))),
-        ((1.0, None), lambda raw: 1 + np.log1p(np.exp(raw))),
-        ((None, 1.0), lambda raw: 1 - np.log1p(np.exp(-raw))),
+        ((1.0, None), lambda raw: 1 + np.log1p(np.exp(raw - 1))),
+        ((None, 1.0), lambda raw: 1 - np.log1p(np.exp(1 - raw))),
     ],
 )
 def test_regression_stays_within_its_ranges(limits: Any, expected: Any) -> None:
@@ -67,6 +67,23 @@ def test_regression_stays_within_its_ranges(limits: Any, expected: Any) -> None:
     given = head(Decoded(features)).detach()
     np.testing.assert_allclose(given[:, 0], expected(raw[:, 0].numpy()), rtol=1e-5, atol=1e-6)
     assert torch.equal(given[:, 1], raw[:, 1])
+
+
+def test_numbers_are_given_in_their_units_once_their_statistics_are_set() -> None:
+    head = RegressionHead(LEVEL, 3, ranges=((None, None), (0.0, None), (0.0, 100.0))).eval()
+    features = torch.randn(4, 8, 2, 3)
+    raw = head.regress(features).detach()
+    head.limit.scale.set_statistics([150.0, 40.0, 50.0], [30.0, 20.0, 10.0])
+    given = head(Decoded(features)).detach()
+    torch.testing.assert_close(given[:, 0], 150 + 30 * raw[:, 0])
+    expected = 20 * torch.nn.functional.softplus((40 + 20 * raw[:, 1]) / 20)
+    torch.testing.assert_close(given[:, 1], expected)
+    # A deviation above the limit, a number is nearly left as it is: 60 becomes 61.
+    assert 20 * torch.nn.functional.softplus(torch.tensor(3.0)) == pytest.approx(61, abs=0.1)
+    torch.testing.assert_close(given[:, 2], 100 * raw[:, 2].sigmoid())
+    assert {"limit.scale.mean", "limit.scale.std"} <= head.state_dict().keys()
+    with pytest.raises(ValueError, match="positive deviations of 3 outputs"):
+        head.limit.scale.set_statistics([1.0, 2.0, 3.0], [1.0, 0.0, 1.0])
 
 
 def test_one_range_holds_for_all_outputs() -> None:

@@ -76,7 +76,8 @@ def test_scores_are_those_of_all_batches_and_begin_anew() -> None:
 
 
 @pytest.mark.parametrize(
-    "target", [TARGET.model_copy(update={"per": "image"}), TargetSpec(outputs=(OutputSpec(name="height"),))]
+    "target",
+    [TARGET.model_copy(update={"per": "image"}), TargetSpec(outputs=(OutputSpec(name="height"),), per="object")],
 )
 def test_other_kinds_are_refused(target: TargetSpec) -> None:
     with pytest.raises(SpecError, match="'per: pixel'"):
@@ -91,7 +92,7 @@ def test_labels_are_read_as_class_indexes_and_hidden_where_the_scene_holds_no_da
 ) -> None:
     kind = PixelClasses(TARGET)
     path = write_raster(tmp_path / "l.tif", np.array([[4, 9, 9], [9, 4, 0]], np.uint8), nodata=0)
-    with kind.open_label(path) as label:
+    with kind.open_label([path], GRID) as label:
         answers = label.read(Window(0, 0, 3, 2))
     assert answers.tolist() == [[0, 1, 1], [1, 0, IGNORE]]
     kind.hide(answers, np.array([[True, False, True], [True, True, True]]))

@@ -98,5 +98,5 @@ def test_what_does_not_go_together_is_refused(
     with pytest.raises(SpecError, match=r"weights without a branch in 'model.auxiliary': \['deep'\]"):
         check_together(make_training(auxiliary_loss={"deep": 0.4}), model_config, land_target)
     numbers = TargetSpec(outputs=(OutputSpec(name="height"),))
-    with pytest.raises(SpecError, match="Classes per pixel are learnt and predicted: give"):
+    with pytest.raises(SpecError, match="This task learns classes per pixel: give"):
         check_together(make_training(), model_config, numbers)

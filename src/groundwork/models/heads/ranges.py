@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from groundwork.errors import ComponentError
+from groundwork.models.features.output_scale import OutputScale
 
 #: Lowest and highest value of an output, in its unit. None: no limit on that side.
 Range: TypeAlias = tuple[float | None, float | None]
@@ -17,8 +18,8 @@ Range: TypeAlias = tuple[float | None, float | None]
 class OutputRanges(nn.Module):
     """Brings raw outputs into their ranges, smoothly, so that gradients pass.
 
-    Between two limits by a scaled sigmoid, above one by softplus, below one by softplus turned round; outputs without
-    limits pass as they are.
+    Between two limits by a scaled sigmoid, above one by softplus, below one by softplus turned round. All but the first
+    are in the units of the outputs before, once their statistics are set (see :class:`OutputScale`).
 
     Args:
         name: The head, as in YAML.
@@ -41,19 +42,28 @@ class OutputRanges(nn.Module):
                 raise ComponentError(f"'{name}' needs ranges from low to high, got [{low}, {high}]. Turn it round")
         # Plain numbers: what is no tensor needs no place in the weights.
         self.ranges = ranges
+        self.scale = OutputScale(num_outputs)
 
     def forward(self, outputs: Tensor) -> Tensor:
         """Give outputs (batch, outputs, ...) within their ranges."""
-        if len(self.ranges) < 2:
-            return _limit(outputs, self.ranges[0]) if self.ranges else outputs
-        limited = [_limit(outputs[:, index : index + 1], limits) for index, limits in enumerate(self.ranges)]
-        return torch.cat(limited, dim=1)
+        scaled: Tensor = self.scale(outputs)
+        if not self.ranges:
+            return scaled
+        if len(self.ranges) == 1:
+            return self._limit(outputs, scaled, slice(None), self.ranges[0])
+        parts = [slice(index, index + 1) for index in range(len(self.ranges))]
+        pairs = zip(parts, self.ranges, strict=True)
+        return torch.cat([self._limit(outputs, scaled, part, limits) for part, limits in pairs], dim=1)
 
-
-def _limit(outputs: Tensor, limits: Range) -> Tensor:
-    low, high = limits
-    if low is not None and high is not None:
-        return low + (high - low) * torch.sigmoid(outputs)
-    if low is not None:
-        return low + functional.softplus(outputs)
-    return outputs if high is None else high - functional.softplus(-outputs)
+    def _limit(self, outputs: Tensor, scaled: Tensor, part: slice, limits: Range) -> Tensor:
+        low, high = limits
+        if low is not None and high is not None:
+            return low + (high - low) * torch.sigmoid(outputs[:, part])
+        if low is None and high is None:
+            return scaled[:, part]
+        # Further from the limit than a deviation, softplus leaves a number nearly as it is.
+        std = self.scale.std[part].reshape(-1, *(1,) * (outputs.dim() - 2))
+        if low is not None:
+            return low + std * functional.softplus((scaled[:, part] - low) / std)
+        high = float(high or 0)
+        return high - std * functional.softplus((high - scaled[:, part]) / std)

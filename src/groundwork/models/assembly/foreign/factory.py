@@ -48,4 +48,4 @@ class FullModelFactory(ModelFactory):
         raster = inputs[only_source(inputs, "The factory 'full_model'")]
         sizes = Sizes(self._size_multiple, self._size_multiple)
         network = build(nn.Module, FULL_MODELS, self._model, raster.num_channels, target.num_outputs, where=where)
-        return ForeignModel(inputs, network, encoder=self._encoder, sizes=sizes)
+        return ForeignModel(inputs, network, encoder=self._encoder, sizes=sizes, num_numbers=len(target.outputs))

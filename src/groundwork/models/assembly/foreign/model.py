@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from groundwork.config.data import only_source
 from groundwork.errors import SpecError
 from groundwork.models.assembly.raster_model import Prepared, RasterModel
+from groundwork.models.features.output_scale import OutputScale
 from groundwork.models.features.sizes import Sizes
 from groundwork.models.interface import ENCODER, ModelOutput, Stage
 from groundwork.specs import RasterSpec
@@ -27,6 +28,7 @@ class ForeignModel(RasterModel):
             (batch, steps, channels, height, width); gives scores (batch, outputs, height, width) or (batch, outputs).
         encoder: Names of the network's modules that are its encoder.
         sizes: Which images the network takes.
+        num_numbers: How many of the scores are numbers with a unit, which the network gives scaled; 0 for classes.
     """
 
     def __init__(
@@ -36,8 +38,10 @@ class ForeignModel(RasterModel):
         *,
         encoder: Sequence[str] = (),
         sizes: Sizes = _ANY,
+        num_numbers: int = 0,
     ) -> None:
         super().__init__(inputs, sizes)
+        self.scale = OutputScale(num_numbers) if num_numbers else nn.Identity()
         self._source = only_source(inputs, "A network of another library")
         self.network = network
         self._encoder = tuple(f"network.{name}" for name in encoder)
@@ -59,7 +63,7 @@ class ForeignModel(RasterModel):
         values = prepared.images.values[self._source]
         if values.dim() == 5:
             values = values.transpose(1, 2) if self.inputs[self._source].steps > 1 else values.squeeze(2)
-        scores: Tensor = self.network(values)
+        scores: Tensor = self.scale(self.network(values))
         return ModelOutput(scores if scores.dim() == 2 else prepared.crop(scores))
 
 

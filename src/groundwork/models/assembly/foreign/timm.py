@@ -54,7 +54,9 @@ class TimmFactory(ModelFactory):
         native = (self._options.get("img_size"), read_cfg(network)["input_size"][-1])
         sizes = find_sizes(network, raster.num_channels, native=native)
         classifier = cast("Callable[[], nn.Module]", network.get_classifier)()
-        return ForeignModel(inputs, network, encoder=all_but(network, classifier), sizes=sizes)
+        return ForeignModel(
+            inputs, network, encoder=all_but(network, classifier), sizes=sizes, num_numbers=len(target.outputs)
+        )
 
     def _create(self, num_channels: int, num_outputs: int) -> nn.Module:
         wanted = {"pretrained": self._pretrained, "in_chans": num_channels, "num_classes": num_outputs}

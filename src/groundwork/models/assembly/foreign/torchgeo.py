@@ -94,12 +94,14 @@ class TorchGeoFactory(ModelFactory):
                 )
             network = made.build(raster.num_channels, target.num_outputs)
             sizes = Sizes(made.size_multiple, made.size_multiple)
-            return ForeignModel(inputs, network, encoder=made.encoder, sizes=sizes)
+            return ForeignModel(inputs, network, encoder=made.encoder, sizes=sizes, num_numbers=len(target.outputs))
         require_one_step(raster, f"TorchGeo's '{self._model}'")
         network, classifier = _build_classifier(self._model, raster.num_channels, target.num_outputs)
         # What torchvision's patches of 4 pixels do not cover, they leave out.
         sizes = find_sizes(network, raster.num_channels, 4 if self._model.startswith("swin") else 1)
-        return ForeignModel(inputs, network, encoder=all_but(network, classifier), sizes=sizes)
+        return ForeignModel(
+            inputs, network, encoder=all_but(network, classifier), sizes=sizes, num_numbers=len(target.outputs)
+        )
 
 
 def _build_classifier(model: str, num_channels: int, num_outputs: int) -> tuple[nn.Module, nn.Module]:

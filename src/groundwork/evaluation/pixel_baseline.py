@@ -1,0 +1,144 @@
+"""What is said of a pixel by its own values alone: the baseline that a model must beat, which sees its surroundings."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import RegressorMixin
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor
+
+from groundwork.batch import Answers, Batch, Patch
+from groundwork.data.chips import LabelledData
+from groundwork.errors import DataError
+from groundwork.evaluation.predictors import Predictor
+from groundwork.progress import track
+
+
+def pixel_baseline(data: LabelledData, num_pixels: int, seed: int) -> Predictor:
+    """Fit a regression on the values of single pixels, of all sources and steps, drawn from all training chips alike.
+
+    Args:
+        data: Where the training chips are read from.
+        num_pixels: Most pixels to fit on.
+        seed: Seed of the draw.
+    """
+    pixels, answers = _draw_pixels(data, num_pixels, seed)
+    if data.target.classes:
+        return PixelRegression(pixels, np.asarray(answers, np.int64), data.target.num_outputs, seed)
+    return PixelNumberRegression(pixels, np.asarray(answers, np.float64))
+
+
+class PixelRegression(Predictor):
+    """Multinomial logistic regression on standardised values."""
+
+    def __init__(self, pixels: NDArray[np.float32], classes: NDArray[np.int64], num_classes: int, seed: int) -> None:
+        """Fit.
+
+        Args:
+            pixels: Values (pixels, values), NaN where a source holds none.
+            classes: Class indexes (pixels,).
+            num_classes: Number of classes.
+            seed: Of the solver.
+        """
+        self._num_outputs = num_classes
+        self._default = int(classes[0])
+        self._regression = None
+        if len(np.unique(classes)) > 1:
+            self._regression = _standardised(LogisticRegression(max_iter=500, random_state=seed))
+            self._regression.fit(pixels, classes)
+
+    def predict(self, batch: Batch) -> Tensor:
+        """Return the class as 1, the others as 0. See :class:`Predictor`."""
+        known, pixels = _pixels_of_batch(batch)
+        classes = np.full(known.shape, self._default, np.int64)
+        if self._regression is not None and len(pixels):
+            classes[known] = self._regression.predict(pixels)
+        return torch.nn.functional.one_hot(torch.from_numpy(classes), self._num_outputs).movedim(-1, 1).float()
+
+
+class PixelNumberRegression(Predictor):
+    """Linear regression on standardised values, for each output by itself."""
+
+    def __init__(self, pixels: NDArray[np.float32], numbers: NDArray[np.float64]) -> None:
+        """Fit.
+
+        Args:
+            pixels: Values (pixels, values), NaN where a source holds none.
+            numbers: Of each output (pixels, outputs), NaN where not known.
+
+        Raises:
+            DataError: Where an output is known in none of the pixels.
+        """
+        self._regressions = []
+        for index, output in enumerate(numbers.T):
+            known = ~np.isnan(output)
+            if not known.any():
+                raise DataError(
+                    f"None of {len(numbers)} pixels drawn for the baseline holds output {index + 1} of "
+                    f"{numbers.shape[1]}, which is known in few: raise 'evaluation.baseline_pixels'."
+                )
+            # A touch of regularisation, as bands are often much alike.
+            self._regressions.append(_standardised(Ridge(alpha=1.0)).fit(pixels[known], output[known]))
+
+    def predict(self, batch: Batch) -> Tensor:
+        """See :class:`Predictor`."""
+        known, pixels = _pixels_of_batch(batch)
+        numbers = np.zeros((len(self._regressions), *known.shape), np.float32)
+        if len(pixels):
+            for plane, regression in zip(numbers, self._regressions, strict=True):
+                plane[known] = regression.predict(pixels)
+        return torch.from_numpy(numbers).movedim(0, 1)
+
+
+def _standardised(estimator: RegressorMixin) -> RegressorMixin:
+    # What a source does not hold is NaN here, and becomes its mean.
+    return make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler(), estimator)
+
+
+def _pixels_of_batch(batch: Batch) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """Return where any source holds data (batch, height, width), and the values there (pixels, values)."""
+    known = torch.stack(list(batch["valid"].values())).any(dim=0).numpy()
+    values = np.concatenate(
+        [_flatten(image.numpy(), batch["valid"][name].numpy()) for name, image in batch["images"].items()], axis=1
+    )
+    return known, np.moveaxis(values, 1, -1)[known]
+
+
+def _draw_pixels(data: LabelledData, num_pixels: int, seed: int) -> tuple[NDArray[np.float32], Answers]:
+    chips, kind = data.chips("train"), data.kind
+    drawn = np.arange(len(chips))
+    if num_pixels < len(chips):
+        drawn = np.sort(np.random.default_rng(seed).permutation(drawn)[:num_pixels])
+    share = num_pixels // len(drawn)
+    pixels, answers = [], []
+    for index in track(drawn.tolist(), "Drawing pixels for the baseline", len(drawn)):
+        patch = chips[index].patch
+        truth = np.asarray(patch.target)
+        known = np.flatnonzero(kind.known(truth))
+        chosen = np.random.default_rng([seed, index]).permutation(known)[:share]
+        pixels.append(_pixels_of(patch)[:, chosen].T)
+        answers.append(truth.reshape(*truth.shape[:-2], -1)[..., chosen].T)
+    return np.concatenate(pixels), np.concatenate(answers)
+
+
+def _pixels_of(patch: Patch) -> NDArray[np.float32]:
+    """Return the values of all sources and steps, (values, height * width)."""
+    flat = [_flatten(patch.values[name][None], patch.valid[name][None])[0] for name in sorted(patch.values)]
+    together = np.concatenate(flat)
+    return together.reshape(len(together), -1)
+
+
+def _flatten(values: NDArray[np.generic], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return (batch, channels * steps, height, width), NaN where nothing is valid.
+
+    Args:
+        values: (batch, channels[, steps], height, width).
+        valid: (batch, height, width).
+    """
+    flat = values.astype(np.float32).reshape(values.shape[0], -1, *values.shape[-2:])
+    return np.where(valid[:, None], flat, np.float32(np.nan))

@@ -1,0 +1,42 @@
+"""Numbers as networks learn them best, around 0 and of deviation 1, against numbers in their unit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class OutputScale(nn.Module):
+    """Brings what a network gives into the units of the outputs: ``mean + std * value``, both kept with the weights.
+
+    Until :meth:`set_statistics` is called values pass as they are.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, num_outputs: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(num_outputs))
+        self.register_buffer("std", torch.ones(num_outputs))
+
+    def set_statistics(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        """Set mean and deviation of each output.
+
+        Raises:
+            ValueError: For another number of outputs, or a deviation that is not positive.
+        """
+        if not len(mean) == len(std) == len(self.mean) or not all(value > 0 for value in std):
+            raise ValueError(
+                f"Means and positive deviations of {len(self.mean)} outputs are needed, found {mean}, {std}"
+            )
+        self.mean.copy_(torch.tensor(mean))
+        self.std.copy_(torch.tensor(std))
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Give (batch, outputs, ...) in the units of the outputs."""
+        shape = (-1, *(1,) * (values.dim() - 2))
+        scaled: Tensor = values * self.std.reshape(shape) + self.mean.reshape(shape)
+        return scaled

@@ -1,0 +1,238 @@
+"""Read the features of vector files, brought onto the grid of a raster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import pyogrio
+import shapely
+from affine import Affine
+from numpy.typing import NDArray
+from pyogrio.errors import DataLayerError, DataSourceError
+from rasterio.crs import CRS
+from rasterio.features import rasterize
+from rasterio.warp import transform_bounds
+from rasterio.windows import Window
+
+from groundwork.errors import RasterError
+from groundwork.rasters.grid import NO_TRANSFORMATION, Grid, name_crs
+from groundwork.strict import did_you_mean
+
+#: Files that geopandas reads by itself; all others are opened by GDAL.
+_PARQUET = {".parquet", ".geoparquet"}
+_MEND = "Mend the geometries first, such as by QGIS's 'Fix geometries' or geopandas' make_valid."
+
+
+@dataclass(frozen=True, slots=True)
+class _Overview:
+    """What is known of a layer before its features are read."""
+
+    layer: str | None
+    crs: CRS | None
+    bounds: tuple[float, float, float, float]
+    columns: tuple[str, ...]
+
+
+def read_features(
+    path: Path, layer: str | None, grid: Grid, columns: Sequence[str], reach: float = 0.0, *, may_be_far: bool = False
+) -> geopandas.GeoDataFrame:
+    """Read those features of a layer that lie near a grid, in the order of the file.
+
+    Args:
+        path: The file.
+        layer: Its layer. None: the only one.
+        grid: With a CRS; geometries are brought to it.
+        columns: Attributes that are read.
+        reach: How far beyond their geometry features are drawn, in metres.
+        may_be_far: Whether all features may lie elsewhere.
+
+    Raises:
+        RasterError: Where the file, the layer or an attribute is not there, there is no CRS, nothing of the file lies
+            near the grid, or geometries are empty or not valid.
+    """
+    if grid.crs is None:
+        raise RasterError(path, "a scene without CRS", "scenes with one, as features are placed by theirs")
+    overview = _overview(path, layer, _stamp(path))
+    for name in columns:
+        if name not in overview.columns:
+            known = list(overview.columns)
+            raise RasterError(
+                path, f"the attributes {known}", f"one called '{name}'", f"Correct it.{did_you_mean(name, known)}"
+            )
+    near = _near(overview, grid, reach)
+    if not may_be_far:
+        _require_near(path, overview, grid, near)
+    if path.suffix.lower() in _PARQUET:
+        whole = geopandas.read_parquet(path)
+        frame = whole[whole.intersects(shapely.box(*near))]
+    else:
+        frame = geopandas.read_file(path, layer=overview.layer, bbox=near, columns=list(columns), engine="pyogrio")
+    _require_valid(path, frame)
+    return frame[[*columns, frame.geometry.name]].to_crs(grid.crs.to_wkt())
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Return what changes when a file does."""
+    if not path.exists():
+        raise RasterError(path, "no such file", "a vector file")
+    state = path.stat()
+    return state.st_mtime_ns, state.st_size
+
+
+@lru_cache(maxsize=64)
+def _overview(path: Path, layer: str | None, stamp: tuple[int, int]) -> _Overview:  # noqa: ARG001 - a part of the key
+    """Look through a layer once; what was found is kept for the other scenes that it belongs to."""
+    try:
+        if path.suffix.lower() in _PARQUET:
+            frame = geopandas.read_parquet(path)
+            name, crs, columns, edges = None, frame.crs, list(frame.columns), frame.bounds.to_numpy().T
+            columns.remove(frame.geometry.name)
+        else:
+            name = _layer(path, layer)
+            info = pyogrio.read_info(path, layer=name)
+            crs, columns, edges = info["crs"], info["fields"], pyogrio.read_bounds(path, layer=name)[1]
+    except RasterError:
+        raise
+    except (DataLayerError, DataSourceError, ValueError, OSError) as error:
+        raise RasterError(path, f"no vector file that can be read ({error})", "a vector file") from error
+    if crs is None:
+        mend = "Write it into the file, such as with ogr2ogr -a_srs."
+        raise RasterError(path, "features without a CRS", "a CRS", mend)
+    empty = np.isnan(edges).any(axis=0)
+    if empty.any():
+        found = f"{int(empty.sum())} feature(s) without a geometry, such as number {int(empty.argmax()) + 1}"
+        raise RasterError(path, found, "a geometry in each", "Remove them.")
+    if not edges.shape[1]:
+        raise RasterError(path, "no feature", "features", "Remove the file, or draw what is to be seen.")
+    west, south, east, north = edges[0].min(), edges[1].min(), edges[2].max(), edges[3].max()
+    bounds = (float(west), float(south), float(east), float(north))
+    return _Overview(name, CRS.from_user_input(str(crs)), bounds, tuple(map(str, columns)))
+
+
+def _layer(path: Path, layer: str | None) -> str:
+    layers = [str(name) for name, _ in pyogrio.list_layers(path)]
+    if layer is None and len(layers) == 1:
+        return layers[0]
+    if layer is None or layer not in layers:
+        expected = f"one called '{layer}'" if layer else "one layer, or one that 'target.vectors.layer' names"
+        raise RasterError(path, f"the layers {layers}", expected, f"Correct it.{did_you_mean(layer or '', layers)}")
+    return layer
+
+
+def _near(overview: _Overview, grid: Grid, reach: float) -> tuple[float, float, float, float]:
+    """Return within which bounds, in the CRS of a file, features may lie on a grid."""
+    west, south, east, north = grid.bounds
+    # Metres are not the same everywhere: a degree is at most 111.7 km long, and half of that at 60 degrees.
+    unit = grid.crs.linear_units_factor[1] if grid.crs is not None and grid.crs.is_projected else 50_000
+    more = 1.01 * reach / unit
+    try:
+        found = transform_bounds(grid.crs, overview.crs, west - more, south - more, east + more, north + more)
+    except NO_TRANSFORMATION:
+        return np.inf, np.inf, -np.inf, -np.inf
+    return found[0], found[1], found[2], found[3]
+
+
+def _require_near(path: Path, overview: _Overview, grid: Grid, near: tuple[float, float, float, float]) -> None:
+    """Refuse a file that has nothing near a grid: mostly its CRS is not what it says."""
+    left, bottom, right, top = overview.bounds
+    if near[0] <= right and left <= near[2] and near[1] <= top and bottom <= near[3]:
+        return
+    found, ours = (", ".join(f"{edge:.6g}" for edge in edges) for edges in (overview.bounds, grid.bounds))
+    raise RasterError(
+        path,
+        f"features within ({found}) in {name_crs(overview.crs)}",
+        f"some near the scene, within ({ours}) in {name_crs(grid.crs)}",
+        "Correct the file's CRS, or remove the scene; where nothing is to be seen in it, say so by a polygon of "
+        "complete labelling.",
+    )
+
+
+def _require_valid(path: Path, frame: geopandas.GeoDataFrame) -> None:
+    empty, wrong = frame.geometry.is_empty, ~frame.geometry.is_valid
+    if empty.any():
+        raise RasterError(path, f"{int(empty.sum())} empty geometries", "a geometry in each feature", "Remove them.")
+    if wrong.any():
+        first = frame.geometry[wrong].iloc[0]
+        found = f"{int(wrong.sum())} geometries that are not valid near a scene ({shapely.is_valid_reason(first)})"
+        raise RasterError(path, found, "valid geometries", _MEND)
+
+
+def widen(
+    path: Path, frame: geopandas.GeoDataFrame, line_width: float | None, point_radius: float | None
+) -> geopandas.GeoDataFrame:
+    """Return lines and points as the polygons that they are drawn as.
+
+    Args:
+        path: Of the file, for messages.
+        frame: In the CRS of a raster.
+        line_width: In metres.
+        point_radius: In metres.
+
+    Raises:
+        RasterError: For lines without a width, and points without a radius.
+    """
+    kinds = frame.geom_type.str.removeprefix("Multi")
+    half = {"LineString": line_width and line_width / 2, "LinearRing": line_width and line_width / 2}
+    distances = {**half, "Point": point_radius, "Polygon": 0.0}
+    for kind in sorted(set(kinds)):
+        if distances.get(kind) is None:
+            option = {"Point": "point_radius_m"}.get(kind, "line_width_m")
+            expected = f"polygons, as 'target.vectors.{option}' is not set"
+            remedy = f"Set '{option}' to what a feature covers, in metres."
+            if kind not in distances:
+                expected, remedy = "polygons, lines or points", "Split it into single geometries."
+            raise RasterError(path, f"{int((kinds == kind).sum())} feature(s) of the kind {kind}", expected, remedy)
+    by_feature = kinds.map(distances).astype(float)
+    if not by_feature.any():
+        return frame
+    crs = frame.crs
+    is_metric = crs.is_projected and crs.axis_info[0].unit_conversion_factor == 1
+    metric = frame if is_metric else frame.to_crs(frame.estimate_utm_crs())
+    grown = metric.geometry.buffer(by_feature.to_numpy()).where(by_feature > 0, metric.geometry)
+    return frame.set_geometry(grown if is_metric else grown.to_crs(crs))
+
+
+class Shapes:
+    """Geometries in columns and rows of a grid, of which any window is drawn as all of it would be."""
+
+    def __init__(self, frame: geopandas.GeoDataFrame, transform: Affine) -> None:
+        """Take geometries in the CRS of the grid, and its geotransform."""
+        inverse = ~transform
+        matrix = [inverse.a, inverse.b, inverse.d, inverse.e, inverse.c, inverse.f]
+        self._shapes = frame.geometry.affine_transform(matrix).to_numpy()
+        self._tree = shapely.STRtree(self._shapes)
+
+    def __len__(self) -> int:
+        return len(self._shapes)
+
+    def near(self, window: Window) -> NDArray[np.int64]:
+        """Return which of them meet a window, in their order."""
+        (top, bottom), (left, right) = window.toranges()
+        found: NDArray[np.int64] = np.sort(self._tree.query(shapely.box(left, top, right, bottom)))
+        return found
+
+    def draw(
+        self,
+        order: NDArray[np.int64],
+        values: NDArray[np.generic],
+        window: Window,
+        fill: float,
+        *,
+        all_touched: bool = False,
+    ) -> NDArray[np.generic]:
+        """Draw some of them in an order, each with its value: (height, width), ``fill`` where none lies."""
+        size = (int(window.height), int(window.width))
+        if not len(order):
+            return np.full(size, fill, values.dtype)
+        # Windows are whole pixels away from the beginning, so that numbers do not change by it.
+        place = Affine.translation(int(window.col_off), int(window.row_off))
+        pairs = [(self._shapes[index], values[index]) for index in order]
+        drawn: NDArray[np.generic] = rasterize(
+            pairs, size, fill, transform=place, all_touched=all_touched, dtype=values.dtype.name
+        )
+        return drawn

@@ -21,6 +21,7 @@ from groundwork.config.component import ComponentConfig
 from groundwork.registry import Table, find, option_fields
 from groundwork.tasks import TASKS
 from groundwork.tasks.losses import LOSSES
+from groundwork.tasks.number_losses import NUMBER_LOSSES
 from groundwork.tasks.optimizers import OPTIMIZERS, SCHEDULES
 
 PAGE = Path(__file__).parent / "reference" / "configuration.md"
@@ -39,7 +40,7 @@ TABLES: dict[str, Table] = {
     **{f"model.{family}": table for family, table in FAMILIES.items() if family != "full_model"},
     "model.factory.model": FAMILIES["full_model"],
     "training.task": TASKS,
-    "training.loss": LOSSES,
+    "training.loss": {**LOSSES, **NUMBER_LOSSES},
     "training.optimizer": OPTIMIZERS,
     "training.schedule": SCHEDULES,
 }
@@ -80,6 +81,7 @@ MEANINGS: dict[str, str] = {
     "ModelConfig.factory": "What assembles the components.",
     "ModelConfig.head": "Name and options of the head.",
     "ModelConfig.necks": "Names and options of what stands between encoder and decoder, in order.",
+    "HuberLoss.delta": "Where the square becomes the size, in deviations of an output.",
     "OutputSpec.name": "The output's name, in scores, figures and tags.",
     "RasterSpec.dtype": "Data type of the bands that are read.",
     "SplitConfig.fractions": "Shares of the splits, for `blocks` and `scenes`; see below.",

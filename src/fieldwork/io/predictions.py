@@ -13,11 +13,9 @@ if TYPE_CHECKING:
     from groundwork.prediction.scene import Predictions
     from groundwork.rasters.folder import RasterFolder
 
-
-#: What may be made of a scene.
-PRODUCTS = ("classes", "numbers", "probabilities")
-#: What answers are written as, by kind of answer; all others say how they were decided.
+#: What answers are written as, by kind of answer, and all that may be made of a scene.
 ANSWERS = ("classes", "numbers")
+PRODUCTS = (*ANSWERS, "probabilities")
 
 
 class PredictionsDataset(AbstractDataset["Predictions", "RasterFolder"]):
@@ -30,9 +28,9 @@ class PredictionsDataset(AbstractDataset["Predictions", "RasterFolder"]):
 
     def _answers(self) -> RasterFolderDataset:
         """Return the rasters of the answers, which are of one kind."""
-        found = [product for product in ANSWERS if any(self._path.glob(f"*_{product}.tif"))] or [ANSWERS[0]]
-        rasters = RasterFolderDataset(path=self._path.as_posix(), pattern=f"{{key}}_{found[0]}.tif")
-        rasters.beside = tuple(f"{{key}}_{product}.tif" for product in PRODUCTS if product != found[0])
+        answer = next((name for name in ANSWERS if any(self._path.glob(f"*_{name}.tif"))), ANSWERS[0])
+        rasters = RasterFolderDataset(path=self._path.as_posix(), pattern=f"{{key}}_{answer}.tif")
+        rasters.beside = tuple(f"{{key}}_{product}.tif" for product in PRODUCTS if product != answer)
         return rasters
 
     def load(self) -> RasterFolder:
@@ -40,10 +38,7 @@ class PredictionsDataset(AbstractDataset["Predictions", "RasterFolder"]):
         return self._answers().load()
 
     def save(self, data: Predictions) -> None:
-        """Write each scene when all of it is there. What an earlier run made of other scenes stays.
-
-        Of a scene that is written, predictions that this run does not make are removed: they are another run's.
-        """
+        """Write each scene when all of it is there, and remove what another run predicted of it."""
         from groundwork.prediction.scene import was_predicted
         from groundwork.rasters.writing import write_rasters
 

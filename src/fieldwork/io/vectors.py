@@ -25,11 +25,8 @@ class VectorLabelsDataset(AbstractDataset[None, "RasterFolder | SharedFiles"]):
     ) -> None:
         """Take a file, or a folder and names with ``{key}`` relative to it.
 
-        Args:
-            path: GeoPackage, GeoJSON, Shapefile, FlatGeobuf, GeoParquet, or a folder with files of these.
-            pattern: Names of the files in a folder; the second of two is the one that ``complete`` is for a file.
-            complete: File beside ``path`` whose polygons say where labelling is complete.
-            metadata: For Kedro-Viz and DVC.
+        ``complete`` names a file beside ``path`` whose polygons say where labelling is complete; of a folder's files
+        the second of two patterns does.
         """
         self._path = Path(path)
         self._patterns = [pattern] if isinstance(pattern, str) else list(pattern)

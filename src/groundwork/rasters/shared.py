@@ -26,5 +26,5 @@ class SharedFiles:
         """
         for name in self.names:
             if not (self.root / name).is_file():
-                raise PairingError(f"{self.root / name}: found no such file. Correct its path in the catalog.")
+                raise PairingError(f"{self.root / name}: found no such file. Correct its path.")
         return RasterFolder(self.root, dict.fromkeys(keys, self.names))

@@ -43,16 +43,18 @@ class ClassSpec(Config):
 
 
 class OutputSpec(Config):
-    """One number that is predicted. Number = label value * ``scale`` + ``offset``."""
+    """One number that is predicted."""
 
     name: str = Field(min_length=1)
     #: Unit of the number, such as "t/ha".
     unit: str | None = None
-    #: Lowest and highest number that a label can hold; others are refused, as they mostly mean another unit, or that
-    #: nobody knows. Pictures are drawn between them.
+    #: Lowest number that a label can hold. Lower ones are refused: mostly they mean another unit, or not known.
     minimum: float | None = Field(default=None, allow_inf_nan=False)
+    #: Highest number that a label can hold. Pictures are drawn from the lowest to the highest.
     maximum: float | None = Field(default=None, allow_inf_nan=False)
+    #: Number = label value * ``scale`` + ``offset``.
     scale: float = Field(default=1.0, allow_inf_nan=False)
+    #: See ``scale``.
     offset: float = Field(default=0.0, allow_inf_nan=False)
     #: Label value where nobody knows the number. So are a label file's own nodata, NaN, and what its mask leaves out.
     nodata: float | None = None

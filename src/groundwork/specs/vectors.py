@@ -28,12 +28,13 @@ class VectorSpec(Config):
     #: Layer with the features. None: the file's only one.
     layer: str | None = None
     #: Layer of the same file whose polygons say where labelling is complete: ``elsewhere`` holds inside them alone. It
-    #: may as well be a file of its own, which the catalog names.
+    #: may as well be a file of its own.
     complete_layer: str | None = None
     #: Whether a feature has all pixels that it touches, or those whose centre lies in it.
     all_touched: bool = False
-    #: What lines and points cover, in metres: the width of a line, and the radius around a point.
+    #: Width of what lines cover, in metres.
     line_width_m: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    #: Radius of what points cover, in metres.
     point_radius_m: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     #: Which feature a pixel belongs to where features of two classes, or numbers, lie upon each other.
     overlap: Literal["refuse", "first", "last"] = "refuse"

@@ -75,12 +75,7 @@ class Task(LightningModule, ABC):
     @classmethod
     @abstractmethod
     def check_losses(cls, losses: Sequence[LossTerm], target: TargetSpec) -> None:
-        """Refuse losses that this task does not have, or that do not fit the target.
-
-        Raises:
-            ComponentError: For an unknown loss or option.
-            SpecError: For options that do not fit the target.
-        """
+        """Refuse losses that are unknown here (ComponentError), or do not fit the target (SpecError)."""
 
     @abstractmethod
     def criterion(self, output: ModelOutput, batch: Batch) -> Tensor:

@@ -19,6 +19,7 @@ from groundwork.bundle_formats import FORMAT_VERSION, KNOWN_VERSIONS, describe_a
 from groundwork.config.data import reference_of
 from groundwork.config.model import ModelConfig
 from groundwork.data.chips import LabelledData
+from groundwork.data.label_sources import Labels
 from groundwork.data.scene_stack import folders_by_source
 from groundwork.errors import BundleError
 from groundwork.models.adapters import merge_adapters
@@ -112,7 +113,7 @@ class Bundle:
         return reference_of(self.config.inputs)
 
     def labelled(
-        self, samples: pd.DataFrame, scenes: RasterFolder | Mapping[str, RasterFolder], labels: RasterFolder
+        self, samples: pd.DataFrame, scenes: RasterFolder | Mapping[str, RasterFolder], labels: Labels
     ) -> LabelledData:
         """Return labelled data, read as this bundle expects it.
 

@@ -37,7 +37,9 @@ from groundwork.rasters.shared import SharedFiles
 from groundwork.rasters.writing import write_rasters
 from groundwork.specs import TargetSpec
 from groundwork.targets.kinds import kind_of
-from groundwork.targets.pixel_numbers import NUMBERS, PixelNumbers
+from groundwork.targets.label import LabelSource
+from groundwork.targets.measures import NUMBERS
+from groundwork.targets.pixel_numbers import PixelNumbers
 from groundwork.tasks.number_losses import WeightedNumberLosses
 from groundwork.training.checks import check_training
 from groundwork.training.fit import fit
@@ -56,7 +58,7 @@ def _target(*outputs: dict[str, Any], **changes: Any) -> TargetSpec:
 
 
 def _read(target: TargetSpec, *paths: Path) -> np.ndarray:
-    with PixelNumbers(target).open_label(paths, GRID) as label:
+    with PixelNumbers(target).open_label(LabelSource(paths), GRID) as label:
         label.check_grid(GRID)
         return np.asarray(label.read(WHOLE))
 

@@ -16,10 +16,10 @@ from torch.utils.data import Dataset
 from groundwork.batch import Batch, Chip, Patch, by_name
 from groundwork.config.data import reference_of
 from groundwork.data import sample_table as table
+from groundwork.data.label_sources import Labels, LabelSources
 from groundwork.data.labelled import LabelledScene, OpenScenes, open_labelled
 from groundwork.data.overlap import count_once
 from groundwork.rasters.folder import RasterFolder
-from groundwork.rasters.shared import SharedFiles
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.targets.kind import TargetKind
 from groundwork.targets.kinds import kind_of
@@ -54,9 +54,9 @@ class RasterChips:
 
     def __init__(self, data: LabelledData, samples: pd.DataFrame) -> None:
         """Keep the rows as arrays: lists of objects would be copied by each worker that looks at them."""
-        self._inputs, self._kind, self._label_root = by_name(data.inputs), data.kind, data.labels.root
+        self._inputs, self._kind, self._labels = by_name(data.inputs), data.kind, LabelSources(data.labels)
         self._roots = {source: data.scenes[source].root for source in self._inputs}
-        self._ids = samples[table.SAMPLE_ID].to_numpy(str)
+        self._ids, self._scenes = (samples[name].to_numpy(str) for name in (table.SAMPLE_ID, table.SCENE))
         columns = [*(table.path_column(source) for source in self._inputs), table.LABEL_PATH]
         self._files = samples[columns].fillna("").to_numpy(str)
         self._windows = table.windows(samples)
@@ -97,7 +97,7 @@ class RasterChips:
 
     def _read(self, index: int) -> Patch:
         *cells, cell_of_label = (str(name) for name in self._files[index])
-        label = tuple(self._label_root / name for name in table.split_files(cell_of_label))
+        label = self._labels.source(str(self._scenes[index]), cell_of_label)
         files = {
             source: tuple(root / name for name in table.split_files(cell))
             for (source, root), cell in zip(self._roots.items(), cells, strict=True)
@@ -118,9 +118,9 @@ class RasterChips:
 
 
 def known_once(batch: Batch, kind: TargetKind) -> Tensor:
-    """Return the answers of a batch; not known are those that an earlier chip of the split holds as well."""
-    target = batch["target"]
-    if "counted" not in batch:
+    """Return what is asked of a batch; not known are pixels that an earlier chip of the split holds as well."""
+    target = kind.asked(batch["target"])
+    if "counted" not in batch or kind.per == "image":
         return target
     counted = batch["counted"]
     if target.dim() > counted.dim():
@@ -135,7 +135,7 @@ class LabelledData:
     samples: pd.DataFrame
     #: Source -> its rasters.
     scenes: Mapping[str, RasterFolder]
-    labels: RasterFolder | SharedFiles
+    labels: Labels
     #: Source -> what its rasters hold.
     inputs: Mapping[str, RasterSpec]
     target: TargetSpec

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from groundwork.rasters.grid import Grid, describe_crs
 from groundwork.rasters.windows import describe_window
 from groundwork.specs import RasterSpec
 from groundwork.targets.kind import TargetKind
-from groundwork.targets.label import Label
+from groundwork.targets.label import Label, LabelSource
 
 #: Scenes that a process keeps open; each may consist of a dozen files.
 MOST_OPEN = 16
@@ -88,7 +88,7 @@ def content_of(patch: Patch) -> str:
 @contextmanager
 def open_labelled(
     files: Files,
-    label: Sequence[Path],
+    label: LabelSource,
     inputs: Mapping[str, RasterSpec],
     kind: TargetKind,
     dates: Dates | None = None,
@@ -97,7 +97,7 @@ def open_labelled(
 
     Args:
         files: Source -> the files of its raster.
-        label: Files of the label.
+        label: What says its answers.
         inputs: Source -> what its rasters hold.
         kind: What the label holds.
         dates: Source -> the dates that its files' names say.
@@ -118,17 +118,17 @@ class OpenScenes:
         self._process = os.getpid()
         self._opened: dict[tuple[Path, ...], LabelledScene] = {}
 
-    def get(self, files: Files, label: Sequence[Path]) -> LabelledScene:
+    def get(self, files: Files, label: LabelSource) -> LabelledScene:
         """Open a scene with its label, or give the one that is open."""
         if self._process != os.getpid():
             # A forked process shares the place in each file with its parent; it must open its own.
             self._process, self._opened = os.getpid(), {}
-        key = (*(path for paths in files.values() for path in paths), *label)
+        key = (*(path for paths in files.values() for path in paths), *label.paths)
         found = self._opened.pop(key, None) or self._open(files, label)
         self._opened[key] = found
         return found
 
-    def _open(self, files: Files, label: Sequence[Path]) -> LabelledScene:
+    def _open(self, files: Files, label: LabelSource) -> LabelledScene:
         while len(self._opened) >= MOST_OPEN:
             self._opened.pop(next(iter(self._opened))).close()
         return _open(files, label, self._inputs, self._kind)
@@ -140,7 +140,7 @@ class OpenScenes:
 
 def _open(
     files: Files,
-    label: Sequence[Path],
+    label: LabelSource,
     inputs: Mapping[str, RasterSpec],
     kind: TargetKind,
     dates: Dates | None = None,

@@ -13,13 +13,13 @@ from groundwork.batch import Patch, below
 from groundwork.config.data import ChipsConfig, DataConfig, reference_of
 from groundwork.data import sample_table as table
 from groundwork.data.cells import Cells, make_cells
+from groundwork.data.label_sources import Labels, LabelSources, label_cells
 from groundwork.data.labelled import LabelledScene, content_of, open_labelled
 from groundwork.data.scene_stack import dates_of, files_of, folders_by_source, require_sources
 from groundwork.errors import DataError, RasterError
 from groundwork.progress import track
-from groundwork.rasters.folder import RasterFolder, pair
+from groundwork.rasters.folder import RasterFolder
 from groundwork.rasters.grid import describe_crs, name_crs
-from groundwork.rasters.shared import SharedFiles
 from groundwork.rasters.windows import window_starts
 from groundwork.targets.kinds import kind_of
 
@@ -43,9 +43,7 @@ class Scan:
     cells: Mapping[str, Cells]
 
 
-def scan_scenes(
-    scenes: RasterFolder | Mapping[str, RasterFolder], labels: RasterFolder | SharedFiles, data: DataConfig
-) -> Scan:
+def scan_scenes(scenes: RasterFolder | Mapping[str, RasterFolder], labels: Labels, data: DataConfig) -> Scan:
     """Read every pixel of every scene and label once.
 
     Chips with too few valid, labelled pixels are left out.
@@ -61,9 +59,8 @@ def scan_scenes(
     """
     folders, kind = folders_by_source(scenes, data.sources), kind_of(data.target)
     scenes_there = require_sources(folders, data.sources)
-    if isinstance(labels, SharedFiles):
-        labels = labels.for_keys(scenes_there)
-    keys = pair(folders[reference_of(data.sources)], labels)
+    cells_of_labels = label_cells(labels, folders[reference_of(data.sources)], scenes_there)
+    sources, keys = LabelSources(labels), list(cells_of_labels)
     report: list[dict[str, object]] = []
     chips: list[dict[str, object]] = []
     cells: dict[str, Cells] = {}
@@ -72,11 +69,11 @@ def scan_scenes(
         files = {
             table.SCENE: key,
             **{table.path_column(name): table.join_files(part.files.get(key, ())) for name, part in folders.items()},
-            table.LABEL_PATH: table.join_files(labels.files[key]),
+            table.LABEL_PATH: cells_of_labels[key],
         }
         try:
             paths, days = files_of(folders, key), dates_of(folders, key)
-            with open_labelled(paths, labels.paths(key), data.sources, kind, days) as opened:
+            with open_labelled(paths, sources.source(key, cells_of_labels[key]), data.sources, kind, days) as opened:
                 opened.label.check_grid(opened.grid)
                 found, cells[key] = _scan(key, opened, data)
                 report.append({table.SCENE: key, **_describe(opened, cells[key])})
@@ -126,7 +123,12 @@ def _describe(opened: LabelledScene, cells: Cells) -> dict[str, object]:
         raise RasterError(opened.path, "nodata in every pixel", "pixels that hold data", "Remove the scene.")
     num_known = opened.kind.num_known(sums)
     if num_known == 0:
-        raise RasterError(opened.label.path, "no known answer in any valid pixel", "labels", "Remove the scene.")
+        raise RasterError(
+            opened.label.path,
+            f"no known answer in any valid pixel of {opened.path.name}",
+            "labels",
+            "Remove the scene.",
+        )
     size = grid.width * grid.height
     return {
         "width": grid.width,

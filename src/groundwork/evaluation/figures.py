@@ -32,7 +32,7 @@ def draw_history(history: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(9, 3.5), layout="constrained")
     left, right = figure.subplots(1, 2)
     curves = [(left, "train/loss", "tab:blue"), (left, "val/loss", "tab:orange")]
-    curves += [(right, f"val/{kind.main_score}", "tab:green") for kind in sorted(set(KINDS.values()), key=str)]
+    curves += [(right, f"val/{name}", "tab:green") for name in sorted({kind.main_score for kind in KINDS.values()})]
     for axes, name, color in curves:
         if name in history:
             measured = history[["epoch", name]].dropna()
@@ -60,7 +60,9 @@ def draw_panel(predictor: Predictor, data: LabelledData, rgb: Sequence[str], num
     for row, index in zip(grid, picked, strict=True):
         chip = chips[int(index)]
         patch, truth = chip.patch, np.asarray(chip.patch.target)
-        predicted = kind.decide(predictor.predict(collate([chip])))[0].numpy()
+        decided = kind.decide(predictor.predict(collate([chip])))[0].numpy()
+        # What is said of an image is said of all its pixels.
+        predicted = decided if kind.per == "pixel" else np.broadcast_to(decided[..., None, None], truth.shape)
         shown = predicted.copy()
         kind.hide(shown, patch.known)
         values = patch.values[data.reference]

@@ -22,6 +22,8 @@ from groundwork.progress import track
 def pixel_baseline(data: LabelledData, num_pixels: int, seed: int) -> Predictor:
     """Fit a regression on the values of single pixels, of all sources and steps, drawn from all training chips alike.
 
+    What it says of an image is the mean of what it says of its pixels.
+
     Args:
         data: Where the training chips are read from.
         num_pixels: Most pixels to fit on.
@@ -29,23 +31,26 @@ def pixel_baseline(data: LabelledData, num_pixels: int, seed: int) -> Predictor:
     """
     pixels, answers = _draw_pixels(data, num_pixels, seed)
     if data.target.classes:
-        return PixelRegression(pixels, np.asarray(answers, np.int64), data.target.num_outputs, seed)
-    return PixelNumberRegression(pixels, np.asarray(answers, np.float64))
+        return PixelRegression(pixels, np.asarray(answers, np.int64), data.target.num_outputs, data.kind.per, seed)
+    return PixelNumberRegression(pixels, np.asarray(answers, np.float64), data.kind.per)
 
 
 class PixelRegression(Predictor):
     """Multinomial logistic regression on standardised values."""
 
-    def __init__(self, pixels: NDArray[np.float32], classes: NDArray[np.int64], num_classes: int, seed: int) -> None:
+    def __init__(
+        self, pixels: NDArray[np.float32], classes: NDArray[np.int64], num_classes: int, per: str, seed: int
+    ) -> None:
         """Fit.
 
         Args:
             pixels: Values (pixels, values), NaN where a source holds none.
             classes: Class indexes (pixels,).
             num_classes: Number of classes.
+            per: Whether each "pixel" or "image" is judged.
             seed: Of the solver.
         """
-        self._num_outputs = num_classes
+        self._num_outputs, self._per = num_classes, per
         self._default = int(classes[0])
         self._regression = None
         if len(np.unique(classes)) > 1:
@@ -53,28 +58,30 @@ class PixelRegression(Predictor):
             self._regression.fit(pixels, classes)
 
     def predict(self, batch: Batch) -> Tensor:
-        """Return the class as 1, the others as 0. See :class:`Predictor`."""
+        """Return the class as 1, the others as 0; of an image the share of each. See :class:`Predictor`."""
         known, pixels = _pixels_of_batch(batch)
         classes = np.full(known.shape, self._default, np.int64)
         if self._regression is not None and len(pixels):
             classes[known] = self._regression.predict(pixels)
-        return torch.nn.functional.one_hot(torch.from_numpy(classes), self._num_outputs).movedim(-1, 1).float()
+        scores = torch.nn.functional.one_hot(torch.from_numpy(classes), self._num_outputs).movedim(-1, 1).float()
+        return scores if self._per == "pixel" else _mean_of_known(scores, known)
 
 
 class PixelNumberRegression(Predictor):
     """Linear regression on standardised values, for each output by itself."""
 
-    def __init__(self, pixels: NDArray[np.float32], numbers: NDArray[np.float64]) -> None:
+    def __init__(self, pixels: NDArray[np.float32], numbers: NDArray[np.float64], per: str) -> None:
         """Fit.
 
         Args:
             pixels: Values (pixels, values), NaN where a source holds none.
             numbers: Of each output (pixels, outputs), NaN where not known.
+            per: Whether each "pixel" or "image" is judged.
 
         Raises:
             DataError: Where an output is known in none of the pixels.
         """
-        self._regressions = []
+        self._regressions, self._per = [], per
         for index, output in enumerate(numbers.T):
             known = ~np.isnan(output)
             if not known.any():
@@ -92,7 +99,14 @@ class PixelNumberRegression(Predictor):
         if len(pixels):
             for plane, regression in zip(numbers, self._regressions, strict=True):
                 plane[known] = regression.predict(pixels)
-        return torch.from_numpy(numbers).movedim(0, 1)
+        given = torch.from_numpy(numbers).movedim(0, 1)
+        return given if self._per == "pixel" else _mean_of_known(given, known)
+
+
+def _mean_of_known(scores: Tensor, known: NDArray[np.bool_]) -> Tensor:
+    """Return the mean over the pixels that hold data, (batch, outputs)."""
+    weights = torch.from_numpy(known).unsqueeze(1).to(scores)
+    return (scores * weights).flatten(2).sum(dim=2) / weights.flatten(2).sum(dim=2).clamp(min=1)
 
 
 def _standardised(estimator: RegressorMixin) -> RegressorMixin:

@@ -11,6 +11,7 @@ from groundwork import fingerprint
 from groundwork.bundle import Bundle
 from groundwork.config.evaluation import EvaluationConfig
 from groundwork.data.chips import LabelledData
+from groundwork.data.label_sources import Labels
 from groundwork.data.statistics import Statistics
 from groundwork.errors import BundleError
 from groundwork.evaluation.pixel_baseline import pixel_baseline
@@ -40,7 +41,7 @@ def evaluate_model(
 
 
 def held_out(
-    bundle: Bundle, samples: pd.DataFrame, scenes: RasterFolder, labels: RasterFolder, config: EvaluationConfig
+    bundle: Bundle, samples: pd.DataFrame, scenes: RasterFolder, labels: Labels, config: EvaluationConfig
 ) -> LabelledData:
     """Return the samples to judge a bundle on: those it was trained beside, of whose test split it saw nothing.
 

@@ -29,9 +29,9 @@ from groundwork.rasters.folder import RasterFolder
 from groundwork.rasters.opening import open_dataset
 from groundwork.rasters.stream import RasterProfile, RasterStream
 from groundwork.specs import RasterSpec
+from groundwork.targets.classes import CLASSES
 from groundwork.targets.kind import Products, TargetKind
 from groundwork.targets.kinds import kind_of
-from groundwork.targets.pixel_classes import CLASSES
 
 __all__ = ["CLASSES", "Predictions", "predict_scene", "predict_scenes", "was_predicted"]
 
@@ -172,6 +172,9 @@ class TilePredictor:
         where = f"{path}, from row {first.row_off}, columns {first.col_off} to {last.col_off + last.width}"
         scores = self._engine.scores(given, where, self._conversions)
         activated: NDArray[np.float32] = self._kind.activate(scores).float().cpu().numpy()
+        if self._kind.per == "image":
+            size = patches[0].size
+            return list(np.broadcast_to(activated[..., None, None], (*activated.shape, *size)).copy())
         return list(activated)
 
     def _locations(self, windows: Sequence[Window]) -> Tensor | None:

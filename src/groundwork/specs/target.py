@@ -84,6 +84,9 @@ class TargetSpec(Config):
     ignore_value: int | tuple[int, ...] | None = None
     #: Set where label files declare as nodata a value that is one of the classes.
     nodata_is_class: bool = False
+    #: Column of a table of labels that says the class; ``class`` where it is not stated. Numbers stand in columns of
+    #: their own names.
+    column: str | None = None
     #: How labels are drawn, where they are polygons, lines or points in vector files. None: they are rasters.
     vectors: VectorSpec | None = None
 

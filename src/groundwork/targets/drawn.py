@@ -20,6 +20,7 @@ from groundwork.rasters.windows import describe_window
 from groundwork.specs import OutputSpec, TargetSpec, VectorSpec
 from groundwork.targets.label import Label
 from groundwork.targets.labels import IGNORE
+from groundwork.targets.meanings import class_meanings, plain_value
 from groundwork.targets.numbers import require_range
 
 #: Side of the blocks that features are drawn in, in pixels, and how many of them are kept.
@@ -158,8 +159,8 @@ class DrawnClasses(DrawnLabel):
         names, spec = self.target.names, self._spec
         if spec.attribute is None:
             return np.full(len(self._frame), names.index(spec.every or ""), np.int16)
-        known = _meanings(self.target, spec)
-        values = [_plain(value) for value in self._frame[spec.attribute]]
+        known = class_meanings(self.target, spec.mapping)
+        values = [plain_value(value) for value in self._frame[spec.attribute]]
         wrong = [value for value in values if value not in known]
         if wrong:
             shown = sorted(set(map(repr, wrong)))[:10]
@@ -183,24 +184,6 @@ class DrawnClasses(DrawnLabel):
 
 #: Stands for pixels in which no feature lies.
 _FREE = -2
-
-
-def _meanings(target: TargetSpec, spec: VectorSpec) -> dict[object, int]:
-    """Return the class index of each value of the attribute."""
-    indexes = {name: index for index, name in enumerate(target.names)}
-    if spec.mapping:
-        return {value: IGNORE if name is None else indexes[name] for value, name in spec.mapping.items()}
-    meanings: dict[object, int] = {value: IGNORE for value in target.ignore_values}
-    return meanings | indexes | target.label_values
-
-
-def _plain(value: object) -> int | str | None:
-    """Return an attribute's value as YAML has it; a column of whole numbers with gaps holds fractions."""
-    if value is None or value is pd.NA or value != value:  # noqa: PLR0124 - NaN is the value that does not equal itself
-        return None
-    if isinstance(value, int | float | np.number) and float(value).is_integer():
-        return int(value)
-    return str(value)
 
 
 class DrawnNumbers(DrawnLabel):

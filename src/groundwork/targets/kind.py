@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -15,7 +14,7 @@ from groundwork.batch import Answers
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.stream import RasterProfile
 from groundwork.specs import TargetSpec
-from groundwork.targets.label import Label
+from groundwork.targets.label import Label, LabelSource
 from groundwork.targets.statistics import TargetStatistics
 
 if TYPE_CHECKING:
@@ -66,6 +65,8 @@ class TargetKind(ABC):
     Constructors take ``(target: TargetSpec)``, so that a bundle is enough to make one.
     """
 
+    #: What has an answer of its own. Answers of images are read as those of all their pixels; see :meth:`asked`.
+    per: ClassVar[Literal["pixel", "image"]]
     #: The score by which predictors are compared, and all that a table of runs shows, as named in a report.
     main_score: ClassVar[str]
     headline: ClassVar[tuple[str, ...]]
@@ -95,11 +96,11 @@ class TargetKind(ABC):
         """Return all scores that an accumulator may give, by name, and whether more or less of each is better."""
 
     @abstractmethod
-    def open_label(self, paths: Sequence[Path], grid: Grid) -> Label:
+    def open_label(self, source: LabelSource, grid: Grid) -> Label:
         """Open the label of a scene.
 
         Args:
-            paths: Its files.
+            source: Its files, or its row of a table.
             grid: Of the scene, for labels that have none of their own.
 
         Raises:
@@ -117,6 +118,14 @@ class TargetKind(ABC):
     @abstractmethod
     def nothing_known(self, answers: Tensor) -> Tensor:
         """Return what stands for answers that are not known, as one number in their type."""
+
+    @abstractmethod
+    def asked(self, target: Tensor) -> Tensor:
+        """Return what is asked of a batch: answers of its pixels as they are, or one for each image (batch, ...).
+
+        Args:
+            target: As it was read, (batch, ..., height, width).
+        """
 
     @abstractmethod
     def terms(self, answers: Answers) -> Iterator[NDArray[np.generic]]:

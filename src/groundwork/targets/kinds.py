@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from groundwork.errors import SpecError
 from groundwork.specs import TargetSpec
+from groundwork.targets.image_classes import ImageClasses
+from groundwork.targets.image_numbers import ImageNumbers
 from groundwork.targets.kind import TargetKind
 from groundwork.targets.pixel_classes import PixelClasses
 from groundwork.targets.pixel_numbers import PixelNumbers
@@ -12,6 +14,8 @@ from groundwork.targets.pixel_numbers import PixelNumbers
 KINDS: dict[tuple[str, bool], type[TargetKind]] = {
     ("pixel", True): PixelClasses,
     ("pixel", False): PixelNumbers,
+    ("image", True): ImageClasses,
+    ("image", False): ImageNumbers,
 }
 
 
@@ -25,6 +29,6 @@ def kind_of(target: TargetSpec) -> TargetKind:
     if found is None:
         raise SpecError(
             f"The target asks for {'classes' if target.classes else 'numbers'} per {target.per}, of which no task is "
-            "there yet: classes and numbers per pixel are learnt and predicted. Set 'per: pixel' in data.target"
+            "there yet: classes and numbers are learnt per pixel and per image. Set 'per' in data.target to one of them"
         )
     return found(target)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from rasterio.windows import Window
@@ -10,6 +12,18 @@ from rasterio.windows import Window
 from groundwork.batch import Answers
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.opened import Opened
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSource:
+    """What says the answers of a scene."""
+
+    #: Its files, or the table that has a row for it.
+    paths: tuple[Path, ...]
+    #: Column -> value of that row. None: there is no table.
+    row: Mapping[str, object] | None = None
+    #: Key of the scene, for messages about its row.
+    key: str = ""
 
 
 class Label(Opened):

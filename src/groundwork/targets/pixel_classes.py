@@ -2,42 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from groundwork.batch import Answers
 from groundwork.errors import SpecError
 from groundwork.rasters.grid import Grid
-from groundwork.rasters.stream import RasterProfile
 from groundwork.specs import TargetSpec
-from groundwork.targets.confusion import ConfusionMatrix
-from groundwork.targets.kind import Accumulator, Direction, Products, TargetKind
-from groundwork.targets.label import Label
-from groundwork.targets.labels import IGNORE, ClassLabels
-from groundwork.targets.metrics import Scores, compute_scores
-from groundwork.targets.statistics import TargetStatistics
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-CLASSES, PROBABILITIES = "classes", "probabilities"
-#: Colours of pictures: of what is not known, and of right and wrong answers.
-UNKNOWN, RIGHT, WRONG = (255, 255, 255), (217, 217, 217), (197, 27, 27)
+from groundwork.targets.classes import Classes
+from groundwork.targets.label import Label, LabelSource
+from groundwork.targets.labels import ClassLabels
 
 
-class PixelClasses(TargetKind):
-    """The class with the highest score; tiles are blended in probabilities; scores come from one confusion matrix."""
+class PixelClasses(Classes):
+    """One class for each pixel; pixels are counted. See :class:`groundwork.targets.classes.Classes`."""
 
+    per = "pixel"
     main_score = "miou"
+    watched = "iou"
     headline = ("miou", "f1", "overall_accuracy", "iou")
-    constant_name = "majority_class"
-    term_type = np.int64
 
     @classmethod
     def check(cls, target: TargetSpec) -> None:
@@ -45,193 +26,17 @@ class PixelClasses(TargetKind):
         if not target.classes or target.per != "pixel":
             raise SpecError(
                 "This task learns classes per pixel: give data.target.classes, and 'per: pixel'. Numbers per pixel are "
-                "learnt by the task 'pixel_regression'; no task for whole images or objects is there yet"
+                "learnt by the task 'pixel_regression', classes of whole images by 'classification'"
             )
 
-    @classmethod
-    def score_directions(cls, target: TargetSpec) -> dict[str, Direction]:
-        """See :class:`TargetKind`."""
-        return dict.fromkeys(["miou", "overall_accuracy", *(f"iou_{name}" for name in target.names)], "max")
-
-    def __init__(self, target: TargetSpec) -> None:
-        super().__init__(target)
-        self.num_terms = target.num_outputs
-
-    def open_label(self, paths: Sequence[Path], grid: Grid) -> Label:
+    def open_label(self, source: LabelSource, grid: Grid) -> Label:
         """Open a raster of class values, or features of classes."""
         if self.target.vectors is None:
-            return ClassLabels(paths[0], self.target)
+            return ClassLabels(source.paths[0], self.target)
         from groundwork.targets.drawn import DrawnClasses  # noqa: PLC0415 - geopandas loads slowly
 
-        return DrawnClasses(paths, self.target, grid)
+        return DrawnClasses(source.paths, self.target, grid)
 
-    def known(self, answers: Answers) -> NDArray[np.bool_]:
-        """Return where a class is known."""
-        return np.asarray(answers != IGNORE)
-
-    def hide(self, answers: Answers, known: NDArray[np.bool_]) -> None:
-        """See :class:`TargetKind`."""
-        np.putmask(answers, ~known, IGNORE)
-
-    def nothing_known(self, answers: Tensor) -> Tensor:
-        """Return IGNORE."""
-        return answers.new_tensor(IGNORE)
-
-    def terms(self, answers: Answers) -> Iterator[NDArray[np.int64]]:
-        """Yield for each class 1 where a pixel is of it."""
-        for index in range(self.num_terms):
-            yield (answers == index).astype(np.int64)
-
-    def num_known(self, sums: NDArray[np.generic]) -> int:
-        """Return the number of pixels of all classes."""
-        return int(np.asarray(sums, np.int64).sum())
-
-    def columns(self, sums: NDArray[np.generic]) -> dict[str, float]:
-        """Return the fraction of each class among the known pixels."""
-        counts = np.asarray(sums, np.int64)
-        total = max(int(counts.sum()), 1)
-        pairs = zip(self.target.names, counts, strict=True)
-        return {fraction_column(name): round(float(count) / total, 6) for name, count in pairs}
-
-    def summarise(self, sums: NDArray[np.generic]) -> TargetStatistics:
-        """Return the number of pixels of each class."""
-        counts = np.asarray(sums, np.int64).tolist()
-        return TargetStatistics(class_pixels=dict(zip(self.target.names, counts, strict=True)))
-
-    def constant(self, statistics: TargetStatistics) -> Tensor:
-        """Return the share of each class in the training split."""
-        pixels = torch.tensor([statistics.class_pixels[name] for name in self.target.names], dtype=torch.float64)
-        return pixels / pixels.sum().clamp(min=1)
-
-    def picture(self, answers: Answers) -> NDArray[np.uint8]:
-        """Return the colour of each class."""
-        return self._paint(answers, [entry.rgb for entry in self.target.classes])
-
-    def picture_of_errors(self, truth: Answers, answers: Answers) -> NDArray[np.uint8]:
-        """Return grey where the class is right, red where it is wrong."""
-        return self._paint(np.where(truth == IGNORE, IGNORE, (truth != answers).astype(int)), [RIGHT, WRONG])
-
-    def legend(self) -> list[tuple[str, str]]:
-        """Return names and colours of the classes."""
-        return [(entry.name, entry.color) for entry in self.target.classes]
-
-    def _paint(self, indexes: Answers, colors: Sequence[tuple[int, int, int]]) -> NDArray[np.uint8]:
-        # IGNORE is -1, and so the last.
-        painted: NDArray[np.uint8] = np.array([*colors, UNKNOWN], np.uint8)[indexes.astype(int)]
-        return painted
-
-    def accumulator(self) -> ClassCounts:
-        """Return an empty confusion matrix."""
-        return ClassCounts(self)
-
-    def activate(self, scores: Tensor) -> Tensor:
-        """Return probabilities."""
-        return scores.softmax(dim=1)
-
-    def decide(self, scores: Tensor) -> Tensor:
-        """Return the index of the highest score (batch, height, width)."""
-        return scores.argmax(dim=1)
-
-    def profiles(self, grid: Grid, tags: Mapping[str, str], *, details: bool) -> dict[str, RasterProfile]:
-        """Return a class raster with names and colours, and with ``details`` the probability of each class."""
-        dtype, nodata = class_nodata(self.target)
-        colors = {entry.value: entry.rgb for entry in self.target.classes} if dtype == "uint8" else {}
-        names = {f"CLASS_{entry.value}": entry.name for entry in self.target.classes}
-        profiles = {CLASSES: RasterProfile(grid, dtype, ("class",), nodata, "mode", colors, {**tags, **names})}
-        if details:
-            bands = self.target.names
-            profiles[PROBABILITIES] = RasterProfile(grid, "float32", bands, float("nan"), "average", tags=tags)
-        return profiles
-
-    def from_product(self, values: NDArray[np.generic], known: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Return class indexes for class values."""
-        order = np.argsort(self.target.values)
-        ordered = np.array(self.target.values)[order]
-        found = np.searchsorted(ordered, values).clip(max=len(order) - 1)
-        return np.where(known & (ordered[found] == values), order[found], IGNORE)
-
-    def products(
-        self, blended: NDArray[np.float32], valid: NDArray[np.bool_], profiles: Mapping[str, RasterProfile]
-    ) -> Products:
-        """See :class:`TargetKind`."""
-        profile = profiles[CLASSES]
-        values, nodata = np.array(self.target.values, profile.dtype), np.array(profile.nodata, profile.dtype)
-        products: dict[str, NDArray[np.generic]] = {}
-        products[CLASSES] = np.where(valid, values[blended.argmax(axis=0)], nodata)[None]
-        if PROBABILITIES in profiles:
-            products[PROBABILITIES] = np.where(valid, blended, np.float32(np.nan))
-        return products
-
-
-def fraction_column(name: str) -> str:
-    """Return the column in which tables of scenes and samples keep the fraction of a class."""
-    return f"fraction_{name}"
-
-
-class ClassCounts(Accumulator):
-    """Counts pixels by true and predicted class."""
-
-    def __init__(self, kind: PixelClasses) -> None:
-        super().__init__()
-        self._kind = kind
-        self._confusion = ConfusionMatrix(kind.target.num_outputs)
-
-    def update(self, truth: Tensor, scores: Tensor) -> None:
-        """Add class indexes (batch, height, width), IGNORE where not known, and scores."""
-        self._confusion.update(truth, self._kind.decide(scores))
-
-    def add(self, other: Accumulator) -> None:
-        """See :class:`Accumulator`."""
-        if not isinstance(other, ClassCounts):
-            raise TypeError(f"Counts of classes cannot be added to {type(other).__name__}")
-        self._confusion.counts += other.counts
-
-    @property
-    def counts(self) -> Tensor:
-        """Pixels (true class, predicted class), int64."""
-        return self._confusion.counts
-
-    def num_known(self) -> int:
-        """See :class:`Accumulator`."""
-        return int(self.counts.sum())
-
-    def report(self) -> dict[str, Any]:
-        """Return mean scores, and those of each class, rounded to six digits behind the point."""
-        scores = self._scores()
-        means = ("miou", "f1", "overall_accuracy", "balanced_accuracy")
-        report: dict[str, Any] = {name: round(getattr(scores, name), 6) for name in means}
-        for part in ("iou", "f1", "precision", "recall"):
-            values = {name: getattr(entry, part) for name, entry in scores.classes.items()}
-            rounded = {name: None if value is None else round(value, 6) for name, value in values.items()}
-            report[part if part == "iou" else f"class_{part}"] = rounded
-        return report
-
-    def draw(self) -> Figure:
-        """Draw the confusion matrix."""
-        from groundwork.targets.confusion_figure import draw_confusion  # noqa: PLC0415 - matplotlib loads slowly
-
-        return draw_confusion(self.counts.cpu().numpy(), self._kind.target.names)
-
-    def _scores(self) -> Scores:
-        return compute_scores(self.counts.cpu().numpy().copy(), self._kind.target.names)
-
-    def compute(self) -> dict[str, float]:
-        """Return ``miou``, ``overall_accuracy`` and the IoU of each class that occurs."""
-        scores = self._scores()
-        by_class = {f"iou_{name}": entry.iou for name, entry in scores.classes.items() if entry.iou is not None}
-        return {"miou": scores.miou, "overall_accuracy": scores.overall_accuracy, **by_class}
-
-    def reset(self) -> None:
-        """Begin anew."""
-        self._confusion.reset()
-
-
-def class_nodata(target: TargetSpec) -> tuple[str, int]:
-    """Return the data type of class rasters and a value that no class has."""
-    taken = set(target.values)
-    if min(taken) >= 0 and max(taken) <= 255:
-        free = next((value for value in (255, 0, *range(254, 0, -1)) if value not in taken), None)
-        if free is not None:
-            return "uint8", free
-    dtype = "int16" if min(taken) >= -(2**15) and max(taken) < 2**15 else "int32"
-    return dtype, int(np.iinfo(dtype).min) if np.iinfo(dtype).min not in taken else int(np.iinfo(dtype).max)
+    def asked(self, target: Tensor) -> Tensor:
+        """Return the class of each pixel."""
+        return target

@@ -3,6 +3,8 @@
 from groundwork.registry import Table
 
 TASKS: Table = {
+    "classification": "groundwork.tasks.classification:ClassificationTask",
     "pixel_regression": "groundwork.tasks.pixel_regression:PixelRegressionTask",
+    "scalar_regression": "groundwork.tasks.scalar_regression:ScalarRegressionTask",
     "semantic_segmentation": "groundwork.tasks.segmentation:SemanticSegmentationTask",
 }

@@ -108,8 +108,9 @@ class Task(LightningModule, ABC):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002
         """Give the loss of all branches, weighted."""
-        output = self(batch)
-        size = len(batch["sample_id"])
+        output, size = self(batch), len(batch["sample_id"])
+        batch = batch.copy()
+        batch["target"] = self.kind.asked(batch["target"])
         total = main = self.criterion(output, batch)
         for name, weight in self.training_config.auxiliary_loss.items():
             loss = self.criterion(ModelOutput(output.auxiliary[name]), batch)

@@ -26,6 +26,7 @@ from groundwork.rasters.folder import RasterFolder, find_rasters
 from groundwork.rasters.scene import Scene
 from groundwork.rasters.windows import window_starts
 from groundwork.targets.kinds import kind_of
+from groundwork.targets.label import LabelSource
 
 Write = Callable[..., Path]
 
@@ -214,7 +215,9 @@ def test_each_pixel_is_read_once_and_chips_are_what_their_windows_hold(
     config, files = tiny_data.config, {"optical": tiny_data.scenes.paths("11")}
     with (
         pytest.MonkeyPatch.context() as patch,
-        open_labelled(files, tiny_data.labels.paths("11"), config.sources, kind_of(config.target)) as opened,
+        open_labelled(
+            files, LabelSource(tiny_data.labels.paths("11")), config.sources, kind_of(config.target)
+        ) as opened,
     ):
         patch.setattr(scan_module, "MOST_HELD", most)
         read, counted, taken = Scene.read, np.zeros((400, 400), int), np.zeros((64, 96), int)

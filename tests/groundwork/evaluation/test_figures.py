@@ -25,9 +25,9 @@ from groundwork.prediction.scene import predict_scenes
 from groundwork.rasters.folder import find_rasters
 from groundwork.rasters.quicklook import stretch
 from groundwork.rasters.writing import write_rasters
+from groundwork.targets.classes import RIGHT, WRONG
 from groundwork.targets.confusion_figure import draw_confusion
 from groundwork.targets.labels import IGNORE
-from groundwork.targets.pixel_classes import RIGHT, WRONG
 
 
 class Truth(Predictor):

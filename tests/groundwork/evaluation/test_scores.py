@@ -18,10 +18,10 @@ from groundwork.data.scan import scan_scenes
 from groundwork.evaluation.predictors import Predictor
 from groundwork.evaluation.scores import MODEL, Evaluation, evaluate, headline
 from groundwork.specs import TargetSpec
+from groundwork.targets.classes import ClassCounts
 from groundwork.targets.kind import Accumulator
 from groundwork.targets.kinds import kind_of
 from groundwork.targets.labels import IGNORE
-from groundwork.targets.pixel_classes import ClassCounts
 
 
 def _scores(classes: np.ndarray) -> torch.Tensor:

@@ -16,9 +16,11 @@ from rasterio.windows import Window
 from groundwork.errors import SpecError
 from groundwork.rasters.grid import Grid
 from groundwork.specs import ClassSpec, OutputSpec, TargetSpec
+from groundwork.targets.classes import CLASSES, PROBABILITIES, RIGHT, WRONG
 from groundwork.targets.kinds import kind_of
+from groundwork.targets.label import LabelSource
 from groundwork.targets.labels import IGNORE
-from groundwork.targets.pixel_classes import CLASSES, PROBABILITIES, RIGHT, WRONG, PixelClasses
+from groundwork.targets.pixel_classes import PixelClasses
 from groundwork.targets.statistics import TargetStatistics
 
 GRID = Grid(CRS.from_epsg(32632), from_origin(500_000, 5_000_000, 10, 10), width=3, height=2)
@@ -77,10 +79,10 @@ def test_scores_are_those_of_all_batches_and_begin_anew() -> None:
 
 @pytest.mark.parametrize(
     "target",
-    [TARGET.model_copy(update={"per": "image"}), TargetSpec(outputs=(OutputSpec(name="height"),), per="object")],
+    [TARGET.model_copy(update={"per": "object"}), TargetSpec(outputs=(OutputSpec(name="height"),), per="object")],
 )
 def test_other_kinds_are_refused(target: TargetSpec) -> None:
-    with pytest.raises(SpecError, match="'per: pixel'"):
+    with pytest.raises(SpecError, match="per object, of which no task is there yet"):
         kind_of(target)
 
 
@@ -92,7 +94,7 @@ def test_labels_are_read_as_class_indexes_and_hidden_where_the_scene_holds_no_da
 ) -> None:
     kind = PixelClasses(TARGET)
     path = write_raster(tmp_path / "l.tif", np.array([[4, 9, 9], [9, 4, 0]], np.uint8), nodata=0)
-    with kind.open_label([path], GRID) as label:
+    with kind.open_label(LabelSource((path,)), GRID) as label:
         answers = label.read(Window(0, 0, 3, 2))
     assert answers.tolist() == [[0, 1, 1], [1, 0, IGNORE]]
     kind.hide(answers, np.array([[True, False, True], [True, True, True]]))

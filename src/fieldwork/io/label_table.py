@@ -1,0 +1,36 @@
+"""A catalog entry for a table of labels of whole scenes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from kedro.io import AbstractDataset, DatasetError
+
+if TYPE_CHECKING:
+    from groundwork.data.label_table import LabelTable
+
+
+class LabelTableDataset(AbstractDataset[None, "LabelTable"]):
+    """A table (CSV, Parquet) with a row for each scene, which says its class or its numbers."""
+
+    def __init__(self, *, filepath: str, key: str = "key", metadata: dict[str, Any] | None = None) -> None:
+        """Take the file, and the column with the keys of the scenes."""
+        self._path, self._key = Path(filepath), key
+        self.metadata = metadata
+
+    def load(self) -> LabelTable:
+        """Read the table."""
+        from groundwork.data.label_table import read_label_table
+
+        return read_label_table(self._path, self._key)
+
+    def save(self, data: None) -> NoReturn:  # noqa: ARG002
+        """Refuse: labels are given."""
+        raise DatasetError(f"{self._path} holds labels, which are read and not written.")
+
+    def _exists(self) -> bool:
+        return self._path.is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._path.as_posix(), "key": self._key}

@@ -1,0 +1,61 @@
+"""What says the answers of each scene, whatever form labels have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TypeAlias
+
+from groundwork.data import sample_table as table
+from groundwork.data.label_table import LabelTable
+from groundwork.errors import PairingError
+from groundwork.rasters.folder import RasterFolder, pair
+from groundwork.rasters.shared import SharedFiles
+from groundwork.targets.label import LabelSource
+
+#: Files by key, files that belong to all scenes, or a table.
+Labels: TypeAlias = RasterFolder | SharedFiles | LabelTable
+
+
+class LabelSources:
+    """Labels by scene."""
+
+    def __init__(self, labels: Labels) -> None:
+        self._root: Path = labels.root
+        self._rows = labels.rows if isinstance(labels, LabelTable) else None
+
+    def source(self, key: str, cell: str) -> LabelSource:
+        """Return what says the answers of a scene.
+
+        Args:
+            key: Of the scene.
+            cell: What the sample table says of its label.
+
+        Raises:
+            PairingError: Where a table has no row for it any more.
+        """
+        paths = tuple(self._root / name for name in table.split_files(cell)) or (self._root,)
+        if self._rows is None:
+            return LabelSource(paths)
+        if key not in self._rows:
+            raise PairingError(f"{paths[0]}: found no row for '{key}', which was there when samples were indexed.")
+        return LabelSource(paths, self._rows[key], key)
+
+
+def label_cells(labels: Labels, images: RasterFolder, keys: Iterable[str]) -> dict[str, str]:
+    """Return what the sample table says of the label of each scene: its files, relative to their folder.
+
+    Args:
+        labels: In whatever form.
+        images: The rasters of the reference.
+        keys: Of the scenes.
+
+    Raises:
+        PairingError: Where a scene has no label or a label no scene; it lists them.
+    """
+    if isinstance(labels, LabelTable):
+        # Joined as files are, so that nobody loses a scene without a word.
+        files = RasterFolder(labels.root, dict.fromkeys(labels.rows, (labels.name,)))
+    else:
+        files = labels.for_keys(keys) if isinstance(labels, SharedFiles) else labels
+    return {key: table.join_files(files.files[key]) for key in pair(images, files)}

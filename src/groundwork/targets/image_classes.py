@@ -1,0 +1,41 @@
+"""One class for each image."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from groundwork.errors import SpecError
+from groundwork.rasters.grid import Grid
+from groundwork.specs import TargetSpec
+from groundwork.targets.classes import Classes
+from groundwork.targets.label import Label, LabelSource
+from groundwork.targets.tabled import TabledClass
+
+
+class ImageClasses(Classes):
+    """One class for each image; images are counted. See :class:`groundwork.targets.classes.Classes`.
+
+    A scene is predicted as a map of what its tiles are, blended where they overlap.
+    """
+
+    per = "image"
+    main_score = "f1"
+    watched = "f1"
+    headline = ("f1", "overall_accuracy", "balanced_accuracy", "class_f1")
+
+    @classmethod
+    def check(cls, target: TargetSpec) -> None:
+        """See :class:`TargetKind`."""
+        if len(target.classes) < 2 or target.per != "image":
+            raise SpecError(
+                "This task learns one of several classes for each image: give two or more in data.target.classes, and "
+                "'per: image'. Classes per pixel are learnt by the task 'semantic_segmentation'"
+            )
+
+    def open_label(self, source: LabelSource, grid: Grid) -> Label:  # noqa: ARG002
+        """Take the class that a table says of a scene."""
+        return TabledClass(source, self.target)
+
+    def asked(self, target: Tensor) -> Tensor:
+        """Return the class of each image (batch,): of those of its pixels that are known."""
+        return target.flatten(1).amax(dim=1)

@@ -1,0 +1,39 @@
+"""Numbers for each image."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from groundwork.errors import SpecError
+from groundwork.rasters.grid import Grid
+from groundwork.specs import TargetSpec
+from groundwork.targets.label import Label, LabelSource
+from groundwork.targets.measures import Measures, require_limits
+from groundwork.targets.tabled import TabledNumbers
+
+
+class ImageNumbers(Measures):
+    """Numbers for each image. See :class:`groundwork.targets.measures.Measures`.
+
+    A scene is predicted as a map of the numbers of its tiles, blended where they overlap.
+    """
+
+    per = "image"
+
+    @classmethod
+    def check(cls, target: TargetSpec) -> None:
+        """See :class:`TargetKind`."""
+        if not target.outputs or target.per != "image":
+            raise SpecError(
+                "This task learns numbers for each image: give data.target.outputs, and 'per: image'. Numbers per "
+                "pixel are learnt by the task 'pixel_regression'"
+            )
+        require_limits(target)
+
+    def open_label(self, source: LabelSource, grid: Grid) -> Label:  # noqa: ARG002
+        """Take the numbers that a table says of a scene."""
+        return TabledNumbers(source, self.target)
+
+    def asked(self, target: Tensor) -> Tensor:
+        """Return the numbers of each image (batch, outputs): the mean over those of its pixels that are known."""
+        return target.flatten(2).nanmean(dim=2)

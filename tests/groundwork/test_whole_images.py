@@ -1,0 +1,224 @@
+"""Answers of whole images: a table with a row for each scene, or a folder for each class, through the whole house."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+import torch
+from rasterio.transform import from_origin
+from rasterio.windows import Window
+
+from groundwork.bundle import load_bundle, save_bundle
+from groundwork.config import DataConfig, EvaluationConfig, InferenceConfig, ModelConfig, TrainingConfig
+from groundwork.data.label_table import find_class_folders, read_label_table
+from groundwork.data.scan import scan_scenes
+from groundwork.data.splits import assign_splits
+from groundwork.data.statistics import compute_statistics
+from groundwork.errors import ComponentError, DataError, PairingError, RasterError
+from groundwork.evaluation.figures import draw_panel
+from groundwork.evaluation.predictors import ModelPredictor
+from groundwork.evaluation.report import evaluate_model, held_out
+from groundwork.prediction.scene import predict_scenes
+from groundwork.rasters.folder import find_rasters
+from groundwork.rasters.grid import Grid
+from groundwork.rasters.writing import write_rasters
+from groundwork.specs import TargetSpec
+from groundwork.targets.image_classes import ImageClasses
+from groundwork.targets.image_numbers import ImageNumbers
+from groundwork.targets.label import LabelSource
+from groundwork.training.checks import check_training
+from groundwork.training.fit import fit
+from groundwork.training.initial import build_initial
+
+NAMES = ("water", "forest", "field")
+CLASSES = [{"value": index + 1, "name": name, "color": "#0000ff"} for index, name in enumerate(NAMES)]
+YIELD = {"name": "yield", "unit": "t/ha", "minimum": 0, "maximum": 20}
+MEANS = np.array([[300, 500, 3000], [800, 2500, 400], [2600, 900, 1200]])
+MODEL = ModelConfig.model_validate({"encoder": {"name": "timm", "model": "test_resnet", "out_indices": [0, 1]}})
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, write_raster: Callable[..., Path]) -> SimpleNamespace:
+    """Twelve scenes in folders of their classes, `007` among them, with a table that says class and yield of each."""
+    root = tmp_path_factory.mktemp("images")
+    rows = []
+    for number in range(12):
+        random, index, key = np.random.default_rng(number), number % 3, f"{number:03d}"
+        image = MEANS[index][:, None, None] + random.normal(0, 150, (3, 40, 48))
+        image[:, :4, :4] = -9999
+        place = from_origin(500_000 + 1000 * number, 5_000_000, 10, 10)
+        path = root / "scenes" / NAMES[index] / f"{key}.tif"
+        write_raster(path, image.astype(np.int16), transform=place, nodata=-9999)
+        rows.append({"scene": key, "class": NAMES[index], "yield": None if number == 5 else 4.0 * index + number / 10})
+    pd.DataFrame(rows).to_csv(root / "labels.csv", index=False)
+    source = {"bands": ["A", "B", "C"], "dtype": "int16", "nodata": -9999}
+    words: dict[str, Any] = {
+        "sources": {"optical": source},
+        "target": {"per": "image", "classes": CLASSES},
+        "chips": {"size": 32, "stride": 16},
+        "split": {"method": "scenes", "fractions": {"train": 0.5, "val": 0.25, "test": 0.25}},
+    }
+    numbers = words | {"target": {"per": "image", "outputs": [YIELD]}}
+    return SimpleNamespace(
+        root=root,
+        scenes=find_rasters(root / "scenes", ["*/{key}.tif"]),
+        table=read_label_table(root / "labels.csv", "scene"),
+        folders=find_class_folders(root / "scenes", "{class}/{key}.tif"),
+        classes=DataConfig.model_validate(words),
+        numbers=DataConfig.model_validate(numbers),
+    )
+
+
+def _run(world: SimpleNamespace, data: DataConfig, labels: Any, training: TrainingConfig, folder: Path) -> Any:
+    scan = scan_scenes(world.scenes, labels, data)
+    samples = assign_splits(scan.chips, data.split, {}, seed=1)
+    statistics = compute_statistics(samples, scan.cells, data)
+    initial = build_initial(data, MODEL, seed=0)
+    result = fit(initial, initial.labelled(samples, world.scenes, labels), statistics, training, 0, folder / "runs")
+    save_bundle(result.bundle, folder / "bundle")
+    bundle = load_bundle(folder / "bundle")
+    judged = held_out(bundle, samples, world.scenes, labels, EvaluationConfig())
+    scores, by_scene, _ = evaluate_model(bundle, judged, statistics, EvaluationConfig(), seed=0)
+    return SimpleNamespace(
+        samples=samples, bundle=bundle, judged=judged, scores=scores, by_scene=by_scene, history=result.history
+    )
+
+
+@pytest.mark.parametrize("form", ["table", "folders"])
+def test_classes_of_images_are_learnt_judged_and_mapped(
+    world: SimpleNamespace, make_training: Callable[..., TrainingConfig], tmp_path: Path, form: str
+) -> None:
+    training = make_training(task="classification", monitor="val/f1", max_epochs=4)
+    labels = getattr(world, form)
+    run = _run(world, world.classes, labels, training, tmp_path)
+    assert run.samples.set_index("scene").loc["007", "fraction_forest"].eq(1).all()
+    assert run.scores["test"]["f1"] == 1
+    assert run.scores["baselines"]["pixel_regression"]["f1"] == 1
+    assert run.scores["baselines"]["majority_class"]["overall_accuracy"] < 0.7
+    # Chips are counted, also those that overlap, and never their pixels.
+    num_chips = (run.samples["split"] == "test").sum()
+    assert run.by_scene["pixels"].sum() == num_chips
+    assert {"val/f1", "val/f1_water", "val/overall_accuracy"} <= set(run.history.columns)
+    panel = draw_panel(ModelPredictor(run.bundle), run.judged, ("A", "B", "C"), 2)
+    assert len(panel.axes) == 8
+    config = InferenceConfig(tile_size=32, overlap=8)
+    key, stream = next(predict_scenes(run.bundle, world.scenes, config).streams)
+    write_rasters(stream, {"classes": tmp_path / f"{key}.tif"})
+    with rasterio.open(tmp_path / f"{key}.tif") as raster:
+        found = raster.read(1)
+        assert raster.nodata == 255
+    assert (found[:4, :4] == 255).all()
+    assert (found[8:] == 1).all()
+
+
+def test_numbers_of_images_are_learnt_and_judged(
+    world: SimpleNamespace, make_training: Callable[..., TrainingConfig], tmp_path: Path
+) -> None:
+    loss = [{"name": "mse"}]
+    training = make_training(task="scalar_regression", monitor="val/r2", loss=loss, max_epochs=8)
+    # One scene has no yield: nothing can be learnt of it.
+    with pytest.raises(
+        DataError, match=r"(?s)1 of 12 scenes .*labels.csv: found no known answer in any valid pixel of 005.tif"
+    ):
+        scan_scenes(world.scenes, world.table, world.numbers)
+    whole = read_label_table(world.root / "labels.csv", "scene")
+    rows = {key: dict(row) | ({"yield": 8.5} if key == "005" else {}) for key, row in whole.rows.items()}
+    labels = type(whole)(whole.root, whole.name, rows)
+    run = _run(world, world.numbers, labels, training, tmp_path)
+    assert run.scores["test"]["r2"] > 0.4
+    assert run.scores["baselines"]["mean"]["r2"] < 0.1
+    expected = {key: row["yield"] for key, row in rows.items()}
+    found = run.samples.groupby("scene")["mean_yield"].first()
+    assert found.to_dict() == pytest.approx({key: expected[key] for key in found.index}, rel=1e-6)
+
+
+def test_what_is_asked_of_an_image_is_what_its_known_pixels_say() -> None:
+    classes = ImageClasses(TargetSpec.model_validate({"per": "image", "classes": CLASSES}))
+    target = torch.tensor([[[-1, 2], [2, -1]], [[-1, -1], [-1, -1]]])
+    assert classes.asked(target).tolist() == [2, -1]
+    numbers = ImageNumbers(TargetSpec.model_validate({"per": "image", "outputs": [YIELD]}))
+    nan = torch.nan
+    asked = numbers.asked(torch.tensor([[[[nan, 2.5], [2.5, nan]]], [[[nan, nan], [nan, nan]]]]))
+    assert asked[0].tolist() == [2.5]
+    assert asked[1].isnan().all()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("key,class\n1,a\n", r"found the columns \['key', 'class'\], and none called 'scene'"),
+        ("scene,class\n1,a\n1,b\n", r"found 1 more row\(s\) for keys that stand there already: '1'"),
+        ("scene,class\n1,a\n,b\n", "found no key in row 2 behind the header"),
+    ],
+)
+def test_bad_tables_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "labels.csv").write_text(text)
+    with pytest.raises(PairingError, match=message):
+        read_label_table(tmp_path / "labels.csv", "scene")
+    with pytest.raises(PairingError, match="found no such table"):
+        read_label_table(tmp_path / "lables.csv", "scene")
+
+
+def test_bad_folders_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(PairingError, match="found no file that matches"):
+        find_class_folders(tmp_path, "{class}/{key}.tif")
+    for name in ("water", "forest"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.tif").touch()
+    with pytest.raises(PairingError, match="found '1' in the folders of 'forest' and of 'water'; expected one class"):
+        find_class_folders(tmp_path, "{class}/{key}.tif")
+
+
+def test_scenes_and_rows_are_joined_by_key(world: SimpleNamespace, tmp_path: Path) -> None:
+    table = pd.read_csv(world.root / "labels.csv", dtype=str)
+    table.iloc[1:].to_csv(tmp_path / "labels.csv", index=False)
+    with pytest.raises(PairingError, match="without a label: '000'"):
+        scan_scenes(world.scenes, read_label_table(tmp_path / "labels.csv", "scene"), world.classes)
+    table.assign(scene=table["scene"].replace("000", "0")).to_csv(tmp_path / "labels.csv", index=False)
+    with pytest.raises(PairingError, match=r"without a label: '000'; 1 label\(s\) .* without an image: '0'"):
+        scan_scenes(world.scenes, read_label_table(tmp_path / "labels.csv", "scene"), world.classes)
+    table.to_parquet(tmp_path / "labels.parquet")
+    assert list(read_label_table(tmp_path / "labels.parquet", "scene").rows) == list(world.table.rows)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (
+            {"class": "swamp"},
+            r"labels.csv: found 'swamp' in column 'class' of '7'; expected one of \['water', 'forest'",
+        ),
+        ({"clas": "water"}, r"found the columns \['clas'\]; expected one called 'class'. Correct it. Did you mean"),
+    ],
+)
+def test_rows_that_say_nothing_are_refused(row: dict[str, object], message: str) -> None:
+    kind = ImageClasses(TargetSpec.model_validate({"per": "image", "classes": CLASSES}))
+    grid = Grid(None, from_origin(0, 0, 1, 1), 4, 4)
+    with pytest.raises(RasterError, match=message):
+        kind.open_label(LabelSource((Path("labels.csv"),), row, "7"), grid)
+    with pytest.raises(RasterError, match="a label file, although the target is one 'per: image'; expected a table"):
+        kind.open_label(LabelSource((Path("labels.tif"),)), grid)
+
+
+def test_numbers_beyond_their_limits_are_refused() -> None:
+    kind = ImageNumbers(TargetSpec.model_validate({"per": "image", "outputs": [YIELD]}))
+    grid = Grid(None, from_origin(0, 0, 1, 1), 4, 4)
+    label = kind.open_label(LabelSource((Path("t.csv"),), {"yield": 7}), grid)
+    assert np.array_equal(label.read(Window(0, 0, 3, 2)), np.full((1, 2, 3), 7, np.float32))
+    with pytest.raises(RasterError, match=r"numbers of 'yield' from 25.0 .* expected 0 to 20"):
+        kind.open_label(LabelSource((Path("t.csv"),), {"yield": 25}), grid)
+    with pytest.raises(RasterError, match=r"found 'much' in column 'yield' of ''; expected a number"):
+        kind.open_label(LabelSource((Path("t.csv"),), {"yield": "much"}), grid)
+
+
+def test_losses_over_areas_are_refused(world: SimpleNamespace, make_training: Callable[..., TrainingConfig]) -> None:
+    training = make_training(task="classification", monitor="val/f1", loss=[{"name": "dice"}])
+    with pytest.raises(ComponentError, match="'dice' compares areas"):
+        check_training(training, world.classes.target)

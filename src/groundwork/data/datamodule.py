@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -10,8 +10,10 @@ from lightning import LightningDataModule
 from torch.utils.data import DataLoader, Sampler
 
 from groundwork.batch import Batch, collate
-from groundwork.config.training import AugmentationConfig, LoaderConfig
-from groundwork.data.augment import augment
+from groundwork.config.component import ComponentConfig
+from groundwork.config.training import LoaderConfig
+from groundwork.data.augmentation.augmenter import Augmenter
+from groundwork.data.augmentation.base import Described
 from groundwork.data.chips import ChipDataset, LabelledData
 from groundwork.data.statistics import Statistics
 
@@ -31,7 +33,7 @@ class ShuffledSampler(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         generator = torch.Generator().manual_seed(self._seed * 1_000_003 + self._epoch)
-        yield from torch.randperm(self._length, generator=generator).tolist()
+        yield from map(int, torch.randperm(self._length, generator=generator).numpy())
 
 
 class ChipDataModule(LightningDataModule):
@@ -42,15 +44,20 @@ class ChipDataModule(LightningDataModule):
         data: LabelledData,
         statistics: Statistics,
         loader: LoaderConfig,
-        augmentation: AugmentationConfig,
+        augmentation: Sequence[ComponentConfig],
         seed: int,
     ) -> None:
+        """Build the changes to training chips.
+
+        Raises:
+            ComponentError, SpecError: As of :class:`groundwork.data.augmentation.augmenter.Augmenter`.
+        """
         super().__init__()
-        self._data, self._loader, self._augmentation, self._seed = data, loader, augmentation, seed
-        self._std = {
-            source: torch.tensor([band.std for band in statistics.of_bands(source, spec)])
-            for source, spec in data.inputs.items()
-        }
+        self._data, self._loader, self._seed = data, loader, seed
+        bands = {source: statistics.of_bands(source, spec) for source, spec in data.inputs.items()}
+        mean = {source: torch.tensor([band.mean for band in of_source]) for source, of_source in bands.items()}
+        std = {source: torch.tensor([band.std for band in of_source]) for source, of_source in bands.items()}
+        self._augmenter = Augmenter(augmentation, Described(data.inputs, data.target, mean, std), seed)
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Training chips in a new order each epoch; the last batch may be smaller, but never a single chip."""
@@ -87,5 +94,4 @@ class ChipDataModule(LightningDataModule):
         """Augment training batches on the device."""
         if self.trainer is None or not self.trainer.training:
             return batch
-        optional = [source for source, spec in self._data.inputs.items() if spec.optional]
-        return augment(batch, self._augmentation, self._std, self._seed, self.trainer.current_epoch, optional)
+        return self._augmenter.augment(batch, self.trainer.current_epoch)

@@ -121,7 +121,8 @@ def _run(trainer: Trainer, task: Task, module: ChipDataModule, checkpoint: Path 
 
 
 def _identity(initial: Bundle, data: LabelledData, statistics: Statistics, training: TrainingConfig, seed: int) -> str:
-    components = (training.task.name, training.optimizer.name, training.schedule.name, *(t.name for t in training.loss))
+    named = (training.task, training.optimizer, training.schedule, *training.loss, *training.augmentation)
+    components = [component.name for component in named]
     return fingerprint.fingerprint(
         fingerprint.of_components([*component_names(initial.config.model), *components]),
         initial.config.model_dump_json(exclude=PRESENTATION),

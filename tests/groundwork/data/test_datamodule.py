@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from groundwork.batch import Batch
-from groundwork.config.training import AugmentationConfig, LoaderConfig
+from groundwork.config.training import SYMMETRIES, LoaderConfig
 from groundwork.data.chips import LabelledData
 from groundwork.data.datamodule import ChipDataModule, ShuffledSampler
 from groundwork.data.statistics import Statistics
@@ -18,7 +18,7 @@ from groundwork.data.statistics import Statistics
 
 def _module(data: LabelledData, statistics: Statistics, seed: int = 0, **loader: Any) -> ChipDataModule:
     config = LoaderConfig.model_validate({"batch_size": 4} | loader)
-    return ChipDataModule(data, statistics, config, AugmentationConfig(), seed)
+    return ChipDataModule(data, statistics, config, SYMMETRIES, seed)
 
 
 def test_the_order_depends_on_seed_and_epoch_alone() -> None:

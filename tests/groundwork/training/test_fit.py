@@ -33,7 +33,7 @@ from groundwork.training.initial import build_initial
 Fit = Callable[..., FitResult]
 MakeTraining = Callable[..., TrainingConfig]
 AUGMENTED = {
-    "augmentation": {"brightness": {"gain": 0.1, "offset": 0.1}},
+    "augmentation": ["horizontal_flip", {"name": "gain", "limit": 0.1}, {"name": "offset", "limit": 0.1}],
     "schedule": {"name": "cosine", "warmup": 0.2},
 }
 #: Scores go up and down again: the best epoch is none of the last.

@@ -19,6 +19,7 @@ from groundwork.cli.words import as_yaml, described_arguments, first_line, in_ya
 from groundwork.config import DataConfig, EvaluationConfig, InferenceConfig, ModelConfig, TrainingConfig
 from groundwork.config.component import ComponentConfig
 from groundwork.data.augmentation import AUGMENTATIONS
+from groundwork.data.sampling import SAMPLINGS
 from groundwork.registry import Table, find, option_fields
 from groundwork.tasks import TASKS
 from groundwork.tasks.losses import LOSSES
@@ -40,6 +41,7 @@ TABLES: dict[str, Table] = {
     **{f"model.{family}": table for family, table in FAMILIES.items() if family != "full_model"},
     "model.factory.model": FAMILIES["full_model"],
     "training.task": TASKS,
+    "training.sampling": SAMPLINGS,
     "training.augmentation": AUGMENTATIONS,
     "training.loss": LOSSES,
     "training.optimizer": OPTIMIZERS,
@@ -101,6 +103,9 @@ MEANINGS: dict[str, str] = {
     "Augmentation.chance": "How likely it is that a chip is changed.",
     "Augmentation.per_band": "Whether each band draws its own.",
     "Augmentation.sources": "Names of the sources that are changed; empty: all.",
+    "BalancedSampling.samples_per_epoch": "Chips of an epoch; null: as many as the table has.",
+    "BalancedSampling.strength": "From 0, all chips alike, to 1, each class weighing the same over an epoch.",
+    "RandomSampling.samples_per_epoch": "Windows of an epoch; null: as many as the table has training chips.",
     "TrainingConfig.freeze": "Parts whose weights stay; see below.",
     "TrainingConfig.loader": "How batches are read; see below.",
     "TrainingConfig.loss": "The losses that are added up; see below.",

@@ -306,6 +306,13 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path, text: str, message:
     [
         ("data_prep", {"training": {"optimizer": {"name": "adamm"}}}, ComponentError, "Did you mean 'adamw'"),
         ("inference", {"training": {"monitor": "val/miuo"}}, ComponentError, "Did you mean 'val/miou'"),
+        ("data_prep", {"training": {"augmentation": ["rotat"]}}, ComponentError, "Did you mean 'rotate'"),
+        (
+            "data_prep",
+            {"data": {"store": "packed"}, "training": {"sampling": {"name": "random"}}},
+            SpecError,
+            "packed chips hold no others",
+        ),
         (
             "training",
             {"training": {"auxiliary_loss": {"deep": 1}}},

@@ -38,6 +38,9 @@ class LoaderConfig(Config):
 #: What happens to training chips unless told otherwise: a scene from above has no upper side.
 SYMMETRIES = tuple(ComponentConfig(name=name) for name in ("horizontal_flip", "vertical_flip", "quarter_turns"))
 
+#: Which chips an epoch is made of unless told otherwise.
+GRID = ComponentConfig(name="grid")
+
 
 class FreezeConfig(Config):
     """Parts of the model whose weights stay as they are."""
@@ -53,6 +56,9 @@ class TrainingConfig(Config):
     task: ComponentConfig = ComponentConfig(name="semantic_segmentation")
     max_epochs: int = Field(gt=0)
     loader: LoaderConfig = LoaderConfig()
+    #: Which chips an epoch of training is made of. grid: each of the table once. random: windows drawn anew each epoch
+    #: on their ground. balanced: those that hold rare classes more often.
+    sampling: ComponentConfig = GRID
     #: Random changes to training chips, one after the other; image, label and validity move together. Empty: none.
     augmentation: tuple[ComponentConfig, ...] = SYMMETRIES
     loss: tuple[LossTerm, ...] = Field(min_length=1)
@@ -72,10 +78,10 @@ class TrainingConfig(Config):
     #: Any other argument of Lightning's Trainer.
     trainer: dict[str, Any] = Field(default_factory=dict)
 
-    @field_validator("task", mode="before")
+    @field_validator("task", "sampling", mode="before")
     @classmethod
-    def _accept_bare_name(cls, task: object) -> object:
-        return named(task)
+    def _accept_bare_name(cls, part: object) -> object:
+        return named(part)
 
     @field_validator("augmentation", mode="before")
     @classmethod

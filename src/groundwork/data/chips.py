@@ -88,6 +88,22 @@ class RasterChips:
                 opened.require_unchanged(window, patch, self._checksums[index].decode())
             return self._facts.chip(index, patch)
 
+    def read_at(self, index: int, row: int | None = None, column: int | None = None) -> Chip:
+        """Read a window of the size of a chip from elsewhere in its scene; the table has no checksum for it.
+
+        Args:
+            index: Number of the chip.
+            row: First row. None: that of the chip.
+            column: First column. None: that of the chip.
+        """
+        top, left, size = self._windows[index].tolist()
+        window = table.window_of(top if row is None else row, left if column is None else column, size)
+        with self._open(index) as opened:
+            patch = opened.read(window)
+            opened.require_unchanged(window, patch, "")
+            place = opened.grid.part(window).center_coordinates()
+        return self._facts.elsewhere(index, patch, (window.row_off - top, window.col_off - left), place)
+
     @contextmanager
     def _open(self, index: int) -> Iterator[LabelledScene]:
         """Open the scene of a chip; it is closed where no other chip lies in its files."""

@@ -48,6 +48,23 @@ class ChipFacts:
             location=None if self._locations is None else self._locations[index],
         )
 
+    def elsewhere(self, index: int, patch: Patch, shift: tuple[int, int], place: tuple[float, float] | None) -> Chip:
+        """Return what was read elsewhere in the scene of a chip.
+
+        Args:
+            index: Number of the chip.
+            patch: The pixels.
+            shift: Rows and columns from the chip.
+            place: Latitude and longitude in degrees.
+        """
+        location = None if self._locations is None else self._locations[index]
+        return Chip(
+            sample_id=f"{self._ids[index]}{shift[0]:+d}{shift[1]:+d}",
+            patch=patch,
+            dates={source: dates[index] for source, dates in self._dates.items()},
+            location=location if location is None or place is None else np.array(place, np.float32),
+        )
+
     def _counted(self, index: int, size: tuple[int, int]) -> NDArray[np.bool_]:
         counted = np.ones(size, np.bool_)
         for rows, columns in self._covered.of(index):

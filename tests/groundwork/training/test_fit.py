@@ -314,6 +314,21 @@ def test_a_broken_run_goes_on_and_ends_like_an_unbroken_one(
     pd.testing.assert_frame_equal(resumed.history, unbroken.history, check_exact=True)
 
 
+@pytest.mark.parametrize("sampling", ["random", {"name": "balanced", "samples_per_epoch": 10}])
+def test_a_broken_run_goes_on_with_the_chips_that_an_unbroken_one_draws(
+    run: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sampling: Any
+) -> None:
+    settings = {"sampling": sampling, "max_epochs": 2}
+    unbroken = run(tmp_path / "unbroken", **settings)
+    with monkeypatch.context() as patch:
+        _die(patch, "training")
+        with pytest.raises(KilledError):
+            run(tmp_path / "broken", **settings)
+    resumed = run(tmp_path / "broken", **settings)
+    assert _same(resumed.bundle.weights, unbroken.bundle.weights)
+    assert not _same(run(tmp_path / "grid", max_epochs=2).bundle.weights, unbroken.bundle.weights)
+
+
 def test_a_run_of_other_settings_is_not_gone_on_with(run: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         _die(patch, "start")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, TypeAlias
 
 import numpy as np
@@ -32,13 +32,3 @@ def uniform(random: Sequence[np.random.Generator], like: Tensor, low: float = -1
 def happens(random: Sequence[np.random.Generator], chance: float) -> list[bool]:
     """Return for each chip whether something happens that has such a chance."""
     return [each.random() < chance for each in random]
-
-
-def where_it_happens(happens_to: Sequence[bool], change: Callable[[Tensor], Tensor], values: Tensor) -> Tensor:
-    """Return values of which the chips that something happens to are changed."""
-    chosen = torch.tensor(happens_to, device=values.device)
-    if not any(happens_to):
-        return values
-    changed = values.clone()
-    changed[chosen] = change(values[chosen])
-    return changed

@@ -12,29 +12,31 @@ import torch
 from torch import Tensor
 
 from groundwork.data.augmentation.base import Augmentation, Described, Pixels
-from groundwork.data.augmentation.draws import Chance, happens, where_it_happens
+from groundwork.data.augmentation.draws import Chance
 from groundwork.data.augmentation.kornia_functions import hflip, vflip
 
-#: A change of any tensor whose last axes are height and width.
-Move: TypeAlias = Callable[[Tensor], Tensor]
+#: A change of any tensor whose last axes are height and width. None: it stays.
+Move: TypeAlias = Callable[[Tensor], Tensor] | None
 
 
 class Symmetry(Augmentation, ABC):
     """Draws one of a few moves for each chip."""
 
     @abstractmethod
-    def moves(self, random: Sequence[np.random.Generator]) -> list[tuple[Move, list[bool]]]:
-        """Return moves, and which chips each of them is for."""
+    def move(self, random: np.random.Generator) -> Move:
+        """Return the move of one chip."""
 
     def change(self, pixels: Pixels, random: Sequence[np.random.Generator]) -> Pixels:
         """See :class:`Augmentation`."""
-        values, valid, target = dict(pixels.values), dict(pixels.valid), pixels.target
-        for move, chosen in self.moves(random):
-            for parts in (values, valid):
-                parts.update({source: where_it_happens(chosen, move, part) for source, part in parts.items()})
-            if pixels.has_answers_of_pixels:
-                target = where_it_happens(chosen, move, target)
-        return Pixels(values, valid, target)
+        moves = [self.move(each) for each in random]
+
+        def moved(part: Tensor) -> Tensor:
+            return torch.stack([chip if move is None else move(chip) for move, chip in zip(moves, part, strict=True)])
+
+        values, valid = (
+            {source: moved(part) for source, part in parts.items()} for parts in (pixels.values, pixels.valid)
+        )
+        return Pixels(values, valid, moved(pixels.target) if pixels.has_answers_of_pixels else pixels.target)
 
 
 @final
@@ -45,9 +47,9 @@ class HorizontalFlip(Symmetry):
         """Keep how likely it is."""
         self._chance = chance
 
-    def moves(self, random: Sequence[np.random.Generator]) -> list[tuple[Move, list[bool]]]:
+    def move(self, random: np.random.Generator) -> Move:
         """See :class:`Symmetry`."""
-        return [(hflip, happens(random, self._chance))]
+        return hflip if random.random() < self._chance else None
 
 
 @final
@@ -58,9 +60,9 @@ class VerticalFlip(Symmetry):
         """Keep how likely it is."""
         self._chance = chance
 
-    def moves(self, random: Sequence[np.random.Generator]) -> list[tuple[Move, list[bool]]]:
+    def move(self, random: np.random.Generator) -> Move:
         """See :class:`Symmetry`."""
-        return [(vflip, happens(random, self._chance))]
+        return vflip if random.random() < self._chance else None
 
 
 @final
@@ -70,7 +72,7 @@ class QuarterTurns(Symmetry):
     def __init__(self, described: Described) -> None:
         """Take no options."""
 
-    def moves(self, random: Sequence[np.random.Generator]) -> list[tuple[Move, list[bool]]]:
+    def move(self, random: np.random.Generator) -> Move:
         """See :class:`Symmetry`."""
-        turns = [int(each.integers(4)) for each in random]
-        return [(partial(torch.rot90, k=k, dims=(-2, -1)), [found == k for found in turns]) for k in (1, 2, 3)]
+        turns = int(random.integers(4))
+        return partial(torch.rot90, k=turns, dims=(-2, -1)) if turns else None

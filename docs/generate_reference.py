@@ -18,6 +18,8 @@ from groundwork.cli.listing import FAMILIES
 from groundwork.cli.words import as_yaml, described_arguments, first_line, in_yaml_words, type_in_words
 from groundwork.config import DataConfig, EvaluationConfig, InferenceConfig, ModelConfig, TrainingConfig
 from groundwork.config.component import ComponentConfig
+from groundwork.data.augmentation import AUGMENTATIONS
+from groundwork.data.sampling import SAMPLINGS
 from groundwork.registry import Table, find, option_fields
 from groundwork.tasks import TASKS
 from groundwork.tasks.losses import LOSSES
@@ -41,22 +43,19 @@ TABLES: dict[str, Table] = {
     "model.factory.model": FAMILIES["full_model"],
     "training.task": TASKS,
     "training.loss": {**LOSSES, **NUMBER_LOSSES},
+    "training.sampling": SAMPLINGS,
+    "training.augmentation": AUGMENTATIONS,
     "training.optimizer": OPTIMIZERS,
     "training.schedule": SCHEDULES,
 }
 
 #: Meaning of keys whose name alone says it in the code; ``Class.key``.
 MEANINGS: dict[str, str] = {
-    "AugmentationConfig.brightness": "How much brightness may change; see below.",
-    "AugmentationConfig.flips": "Flip chips left to right and top to bottom, each with a chance of one half.",
-    "AugmentationConfig.quarter_turns": "Turn chips by 0, 90, 180 or 270 degrees.",
     "BandSpec.name": "The band's name, such as `RED` or `VV`; any text.",
     "BandSpec.offset": "Physical value = raw value * `scale` + `offset`.",
     "BandSpec.scale": "See `offset`. Models see raw values; the scale matters where scenes come in other units.",
     "BranchConfig.decoder": "The branch's decoder.",
     "BranchConfig.head": "The branch's head.",
-    "BrightnessConfig.gain": "Largest share by which a chip's values are raised or lowered.",
-    "BrightnessConfig.offset": "Largest shift of each band, in standard deviations of the band.",
     "ChipsConfig.size": "Side of a chip in pixels.",
     "ClassSpec.color": 'Colour in figures and colour tables, such as `"#2f6fb5"`.',
     "ClassSpec.name": "The class's name, in scores, figures and tags.",
@@ -86,7 +85,29 @@ MEANINGS: dict[str, str] = {
     "RasterSpec.dtype": "Data type of the bands that are read.",
     "SplitConfig.fractions": "Shares of the splits, for `blocks` and `scenes`; see below.",
     "TargetSpec.classes": "The classes, in the order of the model's scores; see below.",
-    "TrainingConfig.augmentation": "Random changes to training chips; see below.",
+    "BandDropout.chance": "Chance of each band by itself; of the bands of a source, one is always left.",
+    "Blur.sigma": "Largest sigma of the blur, in pixels; each chip draws its own.",
+    "Crop.smallest": "Smallest side of the part, as a share of the side of the chip.",
+    "CutMix.largest": "Largest share of a chip that is pasted.",
+    "DropSource.chance": "Chance of each source by itself.",
+    "DropSource.sources": "Names of such that are `optional`; empty: all that are.",
+    "Gain.limit": "Largest share by which values are raised or lowered.",
+    "Haze.exponent": "The shift falls with the wavelength to this power (Angstrom's exponent; 4 in clean air).",
+    "Haze.limit": "Largest shift of the shortest wavelength, in standard deviations of each band.",
+    "MixUp.alpha": "Parameter, twice, of the beta distribution that weights are drawn from.",
+    "Noise.limit": "Largest deviation of the noise, in standard deviations of each band; each chip draws its own.",
+    "Offset.limit": "Largest shift, in standard deviations of each band.",
+    "Rotate.degrees": "Largest angle, to either side.",
+    "Scale.largest": "Largest factor.",
+    "Scale.smallest": "Smallest factor.",
+    "Shear.degrees": "Largest angle, to either side.",
+    "Shift.limit": "Largest shift, as a share of the side.",
+    "Augmentation.chance": "How likely it is that a chip is changed.",
+    "Augmentation.per_band": "Whether each band draws its own.",
+    "Augmentation.sources": "Names of the sources that are changed; empty: all.",
+    "BalancedSampling.samples_per_epoch": "Chips of an epoch; null: as many as the table has.",
+    "BalancedSampling.strength": "From 0, all chips alike, to 1, each class weighing the same over an epoch.",
+    "RandomSampling.samples_per_epoch": "Windows of an epoch; null: as many as the table has training chips.",
     "TrainingConfig.freeze": "Parts whose weights stay; see below.",
     "TrainingConfig.loader": "How batches are read; see below.",
     "TrainingConfig.loss": "The losses that are added up; see below.",
@@ -218,6 +239,8 @@ def _default_of(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
     if isinstance(value, ComponentConfig):
         return f"`{{name: {value.name}}}`"
+    if isinstance(value, tuple) and value and isinstance(value[0], ComponentConfig):
+        return as_yaml([part.name for part in value])
     return "each key's own" if isinstance(value, BaseModel) else as_yaml(value)
 
 

@@ -77,11 +77,15 @@ class AroundRun:
         used = pipeline.inputs()
         if not self._parameters or not used & {f"params:{name}" for name in STATED}:
             return
+        from groundwork.data.augmentation.augmenter import check_augmentation  # noqa: PLC0415 - it loads torch
+        from groundwork.data.sampling.checks import check_sampling  # noqa: PLC0415
         from groundwork.prediction.source import scene_specs  # noqa: PLC0415 - it loads torch
         from groundwork.training.checks import check_together, check_training  # noqa: PLC0415
 
         data, model, training, inference = (self._parameters[name] for name in STATED)
         check_training(training, data.target)
+        check_augmentation(training.augmentation, data.sources, data.target)
+        check_sampling(training.sampling, data.store, data.target)
         if "params:training" in used:
             check_together(training, model, data.target)
         # A bundle that is there already may have been trained on other rasters than are stated now.

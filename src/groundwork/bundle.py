@@ -18,9 +18,9 @@ from groundwork.atomic import partial_folder, replace_folder
 from groundwork.bundle_formats import FORMAT_VERSION, KNOWN_VERSIONS, describe_anew, name_anew
 from groundwork.config.data import reference_of
 from groundwork.config.model import ModelConfig
-from groundwork.data.chips import LabelledData
+from groundwork.data.chips import LabelledData, labelled
 from groundwork.data.label_sources import Labels
-from groundwork.data.scene_stack import folders_by_source
+from groundwork.data.packed import ChipStore
 from groundwork.errors import BundleError
 from groundwork.models.adapters import merge_adapters
 from groundwork.models.factories import FACTORIES
@@ -113,7 +113,11 @@ class Bundle:
         return reference_of(self.config.inputs)
 
     def labelled(
-        self, samples: pd.DataFrame, scenes: RasterFolder | Mapping[str, RasterFolder], labels: Labels
+        self,
+        samples: pd.DataFrame,
+        scenes: RasterFolder | Mapping[str, RasterFolder],
+        labels: Labels,
+        store: ChipStore | None = None,
     ) -> LabelledData:
         """Return labelled data, read as this bundle expects it.
 
@@ -121,12 +125,12 @@ class Bundle:
             samples: The table.
             scenes: Rasters of the only source, or of each by name.
             labels: Of the samples.
+            store: Where their chips were packed. None: they are read from the rasters.
 
         Raises:
             PairingError: For rasters of other sources than the bundle reads.
         """
-        folders = folders_by_source(scenes, self.config.inputs)
-        return LabelledData(samples, folders, labels, self.config.inputs, self.config.target)
+        return labelled(samples, scenes, labels, (self.config.inputs, self.config.target), store)
 
     def require_trained(self) -> None:
         """Refuse a bundle whose weights were never trained.

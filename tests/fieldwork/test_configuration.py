@@ -56,8 +56,8 @@ def test_a_recipe_states_only_what_it_changes() -> None:
     assert recipe["data"]["split"]["method"] == "lists"
     assert recipe["data"]["chips"]["min_valid_fraction"] == base["data"]["chips"]["min_valid_fraction"]
     assert recipe["training"]["schedule"] == {**base["training"]["schedule"], "warmup": 0.05}
-    assert recipe["training"]["augmentation"]["flips"] == base["training"]["augmentation"]["flips"]
-    assert recipe["training"]["augmentation"]["brightness"] != base["training"]["augmentation"]["brightness"]
+    # A list is replaced as a whole.
+    assert recipe["training"]["augmentation"] == base["training"]["augmentation"][:3]
 
 
 def test_a_component_named_anew_brings_its_own_options() -> None:
@@ -160,7 +160,7 @@ def test_values_of_this_machine_come_from_one_file(tmp_path: Path) -> None:
         (("data", "split"), "methd", "method"),
         (("data", "target"), "clases", "classes"),
         (("model",), "encodr", "encoder"),
-        (("training", "augmentation", "brightness"), "gian", "gain"),
+        (("training", "loader"), "batchsize", "batch_size"),
         (("inference",), "tile", "tile_size"),
     ],
 )
@@ -306,6 +306,13 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path, text: str, message:
     [
         ("data_prep", {"training": {"optimizer": {"name": "adamm"}}}, ComponentError, "Did you mean 'adamw'"),
         ("inference", {"training": {"monitor": "val/miuo"}}, ComponentError, "Did you mean 'val/miou'"),
+        ("data_prep", {"training": {"augmentation": ["rotat"]}}, ComponentError, "Did you mean 'rotate'"),
+        (
+            "data_prep",
+            {"data": {"store": "packed"}, "training": {"sampling": {"name": "random"}}},
+            SpecError,
+            "packed chips hold no others",
+        ),
         (
             "training",
             {"training": {"auxiliary_loss": {"deep": 1}}},

@@ -37,7 +37,6 @@ MISSPELT: list[tuple[type, dict[str, Any], str, str, str]] = [
     (ModelConfig, MODEL, "auxiliary.side.decodr", "decoder", "auxiliary.side"),
     (TrainingConfig, TRAINING, "max_epoch", "max_epochs", ""),
     (TrainingConfig, TRAINING, "loader.batchsize", "batch_size", "loader"),
-    (TrainingConfig, TRAINING, "augmentation.brightness.gian", "gain", "augmentation.brightness"),
     (TrainingConfig, TRAINING, "freeze.encodr", "encoder", "freeze"),
     (InferenceConfig, INFERENCE, "tile_siz", "tile_size", ""),
     (InferenceConfig, INFERENCE, "source.dtyp", "dtype", "source"),

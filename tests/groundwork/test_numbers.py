@@ -260,8 +260,8 @@ def result(
 ) -> Any:
     initial = build_initial(world.data, model_config, seed=0)
     training = make_training(
-        task="pixel_regression", loss=[{"name": "huber"}], monitor="val/r2", max_epochs=6,
-        optimizer={"name": "adamw", "learning_rate": 0.01},
+        task="pixel_regression", loss=[{"name": "huber"}], monitor="val/r2", max_epochs=15,
+        optimizer={"name": "adamw", "learning_rate": 0.02},
     )  # fmt: skip
     data = initial.labelled(world.samples, world.scenes, world.labels)
     return fit(initial, data, world.statistics, training, 0, tmp_path_factory.mktemp("runs"))

@@ -18,7 +18,8 @@ from rasterio.warp import transform as transform_points
 from groundwork.batch import collate
 from groundwork.bundle import load_bundle, save_bundle
 from groundwork.config import DataConfig, EvaluationConfig, InferenceConfig, ModelConfig, TrainingConfig
-from groundwork.data.augment import augment
+from groundwork.data.augmentation.augmenter import Augmenter
+from groundwork.data.augmentation.base import Described
 from groundwork.data.sample_table import read_samples, write_samples
 from groundwork.data.scan import scan_scenes
 from groundwork.data.splits import assign_splits
@@ -99,7 +100,7 @@ def trained(world: SimpleNamespace, model: ModelConfig, tmp_path_factory: pytest
             "loader": {"batch_size": 4},
             "loss": [{"name": "cross_entropy"}],
             "optimizer": {"name": "adamw", "learning_rate": 0.01},
-            "augmentation": {"drop_source": 0.3},
+            "augmentation": [{"name": "drop_source", "chance": 0.3}],
             "trainer": {"accelerator": "cpu"},
         }
     )
@@ -196,20 +197,22 @@ def test_chips_are_made_to_lack_optional_sources_alone(world: SimpleNamespace, m
             "max_epochs": 1,
             "loss": [{"name": "cross_entropy"}],
             "optimizer": {"name": "adamw"},
-            "augmentation": {"drop_source": 0.5},
+            "augmentation": [{"name": "drop_source", "chance": 0.5}],
         }
     )
-    std = {source: torch.ones(spec.num_channels) for source, spec in world.data.sources.items()}
+    ones = {source: torch.ones(spec.num_channels) for source, spec in world.data.sources.items()}
+    described = Described(world.data.sources, world.data.target, ones, ones)
+    augmenter = Augmenter(training.augmentation, described, seed=0)
     shares = []
     for epoch in range(40):
-        changed = augment(batch, training.augmentation, std, 0, epoch, ["radar"])
+        changed = augmenter.augment(batch, epoch)
         held = changed["valid"]["radar"].flatten(1)
         assert (held.all(dim=1) | ~held.any(dim=1)).all(), "a source is there or not"
         assert changed["valid"]["optical"].float().mean() == batch["valid"]["optical"].float().mean()
         shares.append(held.any(dim=1).float().mean().item())
     assert 0.4 < np.mean(shares) < 0.6
-    again = augment(batch, training.augmentation, std, 0, 3, ["radar"])["valid"]["radar"]
-    assert torch.equal(again, augment(batch, training.augmentation, std, 0, 3, ["radar"])["valid"]["radar"])
+    again = Augmenter(training.augmentation, described, seed=0).augment(batch, 3)["valid"]["radar"]
+    assert torch.equal(again, augmenter.augment(batch, 3)["valid"]["radar"])
 
 
 def test_what_cannot_go_together_is_refused(world: SimpleNamespace, trained: Any) -> None:

@@ -122,7 +122,7 @@ def test_numbers_of_images_are_learnt_and_judged(
     world: SimpleNamespace, make_training: Callable[..., TrainingConfig], tmp_path: Path
 ) -> None:
     loss = [{"name": "mse"}]
-    training = make_training(task="scalar_regression", monitor="val/r2", loss=loss, max_epochs=8)
+    training = make_training(task="scalar_regression", monitor="val/r2", loss=loss, max_epochs=15)
     # One scene has no yield: nothing can be learnt of it.
     with pytest.raises(
         DataError, match=r"(?s)1 of 12 scenes .*labels.csv: found no known answer in any valid pixel of 005.tif"

@@ -85,6 +85,9 @@ class DataConfig(Config):
     target: TargetSpec
     chips: ChipsConfig
     split: SplitConfig
+    #: Where training and evaluation read chips from. files: windows of the rasters themselves. packed: one file per
+    #: source and split, written once when the data is prepared: read many times faster, but it takes space of its own.
+    store: Literal["files", "packed"] = "files"
 
     @model_validator(mode="after")
     def _check_blocks(self) -> DataConfig:

@@ -35,21 +35,11 @@ class LoaderConfig(Config):
     num_workers: int = Field(default=0, ge=0)
 
 
-class BrightnessConfig(Config):
-    """Random gain and offset per chip, in units of each band's standard deviation for the offset."""
+#: What happens to training chips unless told otherwise: a scene from above has no upper side.
+SYMMETRIES = tuple(ComponentConfig(name=name) for name in ("horizontal_flip", "vertical_flip", "quarter_turns"))
 
-    gain: float = Field(default=0.0, ge=0, lt=1)
-    offset: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-
-
-class AugmentationConfig(Config):
-    """Random changes to training chips; image, label and validity move together."""
-
-    flips: bool = True
-    quarter_turns: bool = True
-    brightness: BrightnessConfig = BrightnessConfig()
-    #: Chance that a chip lacks a source that scenes may lack (``optional: true``), of each such source by itself.
-    drop_source: float = Field(default=0.0, ge=0, lt=1)
+#: Which chips an epoch is made of unless told otherwise.
+GRID = ComponentConfig(name="grid")
 
 
 class FreezeConfig(Config):
@@ -66,7 +56,11 @@ class TrainingConfig(Config):
     task: ComponentConfig = ComponentConfig(name="semantic_segmentation")
     max_epochs: int = Field(gt=0)
     loader: LoaderConfig = LoaderConfig()
-    augmentation: AugmentationConfig = AugmentationConfig()
+    #: Which chips an epoch of training is made of. grid: each of the table once. random: windows drawn anew each epoch
+    #: on their ground. balanced: those that hold rare classes more often.
+    sampling: ComponentConfig = GRID
+    #: Random changes to training chips, one after the other; image, label and validity move together. Empty: none.
+    augmentation: tuple[ComponentConfig, ...] = SYMMETRIES
     loss: tuple[LossTerm, ...] = Field(min_length=1)
     #: Auxiliary branch -> weight of its loss. Must name each branch of the model, and no other.
     auxiliary_loss: dict[str, float] = Field(default_factory=dict)
@@ -84,10 +78,20 @@ class TrainingConfig(Config):
     #: Any other argument of Lightning's Trainer.
     trainer: dict[str, Any] = Field(default_factory=dict)
 
-    @field_validator("task", mode="before")
+    @field_validator("task", "sampling", mode="before")
     @classmethod
-    def _accept_bare_name(cls, task: object) -> object:
-        return named(task)
+    def _accept_bare_name(cls, part: object) -> object:
+        return named(part)
+
+    @field_validator("augmentation", mode="before")
+    @classmethod
+    def _accept_bare_names(cls, changes: object) -> object:
+        if isinstance(changes, list | tuple):
+            return [named(change) for change in changes]
+        found = f"the keys {sorted(map(str, changes))}" if isinstance(changes, dict) else repr(changes)
+        raise ValueError(
+            f"must be a list of changes by name, such as [horizontal_flip, {{name: gain, limit: 0.1}}]; found {found}"
+        )
 
     @field_validator("trainer")
     @classmethod

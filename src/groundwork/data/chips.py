@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from groundwork.batch import Batch, Chip, Patch, by_name
+from groundwork.batch import Batch, Chip, by_name
 from groundwork.config.data import reference_of
 from groundwork.data import sample_table as table
+from groundwork.data.facts import ChipFacts
 from groundwork.data.label_sources import Labels, LabelSources
 from groundwork.data.labelled import LabelledScene, OpenScenes, open_labelled
-from groundwork.data.overlap import count_once
+from groundwork.data.packed import ChipStore, PackedChips
+from groundwork.data.scene_stack import folders_by_source
+from groundwork.data.texts import Texts
 from groundwork.rasters.folder import RasterFolder
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.targets.kind import TargetKind
@@ -56,23 +59,22 @@ class RasterChips:
         """Keep the rows as arrays: lists of objects would be copied by each worker that looks at them."""
         self._inputs, self._kind, self._labels = by_name(data.inputs), data.kind, LabelSources(data.labels)
         self._roots = {source: data.scenes[source].root for source in self._inputs}
-        self._ids, self._scenes = (samples[name].to_numpy(str) for name in (table.SAMPLE_ID, table.SCENE))
-        columns = [*(table.path_column(source) for source in self._inputs), table.LABEL_PATH]
-        self._files = samples[columns].fillna("").to_numpy(str)
+        self._facts = ChipFacts(samples, self._inputs)
+        columns = [table.SCENE, *(table.path_column(source) for source in self._inputs), table.LABEL_PATH]
+        named = samples[columns].fillna("").groupby(columns, sort=False).ngroup().to_numpy(np.int32)
+        firsts = np.unique(named, return_index=True)[1]
+        #: Many chips are cut from the same files: their names are kept once.
+        self._files = [Texts(samples[column].iloc[firsts].fillna("")) for column in columns]
+        self._place = named
         self._windows = table.windows(samples)
-        self._checksums = samples[table.CHECKSUM].fillna("").to_numpy(str) if table.CHECKSUM in samples else None
-        self._locations = table.locations(samples)
-        dates = {source: table.dates(samples, source, spec.steps) for source, spec in self._inputs.items()}
-        self._dates = {source: known for source, known in dates.items() if known is not None}
-        self._covered = {index: parts for index, parts in enumerate(count_once(samples)) if parts}
+        self._checksums = samples[table.CHECKSUM].fillna("").to_numpy("S") if table.CHECKSUM in samples else None
         self._opened = OpenScenes(self._inputs, self._kind)
-        _, place, count = np.unique(self._files, axis=0, return_inverse=True, return_counts=True)
         #: Whether there are other chips in the files of a chip. Files of one chip are closed at once: keeping them open
         #: costs more than it saves.
-        self._shared = count[place.reshape(-1)] > 1
+        self._shared = np.bincount(named, minlength=len(firsts)) > 1
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self._facts)
 
     def read(self, index: int) -> Chip:
         """Read one chip.
@@ -80,41 +82,45 @@ class RasterChips:
         Raises:
             RasterError: Where pixels or place changed since they were indexed.
         """
-        patch = self._read(index)
-        return Chip(
-            sample_id=str(self._ids[index]),
-            patch=patch,
-            counted=self._counted(index, patch.size) if self._covered else None,
-            dates={source: dates[index] for source, dates in self._dates.items()},
-            location=None if self._locations is None else self._locations[index],
-        )
+        with self._open(index) as opened:
+            window = table.window_of(*self._windows[index].tolist())
+            patch = opened.read(window)
+            if self._checksums is not None:
+                opened.require_unchanged(window, patch, self._checksums[index].decode())
+            return self._facts.chip(index, patch)
 
-    def _counted(self, index: int, size: tuple[int, int]) -> NDArray[np.bool_]:
-        counted = np.ones(size, np.bool_)
-        for rows, columns in self._covered.get(index, []):
-            counted[rows, columns] = False
-        return counted
+    def read_at(self, index: int, row: int | None = None, column: int | None = None) -> Chip:
+        """Read a window of the size of a chip from elsewhere in its scene; the table has no checksum for it.
 
-    def _read(self, index: int) -> Patch:
-        *cells, cell_of_label = (str(name) for name in self._files[index])
-        label = self._labels.source(str(self._scenes[index]), cell_of_label)
+        Args:
+            index: Number of the chip.
+            row: First row. None: that of the chip.
+            column: First column. None: that of the chip.
+        """
+        top, left, size = self._windows[index].tolist()
+        window = table.window_of(top if row is None else row, left if column is None else column, size)
+        with self._open(index) as opened:
+            patch = opened.read(window)
+            opened.require_unchanged(window, patch, "")
+            place = opened.grid.part(window).center_coordinates()
+        return self._facts.elsewhere(index, patch, (window.row_off - top, window.col_off - left), place)
+
+    @contextmanager
+    def _open(self, index: int) -> Iterator[LabelledScene]:
+        """Open the scene of a chip; it is closed where no other chip lies in its files."""
+        place = self._place[index]
+        key, *cells, cell_of_label = (names[place] for names in self._files)
+        label = self._labels.source(key, cell_of_label)
         files = {
             source: tuple(root / name for name in table.split_files(cell))
             for (source, root), cell in zip(self._roots.items(), cells, strict=True)
             if cell
         }
-        if self._shared[index]:
-            return self._check(index, self._opened.get(files, label))
+        if self._shared[place]:
+            yield self._opened.get(files, label)
+            return
         with open_labelled(files, label, self._inputs, self._kind) as opened:
-            return self._check(index, opened)
-
-    def _check(self, index: int, opened: LabelledScene) -> Patch:
-        """Read the pixels of a chip, and hold them against those that were indexed."""
-        window = table.window_of(*self._windows[index].tolist())
-        patch = opened.read(window)
-        if self._checksums is not None:
-            opened.require_unchanged(window, patch, str(self._checksums[index]))
-        return patch
+            yield opened
 
 
 def known_once(batch: Batch, kind: TargetKind) -> Tensor:
@@ -139,6 +145,8 @@ class LabelledData:
     #: Source -> what its rasters hold.
     inputs: Mapping[str, RasterSpec]
     target: TargetSpec
+    #: Where chips were packed. None: they are read from the rasters.
+    store: ChipStore | None = None
 
     @property
     def kind(self) -> TargetKind:
@@ -150,10 +158,45 @@ class LabelledData:
         """The source on whose grid the samples lie."""
         return reference_of(self.inputs)
 
+    def __deepcopy__(self, memo: dict[int, object]) -> LabelledData:
+        """Return itself: runners copy what passes from one node to the next, and a table may have a million rows."""
+        return self
+
     def of_split(self, split: str) -> pd.DataFrame:
         """Return the samples of one split."""
         return table.of_split(self.samples, split)
 
     def chips(self, split: str) -> ChipDataset:
-        """Return the chips of one split."""
-        return ChipDataset(RasterChips(self, self.of_split(split)))
+        """Return the chips of one split.
+
+        Raises:
+            DataError: Where they were packed, and the store does not hold these.
+        """
+        samples = self.of_split(split)
+        if self.store is None:
+            return ChipDataset(RasterChips(self, samples))
+        facts = ChipFacts(samples, self.inputs)
+        return ChipDataset(PackedChips(self.store.open(split, samples, self.inputs, self.target), facts))
+
+
+def labelled(
+    samples: pd.DataFrame,
+    scenes: RasterFolder | Mapping[str, RasterFolder],
+    labels: Labels,
+    specs: tuple[Mapping[str, RasterSpec], TargetSpec],
+    store: ChipStore | None = None,
+) -> LabelledData:
+    """Return labelled data.
+
+    Args:
+        samples: The table.
+        scenes: Rasters of the only source, or of each by name.
+        labels: Of the samples.
+        specs: Source -> what its rasters hold, and what the labels hold.
+        store: Where chips were packed.
+
+    Raises:
+        PairingError: For rasters of other sources.
+    """
+    inputs, target = specs
+    return LabelledData(samples, folders_by_source(scenes, inputs), labels, inputs, target, store)

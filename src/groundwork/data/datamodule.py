@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from lightning import LightningDataModule
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
-from groundwork.batch import Batch, collate
-from groundwork.config.training import AugmentationConfig, LoaderConfig
-from groundwork.data.augment import augment
-from groundwork.data.chips import ChipDataset, LabelledData
+from groundwork.batch import Batch, Chip, collate
+from groundwork.config.component import ComponentConfig
+from groundwork.config.training import GRID, LoaderConfig
+from groundwork.data.augmentation.augmenter import Augmenter
+from groundwork.data.augmentation.base import Described
+from groundwork.data.chips import LabelledData
+from groundwork.data.sampling import SAMPLINGS
+from groundwork.data.sampling.base import Sampling
 from groundwork.data.statistics import Statistics
-
-
-class ShuffledSampler(Sampler[int]):
-    """A new order each epoch, that depends on seed and epoch alone: a resumed run sees what an unbroken one saw."""
-
-    def __init__(self, length: int, seed: int) -> None:
-        self._length, self._seed, self._epoch = length, seed, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the order; Lightning calls this before each epoch."""
-        self._epoch = epoch
-
-    def __len__(self) -> int:
-        return self._length
-
-    def __iter__(self) -> Iterator[int]:
-        generator = torch.Generator().manual_seed(self._seed * 1_000_003 + self._epoch)
-        yield from torch.randperm(self._length, generator=generator).tolist()
+from groundwork.registry import build
 
 
 class ChipDataModule(LightningDataModule):
@@ -42,23 +29,40 @@ class ChipDataModule(LightningDataModule):
         data: LabelledData,
         statistics: Statistics,
         loader: LoaderConfig,
-        augmentation: AugmentationConfig,
+        augmentation: Sequence[ComponentConfig],
         seed: int,
+        sampling: ComponentConfig = GRID,
     ) -> None:
+        """Build the changes to training chips.
+
+        Args:
+            data: Samples, and what chips are read from.
+            statistics: Of the training split.
+            loader: How batches are read.
+            augmentation: Changes to training chips.
+            seed: Of the run.
+            sampling: Which chips an epoch of training is made of.
+
+        Raises:
+            ComponentError, SpecError: As of :class:`groundwork.data.augmentation.augmenter.Augmenter`.
+        """
         super().__init__()
-        self._data, self._loader, self._augmentation, self._seed = data, loader, augmentation, seed
-        self._std = {
-            source: torch.tensor([band.std for band in statistics.of_bands(source, spec)])
-            for source, spec in data.inputs.items()
-        }
+        self._data, self._loader, self._seed, self._sampling = data, loader, seed, sampling
+        bands = {source: statistics.of_bands(source, spec) for source, spec in data.inputs.items()}
+        mean = {source: torch.tensor([band.mean for band in of_source]) for source, of_source in bands.items()}
+        std = {source: torch.tensor([band.std for band in of_source]) for source, of_source in bands.items()}
+        self._augmenter = Augmenter(augmentation, Described(data.inputs, data.target, mean, std), seed)
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Training chips in a new order each epoch; the last batch may be smaller, but never a single chip."""
-        chips = self._data.chips("train")
-        size = self._loader.batch_size
-        drop_last = len(chips) > size and len(chips) % size == 1
-        sampler = ShuffledSampler(len(chips), self._seed)
-        return self._make_loader(chips, sampler=sampler, drop_last=drop_last)
+        """Training chips, others or in another order each epoch; the last batch may be smaller, but no single chip.
+
+        Raises:
+            ComponentError, SpecError: Where they cannot be chosen as configured.
+        """
+        sampling = build(Sampling, SAMPLINGS, self._sampling, self._data, self._seed, where="training.sampling")
+        order, size = sampling.order(), self._loader.batch_size
+        drop_last = len(order) > size and len(order) % size == 1
+        return self._make_loader(sampling.chips(), sampler=order, drop_last=drop_last)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Validation chips in the order of the table."""
@@ -69,7 +73,7 @@ class ChipDataModule(LightningDataModule):
         return self._make_loader(self._data.chips("test"))
 
     def _make_loader(
-        self, chips: ChipDataset, sampler: Sampler[int] | None = None, drop_last: bool = False
+        self, chips: Dataset[Chip], sampler: Sampler[Any] | None = None, drop_last: bool = False
     ) -> DataLoader[Any]:
         workers = self._loader.num_workers
         return DataLoader(
@@ -87,5 +91,4 @@ class ChipDataModule(LightningDataModule):
         """Augment training batches on the device."""
         if self.trainer is None or not self.trainer.training:
             return batch
-        optional = [source for source, spec in self._data.inputs.items() if spec.optional]
-        return augment(batch, self._augmentation, self._std, self._seed, self.trainer.current_epoch, optional)
+        return self._augmenter.augment(batch, self.trainer.current_epoch)

@@ -2,28 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from groundwork.data import sample_table as table
 
 
-def count_once(samples: pd.DataFrame) -> list[list[tuple[slice, slice]]]:
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """The parts of each chip that an earlier chip of its scene covers. Arrays, which worker processes share."""
+
+    #: Where the parts of each chip begin, and their number behind the last (chips + 1,).
+    starts: NDArray[np.int64]
+    #: First and last row, first and last column of each part, the last ones left out (parts, 4).
+    parts: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def __bool__(self) -> bool:
+        """Whether any chip is covered."""
+        return len(self.parts) > 0
+
+    def of(self, index: int) -> list[tuple[slice, slice]]:
+        """Return the parts of one chip, as rows and columns of it."""
+        found = self.parts[self.starts[index] : self.starts[index + 1]].tolist()
+        return [(slice(top, bottom), slice(left, right)) for top, bottom, left, right in found]
+
+
+def count_once(samples: pd.DataFrame) -> Covered:
     """Return, for each chip, the parts that an earlier chip of its scene covers, so that no pixel counts twice."""
-    covered: list[list[tuple[slice, slice]]] = [[] for _ in range(len(samples))]
-    for _, rows in samples.reset_index(drop=True).groupby(table.SCENE, sort=False):
-        places = table.windows(rows)
-        reach = places[:, 2].max() - 0.5
-        near = cKDTree(places[:, :2]).query_pairs(reach, p=np.inf, output_type="ndarray")
-        # Ordered by chip and earlier chip, as the tree gives them in an order of its own.
-        for earlier, order in near[np.lexsort(near.T)]:
-            (top, left, size), (other_top, other_left, other_size) = places[order], places[earlier]
-            row, column = int(other_top - top), int(other_left - left)
-            part = (
-                slice(max(row, 0), min(row + int(other_size), int(size))),
-                slice(max(column, 0), min(column + int(other_size), int(size))),
-            )
-            if part[0].start < part[0].stop and part[1].start < part[1].stop:
-                covered[rows.index[order]].append(part)
-    return covered
+    found = [np.empty((0, 5), np.int64), *(_covered(places, rows) for places, rows in _by_scene(samples))]
+    covered = np.concatenate(found)
+    covered = covered[covered[:, 0].argsort(kind="stable")]
+    starts = np.searchsorted(covered[:, 0], np.arange(len(samples) + 1))
+    return Covered(starts.astype(np.int64), covered[:, 1:].astype(np.int32))
+
+
+def _by_scene(samples: pd.DataFrame) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Yield windows of the chips of each scene that has several, and their rows in the table."""
+    windows, scenes = table.windows(samples), pd.factorize(samples[table.SCENE])[0]
+    order = scenes.argsort(kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(scenes[order])) + 1):
+        if len(rows) > 1:
+            yield windows[rows], rows
+
+
+def _covered(places: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the row of a chip in the table, and first and last row and column of a part of it, for each part."""
+    near = cKDTree(places[:, :2]).query_pairs(places[:, 2].max() - 0.5, p=np.inf, output_type="ndarray")
+    # Ordered by chip and earlier chip, as the tree gives them in an order of its own.
+    earlier, order = near[np.lexsort(near.T)].T
+    size, other = places[order, 2:], places[earlier]
+    start = other[:, :2] - places[order, :2]
+    first, last = np.maximum(start, 0), np.minimum(start + other[:, 2:], size)
+    parts: NDArray[np.int64] = np.stack([rows[order], first[:, 0], last[:, 0], first[:, 1], last[:, 1]], axis=1)
+    inside: NDArray[np.int64] = parts[(first < last).all(axis=1)]
+    return inside

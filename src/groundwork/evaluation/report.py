@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -12,6 +13,7 @@ from groundwork.bundle import Bundle
 from groundwork.config.evaluation import EvaluationConfig
 from groundwork.data.chips import LabelledData
 from groundwork.data.label_sources import Labels
+from groundwork.data.packed import ChipStore
 from groundwork.data.statistics import Statistics
 from groundwork.errors import BundleError
 from groundwork.evaluation.pixel_baseline import pixel_baseline
@@ -41,7 +43,12 @@ def evaluate_model(
 
 
 def held_out(
-    bundle: Bundle, samples: pd.DataFrame, scenes: RasterFolder, labels: Labels, config: EvaluationConfig
+    bundle: Bundle,
+    samples: pd.DataFrame,
+    scenes: RasterFolder | Mapping[str, RasterFolder],
+    labels: Labels,
+    config: EvaluationConfig,
+    store: ChipStore | None = None,
 ) -> LabelledData:
     """Return the samples to judge a bundle on: those it was trained beside, of whose test split it saw nothing.
 
@@ -57,4 +64,4 @@ def held_out(
             "none of its test samples was seen in training, such as those of another region, set "
             "'evaluation.other_samples: allow'."
         )
-    return bundle.labelled(samples, scenes, labels)
+    return bundle.labelled(samples, scenes, labels, store)

@@ -75,7 +75,7 @@ def fit(
         has_place = sample_table.locations(data.samples) is not None
         task.model.require_coordinates(time=any(known is not None for known in dates), location=has_place)
         check_half(task.model, training.trainer)
-        module = ChipDataModule(data, statistics, training.loader, training.augmentation, seed)
+        module = ChipDataModule(data, statistics, training.loader, training.augmentation, seed, training.sampling)
         folder = checkpoints / _identity(initial, data, statistics, training, seed)
         folder.mkdir(parents=True, exist_ok=True)
         history = History(training.monitor, direction_of(training.monitor, type(task), task.target))
@@ -124,7 +124,8 @@ def _run(trainer: Trainer, task: Task, module: ChipDataModule, checkpoint: Path 
 
 
 def _identity(initial: Bundle, data: LabelledData, statistics: Statistics, training: TrainingConfig, seed: int) -> str:
-    components = (training.task.name, training.optimizer.name, training.schedule.name, *(t.name for t in training.loss))
+    named = (training.task, training.optimizer, training.schedule, training.sampling)
+    components = [part.name for part in (*named, *training.loss, *training.augmentation)]
     return fingerprint.fingerprint(
         fingerprint.of_components([*component_names(initial.config.model), *components]),
         initial.config.model_dump_json(exclude=PRESENTATION),

@@ -10,29 +10,30 @@ import pytest
 import torch
 
 from groundwork.batch import Batch
-from groundwork.config.training import AugmentationConfig, LoaderConfig
+from groundwork.config.training import SYMMETRIES, LoaderConfig
 from groundwork.data.chips import LabelledData
-from groundwork.data.datamodule import ChipDataModule, ShuffledSampler
+from groundwork.data.datamodule import ChipDataModule
+from groundwork.data.sampling.grid import ShuffledOrder
 from groundwork.data.statistics import Statistics
 
 
 def _module(data: LabelledData, statistics: Statistics, seed: int = 0, **loader: Any) -> ChipDataModule:
     config = LoaderConfig.model_validate({"batch_size": 4} | loader)
-    return ChipDataModule(data, statistics, config, AugmentationConfig(), seed)
+    return ChipDataModule(data, statistics, config, SYMMETRIES, seed)
 
 
 def test_the_order_depends_on_seed_and_epoch_alone() -> None:
-    sampler = ShuffledSampler(50, seed=3)
+    sampler = ShuffledOrder(50, seed=3)
     first = list(sampler)
     assert sorted(first) == list(range(50))
     torch.manual_seed(7)
     assert list(sampler) == first
     sampler.set_epoch(1)
     assert list(sampler) != first
-    later = ShuffledSampler(50, seed=3)
+    later = ShuffledOrder(50, seed=3)
     later.set_epoch(1)
     assert list(later) == list(sampler)
-    assert list(ShuffledSampler(50, seed=4)) != first
+    assert list(ShuffledOrder(50, seed=4)) != first
 
 
 def test_batches_are_the_same_for_any_number_of_workers(

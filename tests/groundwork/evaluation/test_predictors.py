@@ -40,7 +40,8 @@ places = st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 20), st.intege
 @given(places=places, size=st.integers(1, 12))
 def test_pixels_that_an_earlier_chip_covers_are_left_out(places: list[tuple[str, int, int]], size: int) -> None:
     samples = pd.DataFrame(places, columns=["scene", "row", "column"]).assign(size=size)
-    found = count_once(samples)
+    covered = count_once(samples)
+    found = [covered.of(index) for index in range(len(covered))]
     seen = {scene: np.zeros((40, 40), bool) for scene in "ab"}
     for (scene, row, column), parts in zip(places, found, strict=True):
         covered = np.zeros((size, size), bool)
@@ -53,7 +54,8 @@ def test_pixels_that_an_earlier_chip_covers_are_left_out(places: list[tuple[str,
 
 def test_the_index_of_the_table_does_not_matter(table_of: Callable[..., pd.DataFrame]) -> None:
     table = table_of([("a", 0, 0), ("b", 0, 0), ("a", 16, 0)])
-    assert count_once(table.set_index(pd.Index([7, 3, 9]))) == [[], [], [(slice(0, 16), slice(0, 32))]]
+    covered = count_once(table.set_index(pd.Index([7, 3, 9])))
+    assert [covered.of(index) for index in range(3)] == [[], [], [(slice(0, 16), slice(0, 32))]]
 
 
 # --- the model ------------------------------------------------------------------------------------------------------

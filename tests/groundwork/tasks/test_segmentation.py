@@ -18,7 +18,7 @@ from groundwork.batch import Batch
 from groundwork.bundle import Bundle, build_factory
 from groundwork.config import ModelConfig, TrainingConfig
 from groundwork.config.data import ChipsConfig
-from groundwork.config.training import AugmentationConfig, LoaderConfig
+from groundwork.config.training import SYMMETRIES, LoaderConfig
 from groundwork.data.chips import LabelledData
 from groundwork.data.datamodule import ChipDataModule
 from groundwork.data.scan import scan_scenes
@@ -191,7 +191,7 @@ def test_a_test_gives_the_scores_of_an_evaluation(
     tiny_statistics: Statistics,
 ) -> None:
     data = _overlapping(tiny_data)
-    module = ChipDataModule(data, tiny_statistics, LoaderConfig(batch_size=4), AugmentationConfig(), 0)
+    module = ChipDataModule(data, tiny_statistics, LoaderConfig(batch_size=4), SYMMETRIES, 0)
     with _trainer() as trainer:
         [found] = trainer.test(trained_task, datamodule=module, verbose=False)
     judged = evaluate({MODEL: ModelPredictor(tiny_bundle)}, data, 4).total(MODEL)
@@ -207,7 +207,7 @@ def test_a_prediction_gives_the_probabilities_of_each_sample(
     tiny_bundle: Bundle,
     tiny_statistics: Statistics,
 ) -> None:
-    module = ChipDataModule(tiny_labelled, tiny_statistics, LoaderConfig(batch_size=4), AugmentationConfig(), 0)
+    module = ChipDataModule(tiny_labelled, tiny_statistics, LoaderConfig(batch_size=4), SYMMETRIES, 0)
     loader = module.test_dataloader()
     with _trainer() as trainer:
         found = trainer.predict(trained_task, dataloaders=loader)

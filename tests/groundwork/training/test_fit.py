@@ -33,7 +33,7 @@ from groundwork.training.initial import build_initial
 Fit = Callable[..., FitResult]
 MakeTraining = Callable[..., TrainingConfig]
 AUGMENTED = {
-    "augmentation": {"brightness": {"gain": 0.1, "offset": 0.1}},
+    "augmentation": ["horizontal_flip", {"name": "gain", "limit": 0.1}, {"name": "offset", "limit": 0.1}],
     "schedule": {"name": "cosine", "warmup": 0.2},
 }
 #: Scores go up and down again: the best epoch is none of the last.
@@ -312,6 +312,21 @@ def test_a_broken_run_goes_on_and_ends_like_an_unbroken_one(
     assert _same(resumed.bundle.weights, unbroken.bundle.weights)
     assert resumed.bundle.config == unbroken.bundle.config
     pd.testing.assert_frame_equal(resumed.history, unbroken.history, check_exact=True)
+
+
+@pytest.mark.parametrize("sampling", ["random", {"name": "balanced", "samples_per_epoch": 10}])
+def test_a_broken_run_goes_on_with_the_chips_that_an_unbroken_one_draws(
+    run: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sampling: Any
+) -> None:
+    settings = {"sampling": sampling, "max_epochs": 2}
+    unbroken = run(tmp_path / "unbroken", **settings)
+    with monkeypatch.context() as patch:
+        _die(patch, "training")
+        with pytest.raises(KilledError):
+            run(tmp_path / "broken", **settings)
+    resumed = run(tmp_path / "broken", **settings)
+    assert _same(resumed.bundle.weights, unbroken.bundle.weights)
+    assert not _same(run(tmp_path / "grid", max_epochs=2).bundle.weights, unbroken.bundle.weights)
 
 
 def test_a_run_of_other_settings_is_not_gone_on_with(run: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,14 @@ def assign_splits(chips: Any, lists: Any, data: DataConfig, seed: int) -> tuple[
     return division.samples, report_splits(division.samples, data, division.left_out)
 
 
+def pack_chips(samples: Any, scenes: Any, labels: Any, data: DataConfig) -> Any:
+    """Hand on the chips to be packed, where ``data.store`` says so: they are written one by one as they are saved."""
+    from groundwork.data.chips import labelled
+    from groundwork.data.packing import ChipsToStore
+
+    return ChipsToStore(labelled(samples, scenes, labels, (data.sources, data.target)), data.store)
+
+
 def compute_statistics(samples: Any, cells: Any, data: DataConfig) -> Any:
     """Mean and deviation of each band and the frequency of each class, on the training split only."""
     from groundwork.data.statistics import compute_statistics

@@ -1,10 +1,10 @@
-"""Scenes and labels -> scene report, samples with splits, statistics."""
+"""Scenes and labels -> scene report, samples with splits, packed chips, statistics."""
 
 from __future__ import annotations
 
 from kedro.pipeline import Pipeline, node
 
-from fieldwork.pipelines.data_prep.nodes import assign_splits, compute_statistics, scan_scenes
+from fieldwork.pipelines.data_prep.nodes import assign_splits, compute_statistics, pack_chips, scan_scenes
 
 
 def create_pipeline() -> Pipeline:
@@ -23,6 +23,7 @@ def create_pipeline() -> Pipeline:
                 ["samples", "split_report"],
                 name="assign_splits",
             ),
+            node(pack_chips, ["samples", "scenes", "labels", "params:data"], "packed_chips", name="pack_chips"),
             node(compute_statistics, ["samples", "cells", "params:data"], "statistics", name="compute_statistics"),
         ]
     )

@@ -7,25 +7,31 @@ from typing import Any
 from groundwork.config import EvaluationConfig
 
 
+def open_test_chips(
+    bundle: Any, samples: Any, scenes: Any, labels: Any, packed_chips: Any, evaluation: EvaluationConfig
+) -> Any:
+    """Join the samples that the model is judged on with what their chips are read from."""
+    from groundwork.evaluation.report import held_out
+
+    return held_out(bundle, samples, scenes, labels, evaluation, packed_chips)
+
+
 def evaluate_model(
-    bundle: Any, samples: Any, scenes: Any, labels: Any, statistics: Any, evaluation: EvaluationConfig, seed: int
+    bundle: Any, chips: Any, statistics: Any, evaluation: EvaluationConfig, seed: int
 ) -> tuple[Any, Any, Any, Any]:
     """Judge the model and the baselines on the test split, from one confusion matrix each over all valid pixels."""
     from groundwork.data.statistics import Statistics
-    from groundwork.evaluation import report
+    from groundwork.evaluation.report import evaluate_model
     from groundwork.evaluation.scores import headline
 
-    data = report.held_out(bundle, samples, scenes, labels, evaluation)
     given = Statistics.model_validate(statistics)
-    scores, by_scene, figure = report.evaluate_model(bundle, data, given, evaluation, seed)
-    return headline(scores, data.target), scores, by_scene, figure
+    scores, by_scene, figure = evaluate_model(bundle, chips, given, evaluation, seed)
+    return headline(scores, chips.target), scores, by_scene, figure
 
 
-def draw_panel(bundle: Any, samples: Any, scenes: Any, labels: Any, evaluation: EvaluationConfig) -> Any:
+def draw_panel(bundle: Any, chips: Any, evaluation: EvaluationConfig) -> Any:
     """Draw test chips: image, truth, prediction and error side by side."""
     from groundwork.evaluation.figures import draw_panel
     from groundwork.evaluation.predictors import ModelPredictor
-    from groundwork.evaluation.report import held_out
 
-    data = held_out(bundle, samples, scenes, labels, evaluation)
-    return draw_panel(ModelPredictor(bundle), data, data.inputs[data.reference].shown, evaluation.panel_rows)
+    return draw_panel(ModelPredictor(bundle), chips, chips.inputs[chips.reference].shown, evaluation.panel_rows)

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline, node
 
-from fieldwork.pipelines.evaluation.nodes import draw_panel, evaluate_model
+from fieldwork.pipelines.evaluation.nodes import draw_panel, evaluate_model, open_test_chips
 
 
 def create_pipeline() -> Pipeline:
     """Return the pipeline."""
-    inputs = ["trained_bundle", "samples", "scenes", "labels"]
-    settings = ["params:evaluation", "params:seed"]
+    read_from = ["samples", "scenes", "labels", "packed_chips"]
+    inputs, evaluation = ["trained_bundle", "test_chips"], "params:evaluation"
     return Pipeline(
         [
+            node(open_test_chips, ["trained_bundle", *read_from, evaluation], "test_chips", name="open_test_chips"),
             node(
                 evaluate_model,
-                [*inputs, "statistics", *settings],
+                [*inputs, "statistics", evaluation, "params:seed"],
                 ["metrics", "scores", "scene_scores", "confusion_figure"],
                 name="evaluate_model",
             ),
-            node(draw_panel, [*inputs, "params:evaluation"], "panel_figure", name="draw_panel"),
+            node(draw_panel, [*inputs, evaluation], "panel_figure", name="draw_panel"),
         ]
     )

@@ -7,22 +7,19 @@ from typing import Any
 from groundwork.config import TrainingConfig
 
 
+def open_chips(initial: Any, samples: Any, scenes: Any, labels: Any, packed_chips: Any) -> Any:
+    """Join samples with what their chips are read from, as the model expects it."""
+    return initial.labelled(samples, scenes, labels, packed_chips)
+
+
 def train_model(
-    initial: Any,
-    samples: Any,
-    scenes: Any,
-    labels: Any,
-    statistics: Any,
-    training: TrainingConfig,
-    seed: int,
-    checkpoints: Any,
+    initial: Any, chips: Any, statistics: Any, training: TrainingConfig, seed: int, checkpoints: Any
 ) -> tuple[Any, Any]:
     """Fit the model, and keep the best weights with all that they expect. A killed run goes on where it was."""
     from groundwork.data.statistics import Statistics
     from groundwork.training.fit import fit
 
-    data = initial.labelled(samples, scenes, labels)
-    result = fit(initial, data, Statistics.model_validate(statistics), training, seed, checkpoints)
+    result = fit(initial, chips, Statistics.model_validate(statistics), training, seed, checkpoints)
     return result.bundle, result.history
 
 

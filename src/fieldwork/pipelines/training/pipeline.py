@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline, node
 
-from fieldwork.pipelines.training.nodes import draw_history, train_model
+from fieldwork.pipelines.training.nodes import draw_history, open_chips, train_model
 
 
 def create_pipeline() -> Pipeline:
     """Return the pipeline."""
-    inputs = ["initial_bundle", "samples", "scenes", "labels", "statistics", "params:training", "params:seed"]
+    read_from = ["samples", "scenes", "labels", "packed_chips"]
+    inputs = ["initial_bundle", "training_chips", "statistics", "params:training", "params:seed", "checkpoints"]
     return Pipeline(
         [
-            node(train_model, [*inputs, "checkpoints"], ["trained_bundle", "history"], name="train_model"),
+            node(open_chips, ["initial_bundle", *read_from], "training_chips", name="open_chips"),
+            node(train_model, inputs, ["trained_bundle", "history"], name="train_model"),
             node(draw_history, "history", "history_figure", name="draw_history"),
         ]
     )

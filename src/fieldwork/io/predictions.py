@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
-from fieldwork.io.rasters import ImagePreview, RasterFolderDataset
+from fieldwork.io.pictures import ImagePreview
+from fieldwork.io.rasters import RasterFolderDataset
 
 if TYPE_CHECKING:
     from groundwork.prediction.scene import Predictions

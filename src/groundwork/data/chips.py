@@ -53,8 +53,9 @@ class RasterChips:
 
     def __init__(self, data: LabelledData, samples: pd.DataFrame) -> None:
         """Keep the rows as arrays: lists of objects would be copied by each worker that looks at them."""
-        self._inputs, self._kind, self._label_root = by_name(data.inputs), data.kind, data.labels.root
-        self._roots = {source: data.scenes[source].root for source in self._inputs}
+        self._inputs, self._kind, self._labels = by_name(data.inputs), data.kind, RasterFolder(data.labels.root, {})
+        # The roots alone: which files there are stands in the rows.
+        self._folders = {source: RasterFolder(data.scenes[source].root, {}) for source in self._inputs}
         self._ids = samples[table.SAMPLE_ID].to_numpy(str)
         columns = [*(table.path_column(source) for source in self._inputs), table.LABEL_PATH]
         self._files = samples[columns].fillna("").to_numpy(str)
@@ -97,13 +98,13 @@ class RasterChips:
     def _read(self, index: int) -> Patch:
         *cells, label = (str(name) for name in self._files[index])
         files = {
-            source: tuple(root / name for name in table.split_files(cell))
-            for (source, root), cell in zip(self._roots.items(), cells, strict=True)
+            source: tuple(folder.locate(name) for name in table.split_files(cell))
+            for (source, folder), cell in zip(self._folders.items(), cells, strict=True)
             if cell
         }
         if self._shared[index]:
-            return self._check(index, self._opened.get(files, self._label_root / label))
-        with open_labelled(files, self._label_root / label, self._inputs, self._kind) as opened:
+            return self._check(index, self._opened.get(files, self._labels.locate(label)))
+        with open_labelled(files, self._labels.locate(label), self._inputs, self._kind) as opened:
             return self._check(index, opened)
 
     def _check(self, index: int, opened: LabelledScene) -> Patch:

@@ -68,6 +68,7 @@ def scan_scenes(scenes: RasterFolder | Mapping[str, RasterFolder], labels: Raste
             table.SCENE: key,
             **{table.path_column(name): table.join_files(part.files.get(key, ())) for name, part in folders.items()},
             table.LABEL_PATH: labels.files[key][0],
+            **table.stated(folders[reference_of(data.sources)].columns.get(key, {})),
         }
         try:
             paths, days = files_of(folders, key), dates_of(folders, key)

@@ -20,6 +20,7 @@ from groundwork.rasters.folder import RasterFolder, preview
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.opened import Opened
 from groundwork.rasters.scene import Scene
+from groundwork.rasters.stated import check_stated
 from groundwork.specs import RasterSpec
 from groundwork.strict import did_you_mean
 
@@ -123,6 +124,7 @@ def folders_by_source(
     Raises:
         PairingError: Where sources are missing, or there are others, and as of
             :func:`groundwork.rasters.choosing.choose_dates`.
+        RasterError: As of :func:`groundwork.rasters.stated.check_stated`.
     """
     if isinstance(scenes, RasterFolder):
         if len(inputs) > 1:
@@ -130,7 +132,7 @@ def folders_by_source(
                 f"{scenes.root}: found the rasters of one source, and {sorted(inputs)} are declared. Give the rasters "
                 "of each by its name"
             )
-        return {name: choose_dates(scenes, spec) for name, spec in inputs.items()}
+        return {name: _chosen(scenes, spec) for name, spec in inputs.items()}
     unknown, missing = sorted(set(scenes) - set(inputs)), sorted(set(inputs) - set(scenes))
     if unknown or missing:
         hints = "".join(did_you_mean(name, list(inputs)) for name in unknown)
@@ -138,7 +140,13 @@ def folders_by_source(
             f"Found rasters of the sources {sorted(scenes)}, and {sorted(inputs)} are declared: unknown {unknown}, "
             f"missing {missing}.{hints}"
         )
-    return {name: choose_dates(folder, inputs[name]) for name, folder in by_name(scenes).items()}
+    return {name: _chosen(folder, inputs[name]) for name, folder in by_name(scenes).items()}
+
+
+def _chosen(folder: RasterFolder, spec: RasterSpec) -> RasterFolder:
+    chosen = choose_dates(folder, spec)
+    check_stated(chosen, spec)
+    return chosen
 
 
 def require_sources(scenes: Mapping[str, RasterFolder], inputs: Mapping[str, RasterSpec]) -> list[str]:

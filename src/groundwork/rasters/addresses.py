@@ -92,6 +92,21 @@ def name_inside(name: str, variable: str) -> str:
     return f'{driver}:"{name}":{start}{variable.lstrip("/")}'
 
 
+def is_folder_raster(place: Path) -> bool:
+    """Whether a folder is one raster."""
+    return place.suffix == ".zarr" and place.is_dir()
+
+
+def is_file(place: Path) -> bool:
+    """Whether there is a raster: a file, or a folder that is one."""
+    return place.is_file() or is_folder_raster(place)
+
+
+def is_there(place: Path) -> bool:
+    """Whether there is a raster. Whether an address answers is seen when it is opened."""
+    return isinstance(place, Address) or is_file(place)
+
+
 def _is_of_gdal(text: str) -> bool:
     return text.startswith("/vsi") or _INSIDE.fullmatch(text) is not None
 

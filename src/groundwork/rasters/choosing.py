@@ -7,6 +7,7 @@ from datetime import date
 
 from groundwork.errors import PairingError
 from groundwork.rasters.folder import RasterFolder
+from groundwork.rasters.stated import StatedFile
 from groundwork.specs import RasterSpec
 
 
@@ -43,12 +44,16 @@ def choose_dates(folder: RasterFolder, spec: RasterSpec) -> RasterFolder:
         )
     files: dict[str, tuple[str, ...]] = {}
     dates: dict[str, tuple[date, ...]] = {}
+    stated: dict[str, tuple[StatedFile, ...]] = {}
     for key, days in folder.dates.items():
         taken = _taken(len(days), spec)
         per_date = len(folder.files[key]) // len(days)
         dates[key] = tuple(days[index] for index in taken)
-        files[key] = tuple(folder.files[key][index * per_date + part] for index in taken for part in range(per_date))
-    return replace(folder, files=files, dates=dates)
+        positions = [index * per_date + part for index in taken for part in range(per_date)]
+        files[key] = tuple(folder.files[key][position] for position in positions)
+        if key in folder.stated:
+            stated[key] = tuple(folder.stated[key][position] for position in positions)
+    return replace(folder, files=files, dates=dates, stated=stated)
 
 
 def _suits(count: int, spec: RasterSpec) -> bool:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 from groundwork.errors import PairingError
-from groundwork.rasters.addresses import Address, name_inside, place_below
+from groundwork.rasters.addresses import Address, is_file, is_folder_raster, name_inside, place_below
 from groundwork.rasters.dates import read_day
 from groundwork.rasters.listing import names_at
+from groundwork.rasters.stated import StatedFile
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,8 @@ class RasterFolder:
     dates: Mapping[str, tuple[date, ...]] = field(default_factory=dict)
     #: Key -> what else a table says of the raster: name of the column -> text.
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    #: Key -> what is stated of each of its files elsewhere than in them.
+    stated: Mapping[str, tuple[StatedFile, ...]] = field(default_factory=dict)
 
     def paths(self, key: str) -> tuple[Path, ...]:
         """Return the files behind a key.
@@ -112,15 +115,11 @@ def _of_variables(names: Sequence[str], variables: Sequence[str]) -> list[str]:
 
 def _names_in(root: Path) -> list[str] | None:
     """Return the names of all files below a folder; None where it is one raster itself."""
-    if root.is_file() or _is_one_raster(root):
+    if is_file(root):
         return None
     if not root.is_dir():
         raise PairingError(f"{root}: found no such folder; expected one with rasters. Correct its path.")
     return sorted(_files_below(root))
-
-
-def _is_one_raster(place: Path) -> bool:
-    return place.suffix == ".zarr" and place.is_dir()
 
 
 def _files_below(root: Path) -> Iterator[str]:
@@ -131,13 +130,13 @@ def _files_below(root: Path) -> Iterator[str]:
     for folder, folders, names in os.walk(root, onerror=_refuse_folder, followlinks=True):
         place = Path(folder)
         inside = (place, *place.parents)
-        yield from ((place / name).relative_to(root).as_posix() for name in folders if _is_one_raster(place / name))
+        yield from ((place / name).relative_to(root).as_posix() for name in folders if is_folder_raster(place / name))
         # A link to a folder that it lies in would be followed for ever.
         folders[:] = [
             name
             for name in folders
             if not name.startswith(".")
-            and not _is_one_raster(place / name)
+            and not is_folder_raster(place / name)
             and not any((place / name).samefile(parent) for parent in inside)
         ]
         for name in names:

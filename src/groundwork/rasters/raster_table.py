@@ -12,7 +12,7 @@ from typing import TypeAlias
 import pandas as pd
 
 from groundwork.errors import PairingError
-from groundwork.rasters.addresses import Address, name_below, place_below, place_of
+from groundwork.rasters.addresses import is_there, name_below, place_below, place_of
 from groundwork.rasters.folder import RasterFolder, preview
 from groundwork.strict import did_you_mean
 
@@ -169,15 +169,10 @@ def _require_one_saying(file: Path, key: str, said: Row, row: Row) -> None:
 
 
 def _require_files(file: Path, root: Path, files: dict[str, tuple[str, ...]]) -> None:
-    """Refuse paths at which there is no file. Whether an address answers is seen when it is opened."""
-    places = [(name, place_below(root, name)) for names in files.values() for name in names]
-    missing = [name for name, place in places if not isinstance(place, Address) and not _is_raster(place)]
+    """Refuse paths at which there is no file."""
+    missing = [name for names in files.values() for name in names if not is_there(place_below(root, name))]
     if missing:
         raise PairingError(
             f"{file}: found {len(missing)} path(s) at which there is no file: {preview(missing)}; expected paths "
             f"relative to {root}, or absolute ones. Correct them, or set 'folder' to what they are relative to."
         )
-
-
-def _is_raster(place: Path) -> bool:
-    return place.is_file() or (place.suffix == ".zarr" and place.is_dir())

@@ -7,6 +7,7 @@ from pathlib import Path, PosixPath
 
 from groundwork.errors import RasterError
 
+RASTER_SUFFIXES = {".tif", ".tiff", ".vrt", ".jp2", ".img", ".png", ".jpg", ".nc", ".h5", ".hdf", ".zarr"}
 #: What an address begins with -> what GDAL calls it.
 _GDAL = {
     "http://": "/vsicurl/http://",
@@ -29,8 +30,9 @@ _INSIDE = re.compile(r'(?P<driver>[A-Z][A-Z0-9]+):"(?P<file>[^"]+)":(?P<name>.+)
 _ARCHIVE = re.compile(
     r"/vsi(?P<kind>zip|tar)/(?P<file>[^{].*?\.(?:zip|kmz|tar|tar\.gz|tgz))(?P<name>/.*)?", re.IGNORECASE
 )
-#: A path holds no two slashes in a row; these are put back.
-_SLASHES = re.compile(r'((?:https?|ftp):/|^HDF5:"[^"]+":/)(?!/)')
+#: A path holds no two slashes in a row; these are put back: of a server, and before a name in HDF5.
+_SLASHES = re.compile(r"((?:https?|ftp):/)(?!/)")
+_SLASHES_INSIDE = re.compile(r'(HDF5:"[^"]+":/)(?!/)')
 
 
 class Address(PosixPath):
@@ -38,7 +40,7 @@ class Address(PosixPath):
 
     def __str__(self) -> str:
         """Return the name that GDAL opens."""
-        return _SLASHES.sub(r"\1/", super().__str__())
+        return _SLASHES_INSIDE.sub(r"\1/", _SLASHES.sub(r"\1/", super().__str__()))
 
 
 def place_of(text: str) -> Path:

@@ -28,7 +28,7 @@ def check_count(dataset: DatasetReader, path: Path, expected: int) -> None:
     count = dataset.count
     if count == 0:
         subdatasets = ", ".join(dataset.subdatasets) or "none"
-        remedy = "Write the subdataset that is meant to a file of its own (gdal_translate), and name that."
+        remedy = "State which of them is meant as 'variable', or write it to a file of its own (gdal_translate)."
         raise RasterError(path, f"no band (subdatasets: {subdatasets})", "a raster with bands", remedy)
     has_alpha = count == expected + 1 and dataset.colorinterp[-1] is ColorInterp.alpha
     if count != expected and not has_alpha:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from groundwork.errors import PairingError
-from groundwork.rasters.addresses import Address, is_file, is_folder_raster, name_inside, place_below
+from groundwork.rasters.addresses import RASTER_SUFFIXES, Address, is_file, is_folder_raster, name_inside, place_below
 from groundwork.rasters.dates import read_day
 from groundwork.rasters.listing import names_at
 from groundwork.rasters.stated import StatedFile
@@ -21,8 +21,6 @@ logger = logging.getLogger(__name__)
 
 #: Key and date of a file; None where the pattern has no date.
 Place: TypeAlias = tuple[str, date | None]
-
-RASTER_SUFFIXES = {".tif", ".tiff", ".vrt", ".jp2", ".img", ".png", ".jpg", ".nc", ".h5", ".hdf", ".zarr"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 import aiohttp
@@ -11,7 +11,7 @@ import fsspec
 from fsspec import AbstractFileSystem
 
 from groundwork.errors import PairingError
-from groundwork.rasters.addresses import Address
+from groundwork.rasters.addresses import RASTER_SUFFIXES, Address
 
 #: GDAL's name of a store -> fsspec's, and the package that fsspec needs for it.
 _STORES = {"s3": ("s3", "s3fs"), "gs": ("gcs", "gcsfs"), "az": ("abfs", "adlfs")}
@@ -23,7 +23,7 @@ _STORE_SUFFIX = ".zarr"
 
 
 def names_at(address: Address) -> list[str] | None:
-    """Return the names of all files below an address, relative to it; None where it is a file itself.
+    """Return the names of all files below an address, relative to it; None where it is a raster itself.
 
     Raises:
         PairingError: Where it does not answer, cannot be listed, or there is nothing.
@@ -43,18 +43,29 @@ def names_at(address: Address) -> list[str] | None:
 
 
 def names_below(filesystem: AbstractFileSystem, place: str) -> list[str] | None:
-    """Return the names of all files below a place of a file system, in order; None where it is a file itself.
+    """Return the names of all files below a place of a file system, in order; None where it is a raster itself.
 
     What is hidden is left out, as it is unfinished or what other programs keep beside the data.
     """
-    found = [path.removeprefix("/") for path in filesystem.find(place)]
     start = place.strip("/")
-    if found == [start]:
+    # A server gives a page for a folder, and would give all of a raster to look for links in.
+    suffix = PurePosixPath(start).suffix.lower()
+    if suffix == _STORE_SUFFIX or (suffix in RASTER_SUFFIXES and filesystem.isfile(place)):
         return None
+    found = [path.removeprefix("/") for path in _walk(filesystem, place)]
     if not found:
         raise FileNotFoundError(f"nothing at {place or 'its root'}")
     names = {_one_raster(path.removeprefix(start).removeprefix("/").split("/")) for path in found}
     return sorted(name for name in names if not any(part.startswith(".") for part in name.split("/")))
+
+
+def _walk(filesystem: AbstractFileSystem, place: str) -> Iterator[str]:
+    """Yield all files below a place. fsspec's own walk passes over folders that do not answer."""
+    for entry in filesystem.ls(place, detail=True):
+        if entry["type"] == "directory":
+            yield from _walk(filesystem, entry["name"])
+        else:
+            yield entry["name"]
 
 
 def _one_raster(parts: Sequence[str]) -> str:

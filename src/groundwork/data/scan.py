@@ -149,7 +149,11 @@ def _by_source(opened: LabelledScene, cells: Cells, size: int) -> dict[str, obje
     """Return what of each of several sources holds data, and which are missing."""
     if len(cells.sources) == 1:
         return {}
-    shares = {f"valid_{source}": round(int(part.valid.sum()) / size, 6) for source, part in cells.sources.items()}
+    times = {source: spec.times_counted for source, spec in opened.stack.inputs.items()}
+    shares = {
+        f"valid_{source}": round(int(part.valid.sum()) / (size * times[source]), 6)
+        for source, part in cells.sources.items()
+    }
     return {**shares, "missing": ", ".join(opened.stack.missing) or None}
 
 

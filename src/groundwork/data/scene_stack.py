@@ -45,7 +45,7 @@ class SceneStack(Opened):
             RasterError: Where a file is not what its spec says, shows other ground than the reference, or lies on
                 another grid and nothing says how it is resampled.
         """
-        self._inputs = by_name(inputs)
+        self.inputs = by_name(inputs)
         self._named = dates or {}
         self._opened = ExitStack()
         name = self.reference_source = reference_of(inputs)
@@ -55,7 +55,7 @@ class SceneStack(Opened):
                 source: self.reference
                 if source == name
                 else self._opened.enter_context(Scene(files[source], spec, self.reference))
-                for source, spec in self._inputs.items()
+                for source, spec in self.inputs.items()
                 if source in files
             }
         except BaseException:
@@ -70,7 +70,7 @@ class SceneStack(Opened):
     @property
     def missing(self) -> list[str]:
         """The sources that the scene lacks."""
-        return [source for source in self._inputs if source not in self._scenes]
+        return [source for source in self.inputs if source not in self._scenes]
 
     def scenes(self) -> dict[str, Scene]:
         """Return the rasters that are there, by source."""
@@ -82,7 +82,7 @@ class SceneStack(Opened):
         if own is not None:
             return own
         reference, is_missing = self.own_dates(self.reference_source), source in self.missing
-        return dates_of_reference(reference, self._inputs[source].steps, is_missing=is_missing)
+        return dates_of_reference(reference, self.inputs[source].steps, is_missing=is_missing)
 
     def own_dates(self, source: str) -> list[date] | None:
         """Return the dates that a source's files state, by their names or by a tag."""
@@ -97,14 +97,14 @@ class SceneStack(Opened):
             RasterError: As of :meth:`groundwork.rasters.scene.Scene.read`.
         """
         values, valid = {}, {}
-        for source, spec in self._inputs.items():
+        for source, spec in self.inputs.items():
             if source in self._scenes:
                 values[source], valid[source] = self._scenes[source].read(window)
             else:
                 size = (int(window.height), int(window.width))
                 steps = (spec.steps,) if spec.steps > 1 else ()
                 values[source] = np.zeros((spec.num_channels, *steps, *size), spec.dtype)
-                valid[source] = np.zeros(size, np.bool_)
+                valid[source] = np.zeros((*steps, *size) if spec.has_validity_per_step else size, np.bool_)
         return Patch(values, valid)
 
     def close(self) -> None:

@@ -104,7 +104,7 @@ def compute_statistics(samples: pd.DataFrame, cells: Mapping[str, Cells], data: 
         found = cells[str(scene)]
         inside = found.inside(table.window_of(*place) for place in table.windows(chips).tolist())
         for source, spec in data.sources.items():
-            moments[source].add(_moments_of(found.sources[source], inside, spec.steps))
+            moments[source].add(_moments_of(found.sources[source], inside, spec.steps // spec.times_counted))
         sums = sums + found.answers[:, inside].sum(axis=1)
         num_known += int(found.known[inside].sum())
     for source, spec in data.sources.items():

@@ -61,10 +61,10 @@ def draw_panel(predictor: Predictor, data: LabelledData, rgb: Sequence[str], num
         predicted = kind.decide(predictor.predict(collate([chip])))[0].numpy()
         shown = predicted.copy()
         kind.hide(shown, patch.known)
-        values = patch.values[data.reference]
-        image = values.reshape(len(values), -1, *patch.size)[bands, 0].astype(np.float32)
+        values, valid = patch.picture_of(data.reference)
+        image = values[bands].astype(np.float32)
         pictures = (
-            stretch(image, patch.valid[data.reference]),
+            stretch(image, valid),
             kind.picture(truth),
             kind.picture(shown),
             kind.picture_of_errors(truth, predicted),

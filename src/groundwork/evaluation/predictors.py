@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from groundwork.batch import Batch, Patch, images_of
+from groundwork.batch import Batch, Patch, images_of, known_in
 from groundwork.bundle import Bundle
 from groundwork.data.chips import LabelledData
 from groundwork.data.statistics import Statistics
@@ -84,7 +84,7 @@ class PixelRegression(Predictor):
 
     def predict(self, batch: Batch) -> Tensor:
         """Return the class as 1, the others as 0. See :class:`Predictor`."""
-        known = torch.stack(list(batch["valid"].values())).any(dim=0).numpy()
+        known = known_in(batch).numpy()
         classes = np.full(known.shape, self._default, np.int64)
         values = np.concatenate(
             [_flatten(image.numpy(), batch["valid"][name].numpy()) for name, image in batch["images"].items()], axis=1
@@ -123,7 +123,8 @@ def _flatten(values: NDArray[np.generic], valid: NDArray[np.bool_]) -> NDArray[n
 
     Args:
         values: (batch, channels[, steps], height, width).
-        valid: (batch, height, width).
+        valid: (batch, height, width), or (batch, steps, height, width).
     """
-    flat = values.astype(np.float32).reshape(values.shape[0], -1, *values.shape[-2:])
-    return np.where(valid[:, None], flat, np.float32(np.nan))
+    count, size = len(values), values.shape[-2:]
+    by_step = values.astype(np.float32).reshape(*values.shape[:2], -1, *size)
+    return np.where(valid.reshape(count, 1, -1, *size), by_step, np.float32(np.nan)).reshape(count, -1, *size)

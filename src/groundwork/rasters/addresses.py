@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path, PosixPath
 
 from groundwork.errors import RasterError
 
+#: In place of the file of a date that has none.
+NO_FILE = Path(os.devnull)
 RASTER_SUFFIXES = {".tif", ".tiff", ".vrt", ".jp2", ".img", ".png", ".jpg", ".nc", ".h5", ".hdf", ".zarr"}
 #: What an address begins with -> what GDAL calls it.
 _GDAL = {
@@ -68,7 +71,12 @@ def place_of(text: str) -> Path:
 
 
 def place_below(root: Path, name: str) -> Path:
-    """Return where a raster lies that is named relative to a folder, or by an address of its own."""
+    """Return where a raster lies that is named relative to a folder, or by an address of its own.
+
+    No name is that of :data:`NO_FILE`.
+    """
+    if not name:
+        return NO_FILE
     inside = _INSIDE.fullmatch(name)
     if inside is not None:
         return Address(f'{inside["driver"]}:"{place_below(root, inside["file"])}":{inside["name"]}')

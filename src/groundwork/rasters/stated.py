@@ -43,6 +43,10 @@ class StatedFile:
     shape: tuple[int, int] | None = None
 
 
+#: Of the file of a date that has none.
+NOTHING_STATED = StatedFile("")
+
+
 def check_stated(folder: RasterFolder, spec: RasterSpec) -> None:
     """Compare what is stated of all files with a spec. Nothing is opened.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -25,6 +25,14 @@ RANGES = {
     "float32": (-3.40282356e38, 3.40282356e38),
     "float64": (-math.inf, math.inf),
 }
+
+
+class NearestDates(Config):
+    """Dates that are taken by the time of the year."""
+
+    #: Days of the year, from 1, one for each step and in its order. Each takes the date nearest to it in whatever year,
+    #: across the end of the year too, and no date is taken twice.
+    nearest_to: tuple[Annotated[int, Field(ge=1, le=366)], ...] = Field(min_length=1)
 
 
 class RasterSpec(Config):
@@ -62,8 +70,13 @@ class RasterSpec(Config):
     #: in a file of its own (then the pattern has ``{date}``).
     layout: Literal["steps_first", "bands_first", "file_per_date"] | None = None
     #: Which dates are read where the pattern has ``{date}``: all, which must then be as many as ``steps``, or where
-    #: there are more the newest of them, or some that are evenly spread over them.
-    take_dates: Literal["all", "newest", "evenly_spread"] = "all"
+    #: there are more the newest of them, some that are evenly spread over them, or those nearest to days of the year.
+    take_dates: Literal["all", "newest", "evenly_spread"] | NearestDates = "all"
+    #: Whether a raster with fewer dates than ``steps`` is refused, or filled with steps that hold data nowhere.
+    too_few_dates: Literal["refuse", "fill"] = "refuse"
+    #: Whether a pixel holds data at each step by itself. Otherwise it does where it does at all steps. Rasters that are
+    #: filled have it.
+    validity_per_step: bool = False
     #: Whether the files have a CRS and a geotransform.
     georeference: Literal["required", "absent"] = "required"
     #: Whether the band descriptions in the files are names that must agree with ``bands``.
@@ -131,6 +144,15 @@ class RasterSpec(Config):
             )
         if self.steps == 1 and self.layout is not None:
             raise ValueError(f"'layout: {self.layout}' says where several dates lie, but 'steps' is 1")
+        if self.too_few_dates == "fill" and self.layout != "file_per_date":
+            raise ValueError("'too_few_dates: fill' needs a file for each date: 'layout: file_per_date'")
+        if self.validity_per_step and self.steps == 1:
+            raise ValueError("'validity_per_step' is for several dates, but 'steps' is 1")
+        if isinstance(self.take_dates, NearestDates) and len(self.take_dates.nearest_to) != self.steps:
+            raise ValueError(
+                f"'nearest_to' names {len(self.take_dates.nearest_to)} day(s), one for each step, but 'steps' is "
+                f"{self.steps}"
+            )
         return self
 
     @model_validator(mode="after")
@@ -145,6 +167,16 @@ class RasterSpec(Config):
                 f"{highest:.8g}{', whole numbers' if is_whole else ''}); state what the files have, or null"
             )
         return self
+
+    @property
+    def has_validity_per_step(self) -> bool:
+        """Whether validity is (steps, height, width) instead of (height, width)."""
+        return self.validity_per_step or self.too_few_dates == "fill"
+
+    @property
+    def times_counted(self) -> int:
+        """How many times the validity of a pixel is counted: once for each step where each has its own."""
+        return self.steps if self.has_validity_per_step else 1
 
     @property
     def of_a_file(self) -> RasterSpec:

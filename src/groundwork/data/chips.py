@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from groundwork.batch import Batch, Chip, Patch, by_name
-from groundwork.config.data import reference_of
+from groundwork.config.data import read_by_model, reference_of
 from groundwork.data import sample_table as table
 from groundwork.data.labelled import LabelledScene, OpenScenes, open_labelled
 from groundwork.data.overlap import count_once
@@ -62,7 +62,9 @@ class RasterChips:
         self._windows = table.windows(samples)
         self._checksums = samples[table.CHECKSUM].fillna("").to_numpy(str) if table.CHECKSUM in samples else None
         self._locations = table.locations(samples)
-        dates = {source: table.dates(samples, source, spec.steps) for source, spec in self._inputs.items()}
+        dates = {
+            source: table.dates(samples, source, spec.steps) for source, spec in read_by_model(self._inputs).items()
+        }
         self._dates = {source: known for source, known in dates.items() if known is not None}
         self._covered = {index: parts for index, parts in enumerate(count_once(samples)) if parts}
         self._opened = OpenScenes(self._inputs, self._kind)

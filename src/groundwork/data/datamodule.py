@@ -10,6 +10,7 @@ from lightning import LightningDataModule
 from torch.utils.data import DataLoader, Sampler
 
 from groundwork.batch import Batch, collate
+from groundwork.config.data import read_by_model
 from groundwork.config.training import AugmentationConfig, LoaderConfig
 from groundwork.data.augment import augment
 from groundwork.data.chips import ChipDataset, LabelledData
@@ -49,7 +50,7 @@ class ChipDataModule(LightningDataModule):
         self._data, self._loader, self._augmentation, self._seed = data, loader, augmentation, seed
         self._std = {
             source: torch.tensor([band.std for band in statistics.of_bands(source, spec)])
-            for source, spec in data.inputs.items()
+            for source, spec in read_by_model(data.inputs).items()
         }
 
     def train_dataloader(self) -> DataLoader[Any]:

@@ -10,7 +10,7 @@ import pandas as pd
 from rasterio.windows import Window
 
 from groundwork.batch import Patch, below
-from groundwork.config.data import ChipsConfig, DataConfig, reference_of
+from groundwork.config.data import ChipsConfig, DataConfig, read_by_model, reference_of
 from groundwork.data import sample_table as table
 from groundwork.data.cells import Cells, make_cells
 from groundwork.data.labelled import LabelledScene, content_of, open_labelled
@@ -105,7 +105,7 @@ def _scan(key: str, opened: LabelledScene, data: DataConfig) -> tuple[list[dict[
         [*lines, *(min(line + size, length) for line in lines), length]
         for lines, length in zip(starts, (grid.height, grid.width), strict=True)
     )
-    bands = {source: spec.num_channels for source, spec in data.sources.items()}
+    bands = {source: spec.num_channels for source, spec in read_by_model(data.sources).items()}
     cells = make_cells((edges[0], edges[1]), bands, opened.kind)
     rows: list[dict[str, object]] = []
     for piece in read_pieces(opened, data.chips):

@@ -12,7 +12,7 @@ import numpy as np
 from rasterio.windows import Window
 
 from groundwork.batch import Patch, by_name
-from groundwork.config.data import reference_of
+from groundwork.config.data import read_by_model, reference_of
 from groundwork.data.dates import dates_of_reference
 from groundwork.errors import PairingError, RasterError
 from groundwork.rasters.choosing import choose_dates
@@ -47,14 +47,16 @@ class SceneStack(Opened):
         """
         self.inputs = by_name(inputs)
         self._named = dates or {}
+        self._rules = [rule for spec in self.inputs.values() for rule in spec.valid if rule.source is not None]
         self._opened = ExitStack()
         name = self.reference_source = reference_of(inputs)
         try:
-            self.reference = self._opened.enter_context(Scene(files[name], inputs[name]))
+            lent = {source: [rule for rule in self._rules if rule.source == source] for source in inputs}
+            self.reference = self._opened.enter_context(Scene(files[name], inputs[name], None, lent[name]))
             self._scenes = {
                 source: self.reference
                 if source == name
-                else self._opened.enter_context(Scene(files[source], spec, self.reference))
+                else self._opened.enter_context(Scene(files[source], spec, self.reference, lent[source]))
                 for source, spec in self.inputs.items()
                 if source in files
             }
@@ -97,9 +99,13 @@ class SceneStack(Opened):
             RasterError: As of :meth:`groundwork.rasters.scene.Scene.read`.
         """
         values, valid = {}, {}
-        for source, spec in self.inputs.items():
+        for source, spec in read_by_model(self.inputs).items():
             if source in self._scenes:
                 values[source], valid[source] = self._scenes[source].read(window)
+                for rule in spec.valid:
+                    if rule.source is not None:
+                        passed = self._scenes[rule.source].passed(window, [rule])
+                        valid[source] &= passed if spec.has_validity_per_step else passed.all(axis=0)
             else:
                 size = (int(window.height), int(window.width))
                 steps = (spec.steps,) if spec.steps > 1 else ()

@@ -15,7 +15,7 @@ from groundwork.rasters.grid import Grid
 from groundwork.rasters.part import Part
 from groundwork.rasters.validity import holds_data, passes
 from groundwork.rasters.windows import window_in
-from groundwork.specs import RasterSpec
+from groundwork.specs import QualityRule, RasterSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,10 @@ class DateParts:
             valid &= unmasked
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces), valid
 
-    def passed(self, window: Window, shape: tuple[int, ...], spec: RasterSpec) -> NDArray[np.bool_]:
-        """Return where all quality bands let each step through, (steps, height, width)."""
+    def passed(self, window: Window, shape: tuple[int, ...], rules: Sequence[QualityRule]) -> NDArray[np.bool_]:
+        """Return where quality bands let each step through, by all rules, (steps, height, width)."""
         passed = np.ones((1, *shape), np.bool_)
-        for rule in spec.valid:
+        for rule in rules:
             part = self.quality[rule.band]
             values, unmasked = part.read(part.indexes, window, shape)
             passed = passed & unmasked & passes(values, rule)

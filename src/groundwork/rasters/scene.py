@@ -18,13 +18,13 @@ from groundwork.errors import RasterError
 from groundwork.rasters import checks
 from groundwork.rasters.addresses import NO_FILE
 from groundwork.rasters.date_parts import DateParts, holds_by_step
-from groundwork.rasters.grid import TOLERANCE, Grid, name_crs
+from groundwork.rasters.grid import TOLERANCE, Grid, describe_bounds, name_crs
 from groundwork.rasters.opened import Opened
 from groundwork.rasters.opening import grid_of, open_dataset, placed
 from groundwork.rasters.part import Part, warp
 from groundwork.rasters.validity import holds_data, masks_of
-from groundwork.rasters.windows import clip
-from groundwork.specs import RasterSpec
+from groundwork.rasters.windows import clip, grown
+from groundwork.specs import QualityRule, RasterSpec
 
 
 class Scene(Opened):
@@ -33,7 +33,9 @@ class Scene(Opened):
     Use it as a context manager, or call :meth:`close`.
     """
 
-    def __init__(self, paths: Sequence[Path], spec: RasterSpec, onto: Scene | None = None) -> None:
+    def __init__(
+        self, paths: Sequence[Path], spec: RasterSpec, onto: Scene | None = None, lent: Sequence[QualityRule] = ()
+    ) -> None:
         """Open the files and check bands, data type, nodata and scaling.
 
         Args:
@@ -41,13 +43,14 @@ class Scene(Opened):
                 has none has :data:`NO_FILE`.
             spec: What they hold.
             onto: The scene of the reference source, on whose grid this one is read. None: this one has its own.
+            lent: Rules of other sources for bands of this one.
 
         Raises:
             RasterError: Where a file cannot be opened, or is not what ``spec`` says.
         """
         self.path = next(path for path in paths if path != NO_FILE)
         self.spec = spec
-        self._onto = onto
+        self._onto, self._lent = onto, tuple(lent)
         self._stack = ExitStack()
         try:
             self._open(paths)
@@ -91,7 +94,7 @@ class Scene(Opened):
         order = checks.band_order(dataset, path, spec)
         quality = {
             rule.band: self._quality(path, dataset, spec.file_indexes(order, [rule.band]), declared)
-            for rule in spec.valid
+            for rule in [*spec.own_rules, *self._lent]
         }
         return DateParts(dataset, [self._part(path, dataset, spec.file_indexes(order), declared)], quality)
 
@@ -105,7 +108,7 @@ class Scene(Opened):
             raise RasterError(twice, "one file for several bands", "one file for each band", "Correct the patterns.")
         by_name = dict(zip(names, zip(paths, datasets, self.spec.bands, strict=True), strict=True))
         quality = {}
-        for rule in self.spec.valid:
+        for rule in (*self.spec.own_rules, *self._lent):
             path, dataset, band = by_name[rule.band]
             indexes = tuple(range(1, steps + 1))
             checks.check_count(dataset, path, steps)
@@ -162,8 +165,9 @@ class Scene(Opened):
                 path, "; ".join(grid.differences(own)), expected, "Georeference both, or crop them alike."
             )
         elif not grid.overlaps(own):
-            found = f"bounds {_bounds(own)} in {name_crs(own.crs)}, of which nothing lies in {_bounds(grid)}"
-            raise RasterError(path, f"{found} in {name_crs(grid.crs)}", expected, "Correct the patterns or the files.")
+            place = f"{describe_bounds(grid)} in {name_crs(grid.crs)}"
+            found = f"bounds {describe_bounds(own)} in {name_crs(own.crs)}, of which nothing lies in {place}"
+            raise RasterError(path, found, expected, "Correct the patterns or the files.")
 
     @property
     def _extent(self) -> Grid | DatasetReader:
@@ -234,10 +238,7 @@ class Scene(Opened):
         inside, place = clip(window, self._extent.width, self._extent.height)
         values, valid = self._read_inside(inside)
         if place is not None:
-            full = np.zeros((values.shape[0], height, width), values.dtype)
-            full_valid = np.zeros((*valid.shape[:-2], height, width), np.bool_)
-            full[:, *place], full_valid[..., *place] = values, valid
-            values, valid = full, full_valid
+            values, valid = grown(values, place, window), grown(valid, place, window)
         if self.spec.steps > 1:
             values = values.reshape(self.spec.steps, -1, height, width).swapaxes(0, 1)
         return values, valid
@@ -252,13 +253,25 @@ class Scene(Opened):
                 continue
             values, unmasked = date_parts.read(window, lambda: self.grid, self.spec)
             pieces.append(values)
-            masks.append(unmasked & date_parts.passed(window, shape, self.spec))
+            masks.append(unmasked & date_parts.passed(window, shape, self.spec.own_rules))
         values = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
         if self.spec.has_validity_per_step:
             masks = [np.broadcast_to(mask, (self.spec.steps // len(masks), *shape)) for mask in masks]
             return values, np.concatenate(masks) & holds_by_step(values, self.spec)
         valid = holds_data(values, self.spec.nodata, self.spec.validity)
         return values, np.logical_and.reduce([valid, *(mask.all(axis=0) for mask in masks)])
+
+    def passed(self, window: Window, rules: Sequence[QualityRule]) -> NDArray[np.bool_]:
+        """Return where quality bands let each step through by rules of other sources, (steps, height, width).
+
+        A date that has no file lets nothing through, nor does what lies beyond the edge.
+        """
+        inside, place = clip(window, self._extent.width, self._extent.height)
+        shape = (int(inside.height), int(inside.width))
+        nothing = np.zeros((1, *shape), np.bool_)
+        masks = [nothing if parts is None else parts.passed(inside, shape, rules) for parts in self._dates]
+        passed = np.concatenate(masks)
+        return passed if place is None else grown(passed, place, window)
 
     def thumbnail(self, most: int) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
         """Read the whole raster thinned out to at most ``most`` pixels a side, from overviews where it has any.
@@ -276,16 +289,12 @@ class Scene(Opened):
         first, *others = (date_parts for date_parts in self._dates if date_parts is not None)
         values, valid = first.thumbnail(whole, shape, self.spec)
         valid &= holds_data(values, self.spec.nodata, self.spec.validity)
-        passed = first.passed(whole, shape, self.spec)
+        passed = first.passed(whole, shape, self.spec.own_rules)
         if self.spec.has_validity_per_step:
             return values, valid & passed[0]
-        rest = [date_parts.passed(whole, shape, self.spec).all(axis=0) for date_parts in others]
+        rest = [date_parts.passed(whole, shape, self.spec.own_rules).all(axis=0) for date_parts in others]
         return values, np.logical_and.reduce([valid, passed.all(axis=0), *rest])
 
     def close(self) -> None:
         """Close all files."""
         self._stack.close()
-
-
-def _bounds(grid: Grid) -> str:
-    return "(" + ", ".join(f"{number:.8g}" for number in grid.bounds) + ")"

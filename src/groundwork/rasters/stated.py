@@ -73,7 +73,7 @@ def _check_bands(file: StatedFile, spec: RasterSpec, position: int | None) -> No
         names = [band.name for band in expected]
         remedy = "List in 'bands' what the asset holds, or name another asset."
         raise RasterError(file.name, f"{len(file.bands)} stated band(s)", f"{len(expected)}: {names}", remedy)
-    used, quality = {band.name for band in spec.used}, {rule.band for rule in spec.valid}
+    used, quality = {band.name for band in spec.used}, {rule.band for rule in spec.own_rules}
     for band, stated in zip(expected, file.bands, strict=True):
         if band.name in used | quality:
             _check_dtype(file, stated, band, spec)

@@ -41,7 +41,7 @@ class RasterSpec(Config):
     #: All bands, in file order (of the first time step, where there are several).
     bands: tuple[BandSpec, ...] = Field(min_length=1)
     #: Names of the bands that are read, in the order the model sees them. None: all in file order, except those that
-    #: ``valid`` names.
+    #: ``valid`` names. An empty list: none, as only the ``valid`` of other sources names its bands.
     use: tuple[str, ...] | None = None
     #: Names of the bands shown as red, green and blue in pictures. None: those called RED, GREEN and BLUE, or else the
     #: first three that are read.
@@ -110,8 +110,8 @@ class RasterSpec(Config):
         for name in self.use or ():
             if name not in names:
                 raise ValueError(f"'use' names band '{name}', which 'bands' lacks.{did_you_mean(name, names)}")
-        if self.use is not None and (not self.use or len(set(self.use)) < len(self.use)):
-            raise ValueError(f"'use' must name at least one band, each once; found {list(self.use)}")
+        if self.use is not None and len(set(self.use)) < len(self.use):
+            raise ValueError(f"'use' must name each band once; found {list(self.use)}")
         self._check_quality()
         read = [band.name for band in self.used]
         for name in self.rgb or ():
@@ -122,11 +122,11 @@ class RasterSpec(Config):
         return self
 
     def _check_quality(self) -> None:
-        for rule in self.valid:
+        for rule in self.own_rules:
             if rule.band not in self.band_names:
                 hint = did_you_mean(rule.band, self.band_names)
                 raise ValueError(f"'valid' names band '{rule.band}', which 'bands' lacks.{hint}")
-        if not self.used:
+        if not self.used and self.use is None:
             raise ValueError(f"all bands are quality bands, and none is left to read; found {list(self.band_names)}")
         for band in self.used:
             if band.dtype not in {None, self.dtype}:
@@ -169,6 +169,11 @@ class RasterSpec(Config):
         return self
 
     @property
+    def own_rules(self) -> tuple[QualityRule, ...]:
+        """The rules of ``valid`` whose bands lie in the source's own files."""
+        return tuple(rule for rule in self.valid if rule.source is None)
+
+    @property
     def has_validity_per_step(self) -> bool:
         """Whether validity is (steps, height, width) instead of (height, width)."""
         return self.validity_per_step or self.too_few_dates == "fill"
@@ -192,8 +197,9 @@ class RasterSpec(Config):
     def used(self) -> tuple[BandSpec, ...]:
         """The bands that are read, in the order the model sees them."""
         by_name = {band.name: band for band in self.bands}
-        quality = {rule.band for rule in self.valid}
-        return tuple(by_name[name] for name in self.use or (name for name in by_name if name not in quality))
+        quality = {rule.band for rule in self.own_rules}
+        names = [name for name in by_name if name not in quality] if self.use is None else self.use
+        return tuple(by_name[name] for name in names)
 
     @property
     def shown(self) -> tuple[str, str, str]:

@@ -19,7 +19,7 @@ from rasterio.windows import Window
 
 from groundwork.data.scan import scan_scenes
 from groundwork.data.scene_stack import files_of, folders_by_source, open_checked
-from groundwork.errors import RasterError
+from groundwork.errors import DataError, RasterError
 from groundwork.rasters.folder import RasterFolder
 from groundwork.specs import RasterSpec
 from serving import served
@@ -200,6 +200,31 @@ def test_what_items_state_is_compared_with_the_spec(
     folder = _load(_collect(tmp_path / "items.json", _item("a", {"data": "a.tif"}, asset=own)))
     with pytest.raises(RasterError, match=f"STAC item 'a', asset 'data': (found the )?{message}"):
         folders_by_source(folder, {"s": make_spec("A", **changes)})
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        ({"proj:shape": [64, 32]}, "found size 64 x 64 instead of 32 x 64 pixels; expected what STAC item '1', asset"),
+        ({"proj:epsg": 32633}, "found CRS EPSG:32632 instead of EPSG:32633"),
+        ({"proj:transform": [10, 0, 5e5, 0, -10, 5.1e6]}, r"found geotransform \(10, .* instead of \(10"),
+        ({"proj:code": "EPSG:32632", "proj:shape": [64, 64], "proj:transform": [10, 0, 5e5, 0, -10, 5e6]}, None),
+    ],
+)
+def test_what_items_state_of_the_place_is_compared_with_the_file(
+    tmp_path: Path, tiny_data: SimpleNamespace, own: dict[str, Any], message: str | None
+) -> None:
+    item = _item("1", {"data": str(tiny_data.scenes.paths("1")[0])}, asset=own)
+    folder = _load(_collect(tmp_path / "items.json", item))
+    labels = RasterFolder(tiny_data.labels.root, {"1": tiny_data.labels.files["1"]})
+    sources = tiny_data.config.sources
+    if message is None:
+        assert len(scan_scenes(folder, labels, tiny_data.config).chips) == 4
+        return
+    with pytest.raises(DataError, match=message):
+        scan_scenes(folder, labels, tiny_data.config)
+    with pytest.raises(RasterError, match=message):
+        open_checked(folders_by_source(folder, sources), "1", sources)
 
 
 def test_what_agrees_passes(tmp_path: Path, make_spec: MakeSpec) -> None:

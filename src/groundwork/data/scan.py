@@ -14,7 +14,7 @@ from groundwork.config.data import ChipsConfig, DataConfig, read_by_model, refer
 from groundwork.data import sample_table as table
 from groundwork.data.cells import Cells, make_cells
 from groundwork.data.labelled import LabelledScene, content_of, open_labelled
-from groundwork.data.scene_stack import dates_of, files_of, folders_by_source, require_sources
+from groundwork.data.scene_stack import dates_of, files_of, folders_by_source, require_sources, require_stated_places
 from groundwork.errors import DataError, RasterError
 from groundwork.progress import track
 from groundwork.rasters.folder import RasterFolder, pair
@@ -74,6 +74,7 @@ def scan_scenes(scenes: RasterFolder | Mapping[str, RasterFolder], labels: Raste
             paths, days = files_of(folders, key), dates_of(folders, key)
             with open_labelled(paths, labels.paths(key)[0], data.sources, kind, days) as opened:
                 opened.label.check_grid(opened.grid)
+                require_stated_places(opened.stack, folders, key)
                 found, cells[key] = _scan(key, opened, data)
                 report.append({table.SCENE: key, **_describe(opened, cells[key])})
                 chips.extend({**chip, **files} for chip in found)

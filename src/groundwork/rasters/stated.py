@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -59,6 +60,21 @@ def check_stated(folder: RasterFolder, spec: RasterSpec) -> None:
             _check_bands(file, spec, None if per_date == 1 else position % per_date)
             if position % per_date == 0:
                 _check_place(file, spec)
+
+
+def check_placed(grid: Grid, path: Path, stated: StatedFile) -> None:
+    """Compare where the pixels of an opened file lie with what is stated of it.
+
+    Raises:
+        RasterError: Where CRS, geotransform or size differ.
+    """
+    height, width = stated.shape or (grid.height, grid.width)
+    transform = grid.transform if stated.transform is None else Affine(*stated.transform[:6])
+    crs = grid.crs if stated.crs is None else CRS.from_user_input(stated.crs)
+    differences = Grid(crs, transform, width, height).differences(grid)
+    if differences:
+        expected = f"what {stated.name} states"
+        raise RasterError(path, "; ".join(differences), expected, "Correct the item, or fetch the file again.")
 
 
 def _check_bands(file: StatedFile, spec: RasterSpec, position: int | None) -> None:

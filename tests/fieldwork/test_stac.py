@@ -31,6 +31,7 @@ MakeSpec = Callable[..., RasterSpec]
 def _load(path: Path | str, assets: str | Sequence[str] = "data", **options: Any) -> RasterFolder:
     entry = {"type": "fieldwork.io.stac.StacItemsDataset", "path": str(path), "assets": assets, **options}
     catalog = DataCatalog.from_config(yaml.safe_load(yaml.safe_dump({"scenes": entry})))
+    assert catalog.exists("scenes") == ("://" in str(path) or Path(path).exists())
     folder = catalog.load("scenes")
     assert isinstance(folder, RasterFolder)
     return folder

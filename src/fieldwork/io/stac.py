@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date as day
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
@@ -49,6 +50,10 @@ class StacItemsDataset(AbstractDataset[None, "RasterFolder"]):
     def preview(self, bands: list[int] | None = None) -> ImagePreview:
         """Show the first raster."""
         return first_picture(self.load(), bands)
+
+    def _exists(self) -> bool:
+        # Whether an address answers is seen when it is read.
+        return "://" in self._path or Path(self._path).exists()
 
     def _describe(self) -> dict[str, Any]:
         return {"path": self._path, "assets": self._named[0]}

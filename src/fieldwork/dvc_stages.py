@@ -18,6 +18,7 @@ from rich.console import Console
 from fieldwork.config_loader import AND, RecipeConfigLoader
 from fieldwork.settings import CONFIG_LOADER_ARGS
 from fieldwork.source_files import folders_behind
+from groundwork.rasters.addresses import Address, place_of
 
 #: The recipe whose stages ``dvc repro`` runs by itself.
 BASE = "base"
@@ -162,10 +163,15 @@ def _catalog_keys(recipe: Recipe, entries: Iterable[str]) -> list[dict[str, list
     for name in sorted(set(entries) & set(recipe.catalog)):
         # A later recipe states an entry anew, as a whole.
         stated = next(file for file in reversed(files) if name in _read(recipe.project / file))
-        keys = [f"{name}.{key}" for key in recipe.catalog[name] if key not in WATCHED_OTHERWISE]
+        keys = [f"{name}.{key}" for key, value in recipe.catalog[name].items() if not _watched_itself(key, value)]
         if keys and not _dvc(recipe.catalog[name]).get("ignore"):
             found.setdefault(stated, []).extend(keys)
     return [{file: keys} for file, keys in sorted(found.items())]
+
+
+def _watched_itself(key: str, value: object) -> bool:
+    """Whether DVC need not know what an entry says under a key. It looks at files, but at no address."""
+    return key in WATCHED_OTHERWISE and not (isinstance(value, str) and isinstance(place_of(value), Address))
 
 
 def _files(recipe: Recipe, kind: str) -> list[str]:
@@ -207,8 +213,12 @@ def _out(catalog: Catalog, name: str) -> str | dict[str, Any]:
 def _paths(entries: Iterable[str], catalog: Catalog) -> list[str]:
     """Return where entries lie that DVC is to know of."""
     known = [catalog[name] for name in entries if name in catalog and not _dvc(catalog[name]).get("ignore")]
-    files = [[entry.get("filepath") or entry.get("path"), *(entry.get("files") or {}).values()] for entry in known]
-    return [str(path) for paths in files for path in paths if path]
+    files = [
+        [entry.get("filepath") or entry.get("path"), entry.get("folder"), *(entry.get("files") or {}).values()]
+        for entry in known
+    ]
+    # What lies at an address is no file that DVC could look at.
+    return [str(path) for paths in files for path in paths if path and not isinstance(place_of(path), Address)]
 
 
 def _dvc(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from kedro.io import AbstractDataset, DataCatalog
 from kedro.pipeline import Pipeline
 
 from groundwork.config.data import SplitConfig
+from groundwork.rasters.addresses import place_of
 from groundwork.strict import did_you_mean
 
 
@@ -152,7 +153,7 @@ def _paths(names: Iterable[str], catalog: DataCatalog) -> Iterator[tuple[str, Pa
         entry = config.get(name, {})
         path = entry.get("filepath") or entry.get("path")
         if path:
-            yield name, Path(str(path))
+            yield name, place_of(str(path))
 
 
 def _can_tell(dataset: AbstractDataset[Any, Any]) -> bool:
@@ -161,5 +162,11 @@ def _can_tell(dataset: AbstractDataset[Any, Any]) -> bool:
 
 def _holds_rasters(catalog: DataCatalog, name: str) -> bool:
     return str(catalog.to_config()[0].get(name, {}).get("type")).endswith(
-        (".RasterFolderDataset", ".RasterSourcesDataset", ".VectorLabelsDataset")
+        (
+            ".RasterFolderDataset",
+            ".RasterSourcesDataset",
+            ".RasterTableDataset",
+            ".StacItemsDataset",
+            ".VectorLabelsDataset",
+        )
     )

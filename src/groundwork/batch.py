@@ -30,7 +30,7 @@ class Patch:
 
     #: Source -> raw values (channels[, steps], height, width), in the type of the raster.
     values: Mapping[str, NDArray[np.generic]]
-    #: Source -> where it holds data (height, width).
+    #: Source -> where it holds data (height, width), or (steps, height, width) where its spec says so.
     valid: Mapping[str, NDArray[np.bool_]]
     #: As the kind of the target reads them from the label. None: there is no label.
     target: Answers | None = None
@@ -44,14 +44,33 @@ class Patch:
     @property
     def known(self) -> NDArray[np.bool_]:
         """Where any source holds data (height, width)."""
-        known: NDArray[np.bool_] = np.logical_or.reduce(list(self.valid.values()))
+        known: NDArray[np.bool_] = np.logical_or.reduce([_at_any_step(part) for part in self.valid.values()])
         return known
+
+    def picture_of(self, source: str) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+        """Return raw values (channels, height, width) of the first step that holds data, and its validity."""
+        values, valid = self.values[source], self.valid[source]
+        by_step = values.reshape(len(values), -1, *self.size)
+        if valid.ndim == 2:
+            return by_step[:, 0], valid
+        first = int(valid.any(axis=(-2, -1)).argmax())
+        return by_step[:, first], valid[first]
 
     def cut(self, rows: slice, columns: slice) -> Patch:
         """Return a part of the window, without a copy."""
         values = {source: part[..., rows, columns] for source, part in self.values.items()}
         valid = {source: part[..., rows, columns] for source, part in self.valid.items()}
         return Patch(values, valid, None if self.target is None else self.target[..., rows, columns])
+
+
+def _at_any_step(valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return valid if valid.ndim == 2 else np.asarray(valid.any(axis=0))
+
+
+def known_in(batch: Batch) -> Tensor:
+    """Return where any source holds data at any step, (batch, height, width)."""
+    masks = [mask if mask.dim() == 3 else mask.any(dim=1) for mask in batch["valid"].values()]
+    return torch.stack(masks).any(dim=0)
 
 
 def below(above: Patch, other: Patch) -> Patch:
@@ -82,7 +101,7 @@ class Batch(TypedDict):
 
     #: Source -> raw values (batch, channels[, steps], height, width), in the type of the raster.
     images: dict[str, Tensor]
-    #: Source -> where it holds data (batch, height, width).
+    #: Source -> where it holds data (batch, height, width), or (batch, steps, height, width).
     valid: dict[str, Tensor]
     #: The answers as they are known, as the kind of the target reads them.
     target: Tensor

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from groundwork.atomic import partial_folder, replace_folder
 from groundwork.bundle_formats import FORMAT_VERSION, KNOWN_VERSIONS, describe_anew, name_anew
-from groundwork.config.data import reference_of
+from groundwork.config.data import read_by_model, reference_of
 from groundwork.config.model import ModelConfig
 from groundwork.data.chips import LabelledData, labelled
 from groundwork.data.label_sources import Labels
@@ -87,7 +87,7 @@ class Bundle:
             BundleError: Where weights and architecture do not agree.
         """
         config = self.config.model.without_pretraining()
-        model = self.factory().build_model(config, self.config.inputs, self.config.target)
+        model = self.factory().build_model(config, read_by_model(self.config.inputs), self.config.target)
         try:
             model.load_state_dict(self.weights, strict=True)
         except RuntimeError as error:

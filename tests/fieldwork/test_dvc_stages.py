@@ -11,7 +11,7 @@ from kedro.framework.project import pipelines
 from kedro.pipeline import Pipeline, node
 
 from fieldwork.config_loader import RecipeConfigLoader
-from fieldwork.dvc_stages import _modules_named, _parameters, derive, main, read_recipe
+from fieldwork.dvc_stages import _modules_named, _parameters, _paths, _watched_itself, derive, main, read_recipe
 from fieldwork.local_values import make_resolver
 from fieldwork.settings import CONFIG_LOADER_ARGS
 from fieldwork.source_files import files_behind, folders_behind
@@ -53,6 +53,15 @@ def test_a_stage_watches_what_it_reads(derived: dict[str, Any]) -> None:
     assert parameters["conf/base/parameters.yml"] == ["seed"]
     assert "scenes.pattern" in parameters["conf/base/catalog.yml"]
     assert "scenes.metadata" not in parameters["conf/base/catalog.yml"]
+
+
+def test_an_address_is_watched_as_a_word_and_not_as_a_file() -> None:
+    server = {"type": "x.RasterFolderDataset", "path": "https://host/scenes", "pattern": "{key}.tif"}
+    table = {"type": "x.RasterTableDataset", "filepath": "data/a.csv", "folder": "data/rasters", "key": "scene"}
+    catalog = {"server": server, "archive": {"path": "/vsizip/data/all.zip"}, "table": table}
+    assert _paths(catalog, catalog) == ["data/a.csv", "data/rasters"]
+    assert [key for key, value in server.items() if not _watched_itself(key, value)] == ["path", "pattern"]
+    assert [key for key, value in table.items() if not _watched_itself(key, value)] == ["folder", "key"]
 
 
 def test_the_file_can_be_read(derived: dict[str, Any], project: Path) -> None:

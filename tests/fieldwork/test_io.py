@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from fieldwork.io.samples import SampleTableDataset
 from fieldwork.io.sources import RasterSourcesDataset
 from groundwork.prediction.scene import Predictions
 from groundwork.rasters.grid import Grid
+from groundwork.rasters.opening import open_dataset
 from groundwork.rasters.stream import RasterProfile, RasterStream, single
 
 GRID = Grid(CRS.from_epsg(32632), Affine(10.0, 0.0, 500_000.0, 0.0, -10.0, 5_400_000.0), 40, 30)
@@ -77,10 +79,45 @@ def test_sources_lie_in_folders_of_their_own(tmp_path: Path) -> None:
     assert list(loaded) == ["s1", "s2"]
     assert loaded["s1"].paths("a") == (tmp_path / "radar" / "a_rtc.tif",)
     assert entry.preview([1])
-    with pytest.raises(DatasetError, match=r"Source 's2' has 'folder' and 'pattern'; found \['path'\]"):
+    with pytest.raises(DatasetError, match=r"Source 's2' has 'folder', 'pattern' and 'variable'; found \['path'\]"):
         RasterSourcesDataset(path=str(tmp_path), sources={"s2": {"path": "x"}})
     with pytest.raises(DatasetError, match="are read and not written"):
         entry.save(loaded)
+
+
+def test_a_source_may_be_an_entry_of_its_own(tmp_path: Path) -> None:
+    RasterFolderDataset(path=str(tmp_path / "s2")).save({"a": stream()[0]})
+    RasterFolderDataset(path=str(tmp_path / "other")).save({"x": stream(1)[0]})
+    (tmp_path / "s1.csv").write_text("scene,path\na,other/x.tif\n")
+    table = {"type": "fieldwork.io.raster_table.RasterTableDataset", "key": "scene", "paths": "path"}
+    written = {
+        "type": "fieldwork.io.sources.RasterSourcesDataset",
+        "path": str(tmp_path),
+        "sources": {"s2": {}, "s1": {**table, "filepath": str(tmp_path / "s1.csv")}},
+    }
+    loaded = DataCatalog.from_config({"scenes": written}).load("scenes")
+    assert {name: folder.paths("a") for name, folder in loaded.items()} == {
+        "s1": (tmp_path / "other/x.tif",),
+        "s2": (tmp_path / "s2/a.tif",),
+    }
+
+
+def test_an_archive_is_an_entry_like_a_folder(tmp_path: Path) -> None:
+    RasterFolderDataset(path=str(tmp_path)).save({"a": stream()[0]})
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.write(tmp_path / "a.tif", "in/a.tif")
+    config = {"type": "fieldwork.io.rasters.RasterFolderDataset", "path": f"/vsizip/{tmp_path}/all.zip"}
+    catalog = DataCatalog.from_config({"scenes": {**config, "pattern": "in/{key}.tif"}})
+    assert catalog.exists("scenes")
+    folder = catalog.load("scenes")
+    assert folder.files == {"a": ("in/a.tif",)}
+    with open_dataset(folder.paths("a")[0]) as raster, rasterio.open(tmp_path / "a.tif") as plain:
+        assert np.array_equal(raster.read(), plain.read())
+    with pytest.raises(DatasetError, match="found an address; expected a folder to write to"):
+        catalog.save("scenes", {"b": stream()[0]})
+    gone = DataCatalog.from_config({"scenes": {**config, "path": f"/vsizip/{tmp_path}/none.zip"}})
+    with pytest.raises(DatasetError, match="found no archive that opens"):
+        gone.exists("scenes")
 
 
 def test_the_preview_is_a_small_picture(tmp_path: Path) -> None:

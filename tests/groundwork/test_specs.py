@@ -42,10 +42,9 @@ def test_bare_band_names_become_bands(make_spec: MakeSpec) -> None:
             {"use": ["BLU"], "bands": ["BLUE", "RED"]},
             "'use' names band 'BLU', which 'bands' lacks. Did you mean 'BLUE'",
         ),
-        ({"use": ["A", "A"]}, r"each once; found \['A', 'A'\]"),
+        ({"use": ["A", "A"]}, r"'use' must name each band once; found \['A', 'A'\]"),
         ({"rgb": ["A", "A", "RED"]}, r"'rgb' names band 'RED', which is not read. Read: \['A', 'B'\]"),
         ({"use": ["A"], "rgb": ["A", "A", "B"]}, r"'rgb' names band 'B', which is not read. Read: \['A'\]"),
-        ({"use": []}, r"at least one band, each once; found \[\]"),
         (
             {"steps": 2},
             "'layout' must say where several dates lie: .* steps_first or bands_first, or file_per_date",

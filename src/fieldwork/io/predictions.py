@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
-from fieldwork.io.rasters import ImagePreview, RasterFolderDataset
+from fieldwork.io.pictures import ImagePreview
+from fieldwork.io.rasters import RasterFolderDataset
 
 if TYPE_CHECKING:
     from groundwork.prediction.scene import Predictions
@@ -23,8 +24,7 @@ class PredictionsDataset(AbstractDataset["Predictions", "RasterFolder"]):
 
     def __init__(self, *, path: str, metadata: dict[str, Any] | None = None) -> None:
         """Take the folder."""
-        self._path = Path(path)
-        self.metadata = metadata
+        self._path, self.metadata = Path(path), metadata
 
     def _answers(self) -> RasterFolderDataset:
         """Return the rasters of the answers, which are of one kind."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NewType
+from typing import TYPE_CHECKING, Any
 
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import AbstractDataset
+
+from fieldwork.io.pictures import ImagePreview, first_picture
+from groundwork.rasters.addresses import place_of
 
 if TYPE_CHECKING:
     from groundwork.rasters.folder import RasterFolder
     from groundwork.rasters.stream import RasterStream
-
-ImagePreview = NewType("ImagePreview", str)
 
 
 class RasterFolderDataset(AbstractDataset["Mapping[str, RasterStream]", "RasterFolder"]):
@@ -22,39 +22,39 @@ class RasterFolderDataset(AbstractDataset["Mapping[str, RasterStream]", "RasterF
     beside: tuple[str, ...] = ()
 
     def __init__(
-        self, *, path: str, pattern: str | list[str] = "{key}.tif", metadata: dict[str, Any] | None = None
+        self,
+        *,
+        path: str,
+        pattern: str | list[str] = "{key}.tif",
+        variable: str | list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Take a folder or a single raster, and names with ``{key}`` relative to it; a list means one file per band."""
-        self._path = Path(path)
+        """Take a folder, an address or a raster, names with ``{key}`` in it, and variables; a list: one per band."""
+        self._path = place_of(path)
         self._patterns = [pattern] if isinstance(pattern, str) else list(pattern)
-        self.metadata = metadata
+        self._variables, self.metadata = [variable] if isinstance(variable, str) else list(variable or ()), metadata
 
     def load(self) -> RasterFolder:
         """Find the rasters."""
         from groundwork.rasters.folder import find_rasters
 
-        return find_rasters(self._path, self._patterns, self.beside)
+        return find_rasters(self._path, self._patterns, self.beside, self._variables)
 
     def save(self, data: Mapping[str, RasterStream]) -> None:
         """Write each stream's one product."""
-        from groundwork.rasters.writing import write_rasters
+        from groundwork.rasters.writing import file_to_write, write_rasters
 
-        if "*" in self._patterns[0] or "{date}" in self._patterns[0]:
-            raise DatasetError(f"'{self._patterns[0]}' names no file to write: '*' and '{{date}}' are for reading.")
         for key, stream in data.items():
-            product = next(iter(stream.profiles))
-            write_rasters(stream, {product: self._path / self._patterns[0].replace("{key}", key)})
+            write_rasters(stream, {next(iter(stream.profiles)): file_to_write(self._path, self._patterns[0], key)})
 
     def preview(self, bands: list[int] | None = None) -> ImagePreview:
         """Show the first raster as a small picture, read from its overviews."""
-        from groundwork.rasters.quicklook import encoded_picture
-
-        folder = self.load()
-        first = folder.paths(next(iter(folder.files)))[0]
-        return ImagePreview(encoded_picture(first, tuple(bands or (1,)), 400))
+        return first_picture(self.load(), bands)
 
     def _exists(self) -> bool:
-        return self._path.is_file() or (self._path.is_dir() and any(self._path.iterdir()))
+        from groundwork.rasters.folder import has_files
+
+        return has_files(self._path)
 
     def _describe(self) -> dict[str, Any]:
-        return {"path": self._path.as_posix(), "pattern": self._patterns}
+        return {"path": str(self._path), "pattern": self._patterns}

@@ -2,41 +2,48 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 
-from fieldwork.io.rasters import ImagePreview, RasterFolderDataset
+from fieldwork.io.pictures import ImagePreview, first_picture
+from fieldwork.io.rasters import RasterFolderDataset
+from groundwork.rasters.addresses import place_below, place_of
 
 if TYPE_CHECKING:
     from groundwork.rasters.folder import RasterFolder
 
 
 class RasterSourcesDataset(AbstractDataset[None, "dict[str, RasterFolder]"]):
-    """Rasters by source and key: each source has a folder and patterns of its own. Loads as handles."""
+    """Rasters by source and key: each source has a folder and patterns, or an entry, of its own. Loads as handles."""
 
     def __init__(
         self, *, path: str, sources: dict[str, dict[str, Any]], metadata: dict[str, Any] | None = None
     ) -> None:
-        """Take the folder that all lie in, and for each source ``folder`` (its name, if not stated) and ``pattern``.
+        """Take the folder that all lie in, and for each source ``folder`` (or its name), ``pattern``, ``variable``.
+
+        Or ``type``, and all that an entry of this type has.
 
         Raises:
             DatasetError: For another key.
         """
-        self._path = Path(path)
+        self._path = place_of(path)
         self.metadata = metadata
-        self._folders = {}
+        self._entries: dict[str, AbstractDataset[Any, RasterFolder]] = {}
         for name, stated in sources.items():
-            unknown = sorted(set(stated) - {"folder", "pattern"})
+            if "type" in stated:
+                self._entries[name] = AbstractDataset.from_config(name, stated)
+                continue
+            unknown = sorted(set(stated) - {"folder", "pattern", "variable"})
             if unknown:
-                raise DatasetError(f"Source '{name}' has 'folder' and 'pattern'; found {unknown}.")
-            place = self._path / str(stated.get("folder", name))
-            self._folders[name] = RasterFolderDataset(path=place.as_posix(), pattern=stated.get("pattern", "{key}.tif"))
+                raise DatasetError(f"Source '{name}' has 'folder', 'pattern' and 'variable'; found {unknown}.")
+            options = {key: value for key, value in stated.items() if key != "folder"}
+            place = place_below(self._path, str(stated.get("folder", name)))
+            self._entries[name] = RasterFolderDataset(path=str(place), **options)
 
     def load(self) -> dict[str, RasterFolder]:
         """Find the rasters."""
-        return {name: folder.load() for name, folder in sorted(self._folders.items())}
+        return {name: entry.load() for name, entry in sorted(self._entries.items())}
 
     def save(self, data: None) -> NoReturn:  # noqa: ARG002
         """Refuse: sources are read."""
@@ -44,10 +51,10 @@ class RasterSourcesDataset(AbstractDataset[None, "dict[str, RasterFolder]"]):
 
     def preview(self, bands: list[int] | None = None) -> ImagePreview:
         """Show the first raster of the first source."""
-        return next(iter(self._folders.values())).preview(bands)
+        return first_picture(next(iter(self._entries.values())).load(), bands)
 
     def _exists(self) -> bool:
-        return all(folder.exists() for folder in self._folders.values())
+        return all(entry.exists() for entry in self._entries.values())
 
     def _describe(self) -> dict[str, Any]:
-        return {"path": self._path.as_posix(), "sources": sorted(self._folders)}
+        return {"path": str(self._path), "sources": sorted(self._entries)}

@@ -8,8 +8,8 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from groundwork.errors import SpecError
-from groundwork.specs import RasterSpec, TargetSpec
-from groundwork.strict import Config
+from groundwork.specs import QualityRule, RasterSpec, TargetSpec
+from groundwork.strict import Config, did_you_mean
 
 
 class ChipsConfig(Config):
@@ -102,6 +102,7 @@ class DataConfig(Config):
     @field_validator("sources")
     @classmethod
     def _check_reference(cls, sources: dict[str, RasterSpec]) -> dict[str, RasterSpec]:
+        check_rules(sources)
         reference_of(sources)
         return sources
 
@@ -136,13 +137,55 @@ def only_source(inputs: Mapping[str, RasterSpec], what: str) -> str:
     return next(iter(inputs))
 
 
+def read_by_model(inputs: Mapping[str, RasterSpec]) -> dict[str, RasterSpec]:
+    """Return the sources that the model sees: not those whose bands only say which pixels of others hold data."""
+    return {source: spec for source, spec in inputs.items() if spec.used}
+
+
+def check_rules(inputs: Mapping[str, RasterSpec]) -> None:
+    """Compare the rules for quality bands of other sources with these.
+
+    Raises:
+        SpecError: Where a rule names a source or a band that is not there, or that scenes may lack, or of other steps,
+            and where nothing is read of a source.
+    """
+    lent = set()
+    for source, spec in inputs.items():
+        for rule in spec.valid:
+            if rule.source is not None:
+                _check_rule(source, rule, inputs)
+                lent.add(rule.source)
+    idle = [source for source, spec in inputs.items() if not spec.used and source not in lent]
+    if idle:
+        raise SpecError(
+            f"nothing is read of the source '{idle[0]}': its 'use' is empty, and no rule under 'valid' of another "
+            f"source has 'source: {idle[0]}'; name the bands that are read, or leave the source out"
+        )
+
+
+def _check_rule(source: str, rule: QualityRule, inputs: Mapping[str, RasterSpec]) -> None:
+    where = f"'valid' of the source '{source}' names band '{rule.band}' of the source '{rule.source}'"
+    if rule.source == source:
+        raise SpecError(f"{where}, which is itself: leave 'source' out of the rule")
+    other = inputs.get(str(rule.source))
+    if other is None:
+        raise SpecError(f"{where}, which 'sources' lacks.{did_you_mean(str(rule.source), list(inputs))}")
+    if rule.band not in other.band_names:
+        raise SpecError(f"{where}, which lacks it.{did_you_mean(rule.band, other.band_names)}")
+    if other.optional:
+        raise SpecError(f"{where}, which scenes may lack: leave 'optional' out of it")
+    if other.steps not in {1, inputs[source].steps}:
+        raise SpecError(f"{where}, of {other.steps} step(s): it needs 1, or the {inputs[source].steps} of '{source}'")
+
+
 def reference_of(inputs: Mapping[str, RasterSpec]) -> str:
     """Return the source on whose grid samples lie, and predictions.
 
     Raises:
         SpecError: Where several sources name none of them, or more than one, or one that scenes may lack.
     """
-    named = [source for source, spec in inputs.items() if spec.reference] or (list(inputs) if len(inputs) == 1 else [])
+    able = list(read_by_model(inputs))
+    named = [source for source in able if inputs[source].reference] or (able if len(able) == 1 else [])
     if len(named) != 1:
         raise SpecError(
             f"of the sources {sorted(inputs)}, {sorted(named) or 'none'} is the reference, on whose grid samples lie: "

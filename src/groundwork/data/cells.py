@@ -24,7 +24,7 @@ Edges: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
 class CellValues:
     """Moments of the values of one source in each cell."""
 
-    #: Number of pixels that hold data, (rows, columns).
+    #: Number of pixels that hold data, (rows, columns); of pixels and steps, where validity is by step.
     valid: NDArray[np.int64]
     #: Of the valid values of each band, (bands, rows, columns): mean, sum of squared differences from it, and limits.
     mean: NDArray[np.float64]
@@ -37,11 +37,11 @@ class CellValues:
 
         Args:
             values: Raw values.
-            valid: Where they hold data.
+            valid: Where they hold data (height, width), or (steps, height, width).
             place: Cells that the window covers.
             edges: Rows and columns of the window at which these begin.
         """
-        self.valid[place] = _by_cell(np.add, valid.astype(np.int64), edges)
+        self.valid[place] = _by_cell(np.add, valid.reshape(-1, *valid.shape[-2:]).sum(axis=0, dtype=np.int64), edges)
         for band, plane in enumerate(values):
             self._add_band(band, plane, valid, place, edges)
 
@@ -49,16 +49,16 @@ class CellValues:
         self, band: int, plane: NDArray[np.generic], valid: NDArray[np.bool_], place: Place, edges: Edges
     ) -> None:
         """Take one band; the values of all steps belong to it."""
-        steps = plane.astype(np.float64).reshape(-1, *valid.shape)
+        steps = plane.astype(np.float64).reshape(-1, *valid.shape[-2:])
         total = _by_cell(np.add, np.where(valid, steps, 0.0).sum(axis=0), edges)
-        mean = total / np.maximum(self.valid[place] * len(steps), 1)
-        heights, widths = (np.diff(edge, append=size) for edge, size in zip(edges, valid.shape, strict=True))
+        mean = total / np.maximum(self.valid[place] * (len(steps) if valid.ndim == 2 else 1), 1)
+        heights, widths = (np.diff(edge, append=size) for edge, size in zip(edges, valid.shape[-2:], strict=True))
         means = np.repeat(np.repeat(mean, heights, axis=0), widths, axis=1)
         squares = np.where(valid, (steps - means) ** 2, 0.0).sum(axis=0)
         self.mean[(band, *place)] = mean
         self.squares[(band, *place)] = _by_cell(np.add, squares, edges)
-        self.minimum[(band, *place)] = _by_cell(np.minimum, np.where(valid, steps.min(axis=0), np.inf), edges)
-        self.maximum[(band, *place)] = _by_cell(np.maximum, np.where(valid, steps.max(axis=0), -np.inf), edges)
+        self.minimum[(band, *place)] = _by_cell(np.minimum, np.where(valid, steps, np.inf).min(axis=0), edges)
+        self.maximum[(band, *place)] = _by_cell(np.maximum, np.where(valid, steps, -np.inf).max(axis=0), edges)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from groundwork.batch import Batch, Chip, by_name
-from groundwork.config.data import reference_of
+from groundwork.config.data import read_by_model, reference_of
 from groundwork.data import sample_table as table
 from groundwork.data.facts import ChipFacts
 from groundwork.data.label_sources import Labels, LabelSources
@@ -58,8 +58,9 @@ class RasterChips:
     def __init__(self, data: LabelledData, samples: pd.DataFrame) -> None:
         """Keep the rows as arrays: lists of objects would be copied by each worker that looks at them."""
         self._inputs, self._kind, self._labels = by_name(data.inputs), data.kind, LabelSources(data.labels)
-        self._roots = {source: data.scenes[source].root for source in self._inputs}
-        self._facts = ChipFacts(samples, self._inputs)
+        # The roots alone: which files there are stands in the rows.
+        self._folders = {source: RasterFolder(data.scenes[source].root, {}) for source in self._inputs}
+        self._facts = ChipFacts(samples, read_by_model(self._inputs))
         columns = [table.SCENE, *(table.path_column(source) for source in self._inputs), table.LABEL_PATH]
         named = samples[columns].fillna("").groupby(columns, sort=False).ngroup().to_numpy(np.int32)
         firsts = np.unique(named, return_index=True)[1]
@@ -112,8 +113,8 @@ class RasterChips:
         key, *cells, cell_of_label = (names[place] for names in self._files)
         label = self._labels.source(key, cell_of_label)
         files = {
-            source: tuple(root / name for name in table.split_files(cell))
-            for (source, root), cell in zip(self._roots.items(), cells, strict=True)
+            source: tuple(folder.locate(name) for name in table.split_files(cell))
+            for (source, folder), cell in zip(self._folders.items(), cells, strict=True)
             if cell
         }
         if self._shared[place]:
@@ -175,7 +176,7 @@ class LabelledData:
         samples = self.of_split(split)
         if self.store is None:
             return ChipDataset(RasterChips(self, samples))
-        facts = ChipFacts(samples, self.inputs)
+        facts = ChipFacts(samples, read_by_model(self.inputs))
         return ChipDataset(PackedChips(self.store.open(split, samples, self.inputs, self.target), facts))
 
 

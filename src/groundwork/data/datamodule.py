@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from groundwork.batch import Batch, Chip, collate
 from groundwork.config.component import ComponentConfig
+from groundwork.config.data import read_by_model
 from groundwork.config.training import GRID, LoaderConfig
 from groundwork.data.augmentation.augmenter import Augmenter
 from groundwork.data.augmentation.base import Described
@@ -48,10 +49,11 @@ class ChipDataModule(LightningDataModule):
         """
         super().__init__()
         self._data, self._loader, self._seed, self._sampling = data, loader, seed, sampling
-        bands = {source: statistics.of_bands(source, spec) for source, spec in data.inputs.items()}
+        seen = read_by_model(data.inputs)
+        bands = {source: statistics.of_bands(source, spec) for source, spec in seen.items()}
         mean = {source: torch.tensor([band.mean for band in of_source]) for source, of_source in bands.items()}
         std = {source: torch.tensor([band.std for band in of_source]) for source, of_source in bands.items()}
-        self._augmenter = Augmenter(augmentation, Described(data.inputs, data.target, mean, std), seed)
+        self._augmenter = Augmenter(augmentation, Described(seen, data.target, mean, std), seed)
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Training chips, others or in another order each epoch; the last batch may be smaller, but no single chip.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TypeAlias
 
 from groundwork.data import sample_table as table
@@ -21,7 +20,8 @@ class LabelSources:
     """Labels by scene."""
 
     def __init__(self, labels: Labels) -> None:
-        self._root: Path = labels.root
+        # The root alone: which files there are stands in the sample table.
+        self._folder = RasterFolder(labels.root, {})
         self._rows = labels.rows if isinstance(labels, LabelTable) else None
 
     def source(self, key: str, cell: str) -> LabelSource:
@@ -34,7 +34,7 @@ class LabelSources:
         Raises:
             PairingError: Where a table has no row for it any more.
         """
-        paths = tuple(self._root / name for name in table.split_files(cell)) or (self._root,)
+        paths = tuple(self._folder.locate(name) for name in table.split_files(cell)) or (self._folder.root,)
         if self._rows is None:
             return LabelSource(paths)
         if key not in self._rows:

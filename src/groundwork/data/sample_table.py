@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -36,6 +36,8 @@ CONTENT = "content"
 _BETWEEN_FILES = "|"
 _PATH = "path_"
 LABEL_PATH = f"{_PATH}label"
+#: What a table of rasters says of the scene besides, such as a region to split by.
+_COLUMN = "column_"
 #: Columns that are text, whatever they look like: a scene may be called ``007``.
 TEXT = (SAMPLE_ID, SCENE, LABEL_PATH, CRS, DATES, SPLIT, CHECKSUM, CONTENT)
 
@@ -43,6 +45,16 @@ TEXT = (SAMPLE_ID, SCENE, LABEL_PATH, CRS, DATES, SPLIT, CHECKSUM, CONTENT)
 def path_column(source: str) -> str:
     """Return the column of the files of a source."""
     return f"{_PATH}{source}"
+
+
+def stated_column(name: str) -> str:
+    """Return the column of what a table of rasters says of scenes under a name."""
+    return f"{_COLUMN}{name}"
+
+
+def stated(columns: Mapping[str, str]) -> dict[str, str]:
+    """Return what a table of rasters says of a scene, as cells of this table."""
+    return {stated_column(name): text for name, text in columns.items()}
 
 
 def sources_of(samples: pd.DataFrame) -> list[str]:
@@ -131,7 +143,7 @@ def join_dates(days: Sequence[date] | None) -> str | None:
 def read_samples(path: Path) -> pd.DataFrame:
     """Read a table written by :func:`write_samples`."""
     header = pd.read_csv(path, nrows=0).columns
-    text = {name: "string" for name in header if name in TEXT or name.startswith((_PATH, f"{DATES}_"))}
+    text = {name: "string" for name in header if name in TEXT or name.startswith((_PATH, _COLUMN, f"{DATES}_"))}
     return pd.read_csv(path, dtype=text, keep_default_na=False, na_values={n: [""] for n in header if n not in text})
 
 

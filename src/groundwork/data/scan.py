@@ -10,12 +10,12 @@ import pandas as pd
 from rasterio.windows import Window
 
 from groundwork.batch import Patch, below
-from groundwork.config.data import ChipsConfig, DataConfig, reference_of
+from groundwork.config.data import ChipsConfig, DataConfig, read_by_model, reference_of
 from groundwork.data import sample_table as table
 from groundwork.data.cells import Cells, make_cells
 from groundwork.data.label_sources import Labels, LabelSources, label_cells
 from groundwork.data.labelled import LabelledScene, content_of, open_labelled
-from groundwork.data.scene_stack import dates_of, files_of, folders_by_source, require_sources
+from groundwork.data.scene_stack import dates_of, files_of, folders_by_source, require_sources, require_stated_places
 from groundwork.errors import DataError, RasterError
 from groundwork.progress import track
 from groundwork.rasters.folder import RasterFolder
@@ -70,11 +70,13 @@ def scan_scenes(scenes: RasterFolder | Mapping[str, RasterFolder], labels: Label
             table.SCENE: key,
             **{table.path_column(name): table.join_files(part.files.get(key, ())) for name, part in folders.items()},
             table.LABEL_PATH: cells_of_labels[key],
+            **table.stated(folders[reference_of(data.sources)].columns.get(key, {})),
         }
         try:
             paths, days = files_of(folders, key), dates_of(folders, key)
             with open_labelled(paths, sources.source(key, cells_of_labels[key]), data.sources, kind, days) as opened:
                 opened.label.check_grid(opened.grid)
+                require_stated_places(opened.stack, folders, key)
                 found, cells[key] = _scan(key, opened, data)
                 report.append({table.SCENE: key, **_describe(opened, cells[key])})
                 chips.extend({**chip, **files} for chip in found)
@@ -106,7 +108,7 @@ def _scan(key: str, opened: LabelledScene, data: DataConfig) -> tuple[list[dict[
         [*lines, *(min(line + size, length) for line in lines), length]
         for lines, length in zip(starts, (grid.height, grid.width), strict=True)
     )
-    bands = {source: spec.num_channels for source, spec in data.sources.items()}
+    bands = {source: spec.num_channels for source, spec in read_by_model(data.sources).items()}
     cells = make_cells((edges[0], edges[1]), bands, opened.kind)
     rows: list[dict[str, object]] = []
     for piece in read_pieces(opened, data.chips):
@@ -155,7 +157,11 @@ def _by_source(opened: LabelledScene, cells: Cells, size: int) -> dict[str, obje
     """Return what of each of several sources holds data, and which are missing."""
     if len(cells.sources) == 1:
         return {}
-    shares = {f"valid_{source}": round(int(part.valid.sum()) / size, 6) for source, part in cells.sources.items()}
+    times = {source: spec.times_counted for source, spec in opened.stack.inputs.items()}
+    shares = {
+        f"valid_{source}": round(int(part.valid.sum()) / (size * times[source]), 6)
+        for source, part in cells.sources.items()
+    }
     return {**shares, "missing": ", ".join(opened.stack.missing) or None}
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from rasterio.windows import Window
 
 from groundwork.batch import Patch, by_name
-from groundwork.config.data import reference_of
+from groundwork.config.data import read_by_model, reference_of
 from groundwork.data.dates import dates_of_reference
 from groundwork.errors import PairingError, RasterError
 from groundwork.rasters.choosing import choose_dates
@@ -20,6 +20,7 @@ from groundwork.rasters.folder import RasterFolder, preview
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.opened import Opened
 from groundwork.rasters.scene import Scene
+from groundwork.rasters.stated import NOTHING_STATED, check_placed, check_stated
 from groundwork.specs import RasterSpec
 from groundwork.strict import did_you_mean
 
@@ -44,17 +45,19 @@ class SceneStack(Opened):
             RasterError: Where a file is not what its spec says, shows other ground than the reference, or lies on
                 another grid and nothing says how it is resampled.
         """
-        self._inputs = by_name(inputs)
+        self.inputs = by_name(inputs)
         self._named = dates or {}
+        self._rules = [rule for spec in self.inputs.values() for rule in spec.valid if rule.source is not None]
         self._opened = ExitStack()
         name = self.reference_source = reference_of(inputs)
         try:
-            self.reference = self._opened.enter_context(Scene(files[name], inputs[name]))
+            lent = {source: [rule for rule in self._rules if rule.source == source] for source in inputs}
+            self.reference = self._opened.enter_context(Scene(files[name], inputs[name], None, lent[name]))
             self._scenes = {
                 source: self.reference
                 if source == name
-                else self._opened.enter_context(Scene(files[source], spec, self.reference))
-                for source, spec in self._inputs.items()
+                else self._opened.enter_context(Scene(files[source], spec, self.reference, lent[source]))
+                for source, spec in self.inputs.items()
                 if source in files
             }
         except BaseException:
@@ -69,7 +72,7 @@ class SceneStack(Opened):
     @property
     def missing(self) -> list[str]:
         """The sources that the scene lacks."""
-        return [source for source in self._inputs if source not in self._scenes]
+        return [source for source in self.inputs if source not in self._scenes]
 
     def scenes(self) -> dict[str, Scene]:
         """Return the rasters that are there, by source."""
@@ -81,7 +84,7 @@ class SceneStack(Opened):
         if own is not None:
             return own
         reference, is_missing = self.own_dates(self.reference_source), source in self.missing
-        return dates_of_reference(reference, self._inputs[source].steps, is_missing=is_missing)
+        return dates_of_reference(reference, self.inputs[source].steps, is_missing=is_missing)
 
     def own_dates(self, source: str) -> list[date] | None:
         """Return the dates that a source's files state, by their names or by a tag."""
@@ -96,14 +99,18 @@ class SceneStack(Opened):
             RasterError: As of :meth:`groundwork.rasters.scene.Scene.read`.
         """
         values, valid = {}, {}
-        for source, spec in self._inputs.items():
+        for source, spec in read_by_model(self.inputs).items():
             if source in self._scenes:
                 values[source], valid[source] = self._scenes[source].read(window)
+                for rule in spec.valid:
+                    if rule.source is not None:
+                        passed = self._scenes[rule.source].passed(window, [rule])
+                        valid[source] &= passed if spec.has_validity_per_step else passed.all(axis=0)
             else:
                 size = (int(window.height), int(window.width))
                 steps = (spec.steps,) if spec.steps > 1 else ()
                 values[source] = np.zeros((spec.num_channels, *steps, *size), spec.dtype)
-                valid[source] = np.zeros(size, np.bool_)
+                valid[source] = np.zeros((*steps, *size) if spec.has_validity_per_step else size, np.bool_)
         return Patch(values, valid)
 
     def close(self) -> None:
@@ -123,6 +130,7 @@ def folders_by_source(
     Raises:
         PairingError: Where sources are missing, or there are others, and as of
             :func:`groundwork.rasters.choosing.choose_dates`.
+        RasterError: As of :func:`groundwork.rasters.stated.check_stated`.
     """
     if isinstance(scenes, RasterFolder):
         if len(inputs) > 1:
@@ -130,7 +138,7 @@ def folders_by_source(
                 f"{scenes.root}: found the rasters of one source, and {sorted(inputs)} are declared. Give the rasters "
                 "of each by its name"
             )
-        return {name: choose_dates(scenes, spec) for name, spec in inputs.items()}
+        return {name: _chosen(scenes, spec) for name, spec in inputs.items()}
     unknown, missing = sorted(set(scenes) - set(inputs)), sorted(set(inputs) - set(scenes))
     if unknown or missing:
         hints = "".join(did_you_mean(name, list(inputs)) for name in unknown)
@@ -138,7 +146,13 @@ def folders_by_source(
             f"Found rasters of the sources {sorted(scenes)}, and {sorted(inputs)} are declared: unknown {unknown}, "
             f"missing {missing}.{hints}"
         )
-    return {name: choose_dates(folder, inputs[name]) for name, folder in by_name(scenes).items()}
+    return {name: _chosen(folder, inputs[name]) for name, folder in by_name(scenes).items()}
+
+
+def _chosen(folder: RasterFolder, spec: RasterSpec) -> RasterFolder:
+    chosen = choose_dates(folder, spec)
+    check_stated(chosen, spec)
+    return chosen
 
 
 def require_sources(scenes: Mapping[str, RasterFolder], inputs: Mapping[str, RasterSpec]) -> list[str]:
@@ -175,6 +189,19 @@ def dates_of(scenes: Mapping[str, RasterFolder], key: str) -> dict[str, tuple[da
     return {source: folder.dates[key] for source, folder in scenes.items() if key in folder.dates}
 
 
+def require_stated_places(stack: SceneStack, scenes: Mapping[str, RasterFolder], key: str) -> None:
+    """Refuse a scene whose first file lies elsewhere than is stated of it, source by source.
+
+    Raises:
+        RasterError: As of :func:`groundwork.rasters.stated.check_placed`.
+    """
+    for source, scene in stack.scenes().items():
+        stated = scenes[source].stated.get(key, ())
+        first = next((file for file in stated if file != NOTHING_STATED), None)
+        if first is not None:
+            check_placed(scene.own_grid, scene.path, first)
+
+
 def open_checked(scenes: Mapping[str, RasterFolder], key: str, inputs: Mapping[str, RasterSpec]) -> SceneStack:
     """Open a scene, with its grid and its dates checked.
 
@@ -184,6 +211,7 @@ def open_checked(scenes: Mapping[str, RasterFolder], key: str, inputs: Mapping[s
     stack = SceneStack(files_of(scenes, key), inputs, dates_of(scenes, key))
     try:
         _ = stack.grid, [stack.dates(source) for source in inputs]
+        require_stated_places(stack, scenes, key)
     except RasterError:
         stack.close()
         raise

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from groundwork.config.data import DataConfig
+from groundwork.config.data import DataConfig, read_by_model
 from groundwork.data import sample_table as table
 from groundwork.data.cells import Cells, CellValues
 from groundwork.errors import DataError
@@ -98,19 +98,20 @@ def compute_statistics(samples: pd.DataFrame, cells: Mapping[str, Cells], data: 
         DataError: Where a band holds one and the same value everywhere.
     """
     kind, train = kind_of(data.target), table.of_split(samples, "train")
-    moments = {source: Moments(spec.num_channels) for source, spec in data.sources.items()}
+    sources = read_by_model(data.sources)
+    moments = {source: Moments(spec.num_channels) for source, spec in sources.items()}
     sums, num_known = np.zeros(kind.num_terms, kind.term_type), 0
     for scene, chips in train.groupby(table.SCENE, sort=True):
         found = cells[str(scene)]
         inside = found.inside(table.window_of(*place) for place in table.windows(chips).tolist())
-        for source, spec in data.sources.items():
-            moments[source].add(_moments_of(found.sources[source], inside, spec.steps))
+        for source, spec in sources.items():
+            moments[source].add(_moments_of(found.sources[source], inside, spec.steps // spec.times_counted))
         sums = sums + found.answers[:, inside].sum(axis=1)
         num_known += int(found.known[inside].sum())
-    for source, spec in data.sources.items():
+    for source, spec in sources.items():
         _refuse_constant(source, moments[source], spec)
     return Statistics(
-        sources={source: _by_band(moments[source], spec) for source, spec in data.sources.items()},
+        sources={source: _by_band(moments[source], spec) for source, spec in sources.items()},
         target=kind.summarise(sums),
         valid_pixels=num_known,
     )

@@ -65,10 +65,10 @@ def draw_panel(predictor: Predictor, data: LabelledData, rgb: Sequence[str], num
         predicted = decided if kind.per == "pixel" else np.broadcast_to(decided[..., None, None], truth.shape)
         shown = predicted.copy()
         kind.hide(shown, patch.known)
-        values = patch.values[data.reference]
-        image = values.reshape(len(values), -1, *patch.size)[bands, 0].astype(np.float32)
+        values, valid = patch.picture_of(data.reference)
+        image = values[bands].astype(np.float32)
         pictures = (
-            stretch(image, patch.valid[data.reference]),
+            stretch(image, valid),
             kind.picture(truth),
             kind.picture(shown),
             kind.picture_of_errors(truth, predicted),

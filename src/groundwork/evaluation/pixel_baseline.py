@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from groundwork.batch import Answers, Batch, Patch
+from groundwork.batch import Answers, Batch, Patch, known_in
 from groundwork.data.chips import LabelledData
 from groundwork.errors import DataError
 from groundwork.evaluation.predictors import Predictor
@@ -116,7 +116,7 @@ def _standardised(estimator: RegressorMixin) -> RegressorMixin:
 
 def _pixels_of_batch(batch: Batch) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
     """Return where any source holds data (batch, height, width), and the values there (pixels, values)."""
-    known = torch.stack(list(batch["valid"].values())).any(dim=0).numpy()
+    known = known_in(batch).numpy()
     values = np.concatenate(
         [_flatten(image.numpy(), batch["valid"][name].numpy()) for name, image in batch["images"].items()], axis=1
     )
@@ -152,7 +152,8 @@ def _flatten(values: NDArray[np.generic], valid: NDArray[np.bool_]) -> NDArray[n
 
     Args:
         values: (batch, channels[, steps], height, width).
-        valid: (batch, height, width).
+        valid: (batch, height, width), or (batch, steps, height, width).
     """
-    flat = values.astype(np.float32).reshape(values.shape[0], -1, *values.shape[-2:])
-    return np.where(valid[:, None], flat, np.float32(np.nan))
+    count, size = len(values), values.shape[-2:]
+    by_step = values.astype(np.float32).reshape(*values.shape[:2], -1, *size)
+    return np.where(valid.reshape(count, 1, -1, *size), by_step, np.float32(np.nan)).reshape(count, -1, *size)

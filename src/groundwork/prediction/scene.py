@@ -16,6 +16,7 @@ from torch import Tensor
 from groundwork.batch import Images, by_name
 from groundwork.batch import stack as stacked
 from groundwork.bundle import Bundle
+from groundwork.config.data import read_by_model
 from groundwork.config.inference import InferenceConfig
 from groundwork.data.sample_table import to_days
 from groundwork.data.scene_stack import SceneStack, folders_by_source, open_checked, require_sources
@@ -113,7 +114,7 @@ def predict_scene(
     """
     target, grid = bundle.config.target, stack.grid
     kind = kind_of(target)
-    has_dates = any(stack.dates(source) is not None for source in bundle.config.inputs)
+    has_dates = any(stack.dates(source) is not None for source in read_by_model(bundle.config.inputs))
     model.require_coordinates(time=has_dates, location=grid.crs is not None)
     predictor = TilePredictor(Engine(ModelScorer(model)), kind, stack, bundle)
     tiling = Tiling(
@@ -152,7 +153,7 @@ class TilePredictor:
         self._engine, self._kind, self._stack = engine, kind, stack
         changes = {name: unit_change(scene.spec, bundle.config.inputs[name]) for name, scene in stack.scenes().items()}
         self._conversions = {source: change for source, change in changes.items() if change is not None}
-        dates = {source: stack.dates(source) for source in by_name(bundle.config.inputs)}
+        dates = {source: stack.dates(source) for source in by_name(read_by_model(bundle.config.inputs))}
         self._dates = {source: torch.from_numpy(to_days(days)) for source, days in dates.items() if days is not None}
 
     @torch.inference_mode()

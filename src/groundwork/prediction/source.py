@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import torch
 
+from groundwork.config.data import check_rules
 from groundwork.config.inference import InferenceConfig
 from groundwork.errors import SpecError
 from groundwork.models.engine import Conversion
@@ -35,10 +36,12 @@ def scene_specs(inputs: Mapping[str, RasterSpec], config: InferenceConfig) -> di
             hint = did_you_mean(source, list(inputs))
             raise SpecError(f"'inference.sources' names '{source}', which the model does not read.{hint}")
     where = "inference.source" if config.source is not None else "inference.sources."
-    return {
+    specs = {
         source: _fit(given.get(source), spec, where + source if where[-1] == "." else where)
         for source, spec in inputs.items()
     }
+    check_rules(specs)
+    return specs
 
 
 def _fit(found: RasterSpec | None, expected: RasterSpec, where: str) -> RasterSpec:

@@ -28,7 +28,7 @@ def check_count(dataset: DatasetReader, path: Path, expected: int) -> None:
     count = dataset.count
     if count == 0:
         subdatasets = ", ".join(dataset.subdatasets) or "none"
-        remedy = "Write the subdataset that is meant to a file of its own (gdal_translate), and name that."
+        remedy = "State which of them is meant as 'variable', or write it to a file of its own (gdal_translate)."
         raise RasterError(path, f"no band (subdatasets: {subdatasets})", "a raster with bands", remedy)
     has_alpha = count == expected + 1 and dataset.colorinterp[-1] is ColorInterp.alpha
     if count != expected and not has_alpha:
@@ -121,7 +121,7 @@ def check_nodata(dataset: DatasetReader, path: Path, indexes: Sequence[int], spe
     nodatavals = dataset.nodatavals
     for index in indexes:
         found = nodatavals[index - 1]
-        if found is None or _same_value(found, declared, spec.dtype):
+        if found is None or same_value(found, declared, spec.dtype):
             continue
         text = in_yaml(found, spec.dtype)
         where = "" if len({str(value) for value in nodatavals}) == 1 else f" in band {index}"
@@ -133,7 +133,8 @@ def check_nodata(dataset: DatasetReader, path: Path, indexes: Sequence[int], spe
         )
 
 
-def _same_value(found: float, declared: float | None, dtype: str) -> bool:
+def same_value(found: float, declared: float | None, dtype: str) -> bool:
+    """Whether two nodata values are one and the same in a data type."""
     if declared is None or np.isnan(found) or np.isnan(declared):
         return declared is not None and bool(np.isnan(found) and np.isnan(declared))
     in_range = dtype[:5] == "float" or _lowest(np.dtype(dtype)) <= found <= np.iinfo(dtype).max
@@ -156,8 +157,8 @@ def check_scaling(bands: Sequence[tuple[Path, DatasetReader, int]], spec: Raster
         if found != (1.0, 0.0) and not np.allclose(found, (band.scale, band.offset), rtol=1e-6, atol=0):
             raise RasterError(
                 path,
-                f"scale {_shortest(found[0])} and offset {_shortest(found[1])} in band '{band.name}'",
-                f"scale {_shortest(band.scale)} and offset {_shortest(band.offset)}, as 'sources' declares",
+                f"scale {shortest(found[0])} and offset {shortest(found[1])} in band '{band.name}'",
+                f"scale {shortest(band.scale)} and offset {shortest(band.offset)}, as 'sources' declares",
                 "Set 'scale' and 'offset' of the band to what the file says.",
             )
 
@@ -172,7 +173,7 @@ def read_date(text: str) -> date:
     return (datetime.strptime(text, "%Y:%m:%d %H:%M:%S") if is_tiffs else datetime.fromisoformat(text)).date()
 
 
-def _shortest(value: float) -> str:
+def shortest(value: float) -> str:
     """Return a number in as few digits as say it exactly, so that it can be pasted."""
     return repr(float(value)).removesuffix(".0")
 
@@ -208,7 +209,7 @@ def check_window(path: Path, window: Window, dataset: DatasetReader | Grid) -> N
         )
 
 
-def check_pixel_size(grid: Grid, path: Path, spec: RasterSpec) -> None:
+def check_pixel_size(grid: Grid, path: Path | str, spec: RasterSpec) -> None:
     """Refuse another ground sampling distance than declared; a grid that is not in lengths is left alone."""
     if spec.pixel_size_m is None or grid.crs is None or not grid.crs.is_projected:
         return

@@ -2,63 +2,128 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
 from groundwork.errors import PairingError
 from groundwork.rasters.folder import RasterFolder
-from groundwork.specs import RasterSpec
+from groundwork.rasters.stated import NOTHING_STATED
+from groundwork.specs import NearestDates, RasterSpec
+
+#: Days of a year, in which days of the year are counted round.
+YEAR = 365
 
 
 def choose_dates(folder: RasterFolder, spec: RasterSpec) -> RasterFolder:
     """Return the folder with those files of each raster that are read, of all dates that lie there.
+
+    A step that is filled has no name of a file, and the date that is taken nearest to it: the last one, or where days
+    of the year are wanted, the one nearest to its day.
 
     Raises:
         PairingError: Where only one of pattern and spec says that each date has a file, or there are too few or too
             many dates.
     """
     if not folder.dates:
-        if spec.layout == "file_per_date":
-            raise PairingError(
-                f"{folder.root}: found files without dates; 'layout: file_per_date' needs '{{date}}' in the pattern."
-            )
-        if spec.take_dates != "all":
-            raise PairingError(
-                f"{folder.root}: found files without dates, of which 'take_dates: {spec.take_dates}' cannot choose; it "
-                "needs '{date}' in the pattern."
-            )
+        _require_no_dates(folder, spec)
         return folder
     if spec.layout not in {None, "file_per_date"}:
         raise PairingError(
             f"{folder.root}: found a file for each date, as the pattern has '{{date}}', and 'layout: {spec.layout}', "
             "which says that they are stacked. Set 'layout: file_per_date', or leave '{date}' out of the pattern."
         )
+    _require_counts(folder, spec)
+    files, dates, stated = dict(folder.files), dict(folder.dates), dict(folder.stated)
+    for key, days in folder.dates.items():
+        taken = _taken(days, spec)
+        per_date = len(folder.files[key]) // len(days)
+        positions = [None if index is None else index * per_date + part for index in taken for part in range(per_date)]
+        dates[key] = _filled(taken, days, spec)
+        files[key] = tuple("" if position is None else folder.files[key][position] for position in positions)
+        if key in stated:
+            stated[key] = tuple(
+                NOTHING_STATED if position is None else folder.stated[key][position] for position in positions
+            )
+    return replace(folder, files=files, dates=dates, stated=stated)
+
+
+def _require_no_dates(folder: RasterFolder, spec: RasterSpec) -> None:
+    if spec.layout == "file_per_date":
+        raise PairingError(
+            f"{folder.root}: found files without dates; 'layout: file_per_date' needs '{{date}}' in the pattern."
+        )
+    if spec.take_dates != "all":
+        rule = "nearest_to" if isinstance(spec.take_dates, NearestDates) else spec.take_dates
+        raise PairingError(
+            f"{folder.root}: found files without dates, of which 'take_dates: {rule}' cannot choose; it needs "
+            "'{date}' in the pattern."
+        )
+
+
+def _require_counts(folder: RasterFolder, spec: RasterSpec) -> None:
     wrong = {key: len(dates) for key, dates in folder.dates.items() if not _suits(len(dates), spec)}
     if wrong:
         shown = ", ".join(f"'{key}' ({count})" for key, count in list(wrong.items())[:10])
         needed = f"{spec.steps}" if spec.take_dates == "all" else f"at least {spec.steps}"
+        if spec.too_few_dates == "fill":
+            needed = f"at most {spec.steps}"
         raise PairingError(
             f"{folder.root}: found other numbers of dates than 'steps' says, {needed}, for {len(wrong)} raster(s): "
-            f"{shown}. Correct 'steps', remove rasters, or let 'take_dates' choose where there are more."
+            f"{shown}. Correct 'steps', remove rasters, let 'take_dates' choose where there are more, or let "
+            "'too_few_dates: fill' stand for what is missing."
         )
-    files: dict[str, tuple[str, ...]] = {}
-    dates: dict[str, tuple[date, ...]] = {}
-    for key, days in folder.dates.items():
-        taken = _taken(len(days), spec)
-        per_date = len(folder.files[key]) // len(days)
-        dates[key] = tuple(days[index] for index in taken)
-        files[key] = tuple(folder.files[key][index * per_date + part] for index in taken for part in range(per_date))
-    return replace(folder, files=files, dates=dates)
 
 
 def _suits(count: int, spec: RasterSpec) -> bool:
-    return count == spec.steps if spec.take_dates == "all" else count >= spec.steps
+    if count < spec.steps:
+        return spec.too_few_dates == "fill"
+    return count == spec.steps or spec.take_dates != "all"
 
 
-def _taken(count: int, spec: RasterSpec) -> list[int]:
-    """Return the positions of the dates that are read, the earliest first."""
+def _taken(days: Sequence[date], spec: RasterSpec) -> list[int | None]:
+    """Return for each step the position of the date that is read, the earliest first; None where there is none."""
+    count = len(days)
+    if isinstance(spec.take_dates, NearestDates):
+        return _nearest(days, spec.take_dates.nearest_to)
+    if count < spec.steps:
+        return [*range(count), *[None] * (spec.steps - count)]
     if spec.take_dates == "evenly_spread" and spec.steps > 1:
         return [round(step * (count - 1) / (spec.steps - 1)) for step in range(spec.steps)]
     if spec.take_dates == "evenly_spread":
         return [(count - 1) // 2]
     return list(range(count - spec.steps, count))
+
+
+def _nearest(days: Sequence[date], wanted: Sequence[int]) -> list[int | None]:
+    """Return for each day of the year the position of its date: the nearest pair first, and no date twice.
+
+    Where two are as near, the earlier step goes first, then the earlier date.
+    """
+    pairs = sorted(
+        (distance_in_year(day, target), step, index)
+        for step, target in enumerate(wanted)
+        for index, day in enumerate(days)
+    )
+    taken: dict[int, int] = {}
+    for _, step, index in pairs:
+        if step not in taken and index not in taken.values():
+            taken[step] = index
+    return [taken.get(step) for step in range(len(wanted))]
+
+
+def distance_in_year(day: date, target: int) -> int:
+    """Return how many days lie between a date, in whatever year, and a day of the year, across its end too."""
+    apart = abs(min(day.timetuple().tm_yday, YEAR) - min(target, YEAR))
+    return min(apart, YEAR - apart)
+
+
+def _filled(taken: Sequence[int | None], days: Sequence[date], spec: RasterSpec) -> tuple[date, ...]:
+    """Return the date of each step; one that has none gets that of a step that has one."""
+    there = [days[index] for index in taken if index is not None]
+    wanted = spec.take_dates.nearest_to if isinstance(spec.take_dates, NearestDates) else ()
+
+    def instead(step: int) -> date:
+        return min(there, key=lambda day: distance_in_year(day, wanted[step])) if wanted else there[-1]
+
+    return tuple(instead(step) if index is None else days[index] for step, index in enumerate(taken))

@@ -13,6 +13,13 @@ SETTINGS = {
     "GDAL_CACHEMAX": "64",
     # Masks and statistics beside a file are looked for by name, which finds them without listing the whole folder.
     "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE",
+    # A server that is busy is asked again after a second; one that does not answer, or stops within a file, is given
+    # up: by itself, GDAL would wait for ever.
+    "GDAL_HTTP_MAX_RETRY": "3",
+    "GDAL_HTTP_RETRY_DELAY": "1",
+    "GDAL_HTTP_CONNECTTIMEOUT": "20",
+    "GDAL_HTTP_LOW_SPEED_LIMIT": "1",
+    "GDAL_HTTP_LOW_SPEED_TIME": "60",
 }
 
 

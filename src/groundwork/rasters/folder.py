@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import TypeAlias
 
 from groundwork.errors import PairingError
+from groundwork.rasters.addresses import RASTER_SUFFIXES, Address, is_file, is_folder_raster, name_inside, place_below
 from groundwork.rasters.dates import read_day
+from groundwork.rasters.listing import names_at
+from groundwork.rasters.stated import StatedFile
 
 logger = logging.getLogger(__name__)
 
 #: Key and date of a file; None where the pattern has no date.
 Place: TypeAlias = tuple[str, date | None]
-
-RASTER_SUFFIXES = {".tif", ".tiff", ".vrt", ".jp2", ".img", ".png", ".jpg", ".nc", ".h5", ".hdf"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,10 @@ class RasterFolder:
     files: Mapping[str, tuple[str, ...]]
     #: Key -> the dates of its files; empty where the patterns have no ``{date}``.
     dates: Mapping[str, tuple[date, ...]] = field(default_factory=dict)
+    #: Key -> what else a table says of the raster: name of the column -> text.
+    columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    #: Key -> what is stated of each of its files elsewhere than in them.
+    stated: Mapping[str, tuple[StatedFile, ...]] = field(default_factory=dict)
 
     def paths(self, key: str) -> tuple[Path, ...]:
         """Return the files behind a key.
@@ -43,28 +48,34 @@ class RasterFolder:
             raise PairingError(
                 f"{self.root}: found no raster with key '{key}'; keys found: {preview(list(self.files))}."
             )
-        return tuple(self.root / name for name in self.files[key])
+        return tuple(self.locate(name) for name in self.files[key])
+
+    def locate(self, name: str) -> Path:
+        """Return where a file lies, by its name in :attr:`files` or in a table made of them."""
+        return place_below(self.root, name)
 
 
-def find_rasters(root: Path, patterns: Sequence[str], beside: Sequence[str] = ()) -> RasterFolder:
+def find_rasters(
+    root: Path, patterns: Sequence[str], beside: Sequence[str] = (), variables: Sequence[str] = ()
+) -> RasterFolder:
     """Find the rasters below a folder.
 
     Args:
-        root: A folder, or a single raster (then its stem is the key).
+        root: A folder or an address, or a single raster (then its stem is the key).
         patterns: Paths relative to ``root`` in which ``{key}`` stands for the key, such as ``{key}_s2.tif``, and ``*``
             for anything within one name. With ``{date}`` in them, each date of a raster has a file. Several patterns
             mean that each raster consists of several files, in this order.
         beside: Patterns of other files that belong there, which are passed over without a word.
+        variables: Names of the rasters that are read of each file, where files hold several by name, as NetCDF and Zarr
+            do; several mean one per band.
 
     Raises:
         PairingError: Where nothing is found, a raster lacks one of its files, or has two for one date, or a date
             cannot be read.
     """
-    if root.is_file():
-        return RasterFolder(root.parent, {root.stem: (root.name,)})
-    if not root.is_dir():
-        raise PairingError(f"{root}: found no such folder; expected one with rasters. Correct its path.")
-    names = sorted(_files_below(root))
+    names = names_at(root) if isinstance(root, Address) else _names_in(root)
+    if names is None:
+        return RasterFolder(root.parent, {root.stem: tuple(_of_variables([root.name], variables))})
     columns = [_match(names, pattern, root) for pattern in patterns]
     keys = sorted({key for column in columns for key in column}, key=lambda place: (place[0], place[1] or date.min))
     if not keys:
@@ -77,10 +88,36 @@ def find_rasters(root: Path, patterns: Sequence[str], beside: Sequence[str] = ()
     files: dict[str, tuple[str, ...]] = {}
     dates: dict[str, tuple[date, ...]] = {}
     for key, day in keys:
-        files[key] = (*files.get(key, ()), *(column[key, day] for column in columns))
+        found = [column[key, day] for column in columns]
+        files[key] = (*files.get(key, ()), *_of_variables(found, variables))
         if day is not None:
             dates[key] = (*dates.get(key, ()), day)
     return RasterFolder(root, files, dates)
+
+
+def has_files(root: Path) -> bool:
+    """Whether there is a file, or a folder that is not empty.
+
+    Raises:
+        PairingError: For an address that does not answer.
+    """
+    if isinstance(root, Address):
+        return names_at(root) != []
+    return root.is_file() or (root.is_dir() and any(root.iterdir()))
+
+
+def _of_variables(names: Sequence[str], variables: Sequence[str]) -> list[str]:
+    """Return the rasters of some files: themselves, or those of their variables that are read."""
+    return [name_inside(name, variable) for name in names for variable in variables] if variables else list(names)
+
+
+def _names_in(root: Path) -> list[str] | None:
+    """Return the names of all files below a folder; None where it is one raster itself."""
+    if is_file(root):
+        return None
+    if not root.is_dir():
+        raise PairingError(f"{root}: found no such folder; expected one with rasters. Correct its path.")
+    return sorted(_files_below(root))
 
 
 def _files_below(root: Path) -> Iterator[str]:
@@ -91,11 +128,14 @@ def _files_below(root: Path) -> Iterator[str]:
     for folder, folders, names in os.walk(root, onerror=_refuse_folder, followlinks=True):
         place = Path(folder)
         inside = (place, *place.parents)
+        yield from ((place / name).relative_to(root).as_posix() for name in folders if is_folder_raster(place / name))
         # A link to a folder that it lies in would be followed for ever.
         folders[:] = [
             name
             for name in folders
-            if not name.startswith(".") and not any((place / name).samefile(parent) for parent in inside)
+            if not name.startswith(".")
+            and not is_folder_raster(place / name)
+            and not any((place / name).samefile(parent) for parent in inside)
         ]
         for name in names:
             path = place / name

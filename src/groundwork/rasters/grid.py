@@ -95,6 +95,11 @@ def name_crs(crs: CRS | None) -> str:
     return describe_crs(crs)[:80]
 
 
+def describe_bounds(grid: Grid) -> str:
+    """Return west, south, east and north for people."""
+    return "(" + ", ".join(f"{number:.8g}" for number in grid.bounds) + ")"
+
+
 def describe_crs(crs: CRS | None) -> str:
     """Return a text from which the CRS can be made again, such as ``EPSG:32632`` or its whole WKT; or ``none``."""
     return "none" if crs is None else str(crs.to_string())

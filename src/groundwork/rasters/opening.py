@@ -11,6 +11,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
 from groundwork.errors import RasterError
+from groundwork.rasters.addresses import Address
 from groundwork.rasters.grid import Grid
 
 
@@ -24,13 +25,16 @@ def open_dataset(path: Path) -> DatasetReader:
         with warnings.catch_warnings():
             # Whether a georeference is expected is a matter of the spec, and checked against it.
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            return rasterio.open(path)
+            return rasterio.open(str(path) if isinstance(path, Address) else path)
     except RasterioError as error:
         raise RasterError(path, *_describe(path, str(error))) from None
 
 
 def _describe(path: Path, reason: str) -> tuple[str, str, str]:
     """Return what was found in place of a raster, what was expected, and what to change."""
+    if isinstance(path, Address):
+        remedy = "Correct the address, or check network, permission and what is called so there."
+        return f"nothing that opens ({reason})", "a raster at this address", remedy
     if path.is_dir():
         return "a folder", "a raster", "Remove or rename it, or correct the pattern."
     if not path.exists():

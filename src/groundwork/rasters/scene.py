@@ -16,12 +16,14 @@ from rasterio.windows import Window
 
 from groundwork.errors import RasterError
 from groundwork.rasters import checks
-from groundwork.rasters.grid import TOLERANCE, Grid, name_crs
+from groundwork.rasters.addresses import NO_FILE
+from groundwork.rasters.date_parts import DateParts, holds_by_step
+from groundwork.rasters.grid import TOLERANCE, Grid, describe_bounds, name_crs
 from groundwork.rasters.opened import Opened
 from groundwork.rasters.opening import grid_of, open_dataset, placed
 from groundwork.rasters.part import Part, warp
-from groundwork.rasters.validity import holds_data, masks_of, passes
-from groundwork.rasters.windows import clip, window_in
+from groundwork.rasters.validity import holds_data, masks_of
+from groundwork.rasters.windows import clip, grown
 from groundwork.specs import QualityRule, RasterSpec
 
 
@@ -31,21 +33,24 @@ class Scene(Opened):
     Use it as a context manager, or call :meth:`close`.
     """
 
-    def __init__(self, paths: Sequence[Path], spec: RasterSpec, onto: Scene | None = None) -> None:
+    def __init__(
+        self, paths: Sequence[Path], spec: RasterSpec, onto: Scene | None = None, lent: Sequence[QualityRule] = ()
+    ) -> None:
         """Open the files and check bands, data type, nodata and scaling.
 
         Args:
-            paths: One file, or one for each band; with a file per date those of the first date first.
+            paths: One file, or one for each band; with a file per date those of the first date first. A date that
+                has none has :data:`NO_FILE`.
             spec: What they hold.
             onto: The scene of the reference source, on whose grid this one is read. None: this one has its own.
+            lent: Rules of other sources for bands of this one.
 
         Raises:
             RasterError: Where a file cannot be opened, or is not what ``spec`` says.
         """
-        self.path = paths[0]
+        self.path = next(path for path in paths if path != NO_FILE)
         self.spec = spec
-        self._onto = onto
-        self._rules: list[tuple[Part, QualityRule]] = []
+        self._onto, self._lent = onto, tuple(lent)
         self._stack = ExitStack()
         try:
             self._open(paths)
@@ -54,20 +59,21 @@ class Scene(Opened):
             raise
 
     def _open(self, paths: Sequence[Path]) -> None:
-        datasets = []
+        datasets = {}
         for path in paths:
-            datasets.append(open_dataset(path))
-            # Entering a dataset would set up GDAL's environment once more, which opening it has done.
-            self._stack.callback(datasets[-1].close)
-        self._first = datasets[0]
-        self._datasets = [datasets[index] for index in range(0, len(paths), self._files_per_date(paths))]
-        self._parts = []
-        count = len(paths) // len(self._datasets)
+            if path != NO_FILE and path not in datasets:
+                datasets[path] = open_dataset(path)
+                # Entering a dataset would set up GDAL's environment once more, which opening it has done.
+                self._stack.callback(datasets[path].close)
+        self._first = datasets[self.path]
+        count = self._files_per_date(paths)
+        self._dates: list[DateParts | None] = []
         for start in range(0, len(paths), count):
-            of_date = slice(start, start + count)
-            self._parts += self._one_date(paths[of_date], datasets[of_date])
-        bands = [(part.path, part.dataset, index) for part in self._parts for index in part.indexes]
-        checks.check_scaling(bands, self.spec)
+            of_date = paths[start : start + count]
+            is_there = NO_FILE not in of_date
+            self._dates.append(self._one_date(of_date, [datasets[path] for path in of_date]) if is_there else None)
+        parts = [part for date_parts in self._dates if date_parts is not None for part in date_parts.parts]
+        checks.check_scaling([(part.path, part.dataset, index) for part in parts for index in part.indexes], self.spec)
 
     def _files_per_date(self, paths: Sequence[Path]) -> int:
         """Return how many files there are for each date; all of them where dates are stacked in a file."""
@@ -78,39 +84,44 @@ class Scene(Opened):
             raise RasterError(self.path, f"{len(paths)} files", f"as many for each of {steps} dates")
         return len(paths) // steps
 
-    def _one_date(self, paths: Sequence[Path], datasets: Sequence[DatasetReader]) -> list[Part]:
+    def _one_date(self, paths: Sequence[Path], datasets: Sequence[DatasetReader]) -> DateParts:
         return self._one_file(paths[0], datasets[0]) if len(paths) == 1 else self._one_file_per_band(paths, datasets)
 
-    def _one_file(self, path: Path, dataset: DatasetReader) -> list[Part]:
+    def _one_file(self, path: Path, dataset: DatasetReader) -> DateParts:
         spec = self.spec.of_a_file
         declared = len(spec.bands) * spec.steps
         checks.check_count(dataset, path, declared)
         order = checks.band_order(dataset, path, spec)
-        for rule in spec.valid:
-            indexes = spec.file_indexes(order, [rule.band])
-            self._rules.append((self._quality(path, dataset, indexes, declared), rule))
-        return [self._part(path, dataset, spec.file_indexes(order), declared)]
+        quality = {
+            rule.band: self._quality(path, dataset, spec.file_indexes(order, [rule.band]), declared)
+            for rule in [*spec.own_rules, *self._lent]
+        }
+        return DateParts(dataset, [self._part(path, dataset, spec.file_indexes(order), declared)], quality)
 
-    def _one_file_per_band(self, paths: Sequence[Path], datasets: Sequence[DatasetReader]) -> list[Part]:
-        names = self.spec.band_names
-        if len(paths) != len(names) or self.spec.of_a_file.steps > 1:
+    def _one_file_per_band(self, paths: Sequence[Path], datasets: Sequence[DatasetReader]) -> DateParts:
+        """Return the files of bands, each with all steps that are stacked in it."""
+        names, steps = self.spec.band_names, self.spec.of_a_file.steps
+        if len(paths) != len(names):
             raise RasterError(self.path.parent, f"{len(paths)} files", f"one file for each of the bands {list(names)}")
         if len(set(paths)) < len(paths):
             twice = next(path for path in paths if list(paths).count(path) > 1)
             raise RasterError(twice, "one file for several bands", "one file for each band", "Correct the patterns.")
         by_name = dict(zip(names, zip(paths, datasets, self.spec.bands, strict=True), strict=True))
-        for rule in self.spec.valid:
+        quality = {}
+        for rule in (*self.spec.own_rules, *self._lent):
             path, dataset, band = by_name[rule.band]
-            checks.check_count(dataset, path, 1)
-            checks.check_dtype(dataset, path, (1,), band.dtype or self.spec.dtype)
-            self._rules.append((self._quality(path, dataset, (1,), 1), rule))
+            indexes = tuple(range(1, steps + 1))
+            checks.check_count(dataset, path, steps)
+            checks.check_dtype(dataset, path, indexes, band.dtype or self.spec.dtype)
+            quality[rule.band] = self._quality(path, dataset, indexes, steps)
         parts = []
-        for name in (band.name for band in self.spec.used):
-            path, dataset, band = by_name[name]
-            checks.check_count(dataset, path, 1)
-            checks.check_description(dataset, path, band, self.spec)
-            parts.append(self._part(path, dataset, (1,), 1))
-        return parts
+        for step in range(steps):
+            for name in (band.name for band in self.spec.used):
+                path, dataset, band = by_name[name]
+                checks.check_count(dataset, path, steps)
+                checks.check_description(dataset, path, band, self.spec)
+                parts.append(self._part(path, dataset, (step + 1,), steps))
+        return DateParts(datasets[0], parts, quality)
 
     def _quality(self, path: Path, dataset: DatasetReader, indexes: tuple[int, ...], declared: int) -> Part:
         """Return a quality band; its values are codes, which are never mixed."""
@@ -154,8 +165,9 @@ class Scene(Opened):
                 path, "; ".join(grid.differences(own)), expected, "Georeference both, or crop them alike."
             )
         elif not grid.overlaps(own):
-            found = f"bounds {_bounds(own)} in {name_crs(own.crs)}, of which nothing lies in {_bounds(grid)}"
-            raise RasterError(path, f"{found} in {name_crs(grid.crs)}", expected, "Correct the patterns or the files.")
+            place = f"{describe_bounds(grid)} in {name_crs(grid.crs)}"
+            found = f"bounds {describe_bounds(own)} in {name_crs(own.crs)}, of which nothing lies in {place}"
+            raise RasterError(path, found, expected, "Correct the patterns or the files.")
 
     @property
     def _extent(self) -> Grid | DatasetReader:
@@ -200,7 +212,7 @@ class Scene(Opened):
         """
         if self.spec.date_tag is None:
             return None
-        texts = [dataset.tags().get(self.spec.date_tag) for dataset in self._datasets]
+        texts = [date_parts.dataset.tags().get(self.spec.date_tag) for date_parts in self._dates if date_parts]
         text = ", ".join(map(str, texts)) if any(texts) else None
         try:
             dates = [checks.read_date(part.strip()) for part in (text or "").split(",")]
@@ -216,7 +228,7 @@ class Scene(Opened):
 
         Returns:
             Raw values (channels, height, width) in the file's type, or (channels, steps, height, width) for several
-            steps, and validity (height, width).
+            steps, and validity (height, width), or (steps, height, width) where each step has its own.
 
         Raises:
             RasterError: Where the file cannot be decoded, or holds nodata although none is declared.
@@ -226,63 +238,63 @@ class Scene(Opened):
         inside, place = clip(window, self._extent.width, self._extent.height)
         values, valid = self._read_inside(inside)
         if place is not None:
-            full = np.zeros((values.shape[0], height, width), values.dtype)
-            full_valid = np.zeros((height, width), np.bool_)
-            full[:, *place], full_valid[place] = values, valid
-            values, valid = full, full_valid
+            values, valid = grown(values, place, window), grown(valid, place, window)
         if self.spec.steps > 1:
             values = values.reshape(self.spec.steps, -1, height, width).swapaxes(0, 1)
         return values, valid
 
     def _read_inside(self, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-        pieces, valid = [], np.ones((int(window.height), int(window.width)), np.bool_)
-        for part in self._parts:
-            values, unmasked = part.read(part.indexes, window, valid.shape)
-            if part.mixed is not None:
-                there = window_in(window, self.grid, part.mixed.dataset)
-                raw = part.mixed.read(part.indexes, there, (int(there.height), int(there.width)))
-                checks.check_unmasked(part.path, *raw, self.spec)
-            # A value beneath a mask is no measurement, whatever it is.
-            checks.check_values(values if unmasked.all() else values[:, unmasked], part.path, self.spec)
+        shape = (int(window.height), int(window.width))
+        pieces, masks = [], []
+        for date_parts in self._dates:
+            if date_parts is None:
+                pieces.append(np.zeros((self.spec.num_channels, *shape), self.spec.dtype))
+                masks.append(np.zeros((1, *shape), np.bool_))
+                continue
+            values, unmasked = date_parts.read(window, lambda: self.grid, self.spec)
             pieces.append(values)
-            valid &= unmasked
+            masks.append(unmasked & date_parts.passed(window, shape, self.spec.own_rules))
         values = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
-        valid &= holds_data(values, self.spec.nodata, self.spec.validity)
-        return values, self._passed(valid, window)
+        if self.spec.has_validity_per_step:
+            masks = [np.broadcast_to(mask, (self.spec.steps // len(masks), *shape)) for mask in masks]
+            return values, np.concatenate(masks) & holds_by_step(values, self.spec)
+        valid = holds_data(values, self.spec.nodata, self.spec.validity)
+        return values, np.logical_and.reduce([valid, *(mask.all(axis=0) for mask in masks)])
 
-    def _passed(self, valid: NDArray[np.bool_], window: Window) -> NDArray[np.bool_]:
-        """Return what of a window (height, width) the quality bands let through."""
-        for part, rule in self._rules:
-            values, unmasked = part.read(part.indexes, window, valid.shape)
-            valid = valid & unmasked & passes(values, rule)
-        return valid
+    def passed(self, window: Window, rules: Sequence[QualityRule]) -> NDArray[np.bool_]:
+        """Return where quality bands let each step through by rules of other sources, (steps, height, width).
+
+        A date that has no file lets nothing through, nor does what lies beyond the edge.
+        """
+        inside, place = clip(window, self._extent.width, self._extent.height)
+        shape = (int(inside.height), int(inside.width))
+        nothing = np.zeros((1, *shape), np.bool_)
+        masks = [nothing if parts is None else parts.passed(inside, shape, rules) for parts in self._dates]
+        passed = np.concatenate(masks)
+        return passed if place is None else grown(passed, place, window)
 
     def thumbnail(self, most: int) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
         """Read the whole raster thinned out to at most ``most`` pixels a side, from overviews where it has any.
 
         Returns:
-            Raw values (channels, height, width) of the first step, and validity (height, width).
+            Raw values (channels, height, width) of the first step that is there, and validity (height, width): of this
+            step, where each has its own, or else of all.
 
         Raises:
             RasterError: Where a file cannot be decoded.
         """
         width, height = self._extent.width, self._extent.height
         factor = max(1.0, max(width, height) / most)
-        shape = (max(1, round(height / factor)), max(1, round(width / factor)))
-        pieces, valid = [], np.ones(shape, np.bool_)
-        for part in self._parts[: len(self._parts) // len(self._datasets)]:
-            first_step = part.indexes[: self.spec.num_channels]
-            values, unmasked = part.read(first_step, Window(0, 0, width, height), shape)
-            pieces.append(values)
-            valid &= unmasked
-        values = np.concatenate(pieces)
+        shape, whole = (max(1, round(height / factor)), max(1, round(width / factor))), Window(0, 0, width, height)
+        first, *others = (date_parts for date_parts in self._dates if date_parts is not None)
+        values, valid = first.thumbnail(whole, shape, self.spec)
         valid &= holds_data(values, self.spec.nodata, self.spec.validity)
-        return values, self._passed(valid, Window(0, 0, width, height))
+        passed = first.passed(whole, shape, self.spec.own_rules)
+        if self.spec.has_validity_per_step:
+            return values, valid & passed[0]
+        rest = [date_parts.passed(whole, shape, self.spec.own_rules).all(axis=0) for date_parts in others]
+        return values, np.logical_and.reduce([valid, passed.all(axis=0), *rest])
 
     def close(self) -> None:
         """Close all files."""
         self._stack.close()
-
-
-def _bounds(grid: Grid) -> str:
-    return "(" + ", ".join(f"{number:.8g}" for number in grid.bounds) + ")"

@@ -63,10 +63,10 @@ def read_masks(
 
 
 def passes(values: NDArray[np.generic], rule: QualityRule) -> NDArray[np.bool_]:
-    """Return where a quality band lets pixels through, (height, width).
+    """Return where a quality band lets pixels through, (steps, height, width).
 
     Args:
-        values: Of the band in each time step, (steps, height, width); all steps must let a pixel through.
+        values: Of the band in each time step, (steps, height, width).
         rule: What they mean.
     """
     if rule.clear_bits:
@@ -75,7 +75,7 @@ def passes(values: NDArray[np.generic], rule: QualityRule) -> NDArray[np.bool_]:
     else:
         found = np.isin(values, rule.values or rule.not_values)
         through = found if rule.values else ~found
-    return np.asarray(through.all(axis=0))
+    return np.asarray(through)
 
 
 def holds_data(

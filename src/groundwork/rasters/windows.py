@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import ceil, floor
+from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 from rasterio.warp import transform_bounds
 from rasterio.windows import Window, intersection
 
 from groundwork.rasters.grid import Grid
+
+Pixel = TypeVar("Pixel", bound=np.generic)
 
 #: Pixels from which a cubic kernel draws beside the one it lies in.
 REACH = 2
@@ -69,3 +74,16 @@ def clip(window: Window, width: int, height: int) -> tuple[Window, tuple[slice, 
     first_row, first_column = int(part.row_off) - top, int(part.col_off) - left
     rows = slice(first_row, first_row + int(part.height))
     return part, (rows, slice(first_column, first_column + int(part.width)))
+
+
+def grown(pixels: NDArray[Pixel], place: tuple[slice, slice], window: Window) -> NDArray[Pixel]:
+    """Return a whole window of which only a part was read, (..., height, width), with 0 or false elsewhere.
+
+    Args:
+        pixels: The part.
+        place: Its rows and columns in the window, as :func:`clip` gave them.
+        window: The whole.
+    """
+    whole = np.zeros((*pixels.shape[:-2], int(window.height), int(window.width)), pixels.dtype)
+    whole[..., *place] = pixels
+    return whole

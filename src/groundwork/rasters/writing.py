@@ -17,10 +17,27 @@ from rasterio.shutil import copy as copy_raster
 
 from groundwork.atomic import partial_folder
 from groundwork.errors import RasterError
+from groundwork.rasters.addresses import Address
 from groundwork.rasters.proof import Checksums, DamagedError, checksum, compare
 from groundwork.rasters.stream import RasterProfile, RasterStream
 
 BLOCK_SIZE = 512
+
+
+def file_to_write(root: Path, pattern: str, key: str) -> Path:
+    """Return the file of a key in a folder.
+
+    Raises:
+        RasterError: Where the folder is an address, or the pattern is one for reading.
+    """
+    if isinstance(root, Address):
+        raise RasterError(root, "an address", "a folder to write to", "Addresses are read, not written.")
+    if "*" in pattern or "{date}" in pattern:
+        expected = "a pattern with '{key}' alone"
+        raise RasterError(
+            root, f"'{pattern}', which names no file to write", expected, "'*' and '{date}' are for reading."
+        )
+    return root / pattern.replace("{key}", key)
 
 
 def write_rasters(stream: RasterStream, paths: Mapping[str, Path]) -> None:

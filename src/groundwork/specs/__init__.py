@@ -3,7 +3,7 @@
 from groundwork.specs.band import BandSpec
 from groundwork.specs.features import FeatureLevel, FeatureSpec
 from groundwork.specs.quality import QualityRule
-from groundwork.specs.raster import RANGES, RasterSpec
+from groundwork.specs.raster import RANGES, NearestDates, RasterSpec
 from groundwork.specs.target import ClassSpec, OutputSpec, TargetSpec
 from groundwork.specs.vectors import VectorSpec
 
@@ -13,6 +13,7 @@ __all__ = [
     "ClassSpec",
     "FeatureLevel",
     "FeatureSpec",
+    "NearestDates",
     "OutputSpec",
     "QualityRule",
     "RasterSpec",

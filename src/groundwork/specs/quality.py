@@ -14,6 +14,8 @@ class QualityRule(Config):
 
     #: Name of the band, among ``bands``. It is no input of the model, unless ``use`` names it.
     band: str
+    #: The source whose band it is, where that is another one: its files are read onto the grid of the reference.
+    source: str | None = None
     #: Values of pixels that hold data; those of all others do not.
     values: tuple[int, ...] = ()
     #: Values of pixels that hold none; those of all others do.

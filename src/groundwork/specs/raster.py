@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -27,13 +27,21 @@ RANGES = {
 }
 
 
+class NearestDates(Config):
+    """Dates that are taken by the time of the year."""
+
+    #: Days of the year, from 1, one for each step and in its order. Each takes the date nearest to it in whatever year,
+    #: across the end of the year too, and no date is taken twice.
+    nearest_to: tuple[Annotated[int, Field(ge=1, le=366)], ...] = Field(min_length=1)
+
+
 class RasterSpec(Config):
     """What one source's rasters hold. Checked against every file when it is opened."""
 
     #: All bands, in file order (of the first time step, where there are several).
     bands: tuple[BandSpec, ...] = Field(min_length=1)
     #: Names of the bands that are read, in the order the model sees them. None: all in file order, except those that
-    #: ``valid`` names.
+    #: ``valid`` names. An empty list: none, as only the ``valid`` of other sources names its bands.
     use: tuple[str, ...] | None = None
     #: Names of the bands shown as red, green and blue in pictures. None: those called RED, GREEN and BLUE, or else the
     #: first three that are read.
@@ -62,8 +70,13 @@ class RasterSpec(Config):
     #: in a file of its own (then the pattern has ``{date}``).
     layout: Literal["steps_first", "bands_first", "file_per_date"] | None = None
     #: Which dates are read where the pattern has ``{date}``: all, which must then be as many as ``steps``, or where
-    #: there are more the newest of them, or some that are evenly spread over them.
-    take_dates: Literal["all", "newest", "evenly_spread"] = "all"
+    #: there are more the newest of them, some that are evenly spread over them, or those nearest to days of the year.
+    take_dates: Literal["all", "newest", "evenly_spread"] | NearestDates = "all"
+    #: Whether a raster with fewer dates than ``steps`` is refused, or filled with steps that hold data nowhere.
+    too_few_dates: Literal["refuse", "fill"] = "refuse"
+    #: Whether a pixel holds data at each step by itself. Otherwise it does where it does at all steps. Rasters that are
+    #: filled have it.
+    validity_per_step: bool = False
     #: Whether the files have a CRS and a geotransform.
     georeference: Literal["required", "absent"] = "required"
     #: Whether the band descriptions in the files are names that must agree with ``bands``.
@@ -97,8 +110,8 @@ class RasterSpec(Config):
         for name in self.use or ():
             if name not in names:
                 raise ValueError(f"'use' names band '{name}', which 'bands' lacks.{did_you_mean(name, names)}")
-        if self.use is not None and (not self.use or len(set(self.use)) < len(self.use)):
-            raise ValueError(f"'use' must name at least one band, each once; found {list(self.use)}")
+        if self.use is not None and len(set(self.use)) < len(self.use):
+            raise ValueError(f"'use' must name each band once; found {list(self.use)}")
         self._check_quality()
         read = [band.name for band in self.used]
         for name in self.rgb or ():
@@ -109,11 +122,11 @@ class RasterSpec(Config):
         return self
 
     def _check_quality(self) -> None:
-        for rule in self.valid:
+        for rule in self.own_rules:
             if rule.band not in self.band_names:
                 hint = did_you_mean(rule.band, self.band_names)
                 raise ValueError(f"'valid' names band '{rule.band}', which 'bands' lacks.{hint}")
-        if not self.used:
+        if not self.used and self.use is None:
             raise ValueError(f"all bands are quality bands, and none is left to read; found {list(self.band_names)}")
         for band in self.used:
             if band.dtype not in {None, self.dtype}:
@@ -131,6 +144,15 @@ class RasterSpec(Config):
             )
         if self.steps == 1 and self.layout is not None:
             raise ValueError(f"'layout: {self.layout}' says where several dates lie, but 'steps' is 1")
+        if self.too_few_dates == "fill" and self.layout != "file_per_date":
+            raise ValueError("'too_few_dates: fill' needs a file for each date: 'layout: file_per_date'")
+        if self.validity_per_step and self.steps == 1:
+            raise ValueError("'validity_per_step' is for several dates, but 'steps' is 1")
+        if isinstance(self.take_dates, NearestDates) and len(self.take_dates.nearest_to) != self.steps:
+            raise ValueError(
+                f"'nearest_to' names {len(self.take_dates.nearest_to)} day(s), one for each step, but 'steps' is "
+                f"{self.steps}"
+            )
         return self
 
     @model_validator(mode="after")
@@ -147,6 +169,21 @@ class RasterSpec(Config):
         return self
 
     @property
+    def own_rules(self) -> tuple[QualityRule, ...]:
+        """The rules of ``valid`` whose bands lie in the source's own files."""
+        return tuple(rule for rule in self.valid if rule.source is None)
+
+    @property
+    def has_validity_per_step(self) -> bool:
+        """Whether validity is (steps, height, width) instead of (height, width)."""
+        return self.validity_per_step or self.too_few_dates == "fill"
+
+    @property
+    def times_counted(self) -> int:
+        """How many times the validity of a pixel is counted: once for each step where each has its own."""
+        return self.steps if self.has_validity_per_step else 1
+
+    @property
     def of_a_file(self) -> RasterSpec:
         """What one file holds, where each date has one."""
         return self if self.layout != "file_per_date" else self.model_copy(update={"steps": 1, "layout": None})
@@ -160,8 +197,9 @@ class RasterSpec(Config):
     def used(self) -> tuple[BandSpec, ...]:
         """The bands that are read, in the order the model sees them."""
         by_name = {band.name: band for band in self.bands}
-        quality = {rule.band for rule in self.valid}
-        return tuple(by_name[name] for name in self.use or (name for name in by_name if name not in quality))
+        quality = {rule.band for rule in self.own_rules}
+        names = [name for name in by_name if name not in quality] if self.use is None else self.use
+        return tuple(by_name[name] for name in names)
 
     @property
     def shown(self) -> tuple[str, str, str]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from groundwork.bundle import Bundle, PretrainedWeights
+from groundwork.config.data import read_by_model
 from groundwork.models.flow import count_macs, describe_flow
 from groundwork.models.freezing import fresh_parameters, sum_up
 from groundwork.models.interface import Model
@@ -22,11 +23,11 @@ def write_card(bundle: Bundle, size: int) -> str:
     model, config = bundle.build_model(), bundle.config
     total = sum(parameter.numel() for parameter in model.parameters())
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-    macs = count_macs(model, config.inputs, size)
+    macs = count_macs(model, read_by_model(config.inputs), size)
     inputs = [
         f"Input: source `{name}`, bands {', '.join(band.name for band in spec.used)}, {spec.steps} time step(s), "
         f"raw values as {spec.dtype}."
-        for name, spec in config.inputs.items()
+        for name, spec in read_by_model(config.inputs).items()
     ]
     lines = [
         "# Model card",

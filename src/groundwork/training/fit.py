@@ -15,6 +15,7 @@ from torch import Tensor
 
 from groundwork import fingerprint
 from groundwork.bundle import PRESENTATION, Bundle, component_names
+from groundwork.config.data import read_by_model
 from groundwork.config.training import TrainingConfig
 from groundwork.data import sample_table
 from groundwork.data.chips import LabelledData
@@ -71,7 +72,9 @@ def fit(
     training = training.model_copy(update={"threads": training.threads or torch.get_num_threads()})
     with training_process(seed, training.threads):
         task = _build_task(initial, training, statistics)
-        dates = [sample_table.dates(data.samples, source, spec.steps) for source, spec in data.inputs.items()]
+        dates = [
+            sample_table.dates(data.samples, source, spec.steps) for source, spec in read_by_model(data.inputs).items()
+        ]
         has_place = sample_table.locations(data.samples) is not None
         task.model.require_coordinates(time=any(known is not None for known in dates), location=has_place)
         check_half(task.model, training.trainer)
@@ -89,11 +92,12 @@ def fit(
 def _build_task(initial: Bundle, training: TrainingConfig, statistics: Statistics) -> Task:
     config = initial.config
     model = config.model.without_pretraining()
-    wired = (initial.factory(), model, config.inputs, config.target, training, statistics)
+    inputs = read_by_model(config.inputs)
+    wired = (initial.factory(), model, inputs, config.target, training, statistics)
     task = build(Task, TASKS, training.task, *wired, where="training.task")
     task.model.load_state_dict(initial.weights, strict=True)
     if config.model.standardise == "from_data":
-        for source, raster in config.inputs.items():
+        for source, raster in inputs.items():
             bands = statistics.of_bands(source, raster)
             task.model.set_statistics([band.mean for band in bands], [band.std for band in bands], source)
     numbers = [statistics.target.numbers[output.name] for output in config.target.outputs]

@@ -10,7 +10,7 @@ import torch
 
 from groundwork import fingerprint
 from groundwork.bundle import PRESENTATION, Bundle, BundleConfig, PretrainedWeights, build_factory
-from groundwork.config.data import DataConfig
+from groundwork.config.data import DataConfig, read_by_model
 from groundwork.config.model import ModelConfig
 from groundwork.errors import BundleError
 from groundwork.models.freezing import fresh_parameters
@@ -30,10 +30,11 @@ def build_initial(data: DataConfig, model: ModelConfig, seed: int) -> Bundle:
         ComponentError: For an unknown name or option.
     """
     factory = build_factory(model)
-    resolved = factory.resolve(model, data.sources, data.target)
+    seen = read_by_model(data.sources)
+    resolved = factory.resolve(model, seen, data.target)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = factory.build_model(resolved, data.sources, data.target)
+        network = factory.build_model(resolved, seen, data.target)
     reports = network.pretraining()
     if resolved.adapters is not None and not reports:
         logger.warning(

@@ -78,7 +78,7 @@ def _hls(**changes: Any) -> dict[str, Any]:
 
 ABSENT = {"georeference": "absent"}
 GROUND_POINTS = r"no geotransform \(only ground control points or RPCs: warp the file to a grid first, with gdalwarp\)"
-NO_BAND = r"found no band \(subdatasets: HDF5:.*\); expected a raster with bands. Write the subdataset"
+NO_BAND = r"found no band \(subdatasets: HDF5:.*\); expected a raster with bands. State which of them is meant as"
 NO_RASTER = r"bytes that begin with b.*; expected a raster .*Fetch the file again, or remove it"
 FILL = r"found the value -9999 in {}% of a window, which looks like undeclared nodata.*Set 'nodata: -9999'"
 SCALED = [{"name": "b0", "scale": 0.0001, "offset": 1000}, {"name": "b1", "scale": 0.001, "offset": 2000}]

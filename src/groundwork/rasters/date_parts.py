@@ -1,0 +1,97 @@
+"""The files of one date of a raster, or of all dates that are stacked in them, read together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+
+from groundwork.rasters import checks
+from groundwork.rasters.grid import Grid
+from groundwork.rasters.part import Part
+from groundwork.rasters.validity import holds_data, passes
+from groundwork.rasters.windows import window_in
+from groundwork.specs import QualityRule, RasterSpec
+
+
+@dataclass(frozen=True, slots=True)
+class DateParts:
+    """Files that are open, with the bands that are read."""
+
+    #: The file that is asked for tags.
+    dataset: DatasetReader
+    #: With the bands of the first step first.
+    parts: Sequence[Part]
+    #: Quality band -> its file, with all steps of it.
+    quality: Mapping[str, Part]
+
+    def read(
+        self, window: Window, grid: Callable[[], Grid], spec: RasterSpec
+    ) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+        """Read a window that lies inside.
+
+        Args:
+            window: What is read.
+            grid: Gives where the pixels lie, if that is asked.
+            spec: What the files hold.
+
+        Returns:
+            Raw values (steps * channels, height, width), and where masks let them through (height, width).
+
+        Raises:
+            RasterError: Where a file cannot be decoded, or holds nodata although none is declared.
+        """
+        pieces, valid = [], np.ones((int(window.height), int(window.width)), np.bool_)
+        for part in self.parts:
+            values, unmasked = part.read(part.indexes, window, valid.shape)
+            if part.mixed is not None:
+                there = window_in(window, grid(), part.mixed.dataset)
+                raw = part.mixed.read(part.indexes, there, (int(there.height), int(there.width)))
+                checks.check_unmasked(part.path, *raw, spec)
+            # A value beneath a mask is no measurement, whatever it is.
+            checks.check_values(values if unmasked.all() else values[:, unmasked], part.path, spec)
+            pieces.append(values)
+            valid &= unmasked
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces), valid
+
+    def passed(self, window: Window, shape: tuple[int, ...], rules: Sequence[QualityRule]) -> NDArray[np.bool_]:
+        """Return where quality bands let each step through, by all rules, (steps, height, width)."""
+        passed = np.ones((1, *shape), np.bool_)
+        for rule in rules:
+            part = self.quality[rule.band]
+            values, unmasked = part.read(part.indexes, window, shape)
+            passed = passed & unmasked & passes(values, rule)
+        return passed
+
+    def thumbnail(
+        self, whole: Window, shape: tuple[int, int], spec: RasterSpec
+    ) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+        """Read the first step thinned out to a height and width.
+
+        Returns:
+            Raw values (channels, height, width), and where masks let them through (height, width).
+        """
+        pieces: list[NDArray[np.generic]] = []
+        valid = np.ones(shape, np.bool_)
+        for part in self.parts:
+            missing = spec.num_channels - sum(len(piece) for piece in pieces)
+            if missing:
+                values, unmasked = part.read(part.indexes[:missing], whole, shape)
+                pieces.append(values)
+                valid &= unmasked
+        return np.concatenate(pieces), valid
+
+
+def holds_by_step(values: NDArray[np.generic], spec: RasterSpec) -> NDArray[np.bool_]:
+    """Return where each step holds data, (steps, height, width).
+
+    Args:
+        values: (steps * channels, height, width).
+        spec: With nodata.
+    """
+    steps = values.reshape(-1, spec.num_channels, *values.shape[-2:])
+    return np.stack([holds_data(step, spec.nodata, spec.validity) for step in steps])

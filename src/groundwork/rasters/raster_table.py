@@ -1,0 +1,178 @@
+"""Rasters by a table: one row per raster, or per raster and date, with the path of its file or of each band's."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import TypeAlias
+
+import pandas as pd
+
+from groundwork.errors import PairingError
+from groundwork.rasters.addresses import is_there, name_below, place_below, place_of
+from groundwork.rasters.folder import RasterFolder, preview
+from groundwork.strict import did_you_mean
+
+#: Column -> text of its cell.
+Row: TypeAlias = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TableColumns:
+    """Which columns of a table say what."""
+
+    key: str
+    #: One, or one per band, in the order of the bands.
+    paths: tuple[str, ...]
+    #: Dates in ISO 8601. None: rasters have no dates.
+    date: str | None = None
+    #: What else is kept of each raster. None: all further columns.
+    others: tuple[str, ...] | None = None
+
+
+def read_raster_table(file: Path, root: Path, columns: TableColumns) -> RasterFolder:
+    """Read a table of rasters, as CSV or Parquet. No raster is opened.
+
+    Args:
+        file: The table.
+        root: What its relative paths start from.
+        columns: Which columns say what.
+
+    Raises:
+        PairingError: Where the table cannot be read, lacks a column, has an empty cell, two rows for one raster (and
+            date), a path at which there is no file, or says two things of one raster.
+    """
+    header, *cells = _read_rows(file)
+    others = _check_columns(file, header, columns)
+    taken = [columns.key, *columns.paths, *([] if columns.date is None else [columns.date]), *others]
+    rows = list(_rows(file, [header.index(name) for name in taken], header, cells))
+    if not rows:
+        raise PairingError(f"{file}: found no row; expected one for each raster.")
+    places: dict[tuple[str, date | None], int] = {}
+    for number, row in enumerate(rows):
+        place = (_key(file, row[columns.key]), None if columns.date is None else _day(file, row[columns.date]))
+        if place in places:
+            what = f"the key '{place[0]}'" + ("" if place[1] is None else f" and the date {place[1]}")
+            hint = "" if columns.date else " If they are its dates, name the column of the dates as 'date'."
+            raise PairingError(
+                f"{file}: found {what} in rows {places[place] + 1} and {number + 1}; expected one row.{hint}"
+            )
+        places[place] = number
+    files: dict[str, tuple[str, ...]] = {}
+    dates: dict[str, tuple[date, ...]] = {}
+    said: dict[str, dict[str, str]] = {}
+    for (key, day), number in sorted(places.items(), key=lambda place: (place[0][0], place[0][1] or date.min)):
+        row = rows[number]
+        files[key] = (*files.get(key, ()), *(_name(file, root, row[column]) for column in columns.paths))
+        if day is not None:
+            dates[key] = (*dates.get(key, ()), day)
+        _require_one_saying(file, key, said.setdefault(key, {name: row[name] for name in others}), row)
+    _require_files(file, root, files)
+    return RasterFolder(root, files, dates, said if others else {})
+
+
+def _read_rows(file: Path) -> list[list[str]]:
+    """Return the names of the columns, and the cells of each row."""
+    if not file.is_file():
+        raise PairingError(f"{file}: found no such file; expected a table of rasters. Correct its path.")
+    try:
+        if file.suffix.lower() in {".parquet", ".pq"}:
+            frame = pd.read_parquet(file)
+            rows = [[_text(value) for value in row] for row in frame.itertuples(index=False, name=None)]
+            return [[str(name) for name in frame.columns], *rows]
+        # Windows begins a text with a mark that would become a part of the first name. pandas is not asked, as it takes
+        # the first cell of a row that is too long for the name of the row.
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            rows = [[cell.strip() for cell in row] for row in csv.reader(lines, strict=True) if row]
+    except (ValueError, OSError, csv.Error) as error:
+        raise PairingError(
+            f"{file}: found no table that can be read ({error}); expected CSV in UTF-8 or Parquet."
+        ) from error
+    uneven = [number for number, row in enumerate(rows) if len(row) != len(rows[0])]
+    if uneven or not rows:
+        found = f"{len(rows[uneven[0]])} cells in row {uneven[0]}" if uneven else "an empty file"
+        raise PairingError(
+            f"{file}: found {found}; expected a line with the names of columns, and as many cells in each."
+        )
+    return rows
+
+
+def _check_columns(file: Path, found: Sequence[str], columns: TableColumns) -> list[str]:
+    """Return the further columns that are kept."""
+    named = [columns.key, *columns.paths, *([] if columns.date is None else [columns.date])]
+    for name in (*named, *(columns.others or ())):
+        if name not in found:
+            raise PairingError(
+                f"{file}: found no column '{name}'; columns: {preview(found, 20)}.{did_you_mean(name, found)}"
+            )
+    twice = sorted({name for name in named if named.count(name) > 1})
+    if twice:
+        raise PairingError(f"{file}: the columns {twice} are named for two things; expected one column for each.")
+    return [name for name in (found if columns.others is None else columns.others) if name not in named]
+
+
+def _rows(file: Path, taken: Sequence[int], header: Sequence[str], cells: Sequence[Sequence[str]]) -> Iterator[Row]:
+    for number, values in enumerate(cells, start=1):
+        row = {header[index]: values[index] for index in taken}
+        empty = [name for name, text in row.items() if not text]
+        if empty:
+            raise PairingError(
+                f"{file}: found an empty cell in row {number}, column '{empty[0]}'; expected text. Fill it, or name in "
+                "'columns' those further columns that are wanted."
+            )
+        yield row
+
+
+def _text(value: object) -> str:
+    """Return a cell as text. Parquet has types: a date is written as ISO 8601 has it, and nothing as no text."""
+    if isinstance(value, date | datetime):
+        return "" if pd.isna(value) else value.isoformat()
+    return "" if value is None or value is pd.NA or value != value else str(value).strip()  # noqa: PLR0124 - NaN
+
+
+def _key(file: Path, text: str) -> str:
+    if "/" in text:
+        raise PairingError(f"{file}: found the key '{text}'; expected one without '/', as files are named by it.")
+    return text
+
+
+def _day(file: Path, text: str) -> date:
+    try:
+        return datetime.fromisoformat(text).date()
+    except ValueError:
+        raise PairingError(
+            f"{file}: found '{text}' in the column of the dates; expected a date of ISO 8601, such as 2024-06-30."
+        ) from None
+
+
+def _name(file: Path, root: Path, text: str) -> str:
+    """Return a path as sample tables keep it: relative to the folder where it lies in it."""
+    if "|" in text:
+        raise PairingError(
+            f"{file}: found the path '{text}'; '|' separates files in the sample table. Rename the file."
+        )
+    place = place_of(text)
+    return name_below(root, place) if place.is_absolute() else text
+
+
+def _require_one_saying(file: Path, key: str, said: Row, row: Row) -> None:
+    """Refuse what differs between the dates of a raster: it would be said of the raster as a whole."""
+    for name, text in said.items():
+        if row[name] != text:
+            raise PairingError(
+                f"{file}: found '{text}' and '{row[name]}' in column '{name}' for the key '{key}'; expected one text "
+                "for all its dates. Name in 'columns' those that hold for all of them."
+            )
+
+
+def _require_files(file: Path, root: Path, files: dict[str, tuple[str, ...]]) -> None:
+    """Refuse paths at which there is no file."""
+    missing = [name for names in files.values() for name in names if not is_there(place_below(root, name))]
+    if missing:
+        raise PairingError(
+            f"{file}: found {len(missing)} path(s) at which there is no file: {preview(missing)}; expected paths "
+            f"relative to {root}, or absolute ones. Correct them, or set 'folder' to what they are relative to."
+        )

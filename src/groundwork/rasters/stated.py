@@ -1,0 +1,147 @@
+"""What STAC states of files before they are opened, compared with what is declared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from affine import Affine
+from rasterio.crs import CRS
+from rasterio.errors import CRSError
+
+from groundwork.errors import RasterError
+from groundwork.rasters.checks import check_pixel_size, same_value, shortest
+from groundwork.rasters.grid import Grid, name_crs
+from groundwork.specs import RANGES, BandSpec, RasterSpec
+
+if TYPE_CHECKING:
+    from groundwork.rasters.folder import RasterFolder
+
+
+@dataclass(frozen=True, slots=True)
+class StatedBand:
+    """What is stated of one band. None: nothing is."""
+
+    dtype: str | None = None
+    nodata: float | None = None
+    scale: float | None = None
+    offset: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StatedFile:
+    """What is stated of a file."""
+
+    #: Item and asset, for messages.
+    name: str
+    bands: tuple[StatedBand, ...] = ()
+    #: Such as ``EPSG:32632``.
+    crs: str | None = None
+    transform: tuple[float, ...] | None = None
+    #: Height and width.
+    shape: tuple[int, int] | None = None
+
+
+#: Of the file of a date that has none.
+NOTHING_STATED = StatedFile("")
+
+
+def check_stated(folder: RasterFolder, spec: RasterSpec) -> None:
+    """Compare what is stated of all files with a spec. Nothing is opened.
+
+    Raises:
+        RasterError: With the item and its asset, for the first that differs.
+    """
+    for key, stated in folder.stated.items():
+        per_date = len(stated) // len(folder.dates.get(key, ("one",)))
+        for position, file in enumerate(stated):
+            _check_bands(file, spec, None if per_date == 1 else position % per_date)
+            if position % per_date == 0:
+                _check_place(file, spec)
+
+
+def check_placed(grid: Grid, path: Path, stated: StatedFile) -> None:
+    """Compare where the pixels of an opened file lie with what is stated of it.
+
+    Raises:
+        RasterError: Where CRS, geotransform or size differ.
+    """
+    height, width = stated.shape or (grid.height, grid.width)
+    transform = grid.transform if stated.transform is None else Affine(*stated.transform[:6])
+    crs = grid.crs if stated.crs is None else CRS.from_user_input(stated.crs)
+    differences = Grid(crs, transform, width, height).differences(grid)
+    if differences:
+        expected = f"what {stated.name} states"
+        raise RasterError(path, "; ".join(differences), expected, "Correct the item, or fetch the file again.")
+
+
+def _check_bands(file: StatedFile, spec: RasterSpec, position: int | None) -> None:
+    """Compare the bands of a file: all of a spec, or the one in a position."""
+    if not file.bands or (position is not None and position >= len(spec.bands)):
+        return
+    steps = spec.of_a_file.steps
+    bands = [band for band in spec.bands for _ in range(steps)]
+    declared = (bands if spec.layout == "bands_first" else [*spec.bands] * steps) if position is None else []
+    expected = declared or [spec.bands[position or 0]]
+    if len(file.bands) != len(expected):
+        names = [band.name for band in expected]
+        remedy = "List in 'bands' what the asset holds, or name another asset."
+        raise RasterError(file.name, f"{len(file.bands)} stated band(s)", f"{len(expected)}: {names}", remedy)
+    used, quality = {band.name for band in spec.used}, {rule.band for rule in spec.own_rules}
+    for band, stated in zip(expected, file.bands, strict=True):
+        if band.name in used | quality:
+            _check_dtype(file, stated, band, spec)
+        if band.name in used:
+            _check_values(file, stated, band, spec)
+
+
+def _check_dtype(file: StatedFile, stated: StatedBand, band: BandSpec, spec: RasterSpec) -> None:
+    expected = band.dtype or spec.dtype
+    if stated.dtype in RANGES and stated.dtype != expected:
+        found = f"the stated data type {stated.dtype} of band '{band.name}'"
+        raise RasterError(
+            file.name,
+            found,
+            f"{expected}, as 'sources' declares",
+            f"Set 'dtype: {stated.dtype}', or name another asset.",
+        )
+
+
+def _check_values(file: StatedFile, stated: StatedBand, band: BandSpec, spec: RasterSpec) -> None:
+    declared = np.nan if spec.nodata == "nan" else spec.nodata
+    if stated.nodata is not None and not same_value(stated.nodata, declared, spec.dtype):
+        text = shortest(stated.nodata)
+        raise RasterError(
+            file.name,
+            f"the stated nodata {text} of band '{band.name}'",
+            f"nodata {spec.nodata}, as 'sources' declares",
+            f"Set 'nodata: {text}'.",
+        )
+    scale, offset = stated.scale or 1.0, stated.offset or 0.0
+    # As in files, 1 and 0 are what is written where nobody says anything.
+    if (scale, offset) != (1.0, 0.0) and not np.allclose((scale, offset), (band.scale, band.offset), rtol=1e-6, atol=0):
+        raise RasterError(
+            file.name,
+            f"the stated scale {shortest(scale)} and offset {shortest(offset)} of band '{band.name}'",
+            f"scale {shortest(band.scale)} and offset {shortest(band.offset)}, as 'sources' declares",
+            "Set 'scale' and 'offset' of the band to what is stated; items that differ from one another, as Sentinel-2 "
+            "before and after January 2022, are sources of their own, or left out by 'dates'.",
+        )
+
+
+def _check_place(file: StatedFile, spec: RasterSpec) -> None:
+    if file.crs is None:
+        return
+    try:
+        crs = CRS.from_user_input(file.crs)
+    except CRSError:
+        expected = "one that PROJ knows, such as EPSG:32632"
+        raise RasterError(file.name, f"the stated CRS '{file.crs}'", expected, "Correct the item.") from None
+    if spec.georeference == "absent":
+        found, expected = f"the stated CRS {name_crs(crs)}", "no CRS, as 'sources' declares"
+        raise RasterError(file.name, found, expected, "Set 'georeference: required'.")
+    if file.transform is not None:
+        height, width = file.shape or (1, 1)
+        check_pixel_size(Grid(crs, Affine(*file.transform[:6]), width, height), file.name, spec)

@@ -1,0 +1,280 @@
+"""Rasters by STAC items: from files and a server, through the catalog's YAML, to what scenes read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pystac
+import pytest
+import yaml
+from kedro.io import DataCatalog, DatasetError
+from rasterio.windows import Window
+
+from groundwork.data.scan import scan_scenes
+from groundwork.data.scene_stack import files_of, folders_by_source, open_checked
+from groundwork.errors import DataError, RasterError
+from groundwork.rasters.folder import RasterFolder
+from groundwork.specs import RasterSpec
+from serving import served
+
+Write = Callable[..., Path]
+MakeSpec = Callable[..., RasterSpec]
+
+
+def _load(path: Path | str, assets: str | Sequence[str] = "data", **options: Any) -> RasterFolder:
+    entry = {"type": "fieldwork.io.stac.StacItemsDataset", "path": str(path), "assets": assets, **options}
+    catalog = DataCatalog.from_config(yaml.safe_load(yaml.safe_dump({"scenes": entry})))
+    assert catalog.exists("scenes") == ("://" in str(path) or Path(path).exists())
+    folder = catalog.load("scenes")
+    assert isinstance(folder, RasterFolder)
+    return folder
+
+
+def _item(name: str, hrefs: dict[str, str], day: str | None = "2024-06-30", **properties: Any) -> dict[str, Any]:
+    own = properties.pop("asset", {})
+    span = {} if day else {"start_datetime": "2024-04-01T00:00:00Z", "end_datetime": "2024-09-30T00:00:00Z"}
+    return {
+        "type": "Feature",
+        "stac_version": "1.0.0",
+        "id": name,
+        "geometry": None,
+        "properties": {"datetime": f"{day}T10:20:30Z" if day else None, **span, **properties},
+        "links": [],
+        "assets": {asset: {"href": href, **own} for asset, href in hrefs.items()},
+        "collection": properties.get("of", "s2"),
+    }
+
+
+def _collect(place: Path, *items: dict[str, Any], **more: Any) -> Path:
+    place.write_text(json.dumps({"type": "FeatureCollection", "features": items, **more}))
+    return place
+
+
+def _touch(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+def test_an_item_collection_names_files_relative_to_itself(tmp_path: Path) -> None:
+    _touch(tmp_path, "r/b_B2.tif", "r/b_B3.tif", "a_B2.tif", "a_B3.tif")
+    items = [
+        _item("b", {"B2": "./r/b_B2.tif", "B3": str(tmp_path / "r/b_B3.tif"), "B4": "none.tif"}),
+        _item("a", {"B2": "a_B2.tif", "B3": "a_B3.tif"}, day="2024-01-02"),
+    ]
+    folder = _load(_collect(tmp_path / "items.json", *items), ["B3", "B2"])
+    assert folder.root == tmp_path
+    assert folder.files == {"a": ("a_B3.tif", "a_B2.tif"), "b": ("r/b_B3.tif", "r/b_B2.tif")}
+    assert folder.dates == {"a": (date(2024, 1, 2),), "b": (date(2024, 6, 30),)}
+    assert folder.paths("b")[0] == tmp_path / "r/b_B3.tif"
+
+
+def test_a_catalogue_is_read_with_all_its_parts_and_a_folder_with_all_its_items(tmp_path: Path) -> None:
+    catalogue = pystac.Catalog("all", "for a test")
+    for name, day in (("x", 1), ("y", 2)):
+        child = pystac.Catalog(f"of_{name}", "for a test")
+        item = pystac.Item(name, None, None, datetime(2024, 5, day), {})
+        item.add_asset("data", pystac.Asset(f"{name}.tif"))
+        child.add_item(item)
+        catalogue.add_child(child)
+    catalogue.normalize_and_save(str(tmp_path), pystac.CatalogType.SELF_CONTAINED)
+    _touch(tmp_path, "of_x/x/x.tif", "of_y/y/y.tif")
+    expected = {"x": ("of_x/x/x.tif",), "y": ("of_y/y/y.tif",)}
+    assert _load(tmp_path / "catalog.json").files == expected
+    assert _load(tmp_path).files == expected
+    assert _load(tmp_path / "of_x/x/x.json").files == {"x": ("x.tif",)}
+
+
+def test_items_of_one_place_are_its_dates(tmp_path: Path, make_spec: MakeSpec) -> None:
+    _touch(tmp_path, *(f"{number}.tif" for number in range(4)))
+    days = ["2024-10-05", "2024-06-30", "2024-08-01", "2024-08-01"]
+    items = [
+        _item(f"i{number}", {"data": f"{number}.tif"}, day=day, **{"grid:code": f"MGRS-{number // 3}"})
+        for number, day in enumerate(days)
+    ]
+    path = _collect(tmp_path / "items.json", *items)
+    folder = _load(path, key="grid:code")
+    assert folder.files == {"MGRS-0": ("1.tif", "2.tif", "0.tif"), "MGRS-1": ("3.tif",)}
+    assert folder.dates["MGRS-0"] == (date(2024, 6, 30), date(2024, 8, 1), date(2024, 10, 5))
+    folder = _load(path, key="grid:code", dates=["2024-08-01", "2024-12-31"])
+    assert folder.files == {"MGRS-0": ("2.tif", "0.tif"), "MGRS-1": ("3.tif",)}
+    newest = folders_by_source(folder, {"s": make_spec("A", take_dates="newest")})["s"]
+    assert newest.files["MGRS-0"] == ("0.tif",)
+    assert [file.name for file in newest.stated["MGRS-0"]] == ["STAC item 'i0', asset 'data'"]
+
+
+def test_items_are_chosen_by_clouds_and_collection(tmp_path: Path) -> None:
+    _touch(tmp_path, "a.tif")
+    items = [
+        _item(name, {"data": "a.tif"}, of=of, **{"eo:cloud_cover": clouds})
+        for name, of, clouds in (("clear", "s2", 3), ("cloudy", "s2", 80.5), ("other", "l8", 1))
+    ]
+    path = _collect(tmp_path / "items.json", *items)
+    assert list(_load(path, max_cloud_cover=3).files) == ["clear", "other"]
+    assert list(_load(path, collections=["s2"]).files) == ["clear", "cloudy"]
+    with pytest.raises(DatasetError, match=r"found 3 item\(s\), of which none passes 'max_cloud_cover'"):
+        _load(path, max_cloud_cover=2, collections=["s2"])
+    with pytest.raises(DatasetError, match="'dates' are the first and the last day"):
+        _load(path, dates=["2024-01-01"])
+
+
+@pytest.mark.parametrize(
+    ("items", "options", "message"),
+    [
+        ([_item("a", {"B02": "a.tif"})], {"assets": "BO2"}, r"'a': found no asset 'BO2'; assets: 'B02'\..*'B02'"),
+        ([_item("a", {"data": "a.tif"})], {"key": "grid"}, "'a': found no property 'grid'; properties: 'datetime'"),
+        ([_item("a", {"data": "a.tif"})], {"max_cloud_cover": 5}, "found no property 'eo:cloud_cover'"),
+        ([_item("a", {"data": "a.tif"}, day=None)], {}, "'a': found no 'datetime', as it stands for a span of time"),
+        ([_item("a", {"data": "b.tif"})], {}, r"found 1 asset\(s\) at which there is no file, .*b\.tif"),
+        (
+            [_item(name, {"data": "a.tif"}, place="p") for name in "ab"],
+            {"key": "place"},
+            "found the items 'a' and 'b' for the key 'p' and the date 2024-06-30; expected one",
+        ),
+        ([], {}, "found no STAC item"),
+    ],
+)
+def test_what_is_wrong_is_refused(
+    tmp_path: Path, items: list[dict[str, Any]], options: dict[str, Any], message: str
+) -> None:
+    _touch(tmp_path, "a.tif")
+    with pytest.raises(DatasetError, match=message):
+        _load(_collect(tmp_path / "items.json", *items), **options)
+
+
+def test_a_span_has_the_date_that_is_named_or_none(tmp_path: Path) -> None:
+    _touch(tmp_path, "a.tif")
+    path = _collect(tmp_path / "items.json", _item("a", {"data": "a.tif"}, day=None))
+    assert _load(path, date="start_datetime").dates == {"a": (date(2024, 4, 1),)}
+    assert _load(path, date=None).dates == {}
+
+
+def test_what_is_no_stac_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "text.json").write_text("{")
+    (tmp_path / "other.json").write_text('{"type": "Table"}')
+    with pytest.raises(DatasetError, match=r"text\.json: found no STAC that can be read \(JSONDecodeError"):
+        _load(tmp_path / "text.json")
+    with pytest.raises(DatasetError, match=r"other\.json: found no STAC that can be read"):
+        _load(tmp_path / "other.json")
+    with pytest.raises(DatasetError, match=r"none\.json: found no STAC that can be read \(FileNotFoundError"):
+        _load(tmp_path / "none.json")
+    paged = _collect(tmp_path / "page.json", links=[{"rel": "next", "href": "x"}])
+    with pytest.raises(DatasetError, match="found one page of several"):
+        _load(paged)
+
+
+BAND = {"data_type": "int16", "nodata": -9999, "scale": 0.0001, "offset": -0.1}
+#: An asset, what the spec says besides, and how they contradict each other.
+CONTRADICTIONS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    ({"raster:bands": [BAND]}, {"dtype": "uint16", "nodata": 0}, "stated data type int16 of band 'A'; expected uint16"),
+    (
+        {"raster:bands": [BAND]},
+        {"nodata": 0},
+        "stated nodata -9999 of band 'A'; expected nodata 0.0, .* Set 'nodata: -9999'",
+    ),
+    ({"raster:bands": [BAND]}, {}, "stated scale 0.0001 and offset -0.1 of band 'A'; expected scale 1 and offset 0"),
+    ({"bands": [{"name": "x"}], "data_type": "int16", "nodata": "nan"}, {}, "stated nodata nan of band 'A'"),
+    ({"bands": [{"name": "x", "raster:scale": 2.5}]}, {}, "stated scale 2.5 and offset 0"),
+    ({"raster:bands": [BAND, BAND]}, {}, r"found 2 stated band\(s\); expected 1: \['A'\]"),
+    (
+        {"proj:epsg": 32632, "proj:transform": [20, 0, 5e5, 0, -20, 5e6]},
+        {"pixel_size_m": 10},
+        "found pixels of 20 m; expected",
+    ),
+    ({"proj:code": "EPSG:32632"}, {"georeference": "absent"}, "stated CRS EPSG:32632; expected no CRS"),
+    ({"proj:code": "EPSG:1"}, {}, "stated CRS 'EPSG:1'; expected one that PROJ knows"),
+]
+
+
+@pytest.mark.parametrize(("own", "changes", "message"), CONTRADICTIONS)
+def test_what_items_state_is_compared_with_the_spec(
+    tmp_path: Path, make_spec: MakeSpec, own: dict[str, Any], changes: dict[str, Any], message: str
+) -> None:
+    _touch(tmp_path, "a.tif")
+    folder = _load(_collect(tmp_path / "items.json", _item("a", {"data": "a.tif"}, asset=own)))
+    with pytest.raises(RasterError, match=f"STAC item 'a', asset 'data': (found the )?{message}"):
+        folders_by_source(folder, {"s": make_spec("A", **changes)})
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        ({"proj:shape": [64, 32]}, "found size 64 x 64 instead of 32 x 64 pixels; expected what STAC item '1', asset"),
+        ({"proj:epsg": 32633}, "found CRS EPSG:32632 instead of EPSG:32633"),
+        ({"proj:transform": [10, 0, 5e5, 0, -10, 5.1e6]}, r"found geotransform \(10, .* instead of \(10"),
+        ({"proj:code": "EPSG:32632", "proj:shape": [64, 64], "proj:transform": [10, 0, 5e5, 0, -10, 5e6]}, None),
+    ],
+)
+def test_what_items_state_of_the_place_is_compared_with_the_file(
+    tmp_path: Path, tiny_data: SimpleNamespace, own: dict[str, Any], message: str | None
+) -> None:
+    item = _item("1", {"data": str(tiny_data.scenes.paths("1")[0])}, asset=own)
+    folder = _load(_collect(tmp_path / "items.json", item))
+    labels = RasterFolder(tiny_data.labels.root, {"1": tiny_data.labels.files["1"]})
+    sources = tiny_data.config.sources
+    if message is None:
+        assert len(scan_scenes(folder, labels, tiny_data.config).chips) == 4
+        return
+    with pytest.raises(DataError, match=message):
+        scan_scenes(folder, labels, tiny_data.config)
+    with pytest.raises(RasterError, match=message):
+        open_checked(folders_by_source(folder, sources), "1", sources)
+
+
+def test_what_agrees_passes(tmp_path: Path, make_spec: MakeSpec) -> None:
+    _touch(tmp_path, "a.tif", "b.tif")
+    own = {"raster:bands": [BAND], "proj:epsg": 32632, "proj:transform": [10, 0, 5e5, 0, -10, 5e6, 0, 0, 1]}
+    path = _collect(tmp_path / "items.json", _item("a", {"x": "a.tif", "y": "b.tif"}, asset=own))
+    bands = [{"name": name, "scale": 0.0001, "offset": -0.1} for name in "AB"]
+    spec = make_spec(bands=bands, pixel_size_m=10)
+    assert folders_by_source(_load(path, ["x", "y"]), {"s": spec})["s"].files == {"a": ("a.tif", "b.tif")}
+    # A mask is of whatever type, nodata and scale; what is not read matters to nobody.
+    rule = {"band": "B", "values": [1]}
+    other = [bands[0], {"name": "B", "dtype": "int16"}]
+    folders_by_source(_load(path, ["x", "y"]), {"s": make_spec(bands=other, valid=rule)})
+    folders_by_source(_load(path, ["x", "y"]), {"s": make_spec(bands=[bands[0], "B"], use=["A"])})
+
+
+def test_a_server_gives_items_and_parts_of_their_rasters(
+    tmp_path: Path, write_raster: Write, make_spec: MakeSpec
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 9000, (2, 256, 256)).astype(np.int16)
+    write_raster(tmp_path / "r/a.tif", pixels, nodata=-9999, tiled=True, blockxsize=64, blockysize=64)
+    _collect(tmp_path / "items.json", _item("a", {"data": "r/a.tif"}))
+    with served(tmp_path) as (address, asked):
+        folder = _load(f"{address}/items.json")
+        assert folder.files == {"a": ("r/a.tif",)}
+        assert str(folder.paths("a")[0]) == f"/vsicurl/{address}/r/a.tif"
+        with open_checked(folders_by_source(folder, {"s": make_spec()}), "a", {"s": make_spec()}) as stack:
+            read = stack.read(Window(70, 130, 20, 30))
+        assert np.array_equal(read.values["s"], pixels[:, 130:160, 70:90])
+        spans = [span for path, span in asked() if path == "/r/a.tif"]
+        assert spans
+        assert all(spans), "in parts, never as a whole"
+        with pytest.raises(DatasetError, match=r"none\.json: found no STAC that can be read .*[Nn]ot [Ff]ound"):
+            _load(f"{address}/none.json")
+        _collect(tmp_path / "gone.json", _item("a", {"data": "gone.tif"}))
+        gone = _load(f"{address}/gone.json")
+        with pytest.raises(
+            RasterError, match=r"127\.0\.0\.1:\d+/gone\.tif: found nothing that opens .*404.*; expected"
+        ):
+            open_checked({"s": gone}, "a", {"s": make_spec()})
+
+
+def test_tables_are_the_same_as_of_a_folder(tiny_data: SimpleNamespace) -> None:
+    items = [
+        _item(key, {"data": str(tiny_data.scenes.paths(key)[0])}, day=f"2024-06-{number:02d}")
+        for number, key in enumerate(tiny_data.scenes.files, start=1)
+    ]
+    folder = _load(_collect(tiny_data.root / "scenes/items.json", *items))
+    (tiny_data.root / "scenes/items.json").unlink()
+    assert files_of({"s": folder}, "11") == {"s": tiny_data.scenes.paths("11")}
+    found = scan_scenes(folder, tiny_data.labels, tiny_data.config).chips
+    pd.testing.assert_frame_equal(found, scan_scenes(tiny_data.scenes, tiny_data.labels, tiny_data.config).chips)

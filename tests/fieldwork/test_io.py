@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import io
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,13 @@ from rasterio.windows import Window
 from fieldwork.io.atomic import AtomicCSV, AtomicFigure, AtomicJSON
 from fieldwork.io.folder import FolderDataset
 from fieldwork.io.lists import SplitListsDataset
+from fieldwork.io.packed import PackedChipsDataset
 from fieldwork.io.predictions import PredictionsDataset
 from fieldwork.io.rasters import RasterFolderDataset
 from fieldwork.io.samples import SampleTableDataset
 from fieldwork.io.sources import RasterSourcesDataset
+from groundwork.data.chips import LabelledData
+from groundwork.data.packing import ChipsToStore
 from groundwork.prediction.scene import Predictions
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.opening import open_dataset
@@ -231,3 +235,20 @@ def test_small_files_are_saved_whole_or_not_at_all(tmp_path: Path) -> None:
     AtomicFigure(filepath=str(tmp_path / "history.png")).save(figure)
     with Image.open(tmp_path / "history.png") as picture:
         assert picture.format == "PNG"
+
+
+def test_packed_chips_load_as_a_store_and_as_none_where_they_are_read_from_files(
+    tmp_path: Path, tiny_labelled: LabelledData
+) -> None:
+    entry = PackedChipsDataset(path=str(tmp_path / "packed"))
+    assert not entry.exists()
+    with pytest.raises(DatasetError, match="cannot be read as the index of packed chips"):
+        entry.load()
+    entry.save(ChipsToStore(tiny_labelled, "files"))
+    assert entry.exists()
+    assert entry.load() is None
+    entry.save(ChipsToStore(tiny_labelled, "packed"))
+    store = entry.load()
+    assert store is not None
+    chips = replace(tiny_labelled, store=store).chips("val")
+    assert chips[0].sample_id == tiny_labelled.of_split("val")["sample_id"].iloc[0]

@@ -57,7 +57,8 @@ class TrainingConfig(Config):
     max_epochs: int = Field(gt=0)
     loader: LoaderConfig = LoaderConfig()
     #: Which chips an epoch of training is made of. grid: each of the table once. random: windows drawn anew each epoch
-    #: on their ground. balanced: those that hold rare classes more often.
+    #: on their ground. around_objects: such windows around pixels of some classes. balanced: those that hold rare
+    #: classes more often.
     sampling: ComponentConfig = GRID
     #: Random changes to training chips, one after the other; image, label and validity move together. Empty: none.
     augmentation: tuple[ComponentConfig, ...] = SYMMETRIES

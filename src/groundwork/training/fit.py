@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
@@ -139,6 +140,8 @@ def _identity(initial: Bundle, data: LabelledData, statistics: Statistics, train
         training.model_dump_json(),
         str(seed),
         fingerprint.of_code(),
+        # It resamples training chips, and nothing else.
+        version("kornia"),
         *fingerprint.library_versions().values(),
     )
 

@@ -269,6 +269,23 @@ def test_what_holds_no_data_does_not_bleed(change: Any) -> None:
         assert torch.allclose(values[:, valid], torch.tensor(7.0), atol=1e-3)
 
 
+@pytest.mark.parametrize("change", ["rotate", "blur"])
+def test_what_one_date_does_not_hold_does_not_bleed_into_it(change: str) -> None:
+    batch = _plane()
+    valid = torch.ones(1, 2, 33, 33, dtype=torch.bool)
+    valid[0, 0, :, 10:14] = False
+    valid[0, 1, 8:16] = False
+    image = torch.tensor([3.0, 5.0])[None, None, :, None, None].expand(1, 2, 2, 33, 33)
+    batch["images"]["optical"] = torch.where(valid[:, None], image, math.nan)
+    batch["valid"]["optical"] = valid
+    changed = _augment(batch, change, described=PLANE)
+    values, holds = changed["images"]["optical"][0], changed["valid"]["optical"][0]
+    for step, value in enumerate((3.0, 5.0)):
+        assert 100 < holds[step].sum() < 33 * 33
+        assert torch.allclose(values[:, step][:, holds[step]], torch.tensor(value), atol=1e-3)
+    assert not torch.equal(holds[0], holds[1])
+
+
 def test_codes_are_never_mixed_and_validity_of_each_date_moves() -> None:
     codes = Described({"optical": OPTICAL.model_copy(update={"resampling": "nearest"})}, CLASSES, {}, {})
     batch = _plane()

@@ -25,7 +25,8 @@ from groundwork.data.packed import open_store
 from groundwork.data.packing import ChipsToStore, store_chips
 from groundwork.data.sampling.balanced import WeightedOrder, chances_of
 from groundwork.data.sampling.checks import check_sampling
-from groundwork.data.sampling.random import TrainingGround, WindowOrder
+from groundwork.data.sampling.ground import TrainingGround
+from groundwork.data.sampling.random import WindowOrder
 from groundwork.data.statistics import Statistics
 from groundwork.errors import ComponentError, SpecError
 from groundwork.specs import TargetSpec
@@ -144,6 +145,46 @@ def test_where_nothing_is_known_the_chip_is_taken(
     assert sorted(names) == sorted(f"{name}+0+0" for name in train)
 
 
+# --- around objects -------------------------------------------------------------------------------------------------
+
+
+def test_windows_around_objects_hold_one_at_any_place(
+    tiny_labelled: LabelledData, tiny_statistics: Statistics, land_target: TargetSpec
+) -> None:
+    def of(epoch: int, workers: int = 0) -> list[Batch]:
+        settings = {"classes": ["water"], "share": 1.0, "samples_per_epoch": 40}
+        return _epoch(tiny_labelled, tiny_statistics, epoch, workers, name="around_objects", **settings)
+
+    water = list(land_target.names).index("water")
+    batches = of(0)
+    holds = torch.cat([batch["target"] for batch in batches]) == water
+    assert holds.shape[0] == 40
+    assert holds.flatten(1).any(dim=1).all()
+    assert len(set(_names(batches))) > 30
+    for one, other in zip(batches, of(0, workers=2), strict=True):
+        assert one["sample_id"] == other["sample_id"]
+        assert torch.equal(one["target"], other["target"])
+    assert _names(of(1)) != _names(batches)
+
+
+def test_a_rare_class_comes_as_often_as_stated(
+    tiny_labelled: LabelledData, tiny_statistics: Statistics, land_target: TargetSpec
+) -> None:
+    name = land_target.names[0]
+    column = f"fraction_{name}"
+    # As if one chip alone held the class: windows around it are those that share its ground.
+    samples = tiny_labelled.samples.copy()
+    train = samples.index[samples["split"] == "train"]
+    chosen = next(index for index in train if samples.loc[index, column] > 0)
+    samples.loc[train.drop(chosen), column] = 0.0
+    data = replace(tiny_labelled, samples=samples)
+    names = _names(
+        _epoch(data, tiny_statistics, name="around_objects", classes=[name], share=0.5, samples_per_epoch=80)
+    )
+    around = [each for each in names if each.startswith(samples.loc[chosen, "sample_id"])]
+    assert 25 < len(around) < 60
+
+
 # --- balanced -------------------------------------------------------------------------------------------------------
 
 
@@ -224,6 +265,17 @@ def test_what_does_not_fit_is_refused(
     packed = replace(tiny_labelled, store=open_store(tmp_path / "packed"))
     with pytest.raises(SpecError, match=r"training\.sampling: 'random' draws windows between those"):
         _epoch(packed, tiny_statistics, name="random")
+    with pytest.raises(SpecError, match=r"'around_objects' draws windows between those"):
+        check_sampling(
+            ComponentConfig.model_validate({"name": "around_objects", "classes": ["x"]}), "packed", land_target
+        )
+    with pytest.raises(SpecError, match=r"draws windows around pixels of classes, and the target has none"):
+        check_sampling(ComponentConfig.model_validate({"name": "around_objects", "classes": ["x"]}), "files", NUMBERS)
+    with pytest.raises(SpecError, match=r"the target has no class 'watr'\. Did you mean 'water'"):
+        _epoch(tiny_labelled, tiny_statistics, name="around_objects", classes=["watr"])
+    dry = replace(tiny_labelled, samples=tiny_labelled.samples.assign(fraction_water=0.0))
+    with pytest.raises(SpecError, match=r"no training chip holds a pixel of \['water'\]"):
+        _epoch(dry, tiny_statistics, name="around_objects", classes=["water"])
     bare = replace(tiny_labelled, samples=tiny_labelled.samples.drop(columns="fraction_water"))
     with pytest.raises(SpecError, match=r"the sample table has no \['fraction_water'\]"):
         _epoch(bare, tiny_statistics, name="balanced")

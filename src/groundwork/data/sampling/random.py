@@ -6,15 +6,13 @@ from collections.abc import Iterator
 from typing import Annotated, NamedTuple, final
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 from torch.utils.data import Dataset
 
 from groundwork.batch import Chip
-from groundwork.data import sample_table as table
 from groundwork.data.chips import LabelledData, RasterChips
 from groundwork.data.sampling.base import EpochOrder, Sampling, Store
-from groundwork.errors import SpecError
+from groundwork.data.sampling.ground import TrainingGround, refuse_packed
 from groundwork.specs import TargetSpec
 
 
@@ -42,44 +40,6 @@ class WindowOrder(EpochOrder[WindowKey]):
             if number % self._num_chips == 0:
                 order = random.permutation(self._num_chips)
             yield WindowKey(int(order[number % self._num_chips]), self._epoch, number)
-
-
-class TrainingGround:
-    """Where windows may lie: on ground that training chips of the scene cover.
-
-    That keeps clear of the other splits as far as these chips do, whatever the split and its buffer.
-    """
-
-    def __init__(self, samples: pd.DataFrame) -> None:
-        """Keep the windows of chips by scene."""
-        self._windows = table.windows(samples)
-        self._scenes = pd.factorize(samples[table.SCENE])[0]
-        self._order = self._scenes.argsort(kind="stable")
-        self._starts = np.searchsorted(self._scenes[self._order], np.arange(self._scenes.max(initial=-1) + 2))
-
-    def draw(self, chip: int, random: np.random.Generator) -> tuple[int, int]:
-        """Return row and column of a window of the size of a chip, at most half of that away from it.
-
-        Where that would leave the ground it is moved along one side only, or not at all. Drawing again instead would
-        show the pixels at borders hardly ever, as few windows hold them.
-        """
-        row, column, size = self._windows[chip].tolist()
-        half = size // 2
-        down, right = random.integers(-half, half + 1, 2).tolist()
-        for place in ((row + down, column + right), (row + down, column), (row, column + right)):
-            if self._covers(chip, *place):
-                return place
-        return row, column
-
-    def _covers(self, chip: int, row: int, column: int) -> bool:
-        scene, size = self._scenes[chip], int(self._windows[chip, 2])
-        chips = self._windows[self._order[self._starts[scene] : self._starts[scene + 1]]]
-        start = chips[:, :2] - (row, column)
-        near = (start < size).all(axis=1) & (start + chips[:, 2:] > 0).all(axis=1)
-        covered = np.zeros((size, size), np.bool_)
-        for (top, left), side in zip(start[near].tolist(), chips[near, 2].tolist(), strict=True):
-            covered[max(top, 0) : top + side, max(left, 0) : left + side] = True
-        return bool(covered.all())
 
 
 @final
@@ -124,11 +84,7 @@ class RandomSampling(Sampling):
     @classmethod
     def check(cls, store: Store, target: TargetSpec) -> None:  # noqa: ARG003
         """See :class:`Sampling`."""
-        if store == "packed":
-            raise SpecError(
-                "'random' draws windows between those of the sample table, and packed chips hold no others: set "
-                "'data.store: files', or 'training.sampling: grid' or 'balanced'"
-            )
+        refuse_packed("random", store)
 
     def chips(self) -> Dataset[Chip]:
         """See :class:`Sampling`."""

@@ -82,7 +82,7 @@ MEANINGS: dict[str, str] = {
     "ModelConfig.necks": "Names and options of what stands between encoder and decoder, in order.",
     "OutputSpec.name": "The output's name, in scores, figures and tags.",
     "RasterSpec.dtype": "Data type of the bands that are read.",
-    "SplitConfig.fractions": "Shares of the splits, for `blocks` and `scenes`; see below.",
+    "SplitConfig.fractions": "Shares of the splits, where they are drawn; see below.",
     "TargetSpec.classes": "The classes, in the order of the model's scores; see below.",
     "TrainingConfig.augmentation": "Random changes to training chips; see below.",
     "TrainingConfig.freeze": "Parts whose weights stay; see below.",

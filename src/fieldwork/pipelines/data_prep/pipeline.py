@@ -19,7 +19,7 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 assign_splits,
-                ["chips_found", "split_lists", "params:data", "params:seed"],
+                ["chips_found", "split_lists", "split_regions", "params:data", "params:seed"],
                 ["samples", "split_report"],
                 name="assign_splits",
             ),

@@ -104,8 +104,7 @@ def _scan(key: str, opened: LabelledScene, data: DataConfig) -> tuple[list[dict[
         [*lines, *(min(line + size, length) for line in lines), length]
         for lines, length in zip(starts, (grid.height, grid.width), strict=True)
     )
-    bands = {source: spec.num_channels for source, spec in data.sources.items()}
-    cells = make_cells((edges[0], edges[1]), bands, opened.kind)
+    cells = make_cells((edges[0], edges[1]), data.sources, opened.kind)
     rows: list[dict[str, object]] = []
     for piece in read_pieces(opened, data.chips):
         cells.add(piece.window, piece.patch)

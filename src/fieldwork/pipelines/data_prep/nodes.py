@@ -24,6 +24,22 @@ def assign_splits(chips: Any, lists: Any, regions: Any, data: DataConfig, seed: 
     return division.samples, report_splits(division.samples, data, division.left_out)
 
 
+def report_values(samples: Any, cells: Any, data: DataConfig) -> Any:
+    """Describe what the bands of each split hold: without data, beyond their units, at the limits of the data type."""
+    from groundwork.data.value_report import report_values
+
+    return report_values(samples, cells, data).model_dump(mode="json")
+
+
+def audit_data(samples: Any, values: Any, data: DataConfig) -> str:
+    """Say what of splits and values is right, what deserves a look, and what is wrong."""
+    from groundwork.audit.data import audit_data
+    from groundwork.audit.findings import as_page
+    from groundwork.data.value_report import ValueReport
+
+    return as_page(audit_data(samples, ValueReport.model_validate(values), data))
+
+
 def compute_statistics(samples: Any, cells: Any, data: DataConfig) -> Any:
     """Mean and deviation of each band and the frequency of each class, on the training split only."""
     from groundwork.data.statistics import compute_statistics

@@ -1,10 +1,16 @@
-"""Scenes and labels -> scene report, samples with splits, statistics."""
+"""Scenes and labels -> scene report, samples with splits, statistics, audit."""
 
 from __future__ import annotations
 
 from kedro.pipeline import Pipeline, node
 
-from fieldwork.pipelines.data_prep.nodes import assign_splits, compute_statistics, scan_scenes
+from fieldwork.pipelines.data_prep.nodes import (
+    assign_splits,
+    audit_data,
+    compute_statistics,
+    report_values,
+    scan_scenes,
+)
 
 
 def create_pipeline() -> Pipeline:
@@ -24,5 +30,7 @@ def create_pipeline() -> Pipeline:
                 name="assign_splits",
             ),
             node(compute_statistics, ["samples", "cells", "params:data"], "statistics", name="compute_statistics"),
+            node(report_values, ["samples", "cells", "params:data"], "value_report", name="report_values"),
+            node(audit_data, ["samples", "value_report", "params:data"], "data_audit", name="audit_data"),
         ]
     )

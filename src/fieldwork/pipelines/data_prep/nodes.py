@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from groundwork.config import DataConfig
+from groundwork.config import DataConfig, IndexingConfig
 
 
-def scan_scenes(scenes: Any, labels: Any, data: DataConfig) -> tuple[Any, str, Any, Any]:
+def scan_scenes(scenes: Any, labels: Any, data: DataConfig, data_prep: IndexingConfig) -> tuple[Any, str, Any, Any]:
     """Look through every scene and label once: refuse what is not as declared, describe scenes, and cut chips."""
     from groundwork.data.scan import scan_scenes
     from groundwork.data.tables import as_markdown
 
-    scan = scan_scenes(scenes, labels, data)
+    scan = scan_scenes(scenes, labels, data, data_prep)
     return scan.report, as_markdown(scan.report), scan.chips, scan.cells
 
 

@@ -19,7 +19,7 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 scan_scenes,
-                ["scenes", "labels", "params:data"],
+                ["scenes", "labels", "params:data", "params:data_prep"],
                 ["scene_report", "scene_table", "chips_found", "cells"],
                 name="scan_scenes",
             ),

@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 
 from groundwork.cli.listing import FAMILIES
 from groundwork.cli.words import as_yaml, described_arguments, first_line, in_yaml_words, type_in_words
-from groundwork.config import DataConfig, EvaluationConfig, InferenceConfig, ModelConfig, TrainingConfig
+from groundwork.config import DataConfig, EvaluationConfig, IndexingConfig, InferenceConfig, ModelConfig, TrainingConfig
 from groundwork.config.component import ComponentConfig
 from groundwork.data.augmentation import AUGMENTATIONS
 from groundwork.data.sampling import SAMPLINGS
@@ -28,14 +28,18 @@ from groundwork.tasks.optimizers import OPTIMIZERS, SCHEDULES
 
 PAGE = Path(__file__).parent / "reference" / "configuration.md"
 
-#: Top-level key -> class. Each key has a file of its own: ``conf/base/parameters_<key>.yml``.
+#: Top-level key -> class. Each stands in ``conf/base/parameters_<key>.yml``, unless PLACES says another file.
 FILES: dict[str, type[BaseModel]] = {
     "data": DataConfig,
+    "data_prep": IndexingConfig,
     "model": ModelConfig,
     "training": TrainingConfig,
     "evaluation": EvaluationConfig,
     "inference": InferenceConfig,
 }
+
+#: Key -> the file that it stands in.
+PLACES = {"data_prep": "parameters_data"}
 
 #: Where a component is named in YAML -> its table.
 TABLES: dict[str, Table] = {
@@ -83,7 +87,7 @@ MEANINGS: dict[str, str] = {
     "HuberLoss.delta": "Where the square becomes the size, in deviations of an output.",
     "OutputSpec.name": "The output's name, in scores, figures and tags.",
     "RasterSpec.dtype": "Data type of the bands that are read.",
-    "SplitConfig.fractions": "Shares of the splits, for `blocks` and `scenes`; see below.",
+    "SplitConfig.fractions": "Shares of the splits, where they are drawn; see below.",
     "TargetSpec.classes": "The classes, in the order of the model's scores; see below.",
     "BandDropout.chance": "Chance of each band by itself; of the bands of a source, one is always left.",
     "Blur.sigma": "Largest sigma of the blur, in pixels; each chip draws its own.",
@@ -144,12 +148,12 @@ def render() -> str:
         "Written by `python docs/generate_reference.py` from the classes in `src/groundwork/config/`, `specs.py` and",
         "the component tables. Do not edit.",
         "",
-        "Each file `conf/base/parameters_<key>.yml` holds one top-level key, read by one class. A key that is not",
+        "Each top-level key is read by one class, and stands in the file that is named below. A key that is not",
         "listed here is refused, with the nearest known one. `conf/base/parameters.yml` holds `seed` (whole number),",
         "and `conf/base/parameters_sample_data.yml` the seed and the number of scenes of the embedded sample.",
     ]
     for key, kind in FILES.items():
-        lines += ["", f"## {key}", "", f"`conf/base/parameters_{key}.yml`"]
+        lines += ["", f"## {key}", "", f"`conf/base/{PLACES.get(key, f'parameters_{key}')}.yml`"]
         for number, (place, part) in enumerate(_classes(key, kind)):
             lines += _class_section(place, part, is_first=number == 0)
     lines += [

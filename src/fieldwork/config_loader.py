@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,8 @@ from kedro.config import OmegaConfigLoader
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from groundwork.config.merging import merge
 from groundwork.strict import did_you_mean
-
-#: Keys that say which component it is. With another value for one of them, the old one's options mean nothing.
-IDENTITY = ("name", "model", "variant", "architecture")
 
 #: Files of environments that are read otherwise: DVC's, and values of this machine in one of them.
 OTHER_FILES = ("dvc.yaml", "dvc.lock")
@@ -157,23 +154,3 @@ def _refuse_broken(file: Path) -> None:
         raise ConfigurationError(f"{place}{line}: this is no valid YAML: {problem}.") from error
     if not isinstance(content, DictConfig):
         raise ConfigurationError(f"{place}: found a list; expected keys with values.")
-
-
-def merge(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
-    """Set the keys of ``change`` in ``base``, at any depth; lists and components picked anew are replaced whole."""
-    merged = dict(base)
-    for key, value in change.items():
-        old = base.get(key)
-        if not isinstance(old, dict) or not isinstance(value, dict):
-            merged[key] = value
-        elif is_another_component(old, value):
-            # The zoo may be left unsaid where only another network of it is picked.
-            merged[key] = {"name": old["name"], **value}
-        else:
-            merged[key] = merge(old, value)
-    return merged
-
-
-def is_another_component(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Whether ``new`` picks a component other than ``old``: by name, or another network of the same zoo."""
-    return "name" in old and any(key in new and new[key] != old.get(key) for key in IDENTITY)

@@ -26,6 +26,9 @@ HEADER = "# Derived from pipelines and catalog by `make dvc{}`. Do not edit: cha
 #: What says of an entry where it lies and what reads it: DVC watches files and code themselves.
 WATCHED_OTHERWISE = ("type", "path", "filepath", "metadata")
 
+#: Parameter -> its keys on which results depend, where others only say who does the work.
+DECIDING_PARTS = {"data_prep": ("on_bad_scene",)}
+
 Catalog = Mapping[str, dict[str, Any]]
 
 
@@ -111,7 +114,7 @@ def _stage(recipe: Recipe, name: str, pipeline: Pipeline) -> dict[str, Any]:
     if recipe.way_up:
         stage["wdir"] = recipe.way_up.rstrip("/")
     stage["deps"] = sorted({*_paths(inputs, catalog), *code, "requirements.lock"})
-    watched = [*_parameters(recipe, inputs), *_catalog_keys(recipe, entries)]
+    watched = [*_watched(recipe, inputs), *_catalog_keys(recipe, entries)]
     if watched:
         stage["params"] = watched
     for kind in ("outs", "metrics", "plots"):
@@ -154,6 +157,22 @@ def _parameters(recipe: Recipe, inputs: Iterable[str]) -> list[dict[str, list[st
     wanted = sorted(entry.removeprefix("params:").split(".")[0] for entry in inputs if entry.startswith("params:"))
     found = {file: [key for key in wanted if key in _read(recipe.project / file)] for file in _files(recipe, "param")}
     return [{file: keys} for file, keys in found.items() if keys]
+
+
+def _watched(recipe: Recipe, inputs: Iterable[str]) -> Iterator[dict[str, list[str]]]:
+    """Yield the parameters on which results depend."""
+    for entry in _parameters(recipe, inputs):
+        for file, keys in entry.items():
+            stated = _read(recipe.project / file)
+            kept = [part for key in keys for part in _parts(key, stated[key])]
+            if kept:
+                yield {file: kept}
+
+
+def _parts(key: str, stated: Mapping[str, Any]) -> list[str]:
+    if key not in DECIDING_PARTS:
+        return [key]
+    return [f"{key}.{part}" for part in DECIDING_PARTS[key] if part in stated]
 
 
 def _catalog_keys(recipe: Recipe, entries: Iterable[str]) -> list[dict[str, list[str]]]:

@@ -9,7 +9,7 @@ from typing import Any
 from kedro.io import AbstractDataset, DataCatalog
 from kedro.pipeline import Pipeline
 
-from groundwork.config.data import SplitConfig
+from groundwork.config.split import SplitConfig
 from groundwork.rasters.addresses import place_of
 from groundwork.strict import did_you_mean
 
@@ -127,6 +127,24 @@ def check_lists(split: SplitConfig, lists: Mapping[str, list[str]]) -> None:
     empty = [name for name, scenes in lists.items() if not scenes]
     if empty:
         raise CatalogError(f"Catalog entry 'split_lists': the lists of {empty} name no scene. Name them, one per line.")
+
+
+def check_regions(split: SplitConfig, entry: Mapping[str, Any]) -> None:
+    """Refuse a split by polygons without a file of them, and a file that would be ignored.
+
+    Raises:
+        CatalogError: With what is missing.
+    """
+    path = entry.get("path")
+    if split.method == "polygons" and not path:
+        raise CatalogError(
+            "data.split.method is 'polygons', and catalog entry 'split_regions' names no file. Set its 'path'."
+        )
+    if split.method != "polygons" and path:
+        raise CatalogError(
+            f"Catalog entry 'split_regions' names {path}, but data.split.method is '{split.method}', which ignores "
+            "regions. Set 'method: polygons', or 'path: null' in the catalog."
+        )
 
 
 def input_paths(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, Path]:

@@ -15,7 +15,15 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
 from fieldwork.config_loader import RecipeConfigLoader
-from fieldwork.entries import check_entries, check_inputs, check_lists, check_overlaps, output_paths, work_folders
+from fieldwork.entries import (
+    check_entries,
+    check_inputs,
+    check_lists,
+    check_overlaps,
+    check_regions,
+    output_paths,
+    work_folders,
+)
 from fieldwork.parameters import read_parameters
 from fieldwork.selection import check_selection
 from fieldwork.summary import show_summary
@@ -68,6 +76,8 @@ class AroundRun:
         self._check_meaning(pipeline)
         if "split_lists" in pipeline.inputs() and "data" in self._parameters:
             check_lists(self._parameters["data"].split, catalog.load("split_lists"))
+        if "split_regions" in pipeline.inputs() and "data" in self._parameters:
+            check_regions(self._parameters["data"].split, catalog.to_config()[0].get("split_regions", {}))
         paths = {**output_paths(pipeline, catalog), **work_folders(pipeline, catalog)}
         for name, path in paths.items():
             _check_writable(name, path)

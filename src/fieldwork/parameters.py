@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import Field, TypeAdapter, ValidationError
 
 from fieldwork.pipelines.sample_data.config import SampleDataConfig
-from groundwork.config import DataConfig, EvaluationConfig, InferenceConfig, ModelConfig, TrainingConfig
+from groundwork.config import DataConfig, EvaluationConfig, IndexingConfig, InferenceConfig, ModelConfig, TrainingConfig
 from groundwork.strict import did_you_mean
 
 #: What generators of NumPy and PyTorch both take.
@@ -16,6 +16,7 @@ Seed: TypeAlias = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
 
 PARAMETERS: dict[str, Any] = {
     "data": DataConfig,
+    "data_prep": IndexingConfig,
     "model": ModelConfig,
     "training": TrainingConfig,
     "evaluation": EvaluationConfig,

@@ -7,9 +7,9 @@ import pytest
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline, node
 
-from fieldwork.entries import CatalogError, check_entries, check_inputs, check_lists, check_overlaps
+from fieldwork.entries import CatalogError, check_entries, check_inputs, check_lists, check_overlaps, check_regions
 from fieldwork.io.lists import SplitListsDataset
-from groundwork.config.data import SplitConfig
+from groundwork.config.split import SplitConfig
 
 
 def same(value: Any) -> Any:
@@ -127,3 +127,13 @@ def test_a_list_in_another_encoding_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_bytes("Zürich\n".encode("latin-1"))
     with pytest.raises(Exception, match=r"train\.txt is no text in UTF-8 .* Save it as UTF-8"):
         SplitListsDataset(files={"train": str(tmp_path / "train.txt")}).load()
+
+
+def test_a_split_by_polygons_and_its_file_go_together() -> None:
+    polygons, scenes = SplitConfig(method="polygons", attribute="region"), SplitConfig(method="scenes")
+    check_regions(polygons, {"path": "regions.gpkg"})
+    check_regions(scenes, {"path": None})
+    with pytest.raises(CatalogError, match="entry 'split_regions' names no file"):
+        check_regions(polygons, {"path": None})
+    with pytest.raises(CatalogError, match=r"names regions.gpkg, but data.split.method is 'scenes', which ignores"):
+        check_regions(scenes, {"path": "regions.gpkg"})

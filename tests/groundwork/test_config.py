@@ -66,7 +66,7 @@ def test_unknown_keys_are_named_at_any_depth(
             "add up to 1; they add up to 0.7",
         ),
         (DataConfig, DATA, "split.method", "blocks", "'blocks' needs 'block_size': the side of a block in pixels"),
-        (DataConfig, DATA, "split.method", "random", "'blocks', 'scenes' or 'lists'"),
+        (DataConfig, DATA, "split.method", "random", "'blocks', 'scenes', 'lists', 'date', 'column' or 'polygons'"),
         (DataConfig, DATA, "chips.size", 0, "greater than 0"),
         (DataConfig, DATA, "sources", {}, "at least 1 item"),
         (DataConfig, DATA, "sources", {"optical": None}, "at least 1 item"),

@@ -1,4 +1,4 @@
-"""The command ``groundwork``: ``groundwork models list``, ``groundwork models show NAME``."""
+"""The command ``groundwork``: ``models list``, ``models show NAME``, ``data audit``."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ import argparse
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 from groundwork.cli.listing import FAMILIES, list_tables
 from groundwork.errors import GroundworkError
+
+if TYPE_CHECKING:
+    #: What commands are added to.
+    _Topics: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no public name
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,20 +23,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.verb == "list":
         sys.stdout.write(list_tables(options.family))
         return 0
-    # Showing builds networks, and so loads torch; listing must stay quick, and loads not even pydantic.
-    from groundwork.cli.showing import show_component  # noqa: PLC0415
-
     try:
-        sys.stdout.write(show_component(options.name, options.options, options.family))
+        return _audit(options) if options.topic == "data" else _show(options)
     except GroundworkError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+
+
+def _show(options: argparse.Namespace) -> int:
+    # Showing builds networks, and so loads torch; listing must stay quick, and loads not even pydantic.
+    from groundwork.cli.showing import show_component  # noqa: PLC0415
+
+    sys.stdout.write(show_component(options.name, options.options, options.family))
     return 0
+
+
+def _audit(options: argparse.Namespace) -> int:
+    """Print the audit; the exit status is 1 where something is wrong."""
+    from groundwork.cli.auditing import audit_files  # noqa: PLC0415 - it loads pandas
+
+    text, is_wrong = audit_files(options.samples, options.values, options.config, options.model, options.format)
+    sys.stdout.write(text)
+    return int(is_wrong)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="groundwork", description="Rasters in, maps out.")
-    topics = parser.add_subparsers(dest="topic", required=True, metavar="models")
+    topics = parser.add_subparsers(dest="topic", required=True, metavar="models|data")
+    _add_models(topics)
+    _add_data(topics)
+    return parser
+
+
+def _add_models(topics: _Topics) -> None:
     models = topics.add_parser("models", help="what models are made of")
     verbs = models.add_subparsers(dest="verb", required=True, metavar="list|show")
     listing = verbs.add_parser("list", help="list encoders, necks, decoders, heads and factories")
@@ -43,7 +68,30 @@ def _parser() -> argparse.ArgumentParser:
     showing.add_argument("name", help="a component, or a variant of one, as 'list' names them")
     showing.add_argument("options", nargs="*", metavar="key=value", help="options to build an encoder with")
     showing.add_argument("--family", type=_family, help="where several families know the name")
-    return parser
+
+
+def _add_data(topics: _Topics) -> None:
+    data = topics.add_parser("data", help="what a model learns from")
+    verbs = data.add_subparsers(dest="verb", required=True, metavar="audit")
+    audit = verbs.add_parser(
+        "audit",
+        help="say what of splits and values is right, what deserves a look, and what is wrong; reads no pixel",
+        epilog="The exit status is 1 where something is wrong.",
+    )
+    audit.add_argument("--samples", type=Path, required=True, help="the table of samples, with splits")
+    audit.add_argument("--values", type=Path, required=True, help="the report of values of the same run")
+    audit.add_argument(
+        "--config", type=Path, nargs="+", required=True, metavar="FILE", help="YAML with 'data'; later files change it"
+    )
+    audit.add_argument(
+        "--model",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="YAML with 'model': bands are compared with what its encoder was trained on",
+    )
+    audit.add_argument("--format", choices=["markdown", "json"], default="markdown")
 
 
 def _family(word: str) -> str:

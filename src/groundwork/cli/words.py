@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Mapping
+from datetime import date
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -20,6 +21,7 @@ _WORDS: dict[object, str] = {
     Any: "any value",
     object: "any value",
     NoneType: "null",
+    date: "day",
 }
 
 

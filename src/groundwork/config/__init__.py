@@ -2,8 +2,9 @@
 
 from groundwork.config.data import DataConfig
 from groundwork.config.evaluation import EvaluationConfig
+from groundwork.config.indexing import IndexingConfig
 from groundwork.config.inference import InferenceConfig
 from groundwork.config.model import ModelConfig
 from groundwork.config.training import TrainingConfig
 
-__all__ = ["DataConfig", "EvaluationConfig", "InferenceConfig", "ModelConfig", "TrainingConfig"]
+__all__ = ["DataConfig", "EvaluationConfig", "IndexingConfig", "InferenceConfig", "ModelConfig", "TrainingConfig"]

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from groundwork.config.split import SplitConfig
 from groundwork.errors import SpecError
 from groundwork.specs import QualityRule, RasterSpec, TargetSpec
 from groundwork.strict import Config, did_you_mean
@@ -20,61 +21,6 @@ class ChipsConfig(Config):
     stride: int | None = Field(default=None, gt=0)
     #: Least share of a chip's pixels that hold data and a known label.
     min_valid_fraction: float = Field(default=0.5, ge=0, le=1)
-
-
-class Fractions(Config):
-    """Shares of the samples; they add up to 1."""
-
-    train: float = Field(default=0.6, gt=0, lt=1)
-    val: float = Field(default=0.2, gt=0, lt=1)
-    test: float = Field(default=0.2, gt=0, lt=1)
-
-    @model_validator(mode="after")
-    def _check(self) -> Fractions:
-        total = self.train + self.val + self.test
-        if abs(total - 1) > 1e-6:
-            raise ValueError(f"train, val and test must add up to 1; they add up to {total:g}")
-        return self
-
-
-class SplitConfig(Config):
-    """How samples are divided; never chip by chip at random, as neighbours would leak."""
-
-    #: blocks: squares on the ground. scenes: whole scenes. lists: scene names given in files.
-    method: Literal["blocks", "scenes", "lists"]
-    fractions: Fractions = Fractions()
-    #: Blocks or scenes are divided into as many folds, instead of by ``fractions``; for cross-validation.
-    folds: int | None = Field(default=None, ge=3)
-    #: The fold, counted from 0, that is ``test``. The one after it is ``val``, the others are ``train``.
-    fold: int = Field(default=0, ge=0)
-    #: Side of a block in pixels of the scene; for ``blocks``.
-    block_size: int | None = Field(default=None, gt=0)
-    #: Samples nearer than this to a sample of another split are left out, in pixels. Samples that overlap always are.
-    buffer: int = Field(default=0, ge=0)
-    #: Share of the ``train`` list that becomes ``val``, where no list for ``val`` is given; for ``lists``.
-    val_from_train: float = Field(default=0.0, ge=0, lt=1)
-
-    @model_validator(mode="after")
-    def _check(self) -> SplitConfig:
-        if self.method == "blocks" and self.block_size is None:
-            raise ValueError("method 'blocks' needs 'block_size': the side of a block in pixels")
-        self._check_folds()
-        if self.method != "lists" and self.val_from_train:
-            raise ValueError(
-                f"'val_from_train' takes from the list of train scenes, but the method is '{self.method}'; set "
-                "'fractions' instead, or 'method: lists'"
-            )
-        return self
-
-    def _check_folds(self) -> None:
-        if self.method == "lists" and self.folds is not None:
-            raise ValueError("'folds' divide blocks or scenes, but the method is 'lists'; leave one of them out")
-        if self.folds is None and self.fold:
-            raise ValueError(f"'fold' is {self.fold}, but 'folds' does not say of how many; set both or none")
-        if self.folds is not None and self.fold >= self.folds:
-            raise ValueError(
-                f"'fold' is {self.fold}, and is counted from 0: the last of {self.folds} is {self.folds - 1}"
-            )
 
 
 class DataConfig(Config):

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from groundwork.batch import Patch
+from groundwork.specs import RANGES, RasterSpec
+from groundwork.specs.units import plausible_values
 from groundwork.targets.kind import TargetKind
 
 Number = TypeVar("Number", bound=np.generic)
@@ -22,7 +24,7 @@ Edges: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 @dataclass(frozen=True, slots=True)
 class CellValues:
-    """Moments of the values of one source in each cell."""
+    """Moments of the values of one source in each cell, and how many of them look wrong."""
 
     #: Number of pixels that hold data, (rows, columns); of pixels and steps, where validity is by step.
     valid: NDArray[np.int64]
@@ -31,6 +33,10 @@ class CellValues:
     squares: NDArray[np.float64]
     minimum: NDArray[np.float64]
     maximum: NDArray[np.float64]
+    #: Number of values of each band that are not plausible in its unit, and of those at the limits of the data type.
+    implausible: NDArray[np.int64]
+    at_limits: NDArray[np.int64]
+    spec: RasterSpec
 
     def add(self, values: NDArray[np.generic], valid: NDArray[np.bool_], place: Place, edges: Edges) -> None:
         """Take raw values (bands[, steps], height, width) of a window.
@@ -59,6 +65,21 @@ class CellValues:
         self.squares[(band, *place)] = _by_cell(np.add, squares, edges)
         self.minimum[(band, *place)] = _by_cell(np.minimum, np.where(valid, steps, np.inf).min(axis=0), edges)
         self.maximum[(band, *place)] = _by_cell(np.maximum, np.where(valid, steps, -np.inf).max(axis=0), edges)
+        self._count_odd(band, steps, valid, place, edges)
+
+    def _count_odd(
+        self, band: int, steps: NDArray[np.float64], valid: NDArray[np.bool_], place: Place, edges: Edges
+    ) -> None:
+        """Count values that look wrong, where there can be any."""
+        lowest, highest = self.minimum[(band, *place)].min(), self.maximum[(band, *place)].max()
+        plausible = plausible_values(self.spec.used[band])
+        if plausible is not None and (lowest < plausible[0] or highest > plausible[1]):
+            odd = ((steps < plausible[0]) | (steps > plausible[1])) & valid
+            self.implausible[(band, *place)] = _by_cell(np.add, odd.sum(axis=0), edges)
+        limits = RANGES[self.spec.dtype]
+        if not self.spec.dtype.startswith("float") and (lowest == limits[0] or highest == limits[1]):
+            odd = ((steps == limits[0]) | (steps == limits[1])) & valid
+            self.at_limits[(band, *place)] = _by_cell(np.add, odd.sum(axis=0), edges)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,25 +125,34 @@ class Cells:
         return found
 
 
-def make_cells(edges: tuple[Iterable[int], Iterable[int]], num_bands: Mapping[str, int], kind: TargetKind) -> Cells:
+def make_cells(edges: tuple[Iterable[int], Iterable[int]], inputs: Mapping[str, RasterSpec], kind: TargetKind) -> Cells:
     """Make cells without pixels.
 
     Args:
         edges: Rows and columns at which chips begin and end, with the scene's height and width.
-        num_bands: Source -> number of its bands that are read.
+        inputs: Source -> what its rasters hold.
         kind: Of the answers.
     """
     rows, columns = (np.unique([0, *lines]).astype(np.int64) for lines in edges)
     shape = (len(rows) - 1, len(columns) - 1)
-    sources = {source: _make_values((count, *shape)) for source, count in num_bands.items()}
+    sources = {source: _make_values(spec, shape) for source, spec in inputs.items()}
     return Cells(
         rows, columns, np.zeros(shape, np.int64), np.zeros((kind.num_terms, *shape), kind.term_type), sources, kind
     )
 
 
-def _make_values(shape: tuple[int, int, int]) -> CellValues:
-    lowest, highest = np.full(shape, np.inf), np.full(shape, -np.inf)
-    return CellValues(np.zeros(shape[1:], np.int64), np.zeros(shape), np.zeros(shape), lowest, highest)
+def _make_values(spec: RasterSpec, cells: tuple[int, int]) -> CellValues:
+    shape = (spec.num_channels, *cells)
+    return CellValues(
+        valid=np.zeros(cells, np.int64),
+        mean=np.zeros(shape),
+        squares=np.zeros(shape),
+        minimum=np.full(shape, np.inf),
+        maximum=np.full(shape, -np.inf),
+        implausible=np.zeros(shape, np.int64),
+        at_limits=np.zeros(shape, np.int64),
+        spec=spec,
+    )
 
 
 def _by_cell(reduce: np.ufunc, plane: NDArray[Number], edges: Edges) -> NDArray[Number]:

@@ -167,20 +167,34 @@ def _on_sphere(crs: str, points: list[tuple[Numbers, Numbers]]) -> Numbers | Non
     return EARTH_RADIUS_M * placed.reshape(len(points), -1, 3) if np.isfinite(placed).all() else None
 
 
-def _in_crs(boxes: Numbers, there: str, here: str) -> Numbers:
-    """Bring boxes to another CRS: the boxes around their edges; not finite where one has no place there."""
+def outlines_in(boxes: Numbers, there: str, here: str) -> Numbers:
+    """Bring boxes to another CRS: points around each, (boxes, points, 2); not finite where one has no place there.
+
+    Args:
+        boxes: West, south, east and north, (boxes, 4).
+        there: Their CRS.
+        here: The other one.
+    """
     west, south, east, north = boxes.T[..., None]
     across, up = west + (east - west) * POINTS, south + (north - south) * POINTS
-    x = np.concatenate([across, across, np.broadcast_to(west, up.shape), np.broadcast_to(east, up.shape)], axis=1)
-    y = np.concatenate([np.broadcast_to(south, across.shape), np.broadcast_to(north, across.shape), up, up], axis=1)
+    along_south, along_north = np.broadcast_to(south, across.shape), np.broadcast_to(north, across.shape)
+    along_west, along_east = np.broadcast_to(west, up.shape), np.broadcast_to(east, up.shape)
+    x = np.concatenate([across, along_east, across[:, ::-1], along_west], axis=1)
+    y = np.concatenate([along_south, up, along_north, up[:, ::-1]], axis=1)
     try:
         xs, ys = (np.array(part).reshape(x.shape) for part in transform_points(there, here, x.ravel(), y.ravel())[:2])
     except NO_TRANSFORMATION:
-        return np.full(boxes.shape, np.inf)
+        return np.full((*x.shape, 2), np.inf)
     if _is_geographic(here):
         # Edges that cross the date line keep together.
         xs = xs + 360 * np.round(np.nan_to_num(xs[:, :1] - xs) / 360)
-    placed: Numbers = np.stack([xs.min(axis=1), ys.min(axis=1), xs.max(axis=1), ys.max(axis=1)], axis=1)
+    return np.stack([xs, ys], axis=2).astype(np.float64)
+
+
+def _in_crs(boxes: Numbers, there: str, here: str) -> Numbers:
+    """Bring boxes to another CRS: the boxes around their edges; not finite where one has no place there."""
+    outlines = outlines_in(boxes, there, here)
+    placed: Numbers = np.concatenate([outlines.min(axis=1), outlines.max(axis=1)], axis=1)
     return placed
 
 

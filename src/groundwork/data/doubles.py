@@ -1,4 +1,4 @@
-"""Find samples of two splits that show the same pixels, whatever their files are called and wherever they lie."""
+"""Find samples that show the same pixels, whatever their files are called and wherever they lie."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from groundwork.data import sample_table as table
 
 logger = logging.getLogger(__name__)
 
+#: The share of known pixels as well, as eight digits alone may agree by chance among a million.
+_SAME = [table.CONTENT, table.VALID_FRACTION]
+
 
 def count_doubles(samples: pd.DataFrame, splits: tuple[str, ...]) -> dict[str, int | None]:
     """Return, for each two splits, how many samples of the first one show the pixels of a sample of the other.
@@ -21,25 +24,45 @@ def count_doubles(samples: pd.DataFrame, splits: tuple[str, ...]) -> dict[str, i
         samples: The table of samples, with their splits.
         splits: Names of the splits, such as train, val and test.
     """
-    pairs = list(combinations(splits, 2))
-    if table.CONTENT not in samples:
-        return dict.fromkeys((f"{first}-{second}" for first, second in pairs), None)
     counts: dict[str, int | None] = {}
-    for first, second in pairs:
-        parts = (samples[samples[table.SPLIT] == split] for split in (first, second))
-        # The share of known pixels as well, as eight digits alone may agree by chance among a million.
-        here, there = (part.set_index([table.CONTENT, table.VALID_FRACTION])[table.SAMPLE_ID] for part in parts)
-        doubles = here[here.index.isin(there.index)]
-        counts[f"{first}-{second}"] = len(doubles)
-        if len(doubles):
-            other = there[there.index == doubles.index[0]]
+    for first, second in combinations(splits, 2):
+        doubles = doubles_between(samples, first, second)
+        counts[f"{first}-{second}"] = None if doubles is None else len(doubles)
+        if doubles:
             logger.warning(
                 "%d sample(s) of split '%s' show the very pixels of samples of '%s', such as %s and %s: the scores "
                 "would count what was learnt by heart. Remove one of the files.",
                 len(doubles),
                 first,
                 second,
-                doubles.iloc[0],
-                other.iloc[0],
+                *doubles[0],
             )
     return counts
+
+
+def doubles_between(samples: pd.DataFrame, first: str, second: str) -> list[tuple[str, str]] | None:
+    """Return the samples of a split that show the pixels of a sample of another, each with one of the other.
+
+    None where the table does not say what samples show.
+
+    Args:
+        samples: The table of samples, with their splits.
+        first: A split.
+        second: Another one.
+    """
+    if table.CONTENT not in samples:
+        return None
+    parts = (table.of_split(samples, split) for split in (first, second))
+    here, there = (part.set_index(_SAME)[table.SAMPLE_ID] for part in parts)
+    doubles, others = here[here.index.isin(there.index)], there[~there.index.duplicated()]
+    return [(str(name), str(others.loc[place])) for place, name in doubles.items()]
+
+
+def doubles_within(samples: pd.DataFrame, split: str) -> list[tuple[str, str]] | None:
+    """Return the samples of a split that show the pixels of an earlier one of it, each with that one; None as above."""
+    if table.CONTENT not in samples:
+        return None
+    part = table.of_split(samples, split)
+    earlier = part.groupby(_SAME, sort=False)[table.SAMPLE_ID].transform("first")
+    again = part.duplicated(_SAME)
+    return list(zip(part.loc[again, table.SAMPLE_ID].astype(str), earlier[again].astype(str), strict=True))

@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 from rasterio.windows import Window
 
-from groundwork.batch import Patch, below
-from groundwork.config.data import ChipsConfig, DataConfig, read_by_model, reference_of
+from groundwork.batch import Patch
+from groundwork.config.data import DataConfig, read_by_model, reference_of
+from groundwork.config.indexing import IndexingConfig
 from groundwork.data import sample_table as table
 from groundwork.data.cells import Cells, make_cells
 from groundwork.data.label_sources import Labels, LabelSources, label_cells
 from groundwork.data.labelled import LabelledScene, content_of, open_labelled
-from groundwork.data.scene_stack import dates_of, files_of, folders_by_source, require_sources, require_stated_places
+from groundwork.data.pieces import chip_starts, read_pieces
+from groundwork.data.scene_stack import (
+    Dates,
+    Files,
+    Stated,
+    dates_of,
+    files_of,
+    folders_by_source,
+    require_sources,
+    require_stated_places,
+    stated_of,
+)
+from groundwork.data.workers import run_tasks
 from groundwork.errors import DataError, RasterError
 from groundwork.progress import track
-from groundwork.rasters.folder import RasterFolder
+from groundwork.rasters.folder import RasterFolder, preview
 from groundwork.rasters.grid import describe_crs, name_crs
-from groundwork.rasters.windows import window_starts
 from groundwork.targets.kinds import kind_of
+from groundwork.targets.label import LabelSource
 
+logger = logging.getLogger(__name__)
+
+#: Column of the scene report that says why a scene is left out.
+LEFT_OUT = "left_out"
 #: A chip may reach beyond a small scene, but not by more than so many times its longer side.
 MOST_BEYOND = 2
-#: Pixels that are held at a time; scenes so wide that fewer rows than a chip's would fit are read in several strips.
-MOST_HELD = 2**22
-_ALL = slice(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +58,36 @@ class Scan:
     cells: Mapping[str, Cells]
 
 
-def scan_scenes(scenes: RasterFolder | Mapping[str, RasterFolder], labels: Labels, data: DataConfig) -> Scan:
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What it takes to look through one scene, also in another process."""
+
+    key: str
+    #: Cells of the table of samples.
+    names: Mapping[str, object]
+    files: Files
+    label: LabelSource
+    dates: Dates
+    stated: Stated
+    data: DataConfig
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What one scene holds, or why it is not as declared."""
+
+    report: dict[str, object] = field(default_factory=dict)
+    chips: list[dict[str, object]] = field(default_factory=list)
+    cells: Cells | None = None
+    problem: str | None = None
+
+
+def scan_scenes(
+    scenes: RasterFolder | Mapping[str, RasterFolder],
+    labels: Labels,
+    data: DataConfig,
+    indexing: IndexingConfig | None = None,
+) -> Scan:
     """Read every pixel of every scene and label once.
 
     Chips with too few valid, labelled pixels are left out.
@@ -52,46 +96,78 @@ def scan_scenes(scenes: RasterFolder | Mapping[str, RasterFolder], labels: Label
         scenes: Rasters of the only source, or of each by name.
         labels: Joined to the scenes by key, or files that belong to all of them.
         data: What rasters and labels hold, and how chips are cut.
+        indexing: Who does the work, and what becomes of scenes that are not as declared. None: this process, and they
+            are refused.
 
     Raises:
         PairingError: Where an image or a label has no partner, or a scene lacks a source that is not optional.
         DataError: Where scenes are not as declared (it lists them all), or no chip is left.
     """
-    folders, kind = folders_by_source(scenes, data.sources), kind_of(data.target)
-    scenes_there = require_sources(folders, data.sources)
-    cells_of_labels = label_cells(labels, folders[reference_of(data.sources)], scenes_there)
+    folders, how = folders_by_source(scenes, data.sources), indexing or IndexingConfig()
+    cells_of_labels = label_cells(labels, folders[reference_of(data.sources)], require_sources(folders, data.sources))
     sources, keys = LabelSources(labels), list(cells_of_labels)
-    report: list[dict[str, object]] = []
-    chips: list[dict[str, object]] = []
-    cells: dict[str, Cells] = {}
-    problems: list[str] = []
-    for key in track(keys, "Looking through scenes", len(keys)):
+    tasks: dict[str, _Task] = {}
+    for key in keys:
         files = {
             table.SCENE: key,
             **{table.path_column(name): table.join_files(part.files.get(key, ())) for name, part in folders.items()},
             table.LABEL_PATH: cells_of_labels[key],
             **table.stated(folders[reference_of(data.sources)].columns.get(key, {})),
         }
-        try:
-            paths, days = files_of(folders, key), dates_of(folders, key)
-            with open_labelled(paths, sources.source(key, cells_of_labels[key]), data.sources, kind, days) as opened:
-                opened.label.check_grid(opened.grid)
-                require_stated_places(opened.stack, folders, key)
-                found, cells[key] = _scan(key, opened, data)
-                report.append({table.SCENE: key, **_describe(opened, cells[key])})
-                chips.extend({**chip, **files} for chip in found)
-        except RasterError as error:
-            problems.append(str(error))
-    if problems:
-        shown = "\n".join(f"  - {text}" for text in problems[:10])
+        paths, days = files_of(folders, key), dates_of(folders, key)
+        label = sources.source(key, cells_of_labels[key])
+        tasks[key] = _Task(key, files, paths, label, days, stated_of(folders, key), data)
+    found = dict(track(run_tasks(_scan_scene, tasks, how), "Looking through scenes", len(keys)))
+    # In the order of the keys, whichever was done first.
+    return _gather({key: found[key] for key in keys}, how, data, list(map(table.path_column, folders)))
+
+
+def _gather(found: Mapping[str, _Found], indexing: IndexingConfig, data: DataConfig, paths: list[str]) -> Scan:
+    problems = {key: part.problem for key, part in found.items() if part.problem is not None}
+    if problems and (indexing.on_bad_scene == "refuse" or len(problems) == len(found)):
+        shown = "\n".join(f"  - {text}" for text in list(problems.values())[:10])
         more = f"\n  and {len(problems) - 10} more" if len(problems) > 10 else ""
-        raise DataError(f"{len(problems)} of {len(keys)} scenes are not as declared:\n{shown}{more}")
+        raise DataError(f"{len(problems)} of {len(found)} scenes are not as declared:\n{shown}{more}")
+    if problems:
+        logger.warning(
+            "%d of %d scenes are not as declared and left out; the scene report says why: %s",
+            len(problems),
+            len(found),
+            preview(list(problems)),
+        )
+    chips = [chip for part in found.values() for chip in part.chips]
     if not chips:
         limit = data.chips.min_valid_fraction
-        raise DataError(f"None of {len(keys)} scenes has a chip with {limit:.0%} valid, labelled pixels.")
+        raise DataError(f"None of {len(found)} scenes has a chip with {limit:.0%} valid, labelled pixels.")
     samples = pd.DataFrame(chips).sort_values(table.SAMPLE_ID, ignore_index=True)
-    first = [table.SAMPLE_ID, table.SCENE, *map(table.path_column, folders), table.LABEL_PATH]
-    return Scan(pd.DataFrame(report), samples[first + [name for name in samples.columns if name not in first]], cells)
+    first = [table.SAMPLE_ID, table.SCENE, *paths, table.LABEL_PATH]
+    ordered = samples[first + [name for name in samples.columns if name not in first]]
+    cells = {key: part.cells for key, part in found.items() if part.cells is not None}
+    return Scan(_report(found, problems), ordered, cells)
+
+
+def _report(found: Mapping[str, _Found], problems: Mapping[str, str]) -> pd.DataFrame:
+    report = pd.DataFrame([part.report for part in found.values() if part.problem is None])
+    if not problems:
+        return report
+    # Whole numbers stay whole beside the empty cells of scenes that are left out.
+    whole = report.astype({name: object for name in report.select_dtypes("integer")})
+    left_out = pd.DataFrame({table.SCENE: list(problems), LEFT_OUT: list(problems.values())})
+    return pd.concat([whole, left_out]).sort_values(table.SCENE, ignore_index=True)
+
+
+def _scan_scene(task: _Task) -> _Found:
+    """Look through one scene."""
+    kind = kind_of(task.data.target)
+    try:
+        with open_labelled(task.files, task.label, task.data.sources, kind, task.dates) as opened:
+            opened.label.check_grid(opened.grid)
+            require_stated_places(opened.stack, task.stated)
+            chips, cells = _scan(task.key, opened, task.data)
+            report = {table.SCENE: task.key, **_describe(opened, cells)}
+            return _Found(report, [{**chip, **task.names} for chip in chips], cells)
+    except RasterError as error:
+        return _Found(problem=str(error))
 
 
 def _scan(key: str, opened: LabelledScene, data: DataConfig) -> tuple[list[dict[str, object]], Cells]:
@@ -103,13 +179,12 @@ def _scan(key: str, opened: LabelledScene, data: DataConfig) -> tuple[list[dict[
             f"scenes of more than {size // MOST_BEYOND} pixels a side, as 'chips.size' is {size}",
             "Set 'chips.size' to what fits into the scenes.",
         )
-    starts = _starts(opened, data.chips)
+    starts = chip_starts(opened, data.chips)
     edges = tuple(
         [*lines, *(min(line + size, length) for line in lines), length]
         for lines, length in zip(starts, (grid.height, grid.width), strict=True)
     )
-    bands = {source: spec.num_channels for source, spec in read_by_model(data.sources).items()}
-    cells = make_cells((edges[0], edges[1]), bands, opened.kind)
+    cells = make_cells((edges[0], edges[1]), read_by_model(data.sources), opened.kind)
     rows: list[dict[str, object]] = []
     for piece in read_pieces(opened, data.chips):
         cells.add(piece.window, piece.patch)
@@ -193,85 +268,3 @@ def _chip(
         table.CHECKSUM: opened.checksum(window, patch),
         table.CONTENT: content_of(patch),
     }
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Pixels that were not read before, and the chips that are whole with them."""
-
-    #: Inside the scene.
-    window: Window
-    patch: Patch
-    chips: list[tuple[Window, Patch]]
-
-
-def read_pieces(opened: LabelledScene, chips: ChipsConfig) -> Iterator[Piece]:
-    """Yield a scene piece by piece, each pixel once, and all its chips; chips that overlap share what is read.
-
-    Only where a scene is so wide that it is read in several strips, chips of two strips read what they share twice.
-    """
-    size, stride = chips.size, chips.stride or chips.size
-    tops, lefts = _starts(opened, chips)
-    at_once = max(1, MOST_HELD // (size * stride))
-    done = 0
-    for first in range(0, len(lefts), at_once):
-        strip = lefts[first : first + at_once]
-        columns = (min(strip[0], done), strip[-1] + size)
-        for rows in _read_down(opened, tops, chips, columns):
-            whole = [
-                (
-                    table.window_of(top, left, size),
-                    rows.held.cut(_span(top - rows.first, size), _span(left - columns[0], size)),
-                )
-                for top in rows.tops
-                for left in strip
-            ]
-            yield _piece(opened, rows, done, whole)
-        done = columns[1]
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """New rows of a strip, and all rows of the chips that are whole with them."""
-
-    window: Window
-    fresh: Patch
-    #: From row ``first`` on.
-    held: Patch
-    first: int
-    tops: list[int]
-
-
-def _read_down(opened: LabelledScene, tops: list[int], chips: ChipsConfig, columns: tuple[int, int]) -> Iterator[_Rows]:
-    """Yield a strip from top to bottom, as many rows at a time as may be held."""
-    width, stride = columns[1] - columns[0], chips.stride or chips.size
-    at_once = max(1, (MOST_HELD // width - chips.size) // stride + 1)
-    held: Patch | None = None
-    done = 0
-    for first in range(0, len(tops), at_once):
-        group = tops[first : first + at_once]
-        window = Window(columns[0], done, width, group[-1] + chips.size - done)
-        fresh = opened.read(window)
-        kept = max(done - group[0], 0)
-        held = fresh if held is None or not kept else below(held.cut(slice(held.size[0] - kept, None), _ALL), fresh)
-        yield _Rows(window, fresh, held, done - kept, group)
-        done = group[-1] + chips.size
-
-
-def _piece(opened: LabelledScene, rows: _Rows, done: int, chips: list[tuple[Window, Patch]]) -> Piece:
-    """Keep what of the new rows lies inside the scene, and right of the columns that are done."""
-    grid = opened.grid
-    (top, bottom), (left, right) = rows.window.toranges()
-    first, height, width = max(done - left, 0), min(bottom, grid.height) - top, min(right, grid.width) - left
-    inside = Window(left + first, top, width - first, height)
-    return Piece(inside, rows.fresh.cut(slice(0, height), slice(first, width)), chips)
-
-
-def _span(start: int, length: int) -> slice:
-    return slice(start, start + length)
-
-
-def _starts(opened: LabelledScene, chips: ChipsConfig) -> tuple[list[int], list[int]]:
-    """Return the rows and the columns at which chips begin."""
-    grid, stride = opened.grid, chips.stride or chips.size
-    return window_starts(grid.height, chips.size, stride), window_starts(grid.width, chips.size, stride)

@@ -20,12 +20,14 @@ from groundwork.rasters.folder import RasterFolder, preview
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.opened import Opened
 from groundwork.rasters.scene import Scene
-from groundwork.rasters.stated import NOTHING_STATED, check_placed, check_stated
+from groundwork.rasters.stated import NOTHING_STATED, StatedFile, check_placed, check_stated
 from groundwork.specs import RasterSpec
 from groundwork.strict import did_you_mean
 
 #: Source -> the files of its raster. Absent: the scene lacks the source.
 Files: TypeAlias = Mapping[str, tuple[Path, ...]]
+#: Source -> what is stated of the files of its raster, as STAC items do.
+Stated: TypeAlias = Mapping[str, tuple[StatedFile, ...]]
 #: Source -> the dates that its files' names say.
 Dates: TypeAlias = Mapping[str, tuple[date, ...]]
 
@@ -189,15 +191,19 @@ def dates_of(scenes: Mapping[str, RasterFolder], key: str) -> dict[str, tuple[da
     return {source: folder.dates[key] for source, folder in scenes.items() if key in folder.dates}
 
 
-def require_stated_places(stack: SceneStack, scenes: Mapping[str, RasterFolder], key: str) -> None:
+def stated_of(scenes: Mapping[str, RasterFolder], key: str) -> dict[str, tuple[StatedFile, ...]]:
+    """Return what is stated of the files of a scene, by source."""
+    return {source: folder.stated.get(key, ()) for source, folder in scenes.items()}
+
+
+def require_stated_places(stack: SceneStack, stated: Stated) -> None:
     """Refuse a scene whose first file lies elsewhere than is stated of it, source by source.
 
     Raises:
         RasterError: As of :func:`groundwork.rasters.stated.check_placed`.
     """
     for source, scene in stack.scenes().items():
-        stated = scenes[source].stated.get(key, ())
-        first = next((file for file in stated if file != NOTHING_STATED), None)
+        first = next((file for file in stated[source] if file != NOTHING_STATED), None)
         if first is not None:
             check_placed(scene.own_grid, scene.path, first)
 
@@ -211,7 +217,7 @@ def open_checked(scenes: Mapping[str, RasterFolder], key: str, inputs: Mapping[s
     stack = SceneStack(files_of(scenes, key), inputs, dates_of(scenes, key))
     try:
         _ = stack.grid, [stack.dates(source) for source in inputs]
-        require_stated_places(stack, scenes, key)
+        require_stated_places(stack, stated_of(scenes, key))
     except RasterError:
         stack.close()
         raise

@@ -10,21 +10,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from groundwork.config.data import DataConfig, SplitConfig
+from groundwork.config.data import DataConfig
+from groundwork.config.split import SPLITS, SplitConfig
+from groundwork.data.assigning import Assigned, by_dates, by_lists, by_values
 from groundwork.data.distances import Places
 from groundwork.data.doubles import count_doubles
+from groundwork.data.drawing import draw_splits
+from groundwork.data.grouping import blocks_of, places_of, shared_places, values_of
+from groundwork.data.regions import Regions, check_apart, place_in_regions
 from groundwork.errors import DataError
-from groundwork.rasters.folder import preview
 from groundwork.specs import TargetSpec
 
 logger = logging.getLogger(__name__)
-
-SPLITS = ("train", "val", "test")
-#: Scenes that share more than this of the smaller one show the same place.
-SAME_PLACE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,13 @@ def assign_splits(
     return divide(samples, config, lists, seed).samples
 
 
-def divide(samples: pd.DataFrame, config: SplitConfig, lists: Mapping[str, Sequence[str]], seed: int) -> Division:
+def divide(
+    samples: pd.DataFrame,
+    config: SplitConfig,
+    lists: Mapping[str, Sequence[str]],
+    seed: int,
+    regions: Regions | None = None,
+) -> Division:
     """Add the column ``split``, and leave out samples that lie too near to another split.
 
     Args:
@@ -51,147 +55,66 @@ def divide(samples: pd.DataFrame, config: SplitConfig, lists: Mapping[str, Seque
         config: The method and its options.
         lists: Split -> names of its scenes; for the method ``lists``.
         seed: Seed of the draw.
+        regions: Polygons; for the method ``polygons``.
 
     Raises:
-        DataError: Where a split stays empty, or lists and scenes do not agree.
+        DataError: Where a split stays empty, or what is given for the method and the scenes do not agree.
+        RasterError: Where regions are not as the method needs them.
     """
-    _check_method(config, lists)
-    if config.method == "lists":
-        split = _by_lists(samples, config, lists, seed)
+    _check_method(config, lists, regions)
+    if regions is not None:
+        assigned = _by_regions(samples, config, regions, seed)
+    elif config.method == "lists":
+        assigned = by_lists(samples, config, lists, seed)
+    elif config.dates is not None:
+        assigned = by_dates(samples, config.dates)
     else:
-        groups = _acquisitions(samples) if config.method == "scenes" else _blocks(samples, config)
-        together = "" if config.method == "blocks" else _shared_places(samples["scene"], groups)
-        _require_groups(groups, config, together)
-        split = _draw(groups, config, seed) if config.folds is None else _fold(groups, config, seed)
-    table = samples.assign(split=split).dropna(subset=["split"])
-    left_out: dict[str, dict[str, int]] = {}
-    if len(table) < len(samples):
-        left_out["none"] = {"in no list": len(samples) - len(table)}
+        assigned = _by_groups(samples, config, seed)
+    table = samples.assign(split=assigned.split).dropna(subset=["split"])
+    left_out = {"none": dict(assigned.left_out)} if assigned.left_out else {}
     kept = _without_neighbours(table.reset_index(drop=True), config.buffer, left_out)
     _require_all(kept, left_out)
     return Division(kept, left_out)
 
 
-def _check_method(config: SplitConfig, lists: Mapping[str, Sequence[str]]) -> None:
+def _check_method(config: SplitConfig, lists: Mapping[str, Sequence[str]], regions: Regions | None) -> None:
     if config.method != "lists" and lists:
         raise DataError(
             f"Lists for {sorted(lists)} are given, but 'split.method' is '{config.method}', which does not read them. "
             "Set 'method: lists', or give no lists."
         )
-
-
-def _acquisitions(samples: pd.DataFrame) -> pd.Series:
-    """Name each sample by the first of the scenes that show its ground: several dates of one place stay together.
-
-    Scenes belong together where they share more than half of the smaller one. Where they share less, as neighbouring
-    tiles do at their edges, samples that overlap are left out later.
-    """
-    by_scene = samples.groupby("scene", sort=True)
-    scenes = by_scene.agg(
-        crs=("crs", "first"),
-        pixel_size=("pixel_size", "first"),
-        west=("west", "min"),
-        south=("south", "min"),
-        east=("east", "max"),
-        north=("north", "max"),
-    ).reset_index()
-    everywhere = np.ones(len(scenes), np.bool_)
-    pairs = Places(scenes).pairs(everywhere, everywhere, np.zeros(len(scenes)))
-    same = pairs.overlap > SAME_PLACE
-    links = coo_array((np.ones(int(same.sum())), (pairs.first[same], pairs.second[same])), shape=(len(scenes),) * 2)
-    labels = connected_components(links, directed=False)[1]
-    first = scenes.groupby(labels)["scene"].transform("first")
-    return samples["scene"].map(dict(zip(scenes["scene"], first, strict=True)))
-
-
-def _blocks(samples: pd.DataFrame, config: SplitConfig) -> pd.Series:
-    side = samples["pixel_size"] * float(config.block_size or 1)
-    x = ((samples["west"] + samples["east"]) / 2 // side).astype(int).astype(str)
-    y = ((samples["south"] + samples["north"]) / 2 // side).astype(int).astype(str)
-    return _planes(samples) + "/" + side.round(6).astype(str) + "/" + x + "/" + y
-
-
-def _planes(samples: pd.DataFrame) -> pd.Series:
-    """Name the plane each sample lies on: its CRS, or its scene where there is none."""
-    return samples["crs"].where(samples["crs"] != "none", "pixels of " + samples["scene"]).astype(str)
-
-
-def _shared_places(scenes: pd.Series, groups: pd.Series) -> str:
-    """Say in words where fewer places are shown than there are scenes."""
-    shown, places = scenes.nunique(), groups.nunique()
-    return "" if shown == places else f" ({shown} scenes show {places} place(s), and those of one place stay together)"
-
-
-def _require_groups(groups: pd.Series, config: SplitConfig, together: str) -> None:
-    needed, parts = (len(SPLITS), "splits") if config.folds is None else (config.folds, "folds")
-    if groups.nunique() < needed:
+    if (config.method == "polygons") != (regions is not None):
         raise DataError(
-            f"Found {groups.nunique()} {config.method} with samples{together}; {needed} {parts} need at least as many. "
-            + ("Use fewer folds, a" if config.folds else "Use a")
-            + " smaller 'block_size', method 'scenes' or 'lists', or more scenes."
+            f"'split.method' is '{config.method}', and {'no' if regions is None else 'a'} file of regions is given: "
+            "method 'polygons' needs one, and no other method reads it."
         )
 
 
-def _fold(groups: pd.Series, config: SplitConfig, seed: int) -> pd.Series:
-    """Divide groups so that folds have about as many samples; which fold is asked for does not change them."""
-    sizes = groups.value_counts().sort_index()
-    filled = np.zeros(config.folds or 0, np.int64)
-    folds: dict[str, int] = {}
-    # The largest first, and in an order that is drawn where they are alike.
-    for name, size in sizes.sample(frac=1, random_state=seed).sort_values(ascending=False, kind="stable").items():
-        folds[str(name)] = int(filled.argmin())
-        filled[folds[str(name)]] += size
-    test, val = config.fold, (config.fold + 1) % len(filled)
-    return groups.map(folds).map(lambda fold: {test: "test", val: "val"}.get(fold, "train"))
+def _by_groups(samples: pd.DataFrame, config: SplitConfig, seed: int) -> Assigned:
+    """Divide by blocks, scenes or the values of a column."""
+    if config.column is not None:
+        groups = values_of(samples, config.column)
+        if config.values is not None:
+            return by_values(groups, config.values, set(groups), f"the column '{config.column}'")
+        return Assigned(draw_splits(groups, config, seed))
+    if config.method == "blocks":
+        return Assigned(draw_splits(blocks_of(samples, config.block_size or 1), config, seed))
+    places = places_of(samples)
+    return Assigned(draw_splits(places, config, seed, shared_places(samples["scene"], places)))
 
 
-def _draw(groups: pd.Series, config: SplitConfig, seed: int) -> pd.Series:
-    sizes = groups.value_counts().sort_index()
-    wanted = {name: getattr(config.fractions, name) * len(groups) for name in SPLITS}
-    order = np.random.default_rng(seed).permutation(len(sizes))
-    filled = dict.fromkeys(SPLITS, 0)
-    chosen: dict[str, str] = {}
-    for position, index in enumerate(order):
-        empty = [name for name in SPLITS if not filled[name]]
-        must_fill = len(order) - position <= len(empty)
-        candidates = empty if must_fill else SPLITS
-        split = max(candidates, key=lambda name: (wanted[name] - filled[name]) / wanted[name])
-        chosen[str(sizes.index[index])] = split
-        filled[split] += int(sizes.iloc[index])
-    return groups.map(chosen)
-
-
-def _by_lists(samples: pd.DataFrame, config: SplitConfig, lists: Mapping[str, Sequence[str]], seed: int) -> pd.Series:
-    _check_lists(samples, lists)
-    chosen = {scene: split for split, scenes in lists.items() for scene in scenes}
-    split = samples["scene"].map(chosen)
-    if "val" in lists or config.val_from_train == 0:
-        return split
-    places = _acquisitions(samples)
-    train = np.array(sorted(set(places[split == "train"])), dtype=object)
-    count = max(1, round(config.val_from_train * len(train)))
-    drawn = set(np.random.default_rng(seed).permutation(train)[:count])
-    return split.mask((split == "train") & places.isin(drawn), "val")
-
-
-def _check_lists(samples: pd.DataFrame, lists: Mapping[str, Sequence[str]]) -> None:
-    unknown = sorted(set(lists) - set(SPLITS))
-    if unknown or "train" not in lists or "test" not in lists:
-        raise DataError(
-            f"Found lists for {sorted(lists)}; method 'lists' needs 'train' and 'test', and may have 'val'."
-        )
-    scenes = set(samples["scene"])
-    for name, entries in lists.items():
-        missing = sorted(set(entries) - scenes)
-        if missing:
-            raise DataError(
-                f"The list of split '{name}' names {len(missing)} scene(s) without samples: {preview(missing)}. "
-                f"Scenes are named by their key, such as {preview(sorted(scenes), 3)}."
-            )
-    for first, second in combinations(sorted(lists), 2):
-        both = sorted(set(lists[first]) & set(lists[second]))
-        if both:
-            raise DataError(f"{len(both)} scene(s) stand in the lists of '{first}' and '{second}': {preview(both)}.")
+def _by_regions(samples: pd.DataFrame, config: SplitConfig, regions: Regions, seed: int) -> Assigned:
+    """Divide by the regions in which whole samples lie."""
+    attribute, values = str(config.attribute), config.values
+    shapes = regions.by_value(attribute)
+    named = {} if values is None else values.by_value
+    check_apart(regions, shapes, {name: named.get(name, name if values is None else "train") for name in shapes})
+    found, outside = place_in_regions(samples, regions, shapes, [name for name, split in named.items() if not split])
+    if values is None:
+        inside = draw_splits(found.dropna(), config, seed)
+        return Assigned(inside.reindex(samples.index), outside)
+    assigned = by_values(found, values, set(shapes), f"'{attribute}' of {regions.path}")
+    return Assigned(assigned.split, {**outside, **assigned.left_out})
 
 
 def _require_all(samples: pd.DataFrame, left_out: Mapping[str, Mapping[str, int]]) -> None:
@@ -201,7 +124,7 @@ def _require_all(samples: pd.DataFrame, left_out: Mapping[str, Mapping[str, int]
         raise DataError(
             f"No sample is left for {empty} (samples left: {counts}; left out: {dict(left_out)}). Use a smaller "
             "'buffer' or 'block_size', other fractions, method 'blocks' where scenes overlap, or 'val_from_train' "
-            "where lists are given."
+            "where lists are given, or other 'dates' or 'values'."
         )
 
 

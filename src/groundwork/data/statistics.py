@@ -105,7 +105,7 @@ def compute_statistics(samples: pd.DataFrame, cells: Mapping[str, Cells], data: 
         found = cells[str(scene)]
         inside = found.inside(table.window_of(*place) for place in table.windows(chips).tolist())
         for source, spec in sources.items():
-            moments[source].add(_moments_of(found.sources[source], inside, spec.steps // spec.times_counted))
+            moments[source].add(moments_of(found.sources[source], inside, spec.steps // spec.times_counted))
         sums = sums + found.answers[:, inside].sum(axis=1)
         num_known += int(found.known[inside].sum())
     for source, spec in sources.items():
@@ -117,8 +117,14 @@ def compute_statistics(samples: pd.DataFrame, cells: Mapping[str, Cells], data: 
     )
 
 
-def _moments_of(cells: CellValues, inside: NDArray[np.bool_], steps: int) -> Moments:
-    """Merge the moments of some cells (the parallel algorithm of Chan et al. 1979, for many parts at once)."""
+def moments_of(cells: CellValues, inside: NDArray[np.bool_], steps: int) -> Moments:
+    """Merge the moments of some cells (the parallel algorithm of Chan et al. 1979, for many parts at once).
+
+    Args:
+        cells: Of one source and scene.
+        inside: Chooses cells, (rows, columns).
+        steps: Number of dates, whose values belong together.
+    """
     moments = Moments(len(cells.mean))
     counts = cells.valid[inside] * steps
     moments.count = int(counts.sum())

@@ -18,9 +18,10 @@ from rasterio.windows import Window
 
 from groundwork.config import DataConfig
 from groundwork.config.data import ChipsConfig
-from groundwork.data import scan as scan_module
+from groundwork.data import pieces as pieces_module
 from groundwork.data.labelled import open_labelled
-from groundwork.data.scan import read_pieces, scan_scenes
+from groundwork.data.pieces import read_pieces
+from groundwork.data.scan import scan_scenes
 from groundwork.errors import DataError, PairingError
 from groundwork.rasters.folder import RasterFolder, find_rasters
 from groundwork.rasters.scene import Scene
@@ -219,7 +220,7 @@ def test_each_pixel_is_read_once_and_chips_are_what_their_windows_hold(
             files, LabelSource(tiny_data.labels.paths("11")), config.sources, kind_of(config.target)
         ) as opened,
     ):
-        patch.setattr(scan_module, "MOST_HELD", most)
+        patch.setattr(pieces_module, "MOST_HELD", most)
         read, counted, taken = Scene.read, np.zeros((400, 400), int), np.zeros((64, 96), int)
 
         def note(scene: Scene, window: Window) -> Any:

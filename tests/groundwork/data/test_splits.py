@@ -17,7 +17,8 @@ from pydantic import ValidationError
 from rasterio.crs import CRS
 from rasterio.warp import transform, transform_bounds
 
-from groundwork.config.data import DataConfig, SplitConfig
+from groundwork.config.data import DataConfig
+from groundwork.config.split import SplitConfig
 from groundwork.data.distances import Places
 from groundwork.data.splits import SPLITS, assign_splits, divide, report_splits
 from groundwork.errors import DataError
@@ -154,7 +155,10 @@ def test_more_folds_than_places_are_refused(table_of: Table) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"method": "lists", "folds": 5}, "'folds' divide blocks or scenes, but the method is 'lists'"),
+        (
+            {"method": "lists", "folds": 5},
+            "'folds' divide what is drawn, such as blocks or scenes, but the method is 'li",
+        ),
         ({"method": "scenes", "fold": 2}, "'fold' is 2, but 'folds' does not say of how many"),
         ({"method": "scenes", "folds": 5, "fold": 5}, "counted from 0: the last of 5 is 4"),
         ({"method": "scenes", "folds": 2}, "greater than or equal to 3"),

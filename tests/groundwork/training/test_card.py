@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from groundwork.bundle import Bundle
-from groundwork.config.data import ChipsConfig, DataConfig, SplitConfig
+from groundwork.config.data import ChipsConfig, DataConfig
 from groundwork.config.model import ModelConfig
+from groundwork.config.split import SplitConfig
 from groundwork.errors import SpecError
 from groundwork.models.encoders.prithvi.vit import PrithviViT
 from groundwork.specs import RasterSpec, TargetSpec

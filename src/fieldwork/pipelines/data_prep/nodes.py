@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from groundwork.config import DataConfig
+from groundwork.config import DataConfig, IndexingConfig
 
 
-def scan_scenes(scenes: Any, labels: Any, data: DataConfig) -> tuple[Any, str, Any, Any]:
+def scan_scenes(scenes: Any, labels: Any, data: DataConfig, data_prep: IndexingConfig) -> tuple[Any, str, Any, Any]:
     """Look through every scene and label once: refuse what is not as declared, describe scenes, and cut chips."""
     from groundwork.data.scan import scan_scenes
     from groundwork.data.tables import as_markdown
 
-    scan = scan_scenes(scenes, labels, data)
+    scan = scan_scenes(scenes, labels, data, data_prep)
     return scan.report, as_markdown(scan.report), scan.chips, scan.cells
 
 
-def assign_splits(chips: Any, lists: Any, data: DataConfig, seed: int) -> tuple[Any, Any]:
+def assign_splits(chips: Any, lists: Any, regions: Any, data: DataConfig, seed: int) -> tuple[Any, Any]:
     """Divide the chips into train, val and test so that no split can peek at another, and report the distances."""
     from groundwork.data.splits import divide, report_splits
 
-    division = divide(chips, data.split, lists, seed)
+    division = divide(chips, data.split, lists, seed, regions)
     return division.samples, report_splits(division.samples, data, division.left_out)
 
 
@@ -30,6 +30,22 @@ def pack_chips(samples: Any, scenes: Any, labels: Any, data: DataConfig) -> Any:
     from groundwork.data.packing import ChipsToStore
 
     return ChipsToStore(labelled(samples, scenes, labels, (data.sources, data.target)), data.store)
+
+
+def report_values(samples: Any, cells: Any, data: DataConfig) -> Any:
+    """Describe what the bands of each split hold: without data, beyond their units, at the limits of the data type."""
+    from groundwork.data.value_report import report_values
+
+    return report_values(samples, cells, data).model_dump(mode="json")
+
+
+def audit_data(samples: Any, values: Any, data: DataConfig) -> str:
+    """Say what of splits and values is right, what deserves a look, and what is wrong."""
+    from groundwork.audit.data import audit_data
+    from groundwork.audit.findings import as_page
+    from groundwork.data.value_report import ValueReport
+
+    return as_page(audit_data(samples, ValueReport.model_validate(values), data))
 
 
 def compute_statistics(samples: Any, cells: Any, data: DataConfig) -> Any:

@@ -25,7 +25,7 @@ from groundwork.models.necks import NECKS
 from groundwork.models.necks.auto import choose_necks
 from groundwork.models.necks.base import Neck
 from groundwork.registry import build, find, located
-from groundwork.specs import FeatureSpec, RasterSpec
+from groundwork.specs import RasterSpec
 
 #: The parts of a model's configuration that factories of whole models have no use for.
 COMPONENTS = ("encoder", "encoders", "necks", "decoder", "head", "auxiliary", "adapters")
@@ -102,22 +102,30 @@ def resolve_necks(config: ModelConfig, inputs: Mapping[str, RasterSpec], needs: 
     """
     if config.necks != "auto":
         return config
-    features = _features_of(config.without_pretraining(), by_name(inputs))
+    features = ask_encoder(config.without_pretraining(), by_name(inputs)).out
     if needs is None:
         needs = _needs_of(config.decoder)
     return config.model_copy(update={"necks": choose_necks(features, needs)})
 
 
-def _features_of(config: ModelConfig, inputs: Mapping[str, RasterSpec]) -> FeatureSpec:
+def ask_encoder(config: ModelConfig, inputs: Mapping[str, RasterSpec]) -> Encoder:
+    """Build an encoder only to ask what it gives and expects: mostly on no device at all, so that it costs no memory.
+
+    Args:
+        config: Of the model, without pre-training.
+        inputs: Source -> what its rasters hold, in the order of their names.
+
+    Raises:
+        SpecError, ComponentError: As of :func:`build_encoder`.
+    """
     try:
-        # On no device at all, so that a large encoder costs no memory to ask.
         with torch.device("meta"):
-            return build_encoder(config, inputs).out
+            return build_encoder(config, inputs)
     except (RuntimeError, NotImplementedError) as error:
         # Constructors that ask for a number, as `.item()` does, need a tensor that has one.
         if "meta" not in str(error):
             raise
-    return build_encoder(config, inputs).out
+    return build_encoder(config, inputs)
 
 
 def set_encoder_statistics(model: Model, extractor: FeatureExtractor, config: ModelConfig) -> None:

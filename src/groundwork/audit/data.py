@@ -1,0 +1,38 @@
+"""Audit what was made of the data: the table of samples, and what their bands hold."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from groundwork.audit.findings import Finding
+from groundwork.audit.splits import audit_splits
+from groundwork.audit.values import audit_values
+from groundwork.config.data import DataConfig, read_by_model
+from groundwork.config.split import SPLITS
+from groundwork.data import sample_table as table
+from groundwork.data.value_report import ValueReport
+from groundwork.errors import DataError
+
+
+def audit_data(samples: pd.DataFrame, values: ValueReport, data: DataConfig) -> list[Finding]:
+    """Return all that is to be said of splits and values. Reads no pixel.
+
+    Args:
+        samples: The table of samples, with splits.
+        values: What each source holds in each split.
+        data: What is stated of sources, target and chips.
+
+    Raises:
+        DataError: Where the three do not belong together.
+    """
+    if table.SPLIT not in samples:
+        raise DataError(f"The table has no column '{table.SPLIT}': audit the samples once they are split.")
+    for split in SPLITS:
+        for source, spec in read_by_model(data.sources).items():
+            found = values.splits.get(split, {}).get(source)
+            if found is None or set(found.bands) != {band.name for band in spec.used}:
+                raise DataError(
+                    f"The report of values has not the bands of source '{source}' in split '{split}' that are stated. "
+                    "Give the report and the configuration of one run."
+                )
+    return [*audit_splits(samples, data), *audit_values(values, data)]

@@ -1,0 +1,120 @@
+"""Whether splits are apart, and whether they hold alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from groundwork.audit.findings import Finding, judge, make_finding
+from groundwork.config.data import DataConfig
+from groundwork.config.split import SPLITS
+from groundwork.data import sample_table as table
+from groundwork.data.distances import Places
+from groundwork.data.doubles import doubles_between, doubles_within
+
+#: Splits with fewer samples say little.
+FEW_SAMPLES = 20
+#: A class that has less than this share of the training split is rarely seen.
+RARE = 0.001
+#: Shares of a class that differ by more than this factor between splits show other worlds.
+MOST_APART = 5.0
+
+
+def audit_splits(samples: pd.DataFrame, data: DataConfig) -> Iterator[Finding]:
+    """Yield what is to be said of sizes, distances, overlaps, doubles and classes.
+
+    Args:
+        samples: The table of samples, with splits.
+        data: The target, and the size of chips.
+    """
+    yield from _sizes(samples)
+    yield from _places(samples, data.chips.size)
+    yield from _doubles(samples)
+    yield from _classes(samples, data)
+
+
+def _sizes(samples: pd.DataFrame) -> Iterator[Finding]:
+    for split in SPLITS:
+        part = table.of_split(samples, split)
+        yield make_finding(
+            judge(wrong=part.empty, look=len(part) < FEW_SAMPLES),
+            f"size of {split}",
+            f"{len(part)} sample(s) of {part[table.SCENE].nunique()} scene(s)",
+            "Add scenes, or change 'split': scores of so few samples are left to chance.",
+        )
+
+
+def _places(samples: pd.DataFrame, size: int) -> Iterator[Finding]:
+    places, split = Places(samples), samples[table.SPLIT].to_numpy(object)
+    for first, second in combinations(SPLITS, 2):
+        here, there = split == first, split == second
+        near = places.pairs(here, there, np.full(len(samples), 1e-9))
+        overlaps = int((near.overlap > 0).sum())
+        yield make_finding(
+            judge(wrong=overlaps > 0),
+            f"overlap of {first} and {second}",
+            f"{overlaps} pair(s) of windows share ground",
+            "Split the samples anew: no split may see the ground of another.",
+        )
+        pairs = places.pairs(here, there, None)
+        known = np.isfinite(pairs.metres)
+        if not known.any():
+            yield make_finding("ok", f"distance of {first} and {second}", "not known: samples lie in no CRS", "")
+            continue
+        nearest = np.flatnonzero(known)[pairs.metres[known].argmin()]
+        metres, row = float(pairs.metres[nearest]), pairs.first[nearest]
+        pixels = float(pairs.distance[nearest]) / float(samples[table.PIXEL_SIZE].iloc[row])
+        yield make_finding(
+            judge(wrong=False, look=pixels < size),
+            f"distance of {first} and {second}",
+            f"{metres:.0f} m at least ({pixels:.0f} pixels; a chip has {size})",
+            "Neighbours look alike: set 'split.buffer' to the side of a chip or more.",
+        )
+
+
+def _doubles(samples: pd.DataFrame) -> Iterator[Finding]:
+    remedy = "Remove one of the files: scores would count what was learnt by heart."
+    for first, second in combinations(SPLITS, 2):
+        doubles = doubles_between(samples, first, second)
+        found = _described(doubles)
+        yield make_finding(judge(wrong=bool(doubles)), f"identical pixels in {first} and {second}", found, remedy)
+    for split in SPLITS:
+        doubles = doubles_within(samples, split)
+        remedy = "Remove the copies, where they are some: they count twice."
+        yield make_finding(
+            judge(wrong=False, look=bool(doubles)), f"identical pixels in {split}", _described(doubles), remedy
+        )
+
+
+def _described(doubles: list[tuple[str, str]] | None) -> str:
+    if doubles is None:
+        return "not known: the table does not say what samples show"
+    example = " ({} and {})".format(*doubles[0]) if doubles else ""
+    return f"{len(doubles)} sample(s){example}"
+
+
+def _classes(samples: pd.DataFrame, data: DataConfig) -> Iterator[Finding]:
+    """Yield the balance of each class whose share the table states."""
+    for name in data.target.names:
+        column = f"fraction_{name}"
+        if column not in samples:
+            continue
+        by_split = samples.groupby(table.SPLIT)[column].mean()
+        share = {split: float(by_split.get(split, 0.0)) for split in SPLITS}
+        found = ", ".join(f"{split} {value:.2%}" for split, value in share.items())
+        is_untaught = share["train"] == 0 and max(share.values()) > 0
+        is_untested = min(share["val"], share["test"]) == 0
+        apart = max(share.values()) / max(min(share.values()), 1e-12)
+        remedy = "Choose another 'seed' or 'split.method', or state the splits: "
+        remedy += (
+            "nothing can learn a class that train lacks."
+            if is_untaught
+            else "scores say nothing of a class that a split lacks."
+            if is_untested
+            else "the class is rare, or its share differs much."
+        )
+        look = is_untested or share["train"] < RARE or apart > MOST_APART
+        yield make_finding(judge(wrong=is_untaught, look=look), f"class '{name}'", found, remedy)

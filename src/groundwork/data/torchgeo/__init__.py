@@ -1,0 +1,1 @@
+"""Data that TorchGeo reads, as batches of this library."""

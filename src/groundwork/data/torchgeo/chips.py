@@ -1,0 +1,137 @@
+"""Samples of TorchGeo as chips."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from groundwork.batch import Batch, Chip, Patch, by_name, collate
+from groundwork.errors import DataError
+from groundwork.specs import RasterSpec, TargetSpec
+from groundwork.targets.kind import TargetKind
+from groundwork.targets.labels import IGNORE, UNDECLARED
+
+#: The number of a sample, or the place and time of a window: east and north in units of the CRS, seconds.
+Query: TypeAlias = "int | tuple[slice, slice, slice]"
+
+
+class TorchGeoChips(Dataset[Chip]):
+    """The samples of a dataset of TorchGeo, by whatever its sampler asks for."""
+
+    def __init__(
+        self,
+        dataset: Dataset[Mapping[str, object]],
+        keys: Mapping[str, str],
+        target_key: str,
+        inputs: Mapping[str, RasterSpec],
+        kind: TargetKind,
+    ) -> None:
+        """Take a dataset.
+
+        Args:
+            dataset: Its samples are mappings of tensors.
+            keys: Source -> what a sample calls its image.
+            target_key: What a sample calls its label.
+            inputs: Source -> what its images hold.
+            kind: What labels hold.
+        """
+        self.dataset, self._keys, self._target_key = dataset, by_name(keys), target_key
+        self._inputs, self._kind = inputs, kind
+
+    def __len__(self) -> int:
+        return len(self.dataset)  # type: ignore[arg-type]
+
+    def __getitem__(self, query: Query) -> Chip:
+        """Read one sample.
+
+        Raises:
+            DataError: Where it is not as declared.
+        """
+        sample, name = self.dataset[query], name_of(query)
+        values, valid = {}, {}
+        for source, key in self._keys.items():
+            values[source] = self._image(self._part(sample, key), source, name)
+            valid[source] = _valid(values[source], self._inputs[source])
+        answers = _answers(self._part(sample, self._target_key), self._kind.target, name)
+        patch = Patch(values, valid, answers)
+        if answers.shape != patch.size:
+            raise DataError(f"Sample {name}: the label has the size {answers.shape}, the image {patch.size}.")
+        self._kind.hide(answers, patch.known)
+        return Chip(name, patch)
+
+    def _part(self, sample: Mapping[str, object], key: str) -> Tensor:
+        part = sample.get(key)
+        if not isinstance(part, Tensor):
+            raise DataError(
+                f"Samples have no tensor '{key}'; they have {sorted(sample)}. Say in 'keys' and 'target_key' what they "
+                "call images and labels."
+            )
+        return part
+
+    def _image(self, image: Tensor, source: str, name: str) -> NDArray[np.generic]:
+        spec = self._inputs[source]
+        if spec.steps > 1 and image.ndim == 4:
+            # TorchGeo has steps first.
+            image = image.transpose(0, 1)
+        expected = (spec.num_channels, spec.steps) if spec.steps > 1 else (spec.num_channels,)
+        if tuple(image.shape[:-2]) != expected:
+            raise DataError(
+                f"Sample {name}: the image of source '{source}' has the shape {tuple(image.shape)}; expected "
+                f"{expected} channels (and steps) before height and width, for the bands "
+                f"{[band.name for band in spec.used]}. State the bands that the dataset gives, in its order."
+            )
+        return cast("NDArray[np.generic]", image.numpy())
+
+
+def name_of(query: Query) -> str:
+    """Return the name of a sample: its number, or where and when its window lies."""
+    if isinstance(query, tuple):
+        x, y, time = query
+        return f"{x.start:.6f}_{y.start:.6f}_{x.stop:.6f}_{y.stop:.6f}_{time.start}".replace(" ", "T")
+    return f"{int(query):08d}"
+
+
+def _valid(values: NDArray[np.generic], spec: RasterSpec) -> NDArray[np.bool_]:
+    held = np.isfinite(values)
+    if spec.nodata is not None and spec.nodata != "nan":
+        held &= values != spec.nodata
+    axes = tuple(range(values.ndim - 2))
+    return cast("NDArray[np.bool_]", held.any(axis=axes) if spec.validity == "any" else held.all(axis=axes))
+
+
+def _answers(mask: Tensor, target: TargetSpec, name: str) -> NDArray[np.int64]:
+    """Return class indexes; IGNORE where the class is not known."""
+    labels = mask.numpy()
+    labels = labels[0] if labels.ndim == 3 and len(labels) == 1 else labels
+    known = {**dict.fromkeys(target.ignore_values, IGNORE), **target.label_values}
+    answers = np.full(labels.shape, UNDECLARED, np.int64)
+    for value, index in known.items():
+        answers[labels == value] = index
+    answers[~np.isfinite(labels)] = IGNORE
+    wrong = np.unique(labels[answers == UNDECLARED])
+    if wrong.size:
+        raise DataError(
+            f"Sample {name}: the label holds {wrong[:10].tolist()}, which no class declares; declared are "
+            f"{target.label_values}. Declare the classes, or add the values to 'ignore_value'."
+        )
+    return answers
+
+
+def collate_chips(chips: Sequence[Chip]) -> Batch:
+    """Return chips as a batch.
+
+    Raises:
+        DataError: Where they differ in size.
+    """
+    sizes = sorted({chip.patch.size for chip in chips})
+    if len(sizes) > 1:
+        raise DataError(
+            f"Samples of one batch have the sizes {sizes}. Take a datamodule that cuts them to one size, or "
+            "'batch_size: 1'."
+        )
+    return collate(chips)

@@ -1,0 +1,157 @@
+"""What TorchGeo reads in each split: which dataset, and in which order."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from itertools import combinations
+from operator import and_
+from typing import Any, cast
+
+import torch
+from lightning import LightningDataModule
+from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
+from torchgeo.datasets import DatasetNotFoundError, GeoDataset
+from torchgeo.samplers import GeoSampler, GridGeoSampler, RandomGeoSampler
+
+from groundwork.config.component import ComponentConfig
+from groundwork.config.split import SPLITS
+from groundwork.config.torchgeo import SplitDatasets, TorchGeoConfig
+from groundwork.config.training import LoaderConfig
+from groundwork.data.sampling.grid import ShuffledOrder
+from groundwork.errors import ComponentError, DataError
+from groundwork.registry import find, located
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is read of a split."""
+
+    dataset: Dataset[Mapping[str, Any]]
+    #: Numbers of samples, or windows, one batch after the other.
+    batches: Sampler[list[Any]]
+    num_workers: int = 0
+
+
+class SeededSampler(Sampler[Any]):
+    """What a sampler of TorchGeo draws, but from seed and epoch alone: a resumed run sees what an unbroken one saw."""
+
+    def __init__(self, sampler: GeoSampler, seed: int) -> None:
+        self._sampler, self._seed, self._epoch = sampler, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the draw; Lightning calls this before each epoch."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._sampler)
+
+    def __iter__(self) -> Iterator[Any]:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self._seed * 1_000_003 + self._epoch)
+            windows = list(self._sampler)
+        yield from windows
+
+
+def read_torchgeo(config: TorchGeoConfig, loader: LoaderConfig, seed: int) -> dict[str, Reading]:
+    """Return what is read of each split.
+
+    Args:
+        config: Names the datamodule, or the datasets.
+        loader: Batch size and processes, for datasets.
+        seed: Seed of all that is drawn.
+
+    Raises:
+        ComponentError: For names and options that TorchGeo does not know.
+        DataError: Where the files are not there.
+    """
+    if config.datamodule is not None:
+        return _of_datamodule(config.datamodule, seed)
+    return _of_datasets(cast("SplitDatasets", config.datasets), config, loader, seed)
+
+
+def _build(config: ComponentConfig, kind: type, where: str) -> Any:  # noqa: ANN401 - whatever class is named
+    """Build a class of TorchGeo, whose options are arguments of any kind."""
+    with located(where):
+        found = find({}, config.name)
+        if not issubclass(found, kind):
+            raise ComponentError(f"'{config.name}' is {found}, which is no {kind.__name__}")
+        try:
+            return found(**config.options)
+        except (TypeError, ValueError, AssertionError) as error:
+            raise ComponentError(f"'{config.name}' cannot be built with {config.options}: {error}") from error
+        except DatasetNotFoundError as error:
+            raise DataError(f"{where}: {error}") from error
+
+
+def _of_datamodule(config: ComponentConfig, seed: int) -> dict[str, Reading]:
+    module: LightningDataModule = _build(config, LightningDataModule, "datamodule")
+    readings = {}
+    for split, stage in zip(SPLITS, ("fit", "validate", "test"), strict=True):
+        # Each stage may divide the data anew, and must do so alike.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            try:
+                if split == "train":
+                    module.prepare_data()
+                module.setup(stage)
+            except DatasetNotFoundError as error:
+                raise DataError(f"datamodule: {error}") from error
+        loader: DataLoader[Any] = getattr(module, f"{split}_dataloader")()
+        batches = loader.batch_sampler or BatchSampler(loader.sampler, 1, drop_last=False)
+        readings[split] = Reading(loader.dataset, cast("Sampler[list[Any]]", batches), loader.num_workers)
+    return readings
+
+
+def _of_datasets(splits: SplitDatasets, config: TorchGeoConfig, loader: LoaderConfig, seed: int) -> dict[str, Reading]:
+    stated: dict[str, tuple[ComponentConfig, ...]] = {name: getattr(splits, name) for name in SPLITS}
+    datasets = {split: _joined(parts, f"datasets.{split}") for split, parts in stated.items()}
+    _warn_of_shared_ground(datasets)
+    readings = {}
+    for split, dataset in datasets.items():
+        sampler = _sampler(split, dataset, config, seed)
+        # A single sample in the last batch would have no statistics of its own in training.
+        drop_last = split == "train" and len(sampler) > loader.batch_size and len(sampler) % loader.batch_size == 1
+        readings[split] = Reading(dataset, BatchSampler(sampler, loader.batch_size, drop_last), loader.num_workers)
+    return readings
+
+
+def _joined(parts: tuple[ComponentConfig, ...], where: str) -> Any:  # noqa: ANN401 - whatever class is named
+    built = [_build(part, Dataset, where) for part in parts]
+    if len(built) > 1 and not all(isinstance(part, GeoDataset) for part in built):
+        raise ComponentError(
+            f"{where}: only datasets that know where they lie are joined; {[type(part).__name__ for part in built]} "
+            "are not all such. Name one."
+        )
+    try:
+        return reduce(and_, built)
+    except RuntimeError as error:
+        raise DataError(f"{where}: the datasets cannot be joined: {error}") from error
+
+
+def _sampler(split: str, dataset: Any, config: TorchGeoConfig, seed: int) -> Any:  # noqa: ANN401 - as above
+    if not isinstance(dataset, GeoDataset):
+        return ShuffledOrder(len(dataset), seed) if split == "train" else range(len(dataset))
+    if config.chip_size is None:
+        raise ComponentError("Windows are cut from datasets that know where they lie: state 'chip_size', in pixels.")
+    if split == "train":
+        return SeededSampler(RandomGeoSampler(dataset, config.chip_size, config.length), seed)
+    return GridGeoSampler(dataset, config.chip_size, config.chip_size)
+
+
+def _warn_of_shared_ground(datasets: Mapping[str, Any]) -> None:
+    for first, second in combinations(datasets, 2):
+        one, other = datasets[first], datasets[second]
+        if isinstance(one, GeoDataset) and isinstance(other, GeoDataset):
+            ground = other.index.to_crs(one.crs).union_all()
+            if one.index.union_all().intersection(ground).area > 0:
+                logger.warning(
+                    "The datasets of '%s' and '%s' share ground: scores would count what was seen in training. Give "
+                    "each split files of its own.",
+                    first,
+                    second,
+                )

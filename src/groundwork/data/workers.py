@@ -1,0 +1,147 @@
+"""Do the same task for many scenes: in this process, in several, or on a cluster.
+
+Imports nothing heavy: a process that begins here limits its threads before NumPy and PyTorch count the cores.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, TypeVar
+
+from groundwork.config.indexing import IndexingConfig
+from groundwork.errors import DataError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+logger = logging.getLogger(__name__)
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+#: Variables by which libraries are told how many threads they may use.
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GDAL_NUM_THREADS")
+#: So often in a row processes may be lost without any task being done.
+MOST_LOSSES = 3
+#: Time in which a scheduler answers, in seconds.
+PATIENCE_S = 30
+
+
+def run_tasks(
+    function: Callable[[Task], Result], tasks: Mapping[str, Task], config: IndexingConfig
+) -> Iterator[tuple[str, Result]]:
+    """Yield the result of each task with its name, as they are done, in whatever order.
+
+    A task whose process was lost is done again by another: tasks leave nothing behind but their result.
+
+    Args:
+        function: Does a task; a function of a module, as it travels to other processes.
+        tasks: Name -> what is to be done.
+        config: Who does it.
+
+    Raises:
+        DataError: Where processes are lost again and again, or there is no cluster.
+    """
+    if config.engine == "dask":
+        yield from _on_cluster(function, tasks, config)
+    elif config.workers == 1 or len(tasks) == 1:
+        yield from ((name, function(task)) for name, task in tasks.items())
+    else:
+        yield from _in_processes(function, tasks, min(config.workers, len(tasks)))
+
+
+def use_one_thread() -> None:
+    """Keep this process to one thread: others work beside it."""
+    for name in THREADS:
+        os.environ[name] = "1"
+    if "torch" in sys.modules:
+        # A library that was loaded already has counted the cores.
+        sys.modules["torch"].set_num_threads(1)
+
+
+def _in_processes(
+    function: Callable[[Task], Result], tasks: Mapping[str, Task], workers: int
+) -> Iterator[tuple[str, Result]]:
+    waiting, losses = dict(tasks), 0
+    while waiting:
+        # A process that is forked would share open files of GDAL, and the place in them, with this one.
+        pool = ProcessPoolExecutor(workers, get_context("spawn"), use_one_thread)
+        try:
+            names = {pool.submit(function, task): name for name, task in waiting.items()}
+            for future in as_completed(names):
+                result = future.result()
+                losses = 0
+                del waiting[names[future]]
+                yield names[future], result
+        except BrokenProcessPool as error:
+            losses += 1
+            if losses == MOST_LOSSES:
+                raise _lost(waiting) from error
+            logger.warning("A worker process was lost; %d scene(s) are looked through again.", len(waiting))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _lost(waiting: Mapping[str, object]) -> DataError:
+    names = sorted(waiting)
+    return DataError(
+        f"Worker processes were lost {MOST_LOSSES} times in a row, as happens when memory is short; {len(names)} "
+        f"scene(s) are not looked through, such as '{names[0]}'. Use fewer 'workers', or look into these scenes."
+    )
+
+
+def _on_cluster(
+    function: Callable[[Task], Result], tasks: Mapping[str, Task], config: IndexingConfig
+) -> Iterator[tuple[str, Result]]:
+    if find_spec("distributed") is None:
+        raise DataError("Engine 'dask' needs its packages: install groundwork[dask], or use engine 'processes'.")
+    from distributed import KilledWorker  # noqa: PLC0415 - an optional package
+    from distributed import as_completed as as_done  # noqa: PLC0415
+
+    with _connected(config) as client:
+        # Under names of its own, as another run may have tasks of the same name on the same cluster.
+        futures = {client.submit(_alone, function, task, pure=False): name for name, task in tasks.items()}
+        waiting = dict(tasks)
+        try:
+            for future in as_done(list(futures)):
+                result: Result = future.result()
+                del waiting[futures[future]]
+                yield futures[future], result
+                future.release()
+        except KilledWorker as error:
+            raise _lost(waiting) from error
+
+
+def _alone(function: Callable[[Task], Result], task: Task) -> Result:
+    use_one_thread()
+    return function(task)
+
+
+@contextmanager
+def _connected(config: IndexingConfig) -> Iterator[Client]:
+    """Connect to the scheduler that is named, or begin one with workers on this machine."""
+    from distributed import Client, LocalCluster  # noqa: PLC0415 - an optional package
+
+    with ExitStack() as opened:
+        if config.scheduler is None:
+            cluster = LocalCluster(
+                n_workers=config.workers, threads_per_worker=1, processes=True, dashboard_address=None
+            )
+            yield opened.enter_context(Client(opened.enter_context(cluster)))
+            return
+        try:
+            client = opened.enter_context(Client(config.scheduler, timeout=PATIENCE_S))
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"Found no scheduler of Dask at {config.scheduler} ({error}). Correct 'scheduler', or leave it out to "
+                "begin workers on this machine."
+            ) from error
+        yield client

@@ -1,0 +1,51 @@
+"""Tasks for worker processes, some of which lose theirs. A module of its own, as processes import it by name."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from groundwork.errors import RasterError
+
+
+def double(number: int) -> int:
+    return 2 * number
+
+
+def die_once(task: tuple[int, Path]) -> int:
+    """Take the process with it the first time that the task 3 is done."""
+    number, marker = task
+    if number == 3 and not marker.exists():
+        marker.touch()
+        os._exit(1)
+    return 2 * number
+
+
+def die(number: int) -> int:
+    os._exit(number)
+
+
+def refuse(number: int) -> int:
+    raise RasterError(f"{number}.tif", "nothing", "something", "Look.")
+
+
+def threads(_: int) -> dict[str, Any]:
+    found = {name: value for name, value in os.environ.items() if name.endswith("_NUM_THREADS")}
+    return found | {"process": os.getpid(), "heavy": sorted({"torch", "rasterio", "numpy"} & set(sys.modules))}
+
+
+def die_at_scene(marker: Path) -> None:
+    """Let this process die when it is in the middle of looking through scene p4, once for all processes."""
+    from groundwork.data import scan
+
+    look_through = scan._scan_scene
+
+    def dying(task: scan._Task) -> scan._Found:
+        if task.key == "p4" and not marker.exists():
+            marker.touch()
+            os._exit(1)
+        return look_through(task)
+
+    scan._scan_scene = dying

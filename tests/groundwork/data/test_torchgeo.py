@@ -1,0 +1,322 @@
+"""Data that TorchGeo reads trains our models: files in its own layout, its own classes, our batches."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+import torch
+from lightning import Trainer
+from pydantic import ValidationError
+from rasterio.transform import from_origin
+
+from groundwork.batch import Batch
+from groundwork.bundle import build_factory
+from groundwork.config import ModelConfig, TrainingConfig
+from groundwork.config.torchgeo import TorchGeoConfig
+from groundwork.config.training import LoaderConfig
+from groundwork.data.torchgeo.module import TorchGeoData, classes_of
+from groundwork.errors import ComponentError, DataError, SpecError
+from groundwork.specs import RasterSpec, TargetSpec
+from groundwork.tasks.segmentation import SemanticSegmentationTask
+
+Write = Callable[..., Path]
+UTM = "EPSG:32618"
+SOLAR = "torchgeo.datasets.SolarPlantsBrazil"
+TWO = TargetSpec.model_validate(
+    {
+        "classes": [
+            {"value": 0, "name": "other", "color": "#000000"},
+            {"value": 1, "name": "solar", "color": "#ffffff"},
+        ]
+    }
+)
+LOADER = LoaderConfig(batch_size=2)
+
+
+@pytest.fixture(scope="module")
+def solar(tmp_path_factory: pytest.TempPathFactory, write_raster: Write) -> Path:
+    """Files in the layout of the Solar Plants Brazil data set: 5 training images, 2 of each other split."""
+    root, random = tmp_path_factory.mktemp("solar"), np.random.default_rng(0)
+    for split, count in (("train", 5), ("val", 2), ("test", 2)):
+        for number in range(count):
+            label = random.integers(0, 2, (64, 64)).astype(np.float32)
+            image = random.normal(500, 100, (4, 64, 64)).astype(np.float32) + 1000 * label
+            write_raster(root / split / "input" / f"img({number}).tif", image)
+            write_raster(root / split / "labels" / f"target({number}).tif", label)
+    return root
+
+
+@pytest.fixture(scope="module")
+def four_bands(make_spec: Callable[..., RasterSpec]) -> dict[str, RasterSpec]:
+    return {"optical": make_spec("RED", "GREEN", "BLUE", "NIR", dtype="float32", nodata=None)}
+
+
+def _solar(root: Path, **changes: Any) -> TorchGeoConfig:
+    datasets = {split: {"name": SOLAR, "root": str(root), "split": split} for split in ("train", "val", "test")}
+    return TorchGeoConfig.model_validate({"datasets": datasets} | changes)
+
+
+def _step(data: TorchGeoData, model: ModelConfig, training: TrainingConfig) -> dict[str, float]:
+    """Train one step with our task, validate and test; return what was logged."""
+    statistics = data.compute_statistics()
+    task = SemanticSegmentationTask(build_factory(model), model, data.inputs, data.target, training, statistics)
+    for source, spec in data.inputs.items():
+        bands = statistics.of_bands(source, spec)
+        task.model.set_statistics([band.mean for band in bands], [band.std for band in bands], source)
+    before = {name: value.clone() for name, value in task.model.state_dict().items()}
+    trainer = Trainer(
+        max_epochs=1,
+        limit_train_batches=1,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+    )
+    trainer.fit(task, datamodule=data)
+    after = task.model.state_dict()
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+    logged = dict(trainer.callback_metrics)
+    trainer.test(task, datamodule=data, verbose=False)
+    return {name: float(value) for name, value in {**logged, **trainer.callback_metrics}.items()}
+
+
+#: TorchGeo's datamodules import kornia, which still scripts some functions.
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script. is deprecated")
+quiet = pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*treespec", "ignore:.*in eval mode")
+
+
+# --- datasets that are chips already --------------------------------------------------------------------------------
+
+
+def test_a_dataset_gives_our_batches(solar: Path, four_bands: dict[str, RasterSpec]) -> None:
+    data = TorchGeoData(_solar(solar), four_bands, TWO, LOADER, seed=0)
+    batches: list[Batch] = list(data.val_dataloader())
+    assert [batch["sample_id"] for batch in batches] == [["00000000", "00000001"]]
+
+    for number in range(2):
+        with rasterio.open(solar / f"val/input/img({number}).tif") as image:
+            assert np.array_equal(batches[0]["images"]["optical"][number].numpy(), image.read()), "raw values"
+        with rasterio.open(solar / f"val/labels/target({number}).tif") as label:
+            assert np.array_equal(batches[0]["target"][number].numpy(), label.read(1))
+    assert batches[0]["valid"]["optical"].all()
+
+
+def test_training_samples_come_in_an_order_of_seed_and_epoch_and_never_alone(
+    solar: Path, four_bands: dict[str, RasterSpec]
+) -> None:
+    def order(seed: int, epoch: int) -> list[list[str]]:
+        loader = TorchGeoData(_solar(solar), four_bands, TWO, LOADER, seed).train_dataloader()
+        loader.batch_sampler.sampler.set_epoch(epoch)  # type: ignore[union-attr]
+        return [batch["sample_id"] for batch in loader]
+
+    assert order(0, 0) == order(0, 0)
+    assert [len(batch) for batch in order(0, 0)] == [2, 2], "the fifth would be alone"
+    assert len({str(order(seed, epoch)) for seed in range(3) for epoch in range(3)}) > 3
+
+
+@quiet
+def test_a_dataset_trains_a_step_of_our_task(
+    solar: Path,
+    four_bands: dict[str, RasterSpec],
+    model_config: ModelConfig,
+    make_training: Callable[..., TrainingConfig],
+) -> None:
+    data = TorchGeoData(_solar(solar), four_bands, TWO, LOADER, seed=0)
+    statistics = data.compute_statistics()
+    pixels, labels = [], []
+    for number in range(5):
+        with rasterio.open(solar / f"train/input/img({number}).tif") as image:
+            pixels.append(image.read().reshape(4, -1))
+        with rasterio.open(solar / f"train/labels/target({number}).tif") as label:
+            labels.append(label.read(1).ravel())
+    queried = sorted({query for batch in data._readings["train"].batches for query in batch})
+    held = np.concatenate([pixels[index] for index in queried], axis=1).astype(float)
+    for index, name in enumerate(("RED", "GREEN", "BLUE", "NIR")):
+        assert statistics.sources["optical"][name].mean == pytest.approx(held[index].mean())
+        assert statistics.sources["optical"][name].std == pytest.approx(held[index].std())
+    ones = int(sum(labels[index].sum() for index in queried))
+    assert statistics.target.class_pixels == {"other": held.shape[1] - ones, "solar": ones}
+    logged = _step(data, model_config, make_training())
+    assert {"train/loss", "val/loss", "val/miou", "test/miou"} <= set(logged)
+    assert all(np.isfinite(value) for value in logged.values())
+
+
+@quiet
+def test_a_datamodule_trains_a_step_of_our_task(
+    solar: Path,
+    four_bands: dict[str, RasterSpec],
+    model_config: ModelConfig,
+    make_training: Callable[..., TrainingConfig],
+) -> None:
+    module = {"name": "torchgeo.datamodules.SolarPlantsBrazilDataModule", "root": str(solar), "batch_size": 2}
+    data = TorchGeoData(TorchGeoConfig.model_validate({"datamodule": module}), four_bands, TWO, LOADER, seed=0)
+    batch: Batch = next(iter(data.test_dataloader()))
+    assert batch["images"]["optical"].mean() > 500, "values are not standardised twice"
+    logged = _step(data, model_config, make_training())
+    assert np.isfinite(logged["val/loss"])
+
+
+# --- datasets that know where they lie ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory, write_raster: Write) -> Path:
+    """NAIP images and the Cropland Data Layer in their own layouts; each split has an image of its own ground."""
+    root, random = tmp_path_factory.mktemp("ground"), np.random.default_rng(0)
+    for number, split in enumerate(("train", "val", "test")):
+        east = 400_000 + 5000 * number
+        label = np.kron(random.choice([1, 5], (10, 10)), np.ones((12, 12))).astype(np.uint8)
+        image = random.normal(100, 5, (4, 120, 120)) + 20.0 * label
+        place = {"crs": UTM, "transform": from_origin(east, 4_300_000, 30, 30)}
+        write_raster(root / split / "naip" / "m_3807511_ne_18_060_20190605.tif", image.astype(np.uint8), **place)
+        write_raster(root / split / "cdl" / "2019_30m_cdls.tif", label, **place)
+    return root
+
+
+#: What the layer calls them; all else is 0.
+CORN_AND_SOYBEANS: dict[str, Any] = {"years": [2019], "classes": [0, 1, 5]}
+
+
+def _ground(root: Path, **changes: Any) -> TorchGeoConfig:
+    datasets = {
+        split: [
+            {"name": "torchgeo.datasets.NAIP", "paths": str(root / split / "naip")},
+            {"name": "torchgeo.datasets.CDL", "paths": str(root / split / "cdl")} | CORN_AND_SOYBEANS,
+        ]
+        for split in ("train", "val", "test")
+    }
+    return TorchGeoConfig.model_validate({"datasets": datasets, "chip_size": 32, "length": 6} | changes)
+
+
+CROPS = TargetSpec.model_validate(
+    {
+        "classes": [
+            {"value": 1, "name": "corn", "color": "#ffd300"},
+            {"value": 2, "name": "soybeans", "color": "#267000"},
+        ],
+        "ignore_value": 0,
+    }
+)
+
+
+@quiet
+def test_images_and_labels_are_joined_on_the_ground_and_train_a_step(
+    ground: Path,
+    make_spec: Callable[..., RasterSpec],
+    model_config: ModelConfig,
+    make_training: Callable[..., TrainingConfig],
+) -> None:
+    inputs = {"naip": make_spec("RED", "GREEN", "BLUE", "NIR", dtype="uint8", nodata=None)}
+    data = TorchGeoData(_ground(ground), inputs, CROPS, LOADER, seed=0)
+    batches: list[Batch] = list(data.train_dataloader())
+    assert [len(batch["sample_id"]) for batch in batches] == [2, 2, 2]
+    for batch in batches:
+        corn = (batch["target"] == 0)[:, None].expand(-1, 4, -1, -1)
+        values = batch["images"]["naip"]
+        assert values.shape[-2:] == (32, 32)
+        assert values[corn].mean() == pytest.approx(120, abs=2)
+        assert values[(batch["target"] == 1)[:, None].expand(-1, 4, -1, -1)].mean() == pytest.approx(200, abs=2)
+    # A grid of 4 x 4 windows covers 120 pixels.
+    assert sum(len(batch["sample_id"]) for batch in data.val_dataloader()) == 16
+    logged = _step(data, model_config, make_training())
+    assert np.isfinite(logged["train/loss"])
+
+
+def test_windows_are_drawn_from_seed_and_epoch(ground: Path, make_spec: Callable[..., RasterSpec]) -> None:
+    inputs = {"naip": make_spec("RED", "GREEN", "BLUE", "NIR", dtype="uint8", nodata=None)}
+
+    def names(seed: int, epoch: int) -> list[str]:
+        loader = TorchGeoData(_ground(ground), inputs, CROPS, LOADER, seed).train_dataloader()
+        loader.batch_sampler.sampler.set_epoch(epoch)  # type: ignore[union-attr]
+        torch.rand(3)
+        return [name for batch in loader for name in batch["sample_id"]]
+
+    assert names(0, 0) == names(0, 0) != names(0, 1) != names(1, 1)
+
+
+def test_splits_that_share_ground_are_warned_of(
+    ground: Path, make_spec: Callable[..., RasterSpec], caplog: pytest.LogCaptureFixture
+) -> None:
+    inputs = {"naip": make_spec("RED", "GREEN", "BLUE", "NIR", dtype="uint8", nodata=None)}
+    with caplog.at_level(logging.WARNING):
+        TorchGeoData(_ground(ground), inputs, CROPS, LOADER, 0)
+    assert "share ground" not in caplog.text
+    config = _ground(ground).model_dump(mode="json")
+    config["datasets"]["test"] = config["datasets"]["train"]
+    with caplog.at_level(logging.WARNING):
+        TorchGeoData(TorchGeoConfig.model_validate(config), inputs, CROPS, LOADER, 0)
+    assert "The datasets of 'train' and 'test' share ground" in caplog.text
+
+
+# --- refusals -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({}, "one of both"),
+        ({"datamodule": "a.B", "chip_size": 3}, "are for 'datasets'"),
+        ({"datamodule": "a.B", "datasets": {"train": "a.B", "val": "a.B", "test": "a.B"}}, "one of both"),
+    ],
+)
+def test_configurations_that_mean_nothing_are_refused(words: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        TorchGeoConfig.model_validate(words)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"keys": {"radar": "image"}}, SpecError, r"'keys' must name the image of each source: it names \['radar'\]"),
+        ({"keys": {"optical": "img"}}, DataError, r"no tensor 'img'; they have \['image', 'mask'\]"),
+        ({"target_key": "label"}, DataError, "no tensor 'label'"),
+        ({"datamodule": "torchgeo.datamodules.Nothing", "datasets": None}, ComponentError, "cannot be imported"),
+        ({"datamodule": SOLAR, "datasets": None}, ComponentError, "which is no LightningDataModule"),
+        (
+            {"datamodule": {"name": "torchgeo.datamodules.SolarPlantsBrazilDataModule", "root": "x"}, "datasets": None},
+            DataError,
+            "datamodule: Dataset not found",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_named(
+    solar: Path, four_bands: dict[str, RasterSpec], changes: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        next(iter(TorchGeoData(_solar(solar, **changes), four_bands, TWO, LOADER, 0).val_dataloader()))
+
+
+def test_bands_and_classes_are_held_against_the_samples(
+    solar: Path, four_bands: dict[str, RasterSpec], make_spec: Callable[..., RasterSpec]
+) -> None:
+    three = {"optical": make_spec("RED", "GREEN", "BLUE", dtype="float32", nodata=None)}
+    with pytest.raises(DataError, match=r"has the shape \(4, 64, 64\); expected \(3,\) channels"):
+        next(iter(TorchGeoData(_solar(solar), three, TWO, LOADER, 0).val_dataloader()))
+    strict = CROPS.model_copy(update={"ignore_value": None})
+    with pytest.raises(DataError, match=r"the label holds \[0\], which no class declares"):
+        next(iter(TorchGeoData(_solar(solar), four_bands, strict, LOADER, 0).val_dataloader()))
+    whole = TWO.model_copy(update={"per": "image"})
+    with pytest.raises(SpecError, match="classes per image, of which no task is there yet"):
+        TorchGeoData(_solar(solar), four_bands, whole, LOADER, 0)
+
+
+def test_classes_are_those_that_the_dataset_names() -> None:
+    class Inner:
+        classes = ("water", "land")
+
+    class Part:
+        dataset = Inner()
+
+    found = classes_of(Part())
+    assert found.names == ("water", "land")
+    assert found.label_values == {0: 0, 1: 1}
+    with pytest.raises(DataError, match="object does not name its classes: declare the target"):
+        classes_of(object())

@@ -23,6 +23,7 @@ from groundwork.config.training import LoaderConfig
 from groundwork.data.torchgeo.module import TorchGeoData, classes_of
 from groundwork.errors import ComponentError, DataError, SpecError
 from groundwork.specs import RasterSpec, TargetSpec
+from groundwork.tasks.classification import ClassificationTask
 from groundwork.tasks.segmentation import SemanticSegmentationTask
 
 Write = Callable[..., Path]
@@ -303,9 +304,45 @@ def test_bands_and_classes_are_held_against_the_samples(
     strict = CROPS.model_copy(update={"ignore_value": None})
     with pytest.raises(DataError, match=r"the label holds \[0\], which no class declares"):
         next(iter(TorchGeoData(_solar(solar), four_bands, strict, LOADER, 0).val_dataloader()))
-    whole = TWO.model_copy(update={"per": "image"})
-    with pytest.raises(SpecError, match="classes per image, of which no task is there yet"):
+    whole = TWO.model_copy(update={"per": "object"})
+    with pytest.raises(SpecError, match="classes per object, of which no task is there yet"):
         TorchGeoData(_solar(solar), four_bands, whole, LOADER, 0)
+
+
+@quiet
+def test_eurosat_is_learnt_by_its_own_datamodule(
+    tmp_path: Path,
+    write_raster: Write,
+    make_spec: Callable[..., RasterSpec],
+    make_training: Callable[..., TrainingConfig],
+) -> None:
+    random, folder = np.random.default_rng(0), tmp_path / "ds/images/remote_sensing/otherDatasets/sentinel_2/tif"
+    for split, numbers in (("train", range(4)), ("val", range(4, 6)), ("test", range(6, 8))):
+        names = [f"{name}_{number}.tif" for name in ("Forest", "River") for number in numbers]
+        (tmp_path / f"eurosat-{split}.txt").write_text("\n".join(names).replace(".tif", ".jpg"))
+        for name in names:
+            level = 300 if name.startswith("River") else 2000
+            image = random.normal(level, 100, (13, 64, 64)).clip(0).astype(np.uint16)
+            write_raster(folder / name.partition("_")[0] / name, image)
+    module = {"name": "torchgeo.datamodules.EuroSATDataModule", "root": str(tmp_path), "batch_size": 4}
+    inputs = {"optical": make_spec(*(f"B{number:02d}" for number in range(1, 14)), dtype="float32", nodata=None)}
+    config = TorchGeoConfig.model_validate({"datamodule": module, "target_key": "label"})
+    data = TorchGeoData(config, inputs, None, LOADER, seed=0)
+    assert data.target.names == ("Forest", "River")
+    assert data.target.per == "image"
+    training = make_training(task="classification", loss=[{"name": "cross_entropy"}], monitor="val/f1")
+    statistics = data.compute_statistics()
+    assert statistics.target.class_pixels == {"Forest": 4 * 64 * 64, "River": 4 * 64 * 64}
+    model = ModelConfig.model_validate({"encoder": {"name": "timm", "model": "test_resnet"}})
+    task = ClassificationTask(build_factory(model), model, inputs, data.target, training, statistics)
+    bands = statistics.of_bands("optical", inputs["optical"])
+    task.model.set_statistics([band.mean for band in bands], [band.std for band in bands], "optical")
+    trainer = Trainer(
+        max_epochs=15, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False,
+    )  # fmt: skip
+    trainer.fit(task, datamodule=data)
+    assert trainer.test(task, datamodule=data, verbose=False)[0]["test/f1"] == 1
 
 
 def test_classes_are_those_that_the_dataset_names() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TypeAlias, cast
 
 import numpy as np
@@ -10,11 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from groundwork.batch import Batch, Chip, Patch, by_name, collate
+from groundwork.batch import Answers, Batch, Chip, Patch, by_name, collate
 from groundwork.errors import DataError
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.targets.kind import TargetKind
 from groundwork.targets.labels import IGNORE, UNDECLARED
+from groundwork.targets.numbers import require_range
 
 #: The number of a sample, or the place and time of a window: east and north in units of the CRS, seconds.
 Query: TypeAlias = "int | tuple[slice, slice, slice]"
@@ -57,10 +59,9 @@ class TorchGeoChips(Dataset[Chip]):
         for source, key in self._keys.items():
             values[source] = self._image(self._part(sample, key), source, name)
             valid[source] = _valid(values[source], self._inputs[source])
-        answers = _answers(self._part(sample, self._target_key), self._kind.target, name)
+        size = next(iter(valid.values())).shape[-2:]
+        answers = _answers(self._part(sample, self._target_key), self._kind, (size[0], size[1]), name)
         patch = Patch(values, valid, answers)
-        if answers.shape != patch.size:
-            raise DataError(f"Sample {name}: the label has the size {answers.shape}, the image {patch.size}.")
         self._kind.hide(answers, patch.known)
         return Chip(name, patch)
 
@@ -104,10 +105,37 @@ def _valid(values: NDArray[np.generic], spec: RasterSpec) -> NDArray[np.bool_]:
     return cast("NDArray[np.bool_]", held.any(axis=axes) if spec.validity == "any" else held.all(axis=axes))
 
 
-def _answers(mask: Tensor, target: TargetSpec, name: str) -> NDArray[np.int64]:
+def _answers(label: Tensor, kind: TargetKind, size: tuple[int, int], name: str) -> Answers:
+    """Return answers (..., height, width), as a kind of answer reads them; those of an image for all its pixels.
+
+    Raises:
+        DataError: For values that are no answers, and labels of another size than the image.
+    """
+    values = label.numpy()
+    answers: Answers = _numbers(values, kind) if kind.target.outputs else _classes(values, kind.target, name)
+    if kind.per == "image":
+        answers = np.broadcast_to(answers[..., None, None], (*answers.shape, *size)).copy()
+    expected = (kind.target.num_outputs, *size) if kind.target.outputs else size
+    if answers.shape != expected:
+        what = "the answer of an image" if kind.per == "image" else f"the image {size}"
+        raise DataError(f"Sample {name}: the label has the shape {tuple(values.shape)}, which does not fit {what}.")
+    return answers
+
+
+def _numbers(values: NDArray[np.generic], kind: TargetKind) -> NDArray[np.float32]:
+    numbers = values.astype(np.float32)
+    axes = 1 if kind.per == "image" else 3
+    numbers = numbers[None] if numbers.ndim < axes else numbers
+    for output, plane in zip(kind.target.outputs, numbers, strict=True):
+        known = np.isfinite(plane) & (plane != output.nodata)
+        plane[...] = np.where(known, plane * output.scale + output.offset, np.nan)
+        require_range(Path(output.name), plane.astype(np.float64), output)
+    return numbers
+
+
+def _classes(labels: NDArray[np.generic], target: TargetSpec, name: str) -> NDArray[np.int64]:
     """Return class indexes; IGNORE where the class is not known."""
-    labels = mask.numpy()
-    labels = labels[0] if labels.ndim == 3 and len(labels) == 1 else labels
+    labels = labels[0] if labels.ndim in {1, 3} and len(labels) == 1 else labels
     known = {**dict.fromkeys(target.ignore_values, IGNORE), **target.label_values}
     answers = np.full(labels.shape, UNDECLARED, np.int64)
     for value, index in known.items():

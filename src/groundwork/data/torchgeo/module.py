@@ -60,7 +60,7 @@ class TorchGeoData(LightningDataModule):
         if target is not None:
             kind_of(target)
         readings = read_torchgeo(config, loader, seed)
-        self.inputs, self.target = dict(inputs), target or classes_of(readings["train"].dataset)
+        self.inputs, self.target = dict(inputs), target or classes_of(readings["train"].dataset, config.target_key)
         self._kind, self._readings, self._seed = kind_of(self.target), readings, seed
         self._chips = {
             split: TorchGeoChips(reading.dataset, keys, config.target_key, self.inputs, self._kind)
@@ -112,8 +112,10 @@ class TorchGeoData(LightningDataModule):
         return Statistics(sources=sources, target=self._kind.summarise(sums), valid_pixels=num_known)
 
 
-def classes_of(dataset: object) -> TargetSpec:
+def classes_of(dataset: object, target_key: str = "mask") -> TargetSpec:
     """Return the classes that a dataset of TorchGeo names, whose labels are their positions.
+
+    What TorchGeo's samples call ``label`` is one class for the image, what they call ``mask`` one for each pixel.
 
     Raises:
         DataError: Where it names none.
@@ -127,10 +129,11 @@ def classes_of(dataset: object) -> TargetSpec:
             texts = [str(name) for name in names]
             return TargetSpec.model_validate(
                 {
+                    "per": "image" if target_key == "label" else "pixel",
                     "classes": [
                         {"value": value, "name": name, "color": COLORS[value % len(COLORS)]}
                         for value, name in enumerate(texts)
-                    ]
+                    ],
                 }
             )
         waiting += [inner for inner in (getattr(part, "dataset", None), *getattr(part, "datasets", ())) if inner]

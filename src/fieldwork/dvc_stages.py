@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from kedro.framework.startup import bootstrap_project
 from kedro.pipeline import Pipeline
 from rich.console import Console
 
-from fieldwork.config_loader import AND, RecipeConfigLoader
+from fieldwork.config_loader import AND, ConfigurationError, RecipeConfigLoader
 from fieldwork.settings import CONFIG_LOADER_ARGS
 from fieldwork.source_files import folders_behind
 from groundwork.rasters.addresses import Address, place_of
@@ -203,7 +204,17 @@ def _files(recipe: Recipe, kind: str) -> list[str]:
 def _read(file: Path) -> dict[str, Any]:
     # A file of comments alone holds nothing.
     read: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    for day in _days(read):
+        raise ConfigurationError(f"{file}: DVC cannot record the bare date {day}. Write '{day}', in quotation marks.")
     return read
+
+
+def _days(value: object) -> Iterator[date]:
+    if isinstance(value, date):
+        yield value
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for part in parts:
+        yield from _days(part)
 
 
 def _default_of(key: str, *default: object) -> object:

@@ -10,8 +10,8 @@ import yaml
 from kedro.framework.project import pipelines
 from kedro.pipeline import Pipeline, node
 
-from fieldwork.config_loader import RecipeConfigLoader
-from fieldwork.dvc_stages import _modules_named, _parameters, _paths, _watched_itself, derive, main, read_recipe
+from fieldwork.config_loader import ConfigurationError, RecipeConfigLoader
+from fieldwork.dvc_stages import _modules_named, _parameters, _paths, _read, _watched_itself, derive, main, read_recipe
 from fieldwork.local_values import make_resolver
 from fieldwork.settings import CONFIG_LOADER_ARGS
 from fieldwork.source_files import files_behind, folders_behind
@@ -132,6 +132,20 @@ def test_a_pipeline_of_the_users_own_becomes_a_stage(project: Path, monkeypatch:
     stage = yaml.safe_load(derive(project))["stages"]["postprocess"]
     assert stage["cmd"] == "kedro run --env base --pipelines postprocess"
     assert "data/05_model_input/base/samples.csv" in stage["deps"]
+
+
+def test_bare_dates_are_refused_as_dvc_cannot_record_them(tmp_path: Path) -> None:
+    file = tmp_path / "parameters_data.yml"
+    file.write_text('data: {split: {dates: {val: ["2022-01-01", null]}}}')
+    assert _read(file)["data"]["split"]["dates"]["val"][0] == "2022-01-01"
+    file.write_text("data: {split: {dates: {val: [2022-01-01, null]}}}")
+    with pytest.raises(ConfigurationError, match=r"parameters_data.yml: DVC cannot record the bare date 2022-01-01"):
+        _read(file)
+
+
+def test_parameters_that_only_say_who_does_the_work_are_not_watched(derived: dict[str, Any]) -> None:
+    parameters = {file: keys for entry in derived["stages"]["data_prep"]["params"] for file, keys in entry.items()}
+    assert parameters["conf/base/parameters_data.yml"] == ["data", "data_prep.on_bad_scene"]
 
 
 def test_files_of_comments_alone_hold_nothing(tmp_path: Path) -> None:

@@ -1,0 +1,225 @@
+"""A recipe for each kind of data, written as a user writes it, and run by Kedro from files to predictions."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import geopandas
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+import yaml
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from rasterio.transform import from_origin
+from shapely.geometry import box
+
+ROOT = Path(__file__).parents[2]
+KEYS = ("1", "11", "2", "3", "4", "5")
+#: One place in each of two zones, as scenes lie in both.
+ZONES = ("EPSG:32632", "EPSG:32633")
+SIDE = 96
+#: What makes a run short.
+SHORT: dict[str, dict[str, Any]] = {
+    "data": {"chips": {"size": 64, "stride": 32, "min_valid_fraction": 0.2}},
+    "model": {
+        "encoder": {"name": "timm", "model": "test_resnet", "out_indices": [0, 1]},
+        "decoder": {"name": "fcn", "channels": 8},
+    },
+    "training": {"max_epochs": 1, "loader": {"batch_size": 4}},
+    "evaluation": {"baseline_pixels": 500},
+    "inference": {"tile_size": 64, "overlap": 8},
+}
+RASTERS = "fieldwork.io.rasters.RasterFolderDataset"
+CLASSES = [{"value": 1, "name": "low", "color": "#0000ff"}, {"value": 2, "name": "high", "color": "#00aa00"}]
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """What Kedro needs of the project, in a folder of its own."""
+    folder = tmp_path_factory.mktemp("clone")
+    shutil.copytree(ROOT / "conf", folder / "conf", ignore=shutil.ignore_patterns("local"))
+    (folder / "conf/local").mkdir()
+    shutil.copy2(ROOT / "pyproject.toml", folder)
+    # Kedro wants the code below the project; what is imported already stays.
+    shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    bootstrap_project(folder)
+    yield folder
+    bootstrap_project(ROOT)
+
+
+@pytest.fixture(scope="module")
+def raw(clone: Path, write_raster: Callable[..., Path]) -> Path:
+    """Six scenes in two zones, low in the left half and high in the right one, and labels of all kinds."""
+    root, rows, parts = clone / "data/01_raw/kinds", [], []
+    for number, key in enumerate(KEYS):
+        random, crs = np.random.default_rng(number), ZONES[number % 2]
+        label = np.where(np.arange(SIDE) < SIDE // 2, 1, 2) + np.zeros((SIDE, 1), int)
+        place = from_origin(500_000 + 3000 * number, 5_000_000, 10, 10)
+        image = (300 + 900 * label + random.normal(0, 60, (3, SIDE, SIDE))).astype(np.int16)
+        write_raster(root / "scenes" / f"{key}.tif", image, crs=crs, transform=place, nodata=-9999)
+        for month in (2, 4, 6, 8):
+            dated = image + np.int16(50 * month)
+            write_raster(root / "dated" / f"{key}_2024{month:02d}01.tif", dated, crs=crs, transform=place, nodata=-9999)
+        if key != "11":
+            radar = random.normal(-12, 2, (2, SIDE // 2, SIDE // 2)).astype(np.float32)
+            coarse = from_origin(place.c, place.f, 20, 20)
+            write_raster(root / "radar" / f"{key}.tif", radar, crs=crs, transform=coarse, nodata=-99)
+        write_raster(root / "labels" / f"{key}.tif", label.astype(np.uint8), crs=crs, transform=place)
+        numbers = np.stack([10.0 * label, 20.0 + label]).astype(np.float32) + random.normal(0, 0.1, (2, SIDE, SIDE))
+        write_raster(root / "numbers" / f"{key}.tif", numbers.astype(np.float32), crs=crs, transform=place)
+        middle, bottom = place.c + 10 * SIDE / 2, place.f - 10 * SIDE
+        halves = [box(place.c, bottom, middle, place.f), box(middle, bottom, place.c + 10 * SIDE, place.f)]
+        parts.append(geopandas.GeoDataFrame({"use": ["low", "high"]}, geometry=halves, crs=crs).to_crs("EPSG:4326"))
+        split = ("train", "train", "train", "val", "test", "test")[number]
+        rows.append({"key": key, "path": f"scenes/{key}.tif", "region": split, "class": CLASSES[number % 2]["name"]})
+    geopandas.pd.concat(parts, ignore_index=True).to_file(root / "labels.gpkg", engine="pyogrio")
+    table = pd.DataFrame(rows)
+    table[["key", "path", "region"]].to_csv(root / "scenes.csv", index=False)
+    table[["key", "class"]].to_csv(root / "classes.csv", index=False)
+    return root
+
+
+def _source(*bands: str, **changes: Any) -> dict[str, Any]:
+    return {"bands": list(bands), "dtype": "int16", "nodata": -9999} | changes
+
+
+def _recipes() -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+    """Name -> catalog entries, and what parameters differ from those of a short run."""
+    folder = "data/01_raw/kinds"
+    scenes = {"type": RASTERS, "path": f"{folder}/scenes", "pattern": "{key}.tif"}
+    labels = {"type": RASTERS, "path": f"{folder}/labels", "pattern": "{key}.tif"}
+    plain = {"hls": None, "mine": _source("A", "B", "C")}
+    classes = {"classes": CLASSES, "ignore_value": None}
+    dated = _source("A", "B", "C", steps=4, layout="file_per_date")
+    per_date = {"name": "per_date", "encoder": SHORT["model"]["encoder"], "pooling": "mean"}
+    outputs = [
+        {"name": "height", "unit": "m", "minimum": 0, "maximum": 50},
+        {"name": "age", "minimum": 0, "maximum": 90},
+    ]
+    numbers = {"task": "pixel_regression", "loss": [{"name": "huber"}], "monitor": "val/r2"}
+    images = {"task": "classification", "loss": [{"name": "cross_entropy"}], "monitor": "val/f1"}
+    return {
+        "drawn": (
+            {
+                "scenes": scenes,
+                "labels": {"type": "fieldwork.io.vectors.VectorLabelsDataset", "path": f"{folder}/labels.gpkg"},
+            },
+            {"data": {"sources": plain, "target": classes | {"vectors": {"attribute": "use"}}}},
+        ),
+        "numbers": (
+            {"scenes": scenes, "labels": labels | {"path": f"{folder}/numbers"}},
+            {
+                "data": {"sources": plain, "target": {"classes": [], "ignore_value": None, "outputs": outputs}},
+                "training": numbers,
+            },
+        ),
+        "whole_images": (
+            {
+                "scenes": {
+                    "type": "fieldwork.io.raster_table.RasterTableDataset", "filepath": f"{folder}/scenes.csv",
+                    "folder": folder, "key": "key", "paths": "path", "columns": ["region"],
+                },
+                "labels": {
+                    "type": "fieldwork.io.label_table.LabelTableDataset", "filepath": f"{folder}/classes.csv",
+                    "key": "key",
+                },
+            },
+            {
+                "data": {
+                    "sources": plain, "target": classes | {"per": "image"},
+                    "split": {
+                        "method": "column", "column": "region",
+                        "values": {"train": ["train"], "val": ["val"], "test": ["test"]},
+                    },
+                },
+                "model": {"decoder": None},
+                "training": images,
+            },
+        ),
+        "two_sensors": (
+            {
+                "scenes": {
+                    "type": "fieldwork.io.sources.RasterSourcesDataset", "path": folder,
+                    "sources": {"mine": {"folder": "scenes"}, "radar": {}},
+                },
+                "labels": labels,
+            },
+            {
+                "data": {
+                    "sources": {
+                        "hls": None, "mine": _source("A", "B", "C", reference=True),
+                        "radar": _source("VV", "VH", dtype="float32", nodata=-99, resampling="bilinear", optional=True),
+                    },
+                    "target": classes, "store": "packed",
+                },
+                "data_prep": {"workers": 1},
+                "model": {
+                    "encoder": None, "necks": [{"name": "merge_sources"}],
+                    "encoders": {name: SHORT["model"]["encoder"] for name in ("mine", "radar")},
+                },
+                "training": {"augmentation": ["horizontal_flip", {"name": "drop_source", "chance": 0.3}]},
+            },
+        ),
+        "four_dates": (
+            {"scenes": scenes | {"path": f"{folder}/dated", "pattern": "{key}_{date}.tif"}, "labels": labels},
+            {
+                "data": {"sources": {"hls": None, "mine": dated}, "target": classes},
+                "model": {"encoder": per_date},
+                "training": {"sampling": {"name": "random", "samples_per_epoch": 8}},
+            },
+        ),
+    }  # fmt: skip
+
+
+def _merged(base: Any, changes: Any) -> Any:
+    if not isinstance(base, dict) or not isinstance(changes, dict) or base.get("name") != changes.get("name"):
+        return changes
+    return base | {key: _merged(base.get(key), value) for key, value in changes.items()}
+
+
+@pytest.mark.parametrize("name", list(_recipes()))
+def test_a_recipe_runs_from_files_to_predictions(
+    clone: Path, raw: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    assert raw.is_dir()
+    entries, changes = _recipes()[name]
+    recipe = clone / "conf" / name
+    recipe.mkdir()
+    (recipe / "catalog.yml").write_text(yaml.safe_dump(entries | {"inference_scenes": entries["scenes"]}))
+    for key in {*SHORT, *changes}:
+        parameters = {key: _merged(SHORT.get(key, {}), changes.get(key, {}))}
+        (recipe / f"parameters_{key}.yml").write_text(yaml.safe_dump(parameters))
+    monkeypatch.chdir(clone)
+    with KedroSession.create(clone, env=name, conf_source=str(clone / "conf")) as session:
+        session.run()
+    reports, written = clone / "data/08_reporting" / name, clone / "data/07_model_output" / name
+    metrics = json.loads((reports / "metrics.json").read_text())
+    assert len(metrics["baselines"]) == 2
+    assert (reports / "data_audit.md").read_text().count("|") > 20
+    found = sorted((written / "predictions").glob("*.tif"))
+    assert sorted(path.stem.partition("_")[0] for path in found) == sorted(KEYS)
+    assert len(list((written / "quicklooks").glob("*.png"))) == len(KEYS)
+    for path in found:
+        label = raw / "labels" / f"{path.stem.partition('_')[0]}.tif"
+        with rasterio.open(path) as raster, rasterio.open(label) as scene:
+            assert (raster.crs, raster.transform, raster.shape) == (scene.crs, scene.transform, scene.shape)
+    if name == "numbers":
+        assert metrics["baselines"]["pixel_regression"]["r2"] > 0.9
+    if name in {"drawn", "two_sensors", "four_dates"}:
+        assert metrics["baselines"]["pixel_regression"]["miou"] > 0.95
+    if name == "whole_images":
+        samples = pd.read_csv(clone / "data/05_model_input" / name / "samples.csv", dtype=str)
+        assert set(zip(samples["column_region"], samples["split"], strict=True)) == {
+            (s, s) for s in ("train", "val", "test")
+        }
+    if name == "two_sensors":
+        index = json.loads((clone / "data/05_model_input" / name / "packed/index.json").read_text())
+        assert index["store"] == "packed"
+        report = pd.read_csv(clone / "data/02_intermediate" / name / "scene_report.csv", dtype={"scene": str})
+        assert report.set_index("scene").loc["11", "missing"] == "radar"

@@ -154,6 +154,7 @@ def test_what_is_asked_of_an_image_is_what_its_known_pixels_say() -> None:
     ("text", "message"),
     [
         ("key,class\n1,a\n", r"found the columns \['key', 'class'\], and none called 'scene'"),
+        ("scene,class,class\n1,a,b\n", r"found the columns \['scene', 'class', 'class'\], of which some are alike"),
         ("scene,class\n1,a\n1,b\n", r"found 1 more row\(s\) for keys that stand there already: '1'"),
         ("scene,class\n1,a\n,b\n", "found no key in row 2 behind the header"),
     ],
@@ -162,8 +163,21 @@ def test_bad_tables_are_refused(tmp_path: Path, text: str, message: str) -> None
     (tmp_path / "labels.csv").write_text(text)
     with pytest.raises(PairingError, match=message):
         read_label_table(tmp_path / "labels.csv", "scene")
-    with pytest.raises(PairingError, match="found no such table"):
+    with pytest.raises(PairingError, match="found no such file; expected a table of labels"):
         read_label_table(tmp_path / "lables.csv", "scene")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.csv", b"scene,class\n1,W\xe4ld\n"), ("b.csv", b""), ("c.csv", b"scene\n1,2\n"), ("d.parquet", b"text")],
+)
+def test_tables_that_cannot_be_read_are_named(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(
+        PairingError,
+        match=rf"{name}: found (no table that can be read|an empty file|2 cells in row 1); expected|{name}: found no table",
+    ):
+        read_label_table(tmp_path / name, "scene")
 
 
 def test_bad_folders_are_refused(tmp_path: Path) -> None:
@@ -207,10 +221,18 @@ def test_rows_that_say_nothing_are_refused(row: dict[str, object], message: str)
         kind.open_label(LabelSource((Path("labels.tif"),)), grid)
 
 
+def test_classes_are_named_or_numbered() -> None:
+    kind = ImageClasses(TargetSpec.model_validate({"per": "image", "classes": CLASSES, "ignore_value": 0}))
+    grid = Grid(None, from_origin(0, 0, 1, 1), 4, 4)
+    for value, index in (("forest", 1), ("2", 1), (2, 1), ("0", -1)):
+        label = kind.open_label(LabelSource((Path("t.csv"),), {"class": value}), grid)
+        assert (np.asarray(label.read(Window(0, 0, 2, 2))) == index).all()
+
+
 def test_numbers_beyond_their_limits_are_refused() -> None:
     kind = ImageNumbers(TargetSpec.model_validate({"per": "image", "outputs": [YIELD]}))
     grid = Grid(None, from_origin(0, 0, 1, 1), 4, 4)
-    label = kind.open_label(LabelSource((Path("t.csv"),), {"yield": 7}), grid)
+    label = kind.open_label(LabelSource((Path("t.csv"),), {"yield": "7"}), grid)
     assert np.array_equal(label.read(Window(0, 0, 3, 2)), np.full((1, 2, 3), 7, np.float32))
     with pytest.raises(RasterError, match=r"numbers of 'yield' from 25.0 .* expected 0 to 20"):
         kind.open_label(LabelSource((Path("t.csv"),), {"yield": 25}), grid)

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from groundwork.errors import PairingError
 from groundwork.rasters.folder import preview
+from groundwork.rasters.raster_table import read_rows
 from groundwork.strict import did_you_mean
 from groundwork.targets.tabled import CLASS_COLUMN
 
@@ -34,33 +33,32 @@ def read_label_table(path: Path, key: str) -> LabelTable:
         key: Column with the keys of the scenes, which stay text, such as ``007``.
 
     Raises:
-        PairingError: Where the file or the column is not there, or a key is empty or stands twice.
+        PairingError: Where the table cannot be read, the column is not there, or a key is empty or stands twice.
     """
-    if not path.is_file():
-        raise PairingError(f"{path}: found no such table. Correct its path.")
-    is_parquet = path.suffix.lower() == ".parquet"
-    table = pd.read_parquet(path) if is_parquet else pd.read_csv(path, dtype={key: "string"}, encoding="utf-8-sig")
-    if key not in table:
-        known = [str(name) for name in table.columns]
-        raise PairingError(
-            f"{path}: found the columns {known}, and none called '{key}' with the keys of the scenes."
-            f"{did_you_mean(key, known)} Correct the name of the column."
+    header, *cells = read_rows(path, "labels")
+    if key not in header or len(set(header)) < len(header):
+        what = (
+            f"and none called '{key}' with the keys of the scenes" if key not in header else "of which some are alike"
         )
-    keys = table[key].astype("string").str.strip()
-    empty, twice = keys.isna() | (keys == ""), keys[keys.duplicated()]
-    if empty.any():
         raise PairingError(
-            f"{path}: found no key in row {int(empty.to_numpy().argmax()) + 1} behind the header. Fill it, or remove "
-            "the row."
+            f"{path}: found the columns {header}, {what}.{did_you_mean(key, header)} Correct the names of the columns."
         )
-    if len(twice):
+    rows: dict[str, dict[str, object]] = {}
+    twice: list[str] = []
+    for number, row in enumerate(cells, start=1):
+        values: dict[str, object] = {name: cell or None for name, cell in zip(header, row, strict=True)}
+        place = values.pop(key)
+        if place is None:
+            raise PairingError(f"{path}: found no key in row {number} behind the header. Fill it, or remove the row.")
+        if place in rows:
+            twice.append(str(place))
+        rows[str(place)] = values
+    if twice:
         raise PairingError(
             f"{path}: found {len(twice)} more row(s) for keys that stand there already: {preview(sorted(set(twice)))}; "
             "expected one row for each scene. Remove the others."
         )
-    columns = [name for name in table.columns if name != key]
-    rows = table[columns].astype(object).to_dict(orient="records")
-    return LabelTable(path.parent, path.name, dict(zip(keys.tolist(), rows, strict=True)))
+    return LabelTable(path.parent, path.name, rows)
 
 
 def find_class_folders(root: Path, pattern: str) -> LabelTable:

@@ -45,7 +45,7 @@ def read_raster_table(file: Path, root: Path, columns: TableColumns) -> RasterFo
         PairingError: Where the table cannot be read, lacks a column, has an empty cell, two rows for one raster (and
             date), a path at which there is no file, or says two things of one raster.
     """
-    header, *cells = _read_rows(file)
+    header, *cells = read_rows(file, "rasters")
     others = _check_columns(file, header, columns)
     taken = [columns.key, *columns.paths, *([] if columns.date is None else [columns.date]), *others]
     rows = list(_rows(file, [header.index(name) for name in taken], header, cells))
@@ -74,10 +74,18 @@ def read_raster_table(file: Path, root: Path, columns: TableColumns) -> RasterFo
     return RasterFolder(root, files, dates, said if others else {})
 
 
-def _read_rows(file: Path) -> list[list[str]]:
-    """Return the names of the columns, and the cells of each row."""
+def read_rows(file: Path, what: str) -> list[list[str]]:
+    """Return the names of the columns, and the cells of each row, of a table in CSV or Parquet.
+
+    Args:
+        file: The table.
+        what: It is a table of, for messages.
+
+    Raises:
+        PairingError: Where it cannot be read, or has rows of other lengths.
+    """
     if not file.is_file():
-        raise PairingError(f"{file}: found no such file; expected a table of rasters. Correct its path.")
+        raise PairingError(f"{file}: found no such file; expected a table of {what}. Correct its path.")
     try:
         if file.suffix.lower() in {".parquet", ".pq"}:
             frame = pd.read_parquet(file)

@@ -65,6 +65,9 @@ class TabledClass(TabledLabel):
         super().__init__(source)
         column, meanings = target.column or CLASS_COLUMN, class_meanings(target)
         value = plain_value(self._value(column))
+        if value not in meanings and isinstance(value, str) and value.lstrip("-").isdigit():
+            # Tables in CSV hold texts; a label value is a number.
+            value = int(value)
         if value not in meanings:
             raise RasterError(
                 self.path,

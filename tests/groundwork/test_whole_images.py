@@ -134,7 +134,7 @@ def test_numbers_of_images_are_learnt_and_judged(
     run = _run(world, world.numbers, labels, training, tmp_path)
     assert run.scores["test"]["r2"] > 0.4
     assert run.scores["baselines"]["mean"]["r2"] < 0.1
-    expected = {key: row["yield"] for key, row in rows.items()}
+    expected = {key: float(str(row["yield"])) for key, row in rows.items()}
     found = run.samples.groupby("scene")["mean_yield"].first()
     assert found.to_dict() == pytest.approx({key: expected[key] for key in found.index}, rel=1e-6)
 
@@ -173,10 +173,8 @@ def test_bad_tables_are_refused(tmp_path: Path, text: str, message: str) -> None
 )
 def test_tables_that_cannot_be_read_are_named(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(
-        PairingError,
-        match=rf"{name}: found (no table that can be read|an empty file|2 cells in row 1); expected|{name}: found no table",
-    ):
+    found = r"(no table that can be read .*|an empty file|2 cells in row 1); expected"
+    with pytest.raises(PairingError, match=f"{name}: found {found}"):
         read_label_table(tmp_path / name, "scene")
 
 

@@ -37,9 +37,8 @@ def read_label_table(path: Path, key: str) -> LabelTable:
     """
     header, *cells = read_rows(path, "labels")
     if key not in header or len(set(header)) < len(header):
-        what = (
-            f"and none called '{key}' with the keys of the scenes" if key not in header else "of which some are alike"
-        )
+        none = f"and none called '{key}' with the keys of the scenes"
+        what = none if key not in header else "of which some are alike"
         raise PairingError(
             f"{path}: found the columns {header}, {what}.{did_you_mean(key, header)} Correct the names of the columns."
         )

@@ -20,6 +20,7 @@ from shapely.geometry import box
 from groundwork.batch import collate
 from groundwork.bundle import load_bundle, save_bundle
 from groundwork.config import DataConfig, EvaluationConfig, InferenceConfig, ModelConfig, TrainingConfig
+from groundwork.config.indexing import IndexingConfig
 from groundwork.data.label_table import read_label_table
 from groundwork.data.packed import open_store
 from groundwork.data.packing import ChipsToStore, store_chips
@@ -220,6 +221,42 @@ def test_random_windows_go_with_sources_and_labels_and_not_with_a_store(
     packed = replace(labelled, store=open_store(tmp_path / "packed"))
     with pytest.raises(SpecError, match=r"(?i)random.*packed|packed.*random"):
         fit(initial, packed, statistics, TrainingConfig.model_validate(words), 0, tmp_path / "refused")
+
+
+@pytest.mark.parametrize("labels", [*LABELS, "drawn numbers", "table of numbers"])
+def test_every_change_to_chips_goes_with_every_label(world: SimpleNamespace, tmp_path: Path, labels: str) -> None:
+    data, scenes, given = _cell(world.root, "optional second", "one date", labels)
+    scan = scan_scenes(scenes, given, data)
+    samples = assign_splits(scan.chips, data.split, {}, seed=2)
+    statistics = compute_statistics(samples, scan.cells, data)
+    initial = build_initial(data, _model("optional second", "one date"), seed=0)
+    task, loss, monitor = TASKS[data.target.per, bool(data.target.classes)]
+    changes: list[Any] = [
+        "vertical_flip", {"name": "rotate", "degrees": 30}, {"name": "crop", "smallest": 0.8}, "noise", "band_dropout",
+        {"name": "drop_source", "chance": 0.3},
+    ]  # fmt: skip
+    changes += ["cutmix"] if data.target.per == "pixel" else []
+    changes += ["mixup"] if data.target.outputs else []
+    training = TrainingConfig.model_validate(
+        {
+            "task": task, "loss": [{"name": loss}], "monitor": monitor, "max_epochs": 2, "loader": {"batch_size": 4},
+            "optimizer": {"name": "adamw", "learning_rate": 0.01}, "augmentation": changes,
+            "trainer": {"accelerator": "cpu"},
+        }
+    )  # fmt: skip
+    history = fit(initial, initial.labelled(samples, scenes, given), statistics, training, 0, tmp_path).history
+    assert np.isfinite(history["train/loss"]).all()
+    assert (history["train/loss"] > 0).all()
+
+
+def test_drawn_labels_and_lacking_sources_are_looked_through_in_several_processes(world: SimpleNamespace) -> None:
+    data, scenes, given = _cell(world.root, "optional second", "files per date", "drawn classes")
+    one = scan_scenes(scenes, given, data)
+    several = scan_scenes(scenes, given, data, IndexingConfig(workers=2))
+    pd.testing.assert_frame_equal(one.chips, several.chips)
+    pd.testing.assert_frame_equal(one.report, several.report)
+    for key, cells in one.cells.items():
+        assert np.array_equal(cells.answers, several.cells[key].answers)
 
 
 def test_objects_are_refused_by_name() -> None:

@@ -181,8 +181,15 @@ def test_tables_that_cannot_be_read_are_named(tmp_path: Path, name: str, content
 def test_bad_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(PairingError, match="found no file that matches"):
         find_class_folders(tmp_path, "{class}/{key}.tif")
+    (tmp_path / ".thumbnails").mkdir()
+    (tmp_path / ".thumbnails/1.tif").touch()
     for name in ("water", "forest"):
         (tmp_path / name).mkdir()
+        if name == "forest":
+            (tmp_path / "water/2.TIF").touch()
+            assert find_class_folders(tmp_path, "{class}/{key}.tif").rows == {
+                "1": {"class": "water"}, "2": {"class": "water"},
+            }  # fmt: skip
         (tmp_path / name / "1.tif").touch()
     with pytest.raises(PairingError, match="found '1' in the folders of 'forest' and of 'water'; expected one class"):
         find_class_folders(tmp_path, "{class}/{key}.tif")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from groundwork.errors import PairingError
-from groundwork.rasters.folder import preview
+from groundwork.rasters.folder import names_in, preview
 from groundwork.rasters.raster_table import read_rows
 from groundwork.strict import did_you_mean
 from groundwork.targets.tabled import CLASS_COLUMN
@@ -72,9 +72,10 @@ def find_class_folders(root: Path, pattern: str) -> LabelTable:
     """
     expression = re.escape(pattern).replace(r"\{class\}", "(?P<class>[^/]+)").replace(r"\{key\}", "(?P<key>[^/]+)")
     rows: dict[str, dict[str, object]] = {}
-    for path in sorted(root.rglob("*")):
-        found = re.fullmatch(expression, path.relative_to(root).as_posix())
-        if found is None or not path.is_file():
+    for path in names_in(root) or ():
+        # As scenes are found: whatever the case, and nothing that is hidden.
+        found = re.fullmatch(expression, path, re.IGNORECASE)
+        if found is None:
             continue
         key, name = found["key"], found["class"]
         if key in rows:

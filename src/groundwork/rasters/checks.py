@@ -154,13 +154,18 @@ def check_scaling(bands: Sequence[tuple[Path, DatasetReader, int]], spec: Raster
         band = spec.used[position % spec.num_channels]
         scales, offsets = scaling[dataset]
         found = (scales[index - 1], offsets[index - 1])
-        if found != (1.0, 0.0) and not np.allclose(found, (band.scale, band.offset), rtol=1e-6, atol=0):
+        if not same_scaling(found, (band.scale, band.offset)):
             raise RasterError(
                 path,
                 f"scale {shortest(found[0])} and offset {shortest(found[1])} in band '{band.name}'",
                 f"scale {shortest(band.scale)} and offset {shortest(band.offset)}, as 'sources' declares",
                 "Set 'scale' and 'offset' of the band to what the file says.",
             )
+
+
+def same_scaling(found: tuple[float, float], declared: tuple[float, float]) -> bool:
+    """Whether a file's scale and offset are those that are declared; 1 and 0 say nothing."""
+    return found == (1.0, 0.0) or bool(np.allclose(found, declared, rtol=1e-6, atol=0))
 
 
 def read_date(text: str) -> date:

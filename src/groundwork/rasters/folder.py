@@ -73,7 +73,7 @@ def find_rasters(
         PairingError: Where nothing is found, a raster lacks one of its files, or has two for one date, or a date
             cannot be read.
     """
-    names = names_at(root) if isinstance(root, Address) else _names_in(root)
+    names = names_at(root) if isinstance(root, Address) else names_in(root)
     if names is None:
         return RasterFolder(root.parent, {root.stem: tuple(_of_variables([root.name], variables))})
     columns = [_match(names, pattern, root) for pattern in patterns]
@@ -111,7 +111,7 @@ def _of_variables(names: Sequence[str], variables: Sequence[str]) -> list[str]:
     return [name_inside(name, variable) for name in names for variable in variables] if variables else list(names)
 
 
-def _names_in(root: Path) -> list[str] | None:
+def names_in(root: Path) -> list[str] | None:
     """Return the names of all files below a folder; None where it is one raster itself."""
     if is_file(root):
         return None

@@ -50,7 +50,8 @@ class DrawnLabel(Label):
         self._complete = self._read_complete(paths)
         far = self._complete is not None
         frame = read_features(paths[0], spec.layer, grid, self._columns(), reach, may_be_far=far)
-        self._frame = frame
+        # What says what features are; their geometries are kept as shapes alone.
+        self._attributes = frame[self._columns()]
         self._shapes = Shapes(widen(paths[0], frame, spec.line_width_m, spec.point_radius_m), grid.transform)
 
     def _read_complete(self, paths: Sequence[Path]) -> Shapes | None:
@@ -158,9 +159,9 @@ class DrawnClasses(DrawnLabel):
         """Return the class index of each feature."""
         names, spec = self.target.names, self._spec
         if spec.attribute is None:
-            return np.full(len(self._frame), names.index(spec.every or ""), np.int16)
+            return np.full(len(self._attributes), names.index(spec.every or ""), np.int16)
         known = class_meanings(self.target, spec.mapping)
-        values = [plain_value(value) for value in self._frame[spec.attribute]]
+        values = [plain_value(value) for value in self._attributes[spec.attribute]]
         wrong = [value for value in values if value not in known]
         if wrong:
             shown = sorted(set(map(repr, wrong)))[:10]
@@ -201,7 +202,7 @@ class DrawnNumbers(DrawnLabel):
         return list(self.target.names)
 
     def _read_numbers(self, output: OutputSpec) -> NDArray[np.float64]:
-        column = self._frame[output.name]
+        column = self._attributes[output.name]
         if not pd.api.types.is_numeric_dtype(column):
             found = f"the attribute '{output.name}' of the type {column.dtype}"
             raise RasterError(self.path, found, "numbers", "Convert it, or correct the names of 'outputs'.")

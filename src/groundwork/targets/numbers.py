@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groundwork.errors import RasterError
+from groundwork.rasters.checks import same_scaling
 from groundwork.rasters.part import Part
 from groundwork.rasters.validity import in_type, in_yaml
 from groundwork.specs import OutputSpec, TargetSpec
@@ -81,7 +82,7 @@ def _is_nodata(values: NDArray[np.generic], nodata: float) -> NDArray[np.bool_]:
 
 def _check_scale(part: Part, index: int, output: OutputSpec) -> None:
     scale, offset = part.dataset.scales[index - 1], part.dataset.offsets[index - 1]
-    if (scale, offset) != (1.0, 0.0) and not np.allclose((scale, offset), (output.scale, output.offset), rtol=1e-6):
+    if not same_scaling((scale, offset), (output.scale, output.offset)):
         raise RasterError(
             part.path,
             f"scale {scale!r} and offset {offset!r} in the band of '{output.name}'",

@@ -2,47 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-from torch import Tensor
-
-from groundwork.batch import Batch
-from groundwork.config.model import ModelConfig
-from groundwork.config.training import LossTerm, TrainingConfig
-from groundwork.data.statistics import Statistics
-from groundwork.models.interface import ModelFactory, ModelOutput
-from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.targets.image_numbers import ImageNumbers
-from groundwork.tasks.base import Task
-from groundwork.tasks.number_losses import WeightedNumberLosses
+from groundwork.tasks.number_task import NumberTask
 
 
-class ScalarRegressionTask(Task):
+class ScalarRegressionTask(NumberTask):
     """Learns numbers for each image, such as yields. Errors count in deviations of each output."""
 
     answers = ImageNumbers
-
-    def __init__(
-        self,
-        factory: ModelFactory,
-        model: ModelConfig,
-        inputs: Mapping[str, RasterSpec],
-        target: TargetSpec,
-        training: TrainingConfig,
-        statistics: Statistics,
-    ) -> None:
-        """Build model and criterion. Raises as :class:`Task`."""
-        super().__init__(factory, model, inputs, target, training)
-        self._losses = WeightedNumberLosses(
-            training.loss, [statistics.target.numbers[name].std for name in target.names]
-        )
-
-    @classmethod
-    def check_losses(cls, losses: Sequence[LossTerm], target: TargetSpec) -> None:
-        """See :class:`Task`."""
-        WeightedNumberLosses(losses, (1.0,) * target.num_outputs)
-
-    def criterion(self, output: ModelOutput, batch: Batch) -> Tensor:
-        """See :class:`Task`."""
-        loss: Tensor = self._losses(output.output, batch["target"])
-        return loss

@@ -25,6 +25,18 @@ def by_name(values: Mapping[str, Value]) -> dict[str, Value]:
 
 
 @dataclass(frozen=True, slots=True)
+class Objects:
+    """The objects of a window, in its pixels. A window without any has none of each: (0, 4), (0,)."""
+
+    #: Left, top, right and bottom edge of each, in pixels from the upper left corner of the window (objects, 4).
+    boxes: NDArray[np.float32]
+    #: Index of the class of each (objects,).
+    labels: NDArray[np.int64]
+    #: 1 where a pixel belongs to the object (objects, height, width). None: boxes alone are known.
+    masks: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Patch:
     """A window of all sources, as it was read, with its answers where there is a label."""
 
@@ -34,6 +46,8 @@ class Patch:
     valid: Mapping[str, NDArray[np.bool_]]
     #: As the kind of the target reads them from the label. None: there is no label.
     target: Answers | None = None
+    #: The objects, of a target that asks for them; ``target`` then says which pixels they cover.
+    objects: Objects | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -112,6 +126,9 @@ class Batch(TypedDict):
     dates: NotRequired[dict[str, Tensor]]
     #: Latitude and longitude in degrees (batch, 2).
     location: NotRequired[Tensor]
+    #: For each chip ``boxes`` (objects, 4), ``labels`` (objects,) and, where they are known, ``masks`` (objects, height,
+    #: width): see :class:`Objects`. Absent: the target does not ask for objects.
+    objects: NotRequired[list[dict[str, Tensor]]]
 
 
 @dataclass(frozen=True)
@@ -205,7 +222,15 @@ def collate(chips: Sequence[Chip]) -> Batch:
         batch["dates"] = {name: _stack([chip.dates[name] for chip in chips]) for name in by_name(chips[0].dates)}
     if chips[0].location is not None:
         batch["location"] = _stack([chip.location for chip in chips])
+    found = [chip.patch.objects for chip in chips if chip.patch.objects is not None]
+    if found:
+        batch["objects"] = [_tensors(objects) for objects in found]
     return batch
+
+
+def _tensors(objects: Objects) -> dict[str, Tensor]:
+    known = {"boxes": objects.boxes, "labels": objects.labels, "masks": objects.masks}
+    return {name: torch.from_numpy(values) for name, values in known.items() if values is not None}
 
 
 def _stack(parts: Sequence[NDArray[np.generic] | None]) -> Tensor:

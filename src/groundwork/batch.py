@@ -126,8 +126,8 @@ class Batch(TypedDict):
     dates: NotRequired[dict[str, Tensor]]
     #: Latitude and longitude in degrees (batch, 2).
     location: NotRequired[Tensor]
-    #: For each chip ``boxes`` (objects, 4), ``labels`` (objects,) and, where they are known, ``masks`` (objects, height,
-    #: width): see :class:`Objects`. Absent: the target does not ask for objects.
+    #: For each chip ``boxes`` (objects, 4), ``labels`` (objects,) and, where known, ``masks`` (objects, height, width):
+    #: see :class:`Objects`. Absent: the target does not ask for objects.
     objects: NotRequired[list[dict[str, Tensor]]]
 
 

@@ -11,6 +11,7 @@ from kedro.pipeline import Pipeline
 
 from groundwork.config.split import SplitConfig
 from groundwork.rasters.addresses import place_of
+from groundwork.specs import TargetSpec
 from groundwork.strict import did_you_mean
 
 
@@ -144,6 +145,27 @@ def check_regions(split: SplitConfig, entry: Mapping[str, Any]) -> None:
         raise CatalogError(
             f"Catalog entry 'split_regions' names {path}, but data.split.method is '{split.method}', which ignores "
             "regions. Set 'method: polygons', or 'path: null' in the catalog."
+        )
+
+
+def check_labels(target: TargetSpec, entry: Mapping[str, Any]) -> None:
+    """Refuse a target without labels, and labels that would be left aside.
+
+    Raises:
+        CatalogError: With what to change.
+    """
+    has_none = str(entry.get("type")).endswith(".NoLabelsDataset")
+    if target.per == "nothing" and not has_none:
+        found = entry.get("path") or entry.get("filepath") or entry.get("type")
+        raise CatalogError(
+            f"data.target is nothing, and catalog entry 'labels' names {found}, which would be left aside. Write "
+            "'labels: {type: fieldwork.io.no_labels.NoLabelsDataset}' in the catalog, or say in data.target what they "
+            "hold."
+        )
+    if target.per != "nothing" and has_none:
+        raise CatalogError(
+            f"data.target asks for {'classes' if target.classes else 'numbers'} per {target.per}, and catalog entry "
+            "'labels' says that there are none. Name the labels in it, or write 'target: nothing' in data."
         )
 
 

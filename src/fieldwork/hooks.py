@@ -18,6 +18,7 @@ from fieldwork.config_loader import RecipeConfigLoader
 from fieldwork.entries import (
     check_entries,
     check_inputs,
+    check_labels,
     check_lists,
     check_overlaps,
     check_regions,
@@ -71,6 +72,8 @@ class AroundRun:
             ComponentError, SpecError: For names and options of components that mean nothing, in whatever pipeline.
         """
         check_overlaps(pipeline, catalog, pipelines)
+        if "labels" in pipeline.inputs() and "data" in self._parameters:
+            check_labels(self._parameters["data"].target, catalog.to_config()[0].get("labels", {}))
         if not run_params.get("only_missing_outputs"):
             check_inputs(pipeline, catalog, pipelines, run_params.get("env"))
         self._check_meaning(pipeline)

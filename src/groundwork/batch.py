@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NotRequired, TypeAlias, TypedDict, TypeVar
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -126,6 +127,8 @@ class Batch(TypedDict):
     dates: NotRequired[dict[str, Tensor]]
     #: Latitude and longitude in degrees (batch, 2).
     location: NotRequired[Tensor]
+    #: A number for each chip, by which a model draws what it leaves to chance (batch,): see :class:`Images`.
+    seeds: NotRequired[Tensor]
     #: For each chip ``boxes`` (objects, 4), ``labels`` (objects,) and, where known, ``masks`` (objects, height, width):
     #: see :class:`Objects`. Absent: the target does not ask for objects.
     objects: NotRequired[list[dict[str, Tensor]]]
@@ -158,6 +161,9 @@ class Images:
     dates: dict[str, Tensor] = field(default_factory=dict)
     #: Latitude and longitude in degrees (batch, 2).
     location: Tensor | None = None
+    #: A number for each image, by which a model draws what it leaves to chance, such as what it hides of the image
+    #: (batch,). None: torch's own generator draws.
+    seeds: Tensor | None = None
 
     def of(self, source: str) -> Image:
         """Return those of one source."""
@@ -168,7 +174,7 @@ class Images:
         image = self.of(source)
         valid = {} if image.valid is None else {name: image.valid}
         dates = {} if image.dates is None else {name: image.dates}
-        return Images({name: image.values}, valid, dates, image.location)
+        return Images({name: image.values}, valid, dates, image.location, self.seeds)
 
     def with_values(self, values: dict[str, Tensor]) -> Images:
         """Return the same with other values."""
@@ -189,7 +195,8 @@ class Images:
     def _each(self, change: Callable[[Tensor], Tensor]) -> Images:
         parts = (self.values, self.valid, self.dates)
         values, valid, dates = ({source: change(part) for source, part in entry.items()} for entry in parts)
-        return Images(values, valid, dates, None if self.location is None else change(self.location))
+        location, seeds = (None if part is None else change(part) for part in (self.location, self.seeds))
+        return Images(values, valid, dates, location, seeds)
 
 
 torch.export.register_dataclass(Image, serialized_type_name="groundwork.Image")
@@ -198,7 +205,8 @@ torch.export.register_dataclass(Images, serialized_type_name="groundwork.Images"
 
 def images_of(batch: Batch) -> Images:
     """Return what a model is given of a batch."""
-    return Images(batch["images"], batch["valid"], batch.get("dates", {}), batch.get("location"))
+    place, seeds = batch.get("location"), batch.get("seeds")
+    return Images(batch["images"], batch["valid"], batch.get("dates", {}), place, seeds)
 
 
 def stack(patches: Sequence[Patch]) -> Images:
@@ -215,6 +223,7 @@ def collate(chips: Sequence[Chip]) -> Batch:
         valid=images.valid,
         target=_stack([chip.patch.target for chip in chips]),
         sample_id=[chip.sample_id for chip in chips],
+        seeds=torch.tensor([crc32(chip.sample_id.encode()) for chip in chips]),
     )
     if chips[0].counted is not None:
         batch["counted"] = _stack([chip.counted for chip in chips])

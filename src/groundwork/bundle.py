@@ -25,7 +25,7 @@ from groundwork.errors import BundleError
 from groundwork.models.adapters import merge_adapters
 from groundwork.models.factories import FACTORIES
 from groundwork.models.freezing import mark_fresh
-from groundwork.models.interface import Model, ModelFactory
+from groundwork.models.interface import Model, ModelFactory, Produces
 from groundwork.rasters.folder import RasterFolder
 from groundwork.registry import build
 from groundwork.specs import RasterSpec, TargetSpec
@@ -98,6 +98,11 @@ class Bundle:
         """Return what builds the model: it knows of weights that were fresh when the model was first built."""
         return _BundleFactory(self.config)
 
+    @property
+    def produces(self) -> Produces:
+        """What the output of its model is."""
+        return self.factory().produces
+
     def merged(self) -> Bundle:
         """Return the bundle with adapters written into the ordinary weights; itself where it has none."""
         if self.config.model.adapters is None:
@@ -148,6 +153,11 @@ class _BundleFactory(ModelFactory):
     def __init__(self, config: BundleConfig) -> None:
         self._plain = build_factory(config.model)
         self._fresh = config.fresh
+
+    @property
+    def produces(self) -> Produces:
+        """What the output of its model is. See :class:`ModelFactory`."""
+        return self._plain.produces
 
     def build_model(self, config: ModelConfig, inputs: Mapping[str, RasterSpec], target: TargetSpec) -> Model:
         """Build the model, and let its fresh weights be trained. See :class:`ModelFactory`.

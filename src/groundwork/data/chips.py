@@ -17,7 +17,7 @@ from groundwork.batch import Batch, Chip, by_name
 from groundwork.config.data import read_by_model, reference_of
 from groundwork.data import sample_table as table
 from groundwork.data.facts import ChipFacts
-from groundwork.data.label_sources import Labels, LabelSources
+from groundwork.data.label_sources import Labels, LabelSources, require_labels
 from groundwork.data.labelled import LabelledScene, OpenScenes, open_labelled
 from groundwork.data.packed import ChipStore, PackedChips
 from groundwork.data.scene_stack import folders_by_source
@@ -198,6 +198,8 @@ def labelled(
 
     Raises:
         PairingError: For rasters of other sources.
+        SpecError: For labels without a target, or the reverse.
     """
     inputs, target = specs
+    require_labels(labels, target)
     return LabelledData(samples, folders_by_source(scenes, inputs), labels, inputs, target, store)

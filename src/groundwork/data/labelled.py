@@ -66,7 +66,8 @@ class LabelledScene:
         """
         if expected and self.checksum(window, patch) != expected:
             found = f"other pixels in {describe_window(window)}, or another place or label for them"
-            remedy = f"Index the samples again. The label is {self.label.path}."
+            remedy = "Index the samples again."
+            remedy += f" The label is {self.label.path}." if self.kind.per != "nothing" else ""
             raise RasterError(self.path, found, "what was there when its samples were indexed", remedy)
         # The same answers may have been moved to another place.
         self.label.check_grid(self.grid)

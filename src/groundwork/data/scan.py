@@ -15,7 +15,7 @@ from groundwork.config.data import DataConfig, read_by_model, reference_of
 from groundwork.config.indexing import IndexingConfig
 from groundwork.data import sample_table as table
 from groundwork.data.cells import Cells, make_cells
-from groundwork.data.label_sources import Labels, LabelSources, label_cells
+from groundwork.data.label_sources import Labels, LabelSources, label_cells, require_labels
 from groundwork.data.labelled import LabelledScene, content_of, open_labelled
 from groundwork.data.pieces import chip_starts, read_pieces
 from groundwork.data.scene_stack import (
@@ -94,15 +94,17 @@ def scan_scenes(
 
     Args:
         scenes: Rasters of the only source, or of each by name.
-        labels: Joined to the scenes by key, or files that belong to all of them.
+        labels: Joined to the scenes by key, or files that belong to all of them. None: of a target of nothing.
         data: What rasters and labels hold, and how chips are cut.
         indexing: Who does the work, and what becomes of scenes that are not as declared. None: this process, and they
             are refused.
 
     Raises:
         PairingError: Where an image or a label has no partner, or a scene lacks a source that is not optional.
+        SpecError: For labels without a target, or the reverse.
         DataError: Where scenes are not as declared (it lists them all), or no chip is left.
     """
+    require_labels(labels, data.target)
     folders, how = folders_by_source(scenes, data.sources), indexing or IndexingConfig()
     cells_of_labels = label_cells(labels, folders[reference_of(data.sources)], require_sources(folders, data.sources))
     sources, keys = LabelSources(labels), list(cells_of_labels)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,8 @@ from groundwork.specs import RasterSpec, TargetSpec
 
 #: The part of a model that published weights belong to.
 ENCODER = "encoder"
+#: What a model gives: scores of the answers that a target asks for, its own image as it paints it, or features.
+Produces: TypeAlias = Literal["answers", "reconstruction", "embedding"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class Stage:
 class Model(nn.Module, ABC):
     """A network that any task can train."""
 
+    #: What its output is. A task learns from models that give one of these.
+    produces: ClassVar[Produces] = "answers"
     #: Which of "time" and "location" it must be given beside the images.
     coordinates: frozenset[str] = frozenset()
     #: Whether it must compute in single precision, as half precision cannot tell what it is given apart.
@@ -147,6 +152,11 @@ def parameters_of(model: nn.Module, module: str) -> dict[str, nn.Parameter]:
 
 class ModelFactory(ABC):
     """Builds a model from its configuration. A task receives one, so any model of this interface can be trained."""
+
+    @property
+    def produces(self) -> Produces:
+        """What the output of its models is."""
+        return "answers"
 
     @abstractmethod
     def build_model(self, config: ModelConfig, inputs: Mapping[str, RasterSpec], target: TargetSpec) -> Model:

@@ -71,14 +71,15 @@ class OutputSpec(Config):
 
 
 class TargetSpec(Config):
-    """What is predicted: the classes of the labels, or numbers."""
+    """What is predicted: the classes of the labels, or numbers; or the word ``nothing``, where there are no labels."""
 
     classes: tuple[ClassSpec, ...] = ()
     #: The numbers of a regression; instead of classes.
     outputs: tuple[OutputSpec, ...] = ()
     #: What has an answer of its own: each pixel, the image as a whole, or each object in it, found by a box. Of one
-    #: class alone, an image or an object has one score: whether it is that.
-    per: Literal["pixel", "image", "object"] = "pixel"
+    #: class alone, an image or an object has one score: whether it is that. nothing: there are no labels, and no other
+    #: key of the target means anything.
+    per: Literal["pixel", "image", "object", "nothing"] = "pixel"
     #: Label value, or several, of pixels that nobody knows: left out of losses and scores. So are a label file's own
     #: nodata, NaN, and what its mask or alpha band leaves out.
     ignore_value: int | tuple[int, ...] | None = None
@@ -90,12 +91,28 @@ class TargetSpec(Config):
     #: How labels are drawn, where they are polygons, lines or points in vector files. None: they are rasters.
     vectors: VectorSpec | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_nothing(cls, target: object) -> object:
+        # As a word it replaces the target of the base configuration whole: none of its classes is left.
+        return {"per": "nothing"} if target == "nothing" else target
+
+    @model_validator(mode="after")
+    def _check_nothing(self) -> TargetSpec:
+        stated = [name for name, value in self if value != type(self).model_fields[name].default and name != "per"]
+        if self.per == "nothing" and stated:
+            raise ValueError(f"a target per nothing has no {stated}: write 'target: nothing', without any other key")
+        return self
+
     @model_validator(mode="after")
     def _check(self) -> TargetSpec:
         if self.classes and self.outputs:
             raise ValueError("give 'classes' or 'outputs', not both: a target is either named or measured")
-        if not self.outputs and not self.classes:
-            raise ValueError("give 'classes' (name, value and color of each), or 'outputs' for numbers; found neither")
+        if not self.outputs and not self.classes and self.per != "nothing":
+            raise ValueError(
+                "give 'classes' (name, value and color of each), or 'outputs' for numbers; found neither. Without "
+                "labels write 'target: nothing'"
+            )
         if len(self.classes) == 1 and self.per == "pixel":
             value = 0 if self.classes[0].value else 1
             raise ValueError(

@@ -7,6 +7,7 @@ from groundwork.specs import TargetSpec
 from groundwork.targets.image_classes import ImageClasses
 from groundwork.targets.image_numbers import ImageNumbers
 from groundwork.targets.kind import TargetKind
+from groundwork.targets.nothing import Nothing
 from groundwork.targets.pixel_classes import PixelClasses
 from groundwork.targets.pixel_numbers import PixelNumbers
 
@@ -16,6 +17,7 @@ KINDS: dict[tuple[str, bool], type[TargetKind]] = {
     ("pixel", False): PixelNumbers,
     ("image", True): ImageClasses,
     ("image", False): ImageNumbers,
+    ("nothing", False): Nothing,
 }
 
 

@@ -4,7 +4,9 @@ from groundwork.registry import Table
 
 TASKS: Table = {
     "classification": "groundwork.tasks.classification:ClassificationTask",
+    "embedding": "groundwork.tasks.embedding:EmbeddingTask",
     "pixel_regression": "groundwork.tasks.pixel_regression:PixelRegressionTask",
+    "reconstruction": "groundwork.tasks.reconstruction:ReconstructionTask",
     "scalar_regression": "groundwork.tasks.scalar_regression:ScalarRegressionTask",
     "semantic_segmentation": "groundwork.tasks.segmentation:SemanticSegmentationTask",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TypedDict, cast
+from typing import ClassVar, TypedDict, cast
 
 from lightning import LightningModule
 from lightning.pytorch.utilities.types import LRSchedulerConfigType, OptimizerLRSchedulerConfig
@@ -16,7 +16,7 @@ from groundwork.config.model import ModelConfig
 from groundwork.config.training import LossTerm, TrainingConfig
 from groundwork.data.chips import known_once
 from groundwork.errors import SpecError
-from groundwork.models.interface import ModelFactory, ModelOutput
+from groundwork.models.interface import ModelFactory, ModelOutput, Produces
 from groundwork.registry import build
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.targets.kind import Accumulator, TargetKind
@@ -38,8 +38,9 @@ class Task(LightningModule, ABC):
     Constructors take what this one takes and ``statistics: Statistics``, and options behind a ``*``.
     """
 
-    #: What is learnt, which also says how it is judged.
+    #: What is learnt, which also says how it is judged; and what models must give for that.
     answers: type[TargetKind]
+    learns_from: ClassVar[Produces] = "answers"
 
     def __init__(
         self,
@@ -149,8 +150,7 @@ class Task(LightningModule, ABC):
         self.update_metrics(split, output.output, batch)
 
     def _log_metrics(self, split: str) -> None:
-        scores = self.compute_metrics(split)
-        self.log_dict({f"{split}/{name}": value for name, value in scores.items()}, prog_bar=True)
+        self.log_dict({f"{split}/{name}": value for name, value in self.compute_metrics(split).items()}, prog_bar=True)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Return optimiser and schedule; the schedule moves with each step."""

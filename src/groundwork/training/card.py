@@ -54,6 +54,8 @@ def write_card(bundle: Bundle, size: int) -> str:
 
 
 def _describe(target: TargetSpec) -> str:
+    if target.per == "nothing":
+        return "what the model gives of rasters without labels"
     what = f"{target.num_outputs} {'classes' if target.classes else 'numbers'} per {target.per}"
     return f"{what}: {', '.join(target.names)}"
 

@@ -8,13 +8,15 @@ from typing import Any
 from lightning import Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
+from groundwork.bundle import build_factory
 from groundwork.config.model import ModelConfig
 from groundwork.config.training import RESERVED, TrainingConfig
-from groundwork.errors import ComponentError
+from groundwork.errors import ComponentError, SpecError
 from groundwork.registry import build, check_options, find, located
 from groundwork.specs import TargetSpec
 from groundwork.strict import did_you_mean
-from groundwork.targets.kind import Direction
+from groundwork.targets.kind import Direction, TargetKind
+from groundwork.targets.kinds import kind_of
 from groundwork.tasks import TASKS
 from groundwork.tasks.base import Task
 from groundwork.tasks.losses import check_auxiliary
@@ -65,9 +67,36 @@ def check_together(training: TrainingConfig, model: ModelConfig, target: TargetS
         ComponentError: For an accelerator that is not here.
         SpecError: For a target that the task cannot learn, and auxiliary branches without a loss or the reverse.
     """
-    find_task(training).answers.check(target)
+    _kind_learnt(find_task(training), target).check(target)
+    require_learnable(training, model)
     check_auxiliary(list(model.auxiliary), list(training.auxiliary_loss))
     _try_trainer(training)
+
+
+def require_learnable(training: TrainingConfig, model: ModelConfig) -> None:
+    """Refuse a model of which the task cannot learn.
+
+    Raises:
+        SpecError: With what to change.
+    """
+    needed, given = find_task(training).learns_from, build_factory(model).produces
+    if needed != given:
+        models = {
+            "answers": "of the target, such as those of 'factory: encoder_decoder'",
+            "reconstruction": "of images, such as 'factory: {name: full_model, model: {name: prithvi_mae}}'",
+            "embedding": "of images, of 'factory: embedding'",
+        }
+        right = {"reconstruction": "'reconstruction'", "embedding": "'embedding'"}.get(given, "one of the target's")
+        raise SpecError(
+            f"The task '{training.task.name}' needs a model that gives {needed} {models[needed]}; the factory "
+            f"'{model.factory.name}' builds one that gives {given}. Change 'model.factory', or set 'training.task' to "
+            f"{right}"
+        )
+
+
+def _kind_learnt(task: type[Task], target: TargetSpec) -> type[TargetKind]:
+    """Return what answers a task learns; embeddings go with any target, by which they may be judged."""
+    return type(kind_of(target)) if task.learns_from == "embedding" else task.answers
 
 
 def _try_trainer(training: TrainingConfig) -> None:
@@ -96,8 +125,9 @@ def direction_of(monitor: str | None, task: type[Task], target: TargetSpec) -> D
     Raises:
         ComponentError: For a score that is not measured.
     """
+    kind = _kind_learnt(task, target)
     directions: dict[str, Direction] = {"val/loss": "min"}
-    directions.update({f"val/{name}": direction for name, direction in task.answers.score_directions(target).items()})
+    directions.update({f"val/{name}": direction for name, direction in kind.score_directions(target).items()})
     if monitor is not None and monitor not in directions:
         hint, known = did_you_mean(monitor, list(directions)), list(directions)
         raise ComponentError(f"training.monitor names '{monitor}', which is not measured.{hint} Known: {known}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -23,15 +24,18 @@ from groundwork.data.chips import LabelledData
 from groundwork.data.datamodule import ChipDataModule
 from groundwork.data.statistics import Statistics
 from groundwork.errors import TrainingError
+from groundwork.models.interface import Model
 from groundwork.registry import build
 from groundwork.tasks import TASKS
 from groundwork.tasks.base import Task
 from groundwork.training.callbacks import History, SeedEachEpoch
 from groundwork.training.checkpoints import KeepWeights, last_checkpoint
-from groundwork.training.checks import DEFAULTS, build_trainer, direction_of
+from groundwork.training.checks import DEFAULTS, build_trainer, direction_of, find_task, require_learnable
 from groundwork.training.initial import BUILT_FROM
 from groundwork.training.precision import check_half
 from groundwork.training.process import training_process
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +72,13 @@ def fit(
 
     Raises:
         ComponentError: For an unknown task, loss, optimiser or option of the Trainer.
+        SpecError: For a model of which the task cannot learn.
         TrainingError: Where the loss stops being a number, or no weights can be kept.
     """
     training = training.model_copy(update={"threads": training.threads or torch.get_num_threads()})
+    require_learnable(training, initial.config.model)
+    if find_task(training).learns_from == "embedding":
+        return _keep(initial, data, statistics, training, seed)
     with training_process(seed, training.threads):
         task = _build_task(initial, training, statistics)
         dates = [
@@ -97,14 +105,34 @@ def _build_task(initial: Bundle, training: TrainingConfig, statistics: Statistic
     wired = (initial.factory(), model, inputs, config.target, training, statistics)
     task = build(Task, TASKS, training.task, *wired, where="training.task")
     task.model.load_state_dict(initial.weights, strict=True)
-    if config.model.standardise == "from_data":
-        for source, raster in inputs.items():
-            bands = statistics.of_bands(source, raster)
-            task.model.set_statistics([band.mean for band in bands], [band.std for band in bands], source)
-    numbers = [statistics.target.numbers[output.name] for output in config.target.outputs]
-    if numbers:
-        task.model.set_output_statistics([number.mean for number in numbers], [number.std for number in numbers])
+    _set_statistics(task.model, initial, statistics)
     return task
+
+
+def _set_statistics(model: Model, initial: Bundle, statistics: Statistics) -> None:
+    if initial.config.model.standardise == "from_data":
+        for source, raster in read_by_model(initial.config.inputs).items():
+            bands = statistics.of_bands(source, raster)
+            model.set_statistics([band.mean for band in bands], [band.std for band in bands], source)
+    numbers = [statistics.target.numbers[output.name] for output in initial.config.target.outputs]
+    if numbers:
+        model.set_output_statistics([number.mean for number in numbers], [number.std for number in numbers])
+
+
+def _keep(
+    initial: Bundle, data: LabelledData, statistics: Statistics, training: TrainingConfig, seed: int
+) -> FitResult:
+    """Keep the weights as they are, with the statistics of bands: what gives embeddings is not trained."""
+    logger.info("Embeddings are the features of the encoder as it is: nothing is trained.")
+    if not initial.config.pretrained:
+        logger.warning(
+            "The encoder starts from random weights, and embeddings of such say little: set its 'pretrained: true', "
+            "and 'weights' for a file of your own"
+        )
+    model = initial.build_model()
+    _set_statistics(model, initial, statistics)
+    weights = {name: value.detach() for name, value in model.state_dict().items()}
+    return FitResult(_bundle_of(initial, weights, data, statistics, training, seed), pd.DataFrame({"epoch": []}))
 
 
 def _build_trainer(training: TrainingConfig, callbacks: list[Callback]) -> Trainer:

@@ -57,6 +57,8 @@ class Augmenter:
         changed = batch.copy()
         # What is counted once is for scores, which come from chips as they are read.
         changed.pop("counted", None)
+        # What a model draws is another thing each epoch too; drawn last, so that changes do not depend on it.
+        changed["seeds"] = torch.tensor([int(each.integers(2**32)) for each in random])
         changed["images"], changed["valid"], changed["target"] = pixels.values, pixels.valid, pixels.target
         return changed
 

@@ -32,10 +32,9 @@ class CutMix(Augmentation):
             SpecError: For answers that are not of pixels.
         """
         if described.target.per != "pixel":
-            raise SpecError(
-                f"'cutmix' pastes pixels with their answers, and the target has one per {described.target.per}: "
-                "leave it out"
-            )
+            per = described.target.per
+            found = "asks for nothing" if per == "nothing" else f"has one per {per}"
+            raise SpecError(f"'cutmix' pastes pixels with their answers, and the target {found}: leave it out")
         self._largest, self._chance = largest, chance
 
     def change(self, pixels: Pixels, random: Sequence[np.random.Generator]) -> Pixels:

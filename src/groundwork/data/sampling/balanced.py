@@ -86,8 +86,7 @@ class BalancedSampling(Sampling):
         """See :class:`Sampling`."""
         if not target.classes:
             raise SpecError(
-                "'balanced' draws chips by the classes that they hold, and the target has numbers: use 'grid' or "
-                "'random'"
+                "'balanced' draws chips by the classes that they hold, and the target has none: use 'grid' or 'random'"
             )
 
     def chips(self) -> Dataset[Chip]:

@@ -60,10 +60,15 @@ class TorchGeoChips(Dataset[Chip]):
             values[source] = self._image(self._part(sample, key), source, name)
             valid[source] = _valid(values[source], self._inputs[source])
         size = next(iter(valid.values())).shape[-2:]
-        answers = _answers(self._part(sample, self._target_key), self._kind, (size[0], size[1]), name)
+        answers = self._answers(sample, (size[0], size[1]), name)
         patch = Patch(values, valid, answers)
         self._kind.hide(answers, patch.known)
         return Chip(name, patch)
+
+    def _answers(self, sample: Mapping[str, object], size: tuple[int, int], name: str) -> Answers:
+        if self._kind.per == "nothing":
+            return np.ones(size, np.bool_)
+        return _answers(self._part(sample, self._target_key), self._kind, size, name)
 
     def _part(self, sample: Mapping[str, object], key: str) -> Tensor:
         part = sample.get(key)

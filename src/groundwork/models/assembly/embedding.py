@@ -13,14 +13,14 @@ from groundwork.models.assembly.encoder_model import EncoderModel, FeatureExtrac
 from groundwork.models.assembly.extractor import build_extractor, refuse_parts, resolve_necks, set_encoder_statistics
 from groundwork.models.assembly.raster_model import Prepared
 from groundwork.models.features.pooling import pool_valid
-from groundwork.models.interface import ModelFactory, ModelOutput, Stage
+from groundwork.models.interface import ModelFactory, ModelOutput, Produces, Stage
 from groundwork.specs import FeatureSpec, RasterSpec, TargetSpec
 
 Pooling = Literal["none", "mean", "max", "min", "vector"]
 
 
 class EmbeddingModel(EncoderModel):
-    """Gives one level of the features, as a map or pooled to one vector per image.
+    """Produces one level of the features, as a map or pooled to one vector per image.
 
     Args:
         extractor: Encoder and necks.
@@ -33,6 +33,8 @@ class EmbeddingModel(EncoderModel):
         SpecError: For a level that does not exist, or a vector from an encoder that gives none.
     """
 
+    produces = "embedding"
+
     def __init__(self, extractor: FeatureExtractor, *, pooling: Pooling = "none", level: int = -1) -> None:
         super().__init__(extractor)
         features = extractor.features
@@ -43,7 +45,8 @@ class EmbeddingModel(EncoderModel):
         self.pooling = pooling
         self.level = level
         chosen = features.levels[level]
-        self._stride = chosen.stride
+        #: Side of a cell of the map, in pixels.
+        self.stride = chosen.stride
         #: What ``forward`` gives: a map, or one vector.
         self.out = FeatureSpec((chosen,)) if pooling == "none" else FeatureSpec((), _width(extractor, pooling, level))
 
@@ -60,7 +63,7 @@ class EmbeddingModel(EncoderModel):
         chosen = features.maps[self.level]
         if self.pooling == "none":
             return ModelOutput(chosen)
-        return ModelOutput(pool_valid(chosen, prepared.share_valid(self._stride), self.pooling))
+        return ModelOutput(pool_valid(chosen, prepared.share_valid(self.stride), self.pooling))
 
 
 class EmbeddingFactory(ModelFactory):
@@ -74,6 +77,11 @@ class EmbeddingFactory(ModelFactory):
     def __init__(self, *, pooling: Pooling = "none", level: int = -1) -> None:
         self._pooling: Pooling = pooling
         self._level = level
+
+    @property
+    def produces(self) -> Produces:
+        """Features. See :class:`ModelFactory`."""
+        return "embedding"
 
     def resolve(self, config: ModelConfig, inputs: Mapping[str, RasterSpec], target: TargetSpec) -> ModelConfig:  # noqa: ARG002
         """Write out the necks. See :class:`ModelFactory`."""

@@ -134,6 +134,11 @@ def _head_config(config: ComponentConfig | None, target: TargetSpec) -> Componen
 
 
 def _refuse_objects(target: TargetSpec) -> None:
+    if target.per == "nothing":
+        raise SpecError(
+            "The factory 'encoder_decoder' answers what a target asks, and it is nothing: take a model of rasters "
+            "alone, such as 'factory: {name: full_model, model: {name: prithvi_mae}}', or 'factory: embedding'"
+        )
     if target.per == "object":
         raise SpecError(
             "The factory 'encoder_decoder' answers for pixels and images, the target is one 'per: object'. Set "

@@ -114,7 +114,7 @@ class RasterModel(Model, ABC):
             if image.valid is not None:
                 valid[source] = image.valid
         first, padded = (next(iter(entry.values())).shape[-2:] for entry in (images.values, values))
-        ready = Images(values, dates=images.dates, location=images.location)
+        ready = Images(values, dates=images.dates, location=images.location, seeds=images.seeds)
         return Prepared(ready, valid, (first[0], first[1]), (padded[0], padded[1]))
 
     def pad(self, image: Tensor) -> Tensor:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from groundwork.config.data import only_source
-from groundwork.models.assembly.raster_model import Prepared, RasterModel
+from groundwork.batch import Image
+from groundwork.models.assembly.raster_model import Prepared
+from groundwork.models.assembly.reconstruction_model import ReconstructionModel
 from groundwork.models.encoders.prithvi.mae import PrithviMAE
 from groundwork.models.encoders.prithvi.variants import VariantName
 from groundwork.models.features.padding import crop_center, pad_with_nothing
@@ -21,7 +22,7 @@ from groundwork.models.weights.reading import LoadReport
 from groundwork.specs import RasterSpec, TargetSpec
 
 
-class PrithviReconstruction(RasterModel):
+class PrithviReconstruction(ReconstructionModel):
     """Removes patches of an image and paints them; needs no labels.
 
     ``output`` is the painted image (batch, channels, steps, height, width) in standardised values, cut to the size of
@@ -55,7 +56,6 @@ class PrithviReconstruction(RasterModel):
         norm_pix_loss: bool = False,
         coordinates: tuple[Coordinate, ...] = (),
     ) -> None:
-        source = only_source(inputs, "'prithvi_mae'")
         network = PrithviMAE(
             inputs,
             variant=variant,
@@ -65,8 +65,7 @@ class PrithviReconstruction(RasterModel):
             norm_pix_loss=norm_pix_loss,
             coordinates=coordinates,
         )
-        super().__init__(inputs, Sizes(network.size_multiple))
-        self._source = source
+        super().__init__(inputs, Sizes(network.size_multiple), "prithvi_mae")
         self.network = network
         self.coordinates = network.coordinates
 
@@ -84,13 +83,38 @@ class PrithviReconstruction(RasterModel):
 
     def run(self, prepared: Prepared) -> ModelOutput:
         """Paint what is not shown. See :class:`groundwork.models.assembly.raster_model.RasterModel`."""
-        image = prepared.images.of(self._source)
-        valid = prepared.valid.get(self._source)
-        if valid is None and prepared.size != prepared.padded:
-            valid = torch.ones(len(image.values), *prepared.size, dtype=torch.bool, device=image.values.device)
-        given = self.network(replace(image, valid=None if valid is None else pad_with_nothing(valid, prepared.padded)))
+        image = self._image(prepared)
+        seeds = prepared.images.seeds
+        given = self.network(image, None if seeds is None else self.network.noise_of(image.values, seeds))
         return ModelOutput(
             output=crop_center(given.reconstruction, prepared.size),
             auxiliary={"mask": crop_center(given.mask, prepared.size)},
             losses={"reconstruction": given.loss},
         )
+
+    def paint_unseen(self, prepared: Prepared) -> Tensor:
+        """Paint the image round by round. See :class:`ReconstructionModel`."""
+        image = self._image(prepared)
+        seeds = prepared.images.seeds
+        if seeds is None:
+            seeds = torch.zeros(len(image.values), dtype=torch.int64)
+        order = self.network.noise_of(image.values, seeds).argsort(dim=1).argsort(dim=1)
+        num_hidden = self.network.num_hidden(order.shape[1])
+        painted, times = torch.zeros(()), torch.zeros(())
+        for first in range(0, order.shape[1], num_hidden):
+            given = self.network(image, ((order - first) % order.shape[1]).to(torch.float32))
+            mask = given.mask.unsqueeze(1)
+            painted, times = painted.to(mask) + given.reconstruction * mask, times.to(mask) + mask
+        return crop_center(painted / times, prepared.size)
+
+    def encoder_weights(self) -> dict[str, Tensor]:
+        """Return the encoder by the names of `prithvi_vit`, whose position codes are computed."""
+        weights = self.network.encoder.state_dict()
+        return {name: value for name, value in weights.items() if not name.endswith("pos_embed")}
+
+    def _image(self, prepared: Prepared) -> Image:
+        image = prepared.images.of(self.source)
+        valid = prepared.valid.get(self.source)
+        if valid is None and prepared.size != prepared.padded:
+            valid = torch.ones(len(image.values), *prepared.size, dtype=torch.bool, device=image.values.device)
+        return replace(image, valid=None if valid is None else pad_with_nothing(valid, prepared.padded))

@@ -13,9 +13,11 @@ from groundwork.models.assembly.extractor import COMPONENTS, refuse_parts
 from groundwork.models.assembly.foreign import FULL_MODELS
 from groundwork.models.assembly.foreign.model import ForeignModel
 from groundwork.models.features.sizes import Sizes
-from groundwork.models.interface import Model, ModelFactory
+from groundwork.models.interface import Model, ModelFactory, Produces
 from groundwork.registry import build, find, located
 from groundwork.specs import RasterSpec, TargetSpec
+
+WHERE = "model.factory.model"
 
 
 class FullModelFactory(ModelFactory):
@@ -37,15 +39,22 @@ class FullModelFactory(ModelFactory):
         self._encoder = encoder
         self._size_multiple = size_multiple
 
+    @property
+    def produces(self) -> Produces:
+        """What its model says of itself. See :class:`ModelFactory`."""
+        found = self._found()
+        return found.produces if issubclass(found, Model) else "answers"
+
+    def _found(self) -> type[object]:
+        with located(WHERE):
+            return find(FULL_MODELS, self._model.name)
+
     def build_model(self, config: ModelConfig, inputs: Mapping[str, RasterSpec], target: TargetSpec) -> Model:
         """Build the model. See :class:`ModelFactory`."""
         refuse_parts(config, "full_model", COMPONENTS)
-        where = "model.factory.model"
-        with located(where):
-            is_model = issubclass(find(FULL_MODELS, self._model.name), Model)
-        if is_model:
-            return build(Model, FULL_MODELS, self._model, inputs, target, where=where)
+        if issubclass(self._found(), Model):
+            return build(Model, FULL_MODELS, self._model, inputs, target, where=WHERE)
         raster = inputs[only_source(inputs, "The factory 'full_model'")]
         sizes = Sizes(self._size_multiple, self._size_multiple)
-        network = build(nn.Module, FULL_MODELS, self._model, raster.num_channels, target.num_outputs, where=where)
+        network = build(nn.Module, FULL_MODELS, self._model, raster.num_channels, target.num_outputs, where=WHERE)
         return ForeignModel(inputs, network, encoder=self._encoder, sizes=sizes, num_numbers=len(target.outputs))

@@ -119,7 +119,7 @@ class PrithviMAE(nn.Module):
             noise = torch.rand(embedded.patches.shape[:2], device=values.device)
         order = noise.argsort(dim=1)
         restore = order.argsort(dim=1)
-        num_kept = int(order.shape[1] * (1 - self.mask_ratio))
+        num_kept = order.shape[1] - self.num_hidden(order.shape[1])
         visible = _pick(embedded.patches, order[:, :num_kept])
         tokens = torch.cat([embedded.cls, visible], dim=1)
         for index in range(len(self.encoder.blocks)):
@@ -134,6 +134,21 @@ class PrithviMAE(nn.Module):
             reconstruction=from_patches(painted, embedded.grid, self.num_channels),
             mask=from_patches(flat_mask, embedded.grid, 1)[:, 0],
         )
+
+    def num_hidden(self, num_patches: int) -> int:
+        """Return how many of so many patches are removed."""
+        return num_patches - int(num_patches * (1 - self.mask_ratio))
+
+    def noise_of(self, image: Tensor, seeds: Tensor) -> Tensor:
+        """Return what :meth:`draw_noise` draws for each image by a seed of its own.
+
+        Args:
+            image: (batch, channels, height, width), or (batch, channels, steps, height, width).
+            seeds: (batch,), whole numbers.
+        """
+        generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds.tolist()]
+        drawn = [self.draw_noise(image[:1], generator) for generator in generators]
+        return torch.cat(drawn).to(image.device)
 
     def draw_noise(self, image: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return a number from 0 to 1 for each patch of each image; the patches with the largest are removed.

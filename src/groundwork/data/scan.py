@@ -217,7 +217,7 @@ def _describe(opened: LabelledScene, cells: Cells) -> dict[str, object]:
         **_dates(opened),
         table.VALID_FRACTION: round(num_valid / size, 6),
         **_by_source(opened, cells, size),
-        "labelled_fraction": round(num_known / size, 6),
+        **({} if opened.kind.per == "nothing" else {"labelled_fraction": round(num_known / size, 6)}),
         **opened.kind.columns(sums),
     }
 

@@ -18,6 +18,7 @@ from groundwork.data.statistics import Statistics
 from groundwork.errors import BundleError
 from groundwork.evaluation.pixel_baseline import pixel_baseline
 from groundwork.evaluation.predictors import ConstantPredictor, ModelPredictor, Predictor
+from groundwork.evaluation.reconstruction import evaluate_reconstruction
 from groundwork.evaluation.scores import MODEL, evaluate
 from groundwork.rasters.folder import RasterFolder
 
@@ -33,6 +34,8 @@ def evaluate_model(
     Raises:
         BundleError: Where the bundle was never trained.
     """
+    if bundle.produces == "reconstruction":
+        return evaluate_reconstruction(bundle, data, config)
     predictors: dict[str, Predictor] = {
         MODEL: ModelPredictor(bundle),
         data.kind.constant_name: ConstantPredictor(data.kind, statistics),

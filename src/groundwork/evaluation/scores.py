@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,12 +69,13 @@ def headline(metrics: Mapping[str, Any], target: TargetSpec) -> dict[str, Any]:
         target: What was predicted.
     """
     kind = kind_of(target)
-    return {
-        "test": {name: metrics["test"][name] for name in kind.headline},
-        "baselines": {
-            name: {kind.main_score: scores[kind.main_score]} for name, scores in metrics["baselines"].items()
-        },
-    }
+    return shorten(metrics, kind.headline, kind.main_score)
+
+
+def shorten(metrics: Mapping[str, Any], names: Sequence[str], main: str) -> dict[str, Any]:
+    """Return some scores of the model, and the main one of each baseline."""
+    baselines = {name: {main: scores[main]} for name, scores in metrics["baselines"].items()}
+    return {"test": {name: metrics["test"][name] for name in names}, "baselines": baselines}
 
 
 def evaluate(predictors: Mapping[str, Predictor], data: LabelledData, batch_size: int) -> Evaluation:

@@ -26,11 +26,22 @@ def stretch(values: NDArray[np.generic], valid: NDArray[np.bool_]) -> NDArray[np
     Returns:
         (height, width, bands).
     """
+    return stretched_as(values, values, valid)
+
+
+def stretched_as(values: NDArray[np.generic], like: NDArray[np.generic], valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Map values to 0..255 by the percentiles of other ones, as :func:`stretch` does, so that colours can be compared.
+
+    Args:
+        values: (bands, height, width).
+        like: (bands, height, width).
+        valid: (height, width).
+    """
     picture = np.full((*valid.shape, len(values)), 255, np.uint8)
     if not valid.any():
         return picture
-    for index, band in enumerate(values.astype(np.float32)):
-        low, high = np.percentile(band[valid], [2, 98])
+    for index, (band, other) in enumerate(zip(values.astype(np.float32), like.astype(np.float32), strict=True)):
+        low, high = np.percentile(other[valid], [2, 98])
         scaled = np.clip((band - low) / max(float(high - low), 1e-6), 0, 1) * 255
         picture[..., index] = np.where(valid, np.nan_to_num(scaled, nan=255.0), 255).astype(np.uint8)
     return picture

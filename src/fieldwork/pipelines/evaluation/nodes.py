@@ -21,17 +21,16 @@ def evaluate_model(
 ) -> tuple[Any, Any, Any, Any]:
     """Judge the model and the baselines on the test split, from one confusion matrix each over all valid pixels."""
     from groundwork.data.statistics import Statistics
+    from groundwork.evaluation.panels import headline
     from groundwork.evaluation.report import evaluate_model
-    from groundwork.evaluation.scores import headline
 
     given = Statistics.model_validate(statistics)
     scores, by_scene, figure = evaluate_model(bundle, chips, given, evaluation, seed)
-    return headline(scores, chips.target), scores, by_scene, figure
+    return headline(scores, bundle), scores, by_scene, figure
 
 
 def draw_panel(bundle: Any, chips: Any, evaluation: EvaluationConfig) -> Any:
-    """Draw test chips: image, truth, prediction and error side by side."""
-    from groundwork.evaluation.figures import draw_panel
-    from groundwork.evaluation.predictors import ModelPredictor
+    """Draw test chips beside what the model makes of them: prediction and error, or what it painted."""
+    from groundwork.evaluation.panels import draw_test_chips
 
-    return draw_panel(ModelPredictor(bundle), chips, chips.inputs[chips.reference].shown, evaluation.panel_rows)
+    return draw_test_chips(bundle, chips, evaluation)

@@ -58,6 +58,10 @@ class ReconstructionModel(RasterModel, ABC):
         shape = (-1, 1, 1, 1)
         return painted.to(torch.float32) * standardise.std.reshape(shape) + standardise.mean.reshape(shape)
 
+    def means(self) -> Tensor:
+        """Return what standardised values are counted from: the mean of each channel in raw values (channels,)."""
+        return self._standardise_of(self.source).mean
+
     def deviations(self) -> Tensor:
         """Return what standardised values are counted in: a deviation for each channel, in raw values (channels,)."""
         return self._standardise_of(self.source).std

@@ -1,0 +1,40 @@
+"""The pictures and headlines of whatever a model produces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from groundwork.bundle import Bundle
+from groundwork.config.evaluation import EvaluationConfig
+from groundwork.data.chips import LabelledData
+from groundwork.evaluation import reconstruction, scores
+from groundwork.evaluation.figures import draw_panel
+from groundwork.evaluation.predictors import ModelPredictor
+from groundwork.evaluation.reconstruction_panel import draw_reconstruction_panel
+
+
+def headline(metrics: Mapping[str, Any], bundle: Bundle) -> dict[str, Any]:
+    """Return the scores by which runs are compared: few enough for the columns of a table.
+
+    Args:
+        metrics: All scores: ``test`` for the model, ``baselines`` by name.
+        bundle: The model.
+    """
+    if bundle.produces == "reconstruction":
+        return scores.shorten(metrics, reconstruction.HEADLINE, reconstruction.MAIN)
+    return scores.headline(metrics, bundle.config.target)
+
+
+def draw_test_chips(bundle: Bundle, data: LabelledData, config: EvaluationConfig) -> Figure:
+    """Draw test chips, and what the model makes of them.
+
+    Raises:
+        BundleError: Where the bundle was never trained.
+    """
+    rgb, rows = data.inputs[data.reference].shown, config.panel_rows
+    if bundle.produces == "reconstruction":
+        return draw_reconstruction_panel(bundle, data, rgb, rows)
+    return draw_panel(ModelPredictor(bundle), data, rgb, rows)

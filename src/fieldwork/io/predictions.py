@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from groundwork.prediction.scene import Predictions
     from groundwork.rasters.folder import RasterFolder
 
-#: What answers are written as, by kind of answer, and all that may be made of a scene.
-ANSWERS = ("classes", "numbers")
+#: What is written, by kind of answer or by what else a model gives, and all that may be made of a scene.
+ANSWERS = ("classes", "numbers", "reconstruction", "embeddings")
 PRODUCTS = (*ANSWERS, "probabilities")
 
 

@@ -47,8 +47,8 @@ def draw_reconstruction_panel(bundle: Bundle, data: LabelledData, rgb: Sequence[
 
 def _pictures(chip: Hidden, bands: Sequence[int]) -> list[NDArray[np.uint8]]:
     step = int(chip.valid.any(axis=(1, 2)).argmax())
-    truth, painted, mask, valid = (part[..., step, :, :] for part in (chip.truth, chip.painted, chip.mask, chip.valid))
-    truth, painted = truth[list(bands)], painted[list(bands)]
+    truth, painted = (part[list(bands), step] for part in (chip.truth, chip.painted))
+    mask, valid = chip.mask[step], chip.valid[step]
     drawn = [stretched_as(part, truth, valid) for part in (truth, truth, np.where(mask, painted, truth), painted)]
     drawn[1][mask & valid] = HIDDEN
     return drawn

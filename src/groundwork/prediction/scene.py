@@ -20,9 +20,13 @@ from groundwork.config.data import read_by_model
 from groundwork.config.inference import InferenceConfig
 from groundwork.data.sample_table import to_days
 from groundwork.data.scene_stack import SceneStack, folders_by_source, open_checked, require_sources
-from groundwork.models.engine import Engine, ModelScorer
+from groundwork.models.assembly.embedding import EmbeddingModel
+from groundwork.models.engine import Engine, ModelScorer, Scorer
 from groundwork.models.interface import Model
+from groundwork.models.painting import UnseenPainter, require_painter
 from groundwork.prediction.blending import Tile, Tiling, blend, run_ahead
+from groundwork.prediction.embeddings import Features, embed_scene
+from groundwork.prediction.painted import PaintedScene
 from groundwork.prediction.source import scene_specs, unit_change, warn_of_pixel_size
 from groundwork.prediction.tiles import make_axis
 from groundwork.progress import track
@@ -112,27 +116,37 @@ def predict_scene(
         config: Tiles, overlap, and whether probabilities are wanted.
         name: What the scene is called in tags and on the terminal; its file's name where empty.
     """
-    target, grid = bundle.config.target, stack.grid
-    kind = kind_of(target)
+    grid, name = stack.grid, name or stack.reference.path.stem
+    tags = _tags(bundle, name, config)
     has_dates = any(stack.dates(source) is not None for source in read_by_model(bundle.config.inputs))
     model.require_coordinates(time=has_dates, location=grid.crs is not None)
-    predictor = TilePredictor(Engine(ModelScorer(model)), kind, stack, bundle)
+    if isinstance(model, EmbeddingModel):
+        embed = TilePredictor(Engine(ModelScorer(model)), Features(), stack, bundle).predict
+        return embed_scene(model, embed, stack, config, tags, name)
+    products, scorer = _products_of(model, bundle)
+    predictor = TilePredictor(Engine(scorer), products, stack, bundle)
     tiling = Tiling(
         rows=make_axis(grid.height, config.tile_size, config.overlap),
         columns=make_axis(grid.width, config.tile_size, config.overlap),
         read=stack.read,
         predict=predictor.predict,
-        num_outputs=target.num_outputs,
+        num_outputs=products.num_outputs,
         batch_size=config.batch_size,
     )
-    name = name or stack.reference.path.stem
-    tags = _tags(bundle, name, config)
-    profiles = kind.profiles(grid, tags, details=config.probabilities)
-    return RasterStream(profiles, _decide(tiling, kind, profiles, name))
+    profiles = products.profiles(grid, tags, details=config.probabilities)
+    return RasterStream(profiles, _decide(tiling, products, profiles, name))
+
+
+def _products_of(model: Model, bundle: Bundle) -> tuple[TargetKind | PaintedScene, Scorer]:
+    """Return what comes of a model's output, and who asks it."""
+    if model.produces == "reconstruction":
+        painter = require_painter(model)
+        return PaintedScene(bundle.config.inputs[painter.source]), UnseenPainter(painter)
+    return kind_of(bundle.config.target), ModelScorer(model)
 
 
 def _decide(
-    tiling: Tiling, kind: TargetKind, profiles: Mapping[str, RasterProfile], name: str
+    tiling: Tiling, kind: TargetKind | PaintedScene, profiles: Mapping[str, RasterProfile], name: str
 ) -> Iterator[tuple[Window, Products]]:
     for window, scores, valid in track(run_ahead(blend(tiling)), f"Predicting {name}", tiling.num_steps):
         yield window, kind.products(scores, valid, profiles)
@@ -141,7 +155,9 @@ def _decide(
 class TilePredictor:
     """Gives activated scores for tiles of one scene."""
 
-    def __init__(self, engine: Engine, kind: TargetKind, stack: SceneStack, bundle: Bundle) -> None:
+    def __init__(
+        self, engine: Engine, kind: TargetKind | PaintedScene | Features, stack: SceneStack, bundle: Bundle
+    ) -> None:
         """Take what asks the model.
 
         Args:
@@ -201,7 +217,7 @@ def _tags(bundle: Bundle, name: str, config: InferenceConfig) -> dict[str, str]:
     outputs = {output.name: output.unit for output in target.outputs}
     what = {"GROUNDWORK_OUTPUTS": json.dumps(outputs)} if outputs else {"GROUNDWORK_CLASSES": json.dumps(classes)}
     return {
-        **what,
+        **(what if bundle.produces == "answers" else {"GROUNDWORK_PRODUCT": bundle.produces}),
         "GROUNDWORK_INPUT": name,
         "GROUNDWORK_MODEL": bundle.config.model.title(),
         "GROUNDWORK_TILES": f"size {config.tile_size}, overlap {config.overlap}",

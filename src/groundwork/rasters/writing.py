@@ -133,6 +133,8 @@ def _create(path: Path, profile: RasterProfile) -> DatasetWriter:
         writer.set_band_description(index, name)
     if profile.units:
         writer.units = profile.units
+    if profile.scalings:
+        writer.scales, writer.offsets = zip(*profile.scalings, strict=True)
     if profile.colors:
         writer.write_colormap(1, dict(profile.colors))
     writer.update_tags(**dict(sorted(profile.tags.items())))

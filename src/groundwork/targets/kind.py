@@ -81,6 +81,11 @@ class TargetKind(ABC):
         self.check(target)
         self.target = target
 
+    @property
+    def num_outputs(self) -> int:
+        """Number of scores that a model gives per pixel or image."""
+        return self.target.num_outputs
+
     @classmethod
     @abstractmethod
     def check(cls, target: TargetSpec) -> None:

@@ -23,6 +23,13 @@ def train_model(
     return result.bundle, result.history
 
 
+def keep_encoder(bundle: Any) -> Any:
+    """Keep the encoder for other models to start from, where it learnt from rasters alone."""
+    from groundwork.training.encoder import encoder_of
+
+    return encoder_of(bundle)
+
+
 def draw_history(history: Any) -> Any:
     """Draw losses and scores over the epochs."""
     from groundwork.evaluation.figures import draw_history

@@ -1,10 +1,10 @@
-"""Initial bundle and samples -> trained bundle, history."""
+"""Initial bundle and samples -> trained bundle, history, encoder for other models."""
 
 from __future__ import annotations
 
 from kedro.pipeline import Pipeline, node
 
-from fieldwork.pipelines.training.nodes import draw_history, open_chips, train_model
+from fieldwork.pipelines.training.nodes import draw_history, keep_encoder, open_chips, train_model
 
 
 def create_pipeline() -> Pipeline:
@@ -15,6 +15,7 @@ def create_pipeline() -> Pipeline:
         [
             node(open_chips, ["initial_bundle", *read_from], "training_chips", name="open_chips"),
             node(train_model, inputs, ["trained_bundle", "history"], name="train_model"),
+            node(keep_encoder, "trained_bundle", "encoder_weights", name="keep_encoder"),
             node(draw_history, "history", "history_figure", name="draw_history"),
         ]
     )

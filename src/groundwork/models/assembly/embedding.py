@@ -50,6 +50,11 @@ class EmbeddingModel(EncoderModel):
         #: What ``forward`` gives: a map, or one vector.
         self.out = FeatureSpec((chosen,)) if pooling == "none" else FeatureSpec((), _width(extractor, pooling, level))
 
+    @property
+    def num_channels(self) -> int:
+        """Number of values of an embedding."""
+        return self.out.levels[0].channels if self.out.vector is None else self.out.vector
+
     def stages(self) -> list[Stage]:
         """Return the stages that images pass. See :class:`groundwork.models.interface.Model`."""
         return [*super().stages(), Stage("output", nn.Identity(), str(self.out))]

@@ -1,0 +1,37 @@
+"""A catalog entry for an encoder that other models start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kedro.io import AbstractDataset
+
+if TYPE_CHECKING:
+    from groundwork.training.encoder import EncoderWeights
+
+
+class EncoderWeightsDataset(AbstractDataset["EncoderWeights", Path]):
+    """A folder of an encoder's weights as safetensors and of what they are; loads as the path of the weights."""
+
+    def __init__(self, *, path: str, metadata: dict[str, Any] | None = None) -> None:
+        """Take the folder."""
+        self._path, self.metadata = Path(path), metadata
+
+    def load(self) -> Path:
+        """Return the file that encoders name in their option ``weights``."""
+        from groundwork.training.encoder import WEIGHTS
+
+        return self._path / WEIGHTS
+
+    def save(self, data: EncoderWeights) -> None:
+        """Write the folder, whole or not at all."""
+        from groundwork.training.encoder import save_encoder
+
+        save_encoder(data, self._path)
+
+    def _exists(self) -> bool:
+        return (self._path / "encoder.json").is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"path": self._path.as_posix()}

@@ -11,7 +11,7 @@ from rich.table import Table
 
 #: Scores that are shown, as far as the kind of answer has them: one number each, and one for each class or output.
 ROWS = {"miou": "mean IoU", "f1": "mean F1", "overall_accuracy": "overall accuracy", "r2": "R2"}
-ROWS |= {"standardised_rmse": "RMSE in deviations"}
+ROWS |= {"standardised_rmse": "RMSE in deviations", "effective_rank": "effective rank"}
 PARTS = {"iou": "IoU", "class_f1": "F1", "rmse": "RMSE", "mae": "MAE", "bias": "bias"}
 
 

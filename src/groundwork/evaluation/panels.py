@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 from groundwork.bundle import Bundle
 from groundwork.config.evaluation import EvaluationConfig
 from groundwork.data.chips import LabelledData
-from groundwork.evaluation import reconstruction, scores
+from groundwork.evaluation import reconstruction, scores, spread
+from groundwork.evaluation.embedding_panel import draw_embedding_panel
 from groundwork.evaluation.figures import draw_panel
-from groundwork.evaluation.predictors import ModelPredictor
 from groundwork.evaluation.reconstruction_panel import draw_reconstruction_panel
+from groundwork.evaluation.report import predictor_of
 
 
 def headline(metrics: Mapping[str, Any], bundle: Bundle) -> dict[str, Any]:
@@ -25,11 +26,19 @@ def headline(metrics: Mapping[str, Any], bundle: Bundle) -> dict[str, Any]:
     """
     if bundle.produces == "reconstruction":
         return scores.shorten(metrics, reconstruction.HEADLINE, reconstruction.MAIN)
+    if bundle.produces == "embedding" and bundle.config.target.per == "nothing":
+        return scores.shorten(metrics, spread.HEADLINE, spread.MAIN)
     return scores.headline(metrics, bundle.config.target)
 
 
-def draw_test_chips(bundle: Bundle, data: LabelledData, config: EvaluationConfig) -> Figure:
+def draw_test_chips(bundle: Bundle, data: LabelledData, config: EvaluationConfig, seed: int) -> Figure:
     """Draw test chips, and what the model makes of them.
+
+    Args:
+        bundle: The model.
+        data: Where chips are read from.
+        config: How many are drawn.
+        seed: Of what is fitted on embeddings.
 
     Raises:
         BundleError: Where the bundle was never trained.
@@ -37,4 +46,6 @@ def draw_test_chips(bundle: Bundle, data: LabelledData, config: EvaluationConfig
     rgb, rows = data.inputs[data.reference].shown, config.panel_rows
     if bundle.produces == "reconstruction":
         return draw_reconstruction_panel(bundle, data, rgb, rows)
-    return draw_panel(ModelPredictor(bundle), data, rgb, rows)
+    if bundle.produces == "embedding" and data.kind.per == "nothing":
+        return draw_embedding_panel(bundle, data, rgb, rows)
+    return draw_panel(predictor_of(bundle, data, config, seed), data, rgb, rows)

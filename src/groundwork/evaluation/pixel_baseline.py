@@ -29,7 +29,11 @@ def pixel_baseline(data: LabelledData, num_pixels: int, seed: int) -> Predictor:
         num_pixels: Most pixels to fit on.
         seed: Seed of the draw.
     """
-    pixels, answers = _draw_pixels(data, num_pixels, seed)
+    return regression_on(*_draw_pixels(data, num_pixels, seed), data, seed)
+
+
+def regression_on(pixels: NDArray[np.float32], answers: Answers, data: LabelledData, seed: int) -> Predictor:
+    """Fit a regression from values of pixels (pixels, values) to their answers, whatever these values are."""
     if data.target.classes:
         return PixelRegression(pixels, np.asarray(answers, np.int64), data.target.num_outputs, data.kind.per, seed)
     return PixelNumberRegression(pixels, np.asarray(answers, np.float64), data.kind.per)

@@ -18,8 +18,10 @@ from groundwork.data.statistics import Statistics
 from groundwork.errors import BundleError
 from groundwork.evaluation.pixel_baseline import pixel_baseline
 from groundwork.evaluation.predictors import ConstantPredictor, ModelPredictor, Predictor
+from groundwork.evaluation.probe import EmbeddingProbe
 from groundwork.evaluation.reconstruction import evaluate_reconstruction
 from groundwork.evaluation.scores import MODEL, evaluate
+from groundwork.evaluation.spread import evaluate_spread
 from groundwork.rasters.folder import RasterFolder
 
 
@@ -27,6 +29,9 @@ def evaluate_model(
     bundle: Bundle, data: LabelledData, statistics: Statistics, config: EvaluationConfig, seed: int
 ) -> tuple[dict[str, Any], pd.DataFrame, Figure]:
     """Score the model and two baselines on the test split.
+
+    A model that gives embeddings is judged by a linear model that is fitted on those of the training split; without
+    labels, by how its embeddings spread.
 
     Returns:
         All scores, the scores of each scene, and the model's confusion matrix as a figure.
@@ -36,13 +41,26 @@ def evaluate_model(
     """
     if bundle.produces == "reconstruction":
         return evaluate_reconstruction(bundle, data, config)
+    if bundle.produces == "embedding" and data.kind.per == "nothing":
+        return evaluate_spread(bundle, data, config)
     predictors: dict[str, Predictor] = {
-        MODEL: ModelPredictor(bundle),
+        MODEL: predictor_of(bundle, data, config, seed),
         data.kind.constant_name: ConstantPredictor(data.kind, statistics),
         "pixel_regression": pixel_baseline(data, config.baseline_pixels, seed),
     }
     evaluation = evaluate(predictors, data, config.batch_size)
     return evaluation.metrics(), evaluation.by_scene(), evaluation.total(MODEL).draw()
+
+
+def predictor_of(bundle: Bundle, data: LabelledData, config: EvaluationConfig, seed: int) -> Predictor:
+    """Return what answers for a model: itself, or of embeddings a linear model that is fitted on them.
+
+    Raises:
+        BundleError: Where the bundle was never trained.
+    """
+    if bundle.produces == "embedding":
+        return EmbeddingProbe(bundle, data, config.baseline_pixels, seed)
+    return ModelPredictor(bundle)
 
 
 def held_out(

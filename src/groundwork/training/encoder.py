@@ -44,10 +44,16 @@ def encoder_of(bundle: Bundle) -> EncoderWeights:
     model = require_painter(bundle.build_model())
     bands = tuple(band.name for band in bundle.config.inputs[model.source].used)
     words = (
-        f"The encoder of {bundle.config.model.title()}. Start from it by 'pretrained: true' and 'weights', the path of "
+        f"The encoder of {_told(bundle)}. Start from it by 'pretrained: true' and 'weights', the path of "
         f"{WEIGHTS}, in the options of an encoder of the same variant; its bands are told by the file."
     )
     return EncoderWeights(model.encoder_weights(), bands, words)
+
+
+def _told(bundle: Bundle) -> str:
+    """Say which model it is, by its last component, such as the whole model that a factory builds."""
+    component = list(bundle.config.model.components())[-1]
+    return json.dumps({"name": component.name, **component.options})
 
 
 def save_encoder(encoder: EncoderWeights, path: Path) -> None:

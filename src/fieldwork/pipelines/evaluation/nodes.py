@@ -29,8 +29,8 @@ def evaluate_model(
     return headline(scores, bundle), scores, by_scene, figure
 
 
-def draw_panel(bundle: Any, chips: Any, evaluation: EvaluationConfig) -> Any:
+def draw_panel(bundle: Any, chips: Any, evaluation: EvaluationConfig, seed: int) -> Any:
     """Draw test chips beside what the model makes of them: prediction and error, or what it painted."""
     from groundwork.evaluation.panels import draw_test_chips
 
-    return draw_test_chips(bundle, chips, evaluation)
+    return draw_test_chips(bundle, chips, evaluation, seed)

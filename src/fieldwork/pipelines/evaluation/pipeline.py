@@ -20,6 +20,6 @@ def create_pipeline() -> Pipeline:
                 ["metrics", "scores", "scene_scores", "confusion_figure"],
                 name="evaluate_model",
             ),
-            node(draw_panel, [*inputs, evaluation], "panel_figure", name="draw_panel"),
+            node(draw_panel, [*inputs, evaluation, "params:seed"], "panel_figure", name="draw_panel"),
         ]
     )

@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 EMBEDDINGS = "embeddings"
 #: Steps of int8 on each side of 0, and what stands for no data.
 INT8_STEPS, INT8_NODATA = 127, -128
+#: Hundreds of bands, of rasters that are small: the smallest blocks that a Cloud-Optimized GeoTIFF may have.
+BLOCK_SIZE = 128
 
 #: Gives features for tiles.
 Embed: TypeAlias = Callable[[Sequence[Tile]], Sequence[NDArray[np.float32]]]
@@ -122,9 +124,9 @@ def profile_of(grid: Grid, num_channels: int, config: EmbeddingsConfig, tags: Ma
     digits = len(str(num_channels - 1))
     bands = tuple(f"embedding_{number:0{digits}d}" for number in range(num_channels))
     if config.dtype == "float32":
-        return RasterProfile(grid, "float32", bands, float("nan"), tags=tags)
+        return RasterProfile(grid, "float32", bands, float("nan"), tags=tags, block_size=BLOCK_SIZE)
     scalings = ((config.scale, 0.0),) * num_channels
-    return RasterProfile(grid, "int8", bands, INT8_NODATA, tags=tags, scalings=scalings)
+    return RasterProfile(grid, "int8", bands, INT8_NODATA, tags=tags, scalings=scalings, block_size=BLOCK_SIZE)
 
 
 class Encoding:

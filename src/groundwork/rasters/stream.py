@@ -25,6 +25,8 @@ class RasterProfile:
     units: tuple[str, ...] = field(default=(), kw_only=True)
     #: Scale and offset of each band: number in its unit = pixel value * scale + offset. Empty: none are stated.
     scalings: tuple[tuple[float, float], ...] = field(default=(), kw_only=True)
+    #: Side of the blocks that the file is made of, in pixels.
+    block_size: int = field(default=512, kw_only=True)
     #: How values are thinned out for the overviews: "mode" for classes, "average" for measurements.
     overview: str = "average"
     #: Pixel value -> red, green, blue; for class rasters of type uint8.

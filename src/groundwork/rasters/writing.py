@@ -21,8 +21,6 @@ from groundwork.rasters.addresses import Address
 from groundwork.rasters.proof import Checksums, DamagedError, checksum, compare
 from groundwork.rasters.stream import RasterProfile, RasterStream
 
-BLOCK_SIZE = 512
-
 
 def file_to_write(root: Path, pattern: str, key: str) -> Path:
     """Return the file of a key in a folder.
@@ -123,8 +121,8 @@ def _create(path: Path, profile: RasterProfile) -> DatasetWriter:
             transform=grid.transform if grid.transform != Affine.identity() else None,
             nodata=profile.nodata,
             tiled=True,
-            blockxsize=BLOCK_SIZE,
-            blockysize=BLOCK_SIZE,
+            blockxsize=profile.block_size,
+            blockysize=profile.block_size,
             interleave="pixel" if len(profile.bands) == 1 else "band",
             bigtiff="YES",
             sparse_ok=True,
@@ -146,7 +144,7 @@ def _to_cog(source: Path, target: Path, profile: RasterProfile) -> None:
         source,
         target,
         driver="COG",
-        blocksize=BLOCK_SIZE,
+        blocksize=profile.block_size,
         compress="DEFLATE",
         level=6,
         predictor="YES" if not profile.colors else "NO",

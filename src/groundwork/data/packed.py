@@ -224,7 +224,7 @@ def rows_of(samples: pd.DataFrame) -> str:
 def specs_of(inputs: Mapping[str, RasterSpec], target: TargetSpec) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
     """Return what decides the pixels of chips: by source and for the target, each key of the spec as JSON."""
     stated = {name: _as_json(spec.model_dump(exclude={"rgb"})) for name, spec in by_name(inputs).items()}
-    return stated, _as_json(target.model_dump(exclude={"classes": {"__all__": {"color", "name"}}}))
+    return stated, _as_json(target.model_dump(exclude={"classes": {"__all__": {"color", "name", "threshold"}}}))
 
 
 def _as_json(spec: Mapping[str, object]) -> dict[str, str]:

@@ -19,6 +19,7 @@ from groundwork.data.chips import LabelledData
 from groundwork.errors import SpecError
 from groundwork.evaluation.predictors import Predictor
 from groundwork.rasters.folder import RasterFolder
+from groundwork.rasters.opening import open_dataset
 from groundwork.rasters.quicklook import read_small, stretch
 from groundwork.rasters.scene import Scene
 from groundwork.specs import RasterSpec, TargetSpec
@@ -87,11 +88,13 @@ def draw_quicklook(scene: Scene, prediction: Path, target: TargetSpec, rgb: Sequ
     kind = kind_of(target)
     image, valid = scene.thumbnail(700)
     image = image[rgb_positions(scene.spec, rgb)]
-    written, known = read_small(prediction, (1,), 700)
+    with open_dataset(prediction) as raster:
+        bands = raster.indexes
+    written, known = read_small(prediction, bands, 700)
     figure = Figure(figsize=(11, 5.5), layout="constrained")
     left, right = figure.subplots(1, 2)
     left.imshow(stretch(image, valid))
-    right.imshow(kind.picture(kind.from_product(written[0], known)), interpolation="nearest")
+    right.imshow(kind.picture(kind.from_product(written, known)), interpolation="nearest")
     left.set_title("image")
     right.set_title("prediction")
     _finish(figure, [left, right], kind)

@@ -18,7 +18,7 @@ class Predictor(ABC):
 
     @abstractmethod
     def predict(self, batch: Batch) -> Tensor:
-        """Return raw or activated scores (batch, outputs, height, width), on the processor."""
+        """Return raw scores (batch, outputs, ...), on the processor."""
 
 
 class ModelPredictor(Predictor):

@@ -27,12 +27,14 @@ class Evaluation:
     """What each predictor gave for each scene."""
 
     kind: TargetKind
+    #: What the baselines' answers are decided as: thresholds were chosen for the scores of the model.
+    baselines: TargetKind
     #: Predictor -> scene -> what its scores are computed from.
     accumulators: Mapping[str, Mapping[str, Accumulator]]
 
     def total(self, predictor: str) -> Accumulator:
         """Return what one predictor gave for all scenes."""
-        together = self.kind.accumulator()
+        together = (self.kind if predictor == MODEL else self.baselines).accumulator()
         for accumulator in self.accumulators[predictor].values():
             together.add(accumulator)
         return together
@@ -86,7 +88,9 @@ def evaluate(predictors: Mapping[str, Predictor], data: LabelledData, batch_size
         batch_size: Chips per batch.
     """
     kind, scenes = data.kind, data.of_split("test")[table.SCENE].tolist()
-    accumulators = {name: {scene: kind.accumulator() for scene in sorted(set(scenes))} for name in predictors}
+    plain = kind_of(data.target.with_thresholds(dict.fromkeys(data.target.names)))
+    kinds = {name: kind if name == MODEL else plain for name in predictors}
+    accumulators = {name: {scene: kinds[name].accumulator() for scene in sorted(set(scenes))} for name in predictors}
     loader: DataLoader[Any] = DataLoader(data.chips("test"), batch_size=batch_size, collate_fn=collate)
     for number, batch in enumerate(track(loader, "Evaluating", len(loader))):
         first = number * batch_size
@@ -94,4 +98,4 @@ def evaluate(predictors: Mapping[str, Predictor], data: LabelledData, batch_size
         for name, predictor in predictors.items():
             for index, scores in enumerate(predictor.predict(batch)):
                 accumulators[name][scenes[first + index]].update(truth[index : index + 1], scores[None])
-    return Evaluation(kind, accumulators)
+    return Evaluation(kind, plain, accumulators)

@@ -126,7 +126,8 @@ class Classes(TargetKind, ABC):
         return profiles
 
     def from_product(self, values: NDArray[np.generic], known: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Return class indexes for class values."""
+        """Return class indexes for the class values of the only band."""
+        values = values[0]
         order = np.argsort(self.target.values)
         ordered = np.array(self.target.values)[order]
         found = np.searchsorted(ordered, values).clip(max=len(order) - 1)

@@ -26,10 +26,11 @@ class ImageClasses(Classes):
     @classmethod
     def check(cls, target: TargetSpec) -> None:
         """See :class:`TargetKind`."""
-        if len(target.classes) < 2 or target.per != "image":
+        if len(target.classes) < 2 or target.per != "image" or target.multi_label:
             raise SpecError(
                 "This task learns one of several classes for each image: give two or more in data.target.classes, and "
-                "'per: image'. Classes per pixel are learnt by the task 'semantic_segmentation'"
+                "'per: image'. Several classes at once are learnt by the task 'multi_label', and classes per pixel by "
+                "'semantic_segmentation'"
             )
 
     def open_label(self, source: LabelSource, grid: Grid) -> Label:  # noqa: ARG002

@@ -32,7 +32,7 @@ class Accumulator(nn.Module, ABC):
 
     @abstractmethod
     def update(self, truth: Tensor, scores: Tensor) -> None:
-        """Add a batch: the answers as they are known, and raw or activated scores (batch, outputs, ...)."""
+        """Add a batch: the answers as they are known, and raw scores (batch, outputs, ...)."""
 
     @abstractmethod
     def add(self, other: Accumulator) -> None:
@@ -149,7 +149,7 @@ class TargetKind(ABC):
 
     @abstractmethod
     def constant(self, statistics: TargetStatistics) -> Tensor:
-        """Return the activated scores (outputs,) that are best given where nothing is known of an image."""
+        """Return the raw scores (outputs,) that are best given where nothing is known of an image."""
 
     @abstractmethod
     def picture(self, answers: Answers) -> NDArray[np.uint8]:
@@ -173,7 +173,7 @@ class TargetKind(ABC):
 
     @abstractmethod
     def decide(self, scores: Tensor) -> Tensor:
-        """Turn raw or activated scores (batch, outputs, ...) into answers (batch, ...)."""
+        """Turn raw scores (batch, outputs, ...) into answers (batch, ...)."""
 
     @abstractmethod
     def profiles(self, grid: Grid, tags: Mapping[str, str], *, details: bool) -> dict[str, RasterProfile]:
@@ -187,11 +187,11 @@ class TargetKind(ABC):
 
     @abstractmethod
     def from_product(self, values: NDArray[np.generic], known: NDArray[np.bool_]) -> Answers:
-        """Return the answers (height, width) that the first product of a prediction holds in its first band.
+        """Return the answers (..., height, width) that the first product of a prediction holds.
 
         Args:
-            values: Of that band.
-            known: Where it is not nodata.
+            values: Of its bands (bands, height, width).
+            known: Where they are not nodata (height, width).
         """
 
     @abstractmethod

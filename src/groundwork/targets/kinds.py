@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from groundwork.errors import SpecError
 from groundwork.specs import TargetSpec
+from groundwork.targets.image_class_sets import ImageClassSets
 from groundwork.targets.image_classes import ImageClasses
 from groundwork.targets.image_numbers import ImageNumbers
 from groundwork.targets.kind import TargetKind
 from groundwork.targets.pixel_classes import PixelClasses
 from groundwork.targets.pixel_numbers import PixelNumbers
 
-#: What has an answer of its own, and whether answers are classes -> the kind of answer.
-KINDS: dict[tuple[str, bool], type[TargetKind]] = {
-    ("pixel", True): PixelClasses,
-    ("pixel", False): PixelNumbers,
-    ("image", True): ImageClasses,
-    ("image", False): ImageNumbers,
+#: What has an answer of its own, and what that is -> the kind of answer.
+KINDS: dict[tuple[str, str], type[TargetKind]] = {
+    ("pixel", "one class"): PixelClasses,
+    ("pixel", "numbers"): PixelNumbers,
+    ("image", "one class"): ImageClasses,
+    ("image", "several classes"): ImageClassSets,
+    ("image", "numbers"): ImageNumbers,
 }
 
 
@@ -25,10 +27,11 @@ def kind_of(target: TargetSpec) -> TargetKind:
     Raises:
         SpecError: For a kind that is not there yet.
     """
-    found = KINDS.get((target.per, bool(target.classes)))
+    what = "several classes" if target.multi_label else "one class" if target.classes else "numbers"
+    found = KINDS.get((target.per, what))
     if found is None:
         raise SpecError(
-            f"The target asks for {'classes' if target.classes else 'numbers'} per {target.per}, of which no task is "
+            f"The target asks for {what} per {target.per}, of which no task is "
             "there yet: classes and numbers are learnt per pixel and per image. Set 'per' in data.target to one of them"
         )
     return found(target)

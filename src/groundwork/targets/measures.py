@@ -157,7 +157,7 @@ class Measures(TargetKind, ABC):
 
     def from_product(self, values: NDArray[np.generic], known: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Return the numbers of the first output, (1, height, width)."""
-        return np.where(known, values, np.float32(np.nan)).astype(np.float32)[None]
+        return np.where(known, values[:1], np.float32(np.nan)).astype(np.float32)
 
     def products(
         self, blended: NDArray[np.float32], valid: NDArray[np.bool_], profiles: Mapping[str, RasterProfile]

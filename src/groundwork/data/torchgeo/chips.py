@@ -112,10 +112,14 @@ def _answers(label: Tensor, kind: TargetKind, size: tuple[int, int], name: str) 
         DataError: For values that are no answers, and labels of another size than the image.
     """
     values = label.numpy()
-    answers: Answers = _numbers(values, kind) if kind.target.outputs else _classes(values, kind.target, name)
+    answers: Answers
+    if kind.target.multi_label:
+        answers = _class_sets(values, kind.target, name)
+    else:
+        answers = _numbers(values, kind) if kind.target.outputs else _classes(values, kind.target, name)
     if kind.per == "image":
         answers = np.broadcast_to(answers[..., None, None], (*answers.shape, *size)).copy()
-    expected = (kind.target.num_outputs, *size) if kind.target.outputs else size
+    expected = (kind.target.num_outputs, *size) if kind.target.outputs or kind.target.multi_label else size
     if answers.shape != expected:
         what = "the answer of an image" if kind.per == "image" else f"the image {size}"
         raise DataError(f"Sample {name}: the label has the shape {tuple(values.shape)}, which does not fit {what}.")
@@ -146,6 +150,21 @@ def _classes(labels: NDArray[np.generic], target: TargetSpec, name: str) -> NDAr
         raise DataError(
             f"Sample {name}: the label holds {wrong[:10].tolist()}, which no class declares; declared are "
             f"{target.label_values}. Declare the classes, or add the values to 'ignore_value'."
+        )
+    return answers
+
+
+def _class_sets(labels: NDArray[np.generic], target: TargetSpec, name: str) -> NDArray[np.int8]:
+    """Return for each class whether the image is of it; IGNORE where not known."""
+    answers = np.full(labels.shape, UNDECLARED, np.int8)
+    for value, answer in {0: 0, 1: 1, **dict.fromkeys(target.ignore_values, IGNORE)}.items():
+        answers[labels == value] = answer
+    answers[~np.isfinite(labels)] = IGNORE
+    wrong = np.unique(labels[answers == UNDECLARED])
+    if wrong.size:
+        raise DataError(
+            f"Sample {name}: the label holds {wrong[:10].tolist()}; expected for each of {list(target.names)} 1 where the "
+            "image is of the class, and 0 where it is not."
         )
     return answers
 

@@ -9,6 +9,7 @@ from typing import Any
 from kedro.io import AbstractDataset, DataCatalog
 from kedro.pipeline import Pipeline
 
+from fieldwork.pipeline_registry import ON_REQUEST
 from groundwork.config.split import SplitConfig
 from groundwork.rasters.addresses import place_of
 from groundwork.strict import did_you_mean
@@ -82,12 +83,13 @@ def check_overlaps(pipeline: Pipeline, catalog: DataCatalog, pipelines: Mapping[
         CatalogError: With both entries and paths.
     """
     outputs = output_paths(pipeline, catalog)
+    sample = {name for maker in ON_REQUEST if maker in pipelines for name in _outputs(pipelines[maker])}
     read = {name for each in (pipeline, *pipelines.values()) for name in each.inputs() if _holds_rasters(catalog, name)}
     rasters = dict(_paths(read, catalog))
     for output, place in outputs.items():
         for name, path in rasters.items():
             # The embedded sample is made where it is read.
-            if _overlap(place, path) and not (_holds_rasters(catalog, output) and place == path):
+            if _overlap(place, path) and not (output in sample and place == path):
                 raise CatalogError(
                     f"Catalog entry '{output}' would be written to {place}, which is in the way of the rasters of "
                     f"'{name}' in {path}. Give '{output}' a folder of its own."
@@ -155,7 +157,11 @@ def input_paths(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, Path]:
 
 def output_paths(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, Path]:
     """Return where each output of a pipeline lies; what stays in memory is left out."""
-    return dict(_paths((name for node in pipeline.nodes for name in node.outputs), catalog))
+    return dict(_paths(_outputs(pipeline), catalog))
+
+
+def _outputs(pipeline: Pipeline) -> Iterator[str]:
+    return (name for node in pipeline.nodes for name in node.outputs)
 
 
 def work_folders(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, Path]:

@@ -21,6 +21,7 @@ class ImageClasses(Classes):
     per = "image"
     main_score = "f1"
     watched = "f1"
+    top = 3
     headline = ("f1", "overall_accuracy", "balanced_accuracy", "class_f1")
 
     @classmethod

@@ -163,8 +163,8 @@ def _class_sets(labels: NDArray[np.generic], target: TargetSpec, name: str) -> N
     wrong = np.unique(labels[answers == UNDECLARED])
     if wrong.size:
         raise DataError(
-            f"Sample {name}: the label holds {wrong[:10].tolist()}; expected for each of {list(target.names)} 1 where the "
-            "image is of the class, and 0 where it is not."
+            f"Sample {name}: the label holds {wrong[:10].tolist()}; expected for each of {list(target.names)} 1 where "
+            "the image is of the class, and 0 where it is not."
         )
     return answers
 

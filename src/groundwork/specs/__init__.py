@@ -2,6 +2,7 @@
 
 from groundwork.specs.band import BandSpec
 from groundwork.specs.features import FeatureLevel, FeatureSpec
+from groundwork.specs.objects import ObjectSpec
 from groundwork.specs.quality import QualityRule
 from groundwork.specs.raster import RANGES, NearestDates, RasterSpec
 from groundwork.specs.target import ClassSpec, OutputSpec, TargetSpec
@@ -14,6 +15,7 @@ __all__ = [
     "FeatureLevel",
     "FeatureSpec",
     "NearestDates",
+    "ObjectSpec",
     "OutputSpec",
     "QualityRule",
     "RasterSpec",

@@ -66,7 +66,7 @@ class TargetKind(ABC):
     """
 
     #: What has an answer of its own. Answers of images are read as those of all their pixels; see :meth:`asked`.
-    per: ClassVar[Literal["pixel", "image"]]
+    per: ClassVar[Literal["pixel", "image", "object"]]
     #: The score by which predictors are compared, and all that a table of runs shows, as named in a report.
     main_score: ClassVar[str]
     headline: ClassVar[tuple[str, ...]]

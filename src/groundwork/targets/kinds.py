@@ -7,6 +7,7 @@ from groundwork.specs import TargetSpec
 from groundwork.targets.image_classes import ImageClasses
 from groundwork.targets.image_numbers import ImageNumbers
 from groundwork.targets.kind import TargetKind
+from groundwork.targets.objects import ObjectBoxes
 from groundwork.targets.pixel_classes import PixelClasses
 from groundwork.targets.pixel_numbers import PixelNumbers
 
@@ -16,6 +17,7 @@ KINDS: dict[tuple[str, bool], type[TargetKind]] = {
     ("pixel", False): PixelNumbers,
     ("image", True): ImageClasses,
     ("image", False): ImageNumbers,
+    ("object", True): ObjectBoxes,
 }
 
 
@@ -29,6 +31,7 @@ def kind_of(target: TargetSpec) -> TargetKind:
     if found is None:
         raise SpecError(
             f"The target asks for {'classes' if target.classes else 'numbers'} per {target.per}, of which no task is "
-            "there yet: classes and numbers are learnt per pixel and per image. Set 'per' in data.target to one of them"
+            "there yet: classes and numbers are learnt per pixel and per image, classes per object. Correct "
+            "data.target.per"
         )
     return found(target)

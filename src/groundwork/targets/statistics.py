@@ -20,5 +20,7 @@ class TargetStatistics(Config):
 
     #: Class -> number of pixels.
     class_pixels: dict[str, int] = Field(default_factory=dict)
+    #: Class -> number of objects.
+    class_objects: dict[str, int] = Field(default_factory=dict)
     #: Output -> its numbers.
     numbers: dict[str, NumberStatistics] = Field(default_factory=dict)

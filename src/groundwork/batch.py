@@ -131,6 +131,21 @@ class Batch(TypedDict):
     objects: NotRequired[list[dict[str, Tensor]]]
 
 
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What scores for a batch are judged by."""
+
+    #: What is asked of each image, as the kind of the target has it (batch, ...); not known is what is not judged.
+    target: Tensor
+    #: As in :class:`Batch`. None: the target does not ask for objects.
+    objects: Sequence[Mapping[str, Tensor]] | None = None
+
+    def of(self, index: int) -> Truth:
+        """Return that of one image, as a batch of one."""
+        objects = None if self.objects is None else self.objects[index : index + 1]
+        return Truth(self.target[index : index + 1], objects)
+
+
 @dataclass(frozen=True)
 class Image:
     """The images of one source, as an encoder of one source is given them."""

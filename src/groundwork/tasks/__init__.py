@@ -4,6 +4,7 @@ from groundwork.registry import Table
 
 TASKS: Table = {
     "classification": "groundwork.tasks.classification:ClassificationTask",
+    "object_detection": "groundwork.tasks.object_detection:ObjectDetectionTask",
     "pixel_regression": "groundwork.tasks.pixel_regression:PixelRegressionTask",
     "scalar_regression": "groundwork.tasks.scalar_regression:ScalarRegressionTask",
     "semantic_segmentation": "groundwork.tasks.segmentation:SemanticSegmentationTask",

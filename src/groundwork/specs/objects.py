@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
+from groundwork.specs.vectors import AttributeValue
 from groundwork.strict import Config
 
 
@@ -21,11 +22,11 @@ class ObjectSpec(Config):
     mapping: dict[str, str | None] = Field(default_factory=dict)
     #: Categories of annotations, or values of the attribute, whose objects are passed over as if nothing were there:
     #: an object that is found in their place is wrong.
-    background: tuple[str, ...] = ()
+    background: tuple[AttributeValue, ...] = ()
 
     @model_validator(mode="after")
     def _check(self) -> ObjectSpec:
-        both = sorted(set(self.background) & set(self.mapping))
+        both = [name for name in self.background if name in self.mapping]
         if both:
             raise ValueError(f"'{both[0]}' stands under 'mapping' and under 'background'; it can be one of them only")
         return self

@@ -58,7 +58,14 @@ class ObjectAnswers(TargetKind, ABC):
 
     def open_label(self, source: LabelSource, grid: Grid) -> Label:
         """Open features of a vector file, or annotations in COCO's JSON."""
-        raise NotImplementedError
+        # Both load slowly, and few targets need them.
+        if self.target.vectors is not None:
+            from groundwork.targets.drawn_objects import DrawnObjects  # noqa: PLC0415
+
+            return DrawnObjects(source.paths, self.target, grid)
+        from groundwork.targets.annotated_objects import AnnotatedObjects  # noqa: PLC0415
+
+        return AnnotatedObjects(source, self.target, grid)
 
     def known(self, answers: Answers) -> NDArray[np.bool_]:
         """Return where it is known whether there is an object."""

@@ -11,33 +11,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import rasterio
-import torch
-from pydantic import ValidationError
 from rasterio.transform import from_origin
-from rasterio.windows import Window
-from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 from groundwork.bundle import load_bundle, save_bundle
-from groundwork.config import DataConfig, EvaluationConfig, InferenceConfig, ModelConfig, TrainingConfig
+from groundwork.config import DataConfig, EvaluationConfig, ModelConfig, TrainingConfig
 from groundwork.data.label_table import read_label_table
 from groundwork.data.scan import scan_scenes
 from groundwork.data.splits import assign_splits
 from groundwork.data.statistics import compute_statistics
-from groundwork.errors import ComponentError, RasterError, SpecError
-from groundwork.evaluation.figures import draw_panel, draw_quicklook
-from groundwork.evaluation.predictors import ModelPredictor
 from groundwork.evaluation.report import evaluate_model, held_out
-from groundwork.prediction.scene import predict_scenes
 from groundwork.rasters.folder import find_rasters
-from groundwork.rasters.grid import Grid
-from groundwork.rasters.scene import Scene
-from groundwork.rasters.writing import write_rasters
-from groundwork.specs import TargetSpec
-from groundwork.targets.image_class_sets import ImageClassSets
-from groundwork.targets.label import LabelSource
-from groundwork.targets.labels import IGNORE
-from groundwork.training.checks import check_together, check_training
 from groundwork.training.fit import fit
 from groundwork.training.initial import build_initial
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from torch.utils.data import DataLoader
 
-from groundwork.batch import collate
+from groundwork.batch import Truth, collate
 from groundwork.data import sample_table as table
 from groundwork.data.chips import LabelledData, known_once
 from groundwork.evaluation.predictors import Predictor
@@ -94,8 +94,8 @@ def evaluate(predictors: Mapping[str, Predictor], data: LabelledData, batch_size
     loader: DataLoader[Any] = DataLoader(data.chips("test"), batch_size=batch_size, collate_fn=collate)
     for number, batch in enumerate(track(loader, "Evaluating", len(loader))):
         first = number * batch_size
-        truth = known_once(batch, kind)
+        truth = Truth(known_once(batch, kind), batch.get("objects"))
         for name, predictor in predictors.items():
             for index, scores in enumerate(predictor.predict(batch)):
-                accumulators[name][scenes[first + index]].update(truth[index : index + 1], scores[None])
+                accumulators[name][scenes[first + index]].update(truth.of(index), scores[None])
     return Evaluation(kind, plain, accumulators)

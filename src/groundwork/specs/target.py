@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from groundwork.specs.objects import ObjectSpec
 from groundwork.specs.vectors import VectorSpec
 from groundwork.strict import Config, did_you_mean
 
@@ -98,8 +99,11 @@ class TargetSpec(Config):
     separator: str | None = Field(default=None, min_length=1)
     #: With ``separator``: what ``column`` says of an image of none of the classes, such as ``none``.
     no_class: str | None = Field(default=None, min_length=1)
-    #: How labels are drawn, where they are polygons, lines or points in vector files. None: they are rasters.
+    #: How labels are drawn, where they are polygons, lines or points in vector files. None: they are rasters, or
+    #: annotations of objects.
     vectors: VectorSpec | None = None
+    #: How labels of objects are understood, of a target ``per: object``. None: as is usual.
+    objects: ObjectSpec | None = None
 
     @model_validator(mode="after")
     def _check(self) -> TargetSpec:
@@ -179,6 +183,24 @@ class TargetSpec(Config):
             raise ValueError("'vectors' needs 'attribute', which says the class of a feature, or 'every' for one class")
         if not self.classes and (vectors.attribute is not None or vectors.mapping):
             raise ValueError("numbers are read from attributes of their own names: leave 'vectors.attribute' out")
+        return self
+
+    @model_validator(mode="after")
+    def _check_objects(self) -> TargetSpec:
+        if self.objects is not None and self.per != "object":
+            raise ValueError(
+                f"'objects' says how objects are labelled, and the target is one per {self.per}; remove it"
+            )
+        if self.objects is None:
+            return self
+        if self.vectors is not None and self.objects.mapping:
+            raise ValueError("values of an attribute are mapped in 'vectors.mapping': move 'objects.mapping' there")
+        for name in self.objects.mapping.values():
+            if name is not None and name not in self.names:
+                raise ValueError(
+                    f"'objects.mapping' names the class '{name}', which 'classes' lacks."
+                    f"{did_you_mean(name, self.names)}"
+                )
         return self
 
     @property

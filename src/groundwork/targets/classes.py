@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from groundwork.batch import Answers
+from groundwork.batch import Answers, Truth
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.stream import RasterProfile
 from groundwork.specs import TargetSpec
 from groundwork.targets.confusion import ConfusionMatrix
-from groundwork.targets.kind import Accumulator, Direction, Products, TargetKind
+from groundwork.targets.kind import Accumulator, Direction, Products, RasterKind
 from groundwork.targets.labels import IGNORE
 from groundwork.targets.metrics import Scores, compute_scores
 from groundwork.targets.statistics import TargetStatistics
@@ -29,7 +29,7 @@ CLASSES, PROBABILITIES = "classes", "probabilities"
 UNKNOWN, RIGHT, WRONG = (255, 255, 255), (217, 217, 217), (197, 27, 27)
 
 
-class Classes(TargetKind, ABC):
+class Classes(RasterKind, ABC):
     """The class with the highest score; tiles are blended in probabilities; scores come from one confusion matrix."""
 
     #: The score of each class by which a training is watched.
@@ -183,12 +183,13 @@ class ClassCounts(Accumulator):
         self._top = top if top is not None and kind.target.num_outputs > top else None
         self.register_buffer("among_top", torch.zeros((), dtype=torch.int64), persistent=False)
 
-    def update(self, truth: Tensor, scores: Tensor) -> None:
+    def update(self, truth: Truth, scores: Tensor) -> None:
         """Add class indexes (batch, height, width), IGNORE where not known, and scores."""
-        self._confusion.update(truth, self._kind.decide(scores))
+        target = truth.target
+        self._confusion.update(target, self._kind.decide(scores))
         if self._top is not None:
-            known = truth != IGNORE
-            self.among_top += (_rank(truth.clamp(min=0), scores)[known] < self._top).sum().to(self.among_top.device)
+            known = target != IGNORE
+            self.among_top += (_rank(target.clamp(min=0), scores)[known] < self._top).sum().to(self.among_top.device)
 
     def add(self, other: Accumulator) -> None:
         """See :class:`Accumulator`."""

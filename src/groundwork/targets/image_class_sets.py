@@ -15,7 +15,7 @@ from groundwork.rasters.grid import Grid
 from groundwork.rasters.stream import RasterProfile
 from groundwork.specs import TargetSpec
 from groundwork.targets.classes import CLASSES, PROBABILITIES, RIGHT, UNKNOWN, WRONG, fraction_column
-from groundwork.targets.kind import Direction, Products, TargetKind
+from groundwork.targets.kind import Direction, Products, RasterKind
 from groundwork.targets.label import Label, LabelSource
 from groundwork.targets.labels import IGNORE
 from groundwork.targets.set_scores import SetScores
@@ -30,7 +30,7 @@ STRIPE = 8
 NODATA, NONE = 255, (240, 240, 240)
 
 
-class ImageClassSets(TargetKind):
+class ImageClassSets(RasterKind):
     """The classes of each image whose probability reaches their threshold; tiles are blended in probabilities.
 
     Answers are (classes, ...): 1 where an image is of a class, 0 where it is not, IGNORE where nobody knows. A scene is

@@ -8,6 +8,7 @@ from groundwork.targets.image_class_sets import ImageClassSets
 from groundwork.targets.image_classes import ImageClasses
 from groundwork.targets.image_numbers import ImageNumbers
 from groundwork.targets.kind import TargetKind
+from groundwork.targets.objects import ObjectBoxes
 from groundwork.targets.pixel_classes import PixelClasses
 from groundwork.targets.pixel_numbers import PixelNumbers
 
@@ -18,6 +19,7 @@ KINDS: dict[tuple[str, str], type[TargetKind]] = {
     ("image", "one class"): ImageClasses,
     ("image", "several classes"): ImageClassSets,
     ("image", "numbers"): ImageNumbers,
+    ("object", "one class"): ObjectBoxes,
 }
 
 
@@ -31,7 +33,7 @@ def kind_of(target: TargetSpec) -> TargetKind:
     found = KINDS.get((target.per, what))
     if found is None:
         raise SpecError(
-            f"The target asks for {what} per {target.per}, of which no task is "
-            "there yet: classes and numbers are learnt per pixel and per image. Set 'per' in data.target to one of them"
+            f"The target asks for {what} per {target.per}, of which no task is there yet: classes and numbers are "
+            "learnt per pixel and per image, one class per object. Correct data.target.per"
         )
     return found(target)

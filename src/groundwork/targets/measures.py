@@ -15,7 +15,7 @@ from groundwork.errors import SpecError
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.stream import RasterProfile
 from groundwork.specs import OutputSpec, TargetSpec
-from groundwork.targets.kind import Direction, Products, TargetKind
+from groundwork.targets.kind import Direction, Products, RasterKind
 from groundwork.targets.number_scores import NumberSums
 from groundwork.targets.statistics import NumberStatistics, TargetStatistics
 
@@ -28,7 +28,7 @@ ERRORS = np.array([(217, 217, 217), (197, 27, 27)], np.float64)
 WORST = 0.25
 
 
-class Measures(TargetKind, ABC):
+class Measures(RasterKind, ABC):
     """Numbers in their units; tiles are blended in them; answers are (outputs, height, width), NaN where not known."""
 
     main_score = "r2"

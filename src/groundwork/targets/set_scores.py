@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torchmetrics.functional.classification import binary_auroc, binary_average_precision
 
+from groundwork.batch import Truth
 from groundwork.specs import TargetSpec
 from groundwork.targets.kind import Accumulator
 from groundwork.targets.labels import IGNORE
@@ -29,9 +30,9 @@ class SetScores(Accumulator):
         self._truth: list[Tensor] = []
         self._given: list[Tensor] = []
 
-    def update(self, truth: Tensor, scores: Tensor) -> None:
+    def update(self, truth: Truth, scores: Tensor) -> None:
         """Add answers (batch, classes), IGNORE where not known, and raw scores."""
-        self._truth.append(truth.detach().cpu().to(torch.int8))
+        self._truth.append(truth.target.detach().cpu().to(torch.int8))
         self._given.append(scores.detach().cpu().double().sigmoid())
 
     def add(self, other: Accumulator) -> None:

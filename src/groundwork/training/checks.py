@@ -96,7 +96,7 @@ def direction_of(monitor: str | None, task: type[Task], target: TargetSpec) -> D
     Raises:
         ComponentError: For a score that is not measured.
     """
-    directions: dict[str, Direction] = {"val/loss": "min"}
+    directions: dict[str, Direction] = {"val/loss": "min"} if task.measures_loss else {}
     directions.update({f"val/{name}": direction for name, direction in task.answers.score_directions(target).items()})
     if monitor is not None and monitor not in directions:
         hint, known = did_you_mean(monitor, list(directions)), list(directions)

@@ -10,7 +10,7 @@ from sklearn.metrics import precision_recall_curve
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from groundwork.batch import collate, images_of
+from groundwork.batch import Truth, collate, images_of
 from groundwork.bundle import Bundle
 from groundwork.data.chips import LabelledData
 from groundwork.models.engine import Engine, ModelScorer
@@ -39,7 +39,7 @@ def with_thresholds(bundle: Bundle, data: LabelledData, batch_size: int) -> Bund
     loader: DataLoader[Any] = DataLoader(data.chips("val"), batch_size=batch_size, collate_fn=collate)
     for batch in loader:
         scores = engine.scores(images_of(batch), f"Samples {batch['sample_id']}")
-        found.update(data.kind.asked(batch["target"]), scores)
+        found.update(Truth(data.kind.asked(batch["target"])), scores)
     free = {entry.name for entry in target.classes if entry.threshold is None}
     chosen = {name: choose_threshold(*pair) for name, pair in found.by_class().items() if name in free}
     unjudged = [name for name, threshold in chosen.items() if threshold is None]

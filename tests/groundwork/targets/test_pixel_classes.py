@@ -13,6 +13,7 @@ from rasterio.crs import CRS
 from rasterio.transform import from_origin
 from rasterio.windows import Window
 
+from groundwork.batch import Truth
 from groundwork.errors import SpecError
 from groundwork.rasters.grid import Grid
 from groundwork.specs import ClassSpec, OutputSpec, TargetSpec
@@ -64,7 +65,7 @@ def test_scores_are_those_of_all_batches_and_begin_anew() -> None:
     judged = kind.accumulator()
     for truth, score in (([0, 1, IGNORE], [1.0, -1.0, 1.0]), ([1, 1, 0], [1.0, -1.0, 1.0])):
         first = torch.tensor(score).reshape(1, 1, 1, 3)
-        judged.update(torch.tensor(truth).reshape(1, 1, 3), torch.cat([first, -first], dim=1))
+        judged.update(Truth(torch.tensor(truth).reshape(1, 1, 3)), torch.cat([first, -first], dim=1))
     # Of water (0): 2 right, and 1 land taken for it; of land: 2 right, 1 taken for water.
     assert judged.compute() == {
         "miou": pytest.approx((2 / 3 + 2 / 3) / 2),
@@ -169,7 +170,7 @@ def test_counts_add_up_and_report_all_scores() -> None:
     one, other = kind.accumulator(), kind.accumulator()
     for judged, truth, score in ((one, [0, 0, 1], [1.0, -1.0, -1.0]), (other, [0, IGNORE, 1], [1.0, 1.0, -1.0])):
         first = torch.tensor(score).reshape(1, 1, 1, 3)
-        judged.update(torch.tensor(truth).reshape(1, 1, 3), torch.cat([first, -first], dim=1))
+        judged.update(Truth(torch.tensor(truth).reshape(1, 1, 3)), torch.cat([first, -first], dim=1))
     one.add(other)
     assert one.counts.tolist() == [[2, 1], [0, 2]]
     assert other.counts.tolist() == [[1, 0], [0, 1]]

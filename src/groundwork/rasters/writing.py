@@ -127,6 +127,8 @@ def _create(path: Path, profile: RasterProfile) -> DatasetWriter:
             blockxsize=BLOCK_SIZE,
             blockysize=BLOCK_SIZE,
             interleave="pixel" if len(profile.bands) == 1 else "band",
+            # GDAL takes three or four bands of bytes for a picture, the fourth for its alpha band.
+            photometric="MINISBLACK",
             bigtiff="YES",
             sparse_ok=True,
         )

@@ -156,6 +156,15 @@ def test_packed_batches_are_those_of_the_files(tmp_path: Path, world: SimpleName
         assert file.read_bytes() == (tmp_path / "again" / file.relative_to(tmp_path / "packed")).read_bytes()
 
 
+def test_splits_without_any_object_are_packed_as_well(tmp_path: Path, world: SimpleNamespace) -> None:
+    samples = world.data.samples[world.data.samples["scene"] == "bare"]
+    bare = replace(world.data, samples=samples.assign(split="val"))
+    store_chips(ChipsToStore(bare, "packed"), tmp_path / "packed")
+    for batch in _batches(replace(bare, store=open_store(tmp_path / "packed")), "val"):
+        assert all(entry["boxes"].shape == (0, 4) for entry in batch["objects"])
+        assert all(("masks" in entry) == world.masks for entry in batch["objects"])
+
+
 @pytest.fixture
 def coco(tmp_path: Path, made: MarkedScenes) -> SimpleNamespace:
     """Objects in a file of this test's own, to be changed."""

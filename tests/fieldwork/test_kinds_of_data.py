@@ -19,6 +19,8 @@ from kedro.framework.startup import bootstrap_project
 from rasterio.transform import from_origin
 from shapely.geometry import box
 
+from marked import MARKS, marked_data, write_marked
+
 ROOT = Path(__file__).parents[2]
 KEYS = ("1", "11", "2", "3", "4", "5")
 #: One place in each of two zones, as scenes lie in both.
@@ -223,3 +225,37 @@ def test_a_recipe_runs_from_files_to_predictions(
         assert index["store"] == "packed"
         report = pd.read_csv(clone / "data/02_intermediate" / name / "scene_report.csv", dtype={"scene": str})
         assert report.set_index("scene").loc["11", "missing"] == "radar"
+
+
+@pytest.mark.parametrize("form", ["vectors", "coco"])
+def test_objects_are_prepared_from_both_forms_of_labels(
+    clone: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    name, place = f"objects_{form}", "data/01_raw/marked"
+    made = write_marked(clone / place / "scenes", {"1": 4, "11": 3, "2": 0, "3": 5})
+    made.write_vectors(clone / place / "labels.gpkg")
+    made.write_coco(clone / place / "labels.json")
+    labels = {
+        "vectors": {"type": "fieldwork.io.vectors.VectorLabelsDataset", "path": f"{place}/labels.gpkg"},
+        "coco": {"type": "fieldwork.io.coco.CocoLabelsDataset", "path": f"{place}/labels.json"},
+    }
+    vectors = {"attribute": "kind"} if form == "vectors" else None
+    data = marked_data(vectors=vectors, objects={"masks": True}, ignore_value=None)
+    recipe = clone / "conf" / name
+    recipe.mkdir()
+    scenes = {"type": RASTERS, "path": f"{place}/scenes", "pattern": "{key}.tif"}
+    (recipe / "catalog.yml").write_text(yaml.safe_dump({"scenes": scenes, "labels": labels[form]}))
+    data |= {"sources": {"hls": None, **data["sources"]}, "store": "packed"}
+    (recipe / "parameters_data.yml").write_text(yaml.safe_dump({"data": data}))
+    monkeypatch.chdir(clone)
+    with KedroSession.create(clone, env=name, conf_source=str(clone / "conf")) as session:
+        session.run(pipeline_names=["data_prep"])
+    report = pd.read_csv(clone / "data/02_intermediate" / name / "scene_report.csv", dtype={"scene": str})
+    found = report.set_index("scene")[["objects_square", "objects_disc"]]
+    assert found.to_dict("index") == {
+        key: {f"objects_{mark}": [each.name for each in marks].count(mark) for mark in MARKS}
+        for key, marks in made.marks.items()
+    }
+    index = json.loads((clone / "data/05_model_input" / name / "packed/index.json").read_text())
+    assert "objects/masks" in index["splits"]["train"]["arrays"]
+    assert "class 'disc'" in (clone / "data/08_reporting" / name / "data_audit.md").read_text()

@@ -20,15 +20,18 @@ from groundwork.evaluation.pixel_baseline import pixel_baseline
 from groundwork.evaluation.predictors import ConstantPredictor, ModelPredictor, Predictor
 from groundwork.evaluation.scores import MODEL, evaluate
 from groundwork.rasters.folder import RasterFolder
+from groundwork.targets.kind import RasterKind
 
 
 def evaluate_model(
     bundle: Bundle, data: LabelledData, statistics: Statistics, config: EvaluationConfig, seed: int
 ) -> tuple[dict[str, Any], pd.DataFrame, Figure]:
-    """Score the model and two baselines on the test split.
+    """Score the model and the baselines on the test split.
+
+    Answers of objects have one baseline: a single pixel says nothing of where an object begins and ends.
 
     Returns:
-        All scores, the scores of each scene, and the model's confusion matrix as a figure.
+        All scores, the scores of each scene, and a figure of where the model is right.
 
     Raises:
         BundleError: Where the bundle was never trained.
@@ -36,8 +39,9 @@ def evaluate_model(
     predictors: dict[str, Predictor] = {
         MODEL: ModelPredictor(bundle),
         data.kind.constant_name: ConstantPredictor(data.kind, statistics),
-        "pixel_regression": pixel_baseline(data, config.baseline_pixels, seed),
     }
+    if isinstance(data.kind, RasterKind):
+        predictors["pixel_regression"] = pixel_baseline(data, config.baseline_pixels, seed)
     evaluation = evaluate(predictors, data, config.batch_size)
     return evaluation.metrics(), evaluation.by_scene(), evaluation.total(MODEL).draw()
 

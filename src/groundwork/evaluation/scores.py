@@ -48,6 +48,7 @@ class Evaluation:
     def by_scene(self) -> pd.DataFrame:
         """Return one row per scene, with the model's scores and the baselines' main one."""
         main = self.kind.main_score
+        counted = "objects" if self.kind.per == "object" else "pixels"
         rows = []
         for scene, accumulator in self.accumulators[MODEL].items():
             report = accumulator.report()
@@ -59,7 +60,7 @@ class Evaluation:
             }
             parts = {name: report[name] for name in self.kind.headline if isinstance(report[name], dict)}
             details = {f"{name}_{entry}": value for name, part in parts.items() for entry, value in part.items()}
-            rows.append({table.SCENE: scene, "pixels": accumulator.num_known(), **flat, **baselines, **details})
+            rows.append({table.SCENE: scene, counted: accumulator.num_known(), **flat, **baselines, **details})
         return pd.DataFrame(rows)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +50,16 @@ class FeatureLayer:
         # A grid whose rows go south turns rings round.
         oriented = shapely.orient_polygons(placed) if len(placed) else placed
         return geopandas.GeoDataFrame(pd.DataFrame(dict(self.columns)), geometry=list(oriented), crs=crs)
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureStream:
+    """Layers of features that do not exist yet: they are found when they are asked for, and then forgotten."""
+
+    #: Names of the products, such as "objects".
+    products: tuple[str, ...]
+    #: Gives the layer of each product.
+    find: Callable[[], Mapping[str, FeatureLayer]]
 
 
 def boxes(edges: NDArray[np.floating]) -> list[shapely.Polygon]:

@@ -101,7 +101,7 @@ class ObjectBoxes(ObjectAnswers):
         named = [(name, "#{:02x}{:02x}{:02x}".format(*color)) for name, color in verdicts]
         return [*((entry.name, entry.color) for entry in self.target.classes), *named]
 
-    def columns_of(self, rows: NDArray[np.float32]) -> Mapping[str, NDArray[np.generic]]:
+    def columns_of(self, rows: NDArray[np.floating]) -> Mapping[str, NDArray[np.generic]]:
         """Return class, class value and score of rows (objects, 6), as attributes of features."""
         labels = rows[:, 5].astype(int)
         return {

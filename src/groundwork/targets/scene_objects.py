@@ -81,8 +81,8 @@ class SceneObjects:
     def _mark(self, path: Path) -> NDArray[np.int64]:
         """Return row, column and 1 + class index of each object, no two in one pixel, (objects, 3)."""
         edges, classes = (part[self._classes != IGNORE] for part in (shapely.bounds(self._outlines), self._classes))
-        rows = ((edges[:, 1] + edges[:, 3]) / 2).astype(np.int64).clip(max=self._grid.height - 1)
-        columns = ((edges[:, 0] + edges[:, 2]) / 2).astype(np.int64).clip(max=self._grid.width - 1)
+        middle = np.round((edges[:, :2] + edges[:, 2:]) / 2 * STEPS).astype(np.int64) // STEPS
+        columns, rows = middle.clip(max=(self._grid.width - 1, self._grid.height - 1)).T
         places: dict[tuple[int, int], int] = {}
         for row, column, index in zip(rows.tolist(), columns.tolist(), classes.tolist(), strict=True):
             free = (place for place in _around(row, column, self._grid) if place not in places)

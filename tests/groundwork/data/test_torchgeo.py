@@ -305,7 +305,7 @@ def test_bands_and_classes_are_held_against_the_samples(
     with pytest.raises(DataError, match=r"the label holds \[0\], which no class declares"):
         next(iter(TorchGeoData(_solar(solar), four_bands, strict, LOADER, 0).val_dataloader()))
     whole = TWO.model_copy(update={"per": "object"})
-    with pytest.raises(SpecError, match="classes per object, of which no task is there yet"):
+    with pytest.raises(SpecError, match="one 'per: object', and samples of TorchGeo are read with answers of pixels"):
         TorchGeoData(_solar(solar), four_bands, whole, LOADER, 0)
 
 

@@ -59,7 +59,6 @@ def move_and_cut(
         shares = masks.flatten(1).sum(dim=1) / before.clamp(min=1e-6)
         moved |= {"masks": masks, "boxes": boxes_of(masks)}
     has_extent = (moved["boxes"][:, :2] < moved["boxes"][:, 2:]).all(dim=1)
-    # A share is measured in whole pixels, of which a turn may lose a few.
     kept = has_extent & (shares > 0) & (shares >= min_visible)
     seen, left_out = ({name: part[chosen] for name, part in moved.items()} for chosen in (kept, ~kept))
     return seen, target if kept.all() else _hide(target, left_out, seen)
@@ -78,7 +77,7 @@ def move_boxes(boxes: Tensor, matrix: NDArray[np.float64]) -> Tensor:
 def boxes_of(masks: Tensor) -> Tensor:
     """Return the boxes around masks (objects, height, width); those of empty ones have no area."""
     edges = []
-    for held in (masks.any(dim=1), masks.any(dim=2)):
+    for held in ((masks > 0).any(dim=1), (masks > 0).any(dim=2)):
         places = torch.arange(held.shape[1], device=masks.device).expand_as(held)
         first = torch.where(held, places, held.shape[1]).amin(dim=1)
         edges.append((first, torch.where(held, places + 1, 0).amax(dim=1)))
@@ -98,7 +97,7 @@ def _hide(target: Tensor, left_out: Entry, seen: Entry) -> Tensor:
 
 def _covered(entry: Entry, target: Tensor) -> Tensor:
     if "masks" in entry:
-        return entry["masks"].any(dim=0)
+        return (entry["masks"] > 0).any(dim=0)
     covered = torch.zeros(target.shape[-2:], dtype=torch.bool, device=target.device)
     for left, top, right, bottom in entry["boxes"].round().long().tolist():
         covered[top:bottom, left:right] = True

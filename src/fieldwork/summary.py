@@ -22,8 +22,8 @@ ROWS = {
 }
 PARTS = {
     "iou": "IoU",
-    "class_ap": "average precision",
-    "class_auroc": "AUROC",
+    "ap": "average precision",
+    "auroc": "AUROC",
     "class_f1": "F1",
     "rmse": "RMSE",
     "mae": "MAE",

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import geopandas
 import numpy as np
 import pandas as pd
 import pytest
@@ -30,9 +31,11 @@ from groundwork.evaluation.figures import draw_panel, draw_quicklook
 from groundwork.evaluation.predictors import ModelPredictor
 from groundwork.evaluation.report import evaluate_model, held_out
 from groundwork.prediction.scene import predict_scenes
+from groundwork.prediction.writing import write_predictions
 from groundwork.rasters.folder import find_rasters
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.scene import Scene
+from groundwork.rasters.stream import RasterStream
 from groundwork.rasters.writing import write_rasters
 from groundwork.specs import TargetSpec
 from groundwork.targets.kinds import kind_of
@@ -126,10 +129,10 @@ def test_several_classes_are_learnt_and_judged_beside_baselines(run: SimpleNames
     assert model["map"] > 0.95
     share = world.samples[world.samples["split"] == "test"].filter(like="fraction_").mean()
     # Who says the same of all images has the share of each class as its average precision.
-    assert list(baselines["class_share"]["class_ap"].values()) == pytest.approx(share.tolist(), abs=1e-6)
+    assert list(baselines["class_share"]["ap"].values()) == pytest.approx(share.tolist(), abs=1e-6)
     assert baselines["pixel_regression"]["map"] > baselines["class_share"]["map"]
     # Thresholds were chosen for the scores of the model.
-    assert set(baselines["class_share"]["class_threshold"].values()) == {0.5}
+    assert set(baselines["class_share"]["threshold"].values()) == {0.5}
     # Chips are counted, also those that overlap, and never their pixels.
     assert run.by_scene["pixels"].sum() == (world.samples["split"] == "test").sum()
     assert {"map", "map_class_share", "map_pixel_regression", "f1_micro"} <= set(run.by_scene.columns)
@@ -147,7 +150,7 @@ def test_what_nobody_knows_is_left_out_of_tables_and_statistics(world: SimpleNam
 def test_thresholds_are_chosen_on_val_and_kept_in_the_bundle(run: SimpleNamespace, world: SimpleNamespace) -> None:
     stated = json.loads((run.folder / "bundle/bundle.json").read_text())["target"]["classes"]
     thresholds = {entry["name"]: entry["threshold"] for entry in stated}
-    assert run.scores["test"]["class_threshold"] == pytest.approx(thresholds, abs=1e-6)
+    assert run.scores["test"]["threshold"] == pytest.approx(thresholds, abs=1e-6)
     chips, predictor = run.judged.chips("val"), ModelPredictor(run.bundle)
     scores = torch.cat([predictor.predict(collate([chips[index]])) for index in range(len(chips))]).sigmoid().numpy()
     truth = np.array([np.asarray(chips[index].patch.target).max(axis=(1, 2)) for index in range(len(chips))])
@@ -210,12 +213,12 @@ def test_a_scene_is_mapped_by_class_and_drawn(run: SimpleNamespace, world: Simpl
         assert raster.nodatavals == (255,) * 4
         # Four bands of bytes are no picture with an alpha band.
         assert {interpretation.name for interpretation in raster.colorinterp[1:]} == {"undefined"}
-    assert float(tags["THRESHOLD_forest"]) == pytest.approx(run.scores["test"]["class_threshold"]["forest"], rel=1e-5)
+    assert float(tags["THRESHOLD_forest"]) == pytest.approx(run.scores["test"]["threshold"]["forest"], rel=1e-5)
     with rasterio.open(tmp_path / "006_probabilities.tif") as raster:
         probabilities = raster.read()
     assert (found[:, :4, :4] == 255).all()
     assert np.isnan(probabilities[:, :4, :4]).all()
-    limits = np.array(list(run.scores["test"]["class_threshold"].values()), np.float32)[:, None, None]
+    limits = np.array(list(run.scores["test"]["threshold"].values()), np.float32)[:, None, None]
     valid = found[0] != 255
     assert np.array_equal(found[:, valid] == 1, (probabilities >= limits)[:, valid])
     assert [int(np.median(band[valid])) for band in found] == [0, 1, 1, 1]
@@ -226,6 +229,63 @@ def test_a_scene_is_mapped_by_class_and_drawn(run: SimpleNamespace, world: Simpl
     assert colors <= {tuple(color) for color in shown[20]}
     panel = draw_panel(ModelPredictor(run.bundle), run.judged, ("A", "B", "C"), 2)
     assert len(panel.axes) == 8
+
+
+def test_tiles_are_written_as_outlines_and_as_one_table(
+    run: SimpleNamespace, world: SimpleNamespace, tmp_path: Path
+) -> None:
+    config, folder = InferenceConfig(tile_size=20, overlap=0), tmp_path / "made"
+    write_predictions(folder, predict_scenes(run.bundle, world.scenes, config).streams)
+    outlines = geopandas.read_file(folder / "006_chips.gpkg")
+    with rasterio.open(folder / "006_classes.tif") as raster:
+        bands, transform, crs = raster.read(), raster.transform, raster.crs
+    # 48 columns are three tiles, the last of which is moved to the edge.
+    assert outlines[["row", "column"]].to_numpy().tolist() == [[r, c] for r in (0, 20) for c in (0, 20, 28)]
+    assert crs == outlines.crs
+    for tile in outlines.itertuples():
+        west, north = transform @ (tile.column, tile.row)
+        assert tile.geometry.bounds == pytest.approx((west, north - 200, west + 200, north))
+        names = [name for name, band in zip(NAMES, bands[:, tile.row + 15, tile.column + 15], strict=True) if band == 1]
+        if tile.column != 20:
+            assert tile.classes == ";".join(names)
+    chips, predictor = outlines.iloc[-1], ModelPredictor(run.bundle)
+    with Scene(world.scenes.paths("006"), world.data.sources["optical"]) as scene:
+        values, valid = scene.read(Window(int(chips["column"]), int(chips["row"]), 20, 20))
+    batch: Any = {
+        "images": {"optical": torch.from_numpy(values)[None]}, "valid": {"optical": torch.from_numpy(valid)[None]},
+        "sample_id": ["tile"],
+    }  # fmt: skip
+    expected = predictor.predict(batch)[0].sigmoid().tolist()
+    assert [chips[f"probability_{name}"] for name in NAMES] == pytest.approx(expected, abs=1e-5)
+    table = pd.read_csv(folder / "chips.csv", dtype={"scene": str})
+    assert sorted(set(table["scene"])) == sorted(world.scenes.files)
+    of_scene = table[table["scene"] == "006"].reset_index(drop=True)
+    assert of_scene["classes"].tolist() == outlines["classes"].tolist()
+    assert of_scene[["west", "south", "east", "north"]].to_numpy() == pytest.approx(outlines.bounds.to_numpy())
+    assert set(table["crs"]) == {"EPSG:32632"}
+    # The same again is the same bytes; and what no longer is predicted is removed.
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    write_predictions(folder, predict_scenes(run.bundle, world.scenes, config).streams)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    (folder / "chips.csv").write_text("name,of,another\n")
+    write_predictions(folder, iter(()))
+    assert (folder / "chips.csv").is_file()
+    (folder / "chips.csv").write_bytes(before["chips.csv"])
+    write_predictions(folder, iter(()))
+    assert not (folder / "chips.csv").exists()
+
+
+def test_outlines_are_there_once_all_blocks_were_taken(run: SimpleNamespace, world: SimpleNamespace) -> None:
+    config = InferenceConfig(tile_size=48, overlap=0)
+    key, stream = next(predict_scenes(run.bundle, world.scenes, config).streams)
+    assert key == "000"
+    assert isinstance(stream, RasterStream)
+    assert stream.features is not None
+    with pytest.raises(ValueError, match="when all of its blocks were taken"):
+        stream.features.find()
+    for _ in stream.blocks:
+        pass
+    assert len(stream.features.find()["chips"].shapes) == 1
 
 
 def test_tasks_and_targets_fit_together(world: SimpleNamespace, make_training: Callable[..., TrainingConfig]) -> None:

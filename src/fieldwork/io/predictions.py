@@ -38,10 +38,9 @@ class PredictionsDataset(AbstractDataset["Predictions", "RasterFolder"]):
 
     def save(self, data: Predictions) -> None:
         """Write each scene when all of it is there, and remove what another run predicted of it."""
-        from groundwork.prediction.writing import write_prediction
+        from groundwork.prediction.writing import write_predictions
 
-        for key, stream in data.streams:
-            write_prediction(self._path, key, stream)
+        write_predictions(self._path, data.streams)
 
     def preview(self) -> ImagePreview:
         """Show the first answer."""

@@ -2,5 +2,9 @@
 
 #: What answers are written as, by kind of answer, of which a prediction has one -> the ending of its files.
 ANSWERS = {"classes": ".tif", "numbers": ".tif", "objects": ".gpkg"}
+#: Outlines of the tiles of a scene, where each has one answer.
+CHIPS = "chips"
 #: All that may be made of a scene.
-PRODUCTS = {**ANSWERS, "probabilities": ".tif"}
+PRODUCTS = {**ANSWERS, "probabilities": ".tif", CHIPS: ".gpkg"}
+#: Where the outlines of all scenes stand as one table.
+CHIP_TABLE = "chips.csv"

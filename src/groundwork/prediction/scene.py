@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from groundwork.bundle import Bundle
@@ -18,6 +16,7 @@ from groundwork.errors import SpecError
 from groundwork.models.engine import Engine, ModelScorer
 from groundwork.models.interface import Model
 from groundwork.prediction.blending import Tiling, blend, run_ahead
+from groundwork.prediction.chips import ChipAnswers
 from groundwork.prediction.objects import find_objects
 from groundwork.prediction.provenance import provenance_tags
 from groundwork.prediction.source import require_meaning, scene_specs, warn_of_pixel_size
@@ -29,6 +28,7 @@ from groundwork.rasters.folder import RasterFolder
 from groundwork.rasters.stream import RasterProfile, RasterStream
 from groundwork.specs import RasterSpec
 from groundwork.targets.classes import CLASSES
+from groundwork.targets.image_answers import ImageAnswers
 from groundwork.targets.kind import Products, RasterKind
 from groundwork.targets.kinds import kind_of
 from groundwork.targets.objects import OBJECTS, ObjectBoxes
@@ -87,21 +87,36 @@ def _predict_each(
             yield key, FeatureStream((OBJECTS,), partial(_read_and_find, model, folders, specs, bundle, config, key))
             continue
         with open_checked(folders, key, specs) as stack:
-            profiles = predict_scene(model, stack, bundle, config, key).profiles
+            planned = predict_scene(model, stack, bundle, config, key)
         # Opened when its turn comes, so that streams can be kept and drained in any order.
-        yield key, RasterStream(profiles, _read_and_predict(model, folders, specs, bundle, config, key))
+        later = _Later(partial(open_checked, folders, key, specs), partial(_predict_opened, model, bundle, config, key))
+        features = None if planned.features is None else FeatureStream(planned.features.products, later.features)
+        yield key, RasterStream(planned.profiles, later.blocks(), features)
 
 
-def _read_and_predict(
-    model: Model,
-    folders: Mapping[str, RasterFolder],
-    specs: Mapping[str, RasterSpec],
-    bundle: Bundle,
-    config: InferenceConfig,
-    key: str,
-) -> Iterator[tuple[Window, Mapping[str, NDArray[np.generic]]]]:
-    with open_checked(folders, key, specs) as stack:
-        yield from predict_scene(model, stack, bundle, config, key).blocks
+def _predict_opened(
+    model: Model, bundle: Bundle, config: InferenceConfig, name: str, stack: SceneStack
+) -> RasterStream:
+    return predict_scene(model, stack, bundle, config, name)
+
+
+class _Later:
+    """The prediction of a scene that is opened when its first block is asked for."""
+
+    def __init__(self, open_scene: Callable[[], SceneStack], predict: Callable[[SceneStack], RasterStream]) -> None:
+        self._open, self._predict = open_scene, predict
+        self._features: FeatureStream | None = None
+
+    def blocks(self) -> Iterator[tuple[Window, Products]]:
+        with self._open() as stack:
+            stream = self._predict(stack)
+            yield from stream.blocks
+        self._features = stream.features
+
+    def features(self) -> Mapping[str, FeatureLayer]:
+        if self._features is None:
+            raise ValueError("The features of a prediction are there when all of its blocks were taken")
+        return self._features.find()
 
 
 def _read_and_find(
@@ -134,19 +149,21 @@ def predict_scene(
         raise SpecError(f"Answers per {kind.per} are no raster: find them by 'find_objects'")
     has_dates = any(stack.dates(source) is not None for source in read_by_model(bundle.config.inputs))
     model.require_coordinates(time=has_dates, location=grid.crs is not None)
-    predictor = TilePredictor(Engine(ModelScorer(model)), kind, stack, bundle)
+    name = name or stack.reference.path.stem
+    tags = provenance_tags(bundle, name, config)
+    predict = TilePredictor(Engine(ModelScorer(model)), kind, stack, bundle).predict
+    chips = ChipAnswers(kind, target.num_outputs, grid, tags) if isinstance(kind, ImageAnswers) else None
     tiling = Tiling(
         rows=make_axis(grid.height, config.tile_size, config.overlap),
         columns=make_axis(grid.width, config.tile_size, config.overlap),
         read=stack.read,
-        predict=predictor.predict,
+        predict=predict if chips is None else chips.keeping(predict),
         num_outputs=target.num_outputs,
         batch_size=config.batch_size,
     )
-    name = name or stack.reference.path.stem
-    tags = provenance_tags(bundle, name, config)
     profiles = kind.profiles(grid, tags, details=config.probabilities)
-    return RasterStream(profiles, _decide(tiling, kind, profiles, name))
+    blocks = _decide(tiling, kind, profiles, name)
+    return RasterStream(profiles, blocks, None if chips is None else chips.stream())
 
 
 def _decide(

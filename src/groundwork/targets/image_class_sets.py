@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import final
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from groundwork.rasters.grid import Grid
 from groundwork.rasters.stream import RasterProfile
 from groundwork.specs import TargetSpec
 from groundwork.targets.classes import CLASSES, PROBABILITIES, RIGHT, UNKNOWN, WRONG, fraction_column
+from groundwork.targets.image_answers import ImageAnswers, probability_column, rounded
 from groundwork.targets.kind import Direction, Products, RasterKind
 from groundwork.targets.label import Label, LabelSource
 from groundwork.targets.labels import IGNORE
@@ -30,7 +32,8 @@ STRIPE = 8
 NODATA, NONE = 255, (240, 240, 240)
 
 
-class ImageClassSets(RasterKind):
+@final
+class ImageClassSets(RasterKind, ImageAnswers):
     """The classes of each image whose probability reaches their threshold; tiles are blended in probabilities.
 
     Answers are (classes, ...): 1 where an image is of a class, 0 where it is not, IGNORE where nobody knows. A scene is
@@ -39,7 +42,7 @@ class ImageClassSets(RasterKind):
 
     per = "image"
     main_score = "map"
-    headline = ("map", "f1_micro", "f1_macro", "class_ap", "class_auroc")
+    headline = ("map", "f1_micro", "f1_macro", "ap", "auroc")
     constant_name = "class_share"
     term_type = np.int64
 
@@ -79,6 +82,17 @@ class ImageClassSets(RasterKind):
     def nothing_known(self, answers: Tensor) -> Tensor:
         """Return IGNORE."""
         return answers.new_tensor(IGNORE)
+
+    def table(self, activated: NDArray[np.float32]) -> dict[str, NDArray[np.generic]]:
+        """Return the names of the classes, joined as labels join them, and the probability of each."""
+        names, separator = self.target.names, self.target.separator or ";"
+        said = activated >= np.array(self.thresholds, np.float32)
+        joined = np.empty(len(said), object)
+        joined[:] = [separator.join(name for name, is_so in zip(names, row, strict=True) if is_so) for row in said]
+        return {
+            "classes": joined,
+            **{probability_column(name): rounded(activated[:, i]) for i, name in enumerate(names)},
+        }
 
     def asked(self, target: Tensor) -> Tensor:
         """Return the answers of each image (batch, classes): of those of its pixels that are known."""

@@ -70,7 +70,7 @@ class SetScores(Accumulator):
         report = self.report()
         scores = {name: report[name] for name in ("map", "f1_micro", "f1_macro")}
         for part in ("ap", "auroc"):
-            scores |= {f"{part}_{name}": value for name, value in report[f"class_{part}"].items()}
+            scores |= {f"{part}_{name}": value for name, value in report[part].items()}
         return {name: float(value) for name, value in scores.items() if value is not None}
 
     def report(self) -> dict[str, Any]:
@@ -84,18 +84,18 @@ class SetScores(Accumulator):
         limits = dict(zip(answers, self._thresholds, strict=True))
         counts = {name: _count(*pair, limits[name]) for name, pair in answers.items()}
         parts: dict[str, Mapping[str, float | None]] = {
-            "class_ap": {name: _ordered(binary_average_precision, *pair) for name, pair in answers.items()},
-            "class_auroc": {name: _ordered(binary_auroc, *pair) for name, pair in answers.items()},
+            "ap": {name: _ordered(binary_average_precision, *pair) for name, pair in answers.items()},
+            "auroc": {name: _ordered(binary_auroc, *pair) for name, pair in answers.items()},
             "class_f1": {name: _f1(*found) for name, found in counts.items()},
             "class_precision": {name: _share(hits, wrong) for name, (hits, wrong, _) in counts.items()},
             "class_recall": {name: _share(hits, missed) for name, (hits, _, missed) in counts.items()},
-            "class_images": {name: int((truth == 1).sum()) for name, (truth, _) in answers.items()},
-            "class_known": {name: len(truth) for name, (truth, _) in answers.items()},
-            "class_threshold": limits,
+            "images": {name: int((truth == 1).sum()) for name, (truth, _) in answers.items()},
+            "known": {name: len(truth) for name, (truth, _) in answers.items()},
+            "threshold": limits,
         }
         sums = [sum(column) for column in zip(*counts.values(), strict=True)]
-        occurring = [parts["class_f1"][name] for name, images in parts["class_images"].items() if images]
-        means = {"map": _mean(parts["class_ap"].values()), "f1_micro": _f1(*sums), "f1_macro": _mean(occurring)}
+        occurring = [parts["class_f1"][name] for name, images in parts["images"].items() if images]
+        means = {"map": _mean(parts["ap"].values()), "f1_micro": _f1(*sums), "f1_macro": _mean(occurring)}
         return _rounded(means) | {name: _rounded(part) for name, part in parts.items()}
 
     def draw(self) -> Figure:

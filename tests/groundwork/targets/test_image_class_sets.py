@@ -188,8 +188,8 @@ def test_scores_are_those_of_scikit_learn() -> None:
         known = truth[:, index] != IGNORE
         is_so, score, yes = truth[known, index], given[known, index], said[known, index]
         precisions.append(average_precision_score(is_so, score))
-        assert report["class_ap"][name] == pytest.approx(precisions[-1], abs=1e-6)
-        assert report["class_auroc"][name] == pytest.approx(roc_auc_score(is_so, score), abs=1e-6)
+        assert report["ap"][name] == pytest.approx(precisions[-1], abs=1e-6)
+        assert report["auroc"][name] == pytest.approx(roc_auc_score(is_so, score), abs=1e-6)
         for part, score_of in (("f1", f1_score), ("precision", precision_score), ("recall", recall_score)):
             assert report[f"class_{part}"][name] == pytest.approx(score_of(is_so, yes), abs=1e-6)
     assert report["map"] == pytest.approx(np.mean(precisions), abs=1e-6)
@@ -201,19 +201,19 @@ def test_scores_are_those_of_scikit_learn() -> None:
     for average in ("micro", "macro"):
         assert whole[f"f1_{average}"] == pytest.approx(f1_score(truth[20:], said[20:], average=average), abs=1e-6)
     assert whole["map"] == pytest.approx(average_precision_score(truth[20:], given[20:]), abs=1e-6)
-    assert accumulator.compute()["auroc_town"] == report["class_auroc"]["town"]
+    assert accumulator.compute()["auroc_town"] == report["auroc"]["town"]
     assert set(accumulator.compute()) == set(found.score_directions(found.target))
 
 
 def test_a_class_with_answers_of_one_kind_has_no_score_by_order_and_is_named() -> None:
     truth = [[Y, Y, IGNORE], [Y, N, IGNORE], [Y, N, IGNORE]]
     report = judged(kind(), truth, [[0.9, 0.8, 0.1], [0.2, 0.7, 0.1], [0.9, 0.1, 0.1]]).report()
-    assert report["class_ap"] == {"water": None, "forest": 1.0, "town": None}
-    assert report["class_auroc"] == {"water": None, "forest": 1.0, "town": None}
+    assert report["ap"] == {"water": None, "forest": 1.0, "town": None}
+    assert report["auroc"] == {"water": None, "forest": 1.0, "town": None}
     assert report["map"] == 1
     assert report["class_f1"] == {"water": 0.8, "forest": pytest.approx(2 / 3, abs=1e-6), "town": None}
-    assert report["class_images"] == {"water": 3, "forest": 1, "town": 0}
-    assert report["class_known"] == {"water": 3, "forest": 3, "town": 0}
+    assert report["images"] == {"water": 3, "forest": 1, "town": 0}
+    assert report["known"] == {"water": 3, "forest": 3, "town": 0}
     nothing = kind().accumulator()
     assert nothing.compute() == {}
     assert nothing.report()["map"] is None

@@ -57,7 +57,7 @@ def test_predictions_hold_the_value_of_a_class_and_none_of_its_label_values() ->
     written = kind.products(scores, valid, profiles)[CLASSES][0]
     assert written.tolist() == [[41, 1, 1], [1, 41, 255]]
     assert profiles[CLASSES].colors.keys() == {41, 1}
-    assert kind.from_product(written, valid).tolist() == [[0, 1, 1], [1, 0, IGNORE]]
+    assert kind.from_product(written[None], valid).tolist() == [[0, 1, 1], [1, 0, IGNORE]]
 
 
 def test_scores_are_those_of_all_batches_and_begin_anew() -> None:
@@ -153,9 +153,9 @@ def test_a_written_prediction_is_read_as_the_answers_it_was_made_from() -> None:
     profiles = kind.profiles(GRID, {}, details=False)
     written = kind.products(blended, valid, profiles)[CLASSES][0]
     assert written.tolist() == [[9, 4, 255], [9, 4, 4]]
-    found = kind.from_product(written, written != profiles[CLASSES].nodata)
+    found = kind.from_product(written[None], written != profiles[CLASSES].nodata)
     assert found.tolist() == [[0, 1, IGNORE], [0, 1, 1]]
-    assert kind.from_product(np.array([[3, 10, 5]], np.uint8), np.ones((1, 3), bool)).tolist() == [[IGNORE] * 3]
+    assert kind.from_product(np.array([[[3, 10, 5]]], np.uint8), np.ones((1, 3), bool)).tolist() == [[IGNORE] * 3]
 
 
 # --- counts ---------------------------------------------------------------------------------------------------------

@@ -89,7 +89,8 @@ def check_overlaps(pipeline: Pipeline, catalog: DataCatalog, pipelines: Mapping[
     for output, place in outputs.items():
         for name, path in rasters.items():
             # The embedded sample is made where it is read.
-            if _overlap(place, path) and not (output in sample and place == path):
+            is_made = output in sample or _holds_rasters(catalog, output)
+            if _overlap(place, path) and not (is_made and place == path):
                 raise CatalogError(
                     f"Catalog entry '{output}' would be written to {place}, which is in the way of the rasters of "
                     f"'{name}' in {path}. Give '{output}' a folder of its own."

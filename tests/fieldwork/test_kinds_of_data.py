@@ -79,11 +79,14 @@ def raw(clone: Path, write_raster: Callable[..., Path]) -> Path:
         halves = [box(place.c, bottom, middle, place.f), box(middle, bottom, place.c + 10 * SIDE, place.f)]
         parts.append(geopandas.GeoDataFrame({"use": ["low", "high"]}, geometry=halves, crs=crs).to_crs("EPSG:4326"))
         split = ("train", "train", "train", "val", "test", "test")[number]
-        rows.append({"key": key, "path": f"scenes/{key}.tif", "region": split, "class": CLASSES[number % 2]["name"]})
+        of_scene = CLASSES[number % 2]["name"]
+        rows.append({"key": key, "path": f"scenes/{key}.tif", "region": split, "class": of_scene, "classes": of_scene})
+        if number % 3 == 0:
+            rows[-1]["classes"] = "low|high"
     geopandas.pd.concat(parts, ignore_index=True).to_file(root / "labels.gpkg", engine="pyogrio")
     table = pd.DataFrame(rows)
     table[["key", "path", "region"]].to_csv(root / "scenes.csv", index=False)
-    table[["key", "class"]].to_csv(root / "classes.csv", index=False)
+    table[["key", "class", "classes"]].to_csv(root / "classes.csv", index=False)
     return root
 
 
@@ -144,6 +147,29 @@ def _recipes() -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
                 "training": images,
             },
         ),
+        "several_classes": (
+            {
+                "scenes": scenes,
+                "labels": {
+                    "type": "fieldwork.io.label_table.LabelTableDataset", "filepath": f"{folder}/classes.csv",
+                    "key": "key",
+                },
+            },
+            {
+                "data": {
+                    "sources": plain, "store": "packed",
+                    "target": classes | {
+                        "per": "image", "multi_label": True, "column": "classes", "separator": "|",
+                    },
+                },
+                "model": {"decoder": None},
+                "training": {
+                    "task": "multi_label", "loss": [{"name": "asymmetric"}], "monitor": "val/loss",
+                    "sampling": {"name": "balanced"},
+                },
+                "inference": {"probabilities": True},
+            },
+        ),
         "two_sensors": (
             {
                 "scenes": {
@@ -185,6 +211,15 @@ def _merged(base: Any, changes: Any) -> Any:
     return base | {key: _merged(base.get(key), value) for key, value in changes.items()}
 
 
+def _check_outlines(predictions: Path) -> None:
+    """Expect the four tiles of each scene in its GeoPackage and in the table of all scenes."""
+    table = pd.read_csv(predictions / "chips.csv", dtype={"scene": str})
+    assert table.groupby("scene").size().to_dict() == dict.fromkeys(KEYS, 4)
+    for key in KEYS:
+        outlines = geopandas.read_file(predictions / f"{key}_chips.gpkg")
+        assert outlines["column"].tolist() == table.loc[table["scene"] == key, "column"].tolist()
+
+
 @pytest.mark.parametrize("name", list(_recipes()))
 def test_a_recipe_runs_from_files_to_predictions(
     clone: Path, raw: Path, monkeypatch: pytest.MonkeyPatch, name: str
@@ -204,13 +239,15 @@ def test_a_recipe_runs_from_files_to_predictions(
     metrics = json.loads((reports / "metrics.json").read_text())
     assert len(metrics["baselines"]) == 2
     assert (reports / "data_audit.md").read_text().count("|") > 20
-    found = sorted((written / "predictions").glob("*.tif"))
+    found = sorted(path for path in (written / "predictions").glob("*.tif") if "probabilities" not in path.name)
     assert sorted(path.stem.partition("_")[0] for path in found) == sorted(KEYS)
     assert len(list((written / "quicklooks").glob("*.png"))) == len(KEYS)
     for path in found:
         label = raw / "labels" / f"{path.stem.partition('_')[0]}.tif"
         with rasterio.open(path) as raster, rasterio.open(label) as scene:
             assert (raster.crs, raster.transform, raster.shape) == (scene.crs, scene.transform, scene.shape)
+    if name in {"whole_images", "several_classes"}:
+        _check_outlines(written / "predictions")
     if name == "numbers":
         assert metrics["baselines"]["pixel_regression"]["r2"] > 0.9
     if name in {"drawn", "two_sensors", "four_dates"}:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-from torchmetrics.functional.classification import binary_auroc, binary_average_precision
 
 from groundwork.batch import Truth
 from groundwork.specs import TargetSpec
@@ -80,12 +81,14 @@ class SetScores(Accumulator):
         or none is, and ``map`` is the mean over the others. F1 comes from the thresholds; ``f1_macro`` is the mean over
         the classes that occur in truth, the same ones for all that are compared.
         """
+        from sklearn.metrics import average_precision_score, roc_auc_score  # noqa: PLC0415 - it loads slowly
+
         answers = self.by_class()
         limits = dict(zip(answers, self._thresholds, strict=True))
         counts = {name: _count(*pair, limits[name]) for name, pair in answers.items()}
         parts: dict[str, Mapping[str, float | None]] = {
-            "ap": {name: _ordered(binary_average_precision, *pair) for name, pair in answers.items()},
-            "auroc": {name: _ordered(binary_auroc, *pair) for name, pair in answers.items()},
+            "ap": {name: _ordered(average_precision_score, *pair) for name, pair in answers.items()},
+            "auroc": {name: _ordered(roc_auc_score, *pair) for name, pair in answers.items()},
             "class_f1": {name: _f1(*found) for name, found in counts.items()},
             "class_precision": {name: _share(hits, wrong) for name, (hits, wrong, _) in counts.items()},
             "class_recall": {name: _share(hits, missed) for name, (hits, _, missed) in counts.items()},
@@ -115,8 +118,10 @@ def has_both(truth: Tensor) -> bool:
     return bool((truth == 1).any()) and bool((truth == 0).any())
 
 
-def _ordered(score: Callable[[Tensor, Tensor], Tensor], truth: Tensor, given: Tensor) -> float | None:
-    return float(score(given, truth.long())) if has_both(truth) else None
+def _ordered(
+    score: Callable[[NDArray[np.int8], NDArray[np.float64]], float], truth: Tensor, given: Tensor
+) -> float | None:
+    return float(score(truth.numpy(), given.numpy())) if has_both(truth) else None
 
 
 def _count(truth: Tensor, given: Tensor, threshold: float) -> tuple[int, int, int]:

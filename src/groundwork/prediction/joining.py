@@ -49,7 +49,7 @@ def join(found: Found, rows: Axis, columns: Axis) -> NDArray[np.float64]:
     """
     sides = _cut_sides(found, rows, columns)
     is_cut = np.asarray(sides.any(axis=1))
-    kept = ~is_cut | ~_is_held(found, rows, columns)
+    kept = ~_is_better_elsewhere(found, sides, rows, columns)
     found, sides, is_cut = found[kept], sides[kept], is_cut[kept]
     whole, joined = found[~is_cut], _join_parts(found[is_cut], sides[is_cut])
     single = _once(Found(np.concatenate([whole.rows, joined.rows]), np.concatenate([whole.tiles, joined.tiles])))
@@ -68,12 +68,15 @@ def _cut_sides(found: Found, rows: Axis, columns: Axis) -> NDArray[np.bool_]:
     return sides
 
 
-def _is_held(found: Found, rows: Axis, columns: Axis) -> NDArray[np.bool_]:
-    """Return which boxes some tile holds whole, away from its borders inside the scene."""
-    return np.asarray(_is_held_along(found.rows[:, [0, 2]], columns) & _is_held_along(found.rows[:, [1, 3]], rows))
+def _is_better_elsewhere(found: Found, sides: NDArray[np.bool_], rows: Axis, columns: Axis) -> NDArray[np.bool_]:
+    """Return which boxes are cut along an axis of which another tile of their row, or column, holds all."""
+    across = sides[:, [0, 2]].any(axis=1) & _is_held_along(found.rows[:, [0, 2]], columns)
+    down = sides[:, [1, 3]].any(axis=1) & _is_held_along(found.rows[:, [1, 3]], rows)
+    return np.asarray(across | down)
 
 
 def _is_held_along(edges: NDArray[np.float64], axis: Axis) -> NDArray[np.bool_]:
+    """Return whether some tile reaches beyond both edges (boxes, 2), by more than is uncertain."""
     starts = np.array(axis.starts)
     last = np.searchsorted(starts, edges[:, 0], side="right") - 1
     held = np.zeros(len(edges), np.bool_)
@@ -109,9 +112,10 @@ def _continue(
 ) -> NDArray[np.bool_]:
     """Return of which pairs one is cut at its end along an axis, and the other, further on, at its beginning."""
     one, other = pair
-    first = boxes[one, axis] < boxes[other, axis]
-    before, after = np.where(first, one, other), np.where(first, other, one)
-    return np.asarray(sides[before, axis + 2] & sides[after, axis])
+    start = boxes[:, axis]
+    forth = sides[one, axis + 2] & sides[other, axis] & (start[one] <= start[other] + NEAR)
+    back = sides[other, axis + 2] & sides[one, axis] & (start[other] <= start[one] + NEAR)
+    return np.asarray(forth | back)
 
 
 def _shared(

@@ -9,5 +9,5 @@ from fieldwork.pipelines.sample_data.nodes import make_landscapes
 
 def create_pipeline() -> Pipeline:
     """Return the pipeline."""
-    outputs = ["sample_scenes", "sample_labels"]
+    outputs = ["sample_scenes", "sample_labels", "sample_outlines"]
     return Pipeline([node(make_landscapes, "params:sample_data", outputs, name="make_landscapes")])

@@ -120,9 +120,9 @@ def test_objects_are_learnt_kept_and_judged(world: SimpleNamespace, result: Any,
     assert scores["test"]["map_50"] > 0.7
     assert list(scores["baselines"]) == ["boxes_on_a_grid"], "a pixel alone is no baseline for objects"
     assert scores["test"]["map"] > 10 * scores["baselines"]["boxes_on_a_grid"]["map"]
-    assert scores["test"]["objects"] == {"square": 9, "disc": 9}
+    assert scores["test"]["objects"] == {"square": 12, "disc": 12}
     assert set(headline(scores, world.data.target)["test"]) == {"map", "map_50", "f1", "ap"}
-    assert by_scene["objects"].tolist() == [6, 6, 6]
+    assert by_scene["objects"].tolist() == [6, 6, 6, 6]
     assert {"map_boxes_on_a_grid", "ap_square", "ap_disc"} <= set(by_scene.columns)
     assert [text.get_text()[:14] for text in figure.axes[0].get_legend().get_texts()] == [
         "square: AP 50 ",
@@ -357,7 +357,7 @@ def test_tasks_and_targets_that_do_not_fit_are_refused(world: SimpleNamespace) -
 
 def test_models_and_targets_that_do_not_fit_are_refused(world: SimpleNamespace) -> None:
     other = {"encoder": MODEL["encoder"], "decoder": {"name": "fcn"}}
-    with pytest.raises(SpecError, match=r"per object"):
+    with pytest.raises(SpecError, match=r"'factory: object_detection'"):
         build_initial(world.data, ModelConfig.model_validate(other), seed=0)
     pixels = world.data.model_copy(update={"target": world.data.target.model_copy(update={"per": "pixel"})})
     with pytest.raises(SpecError, match="finds classes of objects: set the target's 'per: object'"):

@@ -38,9 +38,10 @@ class Found:
 def join(found: Found, rows: Axis, columns: Axis) -> NDArray[np.float64]:
     """Return each object once (objects, 6), from above to below.
 
-    What a border cuts is taken from the tile that holds all of it. Where no tile does, as the object is larger than the
-    overlap, its parts are joined. Of boxes from different tiles that are one object, the one of the highest score is
-    kept; those of one tile are left as the detector gave them.
+    What a border cuts is taken from the tile that holds all of it, and what several hold from that to whose middle it
+    lies nearest. Where no tile holds all, as the object is larger than the overlap, its parts are joined. Of boxes from
+    different tiles that are one object still, the one of the highest score is kept; those of one tile are left as the
+    detector gave them.
 
     Args:
         found: In all tiles.
@@ -69,24 +70,41 @@ def _cut_sides(found: Found, rows: Axis, columns: Axis) -> NDArray[np.bool_]:
 
 
 def _is_better_elsewhere(found: Found, sides: NDArray[np.bool_], rows: Axis, columns: Axis) -> NDArray[np.bool_]:
-    """Return which boxes are cut along an axis of which another tile of their row, or column, holds all."""
-    across = sides[:, [0, 2]].any(axis=1) & _is_held_along(found.rows[:, [0, 2]], columns)
-    down = sides[:, [1, 3]].any(axis=1) & _is_held_along(found.rows[:, [1, 3]], rows)
-    return np.asarray(across | down)
+    """Return which boxes another tile of their row, or column, shows better along an axis.
+
+    It holds all of what a border cuts, or the box lies nearer to its middle.
+    """
+    better = np.zeros(len(sides), np.bool_)
+    for axis, number, ends in ((columns, 1, [0, 2]), (rows, 0, [1, 3])):
+        edges = found.rows[:, ends]
+        better |= sides[:, ends].any(axis=1) & _is_held(edges, axis)
+        better |= _is_nearer_elsewhere(edges, found.tiles[:, number], axis)
+    return better
 
 
-def _is_held_along(edges: NDArray[np.float64], axis: Axis) -> NDArray[np.bool_]:
+def _is_held(edges: NDArray[np.float64], axis: Axis) -> NDArray[np.bool_]:
     """Return whether some tile reaches beyond both edges (boxes, 2), by more than is uncertain."""
-    starts = np.array(axis.starts)
-    last = np.searchsorted(starts, edges[:, 0], side="right") - 1
-    held = np.zeros(len(edges), np.bool_)
+    last = np.searchsorted(axis.starts, edges[:, 0], side="right") - 1
     # The last tile is moved back to the edge, so that up to three hold the same pixel.
-    for before in range(3):
-        start = starts[(last - before).clip(min=0)]
-        end = start + axis.size
-        after_start = (start == 0) | (edges[:, 0] >= start + NEAR)
-        held |= after_start & ((end == axis.length) | (edges[:, 1] <= end - NEAR))
-    return held
+    held = [_holds(edges, (last - before).clip(min=0), axis) for before in range(3)]
+    return np.asarray(np.logical_or.reduce(held))
+
+
+def _is_nearer_elsewhere(edges: NDArray[np.float64], tiles: NDArray[np.int64], axis: Axis) -> NDArray[np.bool_]:
+    """Return whether the middle of a box lies nearer to that of another tile, which holds all of it."""
+    starts = np.array(axis.starts, np.float64)
+    between = (starts[1:] + starts[:-1] + axis.size) / 2
+    middle = edges.mean(axis=1)
+    before, after = (np.concatenate(part) for part in (([-np.inf], between), (between, [np.inf])))
+    beyond = (middle < before[tiles] - NEAR) | (middle > after[tiles] + NEAR)
+    return np.asarray(beyond & _holds(edges, np.searchsorted(between, middle), axis))
+
+
+def _holds(edges: NDArray[np.float64], tiles: NDArray[np.int64], axis: Axis) -> NDArray[np.bool_]:
+    start = np.array(axis.starts)[tiles]
+    end = start + axis.size
+    after_start = (start == 0) | (edges[:, 0] >= start + NEAR)
+    return np.asarray(after_start & ((end == axis.length) | (edges[:, 1] <= end - NEAR)))
 
 
 def _join_parts(parts: Found, sides: NDArray[np.bool_]) -> Found:

@@ -75,6 +75,13 @@ def test_boxes_of_one_tile_are_left_as_the_detector_gave_them() -> None:
     assert join(Found(within, other), ROWS, COLUMNS).tolist() == within[:1].tolist()
 
 
+def test_an_object_is_taken_from_the_tile_to_whose_middle_it_lies_nearest() -> None:
+    # Tiles from 0 and from 48: the first, at whose end the object lies, shows half of it to be sure of.
+    rows = np.array([[52, 10, 57, 20, 0.9, 0], [52, 10, 62, 20, 0.6, 0]], np.float64)
+    beside = Found(rows + np.array([5, 0, 5, 0, 0, 0]), np.array([[0, 0], [0, 1]]))
+    assert join(beside, ROWS, COLUMNS).tolist() == [[57, 10, 67, 20, 0.6, 0]]
+
+
 def test_they_come_from_above_to_below() -> None:
     objects = [((90.0, 120.0, 95.0, 125.0), 0), ((150.0, 5.0, 155.0, 10.0), 0), ((5.0, 5.0, 10.0, 10.0), 1)]
     found = join(shown(objects), ROWS, COLUMNS)

@@ -20,7 +20,7 @@ from groundwork.data.scan import scan_scenes
 from groundwork.data.splits import assign_splits
 from groundwork.data.statistics import compute_statistics
 from groundwork.errors import ComponentError, SpecError
-from groundwork.evaluation.figures import draw_history, draw_quicklook
+from groundwork.evaluation.figures import draw_history, draw_panel, draw_quicklook
 from groundwork.evaluation.predictors import ModelPredictor
 from groundwork.evaluation.report import evaluate_model, held_out
 from groundwork.evaluation.scores import headline
@@ -42,7 +42,7 @@ from groundwork.training.callbacks import SeedEachEpoch
 from groundwork.training.checks import check_together, check_training
 from groundwork.training.fit import fit
 from groundwork.training.initial import build_initial
-from marked import marked_data, write_marked
+from marked import MARKS, marked_data, write_marked
 
 SCENES = {f"s{number}": 6 for number in range(24)}
 MODEL = {
@@ -124,10 +124,11 @@ def test_objects_are_learnt_kept_and_judged(world: SimpleNamespace, result: Any,
     assert set(headline(scores, world.data.target)["test"]) == {"map", "map_50", "f1", "ap"}
     assert by_scene["objects"].tolist() == [6, 6, 6, 6]
     assert {"map_boxes_on_a_grid", "ap_square", "ap_disc"} <= set(by_scene.columns)
-    assert [text.get_text()[:14] for text in figure.axes[0].get_legend().get_texts()] == [
-        "square: AP 50 ",
-        "disc: AP 50 0.",
-    ] or True
+    texts = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert [text.rpartition(", ")[2] for text in texts] == ["12 objects", "12 objects"]
+    panel = draw_panel(ModelPredictor(bundle), data, ("A", "B", "C"), 2)
+    assert [axes.get_title() for axes in panel.axes[:4]] == ["image", "truth", "prediction", "error"]
+    assert [text.get_text() for text in panel.legends[0].get_texts()] == [*MARKS, "right", "wrong", "missed"]
 
 
 def test_a_bundle_that_was_kept_finds_the_same(world: SimpleNamespace, result: Any, tmp_path: Path) -> None:
@@ -195,12 +196,12 @@ def test_objects_are_found_over_tiles_as_in_one_pass_and_once(
 ) -> None:
     tiles = in_pixels(predict(result.bundle, large.scenes, tmp_path / "tiles"), large)
     whole = in_pixels(predict(result.bundle, large.scenes, tmp_path / "whole", tile_size=150), large)
-    for mark in large.marked.marks["wide"]:
-        box, count = np.array([mark.box], np.float64), []
-        for frame in (tiles, whole):
-            found = frame[(frame["class"] == mark.name) & (frame["score"] >= 0.5)]
-            count.append(int((overlaps(box, np.stack(found["edges"].to_list())) > 0.5).sum()))
-        assert count[0] <= max(count[1], 1), "an object is not found again where tiles end"
+    for name in MARKS:
+        edges = np.stack(tiles[tiles["class"] == name]["edges"].to_list())
+        shares = overlaps(edges, edges) - np.eye(len(edges))
+        assert shares.max() < 0.51, "two boxes of a class that are one object would be one too many"
+    counts = [int((frame["score"] >= 0.5).sum()) for frame in (tiles, whole)]
+    assert counts[0] == pytest.approx(counts[1], rel=0.15)
     truth = np.array([mark.box for mark in large.marked.marks["wide"]], np.float64)
     for frame in (tiles, whole):
         shares = overlaps(truth, np.stack(frame[frame["score"] >= 0.5]["edges"].to_list()))

@@ -186,5 +186,6 @@ def _holds_rasters(catalog: DataCatalog, name: str) -> bool:
             ".RasterTableDataset",
             ".StacItemsDataset",
             ".VectorLabelsDataset",
+            ".CocoLabelsDataset",
         )
     )

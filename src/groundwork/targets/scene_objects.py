@@ -63,6 +63,7 @@ class SceneObjects:
         order = np.lexsort((-shapely.area(parts), kinds != IGNORE))
         self._outlines, self._classes = parts[order], kinds[order]
         self._shapes = Shapes(geopandas.GeoDataFrame(geometry=self._outlines), Affine.identity())
+        self._ones = np.ones(len(self._shapes), np.uint8)
         values = np.where(self._classes == IGNORE, IGNORE, 1 + self._classes).astype(np.int16)
         self._cover = DrawnPlane(self._shapes, values, NO_OBJECT, grid, vectors, path)
         self._marks = self._mark(path)
@@ -157,8 +158,7 @@ class SceneObjects:
         return drawn
 
     def _drawn(self, order: NDArray[np.int64], window: Window) -> NDArray[np.bool_]:
-        ones = np.ones(len(self._shapes), np.uint8)
-        return np.asarray(self._shapes.draw(order, ones, window, 0, all_touched=self._all_touched) == 1)
+        return np.asarray(self._shapes.draw(order, self._ones, window, 0, all_touched=self._all_touched) == 1)
 
 
 def _cut(

@@ -223,3 +223,55 @@ def test_a_recipe_runs_from_files_to_predictions(
         assert index["store"] == "packed"
         report = pd.read_csv(clone / "data/02_intermediate" / name / "scene_report.csv", dtype={"scene": str})
         assert report.set_index("scene").loc["11", "missing"] == "radar"
+
+
+def test_data_of_torchgeo_is_imported_and_runs_as_any_other(
+    clone: Path, write_raster: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    solar = clone / "data/01_raw/solar_plants"
+    for number, split in enumerate(("train", "train", "val", "test")):
+        random = np.random.default_rng(number)
+        label = np.kron(random.integers(0, 2, (4, 4)), np.ones((16, 16)))
+        image = random.normal(500, 50, (4, 64, 64)) + 1000 * label
+        write_raster(solar / split / "input" / f"img({number}).tif", image.astype(np.float32))
+        write_raster(solar / split / "labels" / f"target({number}).tif", label.astype(np.float32))
+    module = {"name": "torchgeo.datamodules.SolarPlantsBrazilDataModule", "root": str(solar), "batch_size": 2}
+    samples = "data/02_intermediate/${recipe:}/torchgeo"
+    scenes = {"type": RASTERS, "path": f"{samples}/scenes/aerial"}
+    catalog = {
+        "torchgeo_data": {"type": "fieldwork.io.torchgeo.TorchGeoDataset", "reads": {"datamodule": module}},
+        "torchgeo_samples": {"type": "fieldwork.io.torchgeo.TorchGeoSamplesDataset", "path": samples},
+        "scenes": scenes,
+        "inference_scenes": scenes,
+        "labels": {"type": RASTERS, "path": f"{samples}/labels"},
+        "split_lists": {
+            "type": "fieldwork.io.lists.SplitListsDataset",
+            "files": {split: f"{samples}/lists/{split}.txt" for split in ("train", "val", "test")},
+        },
+    }
+    source = {
+        "bands": ["RED", "GREEN", "BLUE", "NIR"], "dtype": "float32", "nodata": None, "georeference": "absent",
+    }  # fmt: skip
+    classes = [{"value": 0, "name": "other", "color": "#000000"}, {"value": 1, "name": "solar", "color": "#ffffff"}]
+    changes = {
+        "sources": {"hls": None, "aerial": source},
+        "target": {"classes": classes, "ignore_value": None},
+        "split": {"method": "lists"},
+    }
+    recipe = clone / "conf" / "solar"
+    recipe.mkdir()
+    (recipe / "catalog.yml").write_text(yaml.safe_dump(catalog))
+    for key, value in (SHORT | {"data": SHORT["data"] | changes}).items():
+        (recipe / f"parameters_{key}.yml").write_text(yaml.safe_dump({key: value}))
+    monkeypatch.chdir(clone)
+    with KedroSession.create(clone, env="solar", conf_source=str(clone / "conf")) as session:
+        session.run(pipeline_names=["torchgeo_import"])
+    with KedroSession.create(clone, env="solar", conf_source=str(clone / "conf")) as session:
+        session.run()
+    table = pd.read_csv(clone / "data/05_model_input/solar/samples.csv", dtype=str)
+    assert dict(zip(table["scene"], table["split"], strict=True)) == {
+        "train_00000000": "train", "train_00000001": "train", "val_00000000": "val", "test_00000000": "test",
+    }  # fmt: skip
+    metrics = json.loads((clone / "data/08_reporting/solar/metrics.json").read_text())
+    assert metrics["baselines"]["pixel_regression"]["miou"] > 0.99
+    assert len(list((clone / "data/07_model_output/solar/predictions").glob("*.tif"))) == 4

@@ -60,7 +60,7 @@ def import_samples(samples: SamplesToImport, path: Path) -> None:
         DataError: Where files are not there, or samples are not as declared.
     """
     if samples.target.per == "object":
-        raise SpecError("Objects of TorchGeo are not written as files: train on them from Python.")
+        raise SpecError("Objects of TorchGeo are not written as files: read them from files of annotations.")
     keys = samples.config.keys or {only_source(samples.inputs, "a dataset of TorchGeo without 'keys'"): "image"}
     if set(keys) != set(samples.inputs):
         raise SpecError(

@@ -234,6 +234,33 @@ def test_masks_are_the_pixels_of_outlines(tmp_path: Path) -> None:
     assert patch.objects.masks.dtype == np.uint8
 
 
+@given(
+    edges=st.lists(st.tuples(*(st.integers(0, side - 1) for side in (20, 12, 20, 12))), max_size=8),
+    hidden=st.booleans(),
+)
+def test_each_mask_is_what_was_drawn_whatever_lies_upon_it(
+    tmp_path_factory: pytest.TempPathFactory, edges: list[Edges], hidden: bool
+) -> None:
+    boxes = [(min(a, c), min(b, d), max(a, c) + 1, max(b, d) + 1) for a, b, c, d in edges]
+    rings = [[[left, top, right, top, right, bottom, left, bottom]] for left, top, right, bottom in boxes]
+    marks = [
+        {"bbox": [left, top, right - left, bottom - top], "segmentation": ring}
+        for (left, top, right, bottom), ring in zip(boxes, rings, strict=True)
+    ]
+    known = np.ones((12, 20), np.bool_)
+    known[:, 10:] = not hidden
+    source = _annotated(tmp_path_factory.mktemp("m") / "a.json", marks)
+    patch = _read(source, _target(objects={"masks": True}), known=known)
+    assert patch.objects is not None
+    assert patch.objects.masks is not None
+    found = patch.objects.boxes.astype(int).tolist()
+    for (left, top, right, bottom), mask in zip(found, patch.objects.masks, strict=True):
+        assert mask.tolist() == _plane((1, left, top, right, bottom))
+    area = [(min(right, 10) - min(left, 10)) / (right - left) for left, _, right, _ in boxes]
+    kept = [box for box, share in zip(boxes, area, strict=True) if not hidden or share >= 0.25]
+    assert sorted(map(tuple, found)) == sorted(kept)
+
+
 def test_an_object_between_the_centres_of_pixels_has_one(tmp_path: Path) -> None:
     masked = _target(vectors={"attribute": "kind"}, objects={"masks": True})
     patch = _read(_drawn(tmp_path / "l.gpkg", [("disc", box(5.6, 3.1, 5.9, 3.4))]), masked)

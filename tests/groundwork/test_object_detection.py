@@ -200,9 +200,8 @@ def test_objects_are_found_over_tiles_as_in_one_pass_and_once(
         edges = np.stack(tiles[tiles["class"] == name]["edges"].to_list())
         shares = overlaps(edges, edges) - np.eye(len(edges))
         assert shares.max() < 0.51, "two boxes of a class that are one object would be one too many"
-    counts = [int((frame["score"] >= 0.5).sum()) for frame in (tiles, whole)]
-    assert counts[0] == pytest.approx(counts[1], rel=0.15)
     truth = np.array([mark.box for mark in large.marked.marks["wide"]], np.float64)
+    assert (tiles["score"] >= 0.5).sum() < 1.15 * len(truth), "hardly more is found than there is"
     for frame in (tiles, whole):
         shares = overlaps(truth, np.stack(frame[frame["score"] >= 0.5]["edges"].to_list()))
         assert (shares.max(axis=1) > 0.5).mean() > 0.8

@@ -24,7 +24,8 @@ from groundwork.registry import Table, find, option_fields
 from groundwork.tasks import TASKS
 from groundwork.tasks.losses import LOSSES
 from groundwork.tasks.number_losses import NUMBER_LOSSES
-from groundwork.tasks.optimizers import OPTIMIZERS, SCHEDULES
+from groundwork.tasks.optimizers import OPTIMIZERS
+from groundwork.tasks.schedules import SCHEDULES
 
 PAGE = Path(__file__).parent / "reference" / "configuration.md"
 

@@ -25,7 +25,8 @@ from groundwork.tasks import TASKS
 from groundwork.tasks.losses import LOSSES
 from groundwork.tasks.number_losses import NUMBER_LOSSES
 from groundwork.tasks.object_losses import OBJECT_LOSSES
-from groundwork.tasks.optimizers import OPTIMIZERS, SCHEDULES
+from groundwork.tasks.optimizers import OPTIMIZERS
+from groundwork.tasks.schedules import SCHEDULES
 
 PAGE = Path(__file__).parent / "reference" / "configuration.md"
 

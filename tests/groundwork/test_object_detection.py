@@ -202,9 +202,11 @@ def test_objects_are_found_over_tiles_as_in_one_pass_and_once(
         assert shares.max() < 0.51, "two boxes of a class that are one object would be one too many"
     truth = np.array([mark.box for mark in large.marked.marks["wide"]], np.float64)
     assert (tiles["score"] >= 0.5).sum() < 1.15 * len(truth), "hardly more is found than there is"
+    hits = []
     for frame in (tiles, whole):
         shares = overlaps(truth, np.stack(frame[frame["score"] >= 0.5]["edges"].to_list()))
-        assert (shares.max(axis=1) > 0.5).mean() > 0.8
+        hits.append((shares.max(axis=1) > 0.5).sum())
+    assert hits[0] >= hits[1] - 2, "tiles miss hardly anything that one pass finds"
     # Away from borders of tiles, boxes are those of one pass but for what the network sees beyond them.
     sure = whole[whole["score"] >= 0.6]
     shares = overlaps(np.stack(sure["edges"].to_list()), np.stack(tiles["edges"].to_list())).max(axis=1)

@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from groundwork.prediction.tiles import Axis
 from groundwork.targets.object_matching import overlaps
+from groundwork.targets.object_scores import SHOWN
 
 #: A box that ends nearer than this to a border of its tile is taken for cut by it, in pixels: detectors place edges
 #: about as well as that.
@@ -108,19 +109,21 @@ def _holds(edges: NDArray[np.float64], tiles: NDArray[np.int64], axis: Axis) -> 
 
 
 def _join_parts(parts: Found, sides: NDArray[np.bool_]) -> Found:
-    """Return objects of which each tile shows a part, as the box around the parts."""
+    """Return objects of which each tile shows a part, as the box around the parts: as sure as the least sure one."""
     one, other = _pairs(parts.rows, NEAR)
     boxes = parts.rows
     across = _continue(boxes, sides, (one, other), 0) & (_shared(boxes, one, other, 1) >= ALONG)
     down = _continue(boxes, sides, (one, other), 1) & (_shared(boxes, one, other, 0) >= ALONG)
     linked = (across | down) & (boxes[one, 5] == boxes[other, 5])
+    # Of what is unsure a chain of parts would lead from any place to any other.
+    linked &= np.minimum(boxes[one, 4], boxes[other, 4]) >= SHOWN
     count = len(boxes)
     links = coo_array((np.ones(int(linked.sum())), (one[linked], other[linked])), shape=(count, count))
     number, labels = connected_components(links, directed=False) if count else (0, np.zeros(0, int))
     joined = np.zeros((number, 6))
     for index in range(number):
         group = boxes[labels == index]
-        joined[index] = [*group[:, :2].min(axis=0), *group[:, 2:4].max(axis=0), group[:, 4].max(), group[0, 5]]
+        joined[index] = [*group[:, :2].min(axis=0), *group[:, 2:4].max(axis=0), group[:, 4].min(), group[0, 5]]
     # Each is of a tile of its own, as it is in none.
     return Found(joined, -1 - np.repeat(np.arange(number), 2).reshape(-1, 2))
 

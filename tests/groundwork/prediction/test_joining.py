@@ -82,6 +82,15 @@ def test_an_object_is_taken_from_the_tile_to_whose_middle_it_lies_nearest() -> N
     assert join(beside, ROWS, COLUMNS).tolist() == [[57, 10, 67, 20, 0.6, 0]]
 
 
+def test_parts_that_are_unsure_are_left_apart() -> None:
+    # Both reach over the overlap of tiles from 0 and from 48.
+    parts = np.array([[30, 10, 64, 20, 0.9, 0], [48, 10, 90, 20, 0.6, 0]], np.float64)
+    tiles = np.array([[0, 0], [0, 1]])
+    assert join(Found(parts, tiles), ROWS, COLUMNS).tolist() == [[30, 10, 90, 20, 0.6, 0]]
+    parts[1, 4] = 0.3
+    assert boxes_of(join(Found(parts, tiles), ROWS, COLUMNS)) == [(30, 10, 64, 20), (48, 10, 90, 20)]
+
+
 def test_they_come_from_above_to_below() -> None:
     objects = [((90.0, 120.0, 95.0, 125.0), 0), ((150.0, 5.0, 155.0, 10.0), 0), ((5.0, 5.0, 10.0, 10.0), 1)]
     found = join(shown(objects), ROWS, COLUMNS)

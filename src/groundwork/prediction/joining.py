@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from groundwork.prediction.tiles import Axis
 from groundwork.targets.object_matching import overlaps
+from groundwork.targets.object_scores import SHOWN
 
 #: A box that ends nearer than this to a border of its tile is taken for cut by it, in pixels: detectors place edges
 #: about as well as that.
@@ -38,9 +39,10 @@ class Found:
 def join(found: Found, rows: Axis, columns: Axis) -> NDArray[np.float64]:
     """Return each object once (objects, 6), from above to below.
 
-    What a border cuts is taken from the tile that holds all of it. Where no tile does, as the object is larger than the
-    overlap, its parts are joined. Of boxes from different tiles that are one object, the one of the highest score is
-    kept; those of one tile are left as the detector gave them.
+    What a border cuts is taken from the tile that holds all of it, and what several hold from that to whose middle it
+    lies nearest. Where no tile holds all, as the object is larger than the overlap, its parts are joined. Of boxes from
+    different tiles that are one object still, the one of the highest score is kept; those of one tile are left as the
+    detector gave them.
 
     Args:
         found: In all tiles.
@@ -49,7 +51,7 @@ def join(found: Found, rows: Axis, columns: Axis) -> NDArray[np.float64]:
     """
     sides = _cut_sides(found, rows, columns)
     is_cut = np.asarray(sides.any(axis=1))
-    kept = ~is_cut | ~_is_held(found, rows, columns)
+    kept = ~_is_better_elsewhere(found, sides, rows, columns)
     found, sides, is_cut = found[kept], sides[kept], is_cut[kept]
     whole, joined = found[~is_cut], _join_parts(found[is_cut], sides[is_cut])
     single = _once(Found(np.concatenate([whole.rows, joined.rows]), np.concatenate([whole.tiles, joined.tiles])))
@@ -68,38 +70,60 @@ def _cut_sides(found: Found, rows: Axis, columns: Axis) -> NDArray[np.bool_]:
     return sides
 
 
-def _is_held(found: Found, rows: Axis, columns: Axis) -> NDArray[np.bool_]:
-    """Return which boxes some tile holds whole, away from its borders inside the scene."""
-    return np.asarray(_is_held_along(found.rows[:, [0, 2]], columns) & _is_held_along(found.rows[:, [1, 3]], rows))
+def _is_better_elsewhere(found: Found, sides: NDArray[np.bool_], rows: Axis, columns: Axis) -> NDArray[np.bool_]:
+    """Return which boxes another tile of their row, or column, shows better along an axis.
+
+    It holds all of what a border cuts, or the box lies nearer to its middle.
+    """
+    better = np.zeros(len(sides), np.bool_)
+    for axis, number, ends in ((columns, 1, [0, 2]), (rows, 0, [1, 3])):
+        edges = found.rows[:, ends]
+        better |= sides[:, ends].any(axis=1) & _is_held(edges, axis)
+        better |= _is_nearer_elsewhere(edges, found.tiles[:, number], axis)
+    return better
 
 
-def _is_held_along(edges: NDArray[np.float64], axis: Axis) -> NDArray[np.bool_]:
-    starts = np.array(axis.starts)
-    last = np.searchsorted(starts, edges[:, 0], side="right") - 1
-    held = np.zeros(len(edges), np.bool_)
+def _is_held(edges: NDArray[np.float64], axis: Axis) -> NDArray[np.bool_]:
+    """Return whether some tile reaches beyond both edges (boxes, 2), by more than is uncertain."""
+    last = np.searchsorted(axis.starts, edges[:, 0], side="right") - 1
     # The last tile is moved back to the edge, so that up to three hold the same pixel.
-    for before in range(3):
-        start = starts[(last - before).clip(min=0)]
-        end = start + axis.size
-        after_start = (start == 0) | (edges[:, 0] >= start + NEAR)
-        held |= after_start & ((end == axis.length) | (edges[:, 1] <= end - NEAR))
-    return held
+    held = [_holds(edges, (last - before).clip(min=0), axis) for before in range(3)]
+    return np.asarray(np.logical_or.reduce(held))
+
+
+def _is_nearer_elsewhere(edges: NDArray[np.float64], tiles: NDArray[np.int64], axis: Axis) -> NDArray[np.bool_]:
+    """Return whether the middle of a box lies nearer to that of another tile, which holds all of it."""
+    starts = np.array(axis.starts, np.float64)
+    between = (starts[1:] + starts[:-1] + axis.size) / 2
+    middle = edges.mean(axis=1)
+    before, after = (np.concatenate(part) for part in (([-np.inf], between), (between, [np.inf])))
+    beyond = (middle < before[tiles] - NEAR) | (middle > after[tiles] + NEAR)
+    return np.asarray(beyond & _holds(edges, np.searchsorted(between, middle), axis))
+
+
+def _holds(edges: NDArray[np.float64], tiles: NDArray[np.int64], axis: Axis) -> NDArray[np.bool_]:
+    start = np.array(axis.starts)[tiles]
+    end = start + axis.size
+    after_start = (start == 0) | (edges[:, 0] >= start + NEAR)
+    return np.asarray(after_start & ((end == axis.length) | (edges[:, 1] <= end - NEAR)))
 
 
 def _join_parts(parts: Found, sides: NDArray[np.bool_]) -> Found:
-    """Return objects of which each tile shows a part, as the box around the parts."""
+    """Return objects of which each tile shows a part, as the box around the parts: as sure as the least sure one."""
     one, other = _pairs(parts.rows, NEAR)
     boxes = parts.rows
     across = _continue(boxes, sides, (one, other), 0) & (_shared(boxes, one, other, 1) >= ALONG)
     down = _continue(boxes, sides, (one, other), 1) & (_shared(boxes, one, other, 0) >= ALONG)
     linked = (across | down) & (boxes[one, 5] == boxes[other, 5])
+    # Of what is unsure a chain of parts would lead from any place to any other.
+    linked &= np.minimum(boxes[one, 4], boxes[other, 4]) >= SHOWN
     count = len(boxes)
     links = coo_array((np.ones(int(linked.sum())), (one[linked], other[linked])), shape=(count, count))
     number, labels = connected_components(links, directed=False) if count else (0, np.zeros(0, int))
     joined = np.zeros((number, 6))
     for index in range(number):
         group = boxes[labels == index]
-        joined[index] = [*group[:, :2].min(axis=0), *group[:, 2:4].max(axis=0), group[:, 4].max(), group[0, 5]]
+        joined[index] = [*group[:, :2].min(axis=0), *group[:, 2:4].max(axis=0), group[:, 4].min(), group[0, 5]]
     # Each is of a tile of its own, as it is in none.
     return Found(joined, -1 - np.repeat(np.arange(number), 2).reshape(-1, 2))
 
@@ -109,9 +133,10 @@ def _continue(
 ) -> NDArray[np.bool_]:
     """Return of which pairs one is cut at its end along an axis, and the other, further on, at its beginning."""
     one, other = pair
-    first = boxes[one, axis] < boxes[other, axis]
-    before, after = np.where(first, one, other), np.where(first, other, one)
-    return np.asarray(sides[before, axis + 2] & sides[after, axis])
+    start = boxes[:, axis]
+    forth = sides[one, axis + 2] & sides[other, axis] & (start[one] <= start[other] + NEAR)
+    back = sides[other, axis + 2] & sides[one, axis] & (start[other] <= start[one] + NEAR)
+    return np.asarray(forth | back)
 
 
 def _shared(

@@ -28,6 +28,9 @@ def choose_dates(folder: RasterFolder, spec: RasterSpec) -> RasterFolder:
     if not folder.dates:
         _require_no_dates(folder, spec)
         return folder
+    if folder.stacked:
+        _require_stacks(folder, spec)
+        return folder
     if spec.layout not in {None, "file_per_date"}:
         raise PairingError(
             f"{folder.root}: found a file for each date, as the pattern has '{{date}}', and 'layout: {spec.layout}', "
@@ -58,6 +61,22 @@ def _require_no_dates(folder: RasterFolder, spec: RasterSpec) -> None:
         raise PairingError(
             f"{folder.root}: found files without dates, of which 'take_dates: {rule}' cannot choose; it needs "
             "'{date}' in the pattern."
+        )
+
+
+def _require_stacks(folder: RasterFolder, spec: RasterSpec) -> None:
+    if spec.layout in {None, "file_per_date"}:
+        found = f"'layout: {spec.layout}'" if spec.layout else "no 'layout'"
+        raise PairingError(
+            f"{folder.root}: found several dates for one raster, as those of a stack, and {found}. Set 'layout' to how "
+            "they are stacked, steps_first or bands_first, or give each date a row and a file of its own."
+        )
+    wrong = {key: len(days) for key, days in folder.dates.items() if len(days) != spec.steps}
+    if wrong or spec.take_dates != "all":
+        shown = ", ".join(f"'{key}' ({count})" for key, count in list(wrong.items())[:10]) or "'take_dates'"
+        raise PairingError(
+            f"{folder.root}: found other numbers of dates than 'steps: {spec.steps}' says, or a choice of them: "
+            f"{shown}; expected one for each step of a stack, in its order."
         )
 
 

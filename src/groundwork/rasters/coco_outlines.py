@@ -69,13 +69,21 @@ def _from_polygons(path: Path, where: str, found: object) -> shapely.Geometry:
         numbers = [value for value in ring if isinstance(value, int | float)] if isinstance(ring, list) else []
         if not numbers or len(numbers) != len(ring) or len(numbers) % 2 or not all(map(isfinite, numbers)):
             raise RasterError(path, f"{where}: {str(ring)[:60]}", "lists of x and y in turn, or runs", "Correct it.")
-        # Rings that cross themselves are common in annotations, and mean what they enclose.
-        parts.append(shapely.make_valid(shapely.Polygon(np.reshape(numbers, (-1, 2)))) if len(numbers) > 5 else None)
+        if len(numbers) > 5:
+            parts.append(_enclosed(np.reshape(numbers, (-1, 2))))
+    if len(parts) == 1 and parts[0].area > 0 and parts[0].geom_type == "Polygon":
+        return parts[0]
     outline = shapely.union_all(parts)
     areas = [part for part in shapely.get_parts(outline) if part.area > 0]
     if not areas:
         raise RasterError(path, f"{where}, which has no area", "polygons of three corners or more", "Correct it.")
     return shapely.union_all(areas)
+
+
+def _enclosed(corners: NDArray[np.float64]) -> shapely.Geometry:
+    """Return what a ring encloses: those that cross themselves are common in annotations."""
+    outline = shapely.Polygon(corners)
+    return outline if outline.is_valid else shapely.make_valid(outline)
 
 
 def _from_runs(path: Path, where: str, found: Mapping[str, object], image: AnnotatedImage) -> shapely.Geometry:

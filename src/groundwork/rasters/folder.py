@@ -33,6 +33,8 @@ class RasterFolder:
     files: Mapping[str, tuple[str, ...]]
     #: Key -> the dates of its files; empty where the patterns have no ``{date}``.
     dates: Mapping[str, tuple[date, ...]] = field(default_factory=dict)
+    #: Whether the dates are those of one stack, and not each of a file of its own.
+    stacked: bool = False
     #: Key -> what else a table says of the raster: name of the column -> text.
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     #: Key -> what is stated of each of its files elsewhere than in them.

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TypeAlias
 
+import numpy as np
 import pandas as pd
 
 from groundwork.errors import PairingError
@@ -18,6 +19,8 @@ from groundwork.strict import did_you_mean
 
 #: Column -> text of its cell.
 Row: TypeAlias = dict[str, str]
+#: What a row says of dates: none, its own, or all those of a stack.
+Days: TypeAlias = tuple[date, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,8 @@ class TableColumns:
     key: str
     #: One, or one per band, in the order of the bands.
     paths: tuple[str, ...]
-    #: Dates in ISO 8601. None: rasters have no dates.
+    #: Dates in ISO 8601: one, with a row for each, or with commas between them all those of a stack. None: rasters have
+    #: no dates.
     date: str | None = None
     #: What else is kept of each raster. None: all further columns.
     others: tuple[str, ...] | None = None
@@ -51,27 +55,36 @@ def read_raster_table(file: Path, root: Path, columns: TableColumns) -> RasterFo
     rows = list(_rows(file, [header.index(name) for name in taken], header, cells))
     if not rows:
         raise PairingError(f"{file}: found no row; expected one for each raster.")
-    places: dict[tuple[str, date | None], int] = {}
-    for number, row in enumerate(rows):
-        place = (_key(file, row[columns.key]), None if columns.date is None else _day(file, row[columns.date]))
+    days = [() if columns.date is None else _days(file, row[columns.date]) for row in rows]
+    is_stacked = any(len(found) > 1 for found in days)
+    files: dict[str, tuple[str, ...]] = {}
+    dates: dict[str, tuple[date, ...]] = {}
+    said: dict[str, dict[str, str]] = {}
+    for key, found, row in _ordered(file, columns, rows, days, is_stacked=is_stacked):
+        files[key] = (*files.get(key, ()), *(_name(file, root, row[column]) for column in columns.paths))
+        if found:
+            dates[key] = (*dates.get(key, ()), *found)
+        _require_one_saying(file, key, said.setdefault(key, {name: row[name] for name in others}), row)
+    _require_files(file, root, files)
+    return RasterFolder(root, files, dates, is_stacked, said if others else {})
+
+
+def _ordered(
+    file: Path, columns: TableColumns, rows: Sequence[Row], days: Sequence[Days], *, is_stacked: bool
+) -> list[tuple[str, Days, Row]]:
+    """Return key, dates and cells of each row, by key and date; of a stack there is one row, with all its dates."""
+    places: dict[tuple[str, Days], int] = {}
+    for number, (row, found) in enumerate(zip(rows, days, strict=True)):
+        place = (_key(file, row[columns.key]), () if is_stacked else found)
         if place in places:
-            what = f"the key '{place[0]}'" + ("" if place[1] is None else f" and the date {place[1]}")
+            what = f"the key '{place[0]}'" + (f" and the date {place[1][0]}" if place[1] else "")
             hint = "" if columns.date else " If they are its dates, name the column of the dates as 'date'."
+            hint = " Another row names several dates, which are those of a stack." if is_stacked else hint
             raise PairingError(
                 f"{file}: found {what} in rows {places[place] + 1} and {number + 1}; expected one row.{hint}"
             )
         places[place] = number
-    files: dict[str, tuple[str, ...]] = {}
-    dates: dict[str, tuple[date, ...]] = {}
-    said: dict[str, dict[str, str]] = {}
-    for (key, day), number in sorted(places.items(), key=lambda place: (place[0][0], place[0][1] or date.min)):
-        row = rows[number]
-        files[key] = (*files.get(key, ()), *(_name(file, root, row[column]) for column in columns.paths))
-        if day is not None:
-            dates[key] = (*dates.get(key, ()), day)
-        _require_one_saying(file, key, said.setdefault(key, {name: row[name] for name in others}), row)
-    _require_files(file, root, files)
-    return RasterFolder(root, files, dates, said if others else {})
+    return [(key, days[number], rows[number]) for (key, _), number in sorted(places.items())]
 
 
 def read_rows(file: Path, what: str) -> list[list[str]]:
@@ -136,6 +149,8 @@ def _rows(file: Path, taken: Sequence[int], header: Sequence[str], cells: Sequen
 
 def _text(value: object) -> str:
     """Return a cell as text. Parquet has types: a date is written as ISO 8601 has it, and nothing as no text."""
+    if isinstance(value, Sequence | np.ndarray) and not isinstance(value, str):
+        return ", ".join(_text(part) for part in value)
     if isinstance(value, date | datetime):
         return "" if pd.isna(value) else value.isoformat()
     return "" if value is None or value is pd.NA or value != value else str(value).strip()  # noqa: PLR0124 - NaN
@@ -147,12 +162,13 @@ def _key(file: Path, text: str) -> str:
     return text
 
 
-def _day(file: Path, text: str) -> date:
+def _days(file: Path, text: str) -> Days:
     try:
-        return datetime.fromisoformat(text).date()
+        return tuple(datetime.fromisoformat(part.strip()).date() for part in text.split(","))
     except ValueError:
         raise PairingError(
-            f"{file}: found '{text}' in the column of the dates; expected a date of ISO 8601, such as 2024-06-30."
+            f"{file}: found '{text}' in the column of the dates; expected a date of ISO 8601, such as 2024-06-30, or "
+            "with commas between them those of a stack."
         ) from None
 
 

@@ -219,7 +219,8 @@ class Shapes:
         """Take geometries in the CRS of the grid, and its geotransform."""
         inverse = ~transform
         matrix = [inverse.a, inverse.b, inverse.d, inverse.e, inverse.c, inverse.f]
-        self._shapes = frame.geometry.affine_transform(matrix).to_numpy()
+        moved = frame.geometry if inverse.is_identity else frame.geometry.affine_transform(matrix)
+        self._shapes = moved.to_numpy()
         self._tree = shapely.STRtree(self._shapes)
 
     def __len__(self) -> int:

@@ -160,10 +160,6 @@ class TargetKind(ABC):
         """
 
     @abstractmethod
-    def picture(self, answers: Answers) -> NDArray[np.uint8]:
-        """Return answers (height, width) as a picture (height, width, 3); white where not known."""
-
-    @abstractmethod
     def panel(self, patch: Patch, scores: Tensor, image: NDArray[np.uint8]) -> Sequence[NDArray[np.uint8]]:
         """Return truth, prediction and errors as pictures (height, width, 3), or larger ones of the same shape.
 
@@ -185,7 +181,7 @@ class TargetKind(ABC):
 
     @abstractmethod
     def legend(self) -> list[tuple[str, str]]:
-        """Return what colours of :meth:`picture` mean: names, and colours such as ``#1f78b4``."""
+        """Return what colours of pictures mean: names, and colours such as ``#1f78b4``."""
 
     @abstractmethod
     def accumulator(self) -> Accumulator:
@@ -207,6 +203,10 @@ class RasterKind(TargetKind, ABC):
         """Return the same for each pixel, or for the image as a whole. See :class:`TargetKind`."""
         scores = self.constant(statistics)
         return scores if self.per == "image" else scores[:, None, None].expand(-1, *size)
+
+    @abstractmethod
+    def picture(self, answers: Answers) -> NDArray[np.uint8]:
+        """Return answers (height, width) as a picture (height, width, 3); white where not known."""
 
     @abstractmethod
     def picture_of_errors(self, truth: Answers, answers: Answers) -> NDArray[np.uint8]:

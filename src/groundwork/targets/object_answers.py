@@ -13,7 +13,7 @@ from groundwork.batch import Answers
 from groundwork.errors import SpecError
 from groundwork.rasters.grid import Grid
 from groundwork.specs import ObjectSpec, TargetSpec
-from groundwork.targets.classes import RIGHT, UNKNOWN, WRONG, fraction_column
+from groundwork.targets.classes import fraction_column
 from groundwork.targets.kind import TargetKind
 from groundwork.targets.label import Label, LabelSource
 from groundwork.targets.labels import IGNORE
@@ -21,8 +21,6 @@ from groundwork.targets.statistics import TargetStatistics
 
 #: Stands for pixels in which no object lies; those of class 0 hold 1.
 NO_OBJECT = 0
-#: Colour of such pixels.
-BACKGROUND = (235, 235, 235)
 
 
 class ObjectAnswers(TargetKind, ABC):
@@ -111,23 +109,6 @@ class ObjectAnswers(TargetKind, ABC):
             class_pixels=dict(zip(names, counts[: self._num_classes], strict=True)),
             class_objects=dict(zip(names, counts[self._num_classes + 1 :], strict=True)),
         )
-
-    def picture(self, answers: Answers) -> NDArray[np.uint8]:
-        """Return the colour of the class that covers each pixel, light grey where there is no object."""
-        colors = [BACKGROUND, *(entry.rgb for entry in self.target.classes), UNKNOWN]
-        # IGNORE is -1, and so the last.
-        painted: NDArray[np.uint8] = np.array(colors, np.uint8)[answers[0].astype(int)]
-        return painted
-
-    def picture_of_errors(self, truth: Answers, answers: Answers) -> NDArray[np.uint8]:
-        """Return grey where the covering class is right, red where it is wrong."""
-        wrong = np.where(truth[0] == IGNORE, IGNORE, (truth[0] != answers[0]).astype(int))
-        painted: NDArray[np.uint8] = np.array([RIGHT, WRONG, UNKNOWN], np.uint8)[wrong]
-        return painted
-
-    def legend(self) -> list[tuple[str, str]]:
-        """Return names and colours of the classes, and of ground without objects."""
-        return [*((entry.name, entry.color) for entry in self.target.classes), ("no object", "#ebebeb")]
 
 
 def objects_column(name: str) -> str:

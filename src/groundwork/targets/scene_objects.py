@@ -22,6 +22,7 @@ from groundwork.specs import ObjectSpec, TargetSpec, VectorSpec
 from groundwork.targets.drawn import DrawnPlane
 from groundwork.targets.labels import IGNORE
 from groundwork.targets.object_answers import NO_OBJECT
+from groundwork.targets.object_pixels import draw_objects
 
 #: How far from its centre an object is counted at most, in pixels, where centres of others lie in the same pixel.
 _REACH = 8
@@ -63,6 +64,7 @@ class SceneObjects:
         order = np.lexsort((-shapely.area(parts), kinds != IGNORE))
         self._outlines, self._classes = parts[order], kinds[order]
         self._shapes = Shapes(geopandas.GeoDataFrame(geometry=self._outlines), Affine.identity())
+        self._ones = np.ones(len(self._shapes), np.uint8)
         values = np.where(self._classes == IGNORE, IGNORE, 1 + self._classes).astype(np.int16)
         self._cover = DrawnPlane(self._shapes, values, NO_OBJECT, grid, vectors, path)
         self._marks = self._mark(path)
@@ -124,17 +126,14 @@ class SceneObjects:
         near = near[self._classes[near] != IGNORE]
         parts, shares = _cut(self._outlines[near], (left, top, right, bottom))
         near, parts, shares = near[shares > 0], parts[shares > 0], shares[shares > 0]
-        known = patch.known
-        if not known.all() and len(near):
-            shares = shares * [
-                known[self._draw(index, part, window)].mean() for index, part in zip(near, parts, strict=True)
-            ]
+        known, has_masks = patch.known, self._spec.masks
+        pixels = None
+        if has_masks or not known.all():
+            pixels = draw_objects(self._shapes, near, parts, window, all_touched=self._all_touched)
+            shares = shares if known.all() else shares * pixels.shares(known)
         edges = np.round((shapely.bounds(parts).reshape(-1, 4) - (left, top, left, top)) * STEPS) / STEPS
         seen = (edges[:, :2] < edges[:, 2:]).all(axis=1) & (shares > 0) & (shares >= self._spec.min_visible)
-        masks = None
-        if self._spec.masks:
-            drawn = [self._draw(index, part, window) for index, part in zip(near[seen], parts[seen], strict=True)]
-            masks = np.array(drawn, np.uint8).reshape(-1, *patch.size)
+        masks = pixels.masks(seen) if has_masks and pixels is not None else None
         objects = Objects(edges[seen].astype(np.float32), self._classes[near[seen]], masks)
         return replace(patch, target=self._hide(np.asarray(patch.target), near, seen, window), objects=objects)
 
@@ -147,18 +146,8 @@ class SceneObjects:
         hidden[0][left_out & ~kept] = IGNORE
         return hidden
 
-    def _draw(self, index: int, part: shapely.Geometry, window: Window) -> NDArray[np.bool_]:
-        """Return the pixels of an object in a window, (height, width): at least that in which its middle lies."""
-        drawn = self._drawn(np.array([index]), window)
-        if not drawn.any():
-            left, top, right, bottom = part.bounds
-            row, column = int((top + bottom) / 2) - int(window.row_off), int((left + right) / 2) - int(window.col_off)
-            drawn[min(row, drawn.shape[0] - 1), min(column, drawn.shape[1] - 1)] = True
-        return drawn
-
     def _drawn(self, order: NDArray[np.int64], window: Window) -> NDArray[np.bool_]:
-        ones = np.ones(len(self._shapes), np.uint8)
-        return np.asarray(self._shapes.draw(order, ones, window, 0, all_touched=self._all_touched) == 1)
+        return np.asarray(self._shapes.draw(order, self._ones, window, 0, all_touched=self._all_touched) == 1)
 
 
 def _cut(

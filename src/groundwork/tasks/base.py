@@ -7,21 +7,19 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, TypedDict, cast
 
 from lightning import LightningModule
-from lightning.pytorch.utilities.types import LRSchedulerConfigType, OptimizerLRSchedulerConfig
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LambdaLR
 
 from groundwork.batch import Batch, Truth, images_of
 from groundwork.config.model import ModelConfig
 from groundwork.config.training import LossTerm, TrainingConfig
 from groundwork.data.chips import known_once
 from groundwork.models.interface import ModelFactory, ModelOutput
-from groundwork.registry import build
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.targets.kind import Accumulator, TargetKind
 from groundwork.tasks.freezing import freeze_parts
+from groundwork.tasks.learning import Learning, show_scores
 from groundwork.tasks.losses import check_auxiliary
-from groundwork.tasks.optimizers import OPTIMIZERS, SCHEDULES, OptimizerRecipe, Schedule
 
 
 class Predicted(TypedDict):
@@ -62,8 +60,7 @@ class Task(LightningModule, ABC):
         self.target, self.kind = target, self.answers(target)
         self.training_config = training
         self.model = factory.build_model(model, inputs, target)
-        self._optimizer = build(OptimizerRecipe, OPTIMIZERS, training.optimizer)
-        self._schedule = build(Schedule, SCHEDULES, training.schedule)
+        self._learning = Learning(training)
         self._metrics = nn.ModuleDict({split: self.kind.accumulator() for split in ("val", "test")})
         freeze_parts(self.model, model, training.freeze)
 
@@ -135,6 +132,10 @@ class Task(LightningModule, ABC):
         """Log the scores of the validation split."""
         self._log_metrics("val")
 
+    def on_validation_end(self) -> None:
+        """Let a schedule that watches a score see it."""
+        show_scores(self.trainer)
+
     def on_test_epoch_end(self) -> None:
         """Log the scores of the test split."""
         self._log_metrics("test")
@@ -153,8 +154,5 @@ class Task(LightningModule, ABC):
         self.log_dict({f"{split}/{name}": value for name, value in scores.items()}, prog_bar=True)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """Return optimiser and schedule; the schedule moves with each step."""
-        optimizer = self._optimizer.build([p for p in self.model.parameters() if p.requires_grad])
-        steps = max(int(self.trainer.estimated_stepping_batches), 1)
-        schedule = LambdaLR(optimizer, lambda step: self._schedule.factor(step / steps))
-        return {"optimizer": optimizer, "lr_scheduler": LRSchedulerConfigType(scheduler=schedule, interval="step")}
+        """Return optimiser and schedule."""
+        return self._learning.configure(self.model, self.trainer, self.kind.score_directions(self.target))

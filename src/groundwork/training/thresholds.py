@@ -6,7 +6,6 @@ import logging
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import precision_recall_curve
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -64,6 +63,8 @@ def choose_threshold(truth: Tensor, given: Tensor) -> float | None:
         truth: 1 for yes and 0 for no (answers,).
         given: Their probabilities.
     """
+    from sklearn.metrics import precision_recall_curve  # noqa: PLC0415 - it loads slowly
+
     if not has_both(truth):
         return None
     precision, recall, cuts = precision_recall_curve(truth.numpy(), given.numpy(), drop_intermediate=False)

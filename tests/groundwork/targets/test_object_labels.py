@@ -234,6 +234,33 @@ def test_masks_are_the_pixels_of_outlines(tmp_path: Path) -> None:
     assert patch.objects.masks.dtype == np.uint8
 
 
+@given(
+    edges=st.lists(st.tuples(*(st.integers(0, side - 1) for side in (20, 12, 20, 12))), max_size=8),
+    hidden=st.booleans(),
+)
+def test_each_mask_is_what_was_drawn_whatever_lies_upon_it(
+    tmp_path_factory: pytest.TempPathFactory, edges: list[Edges], hidden: bool
+) -> None:
+    boxes = [(min(a, c), min(b, d), max(a, c) + 1, max(b, d) + 1) for a, b, c, d in edges]
+    rings = [[[left, top, right, top, right, bottom, left, bottom]] for left, top, right, bottom in boxes]
+    marks = [
+        {"bbox": [left, top, right - left, bottom - top], "segmentation": ring}
+        for (left, top, right, bottom), ring in zip(boxes, rings, strict=True)
+    ]
+    known = np.ones((12, 20), np.bool_)
+    known[:, 10:] = not hidden
+    source = _annotated(tmp_path_factory.mktemp("m") / "a.json", marks)
+    patch = _read(source, _target(objects={"masks": True}), known=known)
+    assert patch.objects is not None
+    assert patch.objects.masks is not None
+    found = patch.objects.boxes.astype(int).tolist()
+    for (left, top, right, bottom), mask in zip(found, patch.objects.masks, strict=True):
+        assert mask.tolist() == _plane((1, left, top, right, bottom))
+    area = [(min(right, 10) - min(left, 10)) / (right - left) for left, _, right, _ in boxes]
+    kept = [box for box, share in zip(boxes, area, strict=True) if not hidden or share >= 0.25]
+    assert sorted(map(tuple, found)) == sorted(kept)
+
+
 def test_an_object_between_the_centres_of_pixels_has_one(tmp_path: Path) -> None:
     masked = _target(vectors={"attribute": "kind"}, objects={"masks": True})
     patch = _read(_drawn(tmp_path / "l.gpkg", [("disc", box(5.6, 3.1, 5.9, 3.4))]), masked)
@@ -494,14 +521,3 @@ def test_tables_and_statistics_hold_numbers_of_objects(tmp_path: Path) -> None:
     statistics = kind.summarise(sums)
     assert statistics.class_objects == {"square": 2, "disc": 0}
     assert statistics.class_pixels == {"square": 24, "disc": 0}
-
-
-def test_pictures_show_classes_and_what_is_wrong() -> None:
-    kind = kind_of(DRAWN)
-    truth = np.array([[[SQUARE, DISC, 0, IGNORE]], [[0, 0, 0, 0]]])
-    colors = [tuple(color) for color in kind.picture(truth)[0].tolist()]
-    assert colors == [(0x1F, 0x78, 0xB4), (0xE3, 0x1A, 0x1C), (235, 235, 235), (255, 255, 255)]
-    assert [name for name, _ in kind.legend()] == ["square", "disc", "no object"]
-    answers = np.array([[[SQUARE, SQUARE, 0, SQUARE]], [[0, 0, 0, 0]]])
-    errors = [tuple(color) for color in kind.picture_of_errors(truth, answers)[0].tolist()]
-    assert errors == [(217, 217, 217), (197, 27, 27), (217, 217, 217), (255, 255, 255)]

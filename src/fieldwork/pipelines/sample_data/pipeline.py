@@ -12,7 +12,7 @@ def create_pipeline() -> Pipeline:
     sample = ["sample_scenes", "sample_labels"]
     return Pipeline(
         [
-            node(make_landscapes, "params:sample_data", sample, name="make_landscapes"),
+            node(make_landscapes, "params:sample_data", [*sample, "sample_outlines"], name="make_landscapes"),
             node(cut_tiles, sample, ["sample_tiles", "sample_tile_table"], name="cut_tiles"),
             node(measure_vegetation, "sample_scenes", "sample_vegetation", name="measure_vegetation"),
         ]

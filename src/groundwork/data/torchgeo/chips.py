@@ -57,36 +57,52 @@ class TorchGeoChips(Dataset[Chip]):
         sample, name = self.dataset[query], name_of(query)
         values, valid = {}, {}
         for source, key in self._keys.items():
-            values[source] = self._image(self._part(sample, key), source, name)
+            values[source] = image_of(part_of(sample, key), source, self._inputs[source], name)
             valid[source] = _valid(values[source], self._inputs[source])
         size = next(iter(valid.values())).shape[-2:]
-        answers = _answers(self._part(sample, self._target_key), self._kind, (size[0], size[1]), name)
+        answers = _answers(part_of(sample, self._target_key), self._kind, (size[0], size[1]), name)
         patch = Patch(values, valid, answers)
         self._kind.hide(answers, patch.known)
         return Chip(name, patch)
 
-    def _part(self, sample: Mapping[str, object], key: str) -> Tensor:
-        part = sample.get(key)
-        if not isinstance(part, Tensor):
-            raise DataError(
-                f"Samples have no tensor '{key}'; they have {sorted(sample)}. Say in 'keys' and 'target_key' what they "
-                "call images and labels."
-            )
-        return part
 
-    def _image(self, image: Tensor, source: str, name: str) -> NDArray[np.generic]:
-        spec = self._inputs[source]
-        if spec.steps > 1 and image.ndim == 4:
-            # TorchGeo has steps first.
-            image = image.transpose(0, 1)
-        expected = (spec.num_channels, spec.steps) if spec.steps > 1 else (spec.num_channels,)
-        if tuple(image.shape[:-2]) != expected:
-            raise DataError(
-                f"Sample {name}: the image of source '{source}' has the shape {tuple(image.shape)}; expected "
-                f"{expected} channels (and steps) before height and width, for the bands "
-                f"{[band.name for band in spec.used]}. State the bands that the dataset gives, in its order."
-            )
-        return cast("NDArray[np.generic]", image.numpy())
+def part_of(sample: Mapping[str, object], key: str) -> Tensor:
+    """Return a tensor of a sample.
+
+    Raises:
+        DataError: Where it has none of that name.
+    """
+    part = sample.get(key)
+    if not isinstance(part, Tensor):
+        raise DataError(
+            f"Samples have no tensor '{key}'; they have {sorted(sample)}. Say in 'keys' and 'target_key' what they "
+            "call images and labels."
+        )
+    return part
+
+
+def image_of(image: Tensor, source: str, spec: RasterSpec, name: str) -> NDArray[np.generic]:
+    """Return the image of a sample (channels[, steps], height, width).
+
+    Args:
+        image: As TorchGeo has it, with steps first.
+        source: Whose image it is, for messages.
+        spec: What it holds.
+        name: Of the sample, for messages.
+
+    Raises:
+        DataError: For other channels or steps than the spec has.
+    """
+    if spec.steps > 1 and image.ndim == 4:
+        image = image.transpose(0, 1)
+    expected = (spec.num_channels, spec.steps) if spec.steps > 1 else (spec.num_channels,)
+    if tuple(image.shape[:-2]) != expected:
+        raise DataError(
+            f"Sample {name}: the image of source '{source}' has the shape {tuple(image.shape)}; expected "
+            f"{expected} channels (and steps) before height and width, for the bands "
+            f"{[band.name for band in spec.used]}. State the bands that the dataset gives, in its order."
+        )
+    return cast("NDArray[np.generic]", image.numpy())
 
 
 def name_of(query: Query) -> str:

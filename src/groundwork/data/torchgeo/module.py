@@ -60,7 +60,7 @@ class TorchGeoData(LightningDataModule):
         if target is not None and kind_of(target).per == "object":
             raise SpecError(
                 "The target is one 'per: object', and samples of TorchGeo are read with answers of pixels or images: "
-                "name the files of scenes and annotations in the catalog instead"
+                "read objects from files of scenes and of annotations instead"
             )
         readings = read_torchgeo(config, loader, seed)
         self.inputs, self.target = dict(inputs), target or classes_of(readings["train"].dataset, config.target_key)

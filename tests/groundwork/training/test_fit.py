@@ -584,7 +584,7 @@ def test_a_score_of_a_class_that_validation_lacks_is_missed_in_the_first_epoch(
     monkeypatch.setattr(SemanticSegmentationTask, "compute_metrics", without_water)
     training = make_training(monitor="val/iou_water")
     with pytest.raises(
-        TrainingError, match=r"'val/iou_water' was not measured in epoch 0: no pixel .*training.monitor"
+        TrainingError, match=r"'val/iou_water' was not measured in epoch 0: .* no answers .*training.monitor"
     ):
         fit(tiny_initial, tiny_labelled, tiny_statistics, training, 0, tmp_path)
 

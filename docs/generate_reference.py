@@ -24,7 +24,10 @@ from groundwork.registry import Table, find, option_fields
 from groundwork.tasks import TASKS
 from groundwork.tasks.losses import LOSSES
 from groundwork.tasks.number_losses import NUMBER_LOSSES
-from groundwork.tasks.optimizers import OPTIMIZERS, SCHEDULES
+from groundwork.tasks.object_losses import OBJECT_LOSSES
+from groundwork.tasks.optimizers import OPTIMIZERS
+from groundwork.tasks.schedules import SCHEDULES
+from groundwork.tasks.set_losses import SET_LOSSES
 
 PAGE = Path(__file__).parent / "reference" / "configuration.md"
 
@@ -46,7 +49,7 @@ TABLES: dict[str, Table] = {
     **{f"model.{family}": table for family, table in FAMILIES.items() if family != "full_model"},
     "model.factory.model": FAMILIES["full_model"],
     "training.task": TASKS,
-    "training.loss": {**LOSSES, **NUMBER_LOSSES},
+    "training.loss": {**LOSSES, **NUMBER_LOSSES, **SET_LOSSES, **OBJECT_LOSSES},
     "training.sampling": SAMPLINGS,
     "training.augmentation": AUGMENTATIONS,
     "training.optimizer": OPTIMIZERS,
@@ -55,6 +58,14 @@ TABLES: dict[str, Table] = {
 
 #: Meaning of keys whose name alone says it in the code; ``Class.key``.
 MEANINGS: dict[str, str] = {
+    "AsymmetricLoss.gamma_negative": "How steeply answers of no that are right already count less.",
+    "AsymmetricLoss.gamma_positive": "How steeply answers of yes that are right already count less.",
+    "AsymmetricLoss.margin": "Answers of no whose probability lies below it cost nothing.",
+    "BinaryCrossEntropyLoss.positive_weights": (
+        "What a yes counts: the number of noes for each yes in training, its root, or a number for each class."
+    ),
+    "BinaryFocalLoss.alpha": "What a yes counts, beside `1 - alpha` for a no; `null`: alike.",
+    "BinaryFocalLoss.gamma": "How steeply answers that are right already count less.",
     "BandSpec.name": "The band's name, such as `RED` or `VV`; any text.",
     "BandSpec.offset": "Physical value = raw value * `scale` + `offset`.",
     "BandSpec.scale": "See `offset`. Models see raw values; the scale matters where scenes come in other units.",

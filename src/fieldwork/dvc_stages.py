@@ -14,10 +14,12 @@ import yaml
 from kedro.framework.project import pipelines
 from kedro.framework.startup import bootstrap_project
 from kedro.pipeline import Pipeline
+from omegaconf import OmegaConf
 from rich.console import Console
 
 from fieldwork.config_loader import AND, ConfigurationError, RecipeConfigLoader
-from fieldwork.settings import CONFIG_LOADER_ARGS
+from fieldwork.pipeline_registry import ON_REQUEST
+from fieldwork.settings import CONFIG_LOADER_ARGS, LOCAL_VALUES
 from fieldwork.source_files import folders_behind
 from groundwork.rasters.addresses import Address, place_of
 
@@ -64,8 +66,10 @@ def read_recipe(project: Path, name: str) -> Recipe:
         ConfigurationError: For a recipe that is not there, or an entry that lies at a place of this machine only.
     """
     arguments: dict[str, Any] = {**CONFIG_LOADER_ARGS, "custom_resolvers": {"local": _default_of}}
-    loader = RecipeConfigLoader(str(project / "conf"), env=name, **arguments)
-    return Recipe(project, name, loader["catalog"])
+    catalog = RecipeConfigLoader(str(project / "conf"), env=name, **arguments)["catalog"]
+    # Resolvers hold for the whole process: whoever reads a recipe after this one has values of the machine again.
+    OmegaConf.register_new_resolver("local", LOCAL_VALUES, replace=True)
+    return Recipe(project, name, catalog)
 
 
 def derive(project: Path, name: str = BASE) -> str:
@@ -84,7 +88,7 @@ def derive(project: Path, name: str = BASE) -> str:
     stages = {
         stage: _stage(recipe, stage, pipelines[stage])
         for stage in _in_order(recipe.catalog)
-        if not others & set(_paths(_outputs(pipelines[stage]), recipe.catalog))
+        if _is_wanted(stage, set(_paths(_outputs(pipelines[stage]), recipe.catalog)), others)
     }
     plots = [
         {entry: {"x": plot["x"], "y": {f"{recipe.way_up}{_paths([entry], recipe.catalog)[0]}": plot["y"]}}}
@@ -93,6 +97,11 @@ def derive(project: Path, name: str = BASE) -> str:
     ]
     header = HEADER.format("" if name == BASE else f" RECIPE={name}")
     return header + yaml.safe_dump({"stages": stages, "plots": plots}, sort_keys=False, width=120)
+
+
+def _is_wanted(stage: str, made: set[str], others: set[str]) -> bool:
+    """Whether a pipeline's results are the recipe's own. What brings data is left out where its data has no place."""
+    return not others & made and (bool(made) or stage not in ON_REQUEST)
 
 
 def _in_order(catalog: Catalog) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 from kedro.io import AbstractDataset, DataCatalog
 from kedro.pipeline import Pipeline
 
+from fieldwork.pipeline_registry import ON_REQUEST
 from groundwork.config.split import SplitConfig
 from groundwork.rasters.addresses import place_of
 from groundwork.specs import TargetSpec
@@ -83,12 +84,13 @@ def check_overlaps(pipeline: Pipeline, catalog: DataCatalog, pipelines: Mapping[
         CatalogError: With both entries and paths.
     """
     outputs = output_paths(pipeline, catalog)
+    sample = {name for maker in ON_REQUEST if maker in pipelines for name in _outputs(pipelines[maker])}
     read = {name for each in (pipeline, *pipelines.values()) for name in each.inputs() if _holds_rasters(catalog, name)}
     rasters = dict(_paths(read, catalog))
     for output, place in outputs.items():
         for name, path in rasters.items():
-            # The embedded sample is made where it is read.
-            if _overlap(place, path) and not (_holds_rasters(catalog, output) and place == path):
+            is_made = (output in sample and place == path) or _is_made_to_be_read(catalog, output, place, path)
+            if _overlap(place, path) and not is_made:
                 raise CatalogError(
                     f"Catalog entry '{output}' would be written to {place}, which is in the way of the rasters of "
                     f"'{name}' in {path}. Give '{output}' a folder of its own."
@@ -177,7 +179,11 @@ def input_paths(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, Path]:
 
 def output_paths(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, Path]:
     """Return where each output of a pipeline lies; what stays in memory is left out."""
-    return dict(_paths((name for node in pipeline.nodes for name in node.outputs), catalog))
+    return dict(_paths(_outputs(pipeline), catalog))
+
+
+def _outputs(pipeline: Pipeline) -> Iterator[str]:
+    return (name for node in pipeline.nodes for name in node.outputs)
 
 
 def work_folders(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, Path]:
@@ -196,6 +202,13 @@ def _paths(names: Iterable[str], catalog: DataCatalog) -> Iterator[tuple[str, Pa
             yield name, place_of(str(path))
 
 
+def _is_made_to_be_read(catalog: DataCatalog, output: str, place: Path, path: Path) -> bool:
+    """Whether what is read is what an output holds, as of the embedded sample and of samples that are imported."""
+    if str(catalog.to_config()[0].get(output, {}).get("type")).endswith(".TorchGeoSamplesDataset"):
+        return place in path.parents
+    return _holds_rasters(catalog, output) and place == path
+
+
 def _can_tell(dataset: AbstractDataset[Any, Any]) -> bool:
     return type(dataset)._exists is not AbstractDataset._exists  # noqa: SLF001 - Kedro's own way to say so
 
@@ -208,5 +221,6 @@ def _holds_rasters(catalog: DataCatalog, name: str) -> bool:
             ".RasterTableDataset",
             ".StacItemsDataset",
             ".VectorLabelsDataset",
+            ".CocoLabelsDataset",
         )
     )

@@ -16,10 +16,12 @@ HOOKS = (AroundRun(), SameRecipe())
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz",)
 
 CONFIG_LOADER_CLASS = RecipeConfigLoader
+#: Gives values of this machine.
+LOCAL_VALUES = make_resolver(Path(__file__).parents[2] / "conf" / "local" / "values.yml")
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
     # Without "soft", an environment or `--params a.b=1` silently drops the keys beside the one it sets.
     "merge_strategy": {"parameters": "soft", "globals": "soft"},
-    "custom_resolvers": {"local": make_resolver(Path(__file__).parents[2] / "conf" / "local" / "values.yml")},
+    "custom_resolvers": {"local": LOCAL_VALUES},
 }

@@ -10,9 +10,28 @@ from rich.console import Console
 from rich.table import Table
 
 #: Scores that are shown, as far as the kind of answer has them: one number each, and one for each class or output.
-ROWS = {"miou": "mean IoU", "f1": "mean F1", "overall_accuracy": "overall accuracy", "r2": "R2"}
-ROWS |= {"standardised_rmse": "RMSE in deviations", "effective_rank": "effective rank"}
-PARTS = {"iou": "IoU", "class_f1": "F1", "rmse": "RMSE", "mae": "MAE", "bias": "bias"}
+ROWS = {
+    "map": "mAP",
+    "map_50": "mAP 50",
+    "miou": "mean IoU",
+    "f1": "mean F1",
+    "f1_micro": "F1 of all answers",
+    "f1_macro": "mean F1",
+    "overall_accuracy": "overall accuracy",
+    "top_3_accuracy": "top-3 accuracy",
+    "r2": "R2",
+    "standardised_rmse": "RMSE in deviations",
+    "effective_rank": "effective rank",
+}
+PARTS = {
+    "ap": "AP",
+    "auroc": "AUROC",
+    "iou": "IoU",
+    "class_f1": "F1",
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "bias": "bias",
+}
 
 
 def show_summary(scores: Mapping[str, Any] | None, results: Mapping[str, Path]) -> None:

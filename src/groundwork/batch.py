@@ -36,6 +36,11 @@ class Objects:
     #: 1 where a pixel belongs to the object (objects, height, width). None: boxes alone are known.
     masks: NDArray[np.uint8] | None = None
 
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Return what is known of them by name; the first axis of each is that of the objects."""
+        boxes: dict[str, NDArray[np.generic]] = {"boxes": self.boxes, "labels": self.labels}
+        return boxes if self.masks is None else {**boxes, "masks": self.masks}
+
 
 @dataclass(frozen=True, slots=True)
 class Patch:
@@ -72,7 +77,7 @@ class Patch:
         return by_step[:, first], valid[first]
 
     def cut(self, rows: slice, columns: slice) -> Patch:
-        """Return a part of the window, without a copy."""
+        """Return a part of the window, without a copy and without objects, which a label is asked for by window."""
         values = {source: part[..., rows, columns] for source, part in self.values.items()}
         valid = {source: part[..., rows, columns] for source, part in self.valid.items()}
         return Patch(values, valid, None if self.target is None else self.target[..., rows, columns])
@@ -89,7 +94,7 @@ def known_in(batch: Batch) -> Tensor:
 
 
 def below(above: Patch, other: Patch) -> Patch:
-    """Return two windows of one width as one, the other below the first."""
+    """Return two windows of one width as one, the other below the first, without objects."""
     values = {name: np.concatenate([part, other.values[name]], axis=-2) for name, part in above.values.items()}
     valid = {name: np.concatenate([part, other.valid[name]], axis=-2) for name, part in above.valid.items()}
     targets = [part.target for part in (above, other) if part.target is not None]
@@ -132,6 +137,21 @@ class Batch(TypedDict):
     #: For each chip ``boxes`` (objects, 4), ``labels`` (objects,) and, where known, ``masks`` (objects, height, width):
     #: see :class:`Objects`. Absent: the target does not ask for objects.
     objects: NotRequired[list[dict[str, Tensor]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What scores for a batch are judged by."""
+
+    #: What is asked of each image, as the kind of the target has it (batch, ...); not known is what is not judged.
+    target: Tensor
+    #: As in :class:`Batch`. None: the target does not ask for objects.
+    objects: Sequence[Mapping[str, Tensor]] | None = None
+
+    def of(self, index: int) -> Truth:
+        """Return that of one image, as a batch of one."""
+        objects = None if self.objects is None else self.objects[index : index + 1]
+        return Truth(self.target[index : index + 1], objects)
 
 
 @dataclass(frozen=True)
@@ -233,13 +253,10 @@ def collate(chips: Sequence[Chip]) -> Batch:
         batch["location"] = _stack([chip.location for chip in chips])
     found = [chip.patch.objects for chip in chips if chip.patch.objects is not None]
     if found:
-        batch["objects"] = [_tensors(objects) for objects in found]
+        batch["objects"] = [
+            {name: torch.from_numpy(values) for name, values in objects.arrays().items()} for objects in found
+        ]
     return batch
-
-
-def _tensors(objects: Objects) -> dict[str, Tensor]:
-    known = {"boxes": objects.boxes, "labels": objects.labels, "masks": objects.masks}
-    return {name: torch.from_numpy(values) for name, values in known.items() if values is not None}
 
 
 def _stack(parts: Sequence[NDArray[np.generic] | None]) -> Tensor:

@@ -97,6 +97,18 @@ def test_predictions_beside_the_scenes_pass(tmp_path: Path, scenes: str, predict
     check_overlaps(MAKE, catalog_of(tmp_path / "scenes", tmp_path / "made"), {"predict": PREDICT, "make": MAKE})
 
 
+def test_the_table_of_the_sample_is_made_where_it_is_read(tmp_path: Path) -> None:
+    tabled = {"filepath": str(tmp_path / "tiles.csv"), "key": "tile", "paths": "path"}
+    words = {
+        "scenes": {"type": "fieldwork.io.raster_table.RasterTableDataset", **tabled},
+        "tiles": {"type": "fieldwork.io.atomic.AtomicCSV", "filepath": str(tmp_path / "tiles.csv")},
+    }
+    catalog, make = DataCatalog.from_config(words), Pipeline([node(same, "number", "tiles")])
+    check_overlaps(make, catalog, {"predict": PREDICT, "sample_data": make})
+    with pytest.raises(CatalogError, match=r"'tiles' would be written to .* in the way of the rasters of 'scenes'"):
+        check_overlaps(make, catalog, {"predict": PREDICT, "other": make})
+
+
 @pytest.mark.parametrize(
     ("method", "lists", "message"),
     [

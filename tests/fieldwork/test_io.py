@@ -6,6 +6,7 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import geopandas
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,6 +19,7 @@ from rasterio.crs import CRS
 from rasterio.windows import Window
 
 from fieldwork.io.atomic import AtomicCSV, AtomicFigure, AtomicJSON
+from fieldwork.io.features import FeatureFolderDataset
 from fieldwork.io.folder import FolderDataset
 from fieldwork.io.lists import SplitListsDataset
 from fieldwork.io.packed import PackedChipsDataset
@@ -28,6 +30,7 @@ from fieldwork.io.sources import RasterSourcesDataset
 from groundwork.data.chips import LabelledData
 from groundwork.data.packing import ChipsToStore
 from groundwork.prediction.scene import Predictions
+from groundwork.rasters.feature_writing import FeatureLayer, FeatureStream, boxes
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.opening import open_dataset
 from groundwork.rasters.stream import RasterProfile, RasterStream, single
@@ -158,6 +161,38 @@ def test_predictions_are_written_scene_by_scene_and_loaded_as_classes(
     with caplog.at_level("WARNING"):
         assert sorted(entry.load().files) == ["a", "b"]
     assert not caplog.records, "probabilities are no foreign files"
+
+
+def test_predictions_of_objects_are_layers_and_shown_as_outlines(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    columns = {"class": np.array(["pond"], dtype=object)}
+    layer = FeatureLayer(GRID, boxes(np.array([[5.0, 5.0, 15.0, 10.0]])), columns, {"GROUNDWORK_MODEL": "x"})
+    entry = PredictionsDataset(path=str(tmp_path / "predictions"))
+    assert not entry.exists()
+    streams = ((key, FeatureStream(("objects",), lambda: {"objects": layer})) for key in "ab")
+    entry.save(Predictions(streams))
+    assert entry.exists()
+    with caplog.at_level("WARNING"):
+        assert entry.load().files == {"a": ("a_objects.gpkg",), "b": ("b_objects.gpkg",)}
+    assert not caplog.records
+    shown = Image.open(io.BytesIO(base64.b64decode(entry.preview())))
+    assert shown.size == (400, 200), "as wide as the box, and half as high"
+    assert {shown.getpixel(place) for place in ((0, 100), (399, 100), (200, 0), (200, 199))} == {(0, 0, 0)}
+    assert shown.getpixel((200, 100)) == (255, 255, 255)
+
+
+def test_layers_of_a_folder_are_written_and_found_by_key(tmp_path: Path) -> None:
+    entry = FeatureFolderDataset(path=str(tmp_path / "outlines"), layers=["patches", "seen"])
+    assert not entry.exists()
+    layers = {
+        name: FeatureLayer(GRID, boxes(np.eye(4) + 1)[:count], {}) for count, name in enumerate(("seen", "patches"))
+    }
+    entry.save({"a": layers})
+    assert entry.exists()
+    folder = entry.load()
+    assert folder.files == {"a": ("a_patches.gpkg", "a_seen.gpkg")}
+    assert [len(geopandas.read_file(path)) for path in folder.paths("a")] == [1, 0]
 
 
 def test_predictions_replace_their_own_scenes_only(tmp_path: Path) -> None:

@@ -19,6 +19,9 @@ from kedro.framework.startup import bootstrap_project
 from rasterio.transform import from_origin
 from shapely.geometry import box
 
+from marked import MARKS, marked_data, write_marked
+from serving import served
+
 ROOT = Path(__file__).parents[2]
 KEYS = ("1", "11", "2", "3", "4", "5")
 #: One place in each of two zones, as scenes lie in both.
@@ -77,11 +80,14 @@ def raw(clone: Path, write_raster: Callable[..., Path]) -> Path:
         halves = [box(place.c, bottom, middle, place.f), box(middle, bottom, place.c + 10 * SIDE, place.f)]
         parts.append(geopandas.GeoDataFrame({"use": ["low", "high"]}, geometry=halves, crs=crs).to_crs("EPSG:4326"))
         split = ("train", "train", "train", "val", "test", "test")[number]
-        rows.append({"key": key, "path": f"scenes/{key}.tif", "region": split, "class": CLASSES[number % 2]["name"]})
+        of_scene = CLASSES[number % 2]["name"]
+        rows.append({"key": key, "path": f"scenes/{key}.tif", "region": split, "class": of_scene, "classes": of_scene})
+        if number % 3 == 0:
+            rows[-1]["classes"] = "low|high"
     geopandas.pd.concat(parts, ignore_index=True).to_file(root / "labels.gpkg", engine="pyogrio")
     table = pd.DataFrame(rows)
     table[["key", "path", "region"]].to_csv(root / "scenes.csv", index=False)
-    table[["key", "class"]].to_csv(root / "classes.csv", index=False)
+    table[["key", "class", "classes"]].to_csv(root / "classes.csv", index=False)
     return root
 
 
@@ -142,6 +148,29 @@ def _recipes() -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
                 "training": images,
             },
         ),
+        "several_classes": (
+            {
+                "scenes": scenes,
+                "labels": {
+                    "type": "fieldwork.io.label_table.LabelTableDataset", "filepath": f"{folder}/classes.csv",
+                    "key": "key",
+                },
+            },
+            {
+                "data": {
+                    "sources": plain, "store": "packed",
+                    "target": classes | {
+                        "per": "image", "multi_label": True, "column": "classes", "separator": "|",
+                    },
+                },
+                "model": {"decoder": None},
+                "training": {
+                    "task": "multi_label", "loss": [{"name": "asymmetric"}], "monitor": "val/loss",
+                    "sampling": {"name": "balanced"},
+                },
+                "inference": {"probabilities": True},
+            },
+        ),
         "two_sensors": (
             {
                 "scenes": {
@@ -183,18 +212,31 @@ def _merged(base: Any, changes: Any) -> Any:
     return base | {key: _merged(base.get(key), value) for key, value in changes.items()}
 
 
+def _check_outlines(predictions: Path) -> None:
+    """Expect the four tiles of each scene in its GeoPackage and in the table of all scenes."""
+    table = pd.read_csv(predictions / "chips.csv", dtype={"scene": str})
+    assert table.groupby("scene").size().to_dict() == dict.fromkeys(KEYS, 4)
+    for key in KEYS:
+        outlines = geopandas.read_file(predictions / f"{key}_chips.gpkg")
+        assert outlines["column"].tolist() == table.loc[table["scene"] == key, "column"].tolist()
+
+
+def _write_recipe(clone: Path, name: str, entries: dict[str, Any], changes: dict[str, Any]) -> None:
+    recipe = clone / "conf" / name
+    recipe.mkdir()
+    (recipe / "catalog.yml").write_text(yaml.safe_dump({"inference_scenes": entries["scenes"]} | entries))
+    for key in {*SHORT, *changes}:
+        parameters = {key: _merged(SHORT.get(key, {}), changes.get(key, {}))}
+        (recipe / f"parameters_{key}.yml").write_text(yaml.safe_dump(parameters))
+
+
 @pytest.mark.parametrize("name", list(_recipes()))
 def test_a_recipe_runs_from_files_to_predictions(
     clone: Path, raw: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     assert raw.is_dir()
     entries, changes = _recipes()[name]
-    recipe = clone / "conf" / name
-    recipe.mkdir()
-    (recipe / "catalog.yml").write_text(yaml.safe_dump(entries | {"inference_scenes": entries["scenes"]}))
-    for key in {*SHORT, *changes}:
-        parameters = {key: _merged(SHORT.get(key, {}), changes.get(key, {}))}
-        (recipe / f"parameters_{key}.yml").write_text(yaml.safe_dump(parameters))
+    _write_recipe(clone, name, entries, changes)
     monkeypatch.chdir(clone)
     with KedroSession.create(clone, env=name, conf_source=str(clone / "conf")) as session:
         session.run()
@@ -202,13 +244,15 @@ def test_a_recipe_runs_from_files_to_predictions(
     metrics = json.loads((reports / "metrics.json").read_text())
     assert len(metrics["baselines"]) == 2
     assert (reports / "data_audit.md").read_text().count("|") > 20
-    found = sorted((written / "predictions").glob("*.tif"))
+    found = sorted(path for path in (written / "predictions").glob("*.tif") if "probabilities" not in path.name)
     assert sorted(path.stem.partition("_")[0] for path in found) == sorted(KEYS)
     assert len(list((written / "quicklooks").glob("*.png"))) == len(KEYS)
     for path in found:
         label = raw / "labels" / f"{path.stem.partition('_')[0]}.tif"
         with rasterio.open(path) as raster, rasterio.open(label) as scene:
             assert (raster.crs, raster.transform, raster.shape) == (scene.crs, scene.transform, scene.shape)
+    if name in {"whole_images", "several_classes"}:
+        _check_outlines(written / "predictions")
     if name == "numbers":
         assert metrics["baselines"]["pixel_regression"]["r2"] > 0.9
     if name in {"drawn", "two_sensors", "four_dates"}:
@@ -223,3 +267,123 @@ def test_a_recipe_runs_from_files_to_predictions(
         assert index["store"] == "packed"
         report = pd.read_csv(clone / "data/02_intermediate" / name / "scene_report.csv", dtype={"scene": str})
         assert report.set_index("scene").loc["11", "missing"] == "radar"
+
+
+def test_items_on_a_server_run_from_addresses_to_predictions(
+    clone: Path, raw: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = []
+    for number, key in enumerate(KEYS):
+        for month in (2, 4, 6, 8):
+            band = {"data_type": "int16", "nodata": -9999}
+            asset = {"href": f"../dated/{key}_2024{month:02d}01.tif", "raster:bands": [band] * 3}
+            place = {"proj:code": ZONES[number % 2], "proj:shape": [SIDE, SIDE]}
+            said = {
+                "datetime": f"2024-{month:02d}-01T10:00:00Z",
+                "grid:code": key,
+                "eo:cloud_cover": 10 * month,
+                **place,
+            }
+            head = {"type": "Feature", "stac_version": "1.0.0", "id": f"{key}_{month}", "geometry": None, "links": []}
+            items.append({**head, "properties": said, "assets": {"bands": asset}, "collection": "made"})
+    (raw / "stac").mkdir()
+    (raw / "stac/items.json").write_text(json.dumps({"type": "FeatureCollection", "features": items}))
+    labels = {"type": RASTERS, "path": "data/01_raw/kinds/labels"}
+    dated = _source("A", "B", "C", steps=2, layout="file_per_date", take_dates="newest")
+    changes = {
+        "data": {"sources": {"hls": None, "mine": dated}, "target": {"classes": CLASSES, "ignore_value": None}},
+        "model": {"encoder": {"name": "per_date", "encoder": SHORT["model"]["encoder"], "pooling": "mean"}},
+    }
+    monkeypatch.chdir(clone)
+    with served(raw) as (address, asked):
+        scenes = {
+            "type": "fieldwork.io.stac.StacItemsDataset", "path": f"{address}/stac/items.json",
+            "assets": "bands", "key": "grid:code", "max_cloud_cover": 60,
+        }  # fmt: skip
+        _write_recipe(clone, "served", {"scenes": scenes, "labels": labels}, changes)
+        with KedroSession.create(clone, env="served", conf_source=str(clone / "conf")) as session:
+            session.run()
+        paths = {path for path, span in asked() if span}
+    assert {path.rpartition("_")[2] for path in paths} == {"20240401.tif", "20240601.tif"}, "others are not asked for"
+    samples = pd.read_csv(clone / "data/05_model_input/served/samples.csv", dtype=str)
+    assert set(samples["dates"]) == {"2024-04-01,2024-06-01"}
+    metrics = json.loads((clone / "data/08_reporting/served/metrics.json").read_text())
+    assert metrics["baselines"]["pixel_regression"]["miou"] > 0.95
+    assert len(list((clone / "data/07_model_output/served/predictions").glob("*.tif"))) == len(KEYS)
+
+
+def test_data_of_torchgeo_is_imported_and_runs_as_any_other(
+    clone: Path, write_raster: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    solar = clone / "data/01_raw/solar_plants"
+    for number, split in enumerate(("train", "train", "val", "test")):
+        random = np.random.default_rng(number)
+        label = np.kron(random.integers(0, 2, (4, 4)), np.ones((16, 16)))
+        image = random.normal(500, 50, (4, 64, 64)) + 1000 * label
+        write_raster(solar / split / "input" / f"img({number}).tif", image.astype(np.float32))
+        write_raster(solar / split / "labels" / f"target({number}).tif", label.astype(np.float32))
+    module = {"name": "torchgeo.datamodules.SolarPlantsBrazilDataModule", "root": str(solar), "batch_size": 2}
+    samples = "data/02_intermediate/${recipe:}/torchgeo"
+    catalog = {
+        "torchgeo_data": {"type": "fieldwork.io.torchgeo.TorchGeoDataset", "reads": {"datamodule": module}},
+        "torchgeo_samples": {"type": "fieldwork.io.torchgeo.TorchGeoSamplesDataset", "path": samples},
+        "scenes": {"type": RASTERS, "path": f"{samples}/scenes/aerial"},
+        "labels": {"type": RASTERS, "path": f"{samples}/labels"},
+        "split_lists": {
+            "type": "fieldwork.io.lists.SplitListsDataset",
+            "files": {split: f"{samples}/lists/{split}.txt" for split in ("train", "val", "test")},
+        },
+    }
+    source = {
+        "bands": ["RED", "GREEN", "BLUE", "NIR"], "dtype": "float32", "nodata": None, "georeference": "absent",
+    }  # fmt: skip
+    classes = [{"value": 0, "name": "other", "color": "#000000"}, {"value": 1, "name": "solar", "color": "#ffffff"}]
+    changes = {
+        "sources": {"hls": None, "aerial": source},
+        "target": {"classes": classes, "ignore_value": None},
+        "split": {"method": "lists"},
+    }
+    _write_recipe(clone, "solar", catalog, {"data": changes})
+    monkeypatch.chdir(clone)
+    with KedroSession.create(clone, env="solar", conf_source=str(clone / "conf")) as session:
+        session.run(pipeline_names=["torchgeo_import"])
+    with KedroSession.create(clone, env="solar", conf_source=str(clone / "conf")) as session:
+        session.run()
+    table = pd.read_csv(clone / "data/05_model_input/solar/samples.csv", dtype=str)
+    assert dict(zip(table["scene"], table["split"], strict=True)) == {
+        "train_00000000": "train", "train_00000001": "train", "val_00000000": "val", "test_00000000": "test",
+    }  # fmt: skip
+    metrics = json.loads((clone / "data/08_reporting/solar/metrics.json").read_text())
+    assert metrics["baselines"]["pixel_regression"]["miou"] > 0.99
+    assert len(list((clone / "data/07_model_output/solar/predictions").glob("*.tif"))) == 4
+
+
+@pytest.mark.parametrize("form", ["vectors", "coco"])
+def test_objects_are_prepared_from_both_forms_of_labels(
+    clone: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    name, place = f"objects_{form}", "data/01_raw/marked"
+    made = write_marked(clone / place / "scenes", {"1": 4, "11": 3, "2": 0, "3": 5})
+    made.write_vectors(clone / place / "labels.gpkg")
+    made.write_coco(clone / place / "labels.json")
+    labels = {
+        "vectors": {"type": "fieldwork.io.vectors.VectorLabelsDataset", "path": f"{place}/labels.gpkg"},
+        "coco": {"type": "fieldwork.io.coco.CocoLabelsDataset", "path": f"{place}/labels.json"},
+    }
+    vectors = {"attribute": "kind"} if form == "vectors" else None
+    data = marked_data(vectors=vectors, objects={"masks": True}, ignore_value=None)
+    scenes = {"type": RASTERS, "path": f"{place}/scenes", "pattern": "{key}.tif"}
+    data |= {"sources": {"hls": None, **data["sources"]}, "store": "packed"}
+    _write_recipe(clone, name, {"scenes": scenes, "labels": labels[form]}, {"data": data})
+    monkeypatch.chdir(clone)
+    with KedroSession.create(clone, env=name, conf_source=str(clone / "conf")) as session:
+        session.run(pipeline_names=["data_prep"])
+    report = pd.read_csv(clone / "data/02_intermediate" / name / "scene_report.csv", dtype={"scene": str})
+    found = report.set_index("scene")[["objects_square", "objects_disc"]]
+    assert found.to_dict("index") == {
+        key: {f"objects_{mark}": [each.name for each in marks].count(mark) for mark in MARKS}
+        for key, marks in made.marks.items()
+    }
+    index = json.loads((clone / "data/05_model_input" / name / "packed/index.json").read_text())
+    assert "objects/masks" in index["splits"]["train"]["arrays"]
+    assert "class 'disc'" in (clone / "data/08_reporting" / name / "data_audit.md").read_text()

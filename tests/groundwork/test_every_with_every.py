@@ -259,6 +259,6 @@ def test_drawn_labels_and_lacking_sources_are_looked_through_in_several_processe
         assert np.array_equal(cells.answers, several.cells[key].answers)
 
 
-def test_objects_are_refused_by_name() -> None:
-    with pytest.raises(SpecError, match="classes per object, of which no task is there yet"):
-        kind_of(TargetSpec.model_validate({"per": "object", "classes": CLASSES}))
+def test_numbers_of_objects_are_refused_by_name() -> None:
+    with pytest.raises(SpecError, match="numbers per object, of which no task is there yet"):
+        kind_of(TargetSpec.model_validate({"per": "object", "outputs": [{"name": "height"}]}))

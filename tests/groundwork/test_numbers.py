@@ -18,6 +18,7 @@ from rasterio.windows import Window
 from shapely.geometry import Point
 from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
 
+from groundwork.batch import Truth
 from groundwork.bundle import load_bundle, save_bundle
 from groundwork.config import DataConfig, EvaluationConfig, InferenceConfig, ModelConfig, TrainingConfig
 from groundwork.config.training import LossTerm
@@ -161,8 +162,8 @@ def test_scores_are_those_of_scikit_learn() -> None:
     kind = PixelNumbers(_target(HEIGHT, COVER))
     truth, said = _numbers(0)
     parts = [kind.accumulator() for _ in range(2)]
-    parts[0].update(truth[:2], said[:2])
-    parts[1].update(truth[2:], said[2:])
+    parts[0].update(Truth(truth[:2]), said[:2])
+    parts[1].update(Truth(truth[2:]), said[2:])
     parts[0].add(parts[1])
     report, compute = parts[0].report(), parts[0].compute()
     r2 = []

@@ -14,7 +14,9 @@ import rasterio
 import torch
 from rasterio.transform import from_origin
 from rasterio.windows import Window
+from sklearn.metrics import top_k_accuracy_score
 
+from groundwork.batch import Truth
 from groundwork.bundle import load_bundle, save_bundle
 from groundwork.config import DataConfig, EvaluationConfig, InferenceConfig, ModelConfig, TrainingConfig
 from groundwork.data.label_table import find_class_folders, read_label_table
@@ -116,6 +118,12 @@ def test_classes_of_images_are_learnt_judged_and_mapped(
         assert raster.nodata == 255
     assert (found[:4, :4] == 255).all()
     assert (found[8:] == 1).all()
+    outlines = stream.features.find()["chips"].frame()
+    assert (outlines["class"] == "water").all()
+    assert (outlines["value"] == 1).all()
+    probabilities = outlines[[f"probability_{name}" for name in NAMES]]
+    assert outlines["score"].tolist() == probabilities.max(axis=1).tolist()
+    assert probabilities.sum(axis=1).tolist() == pytest.approx([1] * len(outlines), abs=1e-5)
 
 
 def test_numbers_of_images_are_learnt_and_judged(
@@ -137,6 +145,39 @@ def test_numbers_of_images_are_learnt_and_judged(
     expected = {key: float(str(row["yield"])) for key, row in rows.items()}
     found = run.samples.groupby("scene")["mean_yield"].first()
     assert found.to_dict() == pytest.approx({key: expected[key] for key in found.index}, rel=1e-6)
+    # A scene of one tile: its outline has the number of all pixels of the map.
+    config = InferenceConfig(tile_size=48, overlap=0)
+    streams = dict(predict_scenes(run.bundle, world.scenes, config).streams)
+    write_rasters(streams["002"], {"numbers": tmp_path / "numbers.tif"})
+    outlines = streams["002"].features.find()["chips"].frame()
+    with rasterio.open(tmp_path / "numbers.tif") as raster:
+        assert outlines["yield"].tolist() == pytest.approx([float(raster.read(1)[20, 20])], abs=1e-5)
+
+
+def test_the_true_class_may_be_among_the_three_likeliest() -> None:
+    classes = [{"value": index, "name": f"c{index}", "color": "#000000"} for index in range(5)]
+    kind = ImageClasses(TargetSpec.model_validate({"per": "image", "classes": classes}))
+    random = np.random.default_rng(0)
+    truth, scores = random.integers(0, 5, 60), random.normal(0, 1, (60, 5))
+    expected = top_k_accuracy_score(truth, scores, k=3)
+    truth_and_unknown = torch.from_numpy(np.append(truth, -1))
+    both = [kind.accumulator() for _ in range(2)]
+    for part, accumulator in enumerate(both):
+        given = torch.from_numpy(np.vstack([scores, np.zeros((1, 5))]))[part::2]
+        accumulator.update(Truth(truth_and_unknown[part::2]), given)
+    both[0].add(both[1])
+    assert both[0].report()["top_3_accuracy"] == pytest.approx(expected, abs=1e-6)
+    assert both[0].compute()["top_3_accuracy"] == pytest.approx(expected, abs=1e-6)
+    assert "top_3_accuracy" in kind.score_directions(kind.target)
+    # Of scores that are alike, those of the first classes come first.
+    alike = kind.accumulator()
+    alike.update(Truth(torch.tensor([0, 2, 3, 4])), torch.zeros(4, 5))
+    assert alike.report()["top_3_accuracy"] == 0.5
+    alike.reset()
+    alike.update(Truth(torch.tensor([0])), torch.zeros(1, 5))
+    assert alike.report()["top_3_accuracy"] == 1
+    few = ImageClasses(TargetSpec.model_validate({"per": "image", "classes": CLASSES}))
+    assert "top_3_accuracy" not in {*few.accumulator().report(), *few.score_directions(few.target)}
 
 
 def test_what_is_asked_of_an_image_is_what_its_known_pixels_say() -> None:

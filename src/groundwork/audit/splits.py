@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -14,11 +15,15 @@ from groundwork.config.split import SPLITS
 from groundwork.data import sample_table as table
 from groundwork.data.distances import Places
 from groundwork.data.doubles import doubles_between, doubles_within
+from groundwork.targets.classes import fraction_column
+from groundwork.targets.object_answers import objects_column
 
 #: Splits with fewer samples say little.
 FEW_SAMPLES = 20
 #: A class that has less than this share of the training split is rarely seen.
 RARE = 0.001
+#: And so is one of which it has fewer objects.
+FEW_OBJECTS = 50
 #: Shares of a class that differ by more than this factor between splits show other worlds.
 MOST_APART = 5.0
 
@@ -96,15 +101,24 @@ def _described(doubles: list[tuple[str, str]] | None) -> str:
     return f"{len(doubles)} sample(s){example}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """How much of a class the splits hold."""
+
+    #: Split -> its share of the pixels, or its objects in a sample.
+    of: Mapping[str, float]
+    found: str
+    is_rare: bool
+
+
 def _classes(samples: pd.DataFrame, data: DataConfig) -> Iterator[Finding]:
     """Yield the balance of each class whose share the table states."""
+    measure = _objects if data.target.per == "object" else _pixels
     for name in data.target.names:
-        column = f"fraction_{name}"
-        if column not in samples:
+        measured = measure(samples, name)
+        if measured is None:
             continue
-        by_split = samples.groupby(table.SPLIT)[column].mean()
-        share = {split: float(by_split.get(split, 0.0)) for split in SPLITS}
-        found = ", ".join(f"{split} {value:.2%}" for split, value in share.items())
+        share = measured.of
         is_untaught = share["train"] == 0 and max(share.values()) > 0
         is_untested = min(share["val"], share["test"]) == 0
         apart = max(share.values()) / max(min(share.values()), 1e-12)
@@ -116,5 +130,28 @@ def _classes(samples: pd.DataFrame, data: DataConfig) -> Iterator[Finding]:
             if is_untested
             else "the class is rare, or its share differs much."
         )
-        look = is_untested or share["train"] < RARE or apart > MOST_APART
-        yield make_finding(judge(wrong=is_untaught, look=look), f"class '{name}'", found, remedy)
+        look = is_untested or measured.is_rare or apart > MOST_APART
+        yield make_finding(judge(wrong=is_untaught, look=look), f"class '{name}'", measured.found, remedy)
+
+
+def _pixels(samples: pd.DataFrame, name: str) -> _Share | None:
+    column = fraction_column(name)
+    if column not in samples:
+        return None
+    share = _by_split(samples.groupby(table.SPLIT)[column].mean())
+    found = ", ".join(f"{split} {value:.2%}" for split, value in share.items())
+    return _Share(share, found, share["train"] < RARE)
+
+
+def _objects(samples: pd.DataFrame, name: str) -> _Share | None:
+    column = objects_column(name)
+    if column not in samples:
+        return None
+    groups = samples.groupby(table.SPLIT)[column]
+    counts = _by_split(groups.sum())
+    found = ", ".join(f"{split} {count:.0f} object(s)" for split, count in counts.items())
+    return _Share(_by_split(groups.mean()), found, counts["train"] < FEW_OBJECTS)
+
+
+def _by_split(values: pd.Series) -> dict[str, float]:
+    return {split: float(values.get(split, 0.0)) for split in SPLITS}

@@ -13,6 +13,7 @@ from groundwork.strict import Config
 class EmbeddingsConfig(Config):
     """How embeddings are written: as they are, or as small whole numbers with a scale that the file states."""
 
+    #: float32: as they are. int8: a quarter of the space, with a scale.
     dtype: Literal["float32", "int8"] = "float32"
     #: Only for int8: the largest value, on both sides of 0, that is kept; what lies beyond is cut off, and said so.
     limit: float | None = Field(default=None, gt=0, allow_inf_nan=False)

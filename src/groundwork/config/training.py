@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
@@ -42,6 +42,19 @@ SYMMETRIES = tuple(ComponentConfig(name=name) for name in ("horizontal_flip", "v
 GRID = ComponentConfig(name="grid")
 
 
+class ParameterGroupsConfig(Config):
+    """Which weights learn faster or slower than others. Nothing is stated: all learn alike."""
+
+    #: Whether biases, and weights of norms, decay as all others do.
+    decay_norms_and_biases: bool = True
+    #: Factor on the learning rate from each layer of the encoder to the one before it, as transformers are fine-tuned:
+    #: with 0.75 the last of 12 layers learns at 0.75, the first at 0.03 times the rate. None: all learn alike.
+    layer_decay: float | None = Field(default=None, gt=0, le=1)
+    #: Part of the model, such as ``encoder`` or ``head``, or a pattern over names of weights, such as ``*.norm*`` ->
+    #: factor on the learning rate. Factors of all that fit are multiplied.
+    rates: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(default_factory=dict)
+
+
 class FreezeConfig(Config):
     """Parts of the model whose weights stay as they are."""
 
@@ -67,6 +80,8 @@ class TrainingConfig(Config):
     auxiliary_loss: dict[str, float] = Field(default_factory=dict)
     optimizer: ComponentConfig
     schedule: ComponentConfig = ComponentConfig(name="constant")
+    #: Which weights learn faster or slower than others.
+    parameter_groups: ParameterGroupsConfig = ParameterGroupsConfig()
     freeze: FreezeConfig = FreezeConfig()
     #: The score on the validation split by which the best weights are chosen. None: the last weights are kept, which
     #: is steadier where the validation split is small.
@@ -79,7 +94,7 @@ class TrainingConfig(Config):
     #: Any other argument of Lightning's Trainer.
     trainer: dict[str, Any] = Field(default_factory=dict)
 
-    @field_validator("task", "sampling", mode="before")
+    @field_validator("task", "sampling", "schedule", mode="before")
     @classmethod
     def _accept_bare_name(cls, part: object) -> object:
         return named(part)

@@ -44,10 +44,18 @@ class LabelledScene:
         return self.stack.grid
 
     def read(self, window: Window) -> Patch:
-        """Read raw values, validity and answers, which are not known where no source holds data."""
+        """Read raw values, validity and answers, which are not known where no source holds data, and objects."""
+        return self.with_objects(window, self.read_pixels(window))
+
+    def read_pixels(self, window: Window) -> Patch:
+        """Read the same without objects, so that it may be cut."""
         patch, answers = self.stack.read(window), self.label.read(window)
         self.kind.hide(answers, patch.known)
         return Patch(patch.values, patch.valid, answers)
+
+    def with_objects(self, window: Window, patch: Patch) -> Patch:
+        """Return pixels of a window with the objects in it, where the target asks for them."""
+        return self.label.with_objects(window, patch)
 
     def checksum(self, window: Window, patch: Patch) -> str:
         """Return eight digits for what :meth:`read` gave and where on the ground it lies."""
@@ -55,7 +63,9 @@ class LabelledScene:
         for source in patch.values:
             for part in (patch.values[source], patch.valid[source]):
                 number = crc32(np.ascontiguousarray(part).data, number)
-        number = crc32(np.ascontiguousarray(patch.target).data, number)
+        found = () if patch.objects is None else patch.objects.arrays().values()
+        for part in (np.asarray(patch.target), *found):
+            number = crc32(np.ascontiguousarray(part).data, number)
         return f"{number:08x}"
 
     def require_unchanged(self, window: Window, patch: Patch, expected: str) -> None:

@@ -22,6 +22,7 @@ from pydantic import Field, ValidationError
 from groundwork.batch import Chip, Patch, by_name
 from groundwork.data import sample_table as table
 from groundwork.data.facts import ChipFacts
+from groundwork.data.packed_objects import unpack_objects
 from groundwork.errors import DataError
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.strict import Config
@@ -52,7 +53,7 @@ class PackedSplit(Config):
     rows: str
     #: SHA-256 of the file of checksums.
     checksums: str
-    #: Name -> array: see :func:`arrays_of`; and the checksums of chips.
+    #: Name -> array: see :func:`arrays_of`; the objects of all chips, where there are such; the checksums of chips.
     arrays: dict[str, PackedArray]
 
 
@@ -149,13 +150,15 @@ class PackedArrays:
         """
         if not self._mapped:
             self._map()
+        target = self._mapped[TARGET][index]
         patch = Patch(
             {source: self._mapped[f"values/{source}"][index] for source in self._sources},
             {source: self._mapped[f"valid/{source}"][index] for source in self._sources},
-            self._mapped[TARGET][index],
+            target,
+            unpack_objects(self._mapped, index, (target.shape[-2], target.shape[-1])),
         )
         if not self._checked[index]:
-            found, expected = checksum_of(list(arrays_of(patch).values())), int(self._mapped[CHECKSUMS][index])
+            found, expected = checksum_of(parts_of(patch)), int(self._mapped[CHECKSUMS][index])
             if found != expected:
                 raise DataError(
                     f"{self._folder}: found other bytes for the chip {sample_id} (checksum {found:08x}); expected "
@@ -196,12 +199,18 @@ class PackedChips:
 
 
 def arrays_of(patch: Patch) -> dict[str, NDArray[np.generic]]:
-    """Return what is packed of a chip by name, in the order in which checksums go through it."""
+    """Return what is packed of a chip by name, of the same shape for each chip."""
     return {
         **{f"values/{source}": part for source, part in by_name(patch.values).items()},
         **{f"valid/{source}": part for source, part in by_name(patch.valid).items()},
         TARGET: np.asarray(patch.target),
     }
+
+
+def parts_of(patch: Patch) -> list[NDArray[np.generic]]:
+    """Return all arrays of a chip, in the order in which checksums go through them."""
+    objects = {} if patch.objects is None else patch.objects.arrays()
+    return [*arrays_of(patch).values(), *objects.values()]
 
 
 def checksum_of(parts: Sequence[NDArray[np.generic]]) -> int:
@@ -224,7 +233,7 @@ def rows_of(samples: pd.DataFrame) -> str:
 def specs_of(inputs: Mapping[str, RasterSpec], target: TargetSpec) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
     """Return what decides the pixels of chips: by source and for the target, each key of the spec as JSON."""
     stated = {name: _as_json(spec.model_dump(exclude={"rgb"})) for name, spec in by_name(inputs).items()}
-    return stated, _as_json(target.model_dump(exclude={"classes": {"__all__": {"color", "name"}}}))
+    return stated, _as_json(target.model_dump(exclude={"classes": {"__all__": {"color", "name", "threshold"}}}))
 
 
 def _as_json(spec: Mapping[str, object]) -> dict[str, str]:

@@ -6,7 +6,7 @@ import hashlib
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,11 @@ from groundwork.data.packed import (
     StoreIndex,
     arrays_of,
     checksum_of,
+    parts_of,
     rows_of,
     specs_of,
 )
+from groundwork.data.packed_objects import ObjectWriter, names_of, write_header
 from groundwork.errors import DataError
 from groundwork.progress import track
 
@@ -63,34 +65,34 @@ def _pack(data: LabelledData, folder: Path) -> StoreIndex:
 def _pack_split(data: LabelledData, split: str, folder: Path) -> PackedSplit:
     chips = data.chips(split)
     (folder / split).mkdir()
-    first = arrays_of(chips[0].patch)
-    names = {name: f"{split}/{_file_of(name, number)}" for number, name in enumerate(first)}
-    shapes = {name: (len(chips), *part.shape) for name, part in first.items()}
+    first = chips[0].patch
+    alike, objects = arrays_of(first), names_of(first.objects)
+    names = {name: f"{split}/{_file_of(name, number)}" for number, name in enumerate([*alike, *objects])}
     checksums = np.zeros(len(chips), np.uint32)
     with ExitStack() as opened:
-        files = {name: opened.enter_context((folder / file).open("wb")) for name, file in names.items()}
+        files = {name: opened.enter_context((folder / names[name]).open("wb")) for name in alike}
         for name, file in files.items():
-            _write_header(file, first[name].dtype, shapes[name])
+            write_header(file, alike[name].dtype, (len(chips), *alike[name].shape))
+        writer = opened.enter_context(ObjectWriter({name: folder / names[name] for name in objects}, first.objects))
         for index in track(range(len(chips)), f"Packing chips of {split}", len(chips)):
             chip = chips[index]
             parts = arrays_of(chip.patch)
-            _require_alike(first, parts, chip.sample_id)
+            _require_alike(alike, parts, chip.sample_id)
             for name, file in files.items():
                 file.write(np.ascontiguousarray(parts[name]).data)
-            checksums[index] = checksum_of(list(parts.values()))
+            writer.add(chip.patch.objects)
+            checksums[index] = checksum_of(parts_of(chip.patch))
     names[CHECKSUMS] = f"{split}/{CHECKSUMS}.npy"
     np.save(folder / names[CHECKSUMS], checksums, allow_pickle=False)
-    arrays = {
-        name: PackedArray(
-            file=file,
-            dtype=str((first | {CHECKSUMS: checksums})[name].dtype),
-            shape=shapes.get(name, checksums.shape),
-            num_bytes=(folder / file).stat().st_size,
-        )
-        for name, file in names.items()
-    }
+    arrays = {name: _describe(folder, file) for name, file in names.items()}
     digest = hashlib.sha256((folder / names[CHECKSUMS]).read_bytes()).hexdigest()
     return PackedSplit(rows=rows_of(data.of_split(split)), checksums=digest, arrays=arrays)
+
+
+def _describe(folder: Path, file: str) -> PackedArray:
+    written = np.load(folder / file, mmap_mode="r", allow_pickle=False)
+    size = (folder / file).stat().st_size
+    return PackedArray(file=file, dtype=str(written.dtype), shape=written.shape, num_bytes=size)
 
 
 def _file_of(name: str, number: int) -> str:
@@ -98,11 +100,6 @@ def _file_of(name: str, number: int) -> str:
     what, _, source = name.partition("/")
     plain = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in source)
     return f"{number}_{what}{'_' if source else ''}{plain}.npy"
-
-
-def _write_header(file: BinaryIO, dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> None:
-    described = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, described)
 
 
 def _require_alike(

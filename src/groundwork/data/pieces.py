@@ -41,14 +41,8 @@ def read_pieces(opened: LabelledScene, chips: ChipsConfig) -> Iterator[Piece]:
         strip = lefts[first : first + at_once]
         columns = (min(strip[0], done), strip[-1] + size)
         for rows in _read_down(opened, tops, chips, columns):
-            whole = [
-                (
-                    table.window_of(top, left, size),
-                    rows.held.cut(_span(top - rows.first, size), _span(left - columns[0], size)),
-                )
-                for top in rows.tops
-                for left in strip
-            ]
+            windows = [table.window_of(top, left, size) for top in rows.tops for left in strip]
+            whole = [(window, _chip(opened, window, rows, columns[0])) for window in windows]
             yield _piece(opened, rows, done, whole)
         done = columns[1]
 
@@ -74,11 +68,18 @@ def _read_down(opened: LabelledScene, tops: list[int], chips: ChipsConfig, colum
     for first in range(0, len(tops), at_once):
         group = tops[first : first + at_once]
         window = Window(columns[0], done, width, group[-1] + chips.size - done)
-        fresh = opened.read(window)
+        fresh = opened.read_pixels(window)
         kept = max(done - group[0], 0)
         held = fresh if held is None or not kept else below(held.cut(slice(held.size[0] - kept, None), _ALL), fresh)
         yield _Rows(window, fresh, held, done - kept, group)
         done = group[-1] + chips.size
+
+
+def _chip(opened: LabelledScene, window: Window, rows: _Rows, first: int) -> Patch:
+    """Return a chip cut from what is held, from column ``first`` on."""
+    (top, bottom), (left, right) = window.toranges()
+    cut = rows.held.cut(_span(top - rows.first, bottom - top), _span(left - first, right - left))
+    return opened.with_objects(window, cut)
 
 
 def _piece(opened: LabelledScene, rows: _Rows, done: int, chips: list[tuple[Window, Patch]]) -> Piece:

@@ -21,6 +21,8 @@ from groundwork.data.grouping import blocks_of, places_of, shared_places, values
 from groundwork.data.regions import Regions, check_apart, place_in_regions
 from groundwork.errors import DataError
 from groundwork.specs import TargetSpec
+from groundwork.targets.classes import fraction_column
+from groundwork.targets.object_answers import objects_column
 
 logger = logging.getLogger(__name__)
 
@@ -173,11 +175,15 @@ def report_splits(
 
 
 def _answers(samples: pd.DataFrame, target: TargetSpec) -> dict[str, Any]:
-    """Return how often each class occurs in the samples of a split, or the mean of each output."""
+    """Return how often each class occurs in the samples of a split, with its objects, or the mean of each output."""
     if target.outputs:
         means = {name: samples[f"mean_{name}"].mean() for name in target.names}
         return {"mean": {name: None if np.isnan(mean) else float(f"{mean:.6g}") for name, mean in means.items()}}
-    fractions = {name: round(float(samples[f"fraction_{name}"].mean()), 6) for name in target.names}
+    fractions = {name: round(float(samples[fraction_column(name)].mean()), 6) for name in target.names}
+    if target.per == "object":
+        counts = {name: int(samples[objects_column(name)].sum()) for name in target.names}
+        absent = [name for name, count in counts.items() if count == 0]
+        return {"class_objects": counts, "class_fractions": fractions, "absent_classes": absent}
     return {"class_fractions": fractions, "absent_classes": [name for name, share in fractions.items() if share == 0]}
 
 

@@ -19,7 +19,7 @@ from groundwork.data.chips import LabelledData
 from groundwork.errors import SpecError
 from groundwork.evaluation.predictors import Predictor
 from groundwork.rasters.folder import RasterFolder
-from groundwork.rasters.quicklook import read_small, stretch
+from groundwork.rasters.quicklook import stretch
 from groundwork.rasters.scene import Scene
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.strict import did_you_mean
@@ -59,20 +59,9 @@ def draw_panel(predictor: Predictor, data: LabelledData, rgb: Sequence[str], num
     grid: NDArray[Any] = figure.subplots(len(picked), 4, squeeze=False)
     for row, index in zip(grid, picked, strict=True):
         chip = chips[int(index)]
-        patch, truth = chip.patch, np.asarray(chip.patch.target)
-        decided = kind.decide(predictor.predict(collate([chip])))[0].numpy()
-        # What is said of an image is said of all its pixels.
-        predicted = decided if kind.per == "pixel" else np.broadcast_to(decided[..., None, None], truth.shape)
-        shown = predicted.copy()
-        kind.hide(shown, patch.known)
-        values, valid = patch.picture_of(data.reference)
-        image = values[bands].astype(np.float32)
-        pictures = (
-            stretch(image, valid),
-            kind.picture(truth),
-            kind.picture(shown),
-            kind.picture_of_errors(truth, predicted),
-        )
+        values, valid = chip.patch.picture_of(data.reference)
+        image = stretch(values[bands].astype(np.float32), valid)
+        pictures = (image, *kind.panel(chip.patch, predictor.predict(collate([chip])), image))
         for axes, picture in zip(row, pictures, strict=True):
             axes.imshow(picture, interpolation=None if picture is pictures[0] else "nearest")
         row[0].set_ylabel(chip.sample_id, fontsize=7)
@@ -86,12 +75,11 @@ def draw_quicklook(scene: Scene, prediction: Path, target: TargetSpec, rgb: Sequ
     """Draw a scene and its prediction side by side, read from overviews at no more than 700 pixels a side."""
     kind = kind_of(target)
     image, valid = scene.thumbnail(700)
-    image = image[rgb_positions(scene.spec, rgb)]
-    written, known = read_small(prediction, (1,), 700)
     figure = Figure(figsize=(11, 5.5), layout="constrained")
     left, right = figure.subplots(1, 2)
-    left.imshow(stretch(image, valid))
-    right.imshow(kind.picture(kind.from_product(written[0], known)), interpolation="nearest")
+    picture = stretch(image[rgb_positions(scene.spec, rgb)], valid)
+    left.imshow(picture)
+    right.imshow(kind.picture_of_file(prediction, scene.grid, picture), interpolation="nearest")
     left.set_title("image")
     right.set_title("prediction")
     _finish(figure, [left, right], kind)

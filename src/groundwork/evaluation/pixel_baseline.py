@@ -17,6 +17,8 @@ from groundwork.data.chips import LabelledData
 from groundwork.errors import DataError
 from groundwork.evaluation.predictors import Predictor
 from groundwork.progress import track
+from groundwork.targets.image_class_sets import raw_scores
+from groundwork.targets.labels import IGNORE
 
 
 def pixel_baseline(data: LabelledData, num_pixels: int, seed: int) -> Predictor:
@@ -34,6 +36,8 @@ def pixel_baseline(data: LabelledData, num_pixels: int, seed: int) -> Predictor:
 
 def regression_on(pixels: NDArray[np.float32], answers: Answers, data: LabelledData, seed: int) -> Predictor:
     """Fit a regression from values of pixels (pixels, values) to their answers, whatever these values are."""
+    if data.target.multi_label:
+        return PixelSetRegression(pixels, np.asarray(answers, np.int64), seed)
     if data.target.classes:
         return PixelRegression(pixels, np.asarray(answers, np.int64), data.target.num_outputs, data.kind.per, seed)
     return PixelNumberRegression(pixels, np.asarray(answers, np.float64), data.kind.per)
@@ -71,6 +75,43 @@ class PixelRegression(Predictor):
         return scores if self._per == "pixel" else _mean_of_known(scores, known)
 
 
+class PixelSetRegression(Predictor):
+    """Logistic regression on standardised values, for each class by itself: of an image the mean over its pixels."""
+
+    def __init__(self, pixels: NDArray[np.float32], answers: NDArray[np.int64], seed: int) -> None:
+        """Fit.
+
+        Args:
+            pixels: Values (pixels, values), NaN where a source holds none.
+            answers: Whether their image is of each class (pixels, classes), IGNORE where not known.
+            seed: Of the solver.
+
+        Raises:
+            DataError: Where a class is known in none of the pixels.
+        """
+        self._regressions: list[RegressorMixin | float] = []
+        for index, plane in enumerate(answers.T):
+            known = plane != IGNORE
+            if not known.any():
+                raise DataError(_few_known(len(answers), f"class {index + 1}", answers.shape[1]))
+            if len(np.unique(plane[known])) == 1:
+                self._regressions.append(float(plane[known][0]))
+                continue
+            regression = _standardised(LogisticRegression(max_iter=500, random_state=seed))
+            self._regressions.append(regression.fit(pixels[known], plane[known]))
+
+    def predict(self, batch: Batch) -> Tensor:
+        """See :class:`Predictor`."""
+        known, pixels = _pixels_of_batch(batch)
+        probabilities = np.zeros((len(self._regressions), *known.shape), np.float32)
+        for plane, regression in zip(probabilities, self._regressions, strict=True):
+            if isinstance(regression, float):
+                plane[known] = regression
+            elif len(pixels):
+                plane[known] = regression.predict_proba(pixels)[:, 1]
+        return raw_scores(_mean_of_known(torch.from_numpy(probabilities).movedim(0, 1), known))
+
+
 class PixelNumberRegression(Predictor):
     """Linear regression on standardised values, for each output by itself."""
 
@@ -89,10 +130,7 @@ class PixelNumberRegression(Predictor):
         for index, output in enumerate(numbers.T):
             known = ~np.isnan(output)
             if not known.any():
-                raise DataError(
-                    f"None of {len(numbers)} pixels drawn for the baseline holds output {index + 1} of "
-                    f"{numbers.shape[1]}, which is known in few: raise 'evaluation.baseline_pixels'."
-                )
+                raise DataError(_few_known(len(numbers), f"output {index + 1}", numbers.shape[1]))
             # A touch of regularisation, as bands are often much alike.
             self._regressions.append(_standardised(Ridge(alpha=1.0)).fit(pixels[known], output[known]))
 
@@ -105,6 +143,13 @@ class PixelNumberRegression(Predictor):
                 plane[known] = regression.predict(pixels)
         given = torch.from_numpy(numbers).movedim(0, 1)
         return given if self._per == "pixel" else _mean_of_known(given, known)
+
+
+def _few_known(num_pixels: int, what: str, count: int) -> str:
+    return (
+        f"None of {num_pixels} pixels drawn for the baseline holds {what} of {count}, which is known in few: raise "
+        "'evaluation.baseline_pixels'."
+    )
 
 
 def _mean_of_known(scores: Tensor, known: NDArray[np.bool_]) -> Tensor:

@@ -18,7 +18,7 @@ class Predictor(ABC):
 
     @abstractmethod
     def predict(self, batch: Batch) -> Tensor:
-        """Return raw or activated scores (batch, outputs, height, width), on the processor."""
+        """Return raw scores (batch, outputs, ...), on the processor."""
 
 
 class ModelPredictor(Predictor):
@@ -42,11 +42,10 @@ class ConstantPredictor(Predictor):
     """What is best said of any pixel or image where nothing is known of it, such as the most frequent class."""
 
     def __init__(self, kind: TargetKind, statistics: Statistics) -> None:
-        self._kind, self._scores = kind, kind.constant(statistics.target)
+        self._kind, self._statistics = kind, statistics.target
 
     def predict(self, batch: Batch) -> Tensor:
         """See :class:`Predictor`."""
-        size = batch["target"].shape
-        if self._kind.per == "image":
-            return self._scores.expand(size[0], -1)
-        return self._scores[:, None, None].expand(size[0], -1, *size[-2:])
+        count, size = len(batch["sample_id"]), batch["target"].shape[-2:]
+        scores = self._kind.constant_of(self._statistics, (size[0], size[1]))
+        return scores.expand(count, *scores.shape)

@@ -23,18 +23,21 @@ from groundwork.evaluation.reconstruction import evaluate_reconstruction
 from groundwork.evaluation.scores import MODEL, evaluate
 from groundwork.evaluation.spread import evaluate_spread
 from groundwork.rasters.folder import RasterFolder
+from groundwork.targets.kind import RasterKind
 
 
 def evaluate_model(
     bundle: Bundle, data: LabelledData, statistics: Statistics, config: EvaluationConfig, seed: int
 ) -> tuple[dict[str, Any], pd.DataFrame, Figure]:
-    """Score the model and two baselines on the test split.
+    """Score the model and the baselines on the test split.
+
+    Answers of objects have one baseline: a single pixel says nothing of where an object begins and ends.
 
     A model that gives embeddings is judged by a linear model that is fitted on those of the training split; without
     labels, by how its embeddings spread.
 
     Returns:
-        All scores, the scores of each scene, and the model's confusion matrix as a figure.
+        All scores, the scores of each scene, and a figure of where the model is right.
 
     Raises:
         BundleError: Where the bundle was never trained.
@@ -46,8 +49,9 @@ def evaluate_model(
     predictors: dict[str, Predictor] = {
         MODEL: predictor_of(bundle, data, config, seed),
         data.kind.constant_name: ConstantPredictor(data.kind, statistics),
-        "pixel_regression": pixel_baseline(data, config.baseline_pixels, seed),
     }
+    if isinstance(data.kind, RasterKind):
+        predictors["pixel_regression"] = pixel_baseline(data, config.baseline_pixels, seed)
     evaluation = evaluate(predictors, data, config.batch_size)
     return evaluation.metrics(), evaluation.by_scene(), evaluation.total(MODEL).draw()
 

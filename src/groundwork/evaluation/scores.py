@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from torch.utils.data import DataLoader
 
-from groundwork.batch import collate
+from groundwork.batch import Truth, collate
 from groundwork.data import sample_table as table
 from groundwork.data.chips import LabelledData, known_once
 from groundwork.evaluation.predictors import Predictor
@@ -27,12 +27,14 @@ class Evaluation:
     """What each predictor gave for each scene."""
 
     kind: TargetKind
+    #: What the baselines' answers are decided as: thresholds were chosen for the scores of the model.
+    baselines: TargetKind
     #: Predictor -> scene -> what its scores are computed from.
     accumulators: Mapping[str, Mapping[str, Accumulator]]
 
     def total(self, predictor: str) -> Accumulator:
         """Return what one predictor gave for all scenes."""
-        together = self.kind.accumulator()
+        together = (self.kind if predictor == MODEL else self.baselines).accumulator()
         for accumulator in self.accumulators[predictor].values():
             together.add(accumulator)
         return together
@@ -46,6 +48,7 @@ class Evaluation:
     def by_scene(self) -> pd.DataFrame:
         """Return one row per scene, with the model's scores and the baselines' main one."""
         main = self.kind.main_score
+        counted = "objects" if self.kind.per == "object" else "pixels"
         rows = []
         for scene, accumulator in self.accumulators[MODEL].items():
             report = accumulator.report()
@@ -57,7 +60,7 @@ class Evaluation:
             }
             parts = {name: report[name] for name in self.kind.headline if isinstance(report[name], dict)}
             details = {f"{name}_{entry}": value for name, part in parts.items() for entry, value in part.items()}
-            rows.append({table.SCENE: scene, "pixels": accumulator.num_known(), **flat, **baselines, **details})
+            rows.append({table.SCENE: scene, counted: accumulator.num_known(), **flat, **baselines, **details})
         return pd.DataFrame(rows)
 
 
@@ -87,12 +90,14 @@ def evaluate(predictors: Mapping[str, Predictor], data: LabelledData, batch_size
         batch_size: Chips per batch.
     """
     kind, scenes = data.kind, data.of_split("test")[table.SCENE].tolist()
-    accumulators = {name: {scene: kind.accumulator() for scene in sorted(set(scenes))} for name in predictors}
+    plain = kind_of(data.target.with_thresholds(dict.fromkeys(data.target.names)))
+    kinds = {name: kind if name == MODEL else plain for name in predictors}
+    accumulators = {name: {scene: kinds[name].accumulator() for scene in sorted(set(scenes))} for name in predictors}
     loader: DataLoader[Any] = DataLoader(data.chips("test"), batch_size=batch_size, collate_fn=collate)
     for number, batch in enumerate(track(loader, "Evaluating", len(loader))):
         first = number * batch_size
-        truth = known_once(batch, kind)
+        truth = Truth(known_once(batch, kind), batch.get("objects"))
         for name, predictor in predictors.items():
             for index, scores in enumerate(predictor.predict(batch)):
-                accumulators[name][scenes[first + index]].update(truth[index : index + 1], scores[None])
-    return Evaluation(kind, accumulators)
+                accumulators[name][scenes[first + index]].update(truth.of(index), scores[None])
+    return Evaluation(kind, plain, accumulators)

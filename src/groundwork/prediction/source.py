@@ -11,7 +11,7 @@ from groundwork.config.data import check_rules
 from groundwork.config.inference import InferenceConfig
 from groundwork.errors import SpecError
 from groundwork.models.engine import Conversion
-from groundwork.specs import BandSpec, RasterSpec
+from groundwork.specs import BandSpec, RasterSpec, TargetSpec
 from groundwork.strict import did_you_mean
 
 logger = logging.getLogger(__name__)
@@ -63,6 +63,19 @@ def _fit(found: RasterSpec | None, expected: RasterSpec, where: str) -> RasterSp
     for ours, trained in zip(spec.used, expected.used, strict=True):
         _check_unit(ours, trained, where)
     return spec
+
+
+def require_meaning(target: TargetSpec, config: InferenceConfig) -> None:
+    """Refuse options that have no meaning for what is predicted.
+
+    Raises:
+        SpecError: With the option.
+    """
+    if config.probabilities and target.per == "object":
+        raise SpecError(
+            "'inference.probabilities' asks for the probability of each class in each pixel, and the model finds "
+            "objects, each with its score: set it to false"
+        )
 
 
 def warn_of_pixel_size(spec: RasterSpec, expected: RasterSpec) -> None:

@@ -97,6 +97,20 @@ def find_rasters(
     return RasterFolder(root, files, dates)
 
 
+def match_names(names: Sequence[str], pattern: str, root: Path) -> dict[str, str]:
+    """Return names by key, where they are as a pattern with ``{key}`` says.
+
+    Args:
+        names: Such as those of files, or of images in a file.
+        pattern: As of :func:`find_rasters`, without a date.
+        root: Where they stand, for messages.
+
+    Raises:
+        PairingError: For two names of one key.
+    """
+    return {key: name for (key, _), name in _match(names, pattern, root).items()}
+
+
 def has_files(root: Path) -> bool:
     """Whether there is a file, or a folder that is not empty.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 from rasterio.enums import ColorInterp, Resampling
 from rasterio.windows import Window
 
@@ -81,8 +81,25 @@ def picture(path: Path, indexes: tuple[int, ...], most: int) -> Image.Image:
     return Image.fromarray(np.where(valid[..., None], palette[values[0]], 255).astype(np.uint8))
 
 
+def outlines(path: Path, most: int) -> Image.Image:
+    """Return the features of a file as outlines on white, at most ``most`` pixels a side."""
+    import geopandas  # noqa: PLC0415 - it loads slowly
+
+    shapes = geopandas.read_file(path, engine="pyogrio").geometry
+    edges = np.nan_to_num(shapes.total_bounds)
+    scale = (most - 1) / max(edges[2] - edges[0], edges[3] - edges[1], 1e-9)
+    width, height = (max(int((edges[index + 2] - edges[index]) * scale) + 1, 1) for index in (0, 1))
+    drawn = Image.new("RGB", (min(width, most), min(height, most)), "white")
+    canvas = ImageDraw.Draw(drawn)
+    for shape in shapes.explode().exterior:
+        points = (np.array(shape.coords) - [edges[0], edges[3]]) * [scale, -scale]
+        canvas.line([(float(x), float(y)) for x, y in points], fill="black")
+    return drawn
+
+
 def encoded_picture(path: Path, indexes: tuple[int, ...], most: int) -> str:
-    """Return :func:`picture` as PNG in base64, as pages embed it."""
+    """Return a raster's :func:`picture`, or a vector file's :func:`outlines`, as PNG in base64, as pages embed it."""
     buffer = io.BytesIO()
-    picture(path, indexes, most).save(buffer, format="PNG")
+    shown = outlines(path, most) if path.suffix == ".gpkg" else picture(path, indexes, most)
+    shown.save(buffer, format="PNG")
     return base64.b64encode(buffer.getvalue()).decode()

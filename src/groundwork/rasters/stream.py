@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from groundwork.rasters.grid import Grid
+
+if TYPE_CHECKING:
+    # What writes features writes rasters too.
+    from groundwork.rasters.feature_writing import FeatureStream
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,8 @@ class RasterStream:
     profiles: Mapping[str, RasterProfile]
     #: Window, and for each product its pixels (bands, height, width).
     blocks: Iterator[tuple[Window, Mapping[str, NDArray[np.generic]]]]
+    #: What is found on the way, and is there when all blocks were taken.
+    features: FeatureStream | None = None
 
 
 def single(profile: RasterProfile, pixels: NDArray[np.generic], product: str = "") -> RasterStream:

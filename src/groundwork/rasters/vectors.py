@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeAlias
 
 import geopandas
 import numpy as np
@@ -25,6 +26,8 @@ from groundwork.strict import did_you_mean
 
 #: Files that geopandas reads by itself; all others are opened by GDAL.
 _PARQUET = {".parquet", ".geoparquet"}
+#: Left, bottom, right and top.
+Bounds: TypeAlias = tuple[float, float, float, float]
 _MEND = "Mend the geometries first, such as by QGIS's 'Fix geometries' or geopandas' make_valid."
 
 
@@ -34,12 +37,20 @@ class _Overview:
 
     layer: str | None
     crs: CRS | None
-    bounds: tuple[float, float, float, float]
+    #: None: there is no feature.
+    bounds: Bounds | None
     columns: tuple[str, ...]
 
 
 def read_features(
-    path: Path, layer: str | None, grid: Grid, columns: Sequence[str], reach: float = 0.0, *, may_be_far: bool = False
+    path: Path,
+    layer: str | None,
+    grid: Grid,
+    columns: Sequence[str],
+    reach: float = 0.0,
+    *,
+    may_be_far: bool = False,
+    may_be_empty: bool = False,
 ) -> geopandas.GeoDataFrame:
     """Read those features of a layer that lie near a grid, in the order of the file.
 
@@ -50,6 +61,7 @@ def read_features(
         columns: Attributes that are read.
         reach: How far beyond their geometry features are drawn, in metres.
         may_be_far: Whether all features may lie elsewhere.
+        may_be_empty: Whether there may be no feature at all.
 
     Raises:
         RasterError: Where the file, the layer or an attribute is not there, there is no CRS, nothing of the file lies
@@ -65,8 +77,11 @@ def read_features(
                 path, f"the attributes {known}", f"one called '{name}'", f"Correct it.{did_you_mean(name, known)}"
             )
     near = _near(overview, grid, reach)
-    if not may_be_far:
-        _require_near(path, overview, grid, near)
+    if overview.bounds is None:
+        if not may_be_empty:
+            raise RasterError(path, "no feature", "features", "Remove the file, or draw what is to be seen.")
+    elif not may_be_far:
+        _require_near(path, overview, overview.bounds, grid, near)
     if path.suffix.lower() in _PARQUET:
         whole = geopandas.read_parquet(path)
         frame = whole[whole.intersects(shapely.box(*near))]
@@ -107,10 +122,10 @@ def _overview(path: Path, layer: str | None, stamp: tuple[int, int]) -> _Overvie
     if empty.any():
         found = f"{int(empty.sum())} feature(s) without a geometry, such as number {int(empty.argmax()) + 1}"
         raise RasterError(path, found, "a geometry in each", "Remove them.")
-    if not edges.shape[1]:
-        raise RasterError(path, "no feature", "features", "Remove the file, or draw what is to be seen.")
-    west, south, east, north = edges[0].min(), edges[1].min(), edges[2].max(), edges[3].max()
-    bounds = (float(west), float(south), float(east), float(north))
+    bounds = None
+    if edges.shape[1]:
+        west, south, east, north = edges[0].min(), edges[1].min(), edges[2].max(), edges[3].max()
+        bounds = (float(west), float(south), float(east), float(north))
     return _Overview(name, CRS.from_user_input(str(crs)), bounds, tuple(map(str, columns)))
 
 
@@ -124,7 +139,7 @@ def _layer(path: Path, layer: str | None) -> str:
     return layer
 
 
-def _near(overview: _Overview, grid: Grid, reach: float) -> tuple[float, float, float, float]:
+def _near(overview: _Overview, grid: Grid, reach: float) -> Bounds:
     """Return within which bounds, in the CRS of a file, features may lie on a grid."""
     west, south, east, north = grid.bounds
     # Metres are not the same everywhere: a degree is at most 111.7 km long, and half of that at 60 degrees.
@@ -137,12 +152,12 @@ def _near(overview: _Overview, grid: Grid, reach: float) -> tuple[float, float, 
     return found[0], found[1], found[2], found[3]
 
 
-def _require_near(path: Path, overview: _Overview, grid: Grid, near: tuple[float, float, float, float]) -> None:
+def _require_near(path: Path, overview: _Overview, bounds: Bounds, grid: Grid, near: Bounds) -> None:
     """Refuse a file that has nothing near a grid: mostly its CRS is not what it says."""
-    left, bottom, right, top = overview.bounds
+    left, bottom, right, top = bounds
     if near[0] <= right and left <= near[2] and near[1] <= top and bottom <= near[3]:
         return
-    found, ours = (", ".join(f"{edge:.6g}" for edge in edges) for edges in (overview.bounds, grid.bounds))
+    found, ours = (", ".join(f"{edge:.6g}" for edge in edges) for edges in (bounds, grid.bounds))
     raise RasterError(
         path,
         f"features within ({found}) in {name_crs(overview.crs)}",
@@ -204,11 +219,18 @@ class Shapes:
         """Take geometries in the CRS of the grid, and its geotransform."""
         inverse = ~transform
         matrix = [inverse.a, inverse.b, inverse.d, inverse.e, inverse.c, inverse.f]
-        self._shapes = frame.geometry.affine_transform(matrix).to_numpy()
+        moved = frame.geometry if inverse.is_identity else frame.geometry.affine_transform(matrix)
+        self._shapes = moved.to_numpy()
         self._tree = shapely.STRtree(self._shapes)
 
     def __len__(self) -> int:
         return len(self._shapes)
+
+    @property
+    def geometries(self) -> NDArray[np.object_]:
+        """In columns and rows of the grid."""
+        shapes: NDArray[np.object_] = self._shapes
+        return shapes
 
     def near(self, window: Window) -> NDArray[np.int64]:
         """Return which of them meet a window, in their order."""

@@ -64,9 +64,9 @@ def write_rasters(stream: RasterStream, paths: Mapping[str, Path]) -> None:
                 _to_cog(raw[product], path, stream.profiles[product])
                 compare(path, raw[product], stream.profiles[product], written[product])
         except (RasterioError, CPLE_BaseError, OSError) as error:
-            raise _not_written(first, str(error.__cause__ or error)) from error
+            raise not_written(first, str(error.__cause__ or error)) from error
         except DamagedError as error:
-            raise _not_written(first, str(error)) from None
+            raise not_written(first, str(error)) from None
         for product, path in done.items():
             _put(path, paths[product])
 
@@ -81,12 +81,13 @@ def _put(done: Path, target: Path) -> None:
     done.replace(target)
 
 
-def _not_written(path: Path, reason: str) -> RasterError:
+def not_written(path: Path, reason: str) -> RasterError:
+    """Return the error of a file that does not hold what was written, with the space that is free."""
     free = shutil.disk_usage(path.parent).free / 2**20
     return RasterError(
         path,
         f"an incomplete file after writing it ({reason})",
-        "all pixels as they were predicted or made",
+        "all of it as it was predicted or made",
         f"{free:.0f} MiB are free in {path.parent}, and a quota may allow less: make room, and run again. An earlier "
         "file of this name is untouched.",
     )
@@ -124,6 +125,8 @@ def _create(path: Path, profile: RasterProfile) -> DatasetWriter:
             blockxsize=profile.block_size,
             blockysize=profile.block_size,
             interleave="pixel" if len(profile.bands) == 1 else "band",
+            # GDAL takes three or four bands of bytes for a picture, the fourth for its alpha band.
+            photometric="MINISBLACK",
             bigtiff="YES",
             sparse_ok=True,
         )

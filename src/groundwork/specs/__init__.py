@@ -2,18 +2,21 @@
 
 from groundwork.specs.band import BandSpec
 from groundwork.specs.features import FeatureLevel, FeatureSpec
+from groundwork.specs.objects import ObjectSpec
 from groundwork.specs.quality import QualityRule
 from groundwork.specs.raster import RANGES, NearestDates, RasterSpec
 from groundwork.specs.target import ClassSpec, OutputSpec, TargetSpec
-from groundwork.specs.vectors import VectorSpec
+from groundwork.specs.vectors import AttributeValue, VectorSpec
 
 __all__ = [
     "RANGES",
+    "AttributeValue",
     "BandSpec",
     "ClassSpec",
     "FeatureLevel",
     "FeatureSpec",
     "NearestDates",
+    "ObjectSpec",
     "OutputSpec",
     "QualityRule",
     "RasterSpec",

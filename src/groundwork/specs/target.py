@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from groundwork.specs.objects import ObjectSpec
 from groundwork.specs.vectors import VectorSpec
 from groundwork.strict import Config, did_you_mean
 
@@ -21,6 +23,9 @@ class ClassSpec(Config):
     values: tuple[ClassValue, ...] = ()
     name: str = Field(min_length=1)
     color: str = Field(pattern=r"^#[0-9a-fA-F]{6}$")
+    #: With ``multi_label``: probability from which an image is of this class. None: it is chosen on the validation
+    #: split once the weights are found, and is 0.5 before that.
+    threshold: float | None = Field(default=None, gt=0, lt=1)
 
     @model_validator(mode="before")
     @classmethod
@@ -80,16 +85,26 @@ class TargetSpec(Config):
     #: class alone, an image or an object has one score: whether it is that. nothing: there are no labels, and no other
     #: key of the target means anything.
     per: Literal["pixel", "image", "object", "nothing"] = "pixel"
+    #: Whether an image may be of several classes at once, or of none: each class is a question of its own.
+    multi_label: bool = False
     #: Label value, or several, of pixels that nobody knows: left out of losses and scores. So are a label file's own
     #: nodata, NaN, and what its mask or alpha band leaves out.
     ignore_value: int | tuple[int, ...] | None = None
     #: Set where label files declare as nodata a value that is one of the classes.
     nodata_is_class: bool = False
     #: Column of a table of labels that says the class; ``class`` where it is not stated. Numbers stand in columns of
-    #: their own names.
+    #: their own names, as do the classes of ``multi_label`` without a ``separator``: 1 or true, 0 or false, or nothing
+    #: where nobody knows.
     column: str | None = None
-    #: How labels are drawn, where they are polygons, lines or points in vector files. None: they are rasters.
+    #: With ``multi_label``: what stands between the names of classes in ``column``. Where that is empty nobody knows.
+    separator: str | None = Field(default=None, min_length=1)
+    #: With ``separator``: what ``column`` says of an image of none of the classes, such as ``none``.
+    no_class: str | None = Field(default=None, min_length=1)
+    #: How labels are drawn, where they are polygons, lines or points in vector files. None: they are rasters, or
+    #: annotations of objects.
     vectors: VectorSpec | None = None
+    #: How labels of objects are understood, of a target ``per: object``. None: as is usual.
+    objects: ObjectSpec | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -132,6 +147,44 @@ class TargetSpec(Config):
         return self
 
     @model_validator(mode="after")
+    def _check_multi_label(self) -> TargetSpec:
+        if not self.multi_label:
+            for name, stated in (("separator", self.separator), ("no_class", self.no_class)):
+                if stated is not None:
+                    raise ValueError(f"'{name}' is for tables that say several classes of an image: set 'multi_label'")
+            if any(entry.threshold is not None for entry in self.classes):
+                raise ValueError("'threshold' of a class decides where an image may be of several: set 'multi_label'")
+            return self
+        if self.per != "image" or not self.classes:
+            what = f"'per: {self.per}'" if self.classes else "'outputs'"
+            raise ValueError(
+                f"'multi_label' asks which of several classes an image is of, and the target has {what}: set "
+                "'per: image' and give 'classes', or leave 'multi_label' out"
+            )
+        return self._check_columns()
+
+    def _check_columns(self) -> TargetSpec:
+        """Hold what says the classes of an image against one another."""
+        if (self.column is None) != (self.separator is None):
+            raise ValueError(
+                "with 'multi_label' give 'column' and 'separator' together, for one column that lists the classes of "
+                "an image, or neither of them, for a column of its own for each class"
+            )
+        if self.separator is None and self.no_class is not None:
+            raise ValueError("'no_class' is what a 'column' with a 'separator' says of an image of none of the classes")
+        if self.separator is None and {0, 1} & set(self.ignore_values):
+            raise ValueError(
+                f"ignore_value {self.ignore_value} stands for no or yes in the columns of the classes: take another, "
+                "or leave cells empty that nobody knows"
+            )
+        holding = [name for name in (*self.names, self.no_class or "") if self.separator and self.separator in name]
+        if holding:
+            raise ValueError(f"'{holding[0]}' holds the separator '{self.separator}': rename it, or take another one")
+        if self.no_class in self.names:
+            raise ValueError(f"no_class '{self.no_class}' is also the name of a class")
+        return self
+
+    @model_validator(mode="after")
     def _check_vectors(self) -> TargetSpec:
         vectors = self.vectors
         if vectors is None:
@@ -141,10 +194,30 @@ class TargetSpec(Config):
                 raise ValueError(
                     f"'vectors' names the class '{name}', which 'classes' lacks.{did_you_mean(name, self.names)}"
                 )
+        if self.multi_label:
+            raise ValueError("'vectors' draws answers of pixels, and 'multi_label' reads those of images from a table")
         if self.classes and vectors.attribute is None and vectors.every is None:
             raise ValueError("'vectors' needs 'attribute', which says the class of a feature, or 'every' for one class")
         if not self.classes and (vectors.attribute is not None or vectors.mapping):
             raise ValueError("numbers are read from attributes of their own names: leave 'vectors.attribute' out")
+        return self
+
+    @model_validator(mode="after")
+    def _check_objects(self) -> TargetSpec:
+        if self.objects is not None and self.per != "object":
+            raise ValueError(
+                f"'objects' says how objects are labelled, and the target is one per {self.per}; remove it"
+            )
+        if self.objects is None:
+            return self
+        if self.vectors is not None and self.objects.mapping:
+            raise ValueError("values of an attribute are mapped in 'vectors.mapping': move 'objects.mapping' there")
+        for name in self.objects.mapping.values():
+            if name is not None and name not in self.names:
+                raise ValueError(
+                    f"'objects.mapping' names the class '{name}', which 'classes' lacks."
+                    f"{did_you_mean(name, self.names)}"
+                )
         return self
 
     @property
@@ -163,6 +236,14 @@ class TargetSpec(Config):
     def label_values(self) -> dict[int, int]:
         """Label value -> index of its class."""
         return {value: index for index, entry in enumerate(self.classes) for value in entry.label_values}
+
+    def with_thresholds(self, thresholds: Mapping[str, float | None]) -> TargetSpec:
+        """Return the same with other thresholds, for the classes that are named."""
+        changed = [
+            entry.model_copy(update={"threshold": thresholds[entry.name]}) if entry.name in thresholds else entry
+            for entry in self.classes
+        ]
+        return self.model_copy(update={"classes": tuple(changed)})
 
     @property
     def names(self) -> tuple[str, ...]:

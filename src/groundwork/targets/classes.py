@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from groundwork.batch import Answers
+from groundwork.batch import Answers, Truth
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.stream import RasterProfile
 from groundwork.specs import TargetSpec
 from groundwork.targets.confusion import ConfusionMatrix
-from groundwork.targets.kind import Accumulator, Direction, Products, TargetKind
+from groundwork.targets.kind import Accumulator, Direction, Products, RasterKind
 from groundwork.targets.labels import IGNORE
 from groundwork.targets.metrics import Scores, compute_scores
 from groundwork.targets.statistics import TargetStatistics
@@ -29,11 +29,14 @@ CLASSES, PROBABILITIES = "classes", "probabilities"
 UNKNOWN, RIGHT, WRONG = (255, 255, 255), (217, 217, 217), (197, 27, 27)
 
 
-class Classes(TargetKind, ABC):
+class Classes(RasterKind, ABC):
     """The class with the highest score; tiles are blended in probabilities; scores come from one confusion matrix."""
 
     #: The score of each class by which a training is watched.
     watched: ClassVar[Literal["iou", "f1"]]
+    #: How many of the likeliest classes are looked at by the score that is right where the true one is among them; it
+    #: says something of more classes only. None: there is no such score.
+    top: ClassVar[int | None] = None
     constant_name = "majority_class"
     term_type = np.int64
 
@@ -41,7 +44,8 @@ class Classes(TargetKind, ABC):
     def score_directions(cls, target: TargetSpec) -> dict[str, Direction]:
         """See :class:`TargetKind`."""
         by_class = [f"{cls.watched}_{name}" for name in target.names]
-        return dict.fromkeys([cls.main_score, "overall_accuracy", *by_class], "max")
+        top = [] if cls.top is None or target.num_outputs <= cls.top else [top_score(cls.top)]
+        return dict.fromkeys([cls.main_score, "overall_accuracy", *top, *by_class], "max")
 
     def __init__(self, target: TargetSpec) -> None:
         super().__init__(target)
@@ -126,7 +130,8 @@ class Classes(TargetKind, ABC):
         return profiles
 
     def from_product(self, values: NDArray[np.generic], known: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Return class indexes for class values."""
+        """Return class indexes for the class values of the only band."""
+        values = values[0]
         order = np.argsort(self.target.values)
         ordered = np.array(self.target.values)[order]
         found = np.searchsorted(ordered, values).clip(max=len(order) - 1)
@@ -150,23 +155,48 @@ def fraction_column(name: str) -> str:
     return f"fraction_{name}"
 
 
+def top_score(count: int) -> str:
+    """Return what the share of answers is called whose true class is among the likeliest."""
+    return f"top_{count}_accuracy"
+
+
+def _rank(truth: Tensor, scores: Tensor) -> Tensor:
+    """Return how many classes are likelier than the true one; of those as likely, the first comes first."""
+    own = scores.gather(1, truth.unsqueeze(1))
+    order = torch.arange(scores.shape[1], device=scores.device).reshape(-1, *(1,) * (truth.dim() - 1))
+    likelier = (scores > own) | ((scores == own) & (order < truth.unsqueeze(1)))
+    return likelier.sum(dim=1)
+
+
 class ClassCounts(Accumulator):
     """Counts pixels by true and predicted class."""
+
+    #: Known answers whose true class is among the likeliest; counted for whole images of many classes.
+    among_top: Tensor
 
     def __init__(self, kind: Classes) -> None:
         super().__init__()
         self._kind = kind
         self._confusion = ConfusionMatrix(kind.target.num_outputs)
 
-    def update(self, truth: Tensor, scores: Tensor) -> None:
+        top = kind.top
+        self._top = top if top is not None and kind.target.num_outputs > top else None
+        self.register_buffer("among_top", torch.zeros((), dtype=torch.int64), persistent=False)
+
+    def update(self, truth: Truth, scores: Tensor) -> None:
         """Add class indexes (batch, height, width), IGNORE where not known, and scores."""
-        self._confusion.update(truth, self._kind.decide(scores))
+        target = truth.target
+        self._confusion.update(target, self._kind.decide(scores))
+        if self._top is not None:
+            known = target != IGNORE
+            self.among_top += (_rank(target.clamp(min=0), scores)[known] < self._top).sum().to(self.among_top.device)
 
     def add(self, other: Accumulator) -> None:
         """See :class:`Accumulator`."""
         if not isinstance(other, ClassCounts):
             raise TypeError(f"Counts of classes cannot be added to {type(other).__name__}")
         self._confusion.counts += other.counts
+        self.among_top += other.among_top
 
     @property
     def counts(self) -> Tensor:
@@ -181,7 +211,7 @@ class ClassCounts(Accumulator):
         """Return mean scores, and those of each class, rounded to six digits behind the point."""
         scores = self._scores()
         means = ("miou", "f1", "overall_accuracy", "balanced_accuracy")
-        report: dict[str, Any] = {name: round(getattr(scores, name), 6) for name in means}
+        report: dict[str, Any] = {name: round(getattr(scores, name), 6) for name in means} | self._top_scores()
         for part in ("iou", "f1", "precision", "recall"):
             values = {name: getattr(entry, part) for name, entry in scores.classes.items()}
             rounded = {name: None if value is None else round(value, 6) for name, value in values.items()}
@@ -203,11 +233,23 @@ class ClassCounts(Accumulator):
         values = {name: getattr(entry, kind.watched) for name, entry in scores.classes.items()}
         by_class = {f"{kind.watched}_{name}": value for name, value in values.items() if value is not None}
         main = getattr(scores, kind.main_score)
-        return {kind.main_score: main, "overall_accuracy": scores.overall_accuracy, **by_class}
+        return {
+            kind.main_score: main,
+            "overall_accuracy": scores.overall_accuracy,
+            **self._top_scores(),
+            **by_class,
+        }
+
+    def _top_scores(self) -> dict[str, float]:
+        """Return the share of answers whose true class is among the likeliest, where that is a score."""
+        if self._top is None:
+            return {}
+        return {top_score(self._top): round(int(self.among_top) / max(self.num_known(), 1), 6)}
 
     def reset(self) -> None:
         """Begin anew."""
         self._confusion.reset()
+        self.among_top.zero_()
 
 
 def class_nodata(target: TargetSpec) -> tuple[str, int]:

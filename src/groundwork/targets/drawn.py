@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from groundwork.errors import RasterError
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.vectors import Shapes, read_features, widen
 from groundwork.rasters.windows import describe_window
-from groundwork.specs import OutputSpec, TargetSpec, VectorSpec
+from groundwork.specs import AttributeValue, OutputSpec, TargetSpec, VectorSpec
 from groundwork.targets.label import Label
 from groundwork.targets.labels import IGNORE
 from groundwork.targets.meanings import class_meanings, plain_value
@@ -29,6 +30,9 @@ BLOCK, MOST_BLOCKS = 256, 128
 
 class DrawnLabel(Label):
     """Features of a vector file on the grid of a scene."""
+
+    #: Whether a file without any feature says that nothing is there.
+    may_be_empty: ClassVar[bool] = False
 
     def __init__(self, paths: Sequence[Path], target: TargetSpec, grid: Grid) -> None:
         """Read what lies near the scene.
@@ -49,7 +53,8 @@ class DrawnLabel(Label):
         # Where nothing is drawn nothing needs to be near: where labelling is complete says as much.
         self._complete = self._read_complete(paths)
         far = self._complete is not None
-        frame = read_features(paths[0], spec.layer, grid, self._columns(), reach, may_be_far=far)
+        empty = self.may_be_empty
+        frame = read_features(paths[0], spec.layer, grid, self._columns(), reach, may_be_far=far, may_be_empty=empty)
         # What says what features are; their geometries are kept as shapes alone.
         self._attributes = frame[self._columns()]
         self._shapes = Shapes(widen(paths[0], frame, spec.line_width_m, spec.point_radius_m), grid.transform)
@@ -139,6 +144,38 @@ class DrawnPlane:
         return drawn[0]
 
 
+def find_classes(
+    path: Path, target: TargetSpec, attributes: pd.DataFrame, background: Sequence[AttributeValue] = ()
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the class index of each feature, IGNORE where nobody knows it, and which are passed over.
+
+    Args:
+        path: Of the file, for messages.
+        target: With what its attribute means.
+        attributes: Of the features.
+        background: Values of features that are passed over.
+
+    Raises:
+        RasterError: For values that mean no class.
+    """
+    names, spec = target.names, target.vectors or VectorSpec()
+    if spec.attribute is None:
+        return np.full(len(attributes), names.index(spec.every or "")), np.zeros(len(attributes), np.bool_)
+    known = class_meanings(target, spec.mapping)
+    values = [plain_value(value) for value in attributes[spec.attribute]]
+    passed = [value in background for value in values]
+    wrong = [value for value, over in zip(values, passed, strict=True) if value not in known and not over]
+    if wrong:
+        shown = sorted(set(map(repr, wrong)))[:10]
+        raise RasterError(
+            path,
+            f"{len(wrong)} feature(s) whose attribute '{spec.attribute}' is {', '.join(shown)}",
+            f"one of {list(known)}",
+            "Add it to 'target.vectors.mapping', or write null there for what nobody knows.",
+        )
+    return np.array([known.get(value, IGNORE) for value in values], np.int64), np.array(passed, np.bool_)
+
+
 class DrawnClasses(DrawnLabel):
     """Features of classes; answers are class indexes (int64), IGNORE where the class is not known."""
 
@@ -147,31 +184,13 @@ class DrawnClasses(DrawnLabel):
         super().__init__(paths, target, grid)
         elsewhere = self._spec.elsewhere
         self._elsewhere = IGNORE if elsewhere is None else target.names.index(elsewhere)
-        self._drawn = self._plane(self._find_classes(), _FREE)
+        self._drawn = self._plane(find_classes(self.path, target, self._attributes)[0].astype(np.int16), _FREE)
         if self._complete is not None:
             ones, spec = np.ones(len(self._complete), np.uint8), VectorSpec(every="complete")
             self._inside = DrawnPlane(self._complete, ones, 0, grid, spec, self.path)
 
     def _columns(self) -> list[str]:
         return [] if self._spec.attribute is None else [self._spec.attribute]
-
-    def _find_classes(self) -> NDArray[np.int16]:
-        """Return the class index of each feature."""
-        names, spec = self.target.names, self._spec
-        if spec.attribute is None:
-            return np.full(len(self._attributes), names.index(spec.every or ""), np.int16)
-        known = class_meanings(self.target, spec.mapping)
-        values = [plain_value(value) for value in self._attributes[spec.attribute]]
-        wrong = [value for value in values if value not in known]
-        if wrong:
-            shown = sorted(set(map(repr, wrong)))[:10]
-            raise RasterError(
-                self.path,
-                f"{len(wrong)} feature(s) whose attribute '{spec.attribute}' is {', '.join(shown)}",
-                f"one of {list(known)}",
-                "Add it to 'target.vectors.mapping', or write null there for what nobody knows.",
-            )
-        return np.array([known[value] for value in values], np.int16)
 
     def read(self, window: Window) -> Answers:
         """Draw class indexes (height, width). See :class:`Label`."""

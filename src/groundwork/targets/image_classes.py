@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from groundwork.errors import SpecError
 from groundwork.rasters.grid import Grid
 from groundwork.specs import TargetSpec
 from groundwork.targets.classes import Classes
+from groundwork.targets.image_answers import ImageAnswers, probability_column, rounded
 from groundwork.targets.label import Label, LabelSource
 from groundwork.targets.tabled import TabledClass
 
 
-class ImageClasses(Classes):
+@final
+class ImageClasses(Classes, ImageAnswers):
     """One class for each image; images are counted. See :class:`groundwork.targets.classes.Classes`.
 
     A scene is predicted as a map of what its tiles are, blended where they overlap.
@@ -21,20 +27,29 @@ class ImageClasses(Classes):
     per = "image"
     main_score = "f1"
     watched = "f1"
+    top = 3
     headline = ("f1", "overall_accuracy", "balanced_accuracy", "class_f1")
 
     @classmethod
     def check(cls, target: TargetSpec) -> None:
         """See :class:`TargetKind`."""
-        if len(target.classes) < 2 or target.per != "image":
+        if len(target.classes) < 2 or target.per != "image" or target.multi_label:
             raise SpecError(
                 "This task learns one of several classes for each image: give two or more in data.target.classes, and "
-                "'per: image'. Classes per pixel are learnt by the task 'semantic_segmentation'"
+                "'per: image'. Several classes at once are learnt by the task 'multi_label', and classes per pixel by "
+                "'semantic_segmentation'"
             )
 
     def open_label(self, source: LabelSource, grid: Grid) -> Label:  # noqa: ARG002
         """Take the class that a table says of a scene."""
         return TabledClass(source, self.target)
+
+    def table(self, activated: NDArray[np.float32]) -> dict[str, NDArray[np.generic]]:
+        """Return name, value and probability of the likeliest class, and the probability of each."""
+        best, target = activated.argmax(axis=1), self.target
+        score = rounded(np.take_along_axis(activated, best[:, None], axis=1)[:, 0])
+        chosen = {"class": np.array(target.names)[best], "value": np.array(target.values)[best], "score": score}
+        return chosen | {probability_column(name): rounded(activated[:, i]) for i, name in enumerate(target.names)}
 
     def asked(self, target: Tensor) -> Tensor:
         """Return the class of each image (batch,): of those of its pixels that are known."""

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from groundwork.errors import SpecError
 from groundwork.rasters.grid import Grid
 from groundwork.specs import TargetSpec
+from groundwork.targets.image_answers import ImageAnswers, rounded
 from groundwork.targets.label import Label, LabelSource
 from groundwork.targets.measures import Measures, require_limits
 from groundwork.targets.tabled import TabledNumbers
 
 
-class ImageNumbers(Measures):
+@final
+class ImageNumbers(Measures, ImageAnswers):
     """Numbers for each image. See :class:`groundwork.targets.measures.Measures`.
 
     A scene is predicted as a map of the numbers of its tiles, blended where they overlap.
@@ -33,6 +39,10 @@ class ImageNumbers(Measures):
     def open_label(self, source: LabelSource, grid: Grid) -> Label:  # noqa: ARG002
         """Take the numbers that a table says of a scene."""
         return TabledNumbers(source, self.target)
+
+    def table(self, activated: NDArray[np.float32]) -> dict[str, NDArray[np.generic]]:
+        """Return each number in its unit."""
+        return {name: rounded(activated[:, index]) for index, name in enumerate(self.target.names)}
 
     def asked(self, target: Tensor) -> Tensor:
         """Return the numbers of each image (batch, outputs): the mean over those of its pixels that are known."""

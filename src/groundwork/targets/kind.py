@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from groundwork.batch import Answers
+from groundwork.batch import Answers, Patch, Truth
 from groundwork.rasters.grid import Grid
+from groundwork.rasters.opening import open_dataset
+from groundwork.rasters.quicklook import read_small
 from groundwork.rasters.stream import RasterProfile
 from groundwork.specs import TargetSpec
 from groundwork.targets.label import Label, LabelSource
@@ -31,8 +34,8 @@ class Accumulator(nn.Module, ABC):
     """Adds up what scores are computed from, batch by batch; what it holds can be summed over processes."""
 
     @abstractmethod
-    def update(self, truth: Tensor, scores: Tensor) -> None:
-        """Add a batch: the answers as they are known, and raw or activated scores (batch, outputs, ...)."""
+    def update(self, truth: Truth, scores: Tensor) -> None:
+        """Add a batch: the answers as they are known, and raw scores (batch, outputs, ...)."""
 
     @abstractmethod
     def add(self, other: Accumulator) -> None:
@@ -66,7 +69,7 @@ class TargetKind(ABC):
     """
 
     #: What has an answer of its own. Answers of images are read as those of all their pixels; see :meth:`asked`.
-    per: ClassVar[Literal["pixel", "image", "nothing"]]
+    per: ClassVar[Literal["pixel", "image", "object", "nothing"]]
     #: The score by which predictors are compared, and all that a table of runs shows, as named in a report.
     main_score: ClassVar[str]
     headline: ClassVar[tuple[str, ...]]
@@ -153,20 +156,37 @@ class TargetKind(ABC):
         """Return what is kept of the answers of the training split."""
 
     @abstractmethod
-    def constant(self, statistics: TargetStatistics) -> Tensor:
-        """Return the activated scores (outputs,) that are best given where nothing is known of an image."""
+    def constant_of(self, statistics: TargetStatistics, size: tuple[int, int]) -> Tensor:
+        """Return the raw scores (outputs, ...) that are best given where nothing is known of an image.
+
+        Args:
+            statistics: Of the training split.
+            size: Height and width of the image.
+        """
 
     @abstractmethod
-    def picture(self, answers: Answers) -> NDArray[np.uint8]:
-        """Return answers (height, width) as a picture (height, width, 3); white where not known."""
+    def panel(self, patch: Patch, scores: Tensor, image: NDArray[np.uint8]) -> Sequence[NDArray[np.uint8]]:
+        """Return truth, prediction and errors as pictures (height, width, 3), or larger ones of the same shape.
+
+        Args:
+            patch: What was read, with answers.
+            scores: Raw scores (1, outputs, ...) for it.
+            image: What it looks like (height, width, 3).
+        """
 
     @abstractmethod
-    def picture_of_errors(self, truth: Answers, answers: Answers) -> NDArray[np.uint8]:
-        """Return where answers are wrong as a picture (height, width, 3); white where the truth is not known."""
+    def picture_of_file(self, path: Path, grid: Grid, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the first product of a prediction as a small picture.
+
+        Args:
+            path: Its file.
+            grid: Of the scene.
+            image: What the scene looks like (height, width, 3), thinned out.
+        """
 
     @abstractmethod
     def legend(self) -> list[tuple[str, str]]:
-        """Return what colours of :meth:`picture` mean: names, and colours such as ``#1f78b4``."""
+        """Return what colours of pictures mean: names, and colours such as ``#1f78b4``."""
 
     @abstractmethod
     def accumulator(self) -> Accumulator:
@@ -176,9 +196,45 @@ class TargetKind(ABC):
     def activate(self, scores: Tensor) -> Tensor:
         """Turn raw scores (batch, outputs, ...) into what overlapping tiles are blended in, in the same shape."""
 
+
+class RasterKind(TargetKind, ABC):
+    """A kind of answer that is written as rasters: tiles are blended pixel by pixel."""
+
+    @abstractmethod
+    def constant(self, statistics: TargetStatistics) -> Tensor:
+        """Return the raw scores (outputs,) that are best given where nothing is known of an image."""
+
+    def constant_of(self, statistics: TargetStatistics, size: tuple[int, int]) -> Tensor:
+        """Return the same for each pixel, or for the image as a whole. See :class:`TargetKind`."""
+        scores = self.constant(statistics)
+        return scores if self.per == "image" else scores[:, None, None].expand(-1, *size)
+
+    @abstractmethod
+    def picture(self, answers: Answers) -> NDArray[np.uint8]:
+        """Return answers (height, width) as a picture (height, width, 3); white where not known."""
+
+    @abstractmethod
+    def picture_of_errors(self, truth: Answers, answers: Answers) -> NDArray[np.uint8]:
+        """Return where answers are wrong as a picture (height, width, 3); white where the truth is not known."""
+
+    def panel(self, patch: Patch, scores: Tensor, image: NDArray[np.uint8]) -> Sequence[NDArray[np.uint8]]:  # noqa: ARG002
+        """Paint answers over the whole image. See :class:`TargetKind`."""
+        truth, decided = np.asarray(patch.target), self.decide(scores)[0].numpy()
+        # What is said of an image is said of all its pixels.
+        predicted = decided if self.per == "pixel" else np.broadcast_to(decided[..., None, None], truth.shape)
+        shown = predicted.copy()
+        self.hide(shown, patch.known)
+        return self.picture(truth), self.picture(shown), self.picture_of_errors(truth, predicted)
+
+    def picture_of_file(self, path: Path, grid: Grid, image: NDArray[np.uint8]) -> NDArray[np.uint8]:  # noqa: ARG002
+        """Read it from its overviews. See :class:`TargetKind`."""
+        with open_dataset(path) as raster:
+            bands = raster.indexes
+        return self.picture(self.from_product(*read_small(path, bands, max(image.shape[:2]))))
+
     @abstractmethod
     def decide(self, scores: Tensor) -> Tensor:
-        """Turn raw or activated scores (batch, outputs, ...) into answers (batch, ...)."""
+        """Turn raw scores (batch, outputs, ...) into answers (batch, ...)."""
 
     @abstractmethod
     def profiles(self, grid: Grid, tags: Mapping[str, str], *, details: bool) -> dict[str, RasterProfile]:
@@ -192,11 +248,11 @@ class TargetKind(ABC):
 
     @abstractmethod
     def from_product(self, values: NDArray[np.generic], known: NDArray[np.bool_]) -> Answers:
-        """Return the answers (height, width) that the first product of a prediction holds in its first band.
+        """Return the answers (..., height, width) that the first product of a prediction holds.
 
         Args:
-            values: Of that band.
-            known: Where it is not nodata.
+            values: Of its bands (bands, height, width).
+            known: Where they are not nodata (height, width).
         """
 
     @abstractmethod

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rasterio.windows import Window
 
-from groundwork.batch import Answers
+from groundwork.batch import Answers, Patch
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.opened import Opened
 
@@ -47,3 +47,12 @@ class Label(Opened):
         Raises:
             RasterError: For values that are no answers.
         """
+
+    def with_objects(self, window: Window, patch: Patch) -> Patch:  # noqa: ARG002
+        """Return a window with the objects in it, where the label holds such; else as it is.
+
+        Args:
+            window: Which it is.
+            patch: As read, with answers that are not known where no source holds data.
+        """
+        return patch

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -157,17 +158,19 @@ class ClassLabels(LabelRaster):
 
     holds = "one band of class values"
 
-    def __init__(self, path: Path, target: TargetSpec) -> None:
+    def __init__(self, path: Path, target: TargetSpec, values: ClassValues | None = None) -> None:
         """Open the file.
+
+        Args:
+            path: The file.
+            target: With the classes.
+            values: What label values mean, for who opens many files. None: it is found out.
 
         Raises:
             RasterError: Where it is no raster of one band, or declares a class value as nodata.
         """
         super().__init__((path,), target)
-        self._values, self._indexes = _class_table(target, self.nodata)
-        self._table = np.full(256, UNDECLARED, np.int64)
-        in_range = (self._values >= 0) & (self._values <= 255)
-        self._table[self._values[in_range].astype(int)] = self._indexes[in_range]
+        self._meaning = (values or ClassValues(target)).beside(self.nodata)
 
     def check(self) -> None:
         """See :class:`LabelRaster`."""
@@ -196,10 +199,11 @@ class ClassLabels(LabelRaster):
         indexes: NDArray[np.int64]
         if values.dtype == np.uint8:
             # A table of all 256 values is much faster than a search, and label rasters mostly are of this type.
-            indexes = self._table.take(values.astype(np.uint8, copy=False))
+            indexes = self._meaning.of_bytes.take(values.astype(np.uint8, copy=False))
         else:
-            positions = np.searchsorted(self._values, values).clip(max=len(self._values) - 1)
-            indexes = np.where(self._values[positions] == values, self._indexes[positions], UNDECLARED)
+            known = self._meaning.values
+            positions = np.searchsorted(known, values).clip(max=len(known) - 1)
+            indexes = np.where(known[positions] == values, self._meaning.indexes[positions], UNDECLARED)
             if values.dtype.kind == "f":
                 indexes[np.isnan(values)] = IGNORE
         np.putmask(indexes, ~unmasked, IGNORE)
@@ -218,11 +222,38 @@ class ClassLabels(LabelRaster):
         )
 
 
-def _class_table(target: TargetSpec, nodata: float | None) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return the values that labels may have, sorted, and the class index of each."""
-    indexes = {float(value): IGNORE for value in target.ignore_values}
-    if nodata is not None and not np.isnan(nodata):
-        indexes[float(nodata)] = IGNORE
-    indexes |= {float(value): index for value, index in target.label_values.items()}
-    values = sorted(indexes)
-    return np.array(values), np.array([indexes[value] for value in values], np.int64)
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What the values of a file mean."""
+
+    #: Values that may occur, sorted, and the class index of each.
+    values: NDArray[np.float64]
+    indexes: NDArray[np.int64]
+    #: Class index of each value of a byte.
+    of_bytes: NDArray[np.int64]
+
+
+class ClassValues:
+    """What label values mean, worked out once for all files with the same nodata."""
+
+    def __init__(self, target: TargetSpec) -> None:
+        self._target = target
+        self._known: dict[float | None, Meaning] = {}
+
+    def beside(self, nodata: float | None) -> Meaning:
+        """Return what the values of a file with this nodata mean."""
+        declared = None if nodata is None or np.isnan(nodata) else float(nodata)
+        if declared not in self._known:
+            self._known[declared] = self._find(declared)
+        return self._known[declared]
+
+    def _find(self, nodata: float | None) -> Meaning:
+        found = {float(value): IGNORE for value in self._target.ignore_values}
+        if nodata is not None:
+            found[nodata] = IGNORE
+        found |= {float(value): index for value, index in self._target.label_values.items()}
+        values = np.array(sorted(found))
+        indexes = np.array([found[value] for value in values.tolist()], np.int64)
+        of_bytes, in_range = np.full(256, UNDECLARED, np.int64), (values >= 0) & (values <= 255)
+        of_bytes[values[in_range].astype(int)] = indexes[in_range]
+        return Meaning(values, indexes, of_bytes)

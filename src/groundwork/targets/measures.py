@@ -15,7 +15,7 @@ from groundwork.errors import SpecError
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.stream import RasterProfile
 from groundwork.specs import OutputSpec, TargetSpec
-from groundwork.targets.kind import Direction, Products, TargetKind
+from groundwork.targets.kind import Direction, Products, RasterKind
 from groundwork.targets.number_scores import NumberSums
 from groundwork.targets.statistics import NumberStatistics, TargetStatistics
 
@@ -28,7 +28,7 @@ ERRORS = np.array([(217, 217, 217), (197, 27, 27)], np.float64)
 WORST = 0.25
 
 
-class Measures(TargetKind, ABC):
+class Measures(RasterKind, ABC):
     """Numbers in their units; tiles are blended in them; answers are (outputs, height, width), NaN where not known."""
 
     main_score = "r2"
@@ -157,7 +157,7 @@ class Measures(TargetKind, ABC):
 
     def from_product(self, values: NDArray[np.generic], known: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Return the numbers of the first output, (1, height, width)."""
-        return np.where(known, values, np.float32(np.nan)).astype(np.float32)[None]
+        return np.where(known, values[:1], np.float32(np.nan)).astype(np.float32)
 
     def products(
         self, blended: NDArray[np.float32], valid: NDArray[np.bool_], profiles: Mapping[str, RasterProfile]

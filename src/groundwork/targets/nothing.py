@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 from torch import Tensor
 
-from groundwork.batch import Answers
+from groundwork.batch import Answers, Truth
 from groundwork.errors import SpecError
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.stream import RasterProfile
 from groundwork.specs import TargetSpec
-from groundwork.targets.kind import Accumulator, Direction, Products, TargetKind
+from groundwork.targets.kind import Accumulator, Direction, Products, RasterKind
 from groundwork.targets.label import Label, LabelSource
 from groundwork.targets.statistics import TargetStatistics
 
@@ -52,9 +52,9 @@ class NoScores(Accumulator):
         super().__init__()
         self._count = 0
 
-    def update(self, truth: Tensor, scores: Tensor) -> None:  # noqa: ARG002
+    def update(self, truth: Truth, scores: Tensor) -> None:  # noqa: ARG002
         """Count the pixels that are of use."""
-        self._count += int(truth.sum())
+        self._count += int(truth.target.sum())
 
     def add(self, other: Accumulator) -> None:
         """See :class:`Accumulator`."""
@@ -84,7 +84,7 @@ class NoScores(Accumulator):
 
 
 @final
-class Nothing(TargetKind):
+class Nothing(RasterKind):
     """No answers. What stands for them says which pixels hold data, (height, width), bool.
 
     All sums are of such pixels, so that chips are cut and counted as those with labels are. There are no scores, and

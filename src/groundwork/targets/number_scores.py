@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from groundwork.batch import Truth
 from groundwork.targets.kind import Accumulator
 
 if TYPE_CHECKING:
@@ -32,9 +33,9 @@ class NumberSums(Accumulator):
         self.register_buffer("sums", torch.zeros(len(outputs), 6, dtype=torch.float64), persistent=False)
         self._points: list[Tensor] = []
 
-    def update(self, truth: Tensor, scores: Tensor) -> None:
+    def update(self, truth: Truth, scores: Tensor) -> None:
         """Add numbers (batch, outputs, height, width), NaN where not known, and what was predicted."""
-        given = truth.detach().movedim(1, 0).flatten(1).cpu().double()
+        given = truth.target.detach().movedim(1, 0).flatten(1).cpu().double()
         said = scores.detach().movedim(1, 0).flatten(1).cpu().double()
         known = ~given.isnan()
         error = torch.where(known, said - given, 0.0)

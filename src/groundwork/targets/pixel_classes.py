@@ -9,7 +9,7 @@ from groundwork.rasters.grid import Grid
 from groundwork.specs import TargetSpec
 from groundwork.targets.classes import Classes
 from groundwork.targets.label import Label, LabelSource
-from groundwork.targets.labels import ClassLabels
+from groundwork.targets.labels import ClassLabels, ClassValues
 
 
 class PixelClasses(Classes):
@@ -29,10 +29,14 @@ class PixelClasses(Classes):
                 "learnt by the task 'pixel_regression', classes of whole images by 'classification'"
             )
 
+    def __init__(self, target: TargetSpec) -> None:
+        super().__init__(target)
+        self._values = ClassValues(target)
+
     def open_label(self, source: LabelSource, grid: Grid) -> Label:
         """Open a raster of class values, or features of classes."""
         if self.target.vectors is None:
-            return ClassLabels(source.paths[0], self.target)
+            return ClassLabels(source.paths[0], self.target, self._values)
         from groundwork.targets.drawn import DrawnClasses  # noqa: PLC0415 - geopandas loads slowly
 
         return DrawnClasses(source.paths, self.target, grid)

@@ -20,5 +20,9 @@ class TargetStatistics(Config):
 
     #: Class -> number of pixels.
     class_pixels: dict[str, int] = Field(default_factory=dict)
+    #: Class -> number of pixels of which it is known whether they are of it, where each class is a question of its own.
+    known_pixels: dict[str, int] = Field(default_factory=dict)
+    #: Class -> number of objects.
+    class_objects: dict[str, int] = Field(default_factory=dict)
     #: Output -> its numbers.
     numbers: dict[str, NumberStatistics] = Field(default_factory=dict)

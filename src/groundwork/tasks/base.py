@@ -7,21 +7,19 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, TypedDict, cast
 
 from lightning import LightningModule
-from lightning.pytorch.utilities.types import LRSchedulerConfigType, OptimizerLRSchedulerConfig
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LambdaLR
 
-from groundwork.batch import Batch, images_of
+from groundwork.batch import Batch, Truth, images_of
 from groundwork.config.model import ModelConfig
 from groundwork.config.training import LossTerm, TrainingConfig
 from groundwork.data.chips import known_once
-from groundwork.errors import SpecError
 from groundwork.models.interface import ModelFactory, ModelOutput, Produces
-from groundwork.registry import build
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.targets.kind import Accumulator, TargetKind
+from groundwork.tasks.freezing import freeze_parts
+from groundwork.tasks.learning import Learning, show_scores
 from groundwork.tasks.losses import check_auxiliary
-from groundwork.tasks.optimizers import OPTIMIZERS, SCHEDULES, OptimizerRecipe, Schedule
 
 
 class Predicted(TypedDict):
@@ -41,6 +39,8 @@ class Task(LightningModule, ABC):
     #: What is learnt, which also says how it is judged; and what models must give for that.
     answers: type[TargetKind]
     learns_from: ClassVar[Produces] = "answers"
+    #: Whether the criterion can be asked outside of training too.
+    measures_loss: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -61,17 +61,9 @@ class Task(LightningModule, ABC):
         self.target, self.kind = target, self.answers(target)
         self.training_config = training
         self.model = factory.build_model(model, inputs, target)
-        self._optimizer = build(OptimizerRecipe, OPTIMIZERS, training.optimizer)
-        self._schedule = build(Schedule, SCHEDULES, training.schedule)
+        self._learning = Learning(training)
         self._metrics = nn.ModuleDict({split: self.kind.accumulator() for split in ("val", "test")})
-        if training.freeze.encoder:
-            if model.adapters is not None:
-                raise SpecError("training.freeze.encoder would stop the model's adapters: set it to false")
-            self.model.freeze_encoder()
-        if training.freeze.decoder:
-            self.model.freeze_decoder()
-        if not any(parameter.requires_grad for parameter in self.model.parameters()):
-            raise SpecError("Nothing is left to train: 'training.freeze' keeps all weights of the model as they are")
+        freeze_parts(self.model, model, training.freeze)
 
     @classmethod
     @abstractmethod
@@ -89,7 +81,7 @@ class Task(LightningModule, ABC):
 
     def update_metrics(self, split: str, scores: Tensor, batch: Batch) -> None:
         """Add a batch to the metrics of a split."""
-        self._accumulator(split).update(batch["target"], scores)
+        self._accumulator(split).update(Truth(batch["target"], batch.get("objects")), scores)
 
     def compute_metrics(self, split: str) -> dict[str, float]:
         """Return the scores of a split by name, and begin anew."""
@@ -101,9 +93,13 @@ class Task(LightningModule, ABC):
     def _accumulator(self, split: str) -> Accumulator:
         return cast("Accumulator", self._metrics[split])
 
+    def ask(self, batch: Batch) -> ModelOutput:
+        """Give what the model gives for a batch."""
+        return cast("ModelOutput", self.model(images_of(batch)))
+
     def forward(self, batch: Batch) -> ModelOutput:
         """Give what the model gives for a batch, scores in float32."""
-        given: ModelOutput = self.model(images_of(batch))
+        given = self.ask(batch)
         auxiliary = {name: scores.float() for name, scores in given.auxiliary.items()}
         return ModelOutput(given.output.float(), auxiliary, given.losses)
 
@@ -122,11 +118,11 @@ class Task(LightningModule, ABC):
         return total
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
-        """Add a batch to loss and scores of the validation split, in which each pixel counts once."""
+        """Add a batch to loss and scores of the validation split, in which each answer counts once."""
         self._evaluate("val", batch)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
-        """Add a batch to loss and scores of the test split, in which each pixel counts once."""
+        """Add a batch to loss and scores of the test split, in which each answer counts once."""
         self._evaluate("test", batch)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Predicted:  # noqa: ARG002
@@ -137,6 +133,10 @@ class Task(LightningModule, ABC):
         """Log the scores of the validation split."""
         self._log_metrics("val")
 
+    def on_validation_end(self) -> None:
+        """Let a schedule that watches a score see it."""
+        show_scores(self.trainer)
+
     def on_test_epoch_end(self) -> None:
         """Log the scores of the test split."""
         self._log_metrics("test")
@@ -145,16 +145,14 @@ class Task(LightningModule, ABC):
         output = self(batch)
         batch = batch.copy()
         batch["target"] = known_once(batch, self.kind)
-        loss = self.criterion(output, batch)
-        self.log(f"{split}/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch["sample_id"]))
+        if self.measures_loss:
+            loss = self.criterion(output, batch)
+            self.log(f"{split}/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch["sample_id"]))
         self.update_metrics(split, output.output, batch)
 
     def _log_metrics(self, split: str) -> None:
         self.log_dict({f"{split}/{name}": value for name, value in self.compute_metrics(split).items()}, prog_bar=True)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """Return optimiser and schedule; the schedule moves with each step."""
-        optimizer = self._optimizer.build([p for p in self.model.parameters() if p.requires_grad])
-        steps = max(int(self.trainer.estimated_stepping_batches), 1)
-        schedule = LambdaLR(optimizer, lambda step: self._schedule.factor(step / steps))
-        return {"optimizer": optimizer, "lr_scheduler": LRSchedulerConfigType(scheduler=schedule, interval="step")}
+        """Return optimiser and schedule."""
+        return self._learning.configure(self.model, self.trainer, self.kind.score_directions(self.target))

@@ -103,6 +103,7 @@ class History(Callback):
             )
         if self._validated and self._monitor is not None and self._monitor not in row:
             raise TrainingError(
-                f"'{self._monitor}' was not measured in epoch {row['epoch']:.0f}: no pixel of the validation split has "
-                f"that class. Set training.monitor to another score, such as 'val/loss', or split the samples anew."
+                f"'{self._monitor}' was not measured in epoch {row['epoch']:.0f}: the validation split has no answers "
+                "that say anything of it, such as none of that class. Set training.monitor to another score, such as "
+                "'val/loss', or split the samples anew."
             )

@@ -12,15 +12,15 @@ from groundwork.bundle import build_factory
 from groundwork.config.model import ModelConfig
 from groundwork.config.training import RESERVED, TrainingConfig
 from groundwork.errors import ComponentError, SpecError
-from groundwork.registry import build, check_options, find, located
+from groundwork.registry import check_options, find, located
 from groundwork.specs import TargetSpec
 from groundwork.strict import did_you_mean
 from groundwork.targets.kind import Direction, TargetKind
 from groundwork.targets.kinds import kind_of
 from groundwork.tasks import TASKS
 from groundwork.tasks.base import Task
+from groundwork.tasks.learning import Learning
 from groundwork.tasks.losses import check_auxiliary
-from groundwork.tasks.optimizers import OPTIMIZERS, SCHEDULES, OptimizerRecipe, Schedule
 from groundwork.training.messages import NOTHING_TO_CHOOSE_BY
 from groundwork.training.precision import take_half
 from groundwork.training.process import training_process
@@ -53,8 +53,7 @@ def check_training(training: TrainingConfig, target: TargetSpec) -> None:
     direction_of(training.monitor, task, target)
     with located("training.loss"):
         task.check_losses(training.loss, target)
-    build(OptimizerRecipe, OPTIMIZERS, training.optimizer, where="training.optimizer")
-    build(Schedule, SCHEDULES, training.schedule, where="training.schedule")
+    Learning(training)
     # What a training on another machine computes on is no matter of this one.
     here = {name: value for name, value in training.trainer.items() if name not in OF_THE_MACHINE}
     _try_trainer(training.model_copy(update={"trainer": {**here, "accelerator": "cpu"}}))
@@ -126,7 +125,7 @@ def direction_of(monitor: str | None, task: type[Task], target: TargetSpec) -> D
         ComponentError: For a score that is not measured.
     """
     kind = _kind_learnt(task, target)
-    directions: dict[str, Direction] = {"val/loss": "min"}
+    directions: dict[str, Direction] = {"val/loss": "min"} if task.measures_loss else {}
     directions.update({f"val/{name}": direction for name, direction in kind.score_directions(target).items()})
     if monitor is not None and monitor not in directions:
         hint, known = did_you_mean(monitor, list(directions)), list(directions)

@@ -34,6 +34,7 @@ from groundwork.training.checks import DEFAULTS, build_trainer, direction_of, fi
 from groundwork.training.initial import BUILT_FROM
 from groundwork.training.precision import check_half
 from groundwork.training.process import training_process
+from groundwork.training.thresholds import with_thresholds
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +95,8 @@ def fit(
         keep = KeepWeights(folder, history, training.early_stopping)
         trainer = _build_trainer(training, [SeedEachEpoch(seed), history, keep])
         _run(trainer, task, module, last_checkpoint(folder))
-    trained = _bundle_of(initial, keep.load_best(), data, statistics, training, seed)
+        trained = _bundle_of(initial, keep.load_best(), data, statistics, training, seed)
+        trained = with_thresholds(trained, data, training.loader.batch_size)
     return FitResult(trained, pd.DataFrame(history.rows).astype({"epoch": int}))
 
 

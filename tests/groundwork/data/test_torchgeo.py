@@ -12,6 +12,7 @@ import pytest
 import rasterio
 import torch
 from lightning import Trainer
+from PIL import Image
 from pydantic import ValidationError
 from rasterio.transform import from_origin
 
@@ -165,6 +166,41 @@ def test_a_datamodule_trains_a_step_of_our_task(
     assert np.isfinite(logged["val/loss"])
 
 
+@quiet
+def test_a_pair_of_dates_trains_a_step(
+    tmp_path: Path,
+    make_spec: Callable[..., RasterSpec],
+    make_training: Callable[..., TrainingConfig],
+) -> None:
+    random = np.random.default_rng(0)
+    for split in ("train", "val", "test"):
+        for number in range(2):
+            changed = np.kron(random.integers(0, 2, (4, 4), dtype=np.uint8), np.ones((8, 8), np.uint8))
+            before = random.integers(0, 100, (32, 32, 3), dtype=np.uint8)
+            after = before + np.uint8(150) * changed[..., None]
+            for folder, picture in (("A", before), ("B", after), ("label", changed * 255)):
+                (tmp_path / folder).mkdir(exist_ok=True)
+                Image.fromarray(picture).save(tmp_path / folder / f"{split}_{number}.png")
+    datasets = {
+        split: {"name": "torchgeo.datasets.LEVIRCD", "root": str(tmp_path), "split": split}
+        for split in ("train", "val", "test")
+    }
+    layout = {"dtype": "float32", "nodata": None, "steps": 2, "layout": "steps_first"}
+    inputs = {"aerial": make_spec("RED", "GREEN", "BLUE", **layout)}
+    data = TorchGeoData(TorchGeoConfig.model_validate({"datasets": datasets}), inputs, TWO, LOADER, seed=0)
+    batch: Batch = next(iter(data.test_dataloader()))
+    first, second = batch["images"]["aerial"].unbind(dim=2)
+    assert ((second - first) == 150 * batch["target"][:, None]).all(), "the later date is the second step"
+    encoder = {"name": "timm", "model": "test_resnet", "out_indices": [0, 1]}
+    model = ModelConfig.model_validate(
+        {
+            "encoder": {"name": "per_date", "encoder": encoder, "pooling": "difference"},
+            "decoder": {"name": "fcn", "channels": 8},
+        }
+    )
+    assert np.isfinite(_step(data, model, make_training())["val/loss"])
+
+
 # --- datasets that know where they lie ------------------------------------------------------------------------------
 
 
@@ -305,7 +341,7 @@ def test_bands_and_classes_are_held_against_the_samples(
     with pytest.raises(DataError, match=r"the label holds \[0\], which no class declares"):
         next(iter(TorchGeoData(_solar(solar), four_bands, strict, LOADER, 0).val_dataloader()))
     whole = TWO.model_copy(update={"per": "object"})
-    with pytest.raises(SpecError, match="classes per object, of which no task is there yet"):
+    with pytest.raises(SpecError, match="one 'per: object', and samples of TorchGeo are read with answers of pixels"):
         TorchGeoData(_solar(solar), four_bands, whole, LOADER, 0)
 
 

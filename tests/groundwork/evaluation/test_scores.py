@@ -11,7 +11,7 @@ import rasterio
 import torch
 from sklearn import metrics
 
-from groundwork.batch import Batch
+from groundwork.batch import Batch, Truth
 from groundwork.config import DataConfig
 from groundwork.data.chips import LabelledData
 from groundwork.data.scan import scan_scenes
@@ -135,8 +135,8 @@ def test_totals_are_sums_over_scenes() -> None:
     parts = {name: kind.accumulator() for name in pairs}
     for name, (truth, predicted) in pairs.items():
         scores = torch.nn.functional.one_hot(torch.tensor(predicted), 2).T.float()
-        parts[name].update(torch.tensor(truth)[None, None], scores[None, :, None])
-    found = Evaluation(kind, {MODEL: parts})
+        parts[name].update(Truth(torch.tensor(truth)[None, None]), scores[None, :, None])
+    found = Evaluation(kind, kind, {MODEL: parts})
     assert _counts(found.total(MODEL)).tolist() == [[2, 1], [1, 2]]
     assert _counts(parts["a"]).tolist() == [[1, 0], [0, 1]], "what is added up stays as it is"
     pd.testing.assert_series_equal(found.by_scene()["pixels"], pd.Series([2, 4], name="pixels"))

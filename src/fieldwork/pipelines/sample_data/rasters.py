@@ -1,4 +1,4 @@
-"""Turn generated landscapes into rasters."""
+"""Turn generated landscapes into rasters, and layers of features."""
 
 from __future__ import annotations
 
@@ -6,16 +6,22 @@ from affine import Affine
 from rasterio.crs import CRS
 
 from fieldwork.pipelines.sample_data.landscapes import Landscape, generate_landscapes
+from fieldwork.pipelines.sample_data.patches import outline_patches, outline_seen
 from groundwork.progress import track
+from groundwork.rasters.feature_writing import FeatureLayer
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.stream import RasterProfile, RasterStream, single
 
 BANDS = ("BLUE", "GREEN", "RED", "NIR_NARROW", "SWIR_1", "SWIR_2")
 
 
-def to_streams(seed: int, num_scenes: int) -> tuple[dict[str, RasterStream], dict[str, RasterStream]]:
-    """Generate landscapes, and return images and labels by name."""
+Layers = dict[str, dict[str, FeatureLayer]]
+
+
+def to_streams(seed: int, num_scenes: int) -> tuple[dict[str, RasterStream], dict[str, RasterStream], Layers]:
+    """Generate landscapes, and return images, labels, and outlines of patches by name."""
     images, labels = {}, {}
+    outlines: Layers = {}
     for landscape in track(generate_landscapes(seed, num_scenes), "Making landscapes", num_scenes):
         grid = _grid_of(landscape)
         tags = {"ACQUISITION_DATE": landscape.acquired}
@@ -23,7 +29,11 @@ def to_streams(seed: int, num_scenes: int) -> tuple[dict[str, RasterStream], dic
         label = RasterProfile(grid, "uint8", ("land_cover",), None, "mode")
         images[landscape.name] = single(image, landscape.image)
         labels[landscape.name] = single(label, landscape.label[None])
-    return images, labels
+        outlines[landscape.name] = {
+            "patches": outline_patches(landscape.label, grid),
+            "seen": outline_seen(landscape.label, grid),
+        }
+    return images, labels, outlines
 
 
 def _grid_of(landscape: Landscape) -> Grid:

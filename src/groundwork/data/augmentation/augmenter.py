@@ -50,7 +50,8 @@ class Augmenter:
         random = [np.random.default_rng([self._seed, epoch, crc32(name.encode())]) for name in batch["sample_id"]]
         # Raw values of any type: not all of them can be changed as they are.
         values = {source: image.to(torch.float32) for source, image in batch["images"].items()}
-        pixels = Pixels(values, dict(batch["valid"]), batch["target"])
+        objects = tuple(batch["objects"]) if "objects" in batch else None
+        pixels = Pixels(values, dict(batch["valid"]), batch["target"], objects)
         for is_moved, group in groupby(self._changes, lambda change: isinstance(change, Moved)):
             apply = self._move if is_moved else self._change
             pixels = apply(pixels, list(group), random)
@@ -60,6 +61,8 @@ class Augmenter:
         # What a model draws is another thing each epoch too; drawn last, so that changes do not depend on it.
         changed["seeds"] = torch.tensor([int(each.integers(2**32)) for each in random])
         changed["images"], changed["valid"], changed["target"] = pixels.values, pixels.valid, pixels.target
+        if pixels.objects is not None:
+            changed["objects"] = list(pixels.objects)
         return changed
 
     def _change(self, pixels: Pixels, changes: Sequence[Augmentation], random: Sequence[np.random.Generator]) -> Pixels:

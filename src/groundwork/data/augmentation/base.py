@@ -33,6 +33,8 @@ class Pixels:
     valid: dict[str, Tensor]
     #: As read; answers of pixels have height and width as their last axes.
     target: Tensor
+    #: For each chip its objects by name, as a batch has them. None: the target does not ask for objects.
+    objects: tuple[dict[str, Tensor], ...] | None = None
 
     @property
     def size(self) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, final
 
 import numpy as np
@@ -84,4 +85,4 @@ class DropSource(Augmentation):
         for source in self._sources:
             stays = ~torch.tensor(happens(random, self._chance), device=valid[source].device)
             valid[source] = valid[source] & stays.reshape(-1, *[1] * (valid[source].ndim - 1))
-        return Pixels(pixels.values, valid, pixels.target)
+        return replace(pixels, valid=valid)

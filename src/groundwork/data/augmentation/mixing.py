@@ -65,6 +65,8 @@ class MixUp(Augmentation):
         Raises:
             SpecError: For classes, of which there is no mean.
         """
+        if described.target.per == "object":
+            raise SpecError("'mixup' needs the mean of two answers, and there is none of objects: leave it out")
         if not described.target.outputs:
             raise SpecError(
                 "'mixup' needs the mean of two answers, and a loss over classes takes one class for each: use "

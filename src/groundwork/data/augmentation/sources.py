@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from torch import Tensor
@@ -48,7 +49,7 @@ class ValueChange(Augmentation, ABC):
             source: self.change_values(source, pixels.values[source], pixels.valid[source], random)
             for source in self.sources
         }
-        return Pixels({**pixels.values, **changed}, pixels.valid, pixels.target)
+        return replace(pixels, values={**pixels.values, **changed})
 
 
 def chosen_sources(described: Described, sources: Sequence[str]) -> tuple[str, ...]:

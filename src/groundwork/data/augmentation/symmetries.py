@@ -4,39 +4,74 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias, final
+from typing import final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from groundwork.data.augmentation.base import Augmentation, Described, Pixels
 from groundwork.data.augmentation.draws import Chance
 from groundwork.data.augmentation.kornia_functions import hflip, vflip
+from groundwork.data.augmentation.objects import move_whole
 
-#: A change of any tensor whose last axes are height and width. None: it stays.
-Move: TypeAlias = Callable[[Tensor], Tensor] | None
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What becomes of a chip."""
+
+    #: Changes any tensor whose last axes are height and width.
+    pixels: Callable[[Tensor], Tensor]
+    #: From a place (column, row, 1), counted from the upper left corner of a chip of height 1 and width 1, to the new
+    #: one, (3, 3).
+    matrix: NDArray[np.float64]
+
+    def of_size(self, size: tuple[int, int]) -> NDArray[np.float64]:
+        """Return the matrix for chips of a height and width, which are alike wherever they change places."""
+        sides = np.diag([size[1], size[0], 1.0])
+        matrix: NDArray[np.float64] = sides @ self.matrix @ np.diag([1 / size[1], 1 / size[0], 1.0])
+        return matrix
+
+
+_LEFT_RIGHT = Move(hflip, np.array([[-1, 0, 1], [0, 1, 0], [0, 0, 1.0]]))
+_TOP_BOTTOM = Move(vflip, np.array([[1, 0, 0], [0, -1, 1], [0, 0, 1.0]]))
+#: Against the clock: what is right comes to lie at the top.
+_TURN = np.array([[0, 1, 0], [-1, 0, 1], [0, 0, 1.0]])
+_TURNS = [
+    Move(partial(torch.rot90, k=turns, dims=(-2, -1)), np.linalg.matrix_power(_TURN, turns)) for turns in range(4)
+]
 
 
 class Symmetry(Augmentation, ABC):
     """Draws one of a few moves for each chip."""
 
     @abstractmethod
-    def move(self, random: np.random.Generator) -> Move:
-        """Return the move of one chip."""
+    def move(self, random: np.random.Generator) -> Move | None:
+        """Return the move of one chip. None: it stays as it is."""
 
     def change(self, pixels: Pixels, random: Sequence[np.random.Generator]) -> Pixels:
         """See :class:`Augmentation`."""
         moves = [self.move(each) for each in random]
 
         def moved(part: Tensor) -> Tensor:
-            return torch.stack([chip if move is None else move(chip) for move, chip in zip(moves, part, strict=True)])
+            pairs = zip(moves, part, strict=True)
+            return torch.stack([chip if move is None else move.pixels(chip) for move, chip in pairs])
 
         values, valid = (
             {source: moved(part) for source, part in parts.items()} for parts in (pixels.values, pixels.valid)
         )
-        return Pixels(values, valid, moved(pixels.target) if pixels.has_answers_of_pixels else pixels.target)
+        objects = pixels.objects
+        if objects is not None:
+            pairs = zip(moves, objects, strict=True)
+            objects = tuple(
+                entry if move is None else move_whole(entry, move.of_size(pixels.size), move.pixels)
+                for move, entry in pairs
+            )
+        target = moved(pixels.target) if pixels.has_answers_of_pixels else pixels.target
+        return Pixels(values, valid, target, objects)
 
 
 @final
@@ -47,9 +82,9 @@ class HorizontalFlip(Symmetry):
         """Keep how likely it is."""
         self._chance = chance
 
-    def move(self, random: np.random.Generator) -> Move:
+    def move(self, random: np.random.Generator) -> Move | None:
         """See :class:`Symmetry`."""
-        return hflip if random.random() < self._chance else None
+        return _LEFT_RIGHT if random.random() < self._chance else None
 
 
 @final
@@ -60,9 +95,9 @@ class VerticalFlip(Symmetry):
         """Keep how likely it is."""
         self._chance = chance
 
-    def move(self, random: np.random.Generator) -> Move:
+    def move(self, random: np.random.Generator) -> Move | None:
         """See :class:`Symmetry`."""
-        return vflip if random.random() < self._chance else None
+        return _TOP_BOTTOM if random.random() < self._chance else None
 
 
 @final
@@ -72,7 +107,7 @@ class QuarterTurns(Symmetry):
     def __init__(self, described: Described) -> None:
         """Take no options."""
 
-    def move(self, random: np.random.Generator) -> Move:
+    def move(self, random: np.random.Generator) -> Move | None:
         """See :class:`Symmetry`."""
         turns = int(random.integers(4))
-        return partial(torch.rot90, k=turns, dims=(-2, -1)) if turns else None
+        return _TURNS[turns] if turns else None

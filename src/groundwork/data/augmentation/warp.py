@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,7 +12,8 @@ from torch import Tensor
 
 from groundwork.data.augmentation.base import Described, Pixels
 from groundwork.data.augmentation.kornia_functions import warp_affine
-from groundwork.specs import RasterSpec
+from groundwork.data.augmentation.objects import move_and_cut
+from groundwork.specs import ObjectSpec, RasterSpec
 from groundwork.targets.kinds import kind_of
 
 
@@ -26,7 +28,7 @@ def warp(pixels: Pixels, matrices: NDArray[np.float64], described: Described) ->
         matrices: From a place (column, row, 1) of the given chip to that of the new one, (batch, 3, 3).
         described: What is known of the chips.
     """
-    is_moved = torch.from_numpy(~np.isclose(matrices, np.eye(3), rtol=0, atol=1e-12).all(axis=(1, 2)))
+    is_moved = torch.from_numpy(~_are_still(matrices))
     if not is_moved.any():
         return pixels
     first = next(iter(pixels.values.values()))
@@ -46,11 +48,38 @@ def warp(pixels: Pixels, matrices: NDArray[np.float64], described: Described) ->
         unknown = kind_of(described.target).nothing_known(target)
         target = torch.where(_fit(inside, target), _take(target, place), unknown)
     # What is not moved stays as it was, to the last bit.
-    return Pixels(
+    changed = Pixels(
         {source: torch.where(_fit(is_moved, part), part, pixels.values[source]) for source, part in values.items()},
         {source: torch.where(_fit(is_moved, part), part, pixels.valid[source]) for source, part in valid.items()},
         torch.where(_fit(is_moved, target), target, pixels.target),
+        pixels.objects,
     )
+    return changed if pixels.objects is None else _move_objects(changed, matrices, place, inside, described)
+
+
+def _move_objects(
+    pixels: Pixels, matrices: NDArray[np.float64], place: Tensor, inside: Tensor, described: Described
+) -> Pixels:
+    """Return moved chips with their objects, which were not moved yet."""
+    spec, targets, found = described.target.objects or ObjectSpec(), list(pixels.target), list(pixels.objects or ())
+    # Pixels are counted from the middle of the first one, edges from its corner.
+    aside = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+    edges = aside @ matrices @ np.linalg.inv(aside)
+    for number in np.flatnonzero(~_are_still(matrices)).tolist():
+        here, within = place[number : number + 1], inside[number]
+
+        def moved(masks: Tensor, here: Tensor = here, within: Tensor = within) -> Tensor:
+            return _take(masks[None], here)[0] * within
+
+        found[number], targets[number] = move_and_cut(
+            found[number], edges[number], moved, targets[number], spec.min_visible
+        )
+    return replace(pixels, target=torch.stack(targets), objects=tuple(found))
+
+
+def _are_still(matrices: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which of the matrices (batch, 3, 3) move nothing."""
+    return np.asarray(np.isclose(matrices, np.eye(3), rtol=0, atol=1e-12).all(axis=(1, 2)))
 
 
 def _is_nearest(inputs: Mapping[str, RasterSpec], source: str) -> bool:

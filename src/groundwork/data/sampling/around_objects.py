@@ -56,7 +56,7 @@ class ObjectChips(Dataset[Chip]):
         if not len(self._holding):
             raise SpecError(f"no training chip holds a pixel of {names}, by the columns {columns} of the sample table")
         self._chips, self._ground = RasterChips(data, samples), TrainingGround(samples)
-        self._wanted, self._seed = wanted, seed
+        self._wanted, self._seed, self._kind = wanted, seed, data.kind
 
     def __getitem__(self, key: tuple[int, int]) -> Chip:
         """Read one window, by its epoch and its number in it."""
@@ -66,10 +66,11 @@ class ObjectChips(Dataset[Chip]):
             return self._chips.read_at(chip, *self._ground.draw(chip, random))
         chip = int(random.choice(self._holding))
         row, column, size = self._ground.window(chip)
-        answers = np.asarray(self._chips.read_at(chip).patch.target)
-        pixels = np.argwhere(np.isin(answers, self._wanted.classes))
+        # What classes are summed up by says where each lies, of pixels and of objects, in the order of the classes.
+        answers = list(self._kind.terms(np.asarray(self._chips.read_at(chip).patch.target)))
+        pixels = np.argwhere(np.any([answers[index] for index in self._wanted.classes], axis=0))
         # Any place in the window, as at its centre it would be learnt that this is where such things are.
-        down, right = pixels[random.integers(len(pixels))][-2:] - random.integers(0, size, 2)
+        down, right = pixels[random.integers(len(pixels))] - random.integers(0, size, 2)
         return self._chips.read_at(chip, *self._ground.place(chip, row + int(down), column + int(right)))
 
 
@@ -110,7 +111,7 @@ class AroundObjects(Sampling):
     @classmethod
     def check(cls, store: Store, target: TargetSpec) -> None:
         """See :class:`Sampling`."""
-        if not target.classes or target.per != "pixel":
+        if not target.classes or target.per == "image":
             raise SpecError("'around_objects' draws windows around pixels of classes, and the target has none")
         refuse_packed("around_objects", store)
 

@@ -17,6 +17,8 @@ from groundwork.data.chips import ChipDataset, LabelledData
 from groundwork.data.sampling.base import EpochOrder, Sampling, Store
 from groundwork.errors import SpecError
 from groundwork.specs import TargetSpec
+from groundwork.targets.classes import fraction_column
+from groundwork.targets.object_answers import objects_column
 
 
 @final
@@ -101,14 +103,19 @@ class BalancedSampling(Sampling):
 def chances_of(samples: pd.DataFrame, target: TargetSpec, strength: float) -> NDArray[np.float64]:
     """Return how likely each chip is drawn: the shares of its classes, each divided by what the class has in all chips.
 
+    Of objects, these are their numbers, and chips without any are as a class of their own.
+
     Raises:
         SpecError: Where the table does not say which classes chips hold.
     """
-    columns = [f"fraction_{name}" for name in target.names]
+    column = objects_column if target.per == "object" else fraction_column
+    columns = [column(name) for name in target.names]
     missing = [column for column in columns if column not in samples]
     if missing:
         raise SpecError(f"'balanced' draws by the classes that chips hold, and the sample table has no {missing}")
     shares = samples[columns].fillna(0.0).to_numpy(np.float64)
+    if target.per == "object":
+        shares = np.column_stack([shares, shares.sum(axis=1) == 0])
     overall = shares.mean(axis=0)
     occurs = overall > 0
     weights = (shares[:, occurs] / overall[occurs] ** strength).sum(axis=1)

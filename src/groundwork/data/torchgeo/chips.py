@@ -57,7 +57,7 @@ class TorchGeoChips(Dataset[Chip]):
         sample, name = self.dataset[query], name_of(query)
         values, valid = {}, {}
         for source, key in self._keys.items():
-            values[source] = self._image(self._part(sample, key), source, name)
+            values[source] = image_of(part_of(sample, key), source, self._inputs[source], name)
             valid[source] = _valid(values[source], self._inputs[source])
         size = next(iter(valid.values())).shape[-2:]
         answers = self._answers(sample, (size[0], size[1]), name)
@@ -68,30 +68,46 @@ class TorchGeoChips(Dataset[Chip]):
     def _answers(self, sample: Mapping[str, object], size: tuple[int, int], name: str) -> Answers:
         if self._kind.per == "nothing":
             return np.ones(size, np.bool_)
-        return _answers(self._part(sample, self._target_key), self._kind, size, name)
+        return _answers(part_of(sample, self._target_key), self._kind, size, name)
 
-    def _part(self, sample: Mapping[str, object], key: str) -> Tensor:
-        part = sample.get(key)
-        if not isinstance(part, Tensor):
-            raise DataError(
-                f"Samples have no tensor '{key}'; they have {sorted(sample)}. Say in 'keys' and 'target_key' what they "
-                "call images and labels."
-            )
-        return part
 
-    def _image(self, image: Tensor, source: str, name: str) -> NDArray[np.generic]:
-        spec = self._inputs[source]
-        if spec.steps > 1 and image.ndim == 4:
-            # TorchGeo has steps first.
-            image = image.transpose(0, 1)
-        expected = (spec.num_channels, spec.steps) if spec.steps > 1 else (spec.num_channels,)
-        if tuple(image.shape[:-2]) != expected:
-            raise DataError(
-                f"Sample {name}: the image of source '{source}' has the shape {tuple(image.shape)}; expected "
-                f"{expected} channels (and steps) before height and width, for the bands "
-                f"{[band.name for band in spec.used]}. State the bands that the dataset gives, in its order."
-            )
-        return cast("NDArray[np.generic]", image.numpy())
+def part_of(sample: Mapping[str, object], key: str) -> Tensor:
+    """Return a tensor of a sample.
+
+    Raises:
+        DataError: Where it has none of that name.
+    """
+    part = sample.get(key)
+    if not isinstance(part, Tensor):
+        raise DataError(
+            f"Samples have no tensor '{key}'; they have {sorted(sample)}. Say in 'keys' and 'target_key' what they "
+            "call images and labels."
+        )
+    return part
+
+
+def image_of(image: Tensor, source: str, spec: RasterSpec, name: str) -> NDArray[np.generic]:
+    """Return the image of a sample (channels[, steps], height, width).
+
+    Args:
+        image: As TorchGeo has it, with steps first.
+        source: Whose image it is, for messages.
+        spec: What it holds.
+        name: Of the sample, for messages.
+
+    Raises:
+        DataError: For other channels or steps than the spec has.
+    """
+    if spec.steps > 1 and image.ndim == 4:
+        image = image.transpose(0, 1)
+    expected = (spec.num_channels, spec.steps) if spec.steps > 1 else (spec.num_channels,)
+    if tuple(image.shape[:-2]) != expected:
+        raise DataError(
+            f"Sample {name}: the image of source '{source}' has the shape {tuple(image.shape)}; expected "
+            f"{expected} channels (and steps) before height and width, for the bands "
+            f"{[band.name for band in spec.used]}. State the bands that the dataset gives, in its order."
+        )
+    return cast("NDArray[np.generic]", image.numpy())
 
 
 def name_of(query: Query) -> str:
@@ -117,10 +133,14 @@ def _answers(label: Tensor, kind: TargetKind, size: tuple[int, int], name: str) 
         DataError: For values that are no answers, and labels of another size than the image.
     """
     values = label.numpy()
-    answers: Answers = _numbers(values, kind) if kind.target.outputs else _classes(values, kind.target, name)
+    answers: Answers
+    if kind.target.multi_label:
+        answers = _class_sets(values, kind.target, name)
+    else:
+        answers = _numbers(values, kind) if kind.target.outputs else _classes(values, kind.target, name)
     if kind.per == "image":
         answers = np.broadcast_to(answers[..., None, None], (*answers.shape, *size)).copy()
-    expected = (kind.target.num_outputs, *size) if kind.target.outputs else size
+    expected = (kind.target.num_outputs, *size) if kind.target.outputs or kind.target.multi_label else size
     if answers.shape != expected:
         what = "the answer of an image" if kind.per == "image" else f"the image {size}"
         raise DataError(f"Sample {name}: the label has the shape {tuple(values.shape)}, which does not fit {what}.")
@@ -151,6 +171,21 @@ def _classes(labels: NDArray[np.generic], target: TargetSpec, name: str) -> NDAr
         raise DataError(
             f"Sample {name}: the label holds {wrong[:10].tolist()}, which no class declares; declared are "
             f"{target.label_values}. Declare the classes, or add the values to 'ignore_value'."
+        )
+    return answers
+
+
+def _class_sets(labels: NDArray[np.generic], target: TargetSpec, name: str) -> NDArray[np.int8]:
+    """Return for each class whether the image is of it; IGNORE where not known."""
+    answers = np.full(labels.shape, UNDECLARED, np.int8)
+    for value, answer in {0: 0, 1: 1, **dict.fromkeys(target.ignore_values, IGNORE)}.items():
+        answers[labels == value] = answer
+    answers[~np.isfinite(labels)] = IGNORE
+    wrong = np.unique(labels[answers == UNDECLARED])
+    if wrong.size:
+        raise DataError(
+            f"Sample {name}: the label holds {wrong[:10].tolist()}; expected for each of {list(target.names)} 1 where "
+            "the image is of the class, and 0 where it is not."
         )
     return answers
 

@@ -57,8 +57,11 @@ class TorchGeoData(LightningDataModule):
         keys = config.keys or {only_source(inputs, "a dataset of TorchGeo without 'keys'"): "image"}
         if set(keys) != set(inputs):
             raise SpecError(f"'keys' must name the image of each source: it names {sorted(keys)}, not {sorted(inputs)}")
-        if target is not None:
-            kind_of(target)
+        if target is not None and kind_of(target).per == "object":
+            raise SpecError(
+                "The target is one 'per: object', and samples of TorchGeo are read with answers of pixels or images: "
+                "read objects from files of scenes and of annotations instead"
+            )
         readings = read_torchgeo(config, loader, seed)
         self.inputs, self.target = dict(inputs), target or classes_of(readings["train"].dataset, config.target_key)
         self._kind, self._readings, self._seed = kind_of(self.target), readings, seed

@@ -24,6 +24,15 @@ from groundwork.specs import FeatureLevel
 
 Framework = Literal["faster-rcnn", "mask-rcnn", "retinanet", "fcos"]
 
+#: Framework -> the losses that its detector gives in training, as torchvision calls them.
+_REGIONS = ("loss_classifier", "loss_box_reg", "loss_objectness", "loss_rpn_box_reg")
+LOSSES: dict[Framework, tuple[str, ...]] = {
+    "faster-rcnn": _REGIONS,
+    "mask-rcnn": (*_REGIONS, "loss_mask"),
+    "retinanet": ("classification", "bbox_regression"),
+    "fcos": ("classification", "bbox_regression", "bbox_ctrness"),
+}
+
 #: ``boxes`` (objects, 4): left, top, right and bottom in pixels; ``labels`` (objects,); where asked for ``masks``.
 Objects: TypeAlias = Mapping[str, Tensor]
 
@@ -60,6 +69,8 @@ class Detector(nn.Module, ABC):
     first_label: int
     #: Whether training takes ``masks`` of the objects.
     has_masks: bool = False
+    #: Names of the losses that it gives in training.
+    losses: tuple[str, ...] = ()
 
     @abstractmethod
     def forward(self, maps: Sequence[Tensor], size: tuple[int, int], objects: Sequence[Objects] = ()) -> Answer:
@@ -157,15 +168,19 @@ def build_detector(
         SpecError: For ``fcos`` on channels that its norms cannot share out.
     """
     channels, strides = levels[0].channels, [level.stride for level in levels]
+    detector: OneStageDetector | TwoStageDetector
     if framework == "fcos":
         if channels % 32:
             raise SpecError(
                 f"'fcos' needs levels whose channels are a multiple of 32, got {channels}. Set 'channels' of the 'fpn'"
             )
-        return OneStageDetector(_build_fcos(channels, strides, num_classes, limits))
-    if framework == "retinanet":
-        return OneStageDetector(_build_retinanet(channels, strides, num_classes, limits))
-    return TwoStageDetector(_build_two_stage(framework, channels, strides, num_classes, limits), strides)
+        detector = OneStageDetector(_build_fcos(channels, strides, num_classes, limits))
+    elif framework == "retinanet":
+        detector = OneStageDetector(_build_retinanet(channels, strides, num_classes, limits))
+    else:
+        detector = TwoStageDetector(_build_two_stage(framework, channels, strides, num_classes, limits), strides)
+    detector.losses = LOSSES[framework]
+    return detector
 
 
 class _Channels(nn.Module):

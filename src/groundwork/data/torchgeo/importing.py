@@ -1,0 +1,178 @@
+"""Write the samples of TorchGeo as rasters, labels and lists of splits, which the whole house reads."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.crs import CRS
+from rasterio.transform import from_bounds
+from torchgeo.datasets import GeoDataset
+
+from groundwork.atomic import partial_folder, replace_folder
+from groundwork.config.data import only_source
+from groundwork.config.split import SPLITS
+from groundwork.config.torchgeo import TorchGeoConfig
+from groundwork.config.training import LoaderConfig
+from groundwork.data.torchgeo.chips import image_of, part_of
+from groundwork.data.torchgeo.reading import Reading, read_torchgeo
+from groundwork.errors import DataError, SpecError
+from groundwork.progress import track
+from groundwork.rasters.grid import Grid
+from groundwork.rasters.stream import RasterProfile, single
+from groundwork.rasters.writing import write_rasters
+from groundwork.specs import RasterSpec, TargetSpec
+from groundwork.targets.tabled import CLASS_COLUMN
+
+#: What the folder holds: rasters by source, labels of pixels, or a table of labels of images, and lists of splits.
+SCENES, LABELS, TABLE, LISTS = "scenes", "labels", "labels.csv", "lists"
+#: Types of label rasters, the smallest first.
+LABEL_TYPES = (np.uint8, np.int16, np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class SamplesToImport:
+    """Samples of TorchGeo, and what they hold."""
+
+    config: TorchGeoConfig
+    inputs: Mapping[str, RasterSpec]
+    target: TargetSpec
+    seed: int
+
+
+def import_samples(samples: SamplesToImport, path: Path) -> None:
+    """Write each sample of each split once, as a raster for each source with its label; whole or not at all.
+
+    The folder then holds ``scenes/<source>/<key>.tif``, ``labels/<key>.tif`` or ``labels.csv``, and
+    ``lists/<split>.txt``; keys begin with the name of the split. What a dataset draws at random is drawn once. Samples
+    lie where TorchGeo says, or else have no georeference.
+
+    Raises:
+        SpecError: For objects, which are no rasters, and keys for other sources.
+        ComponentError: For names and options that TorchGeo does not know.
+        DataError: Where files are not there, or samples are not as declared.
+    """
+    if samples.target.per == "object":
+        raise SpecError("Objects of TorchGeo are not written as files: read them from files of annotations.")
+    keys = samples.config.keys or {only_source(samples.inputs, "a dataset of TorchGeo without 'keys'"): "image"}
+    if set(keys) != set(samples.inputs):
+        raise SpecError(
+            f"'keys' must name the image of each source: it names {sorted(keys)}, not {sorted(samples.inputs)}"
+        )
+    readings = read_torchgeo(samples.config, LoaderConfig(batch_size=1), samples.seed)
+    with partial_folder(path.parent, path.name) as partial:
+        made = partial / "made"
+        (made / LISTS).mkdir(parents=True)
+        rows: list[tuple[str, list[object]]] = []
+        for split in SPLITS:
+            names = []
+            queries = _queries(readings[split], samples.seed)
+            for number, query in enumerate(track(queries, f"Importing {split}", len(queries))):
+                name = f"{split}_{number:08d}"
+                label = _write_sample(readings[split].dataset[query], name, keys, samples, made)
+                rows += [] if label is None else [(name, label)]
+                names.append(name)
+            (made / LISTS / f"{split}.txt").write_text("".join(f"{name}\n" for name in names), "utf-8")
+        if rows:
+            _write_table(rows, samples.target, made / TABLE)
+        replace_folder(made, path)
+
+
+def _queries(reading: Reading, seed: int) -> list[Any]:
+    """Return what asks for each sample once: windows as they are drawn, or numbers in order."""
+    part: Any = reading.dataset
+    # Parts of a dataset keep the whole one inside.
+    while not isinstance(part, GeoDataset) and getattr(part, "dataset", None) is not None:
+        part = part.dataset
+    if not isinstance(part, GeoDataset):
+        return list(range(len(reading.dataset)))  # type: ignore[arg-type]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return [query for batch in reading.batches for query in batch]
+
+
+def _write_sample(
+    sample: Mapping[str, Any], name: str, keys: Mapping[str, str], samples: SamplesToImport, folder: Path
+) -> list[object] | None:
+    """Write the rasters of a sample, and return what a table says of it."""
+    grid: Grid | None = None
+    for source, key in keys.items():
+        spec = samples.inputs[source]
+        image = image_of(part_of(sample, key), source, spec, name)
+        grid = _grid(sample, (image.shape[-2], image.shape[-1]))
+        _write(folder / SCENES / source / f"{name}.tif", grid, _stacked(image, spec), _band_names(spec))
+    label = part_of(sample, samples.config.target_key)
+    if samples.target.per == "image":
+        return [value.item() for value in label.reshape(-1)]
+    assert grid is not None  # noqa: S101 - there is a source
+    pixels = label.numpy() if label.ndim == 3 else label.numpy()[None]
+    if label.ndim < 2 or pixels.shape[-2:] != (grid.height, grid.width):
+        raise DataError(
+            f"Sample {name}: the label has the shape {tuple(label.shape)}, which does not fit the image of "
+            f"{grid.height} x {grid.width} pixels."
+        )
+    names = samples.target.names if samples.target.outputs else ("class",)
+    _write(folder / LABELS / f"{name}.tif", grid, _label_pixels(pixels, samples.target, name), names)
+    return None
+
+
+def _grid(sample: Mapping[str, Any], size: tuple[int, int]) -> Grid:
+    """Return where a sample lies; in pixels where TorchGeo does not say."""
+    height, width = size
+    bounds, crs = sample.get("bounds"), sample.get("crs")
+    if crs is None or not isinstance(bounds, tuple):
+        return Grid(None, Affine.identity(), width, height)
+    x, y = bounds[0], bounds[1]
+    transform = from_bounds(x.start, y.start, x.stop, y.stop, width, height)
+    return Grid(CRS.from_user_input(crs), transform, width, height)
+
+
+def _stacked(image: NDArray[np.generic], spec: RasterSpec) -> NDArray[np.generic]:
+    """Return an image as bands of a file, in the layout that its spec declares."""
+    if spec.steps == 1:
+        return image
+    by_step = image.swapaxes(0, 1) if spec.layout == "steps_first" else image
+    return by_step.reshape(-1, *image.shape[-2:])
+
+
+def _band_names(spec: RasterSpec) -> tuple[str, ...]:
+    names = tuple(band.name for band in spec.used)
+    if spec.layout == "bands_first":
+        return tuple(name for name in names for _ in range(spec.steps))
+    return names * spec.steps
+
+
+def _label_pixels(pixels: NDArray[np.generic], target: TargetSpec, name: str) -> NDArray[np.generic]:
+    """Return label values in the smallest type that holds them; numbers as they are."""
+    if target.outputs:
+        return pixels.astype(np.float32)
+    whole = pixels.astype(np.int64)
+    if not np.array_equal(whole, pixels):
+        raise DataError(f"Sample {name}: the label holds values that are no whole numbers, and the target has classes.")
+    declared = (*target.label_values, *target.ignore_values)
+    low, high = min(int(whole.min()), *declared), max(int(whole.max()), *declared)
+    fitting = (kind for kind in LABEL_TYPES if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max)
+    return whole.astype(next(fitting, np.int32))
+
+
+def _write(path: Path, grid: Grid, pixels: NDArray[np.generic], names: Sequence[str]) -> None:
+    profile = RasterProfile(grid, pixels.dtype.name, tuple(names), None)
+    write_rasters(single(profile, pixels, "sample"), {"sample": path})
+
+
+def _write_table(rows: Sequence[tuple[str, list[object]]], target: TargetSpec, path: Path) -> None:
+    columns = list(target.names) if target.outputs else [target.column or CLASS_COLUMN]
+    for name, values in rows:
+        if len(values) != len(columns):
+            raise DataError(f"Sample {name}: the label holds {len(values)} values; expected {len(columns)}: {columns}.")
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["key", *columns])
+        writer.writerows([name, *values] for name, values in rows)

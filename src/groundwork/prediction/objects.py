@@ -1,0 +1,102 @@
+"""Find the objects of a scene of any size, tile by tile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from groundwork.batch import Patch
+from groundwork.bundle import Bundle
+from groundwork.config.data import read_by_model
+from groundwork.config.inference import InferenceConfig
+from groundwork.data.scene_stack import SceneStack
+from groundwork.models.engine import Engine, ModelScorer
+from groundwork.models.interface import Model
+from groundwork.prediction.blending import Tile, run_ahead
+from groundwork.prediction.joining import Found, join
+from groundwork.prediction.provenance import provenance_tags
+from groundwork.prediction.tile_predictor import TilePredictor
+from groundwork.prediction.tiles import Axis, make_axis
+from groundwork.progress import track
+from groundwork.rasters.feature_writing import FeatureLayer, boxes
+from groundwork.targets.objects import ObjectBoxes
+
+#: Row and column of a tile, and the tile.
+_Numbered: TypeAlias = tuple[tuple[int, int], Tile]
+
+
+def find_objects(
+    model: Model, stack: SceneStack, bundle: Bundle, config: InferenceConfig, name: str = ""
+) -> FeatureLayer:
+    """Return the objects of a scene as boxes on the grid of its reference.
+
+    Memory holds a batch of tiles, and the next, which is read meanwhile; and all boxes.
+
+    Args:
+        model: The bundle's model, in evaluation mode.
+        stack: The opened scene.
+        bundle: Says what the classes are, and where the weights came from.
+        config: Tiles and overlap.
+        name: What the scene is called in tags and on the terminal; its file's name where empty.
+    """
+    kind, grid = ObjectBoxes(bundle.config.target), stack.grid
+    has_dates = any(stack.dates(source) is not None for source in read_by_model(bundle.config.inputs))
+    model.require_coordinates(time=has_dates, location=grid.crs is not None)
+    predictor = TilePredictor(Engine(ModelScorer(model)), kind, stack, bundle)
+    rows, columns = (make_axis(length, config.tile_size, config.overlap) for length in (grid.height, grid.width))
+    name = name or stack.reference.path.stem
+    steps = -(-len(rows.starts) * len(columns.starts) // config.batch_size)
+    parts = [_none()]
+    batches = run_ahead(_batches(_read(stack, rows, columns), config.batch_size))
+    for batch in track(batches, f"Predicting {name}", steps):
+        given = predictor.predict([tile for _, tile in batch])
+        parts += [_in_scene(number, tile, found) for (number, tile), found in zip(batch, given, strict=True)]
+    found = Found(np.concatenate([part.rows for part in parts]), np.concatenate([part.tiles for part in parts]))
+    single = join(found, rows, columns)
+    tags = provenance_tags(bundle, name, config)
+    return FeatureLayer(grid, boxes(single[:, :4]), kind.columns_of(single), tags)
+
+
+def _none() -> Found:
+    return Found(np.zeros((0, 6)), np.zeros((0, 2), np.int64))
+
+
+def _read(stack: SceneStack, rows: Axis, columns: Axis) -> Iterator[_Numbered]:
+    for row, column in product(range(len(rows.starts)), range(len(columns.starts))):
+        window = Window(columns.starts[column], rows.starts[row], columns.size, rows.size)
+        patch = stack.read(window)
+        # There is nothing to be found where there is no data.
+        if patch.known.any():
+            yield (row, column), (window, patch)
+
+
+def _batches(tiles: Iterator[_Numbered], size: int) -> Iterator[Sequence[_Numbered]]:
+    batch: list[_Numbered] = []
+    for tile in tiles:
+        batch.append(tile)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _in_scene(number: tuple[int, int], tile: Tile, given: NDArray[np.float32]) -> Found:
+    """Return what was found in a tile, in pixels of the scene; what lies on ground without data is left out."""
+    window, patch = tile
+    rows = given[given[:, 4] > 0].astype(np.float64)
+    rows = rows[_has_data(rows, patch)]
+    rows[:, :4] += [window.col_off, window.row_off, window.col_off, window.row_off]
+    return Found(rows, np.tile(np.array(number, np.int64), (len(rows), 1)))
+
+
+def _has_data(rows: NDArray[np.float64], patch: Patch) -> NDArray[np.bool_]:
+    height, width = patch.size
+    down = ((rows[:, 1] + rows[:, 3]) / 2).astype(int).clip(0, height - 1)
+    across = ((rows[:, 0] + rows[:, 2]) / 2).astype(int).clip(0, width - 1)
+    return np.asarray(patch.known[down, across])

@@ -1,0 +1,17 @@
+"""What predictions are written as. Imports nothing, so that it may be asked before anything is predicted."""
+
+#: What is written, by kind of answer or by what else a model gives, of which a prediction has one -> the ending of its
+#: files.
+ANSWERS = {
+    "classes": ".tif",
+    "numbers": ".tif",
+    "objects": ".gpkg",
+    "reconstruction": ".tif",
+    "embeddings": ".tif",
+}
+#: Outlines of the tiles of a scene, where each has one answer.
+CHIPS = "chips"
+#: All that may be made of a scene.
+PRODUCTS = {**ANSWERS, "probabilities": ".tif", CHIPS: ".gpkg"}
+#: Where the outlines of all scenes stand as one table.
+CHIP_TABLE = "chips.csv"

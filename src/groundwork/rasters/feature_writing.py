@@ -1,0 +1,133 @@
+"""Write features, such as boxes or outlines with what is known of each, as a GeoPackage: whole, or not at all."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import pandas as pd
+import pyogrio
+import shapely
+from numpy.typing import NDArray
+from pyogrio.errors import DataLayerError, DataSourceError
+
+from groundwork.atomic import partial_folder
+from groundwork.errors import RasterError
+from groundwork.rasters.grid import Grid
+from groundwork.rasters.writing import not_written
+
+SUFFIX = ".gpkg"
+#: A GeoPackage says when it was written; the same features are to be the same bytes on any day.
+_NO_DATE = "1970-01-01T00:00:00.000Z"
+_DATE_OPTION = "OGR_CURRENT_DATE"
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureLayer:
+    """A layer of polygons with attributes, in the CRS of a raster. It may hold none."""
+
+    grid: Grid
+    #: Polygons in columns and rows of the grid, from the upper left corner of its first pixel.
+    shapes: Sequence[shapely.Polygon | shapely.MultiPolygon]
+    #: Attribute -> its value for each polygon. The types also hold where there is no polygon.
+    columns: Mapping[str, NDArray[np.generic]]
+    #: What the layer says of its origin.
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def frame(self) -> geopandas.GeoDataFrame:
+        """Return the features, placed on the ground; without a CRS they stay in columns and rows."""
+        transform = self.grid.transform
+        matrix = np.array([[transform.a, transform.b], [transform.d, transform.e]])
+        shift = np.array([transform.c, transform.f])
+        shapes = np.array(list(self.shapes), dtype=object)
+        placed = shapely.transform(shapes, lambda points: points @ matrix.T + shift)
+        crs = None if self.grid.crs is None else self.grid.crs.to_wkt()
+        # A grid whose rows go south turns rings round.
+        oriented = shapely.orient_polygons(placed) if len(placed) else placed
+        return geopandas.GeoDataFrame(pd.DataFrame(dict(self.columns)), geometry=list(oriented), crs=crs)
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureStream:
+    """Layers of features that do not exist yet: they are found when they are asked for, and then forgotten."""
+
+    #: Names of the products, such as "objects".
+    products: tuple[str, ...]
+    #: Gives the layer of each product.
+    find: Callable[[], Mapping[str, FeatureLayer]]
+
+
+def boxes(edges: NDArray[np.floating]) -> list[shapely.Polygon]:
+    """Return boxes (boxes, 4) of left, top, right and bottom as polygons."""
+    found: list[shapely.Polygon] = shapely.box(*edges.reshape(-1, 4).astype(np.float64).T).tolist()
+    return found
+
+
+def write_features(layer: FeatureLayer, path: Path) -> None:
+    """Write a layer as the only one of a GeoPackage, under the name of the file.
+
+    The same features are the same bytes, on any day. The file is read back before it gets its name.
+
+    Args:
+        layer: What to write.
+        path: File to make, with the ending ``.gpkg``. An earlier file of this name stays until the new one is whole.
+
+    Raises:
+        RasterError: For another ending, and where the file does not hold what was written, as the disk is full.
+    """
+    if path.suffix != SUFFIX:
+        raise RasterError(path, f"the ending '{path.suffix}'", f"'{SUFFIX}'", "Features are written as GeoPackage.")
+    frame = layer.frame()
+    with partial_folder(path.parent, path.stem) as partial:
+        made = partial / path.name
+        try:
+            with _without_date(), warnings.catch_warnings():
+                # A scene without georeference gets features without one.
+                warnings.filterwarnings("ignore", message="'crs' was not provided", category=UserWarning)
+                pyogrio.write_dataframe(
+                    frame,
+                    made,
+                    layer=path.stem,
+                    driver="GPKG",
+                    geometry_type=_geometry_type(frame),
+                    layer_metadata=dict(sorted(layer.tags.items())),
+                )
+            found = pyogrio.read_info(made, layer=path.stem, force_feature_count=True)["features"]
+        except (DataSourceError, DataLayerError, RuntimeError, OSError) as error:
+            raise not_written(path, str(error)) from error
+        if found != len(frame):
+            raise not_written(path, f"it holds {found} features instead of {len(frame)}")
+        made.replace(path)
+
+
+def tags_of(path: Path) -> dict[str, str]:
+    """Return what the first layer of a file of features says of its origin; nothing where it says nothing.
+
+    Raises:
+        RasterError: Where the file cannot be read.
+    """
+    try:
+        return dict(pyogrio.read_info(path)["layer_metadata"] or {})
+    except (DataSourceError, DataLayerError, OSError) as error:
+        raise RasterError(path, f"no vector file that can be read ({error})", "a GeoPackage") from error
+
+
+def _geometry_type(frame: geopandas.GeoDataFrame) -> str:
+    """Return the one type of a layer: a file whose types are mixed is none that every GIS opens."""
+    return "MultiPolygon" if (frame.geom_type == "MultiPolygon").any() else "Polygon"
+
+
+@contextmanager
+def _without_date() -> Iterator[None]:
+    """Keep GDAL from writing down what day it is."""
+    before = pyogrio.get_gdal_config_option(_DATE_OPTION)
+    pyogrio.set_gdal_config_options({_DATE_OPTION: _NO_DATE})
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options({_DATE_OPTION: before})

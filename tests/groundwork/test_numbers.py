@@ -206,12 +206,16 @@ def test_answers_are_summed_up_to_mean_and_deviation() -> None:
         ("mse", np.square),
         ("mae", np.abs),
         ("huber", lambda errors: np.where(np.abs(errors) < 1, errors**2 / 2, np.abs(errors) - 0.5)),
+        ("rmse", lambda errors: np.sqrt(np.mean(errors**2))),
+        ("quantile", lambda errors: np.where(errors < 0, -0.8 * errors, 0.2 * errors)),
     ],
 )
 def test_losses_are_means_over_what_is_known_in_deviations(name: str, expected: Any) -> None:
     truth, said = _numbers(2)
     said.requires_grad_()
-    loss = WeightedNumberLosses([LossTerm(name=name, weight=2.0)], [10.0, 20.0])(said, truth)
+    options = {"level": 0.8} if name == "quantile" else {}
+    term = LossTerm.model_validate({"name": name, "weight": 2.0, **options})
+    loss = WeightedNumberLosses([term], [10.0, 20.0])(said, truth)
     parts = []
     for index, std in enumerate((10.0, 20.0)):
         known = ~truth[:, index].isnan().numpy()
@@ -224,6 +228,19 @@ def test_losses_are_means_over_what_is_known_in_deviations(name: str, expected: 
     assert (said.grad[truth.isnan()] == 0).all()
     nothing = WeightedNumberLosses([LossTerm(name=name)], [1.0, 1.0])(said, torch.full_like(truth, torch.nan))
     assert nothing.item() == 0
+
+
+def test_the_quantile_of_many_numbers_is_learnt() -> None:
+    truth = torch.from_numpy(np.random.default_rng(0).exponential(3.0, (1, 1, 40, 50)))
+    said = torch.nn.Parameter(torch.zeros(1, 1, 1, 1, dtype=torch.float64))
+    loss = WeightedNumberLosses([LossTerm.model_validate({"name": "quantile", "level": 0.9})], [1.0]).double()
+    optimizer = torch.optim.SGD([said], lr=5.0)
+    for step in range(400):
+        optimizer.param_groups[0]["lr"] = 5 / (1 + step / 20)
+        optimizer.zero_grad()
+        loss(said.expand_as(truth), truth).backward()
+        optimizer.step()
+    assert float(said.detach()) == pytest.approx(float(np.quantile(truth, 0.9)), rel=0.02)
 
 
 # --- through the house ----------------------------------------------------------------------------------------------
@@ -336,7 +353,7 @@ def test_names_of_another_kind_are_refused(
     world: SimpleNamespace, make_training: Callable[..., TrainingConfig]
 ) -> None:
     numbers = {"task": "pixel_regression", "monitor": "val/r2"}
-    with pytest.raises(ComponentError, match=r"cross_entropy.*Known: \['huber', 'mae', 'mse'\]"):
+    with pytest.raises(ComponentError, match=r"cross_entropy.*Known: \['huber', 'mae', 'mse', 'quan"):
         check_training(make_training(**numbers), world.data.target)
     with pytest.raises(ComponentError, match="'val/miou', which is not measured"):
         check_training(make_training(task="pixel_regression", loss=[{"name": "mse"}]), world.data.target)

@@ -259,7 +259,7 @@ def test_each_patch_is_painted_without_having_been_shown(root: Path) -> None:
 @pytest.mark.parametrize(("sources", "dates"), CELLS)
 def test_a_masked_autoencoder_goes_through_the_house(root: Path, tmp_path: Path, sources: str, dates: str) -> None:
     if sources == "two":
-        with pytest.raises(SpecError, match="'prithvi_mae' takes exactly one source, got 2"):
+        with pytest.raises(SpecError, match=r"PrithviViT sees one source, and was given \['optical', 'radar'\]"):
             _prepared(root, PAINTER, sources, dates)
         return
     made = _prepared(root, PAINTER, sources, dates)

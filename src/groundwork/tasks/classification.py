@@ -9,6 +9,7 @@ from groundwork.errors import ComponentError
 from groundwork.specs import TargetSpec
 from groundwork.targets.image_classes import ImageClasses
 from groundwork.tasks.class_task import ClassTask
+from groundwork.tasks.losses import OF_AREAS
 
 
 class ClassificationTask(ClassTask):
@@ -19,6 +20,7 @@ class ClassificationTask(ClassTask):
     @classmethod
     def check_losses(cls, losses: Sequence[LossTerm], target: TargetSpec) -> None:
         """See :class:`Task`."""
-        if any(loss.name == "dice" for loss in losses):
-            raise ComponentError("'dice' compares areas, and an image has one class: take 'cross_entropy'")
+        for loss in losses:
+            if loss.name in OF_AREAS:
+                raise ComponentError(f"'{loss.name}' compares areas, and an image has one class: take 'cross_entropy'")
         super().check_losses(losses, target)

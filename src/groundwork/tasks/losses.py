@@ -85,7 +85,49 @@ class DiceLoss(Loss):
         return ((1 - dice) * occurs).sum() / occurs.sum().clamp(min=1)
 
 
-LOSSES: Table = {"cross_entropy": CrossEntropyLoss, "dice": DiceLoss}
+class FocalLoss(Loss):
+    """Cross-entropy that looks away from pixels that are known well already (https://arxiv.org/abs/1708.02002).
+
+    Args:
+        class_pixels: See :class:`Loss`.
+        focus: How much; 0 is cross-entropy.
+        class_weights: As of ``cross_entropy``.
+    """
+
+    weight: Tensor | None
+
+    def __init__(
+        self,
+        class_pixels: tuple[int, ...],
+        *,
+        focus: NotNegative = 2.0,
+        class_weights: Literal["none", "inverse", "inverse_sqrt"] | tuple[NotNegative, ...] = "none",
+    ) -> None:
+        super().__init__()
+        self._focus = focus
+        self.register_buffer("weight", _class_weights(class_pixels, class_weights), persistent=False)
+
+    def forward(self, scores: Tensor, labels: Tensor) -> Tensor:
+        """See :class:`Loss`. The mean is over pixels, each counted by the weight of its class."""
+        surprise = functional.cross_entropy(scores, labels, ignore_index=IGNORE, reduction="none")
+        known = labels != IGNORE
+        # Where nothing is missing a power has no slope; what is not known has no surprise, so that it must not count.
+        missing = (1 - torch.exp(-surprise)).clamp(min=1e-6) ** self._focus
+        counted = known.to(scores.dtype) if self.weight is None else self.weight.to(scores)[labels.clamp(min=0)] * known
+        return (missing * surprise * counted).sum() / counted.sum().clamp(min=1e-6)
+
+
+LOSSES: Table = {
+    "boundary": "groundwork.tasks.area_losses:BoundaryLoss",
+    "cross_entropy": CrossEntropyLoss,
+    "dice": DiceLoss,
+    "focal": FocalLoss,
+    "jaccard": "groundwork.tasks.area_losses:JaccardLoss",
+    "lovasz": "groundwork.tasks.area_losses:LovaszLoss",
+    "tversky": "groundwork.tasks.area_losses:TverskyLoss",
+}
+#: Losses that compare areas, which an image with one class has not.
+OF_AREAS = ("boundary", "dice", "jaccard", "lovasz", "tversky")
 
 
 class WeightedLosses(nn.Module):

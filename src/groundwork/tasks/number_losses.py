@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, cast
 
 import torch
 from pydantic import Field
@@ -22,6 +22,10 @@ class NumberLoss(nn.Module, ABC):
     def forward(self, errors: Tensor) -> Tensor:
         """Give the loss of each error, which is in deviations of its output, in the same shape."""
 
+    def of_mean(self, means: Tensor) -> Tensor:
+        """Give the loss of each output from the mean over its pixels (outputs,): the mean, unless told otherwise."""
+        return means
+
 
 class SquaredErrorLoss(NumberLoss):
     """Squared error."""
@@ -29,6 +33,30 @@ class SquaredErrorLoss(NumberLoss):
     def forward(self, errors: Tensor) -> Tensor:
         """See :class:`NumberLoss`."""
         return errors.square()
+
+
+class RootSquaredErrorLoss(SquaredErrorLoss):
+    """Root of the mean squared error of each output: the unit of the score of the same name."""
+
+    def of_mean(self, means: Tensor) -> Tensor:
+        """See :class:`NumberLoss`. At 0 the root has no slope."""
+        return means.clamp(min=1e-12).sqrt()
+
+
+class QuantileLoss(NumberLoss):
+    """The pinball loss: what is learnt is the number below which a share of all lies (Koenker and Bassett 1978).
+
+    Args:
+        level: That share; 0.5 is the median.
+    """
+
+    def __init__(self, *, level: Annotated[float, Field(gt=0, lt=1)] = 0.5) -> None:
+        super().__init__()
+        self._level = level
+
+    def forward(self, errors: Tensor) -> Tensor:
+        """See :class:`NumberLoss`; errors are what is predicted less the truth."""
+        return torch.maximum((1 - self._level) * errors, -self._level * errors)
 
 
 class AbsoluteErrorLoss(NumberLoss):
@@ -52,7 +80,13 @@ class HuberLoss(NumberLoss):
         return functional.huber_loss(errors, torch.zeros_like(errors), reduction="none", delta=self._delta)
 
 
-NUMBER_LOSSES: Table = {"mse": SquaredErrorLoss, "mae": AbsoluteErrorLoss, "huber": HuberLoss}
+NUMBER_LOSSES: Table = {
+    "huber": HuberLoss,
+    "mae": AbsoluteErrorLoss,
+    "mse": SquaredErrorLoss,
+    "quantile": QuantileLoss,
+    "rmse": RootSquaredErrorLoss,
+}
 
 
 class WeightedNumberLosses(nn.Module):
@@ -86,9 +120,10 @@ class WeightedNumberLosses(nn.Module):
         # What is not known is taken out before the difference: NaN would come back in the gradients.
         errors = (numbers - torch.where(known, truth, 0.0)) / self.std.reshape(-1, *(1,) * (truth.dim() - 2))
         errors = torch.where(known, errors, 0.0)
-        pairs = zip(self._weights, self._losses, strict=True)
-        total = torch.stack([weight * loss(errors) for weight, loss in pairs]).sum(dim=0)
         axes = [axis for axis in range(truth.dim()) if axis != 1]
         counts = known.sum(dim=axes)
-        means = torch.where(known, total, 0.0).sum(dim=axes) / counts.clamp(min=1)
-        return means.sum() / (counts > 0).sum().clamp(min=1)
+        total = torch.zeros_like(counts, dtype=errors.dtype)
+        for weight, loss in zip(self._weights, self._losses, strict=True):
+            means = torch.where(known, loss(errors), 0.0).sum(dim=axes) / counts.clamp(min=1)
+            total = total + weight * cast("NumberLoss", loss).of_mean(means)
+        return torch.where(counts > 0, total, 0.0).sum() / (counts > 0).sum().clamp(min=1)

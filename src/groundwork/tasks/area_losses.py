@@ -71,7 +71,7 @@ class TverskyLoss(Loss):
     def forward(self, scores: Tensor, labels: Tensor) -> Tensor:
         """See :class:`Loss`."""
         known, classes = _known(scores, labels)
-        occurring = [int(index) for index in classes.unique()]
+        occurring = _occurring(classes, scores.shape[1])
         if not occurring:
             return scores.sum() * 0.0
         parts = [self._losses[index](known, classes).clamp(min=0) ** self._power for index in occurring]
@@ -159,4 +159,8 @@ def _over_occurring(loss: torch.nn.Module, scores: Tensor, labels: Tensor) -> Te
     if not classes.numel():
         return scores.sum() * 0.0
     total: Tensor = loss(known, classes) * scores.shape[1]
-    return total / len(classes.unique())
+    return total / len(_occurring(classes, scores.shape[1]))
+
+
+def _occurring(classes: Tensor, count: int) -> list[int]:
+    return [index for index in range(count) if bool((classes == index).any())]

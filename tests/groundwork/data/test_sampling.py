@@ -257,7 +257,7 @@ def test_what_cannot_be_chosen_is_refused(sampling: dict[str, Any], message: str
 def test_what_does_not_fit_is_refused(
     tmp_path: Path, tiny_labelled: LabelledData, tiny_statistics: Statistics, land_target: TargetSpec
 ) -> None:
-    with pytest.raises(SpecError, match="the target has numbers: use 'grid' or 'random'"):
+    with pytest.raises(SpecError, match="the target has none: use 'grid' or 'random'"):
         check_sampling(ComponentConfig(name="balanced"), "files", NUMBERS)
     check_sampling(GRID, "packed", NUMBERS)
     check_sampling(ComponentConfig(name="balanced"), "packed", land_target)

@@ -17,6 +17,7 @@ import yaml
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from rasterio.transform import from_origin
+from safetensors.torch import load_file
 from shapely.geometry import box
 
 from marked import MARKS, marked_data, write_marked
@@ -195,6 +196,24 @@ def _recipes() -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
                 "training": {"augmentation": ["horizontal_flip", {"name": "drop_source", "chance": 0.3}]},
             },
         ),
+        "unlabelled": (
+            {"scenes": scenes, "labels": {"type": "fieldwork.io.no_labels.NoLabelsDataset"}},
+            {
+                "data": {"sources": plain, "target": "nothing"},
+                "model": {
+                    "factory": {
+                        "name": "full_model",
+                        "model": {"name": "prithvi_mae", "variant": "prithvi_eo_v2_tiny_tl", "mask_ratio": 0.75},
+                    },
+                    "encoder": None, "decoder": None,
+                },
+                "training": {
+                    "task": "reconstruction", "loss": [{"name": "reconstruction"}], "monitor": "val/loss",
+                    "sampling": {"name": "random", "samples_per_epoch": 8},
+                },
+                "inference": {"overlap": 0},
+            },
+        ),
         "four_dates": (
             {"scenes": scenes | {"path": f"{folder}/dated", "pattern": "{key}_{date}.tif"}, "labels": labels},
             {
@@ -253,6 +272,9 @@ def test_a_recipe_runs_from_files_to_predictions(
             assert (raster.crs, raster.transform, raster.shape) == (scene.crs, scene.transform, scene.shape)
     if name in {"whole_images", "several_classes"}:
         _check_outlines(written / "predictions")
+    if name == "unlabelled":
+        weights = load_file(clone / "data/06_models/unlabelled/encoder/encoder.safetensors")
+        assert any(key.startswith("blocks.") or ".blocks." in key for key in weights)
     if name == "numbers":
         assert metrics["baselines"]["pixel_regression"]["r2"] > 0.9
     if name in {"drawn", "two_sensors", "four_dates"}:

@@ -334,6 +334,41 @@ def test_items_on_a_server_run_from_addresses_to_predictions(
     assert len(list((clone / "data/07_model_output/served/predictions").glob("*.tif"))) == len(KEYS)
 
 
+def test_annotated_objects_run_from_files_to_predictions(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = clone / "data/01_raw/annotated"
+    marked = write_marked(root / "scenes", dict.fromkeys(KEYS, 6))
+    marked.write_coco(root / "marks.json")
+    entries = {
+        "scenes": {"type": RASTERS, "path": "data/01_raw/annotated/scenes"},
+        "labels": {"type": "fieldwork.io.coco.CocoLabelsDataset", "path": "data/01_raw/annotated/marks.json"},
+    }
+    stated = marked_data()
+    changes = {
+        "data": {
+            "sources": {"hls": None} | stated["sources"], "target": stated["target"] | {"ignore_value": None},
+            "chips": stated["chips"], "split": stated["split"],
+        },
+        "model": {
+            "factory": {"name": "object_detection", "framework": "fcos"},
+            "necks": [{"name": "fpn", "channels": 32}], "decoder": None,
+        },
+        "training": {"task": "object_detection", "loss": [{"name": "detector"}], "monitor": "val/map"},
+        "inference": {"tile_size": 32},
+    }  # fmt: skip
+    _write_recipe(clone, "annotated", entries, changes)
+    monkeypatch.chdir(clone)
+    with KedroSession.create(clone, env="annotated", conf_source=str(clone / "conf")) as session:
+        session.run()
+    report = pd.read_csv(clone / "data/02_intermediate/annotated/scene_report.csv")
+    assert list(report[["objects_square", "objects_disc"]].sum()) == [18, 18]
+    metrics = json.loads((clone / "data/08_reporting/annotated/metrics.json").read_text())
+    assert list(metrics["baselines"]) == ["boxes_on_a_grid"]
+    for key in KEYS:
+        found = geopandas.read_file(clone / f"data/07_model_output/annotated/predictions/{key}_objects.gpkg")
+        assert found.crs == "EPSG:32632"
+        assert {"class", "score"} <= set(found.columns)
+
+
 def test_data_of_torchgeo_is_imported_and_runs_as_any_other(
     clone: Path, write_raster: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
@@ -21,6 +22,7 @@ from groundwork.batch import collate
 from groundwork.bundle import load_bundle, save_bundle
 from groundwork.config import DataConfig, EvaluationConfig, InferenceConfig, ModelConfig, TrainingConfig
 from groundwork.config.indexing import IndexingConfig
+from groundwork.data.annotated_images import find_annotated
 from groundwork.data.label_table import read_label_table
 from groundwork.data.packed import open_store
 from groundwork.data.packing import ChipsToStore, store_chips
@@ -41,6 +43,7 @@ SOURCES = ("one", "two", "optional second")
 DATES = ("one date", "stack", "files per date")
 LABELS = ("class raster", "number raster", "drawn classes", "table of classes")
 CELLS = [pytest.param(*cell, id=", ".join(cell)) for cell in product(SOURCES, DATES, LABELS)]
+OF_OBJECTS = [pytest.param(*cell, id=", ".join(cell)) for cell in product(SOURCES, DATES)]
 KEYS = ("1", "11", "2", "3", "4", "5")
 #: The scene that lacks the second source, where that is optional.
 LACKING = "11"
@@ -60,6 +63,7 @@ TASKS = {
 def world(tmp_path_factory: pytest.TempPathFactory, write_raster: Callable[..., Path]) -> SimpleNamespace:
     """Six scenes with every kind of source and label; the left half of each is low, the right one high."""
     root, rows, parts = tmp_path_factory.mktemp("every"), [], []
+    outlines, images, annotations = [], [], []
     for number, key in enumerate(KEYS):
         random = np.random.default_rng(number)
         label = np.where(np.arange(WIDTH) < WIDTH // 2, 1, 2) + np.zeros((HEIGHT, 1), int)
@@ -88,6 +92,22 @@ def world(tmp_path_factory: pytest.TempPathFactory, write_raster: Callable[..., 
             geopandas.GeoDataFrame({"use": ["low", "high"], "height": [10.0, 21.5]}, geometry=halves, crs="EPSG:32632")
         )
         rows.append({"key": key, "class": CLASSES[number % 2]["name"], "height": 3.0 + 4 * number})
+        # Two of them in each scene, left, top, right and bottom in pixels.
+        boxes = {"low": (4, 5, 10, 11), "high": (24, 8, 33, 16)}
+        images.append({"id": number, "file_name": f"{key}.tif", "width": WIDTH, "height": HEIGHT})
+        for name, (left, top, right, bottom) in boxes.items():
+            outline = box(west + 10 * left, north - 10 * bottom, west + 10 * right, north - 10 * top)
+            outlines.append(geopandas.GeoDataFrame({"use": [name]}, geometry=[outline], crs="EPSG:32632"))
+            annotations.append(
+                {
+                    "id": len(annotations), "image_id": number, "category_id": list(boxes).index(name),
+                    "bbox": [left, top, right - left, bottom - top], "iscrowd": 0,
+                }
+            )  # fmt: skip
+    geopandas.pd.concat(outlines, ignore_index=True).to_file(root / "objects.gpkg", engine="pyogrio")
+    categories = [{"id": 0, "name": "low"}, {"id": 1, "name": "high"}]
+    annotated = {"images": images, "annotations": annotations, "categories": categories}
+    (root / "objects.json").write_text(json.dumps(annotated), "utf-8")
     together = geopandas.pd.concat(parts, ignore_index=True).to_crs("EPSG:4326")
     together.to_file(root / "labels.gpkg", engine="pyogrio")
     pd.DataFrame(rows).to_csv(root / "labels.csv", index=False)
@@ -104,9 +124,11 @@ def _optical(root: Path, dates: str) -> tuple[dict[str, Any], RasterFolder]:
 
 
 def _labels(root: Path, labels: str) -> tuple[dict[str, Any], Any]:
-    shared = SharedFiles(root, ("labels.gpkg",))
-    table = read_label_table(root / "labels.csv", "key")
+    shared, drawn_objects = SharedFiles(root, ("labels.gpkg",)), SharedFiles(root, ("objects.gpkg",))
+    table, objects = read_label_table(root / "labels.csv", "key"), {"per": "object", "classes": CLASSES}
     return {
+        "drawn objects": (objects | {"vectors": {"attribute": "use"}}, drawn_objects),
+        "annotated objects": (objects, find_annotated(root / "objects.json", "{key}.*")),
         "class raster": ({"classes": CLASSES}, find_rasters(root / "classes", ["{key}.tif"])),
         "number raster": ({"outputs": [OUTPUT]}, find_rasters(root / "numbers", ["{key}.tif"])),
         "drawn classes": ({"classes": CLASSES, "vectors": {"attribute": "use"}}, shared),
@@ -136,8 +158,15 @@ def _cell(root: Path, sources: str, dates: str, labels: str) -> tuple[DataConfig
     return data, scenes, given
 
 
-def _model(sources: str, dates: str) -> ModelConfig:
-    encoder: dict[str, Any] = {"name": "timm", "model": "test_resnet", "out_indices": [0]}
+def _detector(sources: str, dates: str) -> ModelConfig:
+    words = _model(sources, dates, levels=(0, 1)).model_dump(exclude_unset=True)
+    necks = [*([] if sources == "one" else [{"name": "merge_sources"}]), {"name": "fpn", "channels": 32}]
+    factory = {"name": "object_detection", "framework": "fcos"}
+    return ModelConfig.model_validate(words | {"necks": necks, "factory": factory, "decoder": None})
+
+
+def _model(sources: str, dates: str, levels: tuple[int, ...] = (0,)) -> ModelConfig:
+    encoder: dict[str, Any] = {"name": "timm", "model": "test_resnet", "out_indices": list(levels)}
     wrapped = {"name": "per_date", "encoder": encoder, "pooling": "mean"} if dates != "one date" else encoder
     if sources == "one":
         return ModelConfig.model_validate({"encoder": wrapped})
@@ -196,6 +225,51 @@ def test_every_cell_goes_through_the_house(
     held[:3, :3] = sources == "two"
     is_nodata = np.isnan(found[0]) if nodata is not None and np.isnan(nodata) else found[0] == nodata
     assert np.array_equal(~is_nodata, held)
+
+
+@pytest.mark.parametrize(("sources", "dates"), OF_OBJECTS)
+def test_objects_go_through_the_house_with_every_source_and_date(
+    world: SimpleNamespace, tmp_path: Path, sources: str, dates: str
+) -> None:
+    labels = "annotated objects" if dates == "stack" else "drawn objects"
+    data, scenes, given = _cell(world.root, sources, dates, labels)
+    scan = scan_scenes(scenes, given, data)
+    samples = assign_splits(scan.chips, data.split, {}, seed=2)
+    statistics = compute_statistics(samples, scan.cells, data)
+    assert list(scan.report[["objects_low", "objects_high"]].sum()) == [len(KEYS)] * 2
+    initial = build_initial(data, _detector(sources, dates), seed=0)
+    words: dict[str, Any] = {
+        "task": "object_detection", "loss": [{"name": "detector"}], "monitor": "val/map", "max_epochs": 1,
+        "loader": {"batch_size": 4}, "optimizer": {"name": "adamw", "learning_rate": 0.01},
+        "augmentation": ["horizontal_flip", "quarter_turns", {"name": "gain", "limit": 0.1}],
+        "trainer": {"accelerator": "cpu", "limit_train_batches": 2},
+    }  # fmt: skip
+    labelled = initial.labelled(samples, scenes, given)
+    result = fit(initial, labelled, statistics, TrainingConfig.model_validate(words), 0, tmp_path / "files")
+    assert np.isfinite(result.history["train/loss"]).all()
+
+    store_chips(ChipsToStore(labelled, "packed"), tmp_path / "packed")
+    packed = replace(labelled, store=open_store(tmp_path / "packed"))
+    for one, other in zip(labelled.chips("train"), packed.chips("train"), strict=True):
+        left, right = collate([one]), collate([other])
+        assert torch.equal(left["target"], right["target"])
+        for name, value in left["objects"][0].items():
+            assert torch.equal(value, right["objects"][0][name])
+    if dates == "files per date":
+        words["sampling"] = {"name": "random", "samples_per_epoch": 4}
+        drawn = fit(initial, labelled, statistics, TrainingConfig.model_validate(words), 0, tmp_path / "random")
+        assert np.isfinite(drawn.history["train/loss"]).all()
+
+    save_bundle(result.bundle, tmp_path / "bundle")
+    bundle = load_bundle(tmp_path / "bundle")
+    judged = held_out(bundle, samples, scenes, given, EvaluationConfig())
+    scores, by_scene, _ = evaluate_model(bundle, judged, statistics, EvaluationConfig(), seed=0)
+    assert list(scores["baselines"]) == ["boxes_on_a_grid"]
+    assert by_scene["objects"].sum() == 2 * len(by_scene), "each is judged once, whatever chips show it"
+    predictions = dict(predict_scenes(bundle, scenes, InferenceConfig(tile_size=SIDE, overlap=4)).streams)
+    assert list(predictions) == sorted(KEYS)
+    layer = predictions[LACKING].find()["objects"]
+    assert {"class", "score"} <= set(layer.columns)
 
 
 @pytest.mark.parametrize("labels", ["class raster", "drawn numbers", "table of classes"])

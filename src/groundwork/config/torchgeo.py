@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, field_validator, model_validator
 
 from groundwork.config.component import ComponentConfig, named
@@ -21,6 +23,19 @@ class SplitDatasets(Config):
         return [named(part) for part in (datasets if isinstance(datasets, list | tuple) else [datasets])]
 
 
+class ObjectKeys(Config):
+    """What samples call their objects, of a target ``per: object``."""
+
+    #: Left, top, right and bottom edge of each box, in pixels.
+    boxes: str = "bbox_xyxy"
+    #: Label value of each box. None: there is one class, and all are of it.
+    labels: str | None = "label"
+    #: Masks, where ``target.objects.masks`` asks for them.
+    masks: str = "mask"
+    #: Whether a sample that has no boxes at all is refused, or one without objects.
+    without: Literal["refuse", "no_objects"] = "refuse"
+
+
 class TorchGeoConfig(Config):
     """What TorchGeo reads, by import path and with the options of its own classes."""
 
@@ -37,6 +52,8 @@ class TorchGeoConfig(Config):
     keys: dict[str, str] = Field(default_factory=dict)
     #: What a sample calls its label.
     target_key: str = "mask"
+    #: What a sample calls its objects, of a target ``per: object``.
+    objects: ObjectKeys = ObjectKeys()
 
     @field_validator("datamodule", mode="before")
     @classmethod

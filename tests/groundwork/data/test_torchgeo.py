@@ -19,12 +19,13 @@ from rasterio.transform import from_origin
 from groundwork.batch import Batch
 from groundwork.bundle import build_factory
 from groundwork.config import ModelConfig, TrainingConfig
-from groundwork.config.torchgeo import TorchGeoConfig
+from groundwork.config.torchgeo import ObjectKeys, TorchGeoConfig
 from groundwork.config.training import LoaderConfig
 from groundwork.data.torchgeo.module import TorchGeoData, classes_of
 from groundwork.errors import ComponentError, DataError, SpecError
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.tasks.classification import ClassificationTask
+from groundwork.tasks.object_detection import ObjectDetectionTask
 from groundwork.tasks.segmentation import SemanticSegmentationTask
 
 Write = Callable[..., Path]
@@ -340,9 +341,79 @@ def test_bands_and_classes_are_held_against_the_samples(
     strict = CROPS.model_copy(update={"ignore_value": None})
     with pytest.raises(DataError, match=r"the label holds \[0\], which no class declares"):
         next(iter(TorchGeoData(_solar(solar), four_bands, strict, LOADER, 0).val_dataloader()))
-    whole = TWO.model_copy(update={"per": "object"})
-    with pytest.raises(SpecError, match="one 'per: object', and samples of TorchGeo are read with answers of pixels"):
-        TorchGeoData(_solar(solar), four_bands, whole, LOADER, 0)
+
+
+def _debris(root: Path, boxes: list[list[list[float]]]) -> TorchGeoConfig:
+    """Write images and boxes in the layout of NASA's Marine Debris, bright in the boxes."""
+    for folder in ("source", "labels"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    for number, found in enumerate(boxes):
+        pixels = np.random.default_rng(number).integers(0, 60, (3, 64, 64), dtype=np.uint8)
+        for left, top, right, bottom in found:
+            pixels[:, int(top) : int(bottom), int(left) : int(right)] += 180
+        with rasterio.open(
+            root / f"source/{number:03d}.tif", "w", driver="GTiff", count=3, height=64, width=64, dtype="uint8",
+            crs="EPSG:4326", transform=from_origin(20, 40, 1e-4, 1e-4),
+        ) as raster:  # fmt: skip
+            raster.write(pixels)
+        rows = np.array([[*edges, 1.0] for edges in found]).reshape(-1, 5)
+        np.save(root / f"labels/{number:03d}.npy", rows)
+    module = {"name": "torchgeo.datamodules.NASAMarineDebrisDataModule", "root": str(root), "batch_size": 2}
+    return TorchGeoConfig.model_validate({"datamodule": module, "objects": {"labels": None}})
+
+
+DEBRIS = TargetSpec.model_validate({"per": "object", "classes": [{"value": 1, "name": "debris", "color": "#e31a1c"}]})
+
+
+@quiet
+def test_boxes_are_learnt_by_their_own_datamodule(
+    tmp_path: Path, make_spec: Callable[..., RasterSpec], make_training: Callable[..., TrainingConfig]
+) -> None:
+    boxes = [[[4.0 + number, 8.0, 20.0 + number, 24.0], [40.0, 30.0, 52.0, 50.0]] for number in range(9)] + [[]]
+    inputs = {"planet": make_spec("RED", "GREEN", "BLUE", dtype="float32", nodata=None)}
+    data = TorchGeoData(_debris(tmp_path, boxes), inputs, DEBRIS, LOADER, seed=0)
+    batch: Batch = next(iter(data.train_dataloader()))
+    for image, target, objects in zip(batch["images"]["planet"], batch["target"], batch["objects"], strict=True):
+        for left, top, right, bottom in objects["boxes"].int().tolist():
+            assert (image[:, top:bottom, left:right] >= 180).all(), "boxes lie on what is bright"
+            assert (target[0, top:bottom, left:right] == 1).all()
+        assert int((target[1] > 0).sum()) == len(objects["boxes"])
+        assert objects["labels"].tolist() == [0] * len(objects["boxes"])
+    statistics = data.compute_statistics()
+    model = ModelConfig.model_validate(
+        {
+            "encoder": {"name": "timm", "model": "test_resnet", "out_indices": [0, 1]},
+            "factory": {"name": "object_detection", "framework": "fcos"},
+            "necks": [{"name": "fpn", "channels": 32}],
+        }
+    )
+    training = make_training(task="object_detection", loss=[{"name": "detector"}], monitor="val/map")
+    task = ObjectDetectionTask(build_factory(model), model, inputs, DEBRIS, training, statistics)
+    bands = statistics.of_bands("planet", inputs["planet"])
+    task.model.set_statistics([band.mean for band in bands], [band.std for band in bands], "planet")
+    trainer = Trainer(
+        max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False, num_sanity_val_steps=0,
+    )  # fmt: skip
+    trainer.fit(task, datamodule=data)
+    assert 0 <= trainer.test(task, datamodule=data, verbose=False)[0]["test/map"] <= 1
+
+
+def test_objects_are_held_against_the_samples(tmp_path: Path, make_spec: Callable[..., RasterSpec]) -> None:
+    inputs = {"planet": make_spec("RED", "GREEN", "BLUE", dtype="float32", nodata=None)}
+    config = _debris(tmp_path, [[[4.0, 8.0, 20.0, 24.0]]] * 10)
+    two = TWO.model_copy(update={"per": "object"})
+    with pytest.raises(DataError, match=r"'objects.labels' is null, and the target has 2 classes: name the key"):
+        next(iter(TorchGeoData(config, inputs, two, LOADER, 0).val_dataloader()))
+    other = config.model_copy(update={"objects": ObjectKeys(boxes="boxes", labels=None)})
+    with pytest.raises(DataError, match=r"has no tensor 'boxes'; it has \['bbox_xyxy', 'image'\]. Say in 'objects'"):
+        next(iter(TorchGeoData(other, inputs, DEBRIS, LOADER, 0).val_dataloader()))
+    without = config.model_copy(update={"objects": ObjectKeys(boxes="boxes", labels=None, without="no_objects")})
+    batch: Batch = next(iter(TorchGeoData(without, inputs, DEBRIS, LOADER, 0).val_dataloader()))
+    assert [len(objects["boxes"]) for objects in batch["objects"]] == [0, 0]
+    beyond = _debris(tmp_path / "beyond", [[[4.0, 8.0, 70.0, 24.0]]] * 10)
+    with pytest.raises(DataError, match=r"box 0 is \[4.0, 8.0, 70.0, 24.0\].*expected 0 <= left < right <= 64"):
+        next(iter(TorchGeoData(beyond, inputs, DEBRIS, LOADER, 0).val_dataloader()))
 
 
 @quiet

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,15 +11,22 @@ import numpy as np
 import pytest
 import rasterio
 import torch
+from affine import Affine
 from PIL import Image
 from rasterio.transform import from_origin
+from rasterio.windows import Window
 from torch.utils.data import Dataset
 
+from groundwork.batch import Patch
 from groundwork.config.torchgeo import TorchGeoConfig
 from groundwork.data.label_table import read_label_table
 from groundwork.data.torchgeo.importing import SamplesToImport, import_samples
 from groundwork.errors import DataError, SpecError
+from groundwork.rasters.folder import find_rasters
+from groundwork.rasters.grid import Grid
 from groundwork.specs import RasterSpec, TargetSpec
+from groundwork.targets.kinds import kind_of
+from groundwork.targets.label import LabelSource
 
 Write = Callable[..., Path]
 pytestmark = [
@@ -132,6 +140,36 @@ def test_what_is_said_of_images_stands_in_a_table(tmp_path: Path, make_spec: Cal
     assert [table[f"test_0000000{number}"]["height"] for number in range(2)] == ["1.5", "0.25"]
     with rasterio.open(tmp_path / "numbers/scenes/grey/test_00000001.tif") as raster:
         assert (raster.read() == 1).all()
+
+
+class Marked(Dataset[dict[str, Any]]):
+    """Images with boxes, the second without any."""
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        boxes = torch.tensor([[1.0, 2.0, 5.0, 6.0], [3.0, 3.0, 8.0, 7.0]]) if number == 0 else torch.zeros(0, 4)
+        return {"image": torch.zeros(1, 8, 8), "bbox_xyxy": boxes, "label": torch.tensor([7, 9][: len(boxes)])}
+
+
+def test_boxes_become_annotations(tmp_path: Path, make_spec: Callable[..., RasterSpec]) -> None:
+    inputs = {"grey": make_spec("GREY", dtype="float32", nodata=None)}
+    datasets = {split: {"name": f"{__name__}.Marked"} for split in ("train", "val", "test")}
+    classes = [{"value": value, "name": name, "color": "#000000"} for value, name in ((9, "ship"), (7, "buoy"))]
+    target = TargetSpec.model_validate({"per": "object", "classes": classes})
+    import_samples(
+        SamplesToImport(TorchGeoConfig.model_validate({"datasets": datasets}), inputs, target, 0), tmp_path / "made"
+    )
+    labels = find_rasters(tmp_path / "made/labels", ["{key}.json"])
+    grid = Grid(None, Affine.identity(), 8, 8)
+    with kind_of(target).open_label(LabelSource(labels.paths("val_00000000"), key="val_00000000"), grid) as label:
+        window = Window(0, 0, 8, 8)
+        read = label.with_objects(window, Patch({}, {"grey": np.ones((8, 8), bool)}, label.read(window)))
+    assert read.objects is not None
+    found = dict(zip(read.objects.labels.tolist(), read.objects.boxes.tolist(), strict=True))
+    assert found == {1: [1, 2, 5, 6], 0: [3, 3, 8, 7]}
+    assert json.loads((tmp_path / "made/labels/test_00000001.json").read_text())["annotations"] == []
 
 
 def test_what_cannot_be_written_is_refused(tmp_path: Path, make_spec: Callable[..., RasterSpec]) -> None:

@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from groundwork.batch import Answers, Batch, Chip, Patch, by_name, collate
+from groundwork.config.torchgeo import TorchGeoConfig
+from groundwork.data.torchgeo.objects import objects_of, with_objects
 from groundwork.errors import DataError
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.targets.kind import TargetKind
@@ -29,7 +31,7 @@ class TorchGeoChips(Dataset[Chip]):
         self,
         dataset: Dataset[Mapping[str, object]],
         keys: Mapping[str, str],
-        target_key: str,
+        config: TorchGeoConfig,
         inputs: Mapping[str, RasterSpec],
         kind: TargetKind,
     ) -> None:
@@ -38,11 +40,11 @@ class TorchGeoChips(Dataset[Chip]):
         Args:
             dataset: Its samples are mappings of tensors.
             keys: Source -> what a sample calls its image.
-            target_key: What a sample calls its label.
+            config: Says what a sample calls its label, and its objects.
             inputs: Source -> what its images hold.
             kind: What labels hold.
         """
-        self.dataset, self._keys, self._target_key = dataset, by_name(keys), target_key
+        self.dataset, self._keys, self._config = dataset, by_name(keys), config
         self._inputs, self._kind = inputs, kind
 
     def __len__(self) -> int:
@@ -60,6 +62,9 @@ class TorchGeoChips(Dataset[Chip]):
             values[source] = image_of(part_of(sample, key), source, self._inputs[source], name)
             valid[source] = _valid(values[source], self._inputs[source])
         size = next(iter(valid.values())).shape[-2:]
+        if self._kind.per == "object":
+            objects = objects_of(sample, self._config.objects, self._kind.target, (size[0], size[1]), name)
+            return Chip(name, with_objects(Patch(values, valid), objects, self._kind.target, name))
         answers = self._answers(sample, (size[0], size[1]), name)
         patch = Patch(values, valid, answers)
         self._kind.hide(answers, patch.known)
@@ -68,7 +73,7 @@ class TorchGeoChips(Dataset[Chip]):
     def _answers(self, sample: Mapping[str, object], size: tuple[int, int], name: str) -> Answers:
         if self._kind.per == "nothing":
             return np.ones(size, np.bool_)
-        return _answers(part_of(sample, self._target_key), self._kind, size, name)
+        return _answers(part_of(sample, self._config.target_key), self._kind, size, name)
 
 
 def part_of(sample: Mapping[str, object], key: str) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from groundwork.config.split import SPLITS
 from groundwork.config.torchgeo import TorchGeoConfig
 from groundwork.config.training import LoaderConfig
 from groundwork.data.torchgeo.chips import image_of, part_of
+from groundwork.data.torchgeo.objects import objects_of
 from groundwork.data.torchgeo.reading import Reading, read_torchgeo
 from groundwork.errors import DataError, SpecError
 from groundwork.progress import track
@@ -29,6 +31,7 @@ from groundwork.rasters.grid import Grid
 from groundwork.rasters.stream import RasterProfile, single
 from groundwork.rasters.writing import write_rasters
 from groundwork.specs import RasterSpec, TargetSpec
+from groundwork.targets.labels import IGNORE
 from groundwork.targets.tabled import CLASS_COLUMN
 
 #: What the folder holds: rasters by source, labels of pixels, or a table of labels of images, and lists of splits.
@@ -50,17 +53,20 @@ class SamplesToImport:
 def import_samples(samples: SamplesToImport, path: Path) -> None:
     """Write each sample of each split once, as a raster for each source with its label; whole or not at all.
 
-    The folder then holds ``scenes/<source>/<key>.tif``, ``labels/<key>.tif`` or ``labels.csv``, and
-    ``lists/<split>.txt``; keys begin with the name of the split. What a dataset draws at random is drawn once. Samples
-    lie where TorchGeo says, or else have no georeference.
+    The folder then holds ``scenes/<source>/<key>.tif``, ``labels/<key>.tif``, ``labels/<key>.json`` of objects or
+    ``labels.csv`` of images, and ``lists/<split>.txt``; keys begin with the name of the split. What a dataset draws at
+    random is drawn once. Samples lie where TorchGeo says, or else have no georeference.
 
     Raises:
-        SpecError: For objects, which are no rasters, and keys for other sources.
+        SpecError: For masks of objects, and keys for other sources.
         ComponentError: For names and options that TorchGeo does not know.
         DataError: Where files are not there, or samples are not as declared.
     """
-    if samples.target.per == "object":
-        raise SpecError("Objects of TorchGeo are not written as files: read them from files of annotations.")
+    if samples.target.multi_label and samples.target.separator is not None:
+        raise SpecError(
+            "Samples of TorchGeo say of each class whether it is there: leave 'separator' out of data.target, as the "
+            "table has a column for each"
+        )
     keys = samples.config.keys or {only_source(samples.inputs, "a dataset of TorchGeo without 'keys'"): "image"}
     if set(keys) != set(samples.inputs):
         raise SpecError(
@@ -108,10 +114,15 @@ def _write_sample(
         image = image_of(part_of(sample, key), source, spec, name)
         grid = _grid(sample, (image.shape[-2], image.shape[-1]))
         _write(folder / SCENES / source / f"{name}.tif", grid, _stacked(image, spec), _band_names(spec))
+    assert grid is not None  # noqa: S101 - there is a source
+    if samples.target.per == "nothing":
+        return None
+    if samples.target.per == "object":
+        _write_objects(sample, name, grid, samples, folder / LABELS / f"{name}.json")
+        return None
     label = part_of(sample, samples.config.target_key)
     if samples.target.per == "image":
         return [value.item() for value in label.reshape(-1)]
-    assert grid is not None  # noqa: S101 - there is a source
     pixels = label.numpy() if label.ndim == 3 else label.numpy()[None]
     if label.ndim < 2 or pixels.shape[-2:] != (grid.height, grid.width):
         raise DataError(
@@ -121,6 +132,32 @@ def _write_sample(
     names = samples.target.names if samples.target.outputs else ("class",)
     _write(folder / LABELS / f"{name}.tif", grid, _label_pixels(pixels, samples.target, name), names)
     return None
+
+
+def _write_objects(sample: Mapping[str, Any], name: str, grid: Grid, samples: SamplesToImport, path: Path) -> None:
+    """Write the boxes of a sample as COCO's JSON has them, with the names of their classes."""
+    target = samples.target
+    if target.objects is not None and target.objects.masks:
+        raise SpecError("Masks of TorchGeo are not written as files: train on them from Python, or leave 'masks' out.")
+    found = objects_of(sample, samples.config.objects, target, (grid.height, grid.width), name)
+    annotations = [
+        {
+            "id": number,
+            "image_id": 1,
+            "category_id": max(int(index), 0),
+            "bbox": [left, top, right - left, bottom - top],
+            # Of what nobody knows COCO has a crowd: it is neither asked for nor wrong.
+            "iscrowd": int(index == IGNORE),
+        }
+        for number, ((left, top, right, bottom), index) in enumerate(
+            zip(found.boxes.tolist(), found.classes.tolist(), strict=True)
+        )
+    ]
+    categories = [{"id": index, "name": text} for index, text in enumerate(target.names)]
+    image = {"id": 1, "file_name": f"{name}.tif", "width": grid.width, "height": grid.height}
+    content = {"images": [image], "annotations": annotations, "categories": categories}
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
 
 
 def _grid(sample: Mapping[str, Any], size: tuple[int, int]) -> Grid:
@@ -168,7 +205,8 @@ def _write(path: Path, grid: Grid, pixels: NDArray[np.generic], names: Sequence[
 
 
 def _write_table(rows: Sequence[tuple[str, list[object]]], target: TargetSpec, path: Path) -> None:
-    columns = list(target.names) if target.outputs else [target.column or CLASS_COLUMN]
+    has_columns = target.outputs or target.multi_label
+    columns = list(target.names) if has_columns else [target.column or CLASS_COLUMN]
     for name, values in rows:
         if len(values) != len(columns):
             raise DataError(f"Sample {name}: the label holds {len(values)} values; expected {len(columns)}: {columns}.")

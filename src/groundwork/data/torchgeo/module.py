@@ -57,16 +57,13 @@ class TorchGeoData(LightningDataModule):
         keys = config.keys or {only_source(inputs, "a dataset of TorchGeo without 'keys'"): "image"}
         if set(keys) != set(inputs):
             raise SpecError(f"'keys' must name the image of each source: it names {sorted(keys)}, not {sorted(inputs)}")
-        if target is not None and kind_of(target).per == "object":
-            raise SpecError(
-                "The target is one 'per: object', and samples of TorchGeo are read with answers of pixels or images: "
-                "read objects from files of scenes and of annotations instead"
-            )
+        if target is not None:
+            kind_of(target)
         readings = read_torchgeo(config, loader, seed)
         self.inputs, self.target = dict(inputs), target or classes_of(readings["train"].dataset, config.target_key)
         self._kind, self._readings, self._seed = kind_of(self.target), readings, seed
         self._chips = {
-            split: TorchGeoChips(reading.dataset, keys, config.target_key, self.inputs, self._kind)
+            split: TorchGeoChips(reading.dataset, keys, config, self.inputs, self._kind)
             for split, reading in readings.items()
         }
 

@@ -20,6 +20,7 @@ from fieldwork.pipeline_registry import register_pipelines
 from fieldwork.settings import CONFIG_LOADER_ARGS
 from groundwork.bundle import build_factory
 from groundwork.config import DataConfig, ModelConfig
+from groundwork.config.data import reference_of
 from groundwork.errors import ComponentError, SpecError
 from groundwork.models.examples import example_images
 
@@ -52,8 +53,14 @@ def test_every_recipe_is_valid_and_its_model_fits_together(recipe: str) -> None:
         images = example_images(data.sources, (data.chips.size, data.chips.size), device)
         output = built_model.eval()(images).output
     size = () if data.target.per == "image" else (data.chips.size, data.chips.size)
-    expected = (1, output.shape[1], 6) if finds_objects else (1, data.target.num_outputs, *size)
-    assert output.shape == expected
+    spec = data.sources[reference_of(data.sources)]
+    expected = {
+        "answers": (1, output.shape[1], 6) if finds_objects else (1, data.target.num_outputs, *size),
+        "reconstruction": (1, spec.num_channels, spec.steps, *size),
+        # A cell of the recipe's encoder has 16 pixels.
+        "embedding": (1, output.shape[1], data.chips.size // 16, data.chips.size // 16),
+    }
+    assert output.shape == expected[built_model.produces]
 
 
 def test_a_recipe_states_only_what_it_changes() -> None:

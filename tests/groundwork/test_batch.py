@@ -72,7 +72,9 @@ def test_a_batch_keeps_types_and_lists_sources_by_name() -> None:
 def test_chips_become_a_batch() -> None:
     chips = [Chip("a", _patch()), Chip("b", _patch(first=50))]
     batch = collate(chips)
-    assert set(batch) == {"images", "valid", "target", "sample_id"}
+    assert set(batch) == {"images", "valid", "target", "sample_id", "seeds"}
+    assert len(set(batch["seeds"].tolist())) == 2, "what is drawn for a chip follows from its name"
+    assert torch.equal(batch["seeds"][1:], collate(chips[1:])["seeds"])
     assert batch["sample_id"] == ["a", "b"]
     assert batch["target"].dtype == torch.int64
     assert batch["target"][1, 3].tolist() == [65, 66, 67, 68, 69]

@@ -51,6 +51,8 @@ DAYS = ("20240301", "20240701")
 SIDE, HEIGHT, WIDTH = 16, 24, 40
 CLASSES = [{"value": 1, "name": "low", "color": "#0000ff"}, {"value": 2, "name": "high", "color": "#00aa00"}]
 OUTPUT = {"name": "height", "unit": "m", "minimum": 0, "maximum": 50}
+#: In which views the model is asked.
+VIEWS = {"one date": "none", "stack": "d4", "files per date": "scales"}
 TASKS = {
     ("pixel", True): ("semantic_segmentation", "cross_entropy", "val/miou"),
     ("pixel", False): ("pixel_regression", "mse", "val/r2"),
@@ -213,7 +215,8 @@ def test_every_cell_goes_through_the_house(
     judged = held_out(bundle, samples, scenes, given, EvaluationConfig())
     scores, _, _ = evaluate_model(bundle, judged, statistics, EvaluationConfig(baseline_pixels=500), seed=0)
     assert set(scores["baselines"]) == {kind_of(data.target).constant_name, "pixel_regression"}
-    predictions = dict(predict_scenes(bundle, scenes, InferenceConfig(tile_size=SIDE, overlap=4)).streams)
+    asked = InferenceConfig.model_validate({"tile_size": SIDE, "overlap": 4, "augment": VIEWS[dates]})
+    predictions = dict(predict_scenes(bundle, scenes, asked).streams)
     assert list(predictions) == sorted(KEYS)
     made = next(iter(predictions[LACKING].profiles))
     found = np.zeros((1, HEIGHT, WIDTH), predictions[LACKING].profiles[made].dtype)
@@ -266,7 +269,8 @@ def test_objects_go_through_the_house_with_every_source_and_date(
     scores, by_scene, _ = evaluate_model(bundle, judged, statistics, EvaluationConfig(), seed=0)
     assert list(scores["baselines"]) == ["boxes_on_a_grid"]
     assert by_scene["objects"].sum() == 2 * len(by_scene), "each is judged once, whatever chips show it"
-    predictions = dict(predict_scenes(bundle, scenes, InferenceConfig(tile_size=SIDE, overlap=4)).streams)
+    asked = InferenceConfig.model_validate({"tile_size": SIDE, "overlap": 4, "augment": VIEWS[dates]})
+    predictions = dict(predict_scenes(bundle, scenes, asked).streams)
     assert list(predictions) == sorted(KEYS)
     layer = predictions[LACKING].find()["objects"]
     assert {"class", "score"} <= set(layer.columns)

@@ -408,5 +408,5 @@ def test_outlines_are_asked_for_where_a_detector_learns_from_them(world: SimpleN
 
 
 def test_probabilities_of_pixels_are_refused(large: SimpleNamespace, result: Any) -> None:
-    with pytest.raises(SpecError, match=r"'inference.probabilities' asks for the probability of each class"):
+    with pytest.raises(SpecError, match=r"'inference.probabilities' would say something of each pixel"):
         predict_scenes(result.bundle, large.scenes, InferenceConfig(probabilities=True))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from groundwork.specs import RasterSpec
-from groundwork.strict import Config
+from groundwork.strict import Config, did_you_mean
 
 
 class EmbeddingsConfig(Config):
@@ -33,6 +33,29 @@ class EmbeddingsConfig(Config):
         return 1.0 if self.limit is None else self.limit / 127
 
 
+#: Bare names of views, and what they stand for.
+VIEWS: dict[str, dict[str, object]] = {
+    "none": {},
+    "flips": {"symmetries": "flips"},
+    "d4": {"symmetries": "d4"},
+    "scales": {"scales": (0.75, 1.0, 1.25)},
+}
+
+
+class ViewsConfig(Config):
+    """In how many views of an image the model is asked (test-time augmentation); one answer is made of all of them."""
+
+    #: none: as the image is. flips: left and right, top and bottom change places, 4 views. d4: quarter turns too, 8.
+    symmetries: Literal["none", "flips", "d4"] = "none"
+    #: Factors on the size of the image; each with all symmetries.
+    scales: tuple[Annotated[float, Field(ge=0.25, le=4)], ...] = Field(default=(1.0,), min_length=1)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the image is seen as it is, and nothing else."""
+        return self == ViewsConfig()
+
+
 class InferenceConfig(Config):
     """How scenes are predicted, window by window."""
 
@@ -41,8 +64,15 @@ class InferenceConfig(Config):
     #: Pixels shared by neighbouring tiles, over which their scores are blended.
     overlap: int = Field(default=32, ge=0)
     batch_size: int = Field(default=8, gt=0)
+    #: Views in which the model is asked, in evaluation too. flips, d4, scales (0.75, 1 and 1.25), or both by name.
+    augment: ViewsConfig = ViewsConfig()
+    #: How often the model is asked with its dropout as in training, in evaluation too; one answer is made of all
+    #: (Monte Carlo dropout). 0: once, without.
+    dropout_samples: int = Field(default=0, ge=0, le=1000)
     #: Also write the probability of each class.
     probabilities: bool = False
+    #: Also write how unsure the model is of the class: 0 where it is certain, 1 where all classes are as likely.
+    entropy: bool = False
     #: How embeddings are written, of a model that gives such.
     embeddings: EmbeddingsConfig = EmbeddingsConfig()
     #: What the scenes' rasters hold, where that differs from the rasters the model was trained on (other layout, data
@@ -50,6 +80,24 @@ class InferenceConfig(Config):
     source: RasterSpec | None = None
     #: The same for models of several sources: source -> what its rasters hold.
     sources: dict[str, RasterSpec] = Field(default_factory=dict)
+
+    @property
+    def details(self) -> frozenset[str]:
+        """Which products are wanted beside the answers."""
+        wanted = {"probabilities": self.probabilities, "entropy": self.entropy}
+        return frozenset(name for name, is_wanted in wanted.items() if is_wanted)
+
+    @field_validator("augment", mode="before")
+    @classmethod
+    def _accept_bare_name(cls, views: object) -> object:
+        if views is None:
+            return {}
+        if not isinstance(views, str):
+            return views
+        if views not in VIEWS:
+            hint = did_you_mean(views, list(VIEWS))
+            raise ValueError(f"must be one of {list(VIEWS)}, or symmetries and scales; found {views!r}.{hint}")
+        return VIEWS[views]
 
     @model_validator(mode="after")
     def _check(self) -> InferenceConfig:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from groundwork.bundle import Bundle
 from groundwork.config.evaluation import EvaluationConfig
+from groundwork.config.inference import InferenceConfig
 from groundwork.data.chips import LabelledData
 from groundwork.evaluation import reconstruction, scores, spread
 from groundwork.evaluation.embedding_panel import draw_embedding_panel
@@ -31,7 +32,9 @@ def headline(metrics: Mapping[str, Any], bundle: Bundle) -> dict[str, Any]:
     return scores.headline(metrics, bundle.config.target)
 
 
-def draw_test_chips(bundle: Bundle, data: LabelledData, config: EvaluationConfig, seed: int) -> Figure:
+def draw_test_chips(
+    bundle: Bundle, data: LabelledData, config: EvaluationConfig, seed: int, asked: InferenceConfig | None = None
+) -> Figure:
     """Draw test chips, and what the model makes of them.
 
     Args:
@@ -39,6 +42,7 @@ def draw_test_chips(bundle: Bundle, data: LabelledData, config: EvaluationConfig
         data: Where chips are read from.
         config: How many are drawn.
         seed: Of what is fitted on embeddings.
+        asked: How the model is asked, as scenes are predicted. None: once.
 
     Raises:
         BundleError: Where the bundle was never trained.
@@ -48,4 +52,4 @@ def draw_test_chips(bundle: Bundle, data: LabelledData, config: EvaluationConfig
         return draw_reconstruction_panel(bundle, data, rgb, rows)
     if bundle.produces == "embedding" and data.kind.per == "nothing":
         return draw_embedding_panel(bundle, data, rgb, rows)
-    return draw_panel(predictor_of(bundle, data, config, seed), data, rgb, rows)
+    return draw_panel(predictor_of(bundle, data, config, seed, asked), data, rgb, rows)

@@ -8,9 +8,12 @@ from torch import Tensor
 
 from groundwork.batch import Batch, images_of
 from groundwork.bundle import Bundle
+from groundwork.config.inference import InferenceConfig
 from groundwork.data.statistics import Statistics
-from groundwork.models.engine import Engine, ModelScorer
+from groundwork.models.asking import scorer_of
+from groundwork.models.engine import Engine
 from groundwork.targets.kind import TargetKind
+from groundwork.targets.kinds import kind_of
 
 
 class Predictor(ABC):
@@ -24,14 +27,20 @@ class Predictor(ABC):
 class ModelPredictor(Predictor):
     """The trained model."""
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, bundle: Bundle, asked: InferenceConfig | None = None) -> None:
         """Build the model.
+
+        Args:
+            bundle: A trained one.
+            asked: How it is asked, as scenes are predicted. None: once.
 
         Raises:
             BundleError: Where the bundle was never trained.
+            SpecError: For a way of asking that it is not made for.
         """
         bundle.require_trained()
-        self._engine = Engine(ModelScorer(bundle.build_model()))
+        kind = kind_of(bundle.config.target)
+        self._engine = Engine(scorer_of(bundle.build_model(), kind, asked or InferenceConfig()))
 
     def predict(self, batch: Batch) -> Tensor:
         """See :class:`Predictor`."""

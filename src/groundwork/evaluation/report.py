@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from groundwork import fingerprint
 from groundwork.bundle import Bundle
 from groundwork.config.evaluation import EvaluationConfig
+from groundwork.config.inference import InferenceConfig
 from groundwork.data.chips import LabelledData
 from groundwork.data.label_sources import Labels
 from groundwork.data.packed import ChipStore
@@ -22,12 +23,18 @@ from groundwork.evaluation.probe import EmbeddingProbe
 from groundwork.evaluation.reconstruction import evaluate_reconstruction
 from groundwork.evaluation.scores import MODEL, evaluate
 from groundwork.evaluation.spread import evaluate_spread
+from groundwork.models.asking import refuse_asking
 from groundwork.rasters.folder import RasterFolder
 from groundwork.targets.kind import RasterKind
 
 
 def evaluate_model(
-    bundle: Bundle, data: LabelledData, statistics: Statistics, config: EvaluationConfig, seed: int
+    bundle: Bundle,
+    data: LabelledData,
+    statistics: Statistics,
+    config: EvaluationConfig,
+    seed: int,
+    asked: InferenceConfig | None = None,
 ) -> tuple[dict[str, Any], pd.DataFrame, Figure]:
     """Score the model and the baselines on the test split.
 
@@ -36,18 +43,27 @@ def evaluate_model(
     A model that gives embeddings is judged by a linear model that is fitted on those of the training split; without
     labels, by how its embeddings spread.
 
+    Args:
+        bundle: The model.
+        data: Where the test chips are read from.
+        statistics: Of the training split.
+        config: How it is judged.
+        seed: Of what is drawn.
+        asked: How the model is asked, as scenes are predicted. None: once.
+
     Returns:
         All scores, the scores of each scene, and a figure of where the model is right.
 
     Raises:
         BundleError: Where the bundle was never trained.
     """
+    refuse_asking(bundle.produces, asked or InferenceConfig())
     if bundle.produces == "reconstruction":
         return evaluate_reconstruction(bundle, data, config)
     if bundle.produces == "embedding" and data.kind.per == "nothing":
         return evaluate_spread(bundle, data, config)
     predictors: dict[str, Predictor] = {
-        MODEL: predictor_of(bundle, data, config, seed),
+        MODEL: predictor_of(bundle, data, config, seed, asked),
         data.kind.constant_name: ConstantPredictor(data.kind, statistics),
     }
     if isinstance(data.kind, RasterKind):
@@ -56,7 +72,9 @@ def evaluate_model(
     return evaluation.metrics(), evaluation.by_scene(), evaluation.total(MODEL).draw()
 
 
-def predictor_of(bundle: Bundle, data: LabelledData, config: EvaluationConfig, seed: int) -> Predictor:
+def predictor_of(
+    bundle: Bundle, data: LabelledData, config: EvaluationConfig, seed: int, asked: InferenceConfig | None = None
+) -> Predictor:
     """Return what answers for a model: itself, or of embeddings a linear model that is fitted on them.
 
     Raises:
@@ -64,7 +82,7 @@ def predictor_of(bundle: Bundle, data: LabelledData, config: EvaluationConfig, s
     """
     if bundle.produces == "embedding":
         return EmbeddingProbe(bundle, data, config.baseline_pixels, seed)
-    return ModelPredictor(bundle)
+    return ModelPredictor(bundle, asked)
 
 
 def held_out(

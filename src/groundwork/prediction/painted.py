@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,7 @@ class PaintedScene:
         """Return raw values as they are: tiles are blended in them."""
         return scores
 
-    def profiles(self, grid: Grid, tags: Mapping[str, str], *, details: bool) -> dict[str, RasterProfile]:  # noqa: ARG002
+    def profiles(self, grid: Grid, tags: Mapping[str, str], *, details: Collection[str]) -> dict[str, RasterProfile]:  # noqa: ARG002
         """Return a raster of float32, whose scales and offsets lead to the units of the bands."""
         names = tuple(name for _, name in self._bands)
         scalings = tuple((band.scale, band.offset) for band, _ in self._bands)

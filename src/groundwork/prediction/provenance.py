@@ -23,6 +23,16 @@ def was_predicted(path: Path) -> bool:
         return _MODEL in raster.tags()
 
 
+def _asked(config: InferenceConfig) -> dict[str, str]:
+    """Return how the model was asked, where that was more than once."""
+    views, samples = config.augment, config.dropout_samples
+    said = {
+        "GROUNDWORK_VIEWS": "" if views.is_plain else views.model_dump_json(),
+        "GROUNDWORK_DROPOUT_SAMPLES": str(samples or ""),
+    }
+    return {name: value for name, value in said.items() if value}
+
+
 def provenance_tags(bundle: Bundle, name: str, config: InferenceConfig) -> dict[str, str]:
     """Return what a prediction says of its origin.
 
@@ -40,5 +50,6 @@ def provenance_tags(bundle: Bundle, name: str, config: InferenceConfig) -> dict[
         "GROUNDWORK_INPUT": name,
         _MODEL: bundle.config.model.title(),
         "GROUNDWORK_TILES": f"size {config.tile_size}, overlap {config.overlap}",
+        **_asked(config),
         **{f"GROUNDWORK_{name.upper()}": value for name, value in sorted(bundle.config.provenance.items())},
     }

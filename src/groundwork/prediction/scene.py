@@ -13,6 +13,7 @@ from groundwork.config.data import read_by_model
 from groundwork.config.inference import InferenceConfig
 from groundwork.data.scene_stack import SceneStack, folders_by_source, open_checked, require_sources
 from groundwork.errors import SpecError
+from groundwork.models.asking import refuse_asking, scorer_of
 from groundwork.models.assembly.embedding import EmbeddingModel
 from groundwork.models.engine import Engine, ModelScorer, Scorer
 from groundwork.models.interface import Model
@@ -68,6 +69,7 @@ def predict_scenes(
     """
     bundle.require_trained()
     require_meaning(bundle.config.target, config)
+    refuse_asking(bundle.produces, config)
     specs = scene_specs(bundle.config.inputs, config)
     for source, spec in specs.items():
         warn_of_pixel_size(spec, bundle.config.inputs[source])
@@ -154,7 +156,7 @@ def predict_scene(
     if isinstance(model, EmbeddingModel):
         embed = TilePredictor(Engine(ModelScorer(model)), Features(), stack, bundle).predict
         return embed_scene(model, embed, stack, config, tags, name)
-    products, scorer = _products_of(model, bundle)
+    products, scorer = _products_of(model, bundle, config)
     predict = TilePredictor(Engine(scorer), products, stack, bundle).predict
     chips = ChipAnswers(products, products.num_outputs, grid, tags) if isinstance(products, ImageAnswers) else None
     tiling = Tiling(
@@ -165,12 +167,12 @@ def predict_scene(
         num_outputs=products.num_outputs,
         batch_size=config.batch_size,
     )
-    profiles = products.profiles(grid, tags, details=config.probabilities)
+    profiles = products.profiles(grid, tags, details=config.details)
     blocks = _decide(tiling, products, profiles, name)
     return RasterStream(profiles, blocks, None if chips is None else chips.stream())
 
 
-def _products_of(model: Model, bundle: Bundle) -> tuple[RasterKind | PaintedScene, Scorer]:
+def _products_of(model: Model, bundle: Bundle, config: InferenceConfig) -> tuple[RasterKind | PaintedScene, Scorer]:
     """Return what comes of a model's output, and who asks it."""
     if model.produces == "reconstruction":
         painter = require_painter(model)
@@ -178,7 +180,7 @@ def _products_of(model: Model, bundle: Bundle) -> tuple[RasterKind | PaintedScen
     kind = kind_of(bundle.config.target)
     if not isinstance(kind, RasterKind):
         raise SpecError(f"Answers per {kind.per} are no raster: find them by 'find_objects'")
-    return kind, ModelScorer(model)
+    return kind, scorer_of(model, kind, config)
 
 
 def _decide(

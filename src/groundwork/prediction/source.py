@@ -71,11 +71,14 @@ def require_meaning(target: TargetSpec, config: InferenceConfig) -> None:
     Raises:
         SpecError: With the option.
     """
-    if config.probabilities and target.per == "object":
+    wanted = sorted(config.details)
+    if wanted and target.per == "object":
+        named = " and ".join(f"'inference.{name}'" for name in wanted)
         raise SpecError(
-            "'inference.probabilities' asks for the probability of each class in each pixel, and the model finds "
-            "objects, each with its score: set it to false"
+            f"{named} would say something of each pixel, and the model finds objects, each with its score: set to false"
         )
+    if config.entropy and not target.classes:
+        raise SpecError("'inference.entropy' says how unsure the model is of a class; it gives none: set it to false")
 
 
 def warn_of_pixel_size(spec: RasterSpec, expected: RasterSpec) -> None:

@@ -77,6 +77,9 @@ def place_below(root: Path, name: str) -> Path:
     """
     if not name:
         return NO_FILE
+    if ":" not in name and "/vsi" not in name:
+        # Names of ordinary files are read by the thousand, and cannot be anything else.
+        return root / name
     inside = _INSIDE.fullmatch(name)
     if inside is not None:
         return Address(f'{inside["driver"]}:"{place_below(root, inside["file"])}":{inside["name"]}')

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -24,7 +25,7 @@ from groundwork.targets.statistics import TargetStatistics
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-CLASSES, PROBABILITIES = "classes", "probabilities"
+CLASSES, PROBABILITIES, ENTROPY = "classes", "probabilities", "entropy"
 #: Colours of pictures: of what is not known, and of right and wrong answers.
 UNKNOWN, RIGHT, WRONG = (255, 255, 255), (217, 217, 217), (197, 27, 27)
 
@@ -110,6 +111,11 @@ class Classes(RasterKind, ABC):
         """Return an empty confusion matrix."""
         return ClassCounts(self)
 
+    def combine(self, scores: Sequence[Tensor]) -> Tensor:
+        """Return the logarithm of the mean probability of each class."""
+        together = torch.stack([each.log_softmax(dim=1) for each in scores]).logsumexp(dim=0)
+        return together - math.log(len(scores))
+
     def activate(self, scores: Tensor) -> Tensor:
         """Return probabilities."""
         return scores.softmax(dim=1)
@@ -118,15 +124,16 @@ class Classes(RasterKind, ABC):
         """Return the index of the highest score (batch, height, width)."""
         return scores.argmax(dim=1)
 
-    def profiles(self, grid: Grid, tags: Mapping[str, str], *, details: bool) -> dict[str, RasterProfile]:
-        """Return a class raster with names and colours, and with ``details`` the probability of each class."""
+    def profiles(self, grid: Grid, tags: Mapping[str, str], *, details: Collection[str]) -> dict[str, RasterProfile]:
+        """Return a class raster with names and colours; as details the probability of each class, and entropy."""
         dtype, nodata = class_nodata(self.target)
         colors = {entry.value: entry.rgb for entry in self.target.classes} if dtype == "uint8" else {}
         names = {f"CLASS_{entry.value}": entry.name for entry in self.target.classes}
         profiles = {CLASSES: RasterProfile(grid, dtype, ("class",), nodata, "mode", colors, {**tags, **names})}
-        if details:
-            bands = self.target.names
-            profiles[PROBABILITIES] = RasterProfile(grid, "float32", bands, float("nan"), "average", tags=tags)
+        wanted = ((PROBABILITIES, self.target.names), (ENTROPY, (ENTROPY,)))
+        for product, bands in wanted:
+            if product in details:
+                profiles[product] = RasterProfile(grid, "float32", bands, float("nan"), "average", tags=tags)
         return profiles
 
     def from_product(self, values: NDArray[np.generic], known: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -147,7 +154,15 @@ class Classes(RasterKind, ABC):
         products[CLASSES] = np.where(valid, values[blended.argmax(axis=0)], nodata)[None]
         if PROBABILITIES in profiles:
             products[PROBABILITIES] = np.where(valid, blended, np.float32(np.nan))
+        if ENTROPY in profiles:
+            doubt = entropy(blended).sum(axis=0, keepdims=True) / np.log(max(len(blended), 2))
+            products[ENTROPY] = np.where(valid, doubt, np.float32(np.nan)).astype(np.float32)
         return products
+
+
+def entropy(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what each probability adds to the entropy, in nats."""
+    return np.asarray(-probabilities * np.log(probabilities.clip(min=np.finfo(np.float32).tiny)), np.float32)
 
 
 def fraction_column(name: str) -> str:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from groundwork.batch import Answers
 from groundwork.errors import SpecError
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.stream import RasterProfile
 from groundwork.specs import TargetSpec
-from groundwork.targets.classes import CLASSES, PROBABILITIES, RIGHT, UNKNOWN, WRONG, fraction_column
+from groundwork.targets.classes import (
+    CLASSES,
+    ENTROPY,
+    PROBABILITIES,
+    RIGHT,
+    UNKNOWN,
+    WRONG,
+    entropy,
+    fraction_column,
+)
 from groundwork.targets.image_answers import ImageAnswers, probability_column, rounded
 from groundwork.targets.kind import Direction, Products, RasterKind
 from groundwork.targets.label import Label, LabelSource
@@ -175,6 +185,12 @@ class ImageClassSets(RasterKind, ImageAnswers):
         """Return what keeps the scores of images, without any."""
         return SetScores(self.target, self.thresholds)
 
+    def combine(self, scores: Sequence[Tensor]) -> Tensor:
+        """Return the raw score of the mean probability of each class."""
+        together = torch.stack(list(scores))
+        # The number of answers is the same for yes and for no, and so falls out.
+        return functional.logsigmoid(together).logsumexp(dim=0) - functional.logsigmoid(-together).logsumexp(dim=0)
+
     def activate(self, scores: Tensor) -> Tensor:
         """Return the probability of each class."""
         return scores.sigmoid()
@@ -184,13 +200,14 @@ class ImageClassSets(RasterKind, ImageAnswers):
         limits = scores.new_tensor(self.thresholds).reshape(-1, *(1,) * (scores.dim() - 2))
         return (self.activate(scores) >= limits).to(torch.int8)
 
-    def profiles(self, grid: Grid, tags: Mapping[str, str], *, details: bool) -> dict[str, RasterProfile]:
-        """Return a raster with a band of 0 and 1 for each class, and with ``details`` the probability of each."""
+    def profiles(self, grid: Grid, tags: Mapping[str, str], *, details: Collection[str]) -> dict[str, RasterProfile]:
+        """Return a raster with a band of 0 and 1 for each class; as details the probability of each, and entropy."""
         names = self.target.names
         said = {f"THRESHOLD_{name}": f"{limit:g}" for name, limit in zip(names, self.thresholds, strict=True)}
         profiles = {CLASSES: RasterProfile(grid, "uint8", names, NODATA, "mode", tags={**tags, **said})}
-        if details:
-            profiles[PROBABILITIES] = RasterProfile(grid, "float32", names, float("nan"), "average", tags=tags)
+        for product in (PROBABILITIES, ENTROPY):
+            if product in details:
+                profiles[product] = RasterProfile(grid, "float32", names, float("nan"), "average", tags=tags)
         return profiles
 
     def from_product(self, values: NDArray[np.generic], known: NDArray[np.bool_]) -> NDArray[np.int8]:
@@ -206,6 +223,9 @@ class ImageClassSets(RasterKind, ImageAnswers):
         products[CLASSES] = np.where(valid, blended >= limits, NODATA).astype(np.uint8)
         if PROBABILITIES in profiles:
             products[PROBABILITIES] = np.where(valid, blended, np.float32(np.nan))
+        if ENTROPY in profiles:
+            doubt = (entropy(blended) + entropy(1 - blended)) / np.log(2)
+            products[ENTROPY] = np.where(valid, doubt, np.float32(np.nan)).astype(np.float32)
         return products
 
 

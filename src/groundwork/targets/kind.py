@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
@@ -193,6 +193,14 @@ class TargetKind(ABC):
         """Return what judges scores, without any batch."""
 
     @abstractmethod
+    def combine(self, scores: Sequence[Tensor]) -> Tensor:
+        """Return the raw scores that several answers to one question make together, each counting alike.
+
+        Args:
+            scores: Of each view or model, (batch, outputs, ...).
+        """
+
+    @abstractmethod
     def activate(self, scores: Tensor) -> Tensor:
         """Turn raw scores (batch, outputs, ...) into what overlapping tiles are blended in, in the same shape."""
 
@@ -237,13 +245,13 @@ class RasterKind(TargetKind, ABC):
         """Turn raw scores (batch, outputs, ...) into answers (batch, ...)."""
 
     @abstractmethod
-    def profiles(self, grid: Grid, tags: Mapping[str, str], *, details: bool) -> dict[str, RasterProfile]:
+    def profiles(self, grid: Grid, tags: Mapping[str, str], *, details: Collection[str]) -> dict[str, RasterProfile]:
         """Return the rasters that a prediction is written as.
 
         Args:
             grid: Of the scene.
             tags: What each of them says of its origin.
-            details: Also what the answers were decided from.
+            details: What else is wanted, such as "probabilities"; what a kind does not have is left out.
         """
 
     @abstractmethod

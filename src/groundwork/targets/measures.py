@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -141,6 +141,10 @@ class Measures(RasterKind, ABC):
         """Return empty sums."""
         return NumberSums(self.target.outputs)
 
+    def combine(self, scores: Sequence[Tensor]) -> Tensor:
+        """Return the mean number."""
+        return torch.stack(list(scores)).mean(dim=0)
+
     def activate(self, scores: Tensor) -> Tensor:
         """Return numbers as they are."""
         return scores
@@ -149,7 +153,7 @@ class Measures(RasterKind, ABC):
         """Return numbers as they are, (batch, outputs, height, width)."""
         return scores
 
-    def profiles(self, grid: Grid, tags: Mapping[str, str], *, details: bool) -> dict[str, RasterProfile]:  # noqa: ARG002
+    def profiles(self, grid: Grid, tags: Mapping[str, str], *, details: Collection[str]) -> dict[str, RasterProfile]:  # noqa: ARG002
         """Return a raster of float32 with a band for each output. There are no details beside it."""
         units = tuple(output.unit or "" for output in self.target.outputs)
         bands = self.target.names

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from rasterio.windows import Window
 from torch import Tensor
@@ -168,6 +169,10 @@ class Nothing(RasterKind):
         """See :class:`TargetKind`."""
         return NoScores()
 
+    def combine(self, scores: Sequence[Tensor]) -> Tensor:
+        """Return the mean."""
+        return torch.stack(list(scores)).mean(dim=0)
+
     def activate(self, scores: Tensor) -> Tensor:
         """Return what a model gives as it is."""
         return scores
@@ -176,7 +181,7 @@ class Nothing(RasterKind):
         """Return what a model gives as it is."""
         return scores
 
-    def profiles(self, grid: Grid, tags: Mapping[str, str], *, details: bool) -> dict[str, RasterProfile]:  # noqa: ARG002
+    def profiles(self, grid: Grid, tags: Mapping[str, str], *, details: Collection[str]) -> dict[str, RasterProfile]:  # noqa: ARG002
         """There are no rasters of answers."""
         return {}
 

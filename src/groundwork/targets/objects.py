@@ -18,6 +18,7 @@ from groundwork.targets.kind import Direction
 from groundwork.targets.object_answers import ObjectAnswers
 from groundwork.targets.object_pictures import Color, draw_boxes, fade
 from groundwork.targets.object_scores import SHOWN, FoundObjects
+from groundwork.targets.object_views import combine_objects
 from groundwork.targets.statistics import TargetStatistics
 
 #: The product of a prediction, and the attributes of its features.
@@ -60,6 +61,10 @@ class ObjectBoxes(ObjectAnswers):
     def accumulator(self) -> FoundObjects:
         """Return one without any object."""
         return FoundObjects(self.target.names)
+
+    def combine(self, scores: Sequence[Tensor]) -> Tensor:
+        """Return each object once. See :func:`groundwork.targets.object_views.combine_objects`."""
+        return combine_objects(scores)
 
     def activate(self, scores: Tensor) -> Tensor:
         """Return rows as they are: detectors give scores from 0 to 1."""

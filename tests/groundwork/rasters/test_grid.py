@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
 from rasterio.windows import Window
+from rasterio.windows import transform as window_transform
 
 from groundwork.rasters.grid import Grid, describe_crs, name_crs
 
@@ -109,3 +110,19 @@ def test_a_crs_can_be_made_again_from_its_description() -> None:
 def test_longitudes_are_brought_to_one_turn(west: float, longitude: float) -> None:
     grid = Grid(CRS.from_epsg(4326), from_origin(west, 51.0, 0.1, 0.1), 10, 10)
     assert grid.center_coordinates() == pytest.approx((50.5, longitude))
+
+
+@given(
+    corner=st.tuples(st.floats(-1e7, 1e7), st.floats(-1e7, 1e7)),
+    pixel=st.tuples(st.floats(1e-5, 1e3), st.floats(-1e3, -1e-5), st.floats(-1, 1)),
+    place=st.tuples(st.integers(-500, 50_000), st.integers(-500, 50_000)),
+)
+def test_a_part_lies_where_rasterio_says_to_the_last_digit(
+    corner: tuple[float, float], pixel: tuple[float, float, float], place: tuple[int, int]
+) -> None:
+    across, down, askew = pixel
+    whole = Grid(None, Affine(across, askew, corner[0], askew, down, corner[1]), 60_000, 60_000)
+    window = Window(*place, 16, 8)
+    part = whole.part(window)
+    assert tuple(part.transform) == tuple(window_transform(window, whole.transform))
+    assert (part.width, part.height) == (16, 8)

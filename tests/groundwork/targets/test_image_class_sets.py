@@ -160,7 +160,7 @@ def test_each_class_is_decided_by_its_threshold() -> None:
     probabilities = torch.tensor([[0.4, 0.4, 0.4], [0.29, 0.51, 0.79], [0.31, 0.49, 0.81]])
     found = kind()
     assert found.decide(probabilities.logit()).tolist() == [[Y, N, N], [N, Y, N], [Y, N, Y]]
-    profiles = found.profiles(GRID, {}, details=True)
+    profiles = found.profiles(GRID, {}, details={"probabilities"})
     assert profiles[CLASSES].tags == {"THRESHOLD_water": "0.3", "THRESHOLD_forest": "0.5", "THRESHOLD_town": "0.8"}
     blended = probabilities.T[:, None].numpy()
     products = found.products(blended, np.array([[True, True, False]]), profiles)

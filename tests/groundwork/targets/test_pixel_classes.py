@@ -37,7 +37,7 @@ def test_answers_are_written_as_class_values_and_probabilities() -> None:
     activated = kind.activate(scores)[0].numpy()
     assert activated.sum(axis=0) == pytest.approx(np.ones((2, 3)))
     valid = np.array([[True, True, False], [True, True, True]])
-    profiles = kind.profiles(GRID, {"MODEL": "x"}, details=True)
+    profiles = kind.profiles(GRID, {"MODEL": "x"}, details={"probabilities"})
     products = kind.products(activated, valid, profiles)
     assert products[CLASSES].tolist() == [[[4, 9, 255], [9, 9, 4]]]
     assert products[CLASSES].dtype == profiles[CLASSES].dtype == "uint8"
@@ -45,7 +45,7 @@ def test_answers_are_written_as_class_values_and_probabilities() -> None:
     assert products[PROBABILITIES][1, 1, 0] == pytest.approx(np.exp(3) / (1 + np.exp(3)))
     assert profiles[CLASSES].tags == {"MODEL": "x", "CLASS_4": "water", "CLASS_9": "land"}
     assert profiles[PROBABILITIES].bands == ("water", "land")
-    assert set(kind.profiles(GRID, {}, details=False)) == {CLASSES}
+    assert set(kind.profiles(GRID, {}, details=())) == {CLASSES}
 
 
 def test_predictions_hold_the_value_of_a_class_and_none_of_its_label_values() -> None:
@@ -53,7 +53,7 @@ def test_predictions_hold_the_value_of_a_class_and_none_of_its_label_values() ->
     kind = PixelClasses(TargetSpec.model_validate({"classes": [entry | {"color": "#000000"} for entry in words]}))
     scores = np.array([[[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]], [[0.0, 1.0, 1.0], [1.0, 0.0, 0.0]]], np.float32)
     valid = np.array([[True, True, True], [True, True, False]])
-    profiles = kind.profiles(GRID, {}, details=False)
+    profiles = kind.profiles(GRID, {}, details=())
     written = kind.products(scores, valid, profiles)[CLASSES][0]
     assert written.tolist() == [[41, 1, 1], [1, 41, 255]]
     assert profiles[CLASSES].colors.keys() == {41, 1}
@@ -150,7 +150,7 @@ def test_a_written_prediction_is_read_as_the_answers_it_was_made_from() -> None:
     kind = PixelClasses(target)
     valid = np.array([[True, True, False], [True, True, True]])
     blended = np.array([[[0.9, 0.1, 0.5], [0.8, 0.3, 0.2]], [[0.1, 0.9, 0.5], [0.2, 0.7, 0.8]]], np.float32)
-    profiles = kind.profiles(GRID, {}, details=False)
+    profiles = kind.profiles(GRID, {}, details=())
     written = kind.products(blended, valid, profiles)[CLASSES][0]
     assert written.tolist() == [[9, 4, 255], [9, 4, 4]]
     found = kind.from_product(written[None], written != profiles[CLASSES].nodata)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from groundwork.config import EvaluationConfig
+from groundwork.config import EvaluationConfig, InferenceConfig
 
 
 def open_test_chips(
@@ -17,7 +17,7 @@ def open_test_chips(
 
 
 def evaluate_model(
-    bundle: Any, chips: Any, statistics: Any, evaluation: EvaluationConfig, seed: int
+    bundle: Any, chips: Any, statistics: Any, evaluation: EvaluationConfig, seed: int, inference: InferenceConfig
 ) -> tuple[Any, Any, Any, Any]:
     """Judge the model and the baselines on the test split, from one confusion matrix each over all valid pixels."""
     from groundwork.data.statistics import Statistics
@@ -25,12 +25,12 @@ def evaluate_model(
     from groundwork.evaluation.report import evaluate_model
 
     given = Statistics.model_validate(statistics)
-    scores, by_scene, figure = evaluate_model(bundle, chips, given, evaluation, seed)
+    scores, by_scene, figure = evaluate_model(bundle, chips, given, evaluation, seed, inference)
     return headline(scores, bundle), scores, by_scene, figure
 
 
-def draw_panel(bundle: Any, chips: Any, evaluation: EvaluationConfig, seed: int) -> Any:
+def draw_panel(bundle: Any, chips: Any, evaluation: EvaluationConfig, seed: int, inference: InferenceConfig) -> Any:
     """Draw test chips beside what the model makes of them: prediction and error, or what it painted."""
     from groundwork.evaluation.panels import draw_test_chips
 
-    return draw_test_chips(bundle, chips, evaluation, seed)
+    return draw_test_chips(bundle, chips, evaluation, seed, inference)

@@ -10,16 +10,16 @@ from fieldwork.pipelines.evaluation.nodes import draw_panel, evaluate_model, ope
 def create_pipeline() -> Pipeline:
     """Return the pipeline."""
     read_from = ["samples", "scenes", "labels", "packed_chips"]
-    inputs, evaluation = ["trained_bundle", "test_chips"], "params:evaluation"
+    inputs, evaluation, asked = ["trained_bundle", "test_chips"], "params:evaluation", "params:inference"
     return Pipeline(
         [
             node(open_test_chips, ["trained_bundle", *read_from, evaluation], "test_chips", name="open_test_chips"),
             node(
                 evaluate_model,
-                [*inputs, "statistics", evaluation, "params:seed"],
+                [*inputs, "statistics", evaluation, "params:seed", asked],
                 ["metrics", "scores", "scene_scores", "confusion_figure"],
                 name="evaluate_model",
             ),
-            node(draw_panel, [*inputs, evaluation, "params:seed"], "panel_figure", name="draw_panel"),
+            node(draw_panel, [*inputs, evaluation, "params:seed", asked], "panel_figure", name="draw_panel"),
         ]
     )

@@ -1,0 +1,65 @@
+"""Ask a model several times, each time with other parts of it left out: Monte Carlo dropout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
+
+from groundwork.batch import Images
+from groundwork.errors import SpecError
+from groundwork.models.interface import Model
+
+
+class DropoutScorer:
+    """Gives what a model says with dropout as in training, several times, as one score (Gal and Ghahramani 2016).
+
+    The draws are the same for each batch, so that the same batches get the same scores. All else, such as batch norm,
+    is as in prediction.
+
+    Args:
+        model: Is asked.
+        samples: How often.
+        combine: Makes one of the scores.
+
+    Raises:
+        SpecError: For a model without dropout, which would say the same each time.
+    """
+
+    def __init__(self, model: Model, samples: int, combine: Callable[[Sequence[Tensor]], Tensor]) -> None:
+        self._model, self._samples, self._combine = model.eval(), samples, combine
+        self._dropouts = [module for module in model.modules() if isinstance(module, _DropoutNd) and module.p > 0]
+        if not self._dropouts:
+            raise SpecError(
+                "'inference.dropout_samples' asks the model several times with dropout, and it has none: every answer "
+                "would be the same. Set it to 0, or train with a component that takes a 'dropout' option above 0, such "
+                "as the decoder 'fcn'."
+            )
+        self.coordinates = model.coordinates
+
+    def to(self, device: torch.device) -> None:
+        """See :class:`groundwork.models.engine.Scorer`."""
+        self._model.to(device)
+
+    def scores(self, images: Images) -> Tensor:
+        """See :class:`groundwork.models.engine.Scorer`."""
+        given = []
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())), _as_in_training(self._dropouts):
+            for sample in range(self._samples):
+                torch.manual_seed(sample)
+                given.append(self._model(images).output.float())
+        return self._combine(given)
+
+
+@contextmanager
+def _as_in_training(modules: Sequence[nn.Module]) -> Iterator[None]:
+    for module in modules:
+        module.train()
+    try:
+        yield
+    finally:
+        for module in modules:
+            module.eval()

@@ -159,6 +159,11 @@ class _BundleFactory(ModelFactory):
         """What the output of its model is. See :class:`ModelFactory`."""
         return self._plain.produces
 
+    @property
+    def gives_deviations(self) -> bool:
+        """What the plain one says. See :class:`ModelFactory`."""
+        return self._plain.gives_deviations
+
     def build_model(self, config: ModelConfig, inputs: Mapping[str, RasterSpec], target: TargetSpec) -> Model:
         """Build the model, and let its fresh weights be trained. See :class:`ModelFactory`.
 

@@ -353,7 +353,7 @@ def test_names_of_another_kind_are_refused(
     world: SimpleNamespace, make_training: Callable[..., TrainingConfig]
 ) -> None:
     numbers = {"task": "pixel_regression", "monitor": "val/r2"}
-    with pytest.raises(ComponentError, match=r"cross_entropy.*Known: \['huber', 'mae', 'mse', 'quan"):
+    with pytest.raises(ComponentError, match=r"cross_entropy.*Known: \['gaussian_nll', 'huber', 'mae', 'mse', 'quan"):
         check_training(make_training(**numbers), world.data.target)
     with pytest.raises(ComponentError, match="'val/miou', which is not measured"):
         check_training(make_training(task="pixel_regression", loss=[{"name": "mse"}]), world.data.target)

@@ -153,10 +153,27 @@ def parameters_of(model: nn.Module, module: str) -> dict[str, nn.Parameter]:
 class ModelFactory(ABC):
     """Builds a model from its configuration. A task receives one, so any model of this interface can be trained."""
 
+    def require_deviations(self, config: ModelConfig, target: TargetSpec) -> None:
+        """Refuse a target that asks for what its models do not say.
+
+        Raises:
+            SpecError: With what to change.
+        """
+        if target.deviation and not self.gives_deviations:
+            raise SpecError(
+                f"'data.target.deviation' asks how far off each number may be, which models of the factory "
+                f"'{config.factory.name}' do not say: take 'factory: encoder_decoder', or remove 'deviation'"
+            )
+
     @property
     def produces(self) -> Produces:
         """What the output of its models is."""
         return "answers"
+
+    @property
+    def gives_deviations(self) -> bool:
+        """Whether its models also say how far off numbers may be, where a target asks for it."""
+        return False
 
     @abstractmethod
     def build_model(self, config: ModelConfig, inputs: Mapping[str, RasterSpec], target: TargetSpec) -> Model:

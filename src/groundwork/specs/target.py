@@ -81,6 +81,9 @@ class TargetSpec(Config):
     classes: tuple[ClassSpec, ...] = ()
     #: The numbers of a regression; instead of classes.
     outputs: tuple[OutputSpec, ...] = ()
+    #: Whether the model also says how far off each number may be: its standard deviation, learnt by the loss
+    #: ``gaussian_nll``.
+    deviation: bool = False
     #: What has an answer of its own: each pixel, the image as a whole, or each object in it, found by a box. Of one
     #: class alone, an image or an object has one score: whether it is that. nothing: there are no labels, and no other
     #: key of the target means anything.
@@ -144,6 +147,12 @@ class TargetSpec(Config):
         both = [value for value in self.ignore_values if value in (*self.values, *labels)]
         if both:
             raise ValueError(f"ignore_value {both[0]} is also a class value")
+        return self
+
+    @model_validator(mode="after")
+    def _check_deviation(self) -> TargetSpec:
+        if self.deviation and not self.outputs:
+            raise ValueError("'deviation' says how far off numbers may be, and the target has no 'outputs': remove it")
         return self
 
     @model_validator(mode="after")
@@ -252,5 +261,10 @@ class TargetSpec(Config):
 
     @property
     def num_outputs(self) -> int:
-        """Number of scores a model gives per pixel or image."""
+        """Number of classes or outputs."""
         return len(self.names)
+
+    @property
+    def num_scores(self) -> int:
+        """Number of scores a model gives per pixel or image: with ``deviation`` all deviations behind all numbers."""
+        return self.num_outputs * (2 if self.deviation else 1)

@@ -41,8 +41,10 @@ class ImageNumbers(Measures, ImageAnswers):
         return TabledNumbers(source, self.target)
 
     def table(self, activated: NDArray[np.float32]) -> dict[str, NDArray[np.generic]]:
-        """Return each number in its unit."""
-        return {name: rounded(activated[:, index]) for index, name in enumerate(self.target.names)}
+        """Return each number in its unit, and the deviation of each where the target asks for it."""
+        names = [*self.target.names]
+        names += [f"deviation_{name}" for name in self.target.names] if self.target.deviation else []
+        return {name: rounded(activated[:, index]) for index, name in enumerate(names)}
 
     def asked(self, target: Tensor) -> Tensor:
         """Return the numbers of each image (batch, outputs): the mean over those of its pixels that are known."""

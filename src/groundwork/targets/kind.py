@@ -87,7 +87,7 @@ class TargetKind(ABC):
     @property
     def num_outputs(self) -> int:
         """Number of scores that a model gives per pixel or image."""
-        return self.target.num_outputs
+        return self.target.num_scores
 
     @classmethod
     @abstractmethod

@@ -19,7 +19,7 @@ from groundwork.targets.kind import Direction, Products, RasterKind
 from groundwork.targets.number_scores import NumberSums
 from groundwork.targets.statistics import NumberStatistics, TargetStatistics
 
-NUMBERS = "numbers"
+NUMBERS, DEVIATIONS = "numbers", "deviations"
 UNKNOWN = 255
 #: Colours of pictures from the lowest to the highest number (ColorBrewer's YlGnBu), and of errors from none to many.
 COLORS = np.array([(255, 255, 217), (127, 205, 187), (44, 127, 184), (8, 29, 88)], np.float64)
@@ -139,25 +139,35 @@ class Measures(RasterKind, ABC):
 
     def accumulator(self) -> NumberSums:
         """Return empty sums."""
-        return NumberSums(self.target.outputs)
+        return NumberSums(self.target.outputs, has_deviations=self.target.deviation)
 
     def combine(self, scores: Sequence[Tensor]) -> Tensor:
-        """Return the mean number."""
-        return torch.stack(list(scores)).mean(dim=0)
+        """Return the mean number; its variance is the mean one, and what the numbers differ by beside."""
+        together = torch.stack(list(scores))
+        mean = together.mean(dim=0)
+        if not self.target.deviation:
+            return mean
+        count = self.target.num_outputs
+        variance = together[:, :, count:].square().mean(dim=0) + together[:, :, :count].var(dim=0, correction=0)
+        return torch.cat([mean[:, :count], variance.sqrt()], dim=1)
 
     def activate(self, scores: Tensor) -> Tensor:
-        """Return numbers as they are."""
+        """Return numbers, and deviations behind them, as they are."""
         return scores
 
     def decide(self, scores: Tensor) -> Tensor:
         """Return numbers as they are, (batch, outputs, height, width)."""
-        return scores
+        return scores[:, : self.target.num_outputs]
 
     def profiles(self, grid: Grid, tags: Mapping[str, str], *, details: Collection[str]) -> dict[str, RasterProfile]:  # noqa: ARG002
-        """Return a raster of float32 with a band for each output. There are no details beside it."""
+        """Return rasters of float32 with a band for each output: numbers, and the deviations that a target asks for."""
         units = tuple(output.unit or "" for output in self.target.outputs)
-        bands = self.target.names
-        return {NUMBERS: RasterProfile(grid, "float32", bands, float("nan"), "average", tags=tags, units=units)}
+        products = (NUMBERS, DEVIATIONS) if self.target.deviation else (NUMBERS,)
+        bands, nodata = self.target.names, float("nan")
+        return {
+            product: RasterProfile(grid, "float32", bands, nodata, "average", tags=tags, units=units)
+            for product in products
+        }
 
     def from_product(self, values: NDArray[np.generic], known: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Return the numbers of the first output, (1, height, width)."""
@@ -167,7 +177,8 @@ class Measures(RasterKind, ABC):
         self, blended: NDArray[np.float32], valid: NDArray[np.bool_], profiles: Mapping[str, RasterProfile]
     ) -> Products:
         """See :class:`TargetKind`."""
-        return {NUMBERS: np.where(valid, blended, np.float32(np.nan)).astype(profiles[NUMBERS].dtype)}
+        parts = np.split(np.where(valid, blended, np.float32(np.nan)), len(profiles))
+        return {name: part.astype(profiles[name].dtype) for name, part in zip(profiles, parts, strict=True)}
 
 
 def require_limits(target: TargetSpec) -> None:

@@ -30,15 +30,15 @@ class NumberTask(Task, ABC):
         statistics: Statistics,
     ) -> None:
         """Build model and criterion. Raises as :class:`Task`."""
+        factory.require_deviations(model, target)
         super().__init__(factory, model, inputs, target, training)
-        self._losses = WeightedNumberLosses(
-            training.loss, [statistics.target.numbers[name].std for name in target.names]
-        )
+        std = [statistics.target.numbers[name].std for name in target.names]
+        self._losses = WeightedNumberLosses(training.loss, std, has_deviations=target.deviation)
 
     @classmethod
     def check_losses(cls, losses: Sequence[LossTerm], target: TargetSpec) -> None:
         """See :class:`Task`."""
-        WeightedNumberLosses(losses, (1.0,) * target.num_outputs)
+        WeightedNumberLosses(losses, (1.0,) * target.num_outputs, has_deviations=target.deviation)
 
     def criterion(self, output: ModelOutput, batch: Batch) -> Tensor:
         """See :class:`Task`."""

@@ -31,6 +31,7 @@ def build_initial(data: DataConfig, model: ModelConfig, seed: int) -> Bundle:
     """
     factory = build_factory(model)
     seen = read_by_model(data.sources)
+    factory.require_deviations(model, data.target)
     resolved = factory.resolve(model, seen, data.target)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -173,7 +173,7 @@ def test_objects_of_other_classes_stay_apart_and_nothing_stays_nothing() -> None
 
 
 @pytest.fixture(scope="module")
-def forgetful(data_config: DataConfig, tiny_statistics: Statistics) -> Bundle:
+def forgetful(data_config: DataConfig) -> Bundle:
     """A bundle whose head leaves out half of what it is given, in training."""
     encoder = {"name": "timm", "model": "test_resnet", "out_indices": [0, 1]}
     words = {
@@ -211,7 +211,7 @@ def test_dropout_gives_the_mean_of_draws_that_are_the_same_each_time(
 
 
 def test_a_model_without_dropout_is_refused(tiny_bundle: Bundle) -> None:
-    with pytest.raises(SpecError, match="'inference.dropout_samples' asks the model several times with dropout"):
+    with pytest.raises(SpecError, match=r"'inference.dropout_samples' asks the model several times with dropout"):
         scorer_of(tiny_bundle.build_model(), kind_of(tiny_bundle.config.target), _config(dropout_samples=3))
 
 
@@ -264,7 +264,7 @@ def test_models_without_answers_are_not_asked_in_views() -> None:
 def test_a_name_that_is_nearly_right_is_named() -> None:
     with pytest.raises(ValidationError, match=r"found 'flip'\. Did you mean 'flips'\?"):
         _config(augment="flip")
-    with pytest.raises(ValidationError, match="greater than or equal to 0.25"):
+    with pytest.raises(ValidationError, match=r"greater than or equal to 0\.25"):
         _config(augment={"scales": [0.1]})
 
 

@@ -18,6 +18,7 @@ from groundwork.models.decoders import DECODERS
 from groundwork.models.decoders.base import Decoder
 from groundwork.models.heads import HEADS
 from groundwork.models.heads.base import Head
+from groundwork.models.heads.deviation import NumbersAndDeviations
 from groundwork.models.interface import ModelFactory, ModelOutput, Stage, parameters_of
 from groundwork.models.naming import check_part_name
 from groundwork.registry import build, find, located
@@ -84,6 +85,11 @@ class EncoderDecoderModel(EncoderModel):
 class EncoderDecoderFactory(ModelFactory):
     """Builds encoder -> necks -> decoder -> head, with auxiliary branches beside the decoder."""
 
+    @property
+    def gives_deviations(self) -> bool:
+        """They do. See :class:`ModelFactory`."""
+        return True
+
     def resolve(self, config: ModelConfig, inputs: Mapping[str, RasterSpec], target: TargetSpec) -> ModelConfig:
         """Write out the necks and the heads. See :class:`ModelFactory`."""
         _refuse_objects(target)
@@ -126,7 +132,8 @@ def _build_branch(
     plain = decoder_config or ComponentConfig(name="identity")
     decoder = build(Decoder, DECODERS, plain, extractor.features, where=f"{where}.decoder")
     features = FeatureSpec((decoder.out,), extractor.encoder.out.vector)
-    return Branch(decoder, build(Head, HEADS, named, features, target.num_outputs, where=where_head))
+    head = build(Head, HEADS, named, features, target.num_outputs, where=where_head)
+    return Branch(decoder, NumbersAndDeviations(head, features, target.num_outputs) if target.deviation else head)
 
 
 def _head_config(config: ComponentConfig | None, target: TargetSpec) -> ComponentConfig:

@@ -15,7 +15,15 @@ from groundwork.errors import SpecError
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.stream import RasterProfile
 from groundwork.specs import TargetSpec
-from groundwork.targets.classes import CLASSES, PROBABILITIES, RIGHT, UNKNOWN, WRONG, fraction_column
+from groundwork.targets.classes import (
+    CLASSES,
+    PROBABILITIES,
+    RIGHT,
+    UNKNOWN,
+    WRONG,
+    by_temperature,
+    fraction_column,
+)
 from groundwork.targets.image_answers import ImageAnswers, probability_column, rounded
 from groundwork.targets.kind import Direction, Products, RasterKind
 from groundwork.targets.label import Label, LabelSource
@@ -177,7 +185,7 @@ class ImageClassSets(RasterKind, ImageAnswers):
 
     def activate(self, scores: Tensor) -> Tensor:
         """Return the probability of each class."""
-        return scores.sigmoid()
+        return by_temperature(scores, self.target).sigmoid()
 
     def decide(self, scores: Tensor) -> Tensor:
         """Return for each class 1 where its probability reaches its threshold, 0 elsewhere (batch, classes, ...)."""

@@ -23,6 +23,7 @@ FROM_BATCH, AT_MOST = 500, 20_000
 class NumberSums(Accumulator):
     """Adds up errors and their squares for each output."""
 
+    only_sums = True
     #: For each output: number of known pixels, and sums of the truth and its square, of errors (prediction less truth),
     #: their sizes and their squares.
     sums: Tensor

@@ -67,7 +67,7 @@ def _score_table(scores: Mapping[str, Any]) -> Table:
     intervals = {"model": confidence.get("model"), **confidence.get("baselines", {})}
     table.add_column("score")
     for name in columns:
-        table.add_column(name, justify="right")
+        table.add_column(name.replace("_", " "), justify="right")
     for key, label in ROWS.items():
         if key in own:
             table.add_row(
@@ -90,7 +90,8 @@ def _notes(scores: Mapping[str, Any]) -> Iterator[str]:
         yield f"No intervals: {confidence['reason']}." if confidence["reason"] else f"Intervals: {what}."
     orientation = scores.get("orientation")
     if orientation is not None and orientation["spread"] is not None:
-        views = ", ".join(f"{view} {_number(score)}" for view, score in orientation["scores"].items())
+        ordered = sorted(orientation["scores"].items(), key=lambda pair: pair[0] != "upright")
+        views = ", ".join(f"{view} {_number(score)}" for view, score in ordered)
         yield f"By orientation, over {orientation['chips']} chips: {views}; {orientation['spread']:.3f} apart."
     yield from scores.get("verdict", ())
 

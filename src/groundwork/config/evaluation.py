@@ -19,7 +19,7 @@ class EvaluationConfig(Config):
     #: Most training pixels that each per-pixel baseline is fitted on.
     baseline_pixels: int = Field(default=20_000, gt=0)
     #: Trees, of each class or number, of the baseline of gradient-boosted trees on single pixels. 0: there is none.
-    boosting_iterations: int = Field(default=50, ge=0, le=1000)
+    boosting_iterations: int = Field(default=30, ge=0, le=1000)
     #: How often the scenes are drawn anew, with replacement, for the intervals of scores. 0: there are no intervals.
     #: Scores that need all answers at once, such as average precision, are drawn 200 times at most.
     bootstrap: int = Field(default=1000, ge=0, le=100_000)

@@ -29,32 +29,33 @@ class BoundaryIou(Detail):
             width: Width of the edges in pixels.
         """
         self._names, self._width = tuple(names), width
-        #: For each class the pixels of both edges, of either, and of that of the truth (classes, 3).
-        self._counts = torch.zeros(len(self._names), 3, dtype=torch.int64)
+        #: Pixels of the edge of each class: in truth, as it was said, and in both (3, classes).
+        self._counts = torch.zeros(3, len(self._names), dtype=torch.int64)
 
     def update(self, judged: Judged) -> None:
         """Add a chip: classes (height, width), IGNORE where not known, and scores (classes, height, width)."""
-        known = judged.truth != IGNORE
-        truth = self._edges(judged.truth, known)
-        said = self._edges(judged.scores.argmax(dim=0), known)
+        known, said = judged.truth != IGNORE, judged.scores.argmax(dim=0)
+        of_truth, of_said = (self._at_edges(classes, known) for classes in (judged.truth, said))
         counted = judged.counted != IGNORE
-        parts = (truth & said, truth | said, truth)
-        self._counts += torch.stack([(part & counted).flatten(1).sum(dim=1) for part in parts], dim=1)
+        both = of_truth & of_said & (judged.truth == said)
+        edges = ((judged.truth, of_truth), (said, of_said), (said, both))
+        found = [classes[at_edge & counted].long() for classes, at_edge in edges]
+        self._counts += torch.stack([torch.bincount(classes, minlength=len(self._names)) for classes in found])
 
-    def _edges(self, classes: Tensor, known: Tensor) -> Tensor:
-        """Return the inner edge of each class (classes, height, width)."""
-        every = torch.arange(len(self._names)).reshape(-1, 1, 1)
-        inside = (classes == every) | ~known
-        # The lowest value within reach; what lies beyond a chip is left out of account.
-        side = 2 * self._width + 1
-        lowest = -functional.max_pool2d(-inside[None].float(), side, stride=1, padding=self._width)[0]
-        return inside & known & (lowest == 0)
+    def _at_edges(self, classes: Tensor, known: Tensor) -> Tensor:
+        """Return where a known pixel of another class is near (height, width)."""
+        side, own = 2 * self._width + 1, classes.float()
+        highest, lowest = (
+            functional.max_pool2d(torch.where(known, sign * own, -torch.inf)[None], side, 1, self._width)[0]
+            for sign in (1, -1)
+        )
+        return known & ((highest > own) | (-lowest < own))
 
     def report(self) -> dict[str, Any]:
         """Return the mean over the classes that have an edge in truth, and the IoU of each; None without any edge."""
-        counts = self._counts.tolist()
-        ious = [_rounded(both, either) for both, either, _ in counts]
-        with_edge = [iou for iou, (*_, true) in zip(ious, counts, strict=True) if true and iou is not None]
+        counts = self._counts.T.tolist()
+        ious = [_rounded(both, true + said - both) for true, said, both in counts]
+        with_edge = [iou for iou, (true, *_) in zip(ious, counts, strict=True) if true and iou is not None]
         mean = round(sum(with_edge) / len(with_edge), 6) if with_edge else None
         return {"boundary_miou": mean, "boundary_iou": dict(zip(self._names, ious, strict=True))}
 

@@ -15,6 +15,8 @@ from threadpoolctl import threadpool_limits
 
 #: Leaves of a tree. Few, so that a chip is answered quickly.
 LEAVES = 15
+#: How much of what is left a tree corrects. High, as there are few of them.
+RATE = 0.3
 
 
 class Estimators(ABC):
@@ -64,7 +66,7 @@ class Boosting(Estimators):
     def classifier(self) -> BaseEstimator:
         """Return boosted trees of classes."""
         return HistGradientBoostingClassifier(
-            learning_rate=0.2,
+            learning_rate=RATE,
             max_iter=self._iterations,
             max_leaf_nodes=LEAVES,
             early_stopping=False,
@@ -74,7 +76,7 @@ class Boosting(Estimators):
     def regressor(self) -> BaseEstimator:
         """Return boosted trees of a number."""
         return HistGradientBoostingRegressor(
-            learning_rate=0.2,
+            learning_rate=RATE,
             max_iter=self._iterations,
             max_leaf_nodes=LEAVES,
             early_stopping=False,

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from groundwork.audit.findings import Finding, judge, make_finding
 from groundwork.data.label_offset import REACH, LabelOffset
 
-#: From how many pixels on an offset deserves a look, where so large a share of the scenes agree that it is one.
-MOST_OFFSET, MOST_AGREEING = 0.5, 0.75
+#: From how many pixels on an offset deserves a look.
+MOST_OFFSET = 0.5
+#: Such quantile of the normal distribution that a sign test is beyond it by chance once in twenty times.
+ONE_IN_TWENTY = 1.645
 #: With a weaker correlation the edges of labels are not those of the image; with fewer scenes or windows none agree.
 LEAST_STRENGTH, FEWEST = 0.05, 5
 
@@ -32,7 +34,8 @@ def audit_offset(offset: LabelOffset | None) -> Iterator[Finding]:
         yield make_finding("ok", ABOUT, found, "")
         return
     is_off = math.hypot(offset.dx, offset.dy) >= MOST_OFFSET
-    agrees = offset.asked >= FEWEST and offset.agreeing >= MOST_AGREEING
+    # Were there no offset, half of them would agree better at the shift.
+    agrees = offset.asked >= FEWEST and 2 * (offset.agreeing - 0.5) * offset.asked**0.5 >= ONE_IN_TWENTY
     what = "scenes" if offset.asked == offset.scenes else "windows"
     found = (
         f"edges of labels lie {_in_words(offset.dx, offset.dy)} (correlation {offset.strength:.2f}; "

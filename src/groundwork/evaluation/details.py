@@ -19,6 +19,10 @@ class Judged:
     counted: Tensor
     #: Raw scores (outputs, ...).
     scores: Tensor
+    #: Where any source holds data, and no other chip was judged by it (height, width).
+    valid: Tensor
+    #: Key of its scene.
+    scene: str
 
 
 class Detail(ABC):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from groundwork.data.label_sources import Labels
 from groundwork.data.packed import ChipStore
 from groundwork.data.statistics import Statistics
 from groundwork.errors import BundleError, DataError
+from groundwork.evaluation.area import AreaShares
 from groundwork.evaluation.boundary import BoundaryIou
 from groundwork.evaluation.calibration import Calibration, Reliability
 from groundwork.evaluation.confidence import (
@@ -100,10 +101,7 @@ def _evaluate_answers(
     predictors: dict[str, Predictor] = {MODEL: model, kind.constant_name: ConstantPredictor(kind, statistics)}
     if isinstance(kind, RasterKind):
         predictors |= pixel_baselines(data, config.baseline_pixels, config.boosting_iterations, seed)
-    details: dict[str, list[Detail]] = {name: [] for name in predictors}
-    if isinstance(kind, PixelClasses) and config.boundary_width:
-        for name in predictors:
-            details[name].append(BoundaryIou(data.target.names, config.boundary_width))
+    details = _details(data, predictors, config)
     reliabilities: Mapping[str, Reliability] = {}
     if data.target.has_probabilities and bundle.produces == "answers":
         calibration = Calibration(data.target)
@@ -120,6 +118,16 @@ def _evaluate_answers(
         scores["orientation"] = judge_orientations(model, data, config.batch_size, config.split, draws)
     reliability = draw_reliability(reliabilities, _WHAT_IS_RIGHT["set" if data.target.multi_label else kind.per])
     return _judged(scores, compared, by_scene, (evaluation.total(MODEL).draw(), reliability))
+
+
+def _details(data: LabelledData, names: Iterable[str], config: EvaluationConfig) -> dict[str, list[Detail]]:
+    """Return what else is measured of the classes of pixels, by predictor."""
+    details: dict[str, list[Detail]] = {name: [] for name in names}
+    if isinstance(data.kind, PixelClasses):
+        details[MODEL].append(AreaShares(data.target.names))
+        for part in details.values() if config.boundary_width else ():
+            part.append(BoundaryIou(data.target.names, config.boundary_width))
+    return details
 
 
 def _confidence(

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from torch.utils.data import DataLoader
 
-from groundwork.batch import Truth, collate
+from groundwork.batch import Truth, collate, known_in
 from groundwork.config.split import SPLITS
 from groundwork.data import sample_table as table
 from groundwork.data.chips import LabelledData, known_once
@@ -126,11 +126,14 @@ def evaluate(
     for number, batch in enumerate(track(loader, "Evaluating", len(loader))):
         first = number * batch_size
         truth = Truth(known_once(batch, kind), batch.get("objects"))
-        whole = kind.asked(batch["target"])
+        whole, valid = kind.asked(batch["target"]), known_in(batch)
+        if "counted" in batch:
+            valid = valid & batch["counted"]
         for name, predictor in predictors.items():
             for index, scores in enumerate(predictor.predict(batch)):
-                accumulators[name][scenes[first + index]].update(truth.of(index), scores[None])
-                judged = Judged(whole[index], truth.target[index], scores)
+                scene = scenes[first + index]
+                accumulators[name][scene].update(truth.of(index), scores[None])
+                judged = Judged(whole[index], truth.target[index], scores, valid[index], scene)
                 for detail in measured.get(name, ()):
                     detail.update(judged)
     return Evaluation(kind, plain, accumulators, split, measured)

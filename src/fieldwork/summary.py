@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+from groundwork.config.split import SPLITS
 
 #: Scores that are shown, as far as the kind of answer has them: one number each, and one for each class or output.
 ROWS = {
@@ -22,7 +24,10 @@ ROWS = {
     "r2": "R2",
     "standardised_rmse": "RMSE in deviations",
     "effective_rank": "effective rank",
+    "boundary_miou": "mean boundary IoU",
 }
+#: Calibration errors, which the model alone has.
+CALIBRATION = {"raw": "calibration error", "calibrated": "after calibration"}
 PARTS = {
     "ap": "AP",
     "auroc": "AUROC",
@@ -38,12 +43,14 @@ def show_summary(scores: Mapping[str, Any] | None, results: Mapping[str, Path]) 
     """Print tables to the terminal.
 
     Args:
-        scores: Scores of the model and the baselines on the test split, where they were made.
+        scores: Scores of the model and the baselines, where they were made.
         results: Catalog entry -> where it lies.
     """
     console = Console()
     if scores is not None:
         console.print(_score_table(scores))
+        for line in _notes(scores):
+            console.print(line, markup=False, highlight=False)
     table = Table(title="Results")
     table.add_column("catalog entry")
     table.add_column("file or folder")
@@ -53,22 +60,51 @@ def show_summary(scores: Mapping[str, Any] | None, results: Mapping[str, Path]) 
 
 
 def _score_table(scores: Mapping[str, Any]) -> Table:
-    table = Table(title="Scores on the test split")
-    columns = {"model": scores["test"], **scores["baselines"]}
+    split = judged_split(scores)
+    table = Table(title=f"Scores on the {split} split")
+    own, columns = scores[split], {"model": scores[split], **scores["baselines"]}
+    confidence = scores.get("confidence") or {}
+    intervals = {"model": confidence.get("model"), **confidence.get("baselines", {})}
     table.add_column("score")
     for name in columns:
-        table.add_column(name, justify="right")
+        table.add_column(name.replace("_", " "), justify="right")
     for key, label in ROWS.items():
-        if key in scores["test"]:
-            table.add_row(label, *(_number(part[key]) for part in columns.values()))
+        if key in own:
+            table.add_row(
+                label, *(_number(part[key], (intervals.get(name) or {}).get(key)) for name, part in columns.items())
+            )
+    for key, label in CALIBRATION.items():
+        if key in own.get("calibration", {}):
+            table.add_row(label, _number(own["calibration"][key]["ece"]))
     for key, label in PARTS.items():
-        for name in scores["test"].get(key, {}):
+        for name in own.get(key, {}):
             table.add_row(f"{label} {name}", *(_number(part[key][name]) for part in columns.values()))
     return table
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+def _notes(scores: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is said in words of the scores: how sure they are, and whether the model is of use."""
+    confidence = scores.get("confidence")
+    if confidence is not None:
+        what = f"in brackets, {confidence['level']:.0%} of {confidence['draws']} draws of {confidence['scenes']} scenes"
+        yield f"No intervals: {confidence['reason']}." if confidence["reason"] else f"Intervals: {what}."
+    orientation = scores.get("orientation")
+    if orientation is not None and orientation["spread"] is not None:
+        ordered = sorted(orientation["scores"].items(), key=lambda pair: pair[0] != "upright")
+        views = ", ".join(f"{view} {_number(score)}" for view, score in ordered)
+        yield f"By orientation, over {orientation['chips']} chips: {views}; {orientation['spread']:.3f} apart."
+    yield from scores.get("verdict", ())
+
+
+def judged_split(scores: Mapping[str, Any]) -> str:
+    """Return whose samples the scores are of: the key under which those of the model stand."""
+    return next(split for split in SPLITS if split in scores)
+
+
+def _number(value: float | None, interval: Sequence[float] | None = None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if interval is None else f"{value:.3f} ({interval[0]:.3f}-{interval[1]:.3f})"
 
 
 def _shorten(path: Path) -> str:

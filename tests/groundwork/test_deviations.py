@@ -94,7 +94,7 @@ def test_deviations_are_learnt_judged_kept_and_written(world: SimpleNamespace, t
     save_bundle(result.bundle, tmp_path / "bundle")
     bundle = load_bundle(tmp_path / "bundle")
     judged = held_out(bundle, samples, world.scenes, labels, EvaluationConfig())
-    scores, _, _ = evaluate_model(bundle, judged, statistics, EvaluationConfig(baseline_pixels=500), 0)
+    scores = evaluate_model(bundle, judged, statistics, EvaluationConfig(baseline_pixels=500), 0).scores
     assert 0.9 < scores["test"]["coverage_95"]["height"] < 0.99
     assert (
         "coverage_95" not in scores["baselines"]["mean"] or scores["baselines"]["mean"]["coverage_95"]["height"] < 0.1

@@ -331,7 +331,7 @@ def test_drawn_labels_train_are_judged_and_predict(
     statistics = compute_statistics(world.samples, world.scan.cells, world.data)
     bundle = fit(initial, data, statistics, make_training(max_epochs=1), 0, tmp_path).bundle
     judged = held_out(bundle, world.samples, tiny_data.scenes, world.labels, EvaluationConfig())
-    scores, _, _ = evaluate_model(bundle, judged, statistics, EvaluationConfig(), seed=0)
+    scores = evaluate_model(bundle, judged, statistics, EvaluationConfig(), seed=0).scores
     assert 0 <= scores["test"]["miou"] <= 1
     assert scores["baselines"]["pixel_regression"]["miou"] > 0.5
     key, stream = next(predict_scenes(bundle, tiny_data.scenes, InferenceConfig(tile_size=64, overlap=16)).streams)

@@ -213,8 +213,8 @@ def test_every_cell_goes_through_the_house(
     save_bundle(result.bundle, tmp_path / "bundle")
     bundle = load_bundle(tmp_path / "bundle")
     judged = held_out(bundle, samples, scenes, given, EvaluationConfig())
-    scores, _, _ = evaluate_model(bundle, judged, statistics, EvaluationConfig(baseline_pixels=500), seed=0)
-    assert set(scores["baselines"]) == {kind_of(data.target).constant_name, "pixel_regression"}
+    scores = evaluate_model(bundle, judged, statistics, EvaluationConfig(baseline_pixels=500), seed=0).scores
+    assert set(scores["baselines"]) == {kind_of(data.target).constant_name, "pixel_regression", "gradient_boosting"}
     asked = InferenceConfig.model_validate({"tile_size": SIDE, "overlap": 4, "augment": VIEWS[dates]})
     predictions = dict(predict_scenes(bundle, scenes, asked).streams)
     assert list(predictions) == sorted(KEYS)
@@ -266,7 +266,8 @@ def test_objects_go_through_the_house_with_every_source_and_date(
     save_bundle(result.bundle, tmp_path / "bundle")
     bundle = load_bundle(tmp_path / "bundle")
     judged = held_out(bundle, samples, scenes, given, EvaluationConfig())
-    scores, by_scene, _ = evaluate_model(bundle, judged, statistics, EvaluationConfig(), seed=0)
+    found = evaluate_model(bundle, judged, statistics, EvaluationConfig(), seed=0)
+    scores, by_scene = found.scores, found.by_scene
     assert list(scores["baselines"]) == ["boxes_on_a_grid"]
     assert by_scene["objects"].sum() == 2 * len(by_scene), "each is judged once, whatever chips show it"
     asked = InferenceConfig.model_validate({"tile_size": SIDE, "overlap": 4, "augment": VIEWS[dates]})

@@ -117,7 +117,8 @@ def run(
     save_bundle(result.bundle, folder / "bundle")
     bundle = load_bundle(folder / "bundle")
     judged = held_out(bundle, world.samples, world.scenes, world.table, EvaluationConfig())
-    scores, by_scene, figure = evaluate_model(bundle, judged, world.statistics, EvaluationConfig(), seed=0)
+    found = evaluate_model(bundle, judged, world.statistics, EvaluationConfig(), seed=0)
+    scores, by_scene, figure = found.scores, found.by_scene, found.figure
     return SimpleNamespace(
         folder=folder, bundle=bundle, judged=judged, scores=scores, by_scene=by_scene, figure=figure,
         history=result.history,

@@ -305,7 +305,8 @@ def test_numbers_are_learnt_kept_and_judged(world: SimpleNamespace, result: Any,
     save_bundle(result.bundle, tmp_path / "bundle")
     bundle = load_bundle(tmp_path / "bundle")
     data = held_out(bundle, world.samples, world.scenes, world.labels, EvaluationConfig())
-    scores, by_scene, figure = evaluate_model(bundle, data, world.statistics, EvaluationConfig(), seed=0)
+    found = evaluate_model(bundle, data, world.statistics, EvaluationConfig(), seed=0)
+    scores, by_scene, figure = found.scores, found.by_scene, found.figure
     assert scores["test"]["r2"] > 0.5
     # The numbers are linear in the bands of a pixel.
     assert scores["baselines"]["pixel_regression"]["r2"] > 0.99

@@ -119,7 +119,8 @@ def test_objects_are_learnt_kept_and_judged(world: SimpleNamespace, result: Any,
     save_bundle(result.bundle, tmp_path / "bundle")
     bundle = load_bundle(tmp_path / "bundle")
     data = held_out(bundle, world.samples, world.scenes, world.labels, EvaluationConfig())
-    scores, by_scene, figure = evaluate_model(bundle, data, world.statistics, EvaluationConfig(), seed=0)
+    found = evaluate_model(bundle, data, world.statistics, EvaluationConfig(), seed=0)
+    scores, by_scene, figure = found.scores, found.by_scene, found.figure
     assert scores["test"]["map_50"] > 0.7
     assert list(scores["baselines"]) == ["boxes_on_a_grid"], "a pixel alone is no baseline for objects"
     assert scores["test"]["map"] > 10 * scores["baselines"]["boxes_on_a_grid"]["map"]

@@ -148,7 +148,8 @@ def test_statistics_are_those_of_what_is_read(world: SimpleNamespace, model: Mod
 
 def test_evaluation_and_panels_take_all_sources(world: SimpleNamespace, trained: Any) -> None:
     data = held_out(trained, world.samples, world.scenes, world.labels, EvaluationConfig())
-    scores, by_scene, _ = evaluate_model(trained, data, world.statistics, EvaluationConfig(baseline_pixels=300), 0)
+    found = evaluate_model(trained, data, world.statistics, EvaluationConfig(baseline_pixels=300), 0)
+    scores, by_scene = found.scores, found.by_scene
     assert 0 <= scores["test"]["miou"] <= 1
     assert set(by_scene["scene"]) == set(data.of_split("test")["scene"])
     assert len(draw_panel(ModelPredictor(trained), data, ("A", "B", "C"), 1).axes) == 4

@@ -33,7 +33,7 @@ from groundwork.data.splits import assign_splits
 from groundwork.data.statistics import compute_statistics
 from groundwork.errors import ComponentError, SpecError
 from groundwork.evaluation.painted import Hidden
-from groundwork.evaluation.panels import draw_test_chips, headline
+from groundwork.evaluation.panels import draw_chips, headline
 from groundwork.evaluation.reconstruction import PaintedSums
 from groundwork.evaluation.report import evaluate_model, held_out
 from groundwork.evaluation.spread import report_of
@@ -269,10 +269,11 @@ def test_a_masked_autoencoder_goes_through_the_house(root: Path, tmp_path: Path,
     bundle = load_bundle(tmp_path / "bundle")
     config = EvaluationConfig(panel_rows=2)
     judged = held_out(bundle, made.samples, made.scenes, None, config)
-    scores, by_scene, figure = evaluate_model(bundle, judged, made.statistics, config, seed=0)
+    found = evaluate_model(bundle, judged, made.statistics, config, seed=0)
+    scores, by_scene, figure = found.scores, found.by_scene, found.figure
     assert set(scores["baselines"]) == {"visible_mean", "nearest_visible"}
     assert set(scores["test"]["rmse"]) == {"A", "B"}
-    assert scores == evaluate_model(bundle, judged, made.statistics, config, seed=0)[0]
+    assert scores == evaluate_model(bundle, judged, made.statistics, config, seed=0).scores
     # Standardised errors are raw ones in deviations of the training split.
     std = {name: band.std for name, band in made.statistics.sources["optical"].items()}
     in_deviations = np.mean([(value / std[name]) ** 2 for name, value in scores["test"]["rmse"].items()]) ** 0.5
@@ -280,7 +281,7 @@ def test_a_masked_autoencoder_goes_through_the_house(root: Path, tmp_path: Path,
     assert sorted(by_scene["scene"]) == sorted(set(judged.of_split("test")["scene"]))
     assert set(headline(scores, bundle)["test"]) == {"standardised_rmse", "rmse"}
     assert figure.axes
-    assert len(draw_test_chips(bundle, judged, config, 0).axes) == 8
+    assert len(draw_chips(bundle, judged, config, 0).axes) == 8
     profile, raster = _raster(bundle, made.scenes, "11", tile_size=SIDE, overlap=4)
     steps = 2 if dates == "two dates" else 1
     assert profile.bands == (("A", "B") if steps == 1 else ("A_1", "A_2", "B_1", "B_2"))
@@ -357,7 +358,8 @@ def test_embeddings_go_through_the_house(root: Path, tmp_path: Path, sources: st
         assert torch.equal(bundle.weights[name], value) != name.startswith("standardise")
     config = EvaluationConfig(panel_rows=2)
     judged = held_out(bundle, made.samples, made.scenes, None, config)
-    scores, by_scene, figure = evaluate_model(bundle, judged, made.statistics, config, seed=0)
+    found = evaluate_model(bundle, judged, made.statistics, config, seed=0)
+    scores, by_scene, figure = found.scores, found.by_scene, found.figure
     channels = bundle.build_model().num_channels
     bands = 2 * (2 if dates == "two dates" else 1) + (sources == "two")
     assert scores["test"]["dimensions"] == channels
@@ -366,7 +368,7 @@ def test_embeddings_go_through_the_house(root: Path, tmp_path: Path, sources: st
     assert set(headline(scores, bundle)["test"]) == {"effective_rank", "dimensions"}
     assert len(by_scene) == judged.of_split("test")["scene"].nunique()
     assert figure.axes
-    assert len(draw_test_chips(bundle, judged, config, 0).axes) == 4
+    assert len(draw_chips(bundle, judged, config, 0).axes) == 4
     profile, raster = _raster(bundle, made.scenes, "1", tile_size=SIDE, overlap=0)
     assert raster.shape[0] == channels
     assert profile.grid.transform.a == 10 * bundle.build_model().stride
@@ -455,10 +457,11 @@ def test_the_probe_of_pixels_as_they_are_is_the_baseline_of_pixels(
     check_together(training, ModelConfig.model_validate(model), tiny_data.config.target)
     bundle = fit(initial, labelled, tiny_statistics, training, 0, tmp_path).bundle
     config = EvaluationConfig(baseline_pixels=600)
-    scores, by_scene, _ = evaluate_model(bundle, labelled, tiny_statistics, config, seed=0)
+    found = evaluate_model(bundle, labelled, tiny_statistics, config, seed=0)
+    scores, by_scene = found.scores, found.by_scene
     assert scores["test"]["miou"] == pytest.approx(scores["baselines"]["pixel_regression"]["miou"], abs=0.01)
     assert scores["test"]["miou"] > 0.9
-    assert len(draw_test_chips(bundle, labelled, EvaluationConfig(panel_rows=1, baseline_pixels=600), 0).axes) == 4
+    assert len(draw_chips(bundle, labelled, EvaluationConfig(panel_rows=1, baseline_pixels=600), 0).axes) == 4
     assert isinstance(by_scene, pd.DataFrame)
 
 

@@ -24,7 +24,7 @@ from groundwork.data.scene_stack import folders_by_source
 from groundwork.data.splits import assign_splits
 from groundwork.data.statistics import compute_statistics
 from groundwork.evaluation.figures import draw_panel, draw_quicklooks
-from groundwork.evaluation.pixel_baseline import pixel_baseline
+from groundwork.evaluation.pixel_baseline import pixel_baselines
 from groundwork.prediction.scene import predict_scenes
 from groundwork.rasters.folder import find_rasters
 from groundwork.training.fit import fit
@@ -156,10 +156,11 @@ def test_augmentation_moves_the_validity_of_each_step(world: SimpleNamespace) ->
 
 
 def test_the_baseline_and_the_panel_take_steps_that_hold_nothing(world: SimpleNamespace) -> None:
-    baseline = pixel_baseline(world.labelled, 400, 0)
+    baselines = pixel_baselines(world.labelled, 400, 5, 0)
     batch = collate([world.labelled.chips("train")[0]])
-    assert baseline.predict(batch).shape == (1, 3, 32, 32)
-    draw_panel(baseline, world.labelled, ["A", "B", "C"], 2)
+    for baseline in baselines.values():
+        assert baseline.predict(batch).shape == (1, 3, 32, 32)
+    draw_panel(baselines["pixel_regression"], world.labelled, ["A", "B", "C"], 2)
 
 
 def test_predictions_depend_on_steps_that_hold_data_alone(

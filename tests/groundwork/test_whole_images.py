@@ -87,7 +87,8 @@ def _run(world: SimpleNamespace, data: DataConfig, labels: Any, training: Traini
     save_bundle(result.bundle, folder / "bundle")
     bundle = load_bundle(folder / "bundle")
     judged = held_out(bundle, samples, world.scenes, labels, EvaluationConfig())
-    scores, by_scene, _ = evaluate_model(bundle, judged, statistics, EvaluationConfig(), seed=0)
+    found = evaluate_model(bundle, judged, statistics, EvaluationConfig(), seed=0)
+    scores, by_scene = found.scores, found.by_scene
     return SimpleNamespace(
         samples=samples, bundle=bundle, judged=judged, scores=scores, by_scene=by_scene, history=result.history
     )

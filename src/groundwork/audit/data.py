@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from groundwork.audit.findings import Finding
+from groundwork.audit.offsets import audit_offset
 from groundwork.audit.splits import audit_splits
 from groundwork.audit.values import audit_values
 from groundwork.config.data import DataConfig, read_by_model
@@ -35,4 +36,4 @@ def audit_data(samples: pd.DataFrame, values: ValueReport, data: DataConfig) -> 
                     f"The report of values has not the bands of source '{source}' in split '{split}' that are stated. "
                     "Give the report and the configuration of one run."
                 )
-    return [*audit_splits(samples, data), *audit_values(values, data)]
+    return [*audit_splits(samples, data), *audit_values(values, data), *audit_offset(values.label_offset)]

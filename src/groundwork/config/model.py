@@ -38,6 +38,10 @@ class AdapterConfig(Config):
     options: dict[str, Any] = Field(default_factory=dict)
 
 
+#: The factory whose option ``members`` holds models of their own.
+ENSEMBLE = "ensemble"
+
+
 class ModelConfig(Config):
     """The network: encoder -> necks -> decoder -> head, and auxiliary branches by name."""
 
@@ -91,23 +95,47 @@ class ModelConfig(Config):
         necks = self.necks if isinstance(self.necks, tuple) else ()
         for component in (self.factory, self.encoder, *self.encoders.values(), *necks, self.decoder, self.head):
             yield from _with_nested(component)
+        for member in self.members():
+            yield from member.model.components()
         for component in branches:
             yield from _with_nested(component)
 
+    def members(self) -> list[MemberConfig]:
+        """Return what an ensemble is made of; nothing where it is a single model."""
+        given = self.factory.options.get("members", ()) if self.factory.name == ENSEMBLE else ()
+        return [MemberConfig.model_validate(member) for member in given]
+
     def title(self) -> str:
         """Return a short name, such as ``timm resnet18 + unet``."""
+        members = self.members()
+        if members:
+            return f"{ENSEMBLE} of " + ", ".join(member.model.title() for member in members)
         parts = [self.factory] if self.factory.name != "encoder_decoder" else []
         parts += [part for part in (self.encoder, *self.encoders.values(), self.decoder) if part is not None]
         return " + ".join(" ".join([part.name, *_variant(part)]) for part in parts)
 
     def without_pretraining(self) -> ModelConfig:
         """Return the configuration with ``pretrained`` off everywhere: a bundle brings its own weights."""
+        members = [member.without_pretraining() for member in self.members()]
         changed = {
-            "factory": _plain(self.factory),
+            "factory": ComponentConfig(name=ENSEMBLE, members=members) if members else _plain(self.factory),
             "encoder": _plain(self.encoder) if self.encoder else None,
             "encoders": {source: _plain(encoder) for source, encoder in self.encoders.items()},
         }
         return self.model_copy(update=changed)
+
+
+class MemberConfig(Config):
+    """One of the models of an ensemble."""
+
+    model: ModelConfig
+    #: What its raw scores are divided by, so that its probabilities are right.
+    temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+
+    def without_pretraining(self) -> dict[str, Any]:
+        """Return the same, as it is written, with ``pretrained`` off everywhere."""
+        plain = self.model_copy(update={"model": self.model.without_pretraining()})
+        return plain.model_dump(mode="json")
 
 
 def _with_nested(component: ComponentConfig | None) -> Iterator[ComponentConfig]:

@@ -86,6 +86,9 @@ class TrainingConfig(Config):
     #: The score on the validation split by which the best weights are chosen. None: the last weights are kept, which
     #: is steadier where the validation split is small.
     monitor: str | None = "val/miou"
+    #: Whether a temperature is fitted on the validation split, by which scores become probabilities that are right as
+    #: often as they say. The class that is decided stays the same. Only for classes of pixels or images.
+    calibrate: bool = False
     #: Stop after this many epochs without a better score. None: never.
     early_stopping: int | None = Field(default=None, gt=0)
     #: Threads that PyTorch computes with on the processor. The last digits of weights depend on it, as sums are added

@@ -12,6 +12,7 @@ from groundwork.config.data import DataConfig, read_by_model
 from groundwork.config.split import SPLITS
 from groundwork.data import sample_table as table
 from groundwork.data.cells import Cells, CellValues
+from groundwork.data.label_offset import LabelOffset
 from groundwork.data.statistics import Moments, moments_of
 from groundwork.specs import RasterSpec
 from groundwork.specs.units import plausible_values
@@ -48,6 +49,8 @@ class ValueReport(Config):
 
     #: Split -> source -> its values.
     splits: dict[str, dict[str, SourceValues]]
+    #: How far labels lie from their images. None: not measured, as answers are not of pixels.
+    label_offset: LabelOffset | None = None
 
 
 class _Sums:
@@ -96,13 +99,16 @@ class _Sums:
         return SourceValues(scenes=self.scenes, without_data=_share(self.pixels - self.valid, self.pixels), bands=bands)
 
 
-def report_values(samples: pd.DataFrame, cells: Mapping[str, Cells], data: DataConfig) -> ValueReport:
+def report_values(
+    samples: pd.DataFrame, cells: Mapping[str, Cells], data: DataConfig, offset: LabelOffset | None = None
+) -> ValueReport:
     """Add up what each source holds in the chips of each split. Reads no pixel.
 
     Args:
         samples: With splits.
         cells: What the pixels of each scene add up to; see :func:`groundwork.data.scan.scan_scenes`.
         data: The sources.
+        offset: Of labels, where it was measured.
     """
     splits = {}
     for split in SPLITS:
@@ -114,7 +120,7 @@ def report_values(samples: pd.DataFrame, cells: Mapping[str, Cells], data: DataC
             for source, part in sums.items():
                 part.add(str(scene), found.sources[source], pixels, inside)
         splits[split] = {source: sums[source].values(spec) for source, spec in read_by_model(data.sources).items()}
-    return ValueReport(splits=splits)
+    return ValueReport(splits=splits, label_offset=offset)
 
 
 def _share(part: int, whole: int) -> float:

@@ -18,13 +18,13 @@ from groundwork.evaluation.quicklooks import picture_of
 from groundwork.rasters.quicklook import stretch
 
 
-def draw_embedding_panel(bundle: Bundle, data: LabelledData, rgb: Sequence[str], num_rows: int) -> Figure:
-    """Draw test chips, evenly picked, beside the three directions in which the embeddings of all of them differ most.
+def draw_embedding_panel(bundle: Bundle, data: LabelledData, rgb: Sequence[str], num_rows: int, split: str) -> Figure:
+    """Draw chips, evenly picked, beside the three directions in which the embeddings of all of them differ most.
 
     Raises:
         SpecError: Where ``rgb`` names a band that is not read.
     """
-    chips, embedder = data.chips("test"), ChipEmbedder(bundle)
+    chips, embedder = data.chips(split), ChipEmbedder(bundle)
     bands = rgb_positions(data.inputs[data.reference], rgb)
     places = np.unique(np.linspace(0, len(chips) - 1, min(num_rows, len(chips))).astype(int))
     picked = [chips[index] for index in places.tolist()]

@@ -46,13 +46,15 @@ def draw_history(history: pd.DataFrame) -> Figure:
     return figure
 
 
-def draw_panel(predictor: Predictor, data: LabelledData, rgb: Sequence[str], num_rows: int) -> Figure:
-    """Draw test chips, evenly picked: image, truth, prediction and error side by side.
+def draw_panel(
+    predictor: Predictor, data: LabelledData, rgb: Sequence[str], num_rows: int, split: str = "test"
+) -> Figure:
+    """Draw chips of a split, evenly picked: image, truth, prediction and error side by side.
 
     Raises:
         SpecError: Where ``rgb`` names a band that is not read.
     """
-    chips, kind = data.chips("test"), data.kind
+    chips, kind = data.chips(split), data.kind
     bands = rgb_positions(data.inputs[data.reference], rgb)
     picked = np.unique(np.linspace(0, len(chips) - 1, min(num_rows, len(chips))).astype(int))
     figure = Figure(figsize=(11, 2.6 * len(picked) + 0.6), layout="constrained")

@@ -22,7 +22,7 @@ def headline(metrics: Mapping[str, Any], bundle: Bundle) -> dict[str, Any]:
     """Return the scores by which runs are compared: few enough for the columns of a table.
 
     Args:
-        metrics: All scores: ``test`` for the model, ``baselines`` by name.
+        metrics: All scores: the split's name for the model, ``baselines`` by name.
         bundle: The model.
     """
     if bundle.produces == "reconstruction":
@@ -32,10 +32,10 @@ def headline(metrics: Mapping[str, Any], bundle: Bundle) -> dict[str, Any]:
     return scores.headline(metrics, bundle.config.target)
 
 
-def draw_test_chips(
+def draw_chips(
     bundle: Bundle, data: LabelledData, config: EvaluationConfig, seed: int, asked: InferenceConfig | None = None
 ) -> Figure:
-    """Draw test chips, and what the model makes of them.
+    """Draw chips of the split that is judged, and what the model makes of them.
 
     Args:
         bundle: The model.
@@ -47,9 +47,9 @@ def draw_test_chips(
     Raises:
         BundleError: Where the bundle was never trained.
     """
-    rgb, rows = data.inputs[data.reference].shown, config.panel_rows
+    rgb, rows, split = data.inputs[data.reference].shown, config.panel_rows, config.split
     if bundle.produces == "reconstruction":
-        return draw_reconstruction_panel(bundle, data, rgb, rows)
+        return draw_reconstruction_panel(bundle, data, rgb, rows, split)
     if bundle.produces == "embedding" and data.kind.per == "nothing":
-        return draw_embedding_panel(bundle, data, rgb, rows)
-    return draw_panel(predictor_of(bundle, data, config, seed, asked), data, rgb, rows)
+        return draw_embedding_panel(bundle, data, rgb, rows, split)
+    return draw_panel(predictor_of(bundle, data, config, seed, asked), data, rgb, rows, split)

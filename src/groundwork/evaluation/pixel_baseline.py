@@ -1,53 +1,63 @@
-"""What is said of a pixel by its own values alone: the baseline that a model must beat, which sees its surroundings."""
+"""What is said of a pixel by its own values alone: baselines that a model must beat, which sees its surroundings."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.base import RegressorMixin
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from groundwork.batch import Answers, Batch, Patch, known_in
 from groundwork.data.chips import LabelledData
 from groundwork.errors import DataError
+from groundwork.evaluation.estimators import Boosting, Estimators, Linear
 from groundwork.evaluation.predictors import Predictor
 from groundwork.progress import track
 from groundwork.targets.image_class_sets import raw_scores
 from groundwork.targets.labels import IGNORE
 
 
-def pixel_baseline(data: LabelledData, num_pixels: int, seed: int) -> Predictor:
-    """Fit a regression on the values of single pixels, of all sources and steps, drawn from all training chips alike.
+def pixel_baselines(data: LabelledData, num_pixels: int, iterations: int, seed: int) -> dict[str, Predictor]:
+    """Fit estimators on the values of single pixels, of all sources and steps, drawn from all training chips alike.
 
-    What it says of an image is the mean of what it says of its pixels.
+    What they say of an image is the mean of what they say of its pixels.
 
     Args:
         data: Where the training chips are read from.
         num_pixels: Most pixels to fit on.
+        iterations: Trees of the gradient boosting. 0: there is none.
         seed: Seed of the draw.
+
+    Returns:
+        By name: a linear one, and gradient-boosted trees.
     """
-    return regression_on(*_draw_pixels(data, num_pixels, seed), data, seed)
+    pixels, answers = _draw_pixels(data, num_pixels, seed)
+    families: dict[str, Estimators] = {"pixel_regression": Linear(seed)}
+    if iterations:
+        families["gradient_boosting"] = Boosting(iterations, seed)
+    return {name: fitted_on(pixels, answers, data, family) for name, family in families.items()}
 
 
-def regression_on(pixels: NDArray[np.float32], answers: Answers, data: LabelledData, seed: int) -> Predictor:
-    """Fit a regression from values of pixels (pixels, values) to their answers, whatever these values are."""
+def fitted_on(pixels: NDArray[np.float32], answers: Answers, data: LabelledData, estimators: Estimators) -> Predictor:
+    """Fit estimators from values of pixels (pixels, values) to their answers, whatever these values are."""
     if data.target.multi_label:
-        return PixelSetRegression(pixels, np.asarray(answers, np.int64), seed)
+        return PixelClassSets(pixels, np.asarray(answers, np.int64), estimators)
     if data.target.classes:
-        return PixelRegression(pixels, np.asarray(answers, np.int64), data.target.num_outputs, data.kind.per, seed)
-    return PixelNumberRegression(pixels, np.asarray(answers, np.float64), data.kind.per)
+        return PixelClasses(pixels, np.asarray(answers, np.int64), data.target.num_outputs, data.kind.per, estimators)
+    return PixelNumbers(pixels, np.asarray(answers, np.float64), data.kind.per, estimators)
 
 
-class PixelRegression(Predictor):
-    """Multinomial logistic regression on standardised values."""
+class PixelClasses(Predictor):
+    """The class of each pixel."""
 
     def __init__(
-        self, pixels: NDArray[np.float32], classes: NDArray[np.int64], num_classes: int, per: str, seed: int
+        self,
+        pixels: NDArray[np.float32],
+        classes: NDArray[np.int64],
+        num_classes: int,
+        per: str,
+        estimators: Estimators,
     ) -> None:
         """Fit.
 
@@ -56,91 +66,91 @@ class PixelRegression(Predictor):
             classes: Class indexes (pixels,).
             num_classes: Number of classes.
             per: Whether each "pixel" or "image" is judged.
-            seed: Of the solver.
+            estimators: The family.
         """
         self._num_outputs, self._per = num_classes, per
         self._default = int(classes[0])
-        self._regression = None
+        self._estimator = None
         if len(np.unique(classes)) > 1:
-            self._regression = _standardised(LogisticRegression(max_iter=500, random_state=seed))
-            self._regression.fit(pixels, classes)
+            self._estimator = estimators.fit(estimators.classifier(), pixels, classes)
 
     def predict(self, batch: Batch) -> Tensor:
         """Return the class as 1, the others as 0; of an image the share of each. See :class:`Predictor`."""
         known, pixels = _pixels_of_batch(batch)
         classes = np.full(known.shape, self._default, np.int64)
-        if self._regression is not None and len(pixels):
-            classes[known] = self._regression.predict(pixels)
+        if self._estimator is not None and len(pixels):
+            classes[known] = self._estimator.predict(pixels)
         scores = torch.nn.functional.one_hot(torch.from_numpy(classes), self._num_outputs).movedim(-1, 1).float()
         return scores if self._per == "pixel" else _mean_of_known(scores, known)
 
 
-class PixelSetRegression(Predictor):
-    """Logistic regression on standardised values, for each class by itself: of an image the mean over its pixels."""
+class PixelClassSets(Predictor):
+    """The probability of each class by itself: of an image the mean over its pixels."""
 
-    def __init__(self, pixels: NDArray[np.float32], answers: NDArray[np.int64], seed: int) -> None:
+    def __init__(self, pixels: NDArray[np.float32], answers: NDArray[np.int64], estimators: Estimators) -> None:
         """Fit.
 
         Args:
             pixels: Values (pixels, values), NaN where a source holds none.
             answers: Whether their image is of each class (pixels, classes), IGNORE where not known.
-            seed: Of the solver.
+            estimators: The family.
 
         Raises:
             DataError: Where a class is known in none of the pixels.
         """
-        self._regressions: list[RegressorMixin | float] = []
+        self._estimators: list[BaseEstimator | float] = []
         for index, plane in enumerate(answers.T):
             known = plane != IGNORE
             if not known.any():
                 raise DataError(_few_known(len(answers), f"class {index + 1}", answers.shape[1]))
             if len(np.unique(plane[known])) == 1:
-                self._regressions.append(float(plane[known][0]))
+                self._estimators.append(float(plane[known][0]))
                 continue
-            regression = _standardised(LogisticRegression(max_iter=500, random_state=seed))
-            self._regressions.append(regression.fit(pixels[known], plane[known]))
+            self._estimators.append(estimators.fit(estimators.classifier(), pixels[known], plane[known]))
 
     def predict(self, batch: Batch) -> Tensor:
         """See :class:`Predictor`."""
         known, pixels = _pixels_of_batch(batch)
-        probabilities = np.zeros((len(self._regressions), *known.shape), np.float32)
-        for plane, regression in zip(probabilities, self._regressions, strict=True):
-            if isinstance(regression, float):
-                plane[known] = regression
+        probabilities = np.zeros((len(self._estimators), *known.shape), np.float32)
+        for plane, estimator in zip(probabilities, self._estimators, strict=True):
+            if isinstance(estimator, float):
+                plane[known] = estimator
             elif len(pixels):
-                plane[known] = regression.predict_proba(pixels)[:, 1]
+                plane[known] = estimator.predict_proba(pixels)[:, 1]
         return raw_scores(_mean_of_known(torch.from_numpy(probabilities).movedim(0, 1), known))
 
 
-class PixelNumberRegression(Predictor):
-    """Linear regression on standardised values, for each output by itself."""
+class PixelNumbers(Predictor):
+    """Each output by itself."""
 
-    def __init__(self, pixels: NDArray[np.float32], numbers: NDArray[np.float64], per: str) -> None:
+    def __init__(
+        self, pixels: NDArray[np.float32], numbers: NDArray[np.float64], per: str, estimators: Estimators
+    ) -> None:
         """Fit.
 
         Args:
             pixels: Values (pixels, values), NaN where a source holds none.
             numbers: Of each output (pixels, outputs), NaN where not known.
             per: Whether each "pixel" or "image" is judged.
+            estimators: The family.
 
         Raises:
             DataError: Where an output is known in none of the pixels.
         """
-        self._regressions, self._per = [], per
+        self._estimators, self._per = [], per
         for index, output in enumerate(numbers.T):
             known = ~np.isnan(output)
             if not known.any():
                 raise DataError(_few_known(len(numbers), f"output {index + 1}", numbers.shape[1]))
-            # A touch of regularisation, as bands are often much alike.
-            self._regressions.append(_standardised(Ridge(alpha=1.0)).fit(pixels[known], output[known]))
+            self._estimators.append(estimators.fit(estimators.regressor(), pixels[known], output[known]))
 
     def predict(self, batch: Batch) -> Tensor:
         """See :class:`Predictor`."""
         known, pixels = _pixels_of_batch(batch)
-        numbers = np.zeros((len(self._regressions), *known.shape), np.float32)
+        numbers = np.zeros((len(self._estimators), *known.shape), np.float32)
         if len(pixels):
-            for plane, regression in zip(numbers, self._regressions, strict=True):
-                plane[known] = regression.predict(pixels)
+            for plane, estimator in zip(numbers, self._estimators, strict=True):
+                plane[known] = estimator.predict(pixels)
         given = torch.from_numpy(numbers).movedim(0, 1)
         return given if self._per == "pixel" else _mean_of_known(given, known)
 
@@ -156,11 +166,6 @@ def _mean_of_known(scores: Tensor, known: NDArray[np.bool_]) -> Tensor:
     """Return the mean over the pixels that hold data, (batch, outputs)."""
     weights = torch.from_numpy(known).unsqueeze(1).to(scores)
     return (scores * weights).flatten(2).sum(dim=2) / weights.flatten(2).sum(dim=2).clamp(min=1)
-
-
-def _standardised(estimator: RegressorMixin) -> RegressorMixin:
-    # What a source does not hold is NaN here, and becomes its mean.
-    return make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler(), estimator)
 
 
 def _pixels_of_batch(batch: Batch) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:

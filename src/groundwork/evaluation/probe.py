@@ -10,7 +10,8 @@ from groundwork.batch import Answers, Batch, collate
 from groundwork.bundle import Bundle
 from groundwork.data.chips import LabelledData
 from groundwork.evaluation.cells import EMBEDDING, ChipEmbedder
-from groundwork.evaluation.pixel_baseline import regression_on
+from groundwork.evaluation.estimators import Linear
+from groundwork.evaluation.pixel_baseline import fitted_on
 from groundwork.evaluation.predictors import Predictor
 from groundwork.progress import track
 
@@ -36,11 +37,11 @@ class EmbeddingProbe(Predictor):
         """
         self._embedder, self._per = ChipEmbedder(bundle), data.kind.per
         values, answers = self._draw(data, num_pixels, seed)
-        self._regression = regression_on(values, answers, data, seed)
+        self._linear = fitted_on(values, answers, data, Linear(seed))
 
     def predict(self, batch: Batch) -> Tensor:
         """See :class:`Predictor`."""
-        scores = self._regression.predict(self._embedder.embed(batch))
+        scores = self._linear.predict(self._embedder.embed(batch))
         return scores if self._per == "image" else self._embedder.to_pixels(scores, batch)
 
     def _draw(self, data: LabelledData, num_pixels: int, seed: int) -> tuple[NDArray[np.float32], Answers]:

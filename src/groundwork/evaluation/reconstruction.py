@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,13 +17,15 @@ from groundwork.config.evaluation import EvaluationConfig
 from groundwork.data import sample_table as table
 from groundwork.data.chips import LabelledData
 from groundwork.errors import DataError
+from groundwork.evaluation.confidence import Compared, Redraw
 from groundwork.evaluation.painted import ChipPainter, Hidden
-from groundwork.evaluation.scores import MODEL
+from groundwork.evaluation.scores import BASELINES, MODEL
 from groundwork.progress import track
 
 #: The score by which predictors are compared, and all that a table of runs shows.
 MAIN = "standardised_rmse"
 HEADLINE = (MAIN, "rmse")
+COMPARED = Compared(MAIN, "min", HEADLINE)
 #: Predictors by name, as a report has them.
 PREDICTORS = (MODEL, "visible_mean", "nearest_visible")
 
@@ -75,13 +77,14 @@ class PaintedSums:
 
 def evaluate_reconstruction(
     bundle: Bundle, data: LabelledData, config: EvaluationConfig
-) -> tuple[dict[str, Any], pd.DataFrame, Figure]:
-    """Score the model and two baselines on what is hidden of the test chips.
+) -> tuple[dict[str, Any], dict[str, Redraw], pd.DataFrame, Figure]:
+    """Score the model and two baselines on what is hidden of the chips of a split.
 
     ``visible_mean`` takes the mean of the visible pixels of each band, ``nearest_visible`` the nearest of them.
 
     Returns:
-        All scores, the scores of each scene, and a figure of the errors by band.
+        All scores, what gives those of scenes that are drawn anew, the scores of each scene, and a figure of the errors
+        by band.
 
     Raises:
         BundleError: Where the bundle was never trained.
@@ -89,9 +92,9 @@ def evaluate_reconstruction(
     """
     painter = ChipPainter(bundle)
     names = tuple(band.name for band in data.inputs[data.reference].used)
-    scenes = data.of_split("test")[table.SCENE].tolist()
+    scenes = data.of_split(config.split)[table.SCENE].tolist()
     sums = {name: {scene: PaintedSums(names, painter.std) for scene in sorted(set(scenes))} for name in PREDICTORS}
-    loader: DataLoader[Any] = DataLoader(data.chips("test"), batch_size=config.batch_size, collate_fn=collate)
+    loader: DataLoader[Any] = DataLoader(data.chips(config.split), batch_size=config.batch_size, collate_fn=collate)
     number = 0
     for batch in track(loader, "Evaluating", len(loader)):
         for index, chip in enumerate(painter.paint(batch)):
@@ -101,11 +104,12 @@ def evaluate_reconstruction(
             number += 1
     totals = {name: _total(by_scene, names, painter.std) for name, by_scene in sums.items()}
     if not totals[MODEL].count:
-        raise DataError("Nothing of the test chips was hidden that holds data: there is nothing to judge.")
+        raise DataError(f"Nothing of the {config.split} chips was hidden that holds data: there is nothing to judge.")
     reports = {name: total.report() for name, total in totals.items()}
     deviations = {name: np.sqrt(total.squares / total.count) / painter.std for name, total in totals.items()}
-    scores = {"test": reports[MODEL], "baselines": {name: reports[name] for name in PREDICTORS[1:]}}
-    return scores, _by_scene(sums), _draw(deviations, names)
+    scores = {config.split: reports[MODEL], BASELINES: {name: reports[name] for name in PREDICTORS[1:]}}
+    redraws = {name: _redraw(list(by_scene.values()), names, painter.std) for name, by_scene in sums.items()}
+    return scores, redraws, _by_scene(sums), _draw(deviations, names)
 
 
 def _said(chip: Hidden, means: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
@@ -118,6 +122,17 @@ def _total(by_scene: Mapping[str, PaintedSums], names: tuple[str, ...], std: NDA
     for part in by_scene.values():
         total.add(part)
     return total
+
+
+def _redraw(parts: Sequence[PaintedSums], names: tuple[str, ...], std: NDArray[np.float32]) -> Redraw:
+    def redraw(drawn: NDArray[np.int64]) -> Iterator[Mapping[str, Any]]:
+        squares = drawn @ np.stack([part.squares for part in parts])
+        counts = drawn @ np.array([part.count for part in parts])
+        total = PaintedSums(names, std)
+        for total.squares, total.count in zip(squares, counts.tolist(), strict=True):
+            yield total.report()
+
+    return redraw
 
 
 def _by_scene(sums: Mapping[str, Mapping[str, PaintedSums]]) -> pd.DataFrame:

@@ -20,15 +20,17 @@ TITLES = ("image", "what was shown", "reconstruction", "painted alone")
 HIDDEN = 160
 
 
-def draw_reconstruction_panel(bundle: Bundle, data: LabelledData, rgb: Sequence[str], num_rows: int) -> Figure:
-    """Draw test chips, evenly picked: image, what was shown, what came of it, and all that the model painted.
+def draw_reconstruction_panel(
+    bundle: Bundle, data: LabelledData, rgb: Sequence[str], num_rows: int, split: str
+) -> Figure:
+    """Draw chips, evenly picked: image, what was shown, what came of it, and all that the model painted.
 
     Of several dates the first one that holds data is shown. All pictures of a row have one scale of colours.
 
     Raises:
         SpecError: Where ``rgb`` names a band that is not read.
     """
-    chips, painter = data.chips("test"), ChipPainter(bundle)
+    chips, painter = data.chips(split), ChipPainter(bundle)
     bands = rgb_positions(data.inputs[data.reference], rgb)
     picked = np.unique(np.linspace(0, len(chips) - 1, min(num_rows, len(chips))).astype(int))
     figure = Figure(figsize=(11, 2.6 * len(picked) + 0.6), layout="constrained")

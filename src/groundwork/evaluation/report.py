@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -12,20 +14,62 @@ from groundwork import fingerprint
 from groundwork.bundle import Bundle
 from groundwork.config.evaluation import EvaluationConfig
 from groundwork.config.inference import InferenceConfig
+from groundwork.data import sample_table as table
 from groundwork.data.chips import LabelledData
 from groundwork.data.label_sources import Labels
 from groundwork.data.packed import ChipStore
 from groundwork.data.statistics import Statistics
-from groundwork.errors import BundleError
-from groundwork.evaluation.pixel_baseline import pixel_baseline
+from groundwork.errors import BundleError, DataError
+from groundwork.evaluation.area import AreaShares
+from groundwork.evaluation.boundary import BoundaryIou
+from groundwork.evaluation.calibration import Calibration, Reliability
+from groundwork.evaluation.confidence import (
+    LEVEL,
+    Compared,
+    Redraw,
+    draw_scenes,
+    intervals_of,
+    redraw_of,
+    why_not,
+)
+from groundwork.evaluation.details import Detail
+from groundwork.evaluation.orientation import judge_orientations
+from groundwork.evaluation.pixel_baseline import pixel_baselines
 from groundwork.evaluation.predictors import ConstantPredictor, ModelPredictor, Predictor
 from groundwork.evaluation.probe import EmbeddingProbe
-from groundwork.evaluation.reconstruction import evaluate_reconstruction
-from groundwork.evaluation.scores import MODEL, evaluate
+from groundwork.evaluation.reconstruction import COMPARED, evaluate_reconstruction
+from groundwork.evaluation.reliability_figure import draw_reliability
+from groundwork.evaluation.scores import BASELINES, MODEL, evaluate
 from groundwork.evaluation.spread import evaluate_spread
+from groundwork.evaluation.verdict import judge_in_words
 from groundwork.models.asking import refuse_asking
 from groundwork.rasters.folder import RasterFolder
 from groundwork.targets.kind import RasterKind
+from groundwork.targets.pixel_classes import PixelClasses
+
+logger = logging.getLogger(__name__)
+
+#: What has an answer of its own -> what is right, or not, with a probability.
+_WHAT_IS_RIGHT = {
+    "pixel": "pixels whose class is right",
+    "image": "images whose class is right",
+    "set": "answers that are yes",
+    "object": "",
+    "nothing": "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What there is to say of a model."""
+
+    #: All scores: of the model under the split's name, ``baselines`` by name, their intervals under ``confidence``,
+    #: those of turned chips under ``orientation``, and what follows in words under ``verdict``.
+    scores: dict[str, Any]
+    by_scene: pd.DataFrame
+    #: Where the model is right, and where its probabilities are.
+    figure: Figure
+    reliability: Figure
 
 
 def evaluate_model(
@@ -35,8 +79,8 @@ def evaluate_model(
     config: EvaluationConfig,
     seed: int,
     asked: InferenceConfig | None = None,
-) -> tuple[dict[str, Any], pd.DataFrame, Figure]:
-    """Score the model and the baselines on the test split.
+) -> Judgement:
+    """Score the model and the baselines on a split, and say in the log what follows.
 
     Answers of objects have one baseline: a single pixel says nothing of where an object begins and ends.
 
@@ -45,31 +89,88 @@ def evaluate_model(
 
     Args:
         bundle: The model.
-        data: Where the test chips are read from.
+        data: Where the chips are read from.
         statistics: Of the training split.
         config: How it is judged.
         seed: Of what is drawn.
         asked: How the model is asked, as scenes are predicted. None: once.
-
-    Returns:
-        All scores, the scores of each scene, and a figure of where the model is right.
 
     Raises:
         BundleError: Where the bundle was never trained.
     """
     refuse_asking(bundle.produces, asked or InferenceConfig())
     if bundle.produces == "reconstruction":
-        return evaluate_reconstruction(bundle, data, config)
+        scores, redraws, by_scene, figure = evaluate_reconstruction(bundle, data, config)
+        scores["confidence"] = _confidence(scores, redraws, COMPARED, len(by_scene), config, seed)
+        return _judged(scores, COMPARED, by_scene, (figure, draw_reliability({}, "")))
     if bundle.produces == "embedding" and data.kind.per == "nothing":
-        return evaluate_spread(bundle, data, config)
-    predictors: dict[str, Predictor] = {
-        MODEL: predictor_of(bundle, data, config, seed, asked),
-        data.kind.constant_name: ConstantPredictor(data.kind, statistics),
-    }
-    if isinstance(data.kind, RasterKind):
-        predictors["pixel_regression"] = pixel_baseline(data, config.baseline_pixels, seed)
-    evaluation = evaluate(predictors, data, config.batch_size)
-    return evaluation.metrics(), evaluation.by_scene(), evaluation.total(MODEL).draw()
+        scores, by_scene, figure = evaluate_spread(bundle, data, config)
+        return Judgement(scores | {"verdict": []}, by_scene, figure, draw_reliability({}, ""))
+    model = predictor_of(bundle, data, config, seed, asked)
+    return _evaluate_answers(model, bundle, data, statistics, config, seed)
+
+
+def _evaluate_answers(
+    model: Predictor, bundle: Bundle, data: LabelledData, statistics: Statistics, config: EvaluationConfig, seed: int
+) -> Judgement:
+    kind = data.kind
+    predictors: dict[str, Predictor] = {MODEL: model, kind.constant_name: ConstantPredictor(kind, statistics)}
+    if isinstance(kind, RasterKind):
+        predictors |= pixel_baselines(data, config.baseline_pixels, config.boosting_iterations, seed)
+    details = _details(data, predictors, config)
+    reliabilities: Mapping[str, Reliability] = {}
+    if data.target.has_probabilities and bundle.produces == "answers":
+        calibration = Calibration(data.target)
+        reliabilities = calibration.reliabilities
+        details[MODEL].append(calibration)
+    evaluation = evaluate(predictors, data, config.batch_size, config.split, details)
+    scores, by_scene = evaluation.metrics(), evaluation.by_scene()
+    compared = Compared(kind.main_score, "max", kind.headline)
+    parts = {name: list(by_scene.values()) for name, by_scene in evaluation.accumulators.items()}
+    redraws = {name: redraw_of(evaluation.kind_for(name), part) for name, part in parts.items()}
+    scores["confidence"] = _confidence(scores, redraws, compared, len(by_scene), config, seed)
+    if config.orientations:
+        draws = (config.bootstrap, seed)
+        scores["orientation"] = judge_orientations(model, data, config.batch_size, config.split, draws)
+    reliability = draw_reliability(reliabilities, _WHAT_IS_RIGHT["set" if data.target.multi_label else kind.per])
+    return _judged(scores, compared, by_scene, (evaluation.total(MODEL).draw(), reliability))
+
+
+def _details(data: LabelledData, names: Iterable[str], config: EvaluationConfig) -> dict[str, list[Detail]]:
+    """Return what else is measured of the classes of pixels, by predictor."""
+    details: dict[str, list[Detail]] = {name: [] for name in names}
+    if isinstance(data.kind, PixelClasses):
+        details[MODEL].append(AreaShares(data.target.names))
+        for part in details.values() if config.boundary_width else ():
+            part.append(BoundaryIou(data.target.names, config.boundary_width))
+    return details
+
+
+def _confidence(
+    scores: Mapping[str, Any],
+    redraws: Mapping[str, Redraw],
+    compared: Compared,
+    num_scenes: int,
+    config: EvaluationConfig,
+    seed: int,
+) -> dict[str, Any]:
+    """Return intervals by predictor, or why there are none."""
+    reason = why_not(num_scenes, config.bootstrap, f"the {config.split} split")
+    found: dict[str, Any] = {"draws": 0, "difference": None, **dict.fromkeys(redraws)}
+    if reason is None:
+        flat = {MODEL: scores[config.split], **scores[BASELINES]}
+        found = intervals_of(redraws, flat, compared, draw_scenes(num_scenes, config.bootstrap, seed))
+    by_baseline = {name: found.pop(name) for name in redraws if name != MODEL}
+    return {"level": LEVEL, "scenes": num_scenes, "reason": reason, BASELINES: by_baseline, **found}
+
+
+def _judged(
+    scores: dict[str, Any], compared: Compared, by_scene: pd.DataFrame, figures: tuple[Figure, Figure]
+) -> Judgement:
+    verdict = judge_in_words(scores, compared)
+    for line in verdict:
+        logger.log(line.level, line.text)
+    return Judgement(scores | {"verdict": [line.text for line in verdict]}, by_scene, *figures)
 
 
 def predictor_of(
@@ -97,6 +198,7 @@ def held_out(
 
     Raises:
         BundleError: Where the table was split or indexed anew since the training.
+        DataError: Where the split that is judged has no samples.
     """
     trained_beside = bundle.config.provenance.get("samples")
     found = fingerprint.of_table(samples)
@@ -106,5 +208,10 @@ def held_out(
             f"{trained_beside}), so samples it was trained on may lie in the test split. Train again on this table. If "
             "none of its test samples was seen in training, such as those of another region, set "
             "'evaluation.other_samples: allow'."
+        )
+    if table.of_split(samples, config.split).empty:
+        raise DataError(
+            f"The sample table has no sample of the split '{config.split}', which 'evaluation.split' names: there is "
+            "nothing to judge. Judge another split, or split the samples so that it has some."
         )
     return bundle.labelled(samples, scenes, labels, store)

@@ -1,17 +1,19 @@
-"""Judge predictors on the test split, each by what it gives for all valid pixels."""
+"""Judge predictors on a split, each by what it gives for all valid pixels."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 from torch.utils.data import DataLoader
 
-from groundwork.batch import Truth, collate
+from groundwork.batch import Truth, collate, known_in
+from groundwork.config.split import SPLITS
 from groundwork.data import sample_table as table
 from groundwork.data.chips import LabelledData, known_once
+from groundwork.evaluation.details import Detail, Judged
 from groundwork.evaluation.predictors import Predictor
 from groundwork.progress import track
 from groundwork.specs import TargetSpec
@@ -20,6 +22,8 @@ from groundwork.targets.kinds import kind_of
 
 #: Name under which the trained model's scores stand.
 MODEL = "model"
+#: Key under which those of the baselines stand.
+BASELINES = "baselines"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,23 +31,34 @@ class Evaluation:
     """What each predictor gave for each scene."""
 
     kind: TargetKind
-    #: What the baselines' answers are decided as: thresholds were chosen for the scores of the model.
+    #: What the baselines' answers are decided as: thresholds and temperature were chosen for the scores of the model.
     baselines: TargetKind
     #: Predictor -> scene -> what its scores are computed from.
     accumulators: Mapping[str, Mapping[str, Accumulator]]
+    #: Whose samples were judged.
+    split: str = "test"
+    #: Predictor -> what else was measured.
+    details: Mapping[str, Sequence[Detail]] = field(default_factory=dict)
+
+    def kind_for(self, predictor: str) -> TargetKind:
+        """Return what the answers of a predictor are decided as."""
+        return self.kind if predictor == MODEL else self.baselines
 
     def total(self, predictor: str) -> Accumulator:
         """Return what one predictor gave for all scenes."""
-        together = (self.kind if predictor == MODEL else self.baselines).accumulator()
+        together = self.kind_for(predictor).accumulator()
         for accumulator in self.accumulators[predictor].values():
             together.add(accumulator)
         return together
 
     def metrics(self) -> dict[str, Any]:
-        """Return all scores as plain numbers: ``test`` for the model, ``baselines`` by name. See :func:`headline`."""
-        scores = {name: self.total(name).report() for name in self.accumulators}
+        """Return all scores as plain numbers: those of the model under the split's name, ``baselines`` by name."""
+        scores = {name: self.total(name).report() | self._details(name) for name in self.accumulators}
         model = scores.pop(MODEL)
-        return {"test": model, "baselines": scores}
+        return {self.split: model, BASELINES: scores}
+
+    def _details(self, predictor: str) -> dict[str, Any]:
+        return {name: value for part in self.details.get(predictor, ()) for name, value in part.report().items()}
 
     def by_scene(self) -> pd.DataFrame:
         """Return one row per scene, with the model's scores and the baselines' main one."""
@@ -77,27 +92,48 @@ def headline(metrics: Mapping[str, Any], target: TargetSpec) -> dict[str, Any]:
 
 def shorten(metrics: Mapping[str, Any], names: Sequence[str], main: str) -> dict[str, Any]:
     """Return some scores of the model, and the main one of each baseline."""
-    baselines = {name: {main: scores[main]} for name, scores in metrics["baselines"].items()}
-    return {"test": {name: metrics["test"][name] for name in names}, "baselines": baselines}
+    split = judged_split(metrics)
+    baselines = {name: {main: scores[main]} for name, scores in metrics[BASELINES].items()}
+    return {split: {name: metrics[split][name] for name in names}, BASELINES: baselines}
 
 
-def evaluate(predictors: Mapping[str, Predictor], data: LabelledData, batch_size: int) -> Evaluation:
-    """Run each predictor over the test split. Pixels that several chips share are counted once.
+def judged_split(metrics: Mapping[str, Any]) -> str:
+    """Return whose samples scores are of: the key under which those of the model stand."""
+    return next(split for split in SPLITS if split in metrics)
+
+
+def evaluate(
+    predictors: Mapping[str, Predictor],
+    data: LabelledData,
+    batch_size: int,
+    split: str = "test",
+    details: Mapping[str, Sequence[Detail]] | None = None,
+) -> Evaluation:
+    """Run each predictor over a split. Pixels that several chips share are counted once.
 
     Args:
         predictors: By name; the trained model is called ``model``.
-        data: Where the test chips are read from.
+        data: Where the chips are read from.
         batch_size: Chips per batch.
+        split: Whose chips.
+        details: What else is measured of each predictor.
     """
-    kind, scenes = data.kind, data.of_split("test")[table.SCENE].tolist()
-    plain = kind_of(data.target.with_thresholds(dict.fromkeys(data.target.names)))
+    kind, scenes, measured = data.kind, data.of_split(split)[table.SCENE].tolist(), details or {}
+    plain = kind_of(data.target.as_stated())
     kinds = {name: kind if name == MODEL else plain for name in predictors}
     accumulators = {name: {scene: kinds[name].accumulator() for scene in sorted(set(scenes))} for name in predictors}
-    loader: DataLoader[Any] = DataLoader(data.chips("test"), batch_size=batch_size, collate_fn=collate)
+    loader: DataLoader[Any] = DataLoader(data.chips(split), batch_size=batch_size, collate_fn=collate)
     for number, batch in enumerate(track(loader, "Evaluating", len(loader))):
         first = number * batch_size
         truth = Truth(known_once(batch, kind), batch.get("objects"))
+        whole, valid = kind.asked(batch["target"]), known_in(batch)
+        if "counted" in batch:
+            valid = valid & batch["counted"]
         for name, predictor in predictors.items():
             for index, scores in enumerate(predictor.predict(batch)):
-                accumulators[name][scenes[first + index]].update(truth.of(index), scores[None])
-    return Evaluation(kind, plain, accumulators)
+                scene = scenes[first + index]
+                accumulators[name][scene].update(truth.of(index), scores[None])
+                judged = Judged(whole[index], truth.target[index], scores, valid[index], scene)
+                for detail in measured.get(name, ()):
+                    detail.update(judged)
+    return Evaluation(kind, plain, accumulators, split, measured)

@@ -20,7 +20,7 @@ from groundwork.data import sample_table as table
 from groundwork.data.chips import LabelledData
 from groundwork.errors import DataError
 from groundwork.evaluation.cells import EMBEDDING, ChipEmbedder
-from groundwork.evaluation.scores import MODEL
+from groundwork.evaluation.scores import BASELINES, MODEL
 from groundwork.progress import track
 
 MAIN = "effective_rank"
@@ -32,7 +32,7 @@ BANDS = "band_means"
 def evaluate_spread(
     bundle: Bundle, data: LabelledData, config: EvaluationConfig
 ) -> tuple[dict[str, Any], pd.DataFrame, Figure]:
-    """Say in how many directions the embeddings of the test chips differ, and the means of their bands.
+    """Say in how many directions the embeddings of the chips of a split differ, and the means of their bands.
 
     The effective rank (Roy and Vetterli 2007) is 1 where all lie on a line, and the number of dimensions where they
     differ in each of them alike. It says whether an encoder has collapsed, not whether what it tells is of use.
@@ -44,17 +44,19 @@ def evaluate_spread(
         BundleError: Where the bundle was never trained.
         DataError: Where the test chips have too few cells that hold data.
     """
-    embedder, scenes = ChipEmbedder(bundle), data.of_split("test")[table.SCENE].tolist()
-    loader: DataLoader[Any] = DataLoader(data.chips("test"), batch_size=config.batch_size, collate_fn=collate)
+    embedder, scenes = ChipEmbedder(bundle), data.of_split(config.split)[table.SCENE].tolist()
+    loader: DataLoader[Any] = DataLoader(data.chips(config.split), batch_size=config.batch_size, collate_fn=collate)
     found: dict[str, list[NDArray[np.float64]]] = {MODEL: [], BANDS: []}
     for batch in track(loader, "Embedding", len(loader)):
         for name, cells in _cells_of(batch, embedder).items():
             found[name] += cells
     everything = {name: np.concatenate(parts) for name, parts in found.items()}
     if len(everything[MODEL]) < 2:
-        raise DataError("The test chips have fewer than two cells that hold data: there is nothing to compare.")
+        raise DataError(
+            f"The {config.split} chips have fewer than two cells that hold data: there is nothing to compare."
+        )
     reports = {name: report_of(cells) for name, cells in everything.items()}
-    scores = {"test": reports[MODEL], "baselines": {BANDS: reports[BANDS]}}
+    scores = {config.split: reports[MODEL], BASELINES: {BANDS: reports[BANDS]}}
     by_scene = []
     for scene in sorted(set(scenes)):
         places = [number for number, other in enumerate(scenes) if other == scene]

@@ -14,6 +14,10 @@ from groundwork.strict import Config, did_you_mean
 ClassValue = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class ClassSpec(Config):
     """One class of a label raster."""
 
@@ -95,6 +99,9 @@ class TargetSpec(Config):
     ignore_value: int | tuple[int, ...] | None = None
     #: Set where label files declare as nodata a value that is one of the classes.
     nodata_is_class: bool = False
+    #: With classes per pixel or image: what raw scores are divided by before they become probabilities, so that these
+    #: are right as often as they say (Guo et al. 2017). None: 1. ``training.calibrate`` finds it on the val split.
+    temperature: float | None = Field(default=None, gt=0, allow_inf_nan=False, exclude_if=_is_none)
     #: Column of a table of labels that says the class; ``class`` where it is not stated. Numbers stand in columns of
     #: their own names, as do the classes of ``multi_label`` without a ``separator``: 1 or true, 0 or false, or nothing
     #: where nobody knows.
@@ -153,6 +160,12 @@ class TargetSpec(Config):
     def _check_deviation(self) -> TargetSpec:
         if self.deviation and not self.outputs:
             raise ValueError("'deviation' says how far off numbers may be, and the target has no 'outputs': remove it")
+        return self
+
+    @model_validator(mode="after")
+    def _check_temperature(self) -> TargetSpec:
+        if self.temperature is not None and not self.has_probabilities:
+            raise ValueError("'temperature' makes scores of classes per pixel or image probabilities: remove it")
         return self
 
     @model_validator(mode="after")
@@ -245,6 +258,16 @@ class TargetSpec(Config):
     def label_values(self) -> dict[int, int]:
         """Label value -> index of its class."""
         return {value: index for index, entry in enumerate(self.classes) for value in entry.label_values}
+
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether scores become probabilities of classes."""
+        return bool(self.classes) and self.per in {"pixel", "image"}
+
+    def as_stated(self) -> TargetSpec:
+        """Return the same without what was chosen for the scores of one model: thresholds and temperature."""
+        plain = self.with_thresholds(dict.fromkeys(self.names)) if self.classes else self
+        return plain.model_copy(update={"temperature": None})
 
     def with_thresholds(self, thresholds: Mapping[str, float | None]) -> TargetSpec:
         """Return the same with other thresholds, for the classes that are named."""

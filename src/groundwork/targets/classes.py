@@ -118,7 +118,7 @@ class Classes(RasterKind, ABC):
 
     def activate(self, scores: Tensor) -> Tensor:
         """Return probabilities."""
-        return scores.softmax(dim=1)
+        return by_temperature(scores, self.target).softmax(dim=1)
 
     def decide(self, scores: Tensor) -> Tensor:
         """Return the index of the highest score (batch, height, width)."""
@@ -165,6 +165,11 @@ def entropy(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(-probabilities * np.log(probabilities.clip(min=np.finfo(np.float32).tiny)), np.float32)
 
 
+def by_temperature(scores: Tensor, target: TargetSpec) -> Tensor:
+    """Return raw scores divided by the temperature of the target, where it has one."""
+    return scores if target.temperature is None else scores / target.temperature
+
+
 def fraction_column(name: str) -> str:
     """Return the column in which tables of scenes and samples keep the fraction of a class."""
     return f"fraction_{name}"
@@ -186,6 +191,7 @@ def _rank(truth: Tensor, scores: Tensor) -> Tensor:
 class ClassCounts(Accumulator):
     """Counts pixels by true and predicted class."""
 
+    only_sums = True
     #: Known answers whose true class is among the likeliest; counted for whole images of many classes.
     among_top: Tensor
 

@@ -23,6 +23,7 @@ from groundwork.targets.classes import (
     RIGHT,
     UNKNOWN,
     WRONG,
+    by_temperature,
     entropy,
     fraction_column,
 )
@@ -193,7 +194,7 @@ class ImageClassSets(RasterKind, ImageAnswers):
 
     def activate(self, scores: Tensor) -> Tensor:
         """Return the probability of each class."""
-        return scores.sigmoid()
+        return by_temperature(scores, self.target).sigmoid()
 
     def decide(self, scores: Tensor) -> Tensor:
         """Return for each class 1 where its probability reaches its threshold, 0 elsewhere (batch, classes, ...)."""

@@ -33,6 +33,9 @@ Products: TypeAlias = Mapping[str, NDArray[np.generic]]
 class Accumulator(nn.Module, ABC):
     """Adds up what scores are computed from, batch by batch; what it holds can be summed over processes."""
 
+    #: Whether scores are computed from its buffers alone, and these are sums.
+    only_sums: ClassVar[bool]
+
     @abstractmethod
     def update(self, truth: Truth, scores: Tensor) -> None:
         """Add a batch: the answers as they are known, and raw scores (batch, outputs, ...)."""
@@ -52,6 +55,10 @@ class Accumulator(nn.Module, ABC):
     @abstractmethod
     def report(self) -> dict[str, Any]:
         """Return all scores: numbers, and mappings of them by class or output; None where one is not defined."""
+
+    def headline(self) -> dict[str, Any]:
+        """Return at least those scores of a report that a table of runs shows, quickly enough to be asked for often."""
+        return self.report()
 
     @abstractmethod
     def draw(self) -> Figure:

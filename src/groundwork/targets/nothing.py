@@ -49,6 +49,8 @@ class NoLabel(Label):
 class NoScores(Accumulator):
     """Counts pixels: nothing of them is judged."""
 
+    only_sums = False
+
     def __init__(self) -> None:
         super().__init__()
         self._count = 0

@@ -25,6 +25,7 @@ DEVIATIONS_OF_95 = 1.96
 class NumberSums(Accumulator):
     """Adds up errors and their squares for each output."""
 
+    only_sums = True
     #: For each output: number of known pixels, and sums of the truth and its square, of errors (prediction less truth),
     #: their sizes and their squares; and how many lie within the deviations that were given.
     sums: Tensor

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ SIZES = {"small": (0.0, 32.0), "medium": (32.0, 96.0), "large": (96.0, np.inf)}
 ANY_SIZE = (0.0, np.inf)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ImageObjects:
     """What was found in an image, and what is there, of one class."""
 
@@ -31,6 +32,14 @@ class ImageObjects:
     there: NDArray[np.float64]
     #: Which of these are asked for here. Finding another is neither right nor wrong.
     judged: NDArray[np.bool_]
+
+    @cached_property
+    def matched(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+        """What is right and what is wrong (thresholds, found), and which objects were matched, whatever their size.
+
+        Kept, as scores with intervals ask for it a hundred times.
+        """
+        return _match_image(self, ANY_SIZE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +87,7 @@ def match(images: Sequence[ImageObjects], size: tuple[float, float] = ANY_SIZE) 
         images: Of one class.
         size: Sides of squares; objects from the first on and below the second are asked for alone.
     """
-    parts = [_match_image(image, size) for image in images]
+    parts = [image.matched if size == ANY_SIZE else _match_image(image, size) for image in images]
     none = np.zeros((len(THRESHOLDS), 0), np.bool_)
     scores = np.concatenate([image.scores for image in images] or [np.zeros(0)])
     right = np.concatenate([part[0] for part in parts] or [none], axis=1)
@@ -90,7 +99,7 @@ def match(images: Sequence[ImageObjects], size: tuple[float, float] = ANY_SIZE) 
 
 def verdicts_of(image: ImageObjects) -> list[tuple[str, NDArray[np.float64]]]:
     """Return the box of each object that is right, wrong or missed at the lowest threshold, under that word."""
-    right, wrong, taken = _match_image(image, ANY_SIZE)
+    right, wrong, taken = image.matched
     found = [(verdict, image.found[part[0]]) for verdict, part in (("right", right), ("wrong", wrong))]
     missed = image.there[image.judged & ~taken[0]]
     return [(verdict, box) for verdict, boxes in [*found, ("missed", missed)] for box in boxes]

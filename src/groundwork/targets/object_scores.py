@@ -26,6 +26,8 @@ _AT = {"map_50": 0, "map_75": 5}
 class FoundObjects(Accumulator):
     """Keeps the boxes of each image, what was found and what is there; they are few beside pixels."""
 
+    only_sums = False
+
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__()
         self._names = tuple(names)
@@ -77,6 +79,10 @@ class FoundObjects(Accumulator):
         ordered = [*((name, scores[name]) for name in places[:after]), *by_size.items()]
         ordered += [(name, scores[name]) for name in places[after:]]
         return {name: _rounded(value) for name, value in ordered}
+
+    def headline(self) -> dict[str, Any]:
+        """Return all scores but those of sizes, each of which is matched anew."""
+        return {name: _rounded(value) for name, value in self._report(self._matches()).items()}
 
     def draw(self) -> Figure:
         """Draw precision over recall for each class."""

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from groundwork.batch import Truth
 from groundwork.specs import TargetSpec
+from groundwork.targets.classes import by_temperature
 from groundwork.targets.kind import Accumulator
 from groundwork.targets.labels import IGNORE
 
@@ -25,6 +26,8 @@ class SetScores(Accumulator):
     Answers that nobody knows are left out for each class by itself.
     """
 
+    only_sums = False
+
     def __init__(self, target: TargetSpec, thresholds: Sequence[float]) -> None:
         super().__init__()
         self._target, self._thresholds = target, tuple(thresholds)
@@ -34,7 +37,7 @@ class SetScores(Accumulator):
     def update(self, truth: Truth, scores: Tensor) -> None:
         """Add answers (batch, classes), IGNORE where not known, and raw scores."""
         self._truth.append(truth.target.detach().cpu().to(torch.int8))
-        self._given.append(scores.detach().cpu().double().sigmoid())
+        self._given.append(by_temperature(scores.detach().cpu().double(), self._target).sigmoid())
 
     def add(self, other: Accumulator) -> None:
         """See :class:`Accumulator`."""

@@ -51,6 +51,7 @@ def check_training(training: TrainingConfig, target: TargetSpec) -> None:
     with located("training.task"):
         check_options(task, training.task)
     direction_of(training.monitor, task, target)
+    require_probabilities(training, task, target)
     with located("training.loss"):
         task.check_losses(training.loss, target)
     Learning(training)
@@ -91,6 +92,24 @@ def require_learnable(training: TrainingConfig, model: ModelConfig) -> None:
             f"'{model.factory.name}' builds one that gives {given}. Change 'model.factory', or set 'training.task' to "
             f"{right}"
         )
+
+
+def require_probabilities(training: TrainingConfig, task: type[Task], target: TargetSpec) -> None:
+    """Refuse to calibrate what has no probabilities.
+
+    Raises:
+        SpecError: With what to change.
+    """
+    if training.calibrate and (task.learns_from != "answers" or not target.has_probabilities):
+        what = f"a model that gives {task.learns_from}" if task.learns_from != "answers" else _described(target)
+        raise SpecError(
+            f"training.calibrate makes scores of classes per pixel or image probabilities, and '{training.task.name}' "
+            f"trains {what}: set 'calibrate: false'"
+        )
+
+
+def _described(target: TargetSpec) -> str:
+    return f"{'classes' if target.classes else 'numbers'} per {target.per}"
 
 
 def _kind_learnt(task: type[Task], target: TargetSpec) -> type[TargetKind]:

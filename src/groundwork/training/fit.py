@@ -30,10 +30,18 @@ from groundwork.tasks import TASKS
 from groundwork.tasks.base import Task
 from groundwork.training.callbacks import History, SeedEachEpoch
 from groundwork.training.checkpoints import KeepWeights, last_checkpoint
-from groundwork.training.checks import DEFAULTS, build_trainer, direction_of, find_task, require_learnable
+from groundwork.training.checks import (
+    DEFAULTS,
+    build_trainer,
+    direction_of,
+    find_task,
+    require_learnable,
+    require_probabilities,
+)
 from groundwork.training.initial import BUILT_FROM
 from groundwork.training.precision import check_half
 from groundwork.training.process import training_process
+from groundwork.training.temperature import with_temperature
 from groundwork.training.thresholds import with_thresholds
 
 logger = logging.getLogger(__name__)
@@ -78,6 +86,7 @@ def fit(
     """
     training = training.model_copy(update={"threads": training.threads or torch.get_num_threads()})
     require_learnable(training, initial.config.model)
+    require_probabilities(training, find_task(training), initial.config.target)
     if find_task(training).learns_from == "embedding":
         return _keep(initial, data, statistics, training, seed)
     with training_process(seed, training.threads):
@@ -96,6 +105,9 @@ def fit(
         trainer = _build_trainer(training, [SeedEachEpoch(seed), history, keep])
         _run(trainer, task, module, last_checkpoint(folder))
         trained = _bundle_of(initial, keep.load_best(), data, statistics, training, seed)
+        if training.calibrate:
+            # Before thresholds are chosen: they are of the probabilities that come of it.
+            trained = with_temperature(trained, data, training.loader.batch_size)
         trained = with_thresholds(trained, data, training.loader.batch_size)
     return FitResult(trained, pd.DataFrame(history.rows).astype({"epoch": int}))
 

@@ -127,8 +127,9 @@ def test_judging_gives_scores_of_model_and_baselines(
     tiny_bundle: Bundle, tiny_labelled: LabelledData, tiny_statistics: Statistics
 ) -> None:
     config = EvaluationConfig()
-    metrics, by_scene, figure = evaluate_model(tiny_bundle, tiny_labelled, tiny_statistics, config, seed=0)
-    assert set(metrics["baselines"]) == {"majority_class", "pixel_regression"}
+    found = evaluate_model(tiny_bundle, tiny_labelled, tiny_statistics, config, seed=0)
+    metrics, by_scene, figure = found.scores, found.by_scene, found.figure
+    assert set(metrics["baselines"]) == {"majority_class", "pixel_regression", "gradient_boosting"}
     assert metrics["baselines"]["pixel_regression"]["miou"] > 0.8 > metrics["baselines"]["majority_class"]["miou"]
     test = tiny_labelled.samples[tiny_labelled.samples["split"] == "test"]
     assert by_scene["scene"].tolist() == sorted(set(test["scene"]))

@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
 from groundwork.batch import Batch, Chip, Patch, collate, images_of
@@ -18,12 +19,18 @@ from groundwork.data.chips import LabelledData
 from groundwork.data.overlap import count_once
 from groundwork.data.statistics import Statistics
 from groundwork.errors import BundleError
-from groundwork.evaluation.pixel_baseline import _pixels_of, pixel_baseline
-from groundwork.evaluation.predictors import ConstantPredictor, ModelPredictor
+from groundwork.evaluation.estimators import Boosting
+from groundwork.evaluation.pixel_baseline import PixelNumbers, _pixels_of, pixel_baselines
+from groundwork.evaluation.predictors import ConstantPredictor, ModelPredictor, Predictor
 from groundwork.specs import TargetSpec
 from groundwork.targets.kinds import kind_of
 from groundwork.targets.labels import IGNORE
 from groundwork.targets.statistics import TargetStatistics
+
+
+def pixel_baseline(data: LabelledData, num_pixels: int, seed: int) -> Predictor:
+    """The linear one alone."""
+    return pixel_baselines(data, num_pixels, 0, seed)["pixel_regression"]
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +129,39 @@ def test_the_regression_is_that_of_scikit_learn_on_all_training_pixels(
     assert (found[known] == truth[known]).mean() > 0.9
 
 
+def test_boosted_trees_are_those_of_scikit_learn_on_all_training_pixels(
+    tiny_labelled: LabelledData, batch: Batch
+) -> None:
+    pixels, classes = _training_pixels(tiny_labelled)
+    trees = HistGradientBoostingClassifier(
+        learning_rate=0.3, max_iter=5, max_leaf_nodes=15, early_stopping=False, random_state=0
+    ).fit(pixels, classes)
+    found = pixel_baselines(tiny_labelled, 10**6, 5, 0)["gradient_boosting"].predict(batch)
+    valid = batch["valid"]["optical"].numpy()
+    values = np.moveaxis(batch["images"]["optical"].numpy().astype(np.float32), 1, -1)[valid]
+    # The draw orders pixels in its own way, so that bins may lie elsewhere by a hair.
+    assert (_classes(found)[valid] == trees.predict(values)).mean() > 0.995
+
+
+def test_boosted_trees_take_what_a_source_does_not_hold() -> None:
+    random = np.random.default_rng(0)
+    pixels = random.normal(size=(2000, 2)).astype(np.float32)
+    numbers = np.where(random.random(2000) < 0.5, np.nan, pixels[:, 0] ** 2)
+    pixels[::4, 1] = np.nan
+    trees = PixelNumbers(pixels, np.stack([numbers, np.isnan(pixels[:, 1]) * 5.0], axis=1), "pixel", Boosting(30, 0))
+    asked = np.linspace(-2, 2, 40, dtype=np.float32)
+    values = torch.from_numpy(np.stack([asked, np.zeros(40, np.float32)])[None, :, None])
+    batch = Batch(
+        images={"a": values[:, :1], "b": values[:, 1:]},
+        valid={"a": torch.ones(1, 1, 40, dtype=torch.bool), "b": torch.arange(40).reshape(1, 1, 40) > 19},
+        target=torch.zeros(1, 1, 40),
+        sample_id=["x"],
+    )
+    said = trees.predict(batch)[0, :, 0].numpy()
+    assert np.abs(said[0] - asked**2).mean() < 0.2, "no line fits a square"
+    assert said[1] == pytest.approx(np.where(np.arange(40) > 19, 0, 5), abs=0.01), "what is missing tells"
+
+
 def test_the_draw_of_pixels_depends_on_the_seed_alone(tiny_labelled: LabelledData, batch: Batch) -> None:
     one, same, other = (pixel_baseline(tiny_labelled, 300, seed).predict(batch) for seed in (0, 0, 1))
     assert np.array_equal(one, same)
@@ -160,7 +200,7 @@ def test_steps_are_values_of_the_same_pixel(tiny_labelled: LabelledData) -> None
             return (pixels @ np.arange(6)).astype(int)
 
     # As many classes as the sums may be.
-    regression._regression, regression._num_outputs = Sum(), 4000
+    regression._estimator, regression._num_outputs = Sum(), 4000
     image = torch.arange(2 * 3 * 2 * 4 * 5, dtype=torch.float32).reshape(2, 3, 2, 4, 5)
     batch = Batch(
         images={"optical": image},
@@ -184,7 +224,7 @@ def test_values_of_all_sources_are_values_of_the_same_pixel(tiny_labelled: Label
             assert pixels.shape[1] == 3
             return np.nan_to_num(pixels[:, 2]).astype(int)
 
-    regression._regression, regression._default = Second(), 0
+    regression._estimator, regression._default = Second(), 0
     number = np.arange(20).reshape(4, 5) % 2 + 1
     values = {"b": number[None].astype(np.int16), "a": np.zeros((2, 4, 5), np.uint8)}
     valid = {"b": np.arange(20).reshape(4, 5) > 6, "a": np.zeros((4, 5), bool)}

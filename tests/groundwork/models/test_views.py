@@ -249,8 +249,8 @@ def test_evaluation_asks_in_views_too(
     tiny_bundle: Bundle, tiny_labelled: LabelledData, tiny_statistics: Statistics
 ) -> None:
     judged = (tiny_bundle, tiny_labelled, tiny_statistics, EvaluationConfig(baseline_pixels=200), 0)
-    plain, _, _ = evaluate_model(*judged)
-    turned, _, _ = evaluate_model(*judged, _config(augment="d4"))
+    plain = evaluate_model(*judged).scores
+    turned = evaluate_model(*judged, _config(augment="d4")).scores
     assert plain["baselines"] == turned["baselines"]
     assert plain["test"] != turned["test"]
 

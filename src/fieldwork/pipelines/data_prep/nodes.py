@@ -32,11 +32,14 @@ def pack_chips(samples: Any, scenes: Any, labels: Any, data: DataConfig) -> Any:
     return ChipsToStore(labelled(samples, scenes, labels, (data.sources, data.target)), data.store)
 
 
-def report_values(samples: Any, cells: Any, data: DataConfig) -> Any:
-    """Describe what the bands of each split hold: without data, beyond their units, at the limits of the data type."""
+def report_values(samples: Any, cells: Any, scenes: Any, labels: Any, data: DataConfig) -> Any:
+    """Describe what the bands of each split hold, such as values beyond their units, and how far labels lie off."""
+    from groundwork.data.chips import labelled
+    from groundwork.data.label_offset import measure_offset
     from groundwork.data.value_report import report_values
 
-    return report_values(samples, cells, data).model_dump(mode="json")
+    offset = measure_offset(labelled(samples, scenes, labels, (data.sources, data.target)))
+    return report_values(samples, cells, data, offset).model_dump(mode="json")
 
 
 def audit_data(samples: Any, values: Any, data: DataConfig) -> str:

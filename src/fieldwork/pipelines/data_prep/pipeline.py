@@ -32,7 +32,12 @@ def create_pipeline() -> Pipeline:
             ),
             node(pack_chips, ["samples", "scenes", "labels", "params:data"], "packed_chips", name="pack_chips"),
             node(compute_statistics, ["samples", "cells", "params:data"], "statistics", name="compute_statistics"),
-            node(report_values, ["samples", "cells", "params:data"], "value_report", name="report_values"),
+            node(
+                report_values,
+                ["samples", "cells", "scenes", "labels", "params:data"],
+                "value_report",
+                name="report_values",
+            ),
             node(audit_data, ["samples", "value_report", "params:data"], "data_audit", name="audit_data"),
         ]
     )

@@ -7,7 +7,7 @@ from typing import Any
 from groundwork.config import EvaluationConfig, InferenceConfig
 
 
-def open_test_chips(
+def open_judged_chips(
     bundle: Any, samples: Any, scenes: Any, labels: Any, packed_chips: Any, evaluation: EvaluationConfig
 ) -> Any:
     """Join the samples that the model is judged on with what their chips are read from."""
@@ -18,19 +18,19 @@ def open_test_chips(
 
 def evaluate_model(
     bundle: Any, chips: Any, statistics: Any, evaluation: EvaluationConfig, seed: int, inference: InferenceConfig
-) -> tuple[Any, Any, Any, Any]:
-    """Judge the model and the baselines on the test split, from one confusion matrix each over all valid pixels."""
+) -> tuple[Any, Any, Any, Any, Any]:
+    """Judge the model and the baselines on samples it never saw, with intervals, and say whether it is of use."""
     from groundwork.data.statistics import Statistics
     from groundwork.evaluation.panels import headline
     from groundwork.evaluation.report import evaluate_model
 
     given = Statistics.model_validate(statistics)
-    scores, by_scene, figure = evaluate_model(bundle, chips, given, evaluation, seed, inference)
-    return headline(scores, bundle), scores, by_scene, figure
+    found = evaluate_model(bundle, chips, given, evaluation, seed, inference)
+    return headline(found.scores, bundle), found.scores, found.by_scene, found.figure, found.reliability
 
 
 def draw_panel(bundle: Any, chips: Any, evaluation: EvaluationConfig, seed: int, inference: InferenceConfig) -> Any:
-    """Draw test chips beside what the model makes of them: prediction and error, or what it painted."""
-    from groundwork.evaluation.panels import draw_test_chips
+    """Draw chips beside what the model makes of them: prediction and error, or what it painted."""
+    from groundwork.evaluation.panels import draw_chips
 
-    return draw_test_chips(bundle, chips, evaluation, seed, inference)
+    return draw_chips(bundle, chips, evaluation, seed, inference)

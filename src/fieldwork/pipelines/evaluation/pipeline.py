@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline, node
 
-from fieldwork.pipelines.evaluation.nodes import draw_panel, evaluate_model, open_test_chips
+from fieldwork.pipelines.evaluation.nodes import draw_panel, evaluate_model, open_judged_chips
 
 
 def create_pipeline() -> Pipeline:
     """Return the pipeline."""
     read_from = ["samples", "scenes", "labels", "packed_chips"]
-    inputs, evaluation, asked = ["trained_bundle", "test_chips"], "params:evaluation", "params:inference"
+    inputs, evaluation, asked = ["trained_bundle", "judged_chips"], "params:evaluation", "params:inference"
     return Pipeline(
         [
-            node(open_test_chips, ["trained_bundle", *read_from, evaluation], "test_chips", name="open_test_chips"),
+            node(
+                open_judged_chips, ["trained_bundle", *read_from, evaluation], "judged_chips", name="open_judged_chips"
+            ),
             node(
                 evaluate_model,
                 [*inputs, "statistics", evaluation, "params:seed", asked],
-                ["metrics", "scores", "scene_scores", "confusion_figure"],
+                ["metrics", "scores", "scene_scores", "confusion_figure", "reliability_figure"],
                 name="evaluate_model",
             ),
             node(draw_panel, [*inputs, evaluation, "params:seed", asked], "panel_figure", name="draw_panel"),

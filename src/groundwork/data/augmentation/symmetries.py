@@ -36,13 +36,11 @@ class Move:
         return matrix
 
 
-_LEFT_RIGHT = Move(hflip, np.array([[-1, 0, 1], [0, 1, 0], [0, 0, 1.0]]))
-_TOP_BOTTOM = Move(vflip, np.array([[1, 0, 0], [0, -1, 1], [0, 0, 1.0]]))
+LEFT_RIGHT = Move(hflip, np.array([[-1, 0, 1], [0, 1, 0], [0, 0, 1.0]]))
+TOP_BOTTOM = Move(vflip, np.array([[1, 0, 0], [0, -1, 1], [0, 0, 1.0]]))
 #: Against the clock: what is right comes to lie at the top.
 _TURN = np.array([[0, 1, 0], [-1, 0, 1], [0, 0, 1.0]])
-_TURNS = [
-    Move(partial(torch.rot90, k=turns, dims=(-2, -1)), np.linalg.matrix_power(_TURN, turns)) for turns in range(4)
-]
+TURNS = [Move(partial(torch.rot90, k=turns, dims=(-2, -1)), np.linalg.matrix_power(_TURN, turns)) for turns in range(4)]
 
 
 class Symmetry(Augmentation, ABC):
@@ -54,24 +52,26 @@ class Symmetry(Augmentation, ABC):
 
     def change(self, pixels: Pixels, random: Sequence[np.random.Generator]) -> Pixels:
         """See :class:`Augmentation`."""
-        moves = [self.move(each) for each in random]
+        return move_chips(pixels, [self.move(each) for each in random])
 
-        def moved(part: Tensor) -> Tensor:
-            pairs = zip(moves, part, strict=True)
-            return torch.stack([chip if move is None else move.pixels(chip) for move, chip in pairs])
 
-        values, valid = (
-            {source: moved(part) for source, part in parts.items()} for parts in (pixels.values, pixels.valid)
+def move_chips(pixels: Pixels, moves: Sequence[Move | None]) -> Pixels:
+    """Return chips moved, each by its own move. None: it stays as it is."""
+
+    def moved(part: Tensor) -> Tensor:
+        pairs = zip(moves, part, strict=True)
+        return torch.stack([chip if move is None else move.pixels(chip) for move, chip in pairs])
+
+    values, valid = ({source: moved(part) for source, part in parts.items()} for parts in (pixels.values, pixels.valid))
+    objects = pixels.objects
+    if objects is not None:
+        pairs = zip(moves, objects, strict=True)
+        objects = tuple(
+            entry if move is None else move_whole(entry, move.of_size(pixels.size), move.pixels)
+            for move, entry in pairs
         )
-        objects = pixels.objects
-        if objects is not None:
-            pairs = zip(moves, objects, strict=True)
-            objects = tuple(
-                entry if move is None else move_whole(entry, move.of_size(pixels.size), move.pixels)
-                for move, entry in pairs
-            )
-        target = moved(pixels.target) if pixels.has_answers_of_pixels else pixels.target
-        return Pixels(values, valid, target, objects)
+    target = moved(pixels.target) if pixels.has_answers_of_pixels else pixels.target
+    return Pixels(values, valid, target, objects)
 
 
 @final
@@ -84,7 +84,7 @@ class HorizontalFlip(Symmetry):
 
     def move(self, random: np.random.Generator) -> Move | None:
         """See :class:`Symmetry`."""
-        return _LEFT_RIGHT if random.random() < self._chance else None
+        return LEFT_RIGHT if random.random() < self._chance else None
 
 
 @final
@@ -97,7 +97,7 @@ class VerticalFlip(Symmetry):
 
     def move(self, random: np.random.Generator) -> Move | None:
         """See :class:`Symmetry`."""
-        return _TOP_BOTTOM if random.random() < self._chance else None
+        return TOP_BOTTOM if random.random() < self._chance else None
 
 
 @final
@@ -110,4 +110,4 @@ class QuarterTurns(Symmetry):
     def move(self, random: np.random.Generator) -> Move | None:
         """See :class:`Symmetry`."""
         turns = int(random.integers(4))
-        return _TURNS[turns] if turns else None
+        return TURNS[turns] if turns else None

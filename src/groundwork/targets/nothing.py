@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from rasterio.windows import Window
 from torch import Tensor
@@ -16,7 +17,7 @@ from groundwork.errors import SpecError
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.stream import RasterProfile
 from groundwork.specs import TargetSpec
-from groundwork.targets.kind import Accumulator, Direction, Products, RasterKind
+from groundwork.targets.kind import Accumulator, Direction, Gather, Products, RasterKind
 from groundwork.targets.label import Label, LabelSource
 from groundwork.targets.statistics import TargetStatistics
 
@@ -59,6 +60,10 @@ class NoScores(Accumulator):
     def add(self, other: Accumulator) -> None:
         """See :class:`Accumulator`."""
         self._count += other.num_known()
+
+    def gather(self, gather: Gather) -> None:
+        """See :class:`Accumulator`."""
+        self._count = sum(int(count) for count in gather(torch.tensor([self._count])))
 
     def num_known(self) -> int:
         """See :class:`Accumulator`."""

@@ -93,7 +93,6 @@ class Together:
             return loss
         return total_of(loss.detach() * self.factor) / process_count() if self.in_parts else agreed(loss)
 
-
     def log(self, task: LightningModule, name: str, loss: Tensor) -> None:
         """Add a loss to what is shown of the epoch; ``train/loss`` stands beside the progress bar."""
         bar = name == "train/loss"

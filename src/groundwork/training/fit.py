@@ -183,6 +183,8 @@ def _run(trainer: Trainer, task: Task, module: ChipDataModule, checkpoint: Path 
         warnings.filterwarnings("ignore", message=r".*treespec.*is deprecated.*")
         # Losses and scores are those of all processes before they are logged.
         warnings.filterwarnings("ignore", message=r".*sync_dist=True.*")
+        # It costs a copy of a small tensor.
+        warnings.filterwarnings("ignore", message=r"Grad strides do not match bucket view strides.*")
         # Frozen parts are in evaluation mode on purpose.
         warnings.filterwarnings("ignore", message=r".*in eval mode at the start of training.*")
         try:

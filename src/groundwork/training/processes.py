@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import subprocess
@@ -20,6 +19,7 @@ from lightning import Trainer
 from groundwork import errors
 from groundwork.config.training import TrainingConfig
 from groundwork.errors import GroundworkError, RasterError, TrainingError
+from groundwork.training.attached import say_again
 from groundwork.training.checks import DEFAULTS, build_trainer
 from groundwork.training.messages import INTERRUPTED
 from groundwork.training.process import training_process
@@ -119,17 +119,13 @@ def _attached(process: subprocess.Popen[bytes]) -> Iterator[None]:
         except subprocess.TimeoutExpired:
             process.kill()
         reader.join(PATIENCE_S)
+        if process.stdout is not None and not reader.is_alive():
+            process.stdout.close()
 
 
 def _hand_on(lines: IO[bytes]) -> None:
-    """Say what the first process says, as if this one did."""
     for line in lines:
-        text = line.decode(errors="replace").rstrip("\n")
-        try:
-            record = json.loads(text)
-            logging.getLogger(record["name"]).log(record["level"], "%s", record["message"])
-        except (ValueError, TypeError, KeyError):
-            logger.info("%s", text)
+        say_again(line.decode(errors="replace").rstrip("\n"))
 
 
 def _failure(folder: Path, written: IO[bytes], code: int) -> GroundworkError:

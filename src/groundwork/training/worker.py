@@ -7,20 +7,19 @@ found lies in the folder of the run then: best weights, last state, history.
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from threading import Thread
 from types import TracebackType
 from typing import NoReturn
 
 from lightning import Callback, LightningModule, Trainer
 
 from groundwork.errors import GroundworkError, TrainingError
+from groundwork.training.attached import JsonLines, end_with_input
 from groundwork.training.fit import prepare, train
 from groundwork.training.process import training_process
 from groundwork.training.reports import leave_failure, leave_finished
@@ -37,15 +36,6 @@ class EndAtOnce(Callback):
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-class JsonLines(logging.Formatter):
-    """Records as lines that the process which has started this one reads."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return one line."""
-        message = logging.Formatter.format(self, record)
-        return json.dumps({"name": record.name, "level": record.levelno, "message": message})
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train as one of several processes; 0 where all is well."""
     parser = argparse.ArgumentParser(prog="groundwork.training.worker", description=__doc__.partition("\n")[0])
@@ -55,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rank = int(os.environ.get("RANK", "0"))
     _speak(first=rank == 0, attached=options.attached)
     if options.attached:
-        Thread(target=_end_with_input, daemon=True).start()
+        end_with_input()
     try:
         _train(options.folder, rank)
     except GroundworkError as error:
@@ -91,12 +81,6 @@ def _speak(*, first: bool, attached: bool) -> None:
     handler.setFormatter(JsonLines() if attached else logging.Formatter("%(message)s"))
     logging.basicConfig(level=logging.INFO if first else logging.ERROR, handlers=[handler], force=True)
     logging.captureWarnings(first)
-
-
-def _end_with_input() -> None:
-    """End the process where whoever has started it is gone."""
-    os.read(sys.stdin.fileno(), 1)
-    os._exit(1)
 
 
 def _end_with(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable
 from multiprocessing import get_context
@@ -51,13 +50,12 @@ def _be(folder: Path, rank: int, count: int, port: int, before: Callable[[int], 
         "TORCHELASTIC_RUN_ID": "test",
     }
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    sys.excepthook = worker._end_with
+    before(rank)
     try:
-        before(rank)
-        code = worker.main([str(folder)])
-    except BaseException:
-        worker._end_with(*sys.exc_info())  # type: ignore[arg-type]
-    worker._end(code)
+        worker._end(worker.main([str(folder)]))
+    finally:
+        # An error that is no refusal, as where another process is gone.
+        worker._end(1)
 
 
 def die_in_second_epoch(rank: int) -> None:

@@ -13,4 +13,6 @@ class SameBuffers(Callback):
         """Send them."""
         if trainer.world_size > 1:
             for buffer in pl_module.buffers():
-                distributed.broadcast(buffer, 0)
+                told = buffer.detach().contiguous()
+                distributed.broadcast(told, 0)
+                buffer.copy_(told)

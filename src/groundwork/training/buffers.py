@@ -7,7 +7,10 @@ from torch import distributed
 
 
 class SameBuffers(Callback):
-    """Before validation, gives the running means of norms of the first process to all: its weights are kept."""
+    """Before validation, gives the running means of norms of the first process to all: its weights are kept.
+
+    DDP does so in some steps of training and validation, FSDP never.
+    """
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Send them."""

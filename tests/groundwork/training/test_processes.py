@@ -146,6 +146,7 @@ def test_losses_of_each_process_are_averaged_where_asked_for(
     assert 1e-4 < abs(apart["train/loss"] / together["train/loss"] - 1) < 0.2
 
 
+@pytest.mark.filterwarnings("ignore:.*treespec.*is deprecated", "ignore:.*does not have many workers")
 def test_all_validate_with_the_norms_that_are_kept(
     tiny_initial: Bundle,
     tiny_labelled: LabelledData,

@@ -137,6 +137,8 @@ class Batch(TypedDict):
     #: For each chip ``boxes`` (objects, 4), ``labels`` (objects,) and, where known, ``masks`` (objects, height, width):
     #: see :class:`Objects`. Absent: the target does not ask for objects.
     objects: NotRequired[list[dict[str, Tensor]]]
+    #: Which chips are asked for (batch,); others fill up the batch of one of several processes. Absent: all.
+    own: NotRequired[Tensor]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -17,6 +17,7 @@ RESERVED = {
     "default_root_dir": "the folder of checkpoints, which is given to the training",
     "enable_checkpointing": "the folder of checkpoints, which is given to the training",
     "barebones": "it keeps no history",
+    "use_distributed_sampler": "the project's own samplers divide the chips between processes",
     "fast_dev_run": "it keeps no weights; for a trial, training.max_epochs: 1 and trainer.limit_train_batches",
 }
 
@@ -83,6 +84,10 @@ class TrainingConfig(Config):
     #: Which weights learn faster or slower than others.
     parameter_groups: ParameterGroupsConfig = ParameterGroupsConfig()
     freeze: FreezeConfig = FreezeConfig()
+    #: What a loss is taken over where several processes train. batch: the chips of all of them, so that the slopes are
+    #: those of one process with the whole batch; scores travel between processes at each step. process: the chips of
+    #: each, which saves that; losses are then averaged by the number of chips, whatever is known in them.
+    loss_over: Literal["batch", "process"] = "batch"
     #: The score on the validation split by which the best weights are chosen. None: the last weights are kept, which
     #: is steadier where the validation split is small.
     monitor: str | None = "val/miou"

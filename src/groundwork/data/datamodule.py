@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from lightning import LightningDataModule
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, SequentialSampler
 
 from groundwork.batch import Batch, Chip, collate
 from groundwork.config.component import ComponentConfig
@@ -18,6 +18,7 @@ from groundwork.data.augmentation.base import Described
 from groundwork.data.chips import LabelledData
 from groundwork.data.sampling import SAMPLINGS
 from groundwork.data.sampling.base import Sampling
+from groundwork.data.shares import Order, Share, ShareBatches, ShareChips, collate_share
 from groundwork.data.statistics import Statistics
 from groundwork.registry import build
 
@@ -58,36 +59,36 @@ class ChipDataModule(LightningDataModule):
     def train_dataloader(self) -> DataLoader[Any]:
         """Training chips, others or in another order each epoch; the last batch may be smaller, but no single chip.
 
+        In several processes, those of this process: see :class:`groundwork.data.shares.ShareBatches`.
+
         Raises:
             ComponentError, SpecError: Where they cannot be chosen as configured.
         """
         sampling = build(Sampling, SAMPLINGS, self._sampling, self._data, self._seed, where="training.sampling")
-        order, size = sampling.order(), self._loader.batch_size
-        drop_last = len(order) > size and len(order) % size == 1
-        return self._make_loader(sampling.chips(), sampler=order, drop_last=drop_last)
+        return self._make_loader(sampling.chips(), sampling.order(), training=True)
 
     def val_dataloader(self) -> DataLoader[Any]:
-        """Validation chips in the order of the table."""
-        return self._make_loader(self._data.chips("val"))
+        """Validation chips in the order of the table; in several processes, those of this process."""
+        chips = self._data.chips("val")
+        return self._make_loader(chips, SequentialSampler(chips))
 
     def test_dataloader(self) -> DataLoader[Any]:
-        """Test chips in the order of the table."""
-        return self._make_loader(self._data.chips("test"))
+        """Test chips in the order of the table; in several processes, those of this process."""
+        chips = self._data.chips("test")
+        return self._make_loader(chips, SequentialSampler(chips))
 
-    def _make_loader(
-        self, chips: Dataset[Chip], sampler: Sampler[Any] | None = None, drop_last: bool = False
-    ) -> DataLoader[Any]:
-        workers = self._loader.num_workers
-        return DataLoader(
-            chips,
-            collate_fn=collate,
-            batch_size=self._loader.batch_size,
-            sampler=sampler,
-            drop_last=drop_last,
-            num_workers=workers,
-            persistent_workers=workers > 0,
-            pin_memory=torch.cuda.is_available(),
-        )
+    def _make_loader(self, chips: Dataset[Chip], order: Order, *, training: bool = False) -> DataLoader[Any]:
+        size, workers, trainer = self._loader.batch_size, self._loader.num_workers, self.trainer
+        reading: dict[str, Any] = {
+            "num_workers": workers,
+            "persistent_workers": workers > 0,
+            "pin_memory": torch.cuda.is_available(),
+        }
+        if trainer is None or trainer.world_size == 1:
+            drop_last = training and len(order) > size and len(order) % size == 1
+            return DataLoader(chips, size, sampler=order, collate_fn=collate, drop_last=drop_last, **reading)
+        batches = ShareBatches(order, Share(trainer.global_rank, trainer.world_size), size, training=training)
+        return DataLoader(ShareChips(chips), batch_sampler=batches, collate_fn=collate_share, **reading)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002
         """Augment training batches on the device."""

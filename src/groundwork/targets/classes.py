@@ -17,7 +17,7 @@ from groundwork.rasters.grid import Grid
 from groundwork.rasters.stream import RasterProfile
 from groundwork.specs import TargetSpec
 from groundwork.targets.confusion import ConfusionMatrix
-from groundwork.targets.kind import Accumulator, Direction, Products, RasterKind
+from groundwork.targets.kind import Accumulator, Direction, Gather, Products, RasterKind
 from groundwork.targets.labels import IGNORE
 from groundwork.targets.metrics import Scores, compute_scores
 from groundwork.targets.statistics import TargetStatistics
@@ -218,6 +218,11 @@ class ClassCounts(Accumulator):
             raise TypeError(f"Counts of classes cannot be added to {type(other).__name__}")
         self._confusion.counts += other.counts
         self.among_top += other.among_top
+
+    def gather(self, gather: Gather) -> None:
+        """See :class:`Accumulator`."""
+        self._confusion.counts.copy_(torch.stack(list(gather(self.counts))).sum(dim=0))
+        self.among_top.copy_(torch.cat(list(gather(self.among_top[None]))).sum())
 
     @property
     def counts(self) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
@@ -28,10 +28,12 @@ if TYPE_CHECKING:
 Direction: TypeAlias = Literal["max", "min"]
 #: Product of a prediction, such as "classes" -> its pixels (bands, height, width).
 Products: TypeAlias = Mapping[str, NDArray[np.generic]]
+#: Returns a tensor of each process, in the order of the processes; their first axes may be of other lengths.
+Gather: TypeAlias = Callable[[Tensor], Sequence[Tensor]]
 
 
 class Accumulator(nn.Module, ABC):
-    """Adds up what scores are computed from, batch by batch; what it holds can be summed over processes."""
+    """Adds up what scores are computed from, batch by batch, and over processes."""
 
     #: Whether scores are computed from its buffers alone, and these are sums.
     only_sums: ClassVar[bool]
@@ -43,6 +45,10 @@ class Accumulator(nn.Module, ABC):
     @abstractmethod
     def add(self, other: Accumulator) -> None:
         """Add what another one of this kind holds."""
+
+    @abstractmethod
+    def gather(self, gather: Gather) -> None:
+        """Add what the same accumulators of other processes hold; of one process, nothing changes."""
 
     @abstractmethod
     def num_known(self) -> int:

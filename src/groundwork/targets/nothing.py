@@ -17,7 +17,7 @@ from groundwork.errors import SpecError
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.stream import RasterProfile
 from groundwork.specs import TargetSpec
-from groundwork.targets.kind import Accumulator, Direction, Products, RasterKind
+from groundwork.targets.kind import Accumulator, Direction, Gather, Products, RasterKind
 from groundwork.targets.label import Label, LabelSource
 from groundwork.targets.statistics import TargetStatistics
 
@@ -62,6 +62,10 @@ class NoScores(Accumulator):
     def add(self, other: Accumulator) -> None:
         """See :class:`Accumulator`."""
         self._count += other.num_known()
+
+    def gather(self, gather: Gather) -> None:
+        """See :class:`Accumulator`."""
+        self._count = sum(int(count) for count in gather(torch.tensor([self._count])))
 
     def num_known(self) -> int:
         """See :class:`Accumulator`."""

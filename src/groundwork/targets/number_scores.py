@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from groundwork.batch import Truth
-from groundwork.targets.kind import Accumulator
+from groundwork.targets.kind import Accumulator, Gather
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,6 +67,12 @@ class NumberSums(Accumulator):
             raise TypeError(f"Sums of numbers cannot be added to {type(other).__name__}")
         self.sums += other.sums
         self._points += other._points  # noqa: SLF001 - of the same class
+
+    def gather(self, gather: Gather) -> None:
+        """See :class:`Accumulator`."""
+        self.sums.copy_(torch.stack(list(gather(self.sums))).sum(dim=0))
+        points = torch.cat([torch.zeros(2, len(self._outputs), 0, dtype=torch.float64), *self._points], dim=2)
+        self._points = [part.movedim(0, 2) for part in gather(points.movedim(2, 0))]
 
     def num_known(self) -> int:
         """Return the number of known pixels of the output that has most."""

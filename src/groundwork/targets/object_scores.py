@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from groundwork.batch import Truth
-from groundwork.targets.kind import Accumulator
+from groundwork.targets.kind import Accumulator, Gather
 from groundwork.targets.labels import IGNORE
+from groundwork.targets.object_gathering import gather_objects
 from groundwork.targets.object_matching import ANY_SIZE, SIZES, ImageObjects, Matches, match, verdicts_of
 
 if TYPE_CHECKING:
@@ -51,6 +52,10 @@ class FoundObjects(Accumulator):
         if not isinstance(other, FoundObjects):
             raise TypeError(f"Objects cannot be added to {type(other).__name__}")
         self._images += other._images  # noqa: SLF001 - of the same class
+
+    def gather(self, gather: Gather) -> None:
+        """See :class:`Accumulator`."""
+        self._images = gather_objects(self._images, len(self._names), gather)
 
     def num_known(self) -> int:
         """Return how many objects are asked for."""

@@ -13,7 +13,7 @@ from torch import Tensor
 from groundwork.batch import Truth
 from groundwork.specs import TargetSpec
 from groundwork.targets.classes import by_temperature
-from groundwork.targets.kind import Accumulator
+from groundwork.targets.kind import Accumulator, Gather
 from groundwork.targets.labels import IGNORE
 
 if TYPE_CHECKING:
@@ -45,6 +45,10 @@ class SetScores(Accumulator):
             raise TypeError(f"Scores of several classes cannot be added to {type(other).__name__}")
         self._truth += other._truth  # noqa: SLF001 - of the same class
         self._given += other._given  # noqa: SLF001
+
+    def gather(self, gather: Gather) -> None:
+        """See :class:`Accumulator`."""
+        self._truth, self._given = list(gather(self.truth)), list(gather(self.probabilities))
 
     @property
     def truth(self) -> Tensor:

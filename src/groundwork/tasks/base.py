@@ -20,6 +20,7 @@ from groundwork.targets.kind import Accumulator, TargetKind
 from groundwork.tasks.freezing import freeze_parts
 from groundwork.tasks.learning import Learning, show_scores
 from groundwork.tasks.losses import check_auxiliary
+from groundwork.tasks.processes import bring_together, gather_scores, without_filling
 
 
 class Predicted(TypedDict):
@@ -84,8 +85,9 @@ class Task(LightningModule, ABC):
         self._accumulator(split).update(Truth(batch["target"], batch.get("objects")), scores)
 
     def compute_metrics(self, split: str) -> dict[str, float]:
-        """Return the scores of a split by name, and begin anew."""
+        """Return the scores of a split by name, over all processes, and begin anew."""
         metrics = self._accumulator(split)
+        gather_scores(metrics)
         scores = metrics.compute()
         metrics.reset()
         return scores
@@ -105,17 +107,17 @@ class Task(LightningModule, ABC):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002
         """Give the loss of all branches, weighted."""
-        output, size = self(batch), len(batch["sample_id"])
-        batch = batch.copy()
-        batch["target"] = self.kind.asked(batch["target"])
-        total = main = self.criterion(output, batch)
+        output = self(batch)
+        batch = {**batch, "target": self.kind.asked(batch["target"])}
+        seen = bring_together(output, batch, self.training_config.loss_over)
+        total = main = self.criterion(seen.output, seen.batch)
         for name, weight in self.training_config.auxiliary_loss.items():
-            loss = self.criterion(ModelOutput(output.auxiliary[name]), batch)
-            self.log(f"train/loss_{name}", loss, on_step=False, on_epoch=True, batch_size=size)
+            loss = self.criterion(ModelOutput(seen.output.auxiliary[name]), seen.batch)
+            seen.log(self, f"train/loss_{name}", loss)
             total = total + weight * loss
-        self.log("train/loss_main", main, on_step=False, on_epoch=True, batch_size=size)
-        self.log("train/loss", total, on_step=False, on_epoch=True, batch_size=size, prog_bar=True)
-        return total
+        seen.log(self, "train/loss_main", main)
+        seen.log(self, "train/loss", total)
+        return seen.scaled(total)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Add a batch to loss and scores of the validation split, in which each answer counts once."""
@@ -146,9 +148,9 @@ class Task(LightningModule, ABC):
         batch = batch.copy()
         batch["target"] = known_once(batch, self.kind)
         if self.measures_loss:
-            loss = self.criterion(output, batch)
-            self.log(f"{split}/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch["sample_id"]))
-        self.update_metrics(split, output.output, batch)
+            seen = bring_together(output, batch, self.training_config.loss_over)
+            seen.log(self, f"{split}/loss", self.criterion(seen.output, seen.batch))
+        self.update_metrics(split, *without_filling(output.output, batch))
 
     def _log_metrics(self, split: str) -> None:
         self.log_dict({f"{split}/{name}": value for name, value in self.compute_metrics(split).items()}, prog_bar=True)

@@ -18,14 +18,17 @@ logger = logging.getLogger(__name__)
 
 
 class SeedEachEpoch(Callback):
-    """Seeds all generators anew at each epoch, so that a resumed run draws what an unbroken one draws."""
+    """Seeds all generators anew at each epoch, so that a resumed run draws what an unbroken one draws.
+
+    Each of several processes draws others, such as what dropout leaves out.
+    """
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
-        """Seed by run and epoch."""
-        seed = (self._seed * 1_000_003 + trainer.current_epoch) % 2**32
+        """Seed by run, epoch and process."""
+        seed = (self._seed * 1_000_003 + trainer.current_epoch + trainer.global_rank * 2_654_435_761) % 2**32
         torch.manual_seed(seed)
         np.random.seed(seed)  # noqa: NPY002 - libraries beside ours draw from the global generator
         random.seed(seed)

@@ -74,10 +74,12 @@ class KeepWeights(Checkpoint):
         """Keep the best weights first, so that a checkpoint never speaks of weights that are not there."""
         best = self.best_weights()
         if isinstance(pl_module, Task) and best is not None and self._history.best_epoch() == trainer.current_epoch:
-            _save_weights(pl_module, best)
+            _save_weights(trainer, best)
         trainer.should_stop = trainer.should_stop or self._has_to_stop()
         last = self._folder / f"last-epoch={trainer.current_epoch}.ckpt"
         trainer.save_checkpoint(last)
+        if not trainer.is_global_zero:
+            return
         for file in self._folder.iterdir():
             if file not in (last, best) and file.suffix in (".ckpt", ".safetensors"):
                 file.unlink()
@@ -86,8 +88,13 @@ class KeepWeights(Checkpoint):
         return self._patience is not None and self._history.epochs_since_best() >= self._patience
 
 
-def _save_weights(task: Task, path: Path) -> None:
-    weights = {name: value.detach().cpu().contiguous().clone() for name, value in task.model.state_dict().items()}
+def _save_weights(trainer: Trainer, path: Path) -> None:
+    # Of a model that is spread over processes, all of them give their part.
+    state = trainer.strategy.lightning_module_state_dict()
+    if not trainer.is_global_zero:
+        return
+    own = {name.removeprefix("model."): value for name, value in state.items() if name.startswith("model.")}
+    weights = {name: value.detach().cpu().contiguous().clone() for name, value in own.items()}
     try:
         with whole_file(path) as partial:
             save_file(weights, partial)
@@ -112,7 +119,8 @@ def last_checkpoint(folder: Path) -> Path | None:
             logger.info("Going on after epoch %d, kept as %s", epoch + 1, path)
             return path
         logger.warning("%s is damaged. It is removed, and the training goes on without it.", path)
-        path.unlink()
+        # Another process of the same training may have been quicker.
+        path.unlink(missing_ok=True)
     return None
 
 
@@ -121,7 +129,7 @@ def _is_intact(path: Path) -> bool:
         with zipfile.ZipFile(path) as file:
             return file.testzip() is None
     # Damaged bytes may say that a file is compressed in some other way, or has another name.
-    except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, RuntimeError, EOFError):
+    except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, RuntimeError, EOFError, FileNotFoundError):
         return False
 
 

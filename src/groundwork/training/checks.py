@@ -24,6 +24,7 @@ from groundwork.tasks.losses import check_auxiliary
 from groundwork.training.messages import NOTHING_TO_CHOOSE_BY
 from groundwork.training.precision import take_half
 from groundwork.training.process import training_process
+from groundwork.training.strategies import check_strategy
 
 #: Options of the Trainer that another machine may take.
 OF_THE_MACHINE = ("accelerator", "devices", "num_nodes", "strategy", "plugins", "precision")
@@ -37,6 +38,7 @@ DEFAULTS: dict[str, Any] = {
     "num_sanity_val_steps": 0,
     "enable_model_summary": False,
     "logger": False,
+    "use_distributed_sampler": False,
 }
 
 
@@ -170,7 +172,8 @@ def build_trainer(training: TrainingConfig, options: dict[str, Any]) -> Trainer:
         options: What the code wires, callbacks included.
 
     Raises:
-        ComponentError: For an option that the Trainer does not have or does not take, and for several processes.
+        ComponentError: For an option that the Trainer does not have or does not take, and as of
+            :func:`groundwork.training.strategies.check_strategy`.
     """
     known = [name for name in inspect.signature(Trainer).parameters if name not in RESERVED]
     for name in training.trainer:
@@ -187,9 +190,5 @@ def build_trainer(training: TrainingConfig, options: dict[str, Any]) -> Trainer:
         trainer = Trainer(max_epochs=training.max_epochs, **given)
     except (ValueError, TypeError, RuntimeError, MisconfigurationException) as error:
         raise ComponentError(f"training.trainer {training.trainer}: {error}") from None
-    if trainer.world_size > 1:
-        raise ComponentError(
-            f"training.trainer asks for {trainer.world_size} processes; one process on one device is supported here, "
-            "as more of them would each repeat the whole pipeline. Set 'devices: 1'."
-        )
+    check_strategy(trainer, training)
     return trainer

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
-import torch
 from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import RichProgressBar
 from rich.console import Console
@@ -28,6 +28,7 @@ from groundwork.models.interface import Model
 from groundwork.registry import build
 from groundwork.tasks import TASKS
 from groundwork.tasks.base import Task
+from groundwork.training.buffers import SameBuffers
 from groundwork.training.callbacks import History, SeedEachEpoch
 from groundwork.training.checkpoints import KeepWeights, last_checkpoint
 from groundwork.training.checks import (
@@ -39,8 +40,11 @@ from groundwork.training.checks import (
     require_probabilities,
 )
 from groundwork.training.initial import BUILT_FROM
+from groundwork.training.messages import INTERRUPTED
 from groundwork.training.precision import check_half
 from groundwork.training.process import training_process
+from groundwork.training.processes import threads_of, train_in_processes
+from groundwork.training.specification import Run
 from groundwork.training.temperature import with_temperature
 from groundwork.training.thresholds import with_thresholds
 
@@ -84,32 +88,60 @@ def fit(
         SpecError: For a model of which the task cannot learn.
         TrainingError: Where the loss stops being a number, or no weights can be kept.
     """
-    training = training.model_copy(update={"threads": training.threads or torch.get_num_threads()})
+    training = training.model_copy(update={"threads": threads_of(training)})
     require_learnable(training, initial.config.model)
     require_probabilities(training, find_task(training), initial.config.target)
     if find_task(training).learns_from == "embedding":
         return _keep(initial, data, statistics, training, seed)
+    folder = checkpoints / _identity(initial, data, statistics, training, seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    run = Run(initial, data, statistics, training, seed, folder)
     with training_process(seed, training.threads):
-        task = _build_task(initial, training, statistics)
-        dates = [
-            sample_table.dates(data.samples, source, spec.steps) for source, spec in read_by_model(data.inputs).items()
-        ]
-        has_place = sample_table.locations(data.samples) is not None
-        task.model.require_coordinates(time=any(known is not None for known in dates), location=has_place)
-        check_half(task.model, training.trainer)
-        module = ChipDataModule(data, statistics, training.loader, training.augmentation, seed, training.sampling)
-        folder = checkpoints / _identity(initial, data, statistics, training, seed)
-        folder.mkdir(parents=True, exist_ok=True)
-        history = History(training.monitor, direction_of(training.monitor, type(task), task.target))
-        keep = KeepWeights(folder, history, training.early_stopping)
-        trainer = _build_trainer(training, [SeedEachEpoch(seed), history, keep])
-        _run(trainer, task, module, last_checkpoint(folder))
-        trained = _bundle_of(initial, keep.load_best(), data, statistics, training, seed)
+        prepared = prepare(run)
+        if prepared.trainer.world_size > 1:
+            prepared.history.rows = train_in_processes(run, prepared.trainer)
+        else:
+            train(prepared)
+        trained = _bundle_of(initial, prepared.keep.load_best(), data, statistics, training, seed)
         if training.calibrate:
             # Before thresholds are chosen: they are of the probabilities that come of it.
             trained = with_temperature(trained, data, training.loader.batch_size)
         trained = with_thresholds(trained, data, training.loader.batch_size)
-    return FitResult(trained, pd.DataFrame(history.rows).astype({"epoch": int}))
+    return FitResult(trained, pd.DataFrame(prepared.history.rows).astype({"epoch": int}))
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A training that can begin."""
+
+    task: Task
+    module: ChipDataModule
+    history: History
+    keep: KeepWeights
+    trainer: Trainer
+    folder: Path
+
+
+def prepare(run: Run, callbacks: Sequence[Callback] = ()) -> Prepared:
+    """Build all that a training needs, and refuse what does not go together. No pixel is read."""
+    data, training = run.data, run.training
+    task = _build_task(run.initial, training, run.statistics)
+    dates = [
+        sample_table.dates(data.samples, source, spec.steps) for source, spec in read_by_model(data.inputs).items()
+    ]
+    has_place = sample_table.locations(data.samples) is not None
+    task.model.require_coordinates(time=any(known is not None for known in dates), location=has_place)
+    check_half(task.model, training.trainer)
+    module = ChipDataModule(data, run.statistics, training.loader, training.augmentation, run.seed, training.sampling)
+    history = History(training.monitor, direction_of(training.monitor, type(task), task.target))
+    keep = KeepWeights(run.folder, history, training.early_stopping)
+    trainer = _build_trainer(training, [SeedEachEpoch(run.seed), SameBuffers(), history, keep, *callbacks])
+    return Prepared(task, module, history, keep, trainer, run.folder)
+
+
+def train(prepared: Prepared) -> None:
+    """Train in this process, as the only one or as one of several, from the last whole epoch on."""
+    _run(prepared.trainer, prepared.task, prepared.module, last_checkpoint(prepared.folder))
 
 
 def _build_task(initial: Bundle, training: TrainingConfig, statistics: Statistics) -> Task:
@@ -161,13 +193,16 @@ def _run(trainer: Trainer, task: Task, module: ChipDataModule, checkpoint: Path 
         # Loaders without worker processes are a choice for small data; GPU advice does not help on a CPU.
         warnings.filterwarnings("ignore", message=r".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=r".*treespec.*is deprecated.*")
+        # Losses and scores are those of all processes before they are logged.
+        warnings.filterwarnings("ignore", message=r".*sync_dist=True.*")
+        # It costs a copy of a small tensor.
+        warnings.filterwarnings("ignore", message=r"Grad strides do not match bucket view strides.*")
         # Frozen parts are in evaluation mode on purpose.
         warnings.filterwarnings("ignore", message=r".*in eval mode at the start of training.*")
         try:
             trainer.fit(task, datamodule=module, ckpt_path=checkpoint, weights_only=True)
         except SystemExit:  # what Lightning makes of Ctrl-C
-            text = "The training was interrupted. Run the same command again to go on after its last epoch."
-            raise TrainingError(text) from None
+            raise TrainingError(INTERRUPTED) from None
 
 
 def _identity(initial: Bundle, data: LabelledData, statistics: Statistics, training: TrainingConfig, seed: int) -> str:

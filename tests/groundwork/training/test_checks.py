@@ -65,7 +65,10 @@ def test_what_would_fail_later_is_refused(
     [
         ({"precision": 17}, r"training.trainer \{'precision': 17\}: Precision 17 is invalid"),
         ({"accelerator": "gup"}, "training.trainer .*gup"),
-        ({"accelerator": "cpu", "devices": 2}, "asks for 2 processes"),
+        ({"accelerator": "cpu", "devices": 2, "strategy": "ddp_fork"}, "'ddp_fork' starts processes of its own"),
+        ({"accelerator": "cpu", "devices": 2, "strategy": "fsdp"}, "training.trainer .*fsdp.*GPU"),
+        ({"accelerator": "cpu", "devices": 2, "sync_batchnorm": True}, "sync_batchnorm: .*computes on cpu"),
+        ({"accelerator": "gpu", "devices": 99}, "training.trainer .*(gpu|CUDA)"),
     ],
 )
 def test_what_this_machine_cannot_do_is_refused_where_it_is_to_be_done(

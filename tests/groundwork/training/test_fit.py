@@ -536,8 +536,8 @@ def test_an_interrupted_run_says_how_to_go_on(run: Fit, tmp_path: Path, monkeypa
             r"Trainer has no 'acumulate_grad_batches'. Did you mean 'accumulate_",
         ),
         (
-            {"trainer": {"accelerator": "cpu", "devices": 2}},
-            "asks for 2 processes; one process on one device is supported here, .*Set 'devices: 1'",
+            {"trainer": {"accelerator": "cpu", "devices": 2, "strategy": "ddp_spawn"}},
+            "'ddp_spawn' starts processes of its own; .* Take 'ddp'",
         ),
         ({"task": "semantic_segmentaton"}, r"Unknown component 'semantic_segmentaton'. Did you mean 'semantic_segmen"),
         ({"monitor": "val/miuo"}, r"'val/miuo'.*Did you mean 'val/miou'\?"),

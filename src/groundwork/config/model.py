@@ -128,6 +128,7 @@ class ModelConfig(Config):
 class MemberConfig(Config):
     """One of the models of an ensemble."""
 
+    #: Its components.
     model: ModelConfig
     #: What its raw scores are divided by, so that its probabilities are right.
     temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)

@@ -70,7 +70,7 @@ class EnsembleModel(Model):
 
 
 class EnsembleFactory(ModelFactory):
-    """Puts trained models together; bundles are made one by ``fieldwork.io.ensemble.EnsembleDataset``.
+    """Puts trained models together; :func:`groundwork.ensembles.ensemble_of` makes one bundle of several.
 
     Args:
         members: What each of them is.

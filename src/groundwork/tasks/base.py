@@ -77,7 +77,7 @@ class Task(LightningModule, ABC):
 
         Args:
             output: Scores in float32; of a model that knows its own criterion, its ``losses`` too.
-            batch: What it was given.
+            batch: What it was given; of several processes, the answers alone: see ``training.loss_over``.
         """
 
     def update_metrics(self, split: str, scores: Tensor, batch: Batch) -> None:

@@ -56,10 +56,29 @@ class ParameterGroupsConfig(Config):
 
 
 class FreezeConfig(Config):
-    """Parts of the model whose weights stay as they are."""
+    """Parts of the model whose weights stay as they are, to the end or for some epochs."""
 
     encoder: bool = False
     decoder: bool = False
+    #: For how many epochs; then they learn as all others do, at their rate of ``parameter_groups``. None: to the end.
+    until_epoch: int | None = Field(default=None, gt=0)
+    #: The encoder does not begin to learn as a whole: its last layer at ``until_epoch``, and one more after each so
+    #: many epochs. None: all of it at once.
+    unfreeze_layers_every: int | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _check_stated(self) -> FreezeConfig:
+        if self.until_epoch is not None and not (self.encoder or self.decoder):
+            raise ValueError("until_epoch needs what is frozen until then: 'encoder: true', 'decoder: true' or both")
+        if self.unfreeze_layers_every is not None and (self.until_epoch is None or not self.encoder):
+            raise ValueError(
+                "unfreeze_layers_every needs 'encoder: true', and 'until_epoch': when its last layer begins to learn"
+            )
+        return self
+
+
+#: The score that weights are chosen by follows from what is learnt.
+AUTO = "auto"
 
 
 class TrainingConfig(Config):
@@ -83,9 +102,14 @@ class TrainingConfig(Config):
     #: Which weights learn faster or slower than others.
     parameter_groups: ParameterGroupsConfig = ParameterGroupsConfig()
     freeze: FreezeConfig = FreezeConfig()
-    #: The score on the validation split by which the best weights are chosen. None: the last weights are kept, which
-    #: is steadier where the validation split is small.
-    monitor: str | None = "val/miou"
+    #: Weights that are the mean of those of many steps or epochs: they are judged on the validation split, and kept.
+    #: ``ema``: a moving mean over steps. ``swa``: the mean over epochs. None: the weights as they are.
+    averaging: ComponentConfig | None = None
+    #: The score on the validation split by which the best weights are chosen. auto: the main score of what is learnt,
+    #: such as ``val/miou``. None: the last weights are kept, which is steadier where the validation split is small.
+    monitor: str | None = AUTO
+    #: Keep the mean of the weights of so many best epochs, where it scores higher than the best of them.
+    keep_best: int = Field(default=1, gt=0, le=100)
     #: Stop after this many epochs without a better score. None: never.
     early_stopping: int | None = Field(default=None, gt=0)
     #: Threads that PyTorch computes with on the processor. The last digits of weights depend on it, as sums are added
@@ -94,7 +118,7 @@ class TrainingConfig(Config):
     #: Any other argument of Lightning's Trainer.
     trainer: dict[str, Any] = Field(default_factory=dict)
 
-    @field_validator("task", "sampling", "schedule", mode="before")
+    @field_validator("task", "sampling", "schedule", "averaging", mode="before")
     @classmethod
     def _accept_bare_name(cls, part: object) -> object:
         return named(part)
@@ -121,9 +145,20 @@ class TrainingConfig(Config):
     def _check_monitor(self) -> TrainingConfig:
         if self.monitor is None and self.early_stopping is not None:
             raise ValueError("early_stopping needs a 'monitor': the score that must get better")
-        if self.monitor is not None and not self.monitor.startswith("val/"):
+        if self.monitor is None and self.keep_best > 1:
+            raise ValueError(
+                "keep_best needs a 'monitor': the score by which epochs are chosen. For the mean of the last epochs, "
+                "take 'averaging: {name: swa, from_epoch: ...}'"
+            )
+        if self.monitor is not None and self.monitor != AUTO and not self.monitor.startswith("val/"):
             hint = did_you_mean(self.monitor, ["val/miou", "val/loss"])
             raise ValueError(
                 f"monitor must be a score of the validation split, such as 'val/miou'; found '{self.monitor}'.{hint}"
+            )
+        until = self.freeze.until_epoch
+        if until is not None and until >= self.max_epochs:
+            raise ValueError(
+                f"freeze.until_epoch is {until}, and the training ends after {self.max_epochs} epochs (max_epochs): "
+                "nothing would begin to learn. Lower it, or leave it out to keep the parts frozen to the end"
             )
         return self

@@ -19,7 +19,7 @@ from groundwork.targets.kind import Direction, TargetKind
 from groundwork.targets.kinds import kind_of
 from groundwork.tasks import TASKS
 from groundwork.tasks.base import Task
-from groundwork.tasks.learning import Learning
+from groundwork.tasks.learning import Learning, with_monitor
 from groundwork.tasks.losses import check_auxiliary
 from groundwork.training.messages import NOTHING_TO_CHOOSE_BY
 from groundwork.training.precision import take_half
@@ -50,6 +50,7 @@ def check_training(training: TrainingConfig, target: TargetSpec) -> None:
     task = find_task(training)
     with located("training.task"):
         check_options(task, training.task)
+    training = with_monitor(training, task.answers)
     direction_of(training.monitor, task, target)
     with located("training.loss"):
         task.check_losses(training.loss, target)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 import pickle
 import re
+import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import torch
@@ -18,6 +21,7 @@ from torch import Tensor
 from groundwork.atomic import whole_file
 from groundwork.errors import TrainingError
 from groundwork.tasks.base import Task
+from groundwork.training.averaging import WeightAverage
 from groundwork.training.callbacks import History
 from groundwork.training.messages import NOTHING_TO_CHOOSE_BY
 
@@ -34,14 +38,25 @@ class KeepWeights(Checkpoint):
     as the unbroken one, wherever its folder lies by then.
     """
 
-    def __init__(self, folder: Path, history: History, patience: int | None) -> None:
-        """Take the run's folder, and after how many measurements without a better score to stop (None: never)."""
-        self._folder, self._history, self._patience = folder, history, patience
+    def __init__(
+        self,
+        folder: Path,
+        history: History,
+        patience: int | None,
+        keep_best: int = 1,
+        average: WeightAverage | None = None,
+    ) -> None:
+        """Take what is kept, and where.
 
-    def best_weights(self) -> Path | None:
-        """Return the file of the best weights; None where there are none yet."""
-        best = self._history.best_epoch()
-        return None if best is None else self._folder / f"best-epoch={best}.safetensors"
+        Args:
+            folder: Of the run.
+            history: Says which epochs are the best.
+            patience: After how many measurements without a better score to stop. None: never.
+            keep_best: Of how many of the best epochs the weights are kept.
+            average: What is kept in place of the weights.
+        """
+        self._folder, self._history, self._patience = folder, history, patience
+        self._keep_best, self._average = keep_best, average
 
     def load_best(self) -> dict[str, Tensor]:
         """Read the best weights.
@@ -49,9 +64,26 @@ class KeepWeights(Checkpoint):
         Raises:
             TrainingError: Where none were kept, or their file is gone.
         """
-        path = self.best_weights()
-        if path is None:
+        return self.load(self.kept_epochs()[0])
+
+    def kept_epochs(self) -> list[int]:
+        """Return the epochs whose weights are kept, the best first.
+
+        Raises:
+            TrainingError: Where there are none.
+        """
+        epochs = self._history.best_epochs(self._keep_best)
+        if not epochs:
             raise TrainingError("No weights were kept: the score they are chosen by was never a number.")
+        return epochs
+
+    def load(self, epoch: int) -> dict[str, Tensor]:
+        """Read the weights of an epoch.
+
+        Raises:
+            TrainingError: Where their file is gone or damaged.
+        """
+        path = self._weights_after(epoch)
         if not path.is_file():
             raise TrainingError(f"{path}: the best weights are not there any more. Delete the folder to train anew.")
         try:
@@ -72,15 +104,21 @@ class KeepWeights(Checkpoint):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep the best weights first, so that a checkpoint never speaks of weights that are not there."""
-        best = self.best_weights()
-        if isinstance(pl_module, Task) and best is not None and self._history.best_epoch() == trainer.current_epoch:
-            _save_weights(pl_module, best)
+        best = self._history.best_epochs(self._keep_best)
+        if isinstance(pl_module, Task) and trainer.current_epoch in best:
+            with nullcontext() if self._average is None else self._average.in_place(pl_module):
+                _save_weights(pl_module, self._weights_after(trainer.current_epoch))
         trainer.should_stop = trainer.should_stop or self._has_to_stop()
         last = self._folder / f"last-epoch={trainer.current_epoch}.ckpt"
-        trainer.save_checkpoint(last)
+        with _writing(last) as partial:
+            trainer.save_checkpoint(partial)
+        kept = {last, *map(self._weights_after, best)}
         for file in self._folder.iterdir():
-            if file not in (last, best) and file.suffix in (".ckpt", ".safetensors"):
+            if file not in kept and file.suffix in (".ckpt", ".safetensors"):
                 file.unlink()
+
+    def _weights_after(self, epoch: int) -> Path:
+        return self._folder / f"best-epoch={epoch}.safetensors"
 
     def _has_to_stop(self) -> bool:
         return self._patience is not None and self._history.epochs_since_best() >= self._patience
@@ -88,12 +126,20 @@ class KeepWeights(Checkpoint):
 
 def _save_weights(task: Task, path: Path) -> None:
     weights = {name: value.detach().cpu().contiguous().clone() for name, value in task.model.state_dict().items()}
+    with _writing(path) as partial:
+        save_file(weights, partial)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[Path]:
+    """Yield a name to write to, on the same disk: a disk that is full leaves what was there before as it is."""
     try:
         with whole_file(path) as partial:
-            save_file(weights, partial)
+            yield partial
     except (SafetensorError, OSError) as error:
         raise TrainingError(
-            f"{path} could not be written ({error}). Make room, and run the same command again."
+            f"{path} could not be written ({error}). Make room, there and where temporary files lie "
+            f"({tempfile.gettempdir()}), and run the same command again: it goes on after its last whole epoch."
         ) from None
 
 

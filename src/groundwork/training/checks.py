@@ -21,6 +21,7 @@ from groundwork.tasks import TASKS
 from groundwork.tasks.base import Task
 from groundwork.tasks.learning import Learning, with_monitor
 from groundwork.tasks.losses import check_auxiliary
+from groundwork.training.averaging import check_averaging
 from groundwork.training.messages import NOTHING_TO_CHOOSE_BY
 from groundwork.training.precision import take_half
 from groundwork.training.process import training_process
@@ -55,6 +56,7 @@ def check_training(training: TrainingConfig, target: TargetSpec) -> None:
     with located("training.loss"):
         task.check_losses(training.loss, target)
     Learning(training)
+    check_averaging(training)
     # What a training on another machine computes on is no matter of this one.
     here = {name: value for name, value in training.trainer.items() if name not in OF_THE_MACHINE}
     _try_trainer(training.model_copy(update={"trainer": {**here, "accelerator": "cpu"}}))

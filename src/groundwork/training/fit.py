@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +13,6 @@ import torch
 from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import RichProgressBar
 from rich.console import Console
-from torch import Tensor
 
 from groundwork import fingerprint
 from groundwork.bundle import PRESENTATION, Bundle, component_names
@@ -28,9 +27,12 @@ from groundwork.models.interface import Model
 from groundwork.registry import build
 from groundwork.tasks import TASKS
 from groundwork.tasks.base import Task
-from groundwork.training.callbacks import History, SeedEachEpoch
-from groundwork.training.checkpoints import KeepWeights, last_checkpoint
-from groundwork.training.checks import DEFAULTS, build_trainer, direction_of, find_task, require_learnable
+from groundwork.tasks.learning import with_monitor
+from groundwork.training.aids import build_aids
+from groundwork.training.batch_norm import MeasureFirst
+from groundwork.training.best_mean import Kept, keep_better
+from groundwork.training.checkpoints import last_checkpoint
+from groundwork.training.checks import DEFAULTS, build_trainer, find_task, require_learnable
 from groundwork.training.initial import BUILT_FROM
 from groundwork.training.precision import check_half
 from groundwork.training.process import training_process
@@ -77,6 +79,7 @@ def fit(
         TrainingError: Where the loss stops being a number, or no weights can be kept.
     """
     training = training.model_copy(update={"threads": training.threads or torch.get_num_threads()})
+    training = with_monitor(training, find_task(training).answers)
     require_learnable(training, initial.config.model)
     if find_task(training).learns_from == "embedding":
         return _keep(initial, data, statistics, training, seed)
@@ -91,13 +94,13 @@ def fit(
         module = ChipDataModule(data, statistics, training.loader, training.augmentation, seed, training.sampling)
         folder = checkpoints / _identity(initial, data, statistics, training, seed)
         folder.mkdir(parents=True, exist_ok=True)
-        history = History(training.monitor, direction_of(training.monitor, type(task), task.target))
-        keep = KeepWeights(folder, history, training.early_stopping)
-        trainer = _build_trainer(training, [SeedEachEpoch(seed), history, keep])
-        _run(trainer, task, module, last_checkpoint(folder))
-        trained = _bundle_of(initial, keep.load_best(), data, statistics, training, seed)
+        aids = build_aids(task, training, seed, folder)
+        _run(_build_trainer(training, aids.callbacks), task, module, last_checkpoint(folder))
+        judge = _build_trainer(training, [MeasureFirst()], enable_checkpointing=False)
+        kept = keep_better(task, judge, module, aids.keep, aids.history)
+        trained = _bundle_of(initial, kept, data, statistics, training, seed)
         trained = with_thresholds(trained, data, training.loader.batch_size)
-    return FitResult(trained, pd.DataFrame(history.rows).astype({"epoch": int}))
+    return FitResult(trained, pd.DataFrame(aids.history.rows).astype({"epoch": int}))
 
 
 def _build_task(initial: Bundle, training: TrainingConfig, statistics: Statistics) -> Task:
@@ -134,33 +137,31 @@ def _keep(
     model = initial.build_model()
     _set_statistics(model, initial, statistics)
     weights = {name: value.detach() for name, value in model.state_dict().items()}
-    return FitResult(_bundle_of(initial, weights, data, statistics, training, seed), pd.DataFrame({"epoch": []}))
+    trained = _bundle_of(initial, Kept(weights), data, statistics, training, seed)
+    return FitResult(trained, pd.DataFrame({"epoch": []}))
 
 
-def _build_trainer(training: TrainingConfig, callbacks: list[Callback]) -> Trainer:
+def _build_trainer(
+    training: TrainingConfig, callbacks: Sequence[Callback], *, enable_checkpointing: bool = True
+) -> Trainer:
     is_terminal = Console().is_terminal
-    if is_terminal:
-        callbacks.append(RichProgressBar(leave=False))
-    return build_trainer(training, {**DEFAULTS, "callbacks": callbacks, "enable_progress_bar": is_terminal})
+    shown = [RichProgressBar(leave=False)] if is_terminal else []
+    options = {"callbacks": [*callbacks, *shown], "enable_progress_bar": is_terminal}
+    return build_trainer(training, {**DEFAULTS, **options, "enable_checkpointing": enable_checkpointing})
 
 
 def _run(trainer: Trainer, task: Task, module: ChipDataModule, checkpoint: Path | None) -> None:
-    with warnings.catch_warnings():
-        # Loaders without worker processes are a choice for small data; GPU advice does not help on a CPU.
-        warnings.filterwarnings("ignore", message=r".*does not have many workers.*")
-        warnings.filterwarnings("ignore", message=r".*treespec.*is deprecated.*")
-        # Frozen parts are in evaluation mode on purpose.
-        warnings.filterwarnings("ignore", message=r".*in eval mode at the start of training.*")
-        try:
-            trainer.fit(task, datamodule=module, ckpt_path=checkpoint, weights_only=True)
-        except SystemExit:  # what Lightning makes of Ctrl-C
-            text = "The training was interrupted. Run the same command again to go on after its last epoch."
-            raise TrainingError(text) from None
+    try:
+        trainer.fit(task, datamodule=module, ckpt_path=checkpoint, weights_only=True)
+    except SystemExit:  # what Lightning makes of Ctrl-C
+        text = "The training was interrupted. Run the same command again to go on after its last epoch."
+        raise TrainingError(text) from None
 
 
 def _identity(initial: Bundle, data: LabelledData, statistics: Statistics, training: TrainingConfig, seed: int) -> str:
     named = (training.task, training.optimizer, training.schedule, training.sampling)
-    components = [part.name for part in (*named, *training.loss, *training.augmentation)]
+    averages = [] if training.averaging is None else [training.averaging]
+    components = [part.name for part in (*named, *averages, *training.loss, *training.augmentation)]
     return fingerprint.fingerprint(
         fingerprint.of_components([*component_names(initial.config.model), *components]),
         initial.config.model_dump_json(exclude=PRESENTATION),
@@ -178,7 +179,7 @@ def _identity(initial: Bundle, data: LabelledData, statistics: Statistics, train
 
 def _bundle_of(
     initial: Bundle,
-    weights: dict[str, Tensor],
+    kept: Kept,
     data: LabelledData,
     statistics: Statistics,
     training: TrainingConfig,
@@ -189,9 +190,10 @@ def _bundle_of(
         **fingerprint.library_versions(),
         "samples": fingerprint.of_table(data.samples),
         "statistics": fingerprint.fingerprint(statistics.model_dump_json()),
-        "weights": fingerprint.of_weights(weights),
+        "weights": fingerprint.of_weights(kept.weights),
+        **({"kept": kept.words} if kept.words else {}),
         "seed": str(seed),
         "threads": str(training.threads),
     }
     config = initial.config.model_copy(update={"trained": True, "provenance": provenance})
-    return Bundle(config, weights)
+    return Bundle(config, kept.weights)

@@ -25,7 +25,6 @@ from groundwork.training.initial import build_initial
 
 Fit = Callable[..., FitResult]
 UNTIL_1 = {"encoder": True, "until_epoch": 1}
-DEPTH = 3
 
 
 def part_of(weights: dict[str, torch.Tensor], part: str) -> dict[str, torch.Tensor]:
@@ -64,12 +63,12 @@ def test_a_decoder_may_wait_too(run: Fit, tmp_path: Path, tiny_initial: Bundle) 
 
 
 @pytest.fixture
-def transformer(monkeypatch: pytest.MonkeyPatch, data_config: DataConfig) -> Callable[[], tuple[Bundle, Model]]:
-    monkeypatch.setitem(VARIANTS, "prithvi_eo_v2_tiny_tl", PrithviVariant(32, DEPTH, 2, learned_scale=True))
+def transformer(monkeypatch: pytest.MonkeyPatch, data_config: DataConfig) -> Callable[..., tuple[Bundle, Model]]:
     encoder = {"name": "prithvi_vit", "variant": "prithvi_eo_v2_tiny_tl", "image_size": 32}
     model = {"encoder": encoder, "necks": [{"name": "select", "indices": [-1]}], "decoder": {"name": "fcn"}}
 
-    def make() -> tuple[Bundle, Model]:
+    def make(width: int = 64) -> tuple[Bundle, Model]:
+        monkeypatch.setitem(VARIANTS, "prithvi_eo_v2_tiny_tl", PrithviVariant(width, 4, 2, learned_scale=True))
         initial = build_initial(data_config, ModelConfig.model_validate(model), seed=0)
         return initial, initial.build_model()
 
@@ -77,7 +76,7 @@ def transformer(monkeypatch: pytest.MonkeyPatch, data_config: DataConfig) -> Cal
 
 
 def test_layers_begin_from_the_last_to_the_first(
-    transformer: Callable[[], tuple[Bundle, Model]], make_training: Callable[..., TrainingConfig]
+    transformer: Callable[..., tuple[Bundle, Model]], make_training: Callable[..., TrainingConfig]
 ) -> None:
     _, model = transformer()
     mark_fresh(model.encoder, ["cls_token"], by_design=True)  # type: ignore[arg-type]
@@ -86,18 +85,18 @@ def test_layers_begin_from_the_last_to_the_first(
     assert "encoder.cls_token" not in starts, "what is fresh is never frozen"
     assert not part_of(starts, "decoder.")
     assert not part_of(starts, "head.")
-    expected = {0: 8, 1: 5, 2: 2}
+    expected = {0: 11, 1: 8, 2: 5, 3: 2}
     for number, start in expected.items():
         layer = {name: value for name, value in starts.items() if f".blocks.{number}." in name}
         assert layer
         assert set(layer.values()) == {start}
     rest = {name: start for name, start in starts.items() if ".blocks." not in name}
-    assert {start for name, start in rest.items() if "patch_embed" in name} == {11}
+    assert {start for name, start in rest.items() if "patch_embed" in name} == {14}
     assert {start for name, start in rest.items() if ".norm" in name} <= {2}
 
 
 def test_layers_learn_in_their_turn(
-    transformer: Callable[[], tuple[Bundle, Model]], tmp_path: Path, tiny_labelled: LabelledData,
+    transformer: Callable[..., tuple[Bundle, Model]], tmp_path: Path, tiny_labelled: LabelledData,
     tiny_statistics: Statistics, make_training: Callable[..., TrainingConfig],
 ) -> None:  # fmt: skip
     initial, _ = transformer()
@@ -108,7 +107,7 @@ def test_layers_learn_in_their_turn(
         weights = fit(initial, tiny_labelled, tiny_statistics, training, 0, tmp_path / str(epochs)).bundle.weights
         moved.append({name for name in weights if not torch.equal(weights[name], initial.weights[name])})
     blocks = [{name.partition(".blocks.")[2][:1] for name in names if ".blocks." in name} for names in moved]
-    assert blocks == [{"2"}, {"1", "2"}]
+    assert blocks == [{"3"}, {"2", "3"}]
     assert not any("patch_embed" in name for names in moved for name in names)
 
 
@@ -128,12 +127,9 @@ def test_what_would_never_begin_is_refused(
 
 
 def test_an_encoder_without_layers_is_refused_before_it_is_trained(
-    run: Fit, tmp_path: Path, data_config: DataConfig
+    run: Fit, tmp_path: Path, transformer: Callable[..., tuple[Bundle, Model]]
 ) -> None:
-    unet = {"encoder": {"name": "unet", "channels": [4, 8]}, "decoder": {"name": "fcn"}}
-    try:
-        initial = build_initial(data_config, ModelConfig.model_validate(unet), seed=0)
-    except ValueError:
-        pytest.fail("the model is a plain one")
+    # Most of its weights are those of the embedding.
+    initial, _ = transformer(width=8)
     with pytest.raises(SpecError, match=r"training.freeze.unfreeze_layers_every is for encoders whose layers follow"):
         run(tmp_path, initial=initial, freeze=UNTIL_1 | {"unfreeze_layers_every": 1})

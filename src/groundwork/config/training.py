@@ -112,6 +112,10 @@ class TrainingConfig(Config):
     keep_best: int = Field(default=1, gt=0, le=100)
     #: Stop after this many epochs without a better score. None: never.
     early_stopping: int | None = Field(default=None, gt=0)
+    #: Let ``torch.compile`` make the model faster. It takes a compiler, and minutes before the first step.
+    compile: bool = False
+    #: Keep images and weights of convolutions channel by channel in memory, as many GPUs compute fastest.
+    channels_last: bool = False
     #: Threads that PyTorch computes with on the processor. The last digits of weights depend on it, as sums are added
     #: up in another order. None: as many as the machine has, so that other machines may get other digits.
     threads: int | None = Field(default=None, gt=0, le=1024)

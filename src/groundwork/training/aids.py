@@ -16,6 +16,7 @@ from groundwork.training.averaging import AVERAGES, WeightAverage
 from groundwork.training.callbacks import History, SeedEachEpoch
 from groundwork.training.checkpoints import KeepWeights
 from groundwork.training.checks import direction_of
+from groundwork.training.trust import FiniteLoss
 from groundwork.training.unfreezing import Unfreezing
 
 logger = logging.getLogger(__name__)
@@ -53,4 +54,4 @@ def build_aids(task: Task, training: TrainingConfig, seed: int, folder: Path) ->
     unfreezing = [] if training.freeze.until_epoch is None else [Unfreezing(task.model, training.freeze)]
     averaging = [] if average is None else [average]
     # The mean is complete before the history is written, and the history before weights are kept by it.
-    return Aids([SeedEachEpoch(seed), *unfreezing, *averaging, history, keep], history, keep)
+    return Aids([SeedEachEpoch(seed), FiniteLoss(), *unfreezing, *averaging, history, keep], history, keep)

@@ -113,6 +113,12 @@ class History(Callback):
                 f"The loss is {row['train/loss']} in epoch {row['epoch']:.0f}. Lower training.optimizer's "
                 "learning_rate, or set trainer.gradient_clip_val."
             )
+        if self._validated and not math.isfinite(row.get("val/loss", 0.0)):
+            raise TrainingError(
+                f"The loss on the validation split is {row['val/loss']} in epoch {row['epoch']:.0f}, and that of the "
+                "training is a number. Its weights are not kept. Lower training.optimizer's learning_rate, set "
+                "trainer.gradient_clip_val, and look at the values of the validation split."
+            )
         if self._validated and self.monitor is not None and self.monitor not in row:
             raise TrainingError(
                 f"'{self.monitor}' was not measured in epoch {row['epoch']:.0f}: the validation split has no answers "

@@ -22,6 +22,7 @@ from groundwork.tasks.base import Task
 from groundwork.tasks.learning import Learning, with_monitor
 from groundwork.tasks.losses import check_auxiliary
 from groundwork.training.averaging import check_averaging
+from groundwork.training.compiling import require_compiler
 from groundwork.training.messages import NOTHING_TO_CHOOSE_BY
 from groundwork.training.precision import take_half
 from groundwork.training.process import training_process
@@ -72,7 +73,9 @@ def check_together(training: TrainingConfig, model: ModelConfig, target: TargetS
     _kind_learnt(find_task(training), target).check(target)
     require_learnable(training, model)
     check_auxiliary(list(model.auxiliary), list(training.auxiliary_loss))
-    _try_trainer(training)
+    trainer = _try_trainer(training)
+    if training.compile:
+        require_compiler(trainer.strategy.root_device)
 
 
 def require_learnable(training: TrainingConfig, model: ModelConfig) -> None:
@@ -101,11 +104,12 @@ def _kind_learnt(task: type[Task], target: TargetSpec) -> type[TargetKind]:
     return type(kind_of(target)) if task.learns_from == "embedding" else task.answers
 
 
-def _try_trainer(training: TrainingConfig) -> None:
+def _try_trainer(training: TrainingConfig) -> Trainer:
     with training_process(0, None):
         trainer = build_trainer(training, {**DEFAULTS, "enable_progress_bar": False})
     if training.monitor is not None:
         require_validation(trainer)
+    return trainer
 
 
 def find_task(training: TrainingConfig) -> type[Task]:

@@ -22,7 +22,6 @@ from groundwork.data import sample_table
 from groundwork.data.chips import LabelledData
 from groundwork.data.datamodule import ChipDataModule
 from groundwork.data.statistics import Statistics
-from groundwork.errors import TrainingError
 from groundwork.models.interface import Model
 from groundwork.registry import build
 from groundwork.tasks import TASKS
@@ -33,10 +32,12 @@ from groundwork.training.batch_norm import MeasureFirst
 from groundwork.training.best_mean import Kept, keep_better
 from groundwork.training.checkpoints import last_checkpoint
 from groundwork.training.checks import DEFAULTS, build_trainer, find_task, require_learnable
+from groundwork.training.compiling import compile_model, require_compiler
 from groundwork.training.initial import BUILT_FROM
 from groundwork.training.precision import check_half
 from groundwork.training.process import training_process
 from groundwork.training.thresholds import with_thresholds
+from groundwork.training.trust import explained
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ def fit(
     Raises:
         ComponentError: For an unknown task, loss, optimiser or option of the Trainer.
         SpecError: For a model of which the task cannot learn.
-        TrainingError: Where the loss stops being a number, or no weights can be kept.
+        TrainingError: Where the loss stops being a number, memory or a disk is full, or no weights can be kept.
     """
     training = training.model_copy(update={"threads": training.threads or torch.get_num_threads()})
     training = with_monitor(training, find_task(training).answers)
@@ -95,9 +96,14 @@ def fit(
         folder = checkpoints / _identity(initial, data, statistics, training, seed)
         folder.mkdir(parents=True, exist_ok=True)
         aids = build_aids(task, training, seed, folder)
-        _run(_build_trainer(training, aids.callbacks), task, module, last_checkpoint(folder))
+        trainer = _build_trainer(training, aids.callbacks)
+        if training.compile:
+            require_compiler(trainer.strategy.root_device)
+            compile_model(task.model)
         judge = _build_trainer(training, [MeasureFirst()], enable_checkpointing=False)
-        kept = keep_better(task, judge, module, aids.keep, aids.history)
+        with explained(training, trainer):
+            trainer.fit(task, datamodule=module, ckpt_path=last_checkpoint(folder), weights_only=True)
+            kept = keep_better(task, judge, module, aids.keep, aids.history)
         trained = _bundle_of(initial, kept, data, statistics, training, seed)
         trained = with_thresholds(trained, data, training.loader.batch_size)
     return FitResult(trained, pd.DataFrame(aids.history.rows).astype({"epoch": int}))
@@ -111,6 +117,8 @@ def _build_task(initial: Bundle, training: TrainingConfig, statistics: Statistic
     task = build(Task, TASKS, training.task, *wired, where="training.task")
     task.model.load_state_dict(initial.weights, strict=True)
     _set_statistics(task.model, initial, statistics)
+    if training.channels_last:
+        task.model.to(memory_format=torch.channels_last)
     return task
 
 
@@ -148,14 +156,6 @@ def _build_trainer(
     shown = [RichProgressBar(leave=False)] if is_terminal else []
     options = {"callbacks": [*callbacks, *shown], "enable_progress_bar": is_terminal}
     return build_trainer(training, {**DEFAULTS, **options, "enable_checkpointing": enable_checkpointing})
-
-
-def _run(trainer: Trainer, task: Task, module: ChipDataModule, checkpoint: Path | None) -> None:
-    try:
-        trainer.fit(task, datamodule=module, ckpt_path=checkpoint, weights_only=True)
-    except SystemExit:  # what Lightning makes of Ctrl-C
-        text = "The training was interrupted. Run the same command again to go on after its last epoch."
-        raise TrainingError(text) from None
 
 
 def _identity(initial: Bundle, data: LabelledData, statistics: Statistics, training: TrainingConfig, seed: int) -> str:

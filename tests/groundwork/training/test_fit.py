@@ -518,7 +518,7 @@ def test_mistakes_are_named_before_the_first_epoch(
 def test_a_loss_that_is_no_number_ends_the_run(run: Fit, tmp_path: Path) -> None:
     steep = {"optimizer": {"name": "sgd", "learning_rate": 1e30}}
     with pytest.raises(
-        TrainingError, match=r"The loss is (nan|inf) in epoch 0. Lower .*learning_rate.*gradient_clip_val"
+        TrainingError, match=r"The loss is (nan|inf) in epoch 0, step \d+ .*Lower .*learning_rate.*gradient_clip_val"
     ):
         run(tmp_path, **steep)
 

@@ -12,8 +12,8 @@ from groundwork.strict import Config, did_you_mean
 #: Trainer arguments that are stated elsewhere, and where.
 RESERVED = {
     "max_epochs": "training.max_epochs",
-    "logger": "the history is always kept; it needs no logger",
-    "callbacks": "training.early_stopping and the project's own callbacks",
+    "logger": "training.loggers; the history is always kept, and needs none",
+    "callbacks": "training.early_stopping, averaging, keep_best, freeze and pictures",
     "default_root_dir": "the folder of checkpoints, which is given to the training",
     "enable_checkpointing": "the folder of checkpoints, which is given to the training",
     "barebones": "it keeps no history",
@@ -77,8 +77,25 @@ class FreezeConfig(Config):
         return self
 
 
+class PicturesConfig(Config):
+    """Pictures of predictions while a model learns."""
+
+    #: After how many epochs there is one.
+    every: int = Field(gt=0)
+    #: Validation chips that are shown, evenly picked.
+    count: int = Field(default=4, gt=0, le=64)
+
+
 #: The score that weights are chosen by follows from what is learnt.
 AUTO = "auto"
+
+
+def _named_in(parts: object, wanted: str) -> object:
+    """Return a list of components of which some are bare names."""
+    if isinstance(parts, list | tuple):
+        return [named(part) for part in parts]
+    found = f"the keys {sorted(map(str, parts))}" if isinstance(parts, dict) else repr(parts)
+    raise ValueError(f"must be a list of {wanted}; found {found}")
 
 
 class TrainingConfig(Config):
@@ -119,6 +136,11 @@ class TrainingConfig(Config):
     #: Threads that PyTorch computes with on the processor. The last digits of weights depend on it, as sums are added
     #: up in another order. None: as many as the machine has, so that other machines may get other digits.
     threads: int | None = Field(default=None, gt=0, le=1024)
+    #: Where scores are shown beside the history, while the training goes on: tensorboard, mlflow or wandb. They change
+    #: nothing of what is learnt.
+    loggers: tuple[ComponentConfig, ...] = ()
+    #: Pictures of predictions for validation chips, in the folder of the run and in its loggers. None: none.
+    pictures: PicturesConfig | None = None
     #: Any other argument of Lightning's Trainer.
     trainer: dict[str, Any] = Field(default_factory=dict)
 
@@ -129,13 +151,13 @@ class TrainingConfig(Config):
 
     @field_validator("augmentation", mode="before")
     @classmethod
-    def _accept_bare_names(cls, changes: object) -> object:
-        if isinstance(changes, list | tuple):
-            return [named(change) for change in changes]
-        found = f"the keys {sorted(map(str, changes))}" if isinstance(changes, dict) else repr(changes)
-        raise ValueError(
-            f"must be a list of changes by name, such as [horizontal_flip, {{name: gain, limit: 0.1}}]; found {found}"
-        )
+    def _accept_bare_changes(cls, changes: object) -> object:
+        return _named_in(changes, "changes by name, such as [horizontal_flip, {name: gain, limit: 0.1}]")
+
+    @field_validator("loggers", mode="before")
+    @classmethod
+    def _accept_bare_loggers(cls, loggers: object) -> object:
+        return _named_in(loggers, "loggers by name, such as [tensorboard, {name: mlflow, experiment: water}]")
 
     @field_validator("trainer")
     @classmethod

@@ -10,12 +10,15 @@ from pathlib import Path
 from lightning import Callback
 
 from groundwork.config.training import TrainingConfig
+from groundwork.data.chips import LabelledData
 from groundwork.registry import build
 from groundwork.tasks.base import Task
 from groundwork.training.averaging import AVERAGES, WeightAverage
 from groundwork.training.callbacks import History, SeedEachEpoch
 from groundwork.training.checkpoints import KeepWeights
 from groundwork.training.checks import direction_of
+from groundwork.training.loggers import LOGGERS, ScoreLogger, require_packages
+from groundwork.training.pictures import Pictures
 from groundwork.training.trust import FiniteLoss
 from groundwork.training.unfreezing import Unfreezing
 
@@ -29,14 +32,16 @@ class Aids:
     callbacks: Sequence[Callback]
     history: History
     keep: KeepWeights
+    loggers: Sequence[ScoreLogger]
 
 
-def build_aids(task: Task, training: TrainingConfig, seed: int, folder: Path) -> Aids:
+def build_aids(task: Task, training: TrainingConfig, data: LabelledData, seed: int, folder: Path) -> Aids:
     """Build them.
 
     Args:
         task: With the model as the training begins.
         training: Whose monitor is a score, or None.
+        data: Of which pictures are drawn.
         seed: Of the run.
         folder: Of the run.
 
@@ -53,5 +58,12 @@ def build_aids(task: Task, training: TrainingConfig, seed: int, folder: Path) ->
     keep = KeepWeights(folder, history, training.early_stopping, training.keep_best, average)
     unfreezing = [] if training.freeze.until_epoch is None else [Unfreezing(task.model, training.freeze)]
     averaging = [] if average is None else [average]
-    # The mean is complete before the history is written, and the history before weights are kept by it.
-    return Aids([SeedEachEpoch(seed), FiniteLoss(), *unfreezing, *averaging, history, keep], history, keep)
+    require_packages(training.loggers)
+    loggers = [build(ScoreLogger, LOGGERS, part, folder, where="training.loggers") for part in training.loggers]
+    pictures: list[Callback] = []
+    if training.pictures is not None:
+        pictures = [Pictures(training.pictures, data, folder / "pictures", loggers, average)]
+    first = [SeedEachEpoch(seed), FiniteLoss(), *unfreezing, *averaging]
+    # The mean is complete before the history is written, the history before weights are kept by it, and these before
+    # anything else is written.
+    return Aids([*first, history, keep, *pictures], history, keep, loggers)

@@ -23,7 +23,9 @@ from groundwork.tasks.learning import Learning, with_monitor
 from groundwork.tasks.losses import check_auxiliary
 from groundwork.training.averaging import check_averaging
 from groundwork.training.compiling import require_compiler
+from groundwork.training.loggers import check_loggers, require_packages
 from groundwork.training.messages import NOTHING_TO_CHOOSE_BY
+from groundwork.training.pictures import check_pictures
 from groundwork.training.precision import take_half
 from groundwork.training.process import training_process
 
@@ -58,6 +60,8 @@ def check_training(training: TrainingConfig, target: TargetSpec) -> None:
         task.check_losses(training.loss, target)
     Learning(training)
     check_averaging(training)
+    check_loggers(training.loggers)
+    check_pictures(training, task)
     # What a training on another machine computes on is no matter of this one.
     here = {name: value for name, value in training.trainer.items() if name not in OF_THE_MACHINE}
     _try_trainer(training.model_copy(update={"trainer": {**here, "accelerator": "cpu"}}))
@@ -73,6 +77,7 @@ def check_together(training: TrainingConfig, model: ModelConfig, target: TargetS
     _kind_learnt(find_task(training), target).check(target)
     require_learnable(training, model)
     check_auxiliary(list(model.auxiliary), list(training.auxiliary_loss))
+    require_packages(training.loggers)
     trainer = _try_trainer(training)
     if training.compile:
         require_compiler(trainer.strategy.root_device)

@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import RichProgressBar
+from lightning.pytorch.loggers import Logger
 from rich.console import Console
 
 from groundwork import fingerprint
@@ -38,6 +39,9 @@ from groundwork.training.precision import check_half
 from groundwork.training.process import training_process
 from groundwork.training.thresholds import with_thresholds
 from groundwork.training.trust import explained
+
+#: Of a training: what only shows it.
+SHOWN = {"loggers", "pictures"}
 
 logger = logging.getLogger(__name__)
 
@@ -95,12 +99,12 @@ def fit(
         module = ChipDataModule(data, statistics, training.loader, training.augmentation, seed, training.sampling)
         folder = checkpoints / _identity(initial, data, statistics, training, seed)
         folder.mkdir(parents=True, exist_ok=True)
-        aids = build_aids(task, training, seed, folder)
-        trainer = _build_trainer(training, aids.callbacks)
+        aids = build_aids(task, training, data, seed, folder)
+        trainer = _build_trainer(training, aids.callbacks, [shown.logger for shown in aids.loggers])
         if training.compile:
             require_compiler(trainer.strategy.root_device)
             compile_model(task.model)
-        judge = _build_trainer(training, [MeasureFirst()], enable_checkpointing=False)
+        judge = _build_trainer(training, [MeasureFirst()])
         with explained(training, trainer):
             trainer.fit(task, datamodule=module, ckpt_path=last_checkpoint(folder), weights_only=True)
             kept = keep_better(task, judge, module, aids.keep, aids.history)
@@ -150,12 +154,13 @@ def _keep(
 
 
 def _build_trainer(
-    training: TrainingConfig, callbacks: Sequence[Callback], *, enable_checkpointing: bool = True
+    training: TrainingConfig, callbacks: Sequence[Callback], loggers: Sequence[Logger] | None = None
 ) -> Trainer:
+    """Build the trainer of the training, or without loggers one that keeps nothing."""
     is_terminal = Console().is_terminal
     shown = [RichProgressBar(leave=False)] if is_terminal else []
-    options = {"callbacks": [*callbacks, *shown], "enable_progress_bar": is_terminal}
-    return build_trainer(training, {**DEFAULTS, **options, "enable_checkpointing": enable_checkpointing})
+    options = {"callbacks": [*callbacks, *shown], "enable_progress_bar": is_terminal, "logger": loggers or False}
+    return build_trainer(training, {**DEFAULTS, **options, "enable_checkpointing": loggers is not None})
 
 
 def _identity(initial: Bundle, data: LabelledData, statistics: Statistics, training: TrainingConfig, seed: int) -> str:
@@ -168,7 +173,7 @@ def _identity(initial: Bundle, data: LabelledData, statistics: Statistics, train
         fingerprint.of_weights(initial.weights),
         fingerprint.of_table(data.samples),
         statistics.model_dump_json(),
-        training.model_dump_json(),
+        training.model_dump_json(exclude=SHOWN),
         str(seed),
         fingerprint.of_code(),
         # It resamples training chips, and nothing else.

@@ -7,7 +7,7 @@ import pickle
 import re
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from torch import Tensor
 
 from groundwork.atomic import whole_file
 from groundwork.errors import TrainingError
+from groundwork.strict import did_you_mean
 from groundwork.tasks.base import Task
 from groundwork.training.averaging import WeightAverage
 from groundwork.training.callbacks import History
@@ -143,8 +144,12 @@ def _writing(path: Path) -> Iterator[Path]:
         ) from None
 
 
-def last_checkpoint(folder: Path) -> Path | None:
+def last_checkpoint(folder: Path, expected: Mapping[str, Tensor]) -> Path | None:
     """Return the newest whole state of a run; None where it begins. Damaged ones are removed.
+
+    Args:
+        folder: Of the run.
+        expected: Weights and buffers of the task, by name.
 
     Raises:
         TrainingError: Where a file of that name is something else.
@@ -154,12 +159,24 @@ def last_checkpoint(folder: Path) -> Path | None:
     for epoch in sorted(found, reverse=True):
         path = found[epoch]
         if _is_intact(path):
-            _refuse_foreign(path)
+            _refuse_foreign(path, expected)
             logger.info("Going on after epoch %d, kept as %s", epoch + 1, path)
             return path
         logger.warning("%s is damaged. It is removed, and the training goes on without it.", path)
         path.unlink()
     return None
+
+
+def _difference(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
+    """Return how a state differs from that of this task; empty where it does not."""
+    for name, value in expected.items():
+        if name not in found:
+            return f"it is of another model or task, and has no '{name}'.{did_you_mean(name, list(found))}"
+        if found[name].shape != value.shape:
+            shapes = f"{tuple(found[name].shape)}, expected {tuple(value.shape)}"
+            return f"it is of another model or task: '{name}' has the shape {shapes}"
+    more = next((name for name in found if name not in expected), None)
+    return "" if more is None else f"it is of another model or task, and holds '{more}', which this one has not"
 
 
 def _is_intact(path: Path) -> bool:
@@ -171,16 +188,18 @@ def _is_intact(path: Path) -> bool:
         return False
 
 
-def _refuse_foreign(path: Path) -> None:
+def _refuse_foreign(path: Path, expected: Mapping[str, Tensor]) -> None:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (RuntimeError, pickle.UnpicklingError) as error:
         reason = str(error).partition("\n")[0]
     else:
-        if isinstance(state, dict) and {"state_dict", "callbacks", "pytorch-lightning_version"} <= state.keys():
-            return
         reason = "it holds no state of a training"
+        if isinstance(state, dict) and {"state_dict", "callbacks", "pytorch-lightning_version"} <= state.keys():
+            reason = _difference(state["state_dict"], expected)
+        if not reason:
+            return
     raise TrainingError(
-        f"{path} is not a checkpoint of this training: {reason}. Nothing of it was run. Delete it, and run the same "
+        f"{path} is not a checkpoint of this training: {reason.rstrip('.')}. Nothing of it was run. Delete it, and run the same "
         "command again: the training then begins with its first epoch."
     )

@@ -89,7 +89,7 @@ def fit(
     if find_task(training).learns_from == "embedding":
         return _keep(initial, data, statistics, training, seed)
     with training_process(seed, training.threads):
-        task = _build_task(initial, training, statistics)
+        task = build_task(initial, training, statistics)
         dates = [
             sample_table.dates(data.samples, source, spec.steps) for source, spec in read_by_model(data.inputs).items()
         ]
@@ -106,14 +106,20 @@ def fit(
             compile_model(task.model)
         judge = _build_trainer(training, [MeasureFirst()])
         with explained(training, trainer):
-            trainer.fit(task, datamodule=module, ckpt_path=last_checkpoint(folder), weights_only=True)
+            last = last_checkpoint(folder, task.state_dict())
+            trainer.fit(task, datamodule=module, ckpt_path=last, weights_only=True)
             kept = keep_better(task, judge, module, aids.keep, aids.history)
         trained = _bundle_of(initial, kept, data, statistics, training, seed)
         trained = with_thresholds(trained, data, training.loader.batch_size)
     return FitResult(trained, pd.DataFrame(aids.history.rows).astype({"epoch": int}))
 
 
-def _build_task(initial: Bundle, training: TrainingConfig, statistics: Statistics) -> Task:
+def build_task(initial: Bundle, training: TrainingConfig, statistics: Statistics) -> Task:
+    """Return the task that trains a bundle, with its weights and the statistics of the data.
+
+    Raises:
+        ComponentError, SpecError: For what is unknown, or does not fit.
+    """
     config = initial.config
     model = config.model.without_pretraining()
     inputs = read_by_model(config.inputs)

@@ -448,6 +448,36 @@ def test_a_checkpoint_that_is_something_else_is_named_and_not_run(run: Fit, tmp_
     assert not (tmp_path / "was_run").exists()
 
 
+def test_a_checkpoint_of_another_model_is_named(
+    run: Fit, tmp_path: Path, data_config: DataConfig, model_config: ModelConfig
+) -> None:
+    run(tmp_path / "runs", max_epochs=1)
+    [last] = (tmp_path / "runs").glob("*/last-*.ckpt")
+    for changes, told in (
+        ({"decoder": {"name": "fcn", "channels": 8}}, r"'model\.decoder\..*' has the shape \(8, .*expected \(16, "),
+        ({"decoder": {"name": "identity"}, "necks": [{"name": "select", "indices": [-1]}]}, r"has no 'model\.decoder"),
+    ):
+        words = ModelConfig.model_validate(model_config.model_dump() | changes)
+        run(tmp_path / told[:20], initial=build_initial(data_config, words, seed=0), max_epochs=1)
+        [other] = (tmp_path / told[:20]).glob("*/last-*.ckpt")
+        last.write_bytes(other.read_bytes())
+        with pytest.raises(TrainingError, match=rf"not a checkpoint of this training: it is of another .*{told}"):
+            run(tmp_path / "runs", max_epochs=1)
+
+
+@pytest.mark.parametrize(("words", "scores"), [({}, "val/miou"), ({"monitor": None}, "their age: the last are kept")])
+def test_weights_are_chosen_by_the_main_score_unless_told_otherwise(
+    run: Fit, tmp_path: Path, caplog: pytest.LogCaptureFixture, words: dict[str, Any], scores: str
+) -> None:
+    with caplog.at_level(logging.INFO):
+        unset = run(tmp_path, max_epochs=1, **words)
+    assert f"Weights are chosen by {scores}" in caplog.text
+    if not words:
+        stated = run(tmp_path, max_epochs=1, monitor="val/miou")
+        assert same(stated.bundle.weights, unset.bundle.weights)
+        assert len(list(tmp_path.iterdir())) == 1, "stating the same score makes no other run"
+
+
 def test_best_weights_that_are_gone_are_missed(run: Fit, tmp_path: Path) -> None:
     run(tmp_path, max_epochs=1)
     next(tmp_path.glob("*/best-*")).unlink()

@@ -16,7 +16,15 @@ from pydantic.fields import FieldInfo
 
 from groundwork.cli.listing import FAMILIES
 from groundwork.cli.words import as_yaml, described_arguments, first_line, in_yaml_words, type_in_words
-from groundwork.config import DataConfig, EvaluationConfig, IndexingConfig, InferenceConfig, ModelConfig, TrainingConfig
+from groundwork.config import (
+    DataConfig,
+    EvaluationConfig,
+    IndexingConfig,
+    InferenceConfig,
+    ModelConfig,
+    RateSearchConfig,
+    TrainingConfig,
+)
 from groundwork.config.component import ComponentConfig
 from groundwork.data.augmentation import AUGMENTATIONS
 from groundwork.data.sampling import SAMPLINGS
@@ -28,6 +36,8 @@ from groundwork.tasks.object_losses import OBJECT_LOSSES
 from groundwork.tasks.optimizers import OPTIMIZERS
 from groundwork.tasks.schedules import SCHEDULES
 from groundwork.tasks.set_losses import SET_LOSSES
+from groundwork.training.averaging import AVERAGES
+from groundwork.training.loggers import LOGGERS
 
 PAGE = Path(__file__).parent / "reference" / "configuration.md"
 
@@ -37,6 +47,7 @@ FILES: dict[str, type[BaseModel]] = {
     "data_prep": IndexingConfig,
     "model": ModelConfig,
     "training": TrainingConfig,
+    "learning_rate_search": RateSearchConfig,
     "evaluation": EvaluationConfig,
     "inference": InferenceConfig,
 }
@@ -54,6 +65,8 @@ TABLES: dict[str, Table] = {
     "training.augmentation": AUGMENTATIONS,
     "training.optimizer": OPTIMIZERS,
     "training.schedule": SCHEDULES,
+    "training.averaging": AVERAGES,
+    "training.loggers": LOGGERS,
 }
 
 #: Meaning of keys whose name alone says it in the code; ``Class.key``.
@@ -83,6 +96,8 @@ MEANINGS: dict[str, str] = {
     "Fractions.train": "Share of the training split.",
     "Fractions.val": "Share of the validation split.",
     "FreezeConfig.decoder": "Keep necks, decoders and heads as they are.",
+    "RateSearchConfig.highest": "The last learning rate that is tried.",
+    "RateSearchConfig.lowest": "The first learning rate that is tried.",
     "FreezeConfig.encoder": "Keep the encoder as it is.",
     "InferenceConfig.batch_size": "Tiles per batch.",
     "LoaderConfig.batch_size": "Chips per batch.",
@@ -130,7 +145,6 @@ MEANINGS: dict[str, str] = {
     "TrainingConfig.loader": "How batches are read; see below.",
     "TrainingConfig.loss": "The losses that are added up; see below.",
     "TrainingConfig.max_epochs": "Number of epochs.",
-    "TrainingConfig.mode": "Whether a higher or a lower `monitor` is better.",
     "TrainingConfig.optimizer": "Name and options of the optimiser.",
     "TrainingConfig.schedule": "Name and options of the learning-rate schedule.",
     "TrainingConfig.task": "What is learnt.",

@@ -8,7 +8,15 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import Field, TypeAdapter, ValidationError
 
 from fieldwork.pipelines.sample_data.config import SampleDataConfig
-from groundwork.config import DataConfig, EvaluationConfig, IndexingConfig, InferenceConfig, ModelConfig, TrainingConfig
+from groundwork.config import (
+    DataConfig,
+    EvaluationConfig,
+    IndexingConfig,
+    InferenceConfig,
+    ModelConfig,
+    RateSearchConfig,
+    TrainingConfig,
+)
 from groundwork.strict import did_you_mean
 
 #: What generators of NumPy and PyTorch both take.
@@ -19,6 +27,7 @@ PARAMETERS: dict[str, Any] = {
     "data_prep": IndexingConfig,
     "model": ModelConfig,
     "training": TrainingConfig,
+    "learning_rate_search": RateSearchConfig,
     "evaluation": EvaluationConfig,
     "inference": InferenceConfig,
     "seed": Seed,

@@ -9,8 +9,8 @@ from kedro.pipeline import Pipeline
 
 from fieldwork import pipelines as package
 
-#: Pipelines that ``kedro run`` leaves out: they bring data, the embedded sample or that of TorchGeo.
-ON_REQUEST = ("sample_data", "torchgeo_import")
+#: Pipelines that ``kedro run`` leaves out: they bring data, the embedded sample or that of TorchGeo, or try something.
+ON_REQUEST = ("sample_data", "torchgeo_import", "learning_rate_search")
 
 
 def register_pipelines() -> dict[str, Pipeline]:

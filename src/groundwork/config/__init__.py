@@ -5,6 +5,15 @@ from groundwork.config.evaluation import EvaluationConfig
 from groundwork.config.indexing import IndexingConfig
 from groundwork.config.inference import InferenceConfig
 from groundwork.config.model import ModelConfig
+from groundwork.config.rate_search import RateSearchConfig
 from groundwork.config.training import TrainingConfig
 
-__all__ = ["DataConfig", "EvaluationConfig", "IndexingConfig", "InferenceConfig", "ModelConfig", "TrainingConfig"]
+__all__ = [
+    "DataConfig",
+    "EvaluationConfig",
+    "IndexingConfig",
+    "InferenceConfig",
+    "ModelConfig",
+    "RateSearchConfig",
+    "TrainingConfig",
+]

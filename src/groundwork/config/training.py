@@ -12,8 +12,8 @@ from groundwork.strict import Config, did_you_mean
 #: Trainer arguments that are stated elsewhere, and where.
 RESERVED = {
     "max_epochs": "training.max_epochs",
-    "logger": "the history is always kept; it needs no logger",
-    "callbacks": "training.early_stopping and the project's own callbacks",
+    "logger": "training.loggers; the history is always kept, and needs none",
+    "callbacks": "training.early_stopping, averaging, keep_best, freeze and pictures",
     "default_root_dir": "the folder of checkpoints, which is given to the training",
     "enable_checkpointing": "the folder of checkpoints, which is given to the training",
     "barebones": "it keeps no history",
@@ -57,10 +57,46 @@ class ParameterGroupsConfig(Config):
 
 
 class FreezeConfig(Config):
-    """Parts of the model whose weights stay as they are."""
+    """Parts of the model whose weights stay as they are, to the end or for some epochs."""
 
     encoder: bool = False
     decoder: bool = False
+    #: For how many epochs; then they learn as all others do, at their rate of ``parameter_groups``. None: to the end.
+    until_epoch: int | None = Field(default=None, gt=0)
+    #: The encoder does not begin to learn as a whole: its last layer at ``until_epoch``, and one more after each so
+    #: many epochs. None: all of it at once.
+    unfreeze_layers_every: int | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _check_stated(self) -> FreezeConfig:
+        if self.until_epoch is not None and not (self.encoder or self.decoder):
+            raise ValueError("until_epoch needs what is frozen until then: 'encoder: true', 'decoder: true' or both")
+        if self.unfreeze_layers_every is not None and (self.until_epoch is None or not self.encoder):
+            raise ValueError(
+                "unfreeze_layers_every needs 'encoder: true', and 'until_epoch': when its last layer begins to learn"
+            )
+        return self
+
+
+class PicturesConfig(Config):
+    """Pictures of predictions while a model learns."""
+
+    #: After how many epochs there is one.
+    every: int = Field(gt=0)
+    #: Validation chips that are shown, evenly picked.
+    count: int = Field(default=4, gt=0, le=64)
+
+
+#: The score that weights are chosen by follows from what is learnt.
+AUTO = "auto"
+
+
+def _named_in(parts: object, wanted: str) -> object:
+    """Return a list of components of which some are bare names."""
+    if isinstance(parts, list | tuple):
+        return [named(part) for part in parts]
+    found = f"the keys {sorted(map(str, parts))}" if isinstance(parts, dict) else repr(parts)
+    raise ValueError(f"must be a list of {wanted}; found {found}")
 
 
 class TrainingConfig(Config):
@@ -88,34 +124,48 @@ class TrainingConfig(Config):
     #: those of one process with the whole batch; scores travel between processes at each step. process: the chips of
     #: each, which saves that; losses are then averaged by the number of chips, whatever is known in them.
     loss_over: Literal["batch", "process"] = "batch"
-    #: The score on the validation split by which the best weights are chosen. None: the last weights are kept, which
-    #: is steadier where the validation split is small.
-    monitor: str | None = "val/miou"
+    #: Weights that are the mean of those of many steps or epochs: they are judged on the validation split, and kept.
+    #: ``ema``: a moving mean over steps. ``swa``: the mean over epochs. None: the weights as they are.
+    averaging: ComponentConfig | None = None
+    #: The score on the validation split by which the best weights are chosen. auto: the main score of what is learnt,
+    #: such as ``val/miou``. None: the last weights are kept, which is steadier where the validation split is small.
+    monitor: str | None = AUTO
+    #: Keep the mean of the weights of so many best epochs, where it scores higher than the best of them.
+    keep_best: int = Field(default=1, gt=0, le=100)
     #: Whether a temperature is fitted on the validation split, by which scores become probabilities that are right as
     #: often as they say. The class that is decided stays the same. Only for classes of pixels or images.
     calibrate: bool = False
     #: Stop after this many epochs without a better score. None: never.
     early_stopping: int | None = Field(default=None, gt=0)
+    #: Let ``torch.compile`` make the model faster. It takes a compiler, and minutes before the first step.
+    compile: bool = False
+    #: Keep images and weights of convolutions channel by channel in memory, as many GPUs compute fastest.
+    channels_last: bool = False
     #: Threads that PyTorch computes with on the processor. The last digits of weights depend on it, as sums are added
     #: up in another order. None: as many as the machine has, so that other machines may get other digits.
     threads: int | None = Field(default=None, gt=0, le=1024)
+    #: Where scores are shown beside the history, while the training goes on: tensorboard, mlflow or wandb. They change
+    #: nothing of what is learnt.
+    loggers: tuple[ComponentConfig, ...] = ()
+    #: Pictures of predictions for validation chips, in the folder of the run and in its loggers. None: none.
+    pictures: PicturesConfig | None = None
     #: Any other argument of Lightning's Trainer.
     trainer: dict[str, Any] = Field(default_factory=dict)
 
-    @field_validator("task", "sampling", "schedule", mode="before")
+    @field_validator("task", "sampling", "schedule", "averaging", mode="before")
     @classmethod
     def _accept_bare_name(cls, part: object) -> object:
         return named(part)
 
     @field_validator("augmentation", mode="before")
     @classmethod
-    def _accept_bare_names(cls, changes: object) -> object:
-        if isinstance(changes, list | tuple):
-            return [named(change) for change in changes]
-        found = f"the keys {sorted(map(str, changes))}" if isinstance(changes, dict) else repr(changes)
-        raise ValueError(
-            f"must be a list of changes by name, such as [horizontal_flip, {{name: gain, limit: 0.1}}]; found {found}"
-        )
+    def _accept_bare_changes(cls, changes: object) -> object:
+        return _named_in(changes, "changes by name, such as [horizontal_flip, {name: gain, limit: 0.1}]")
+
+    @field_validator("loggers", mode="before")
+    @classmethod
+    def _accept_bare_loggers(cls, loggers: object) -> object:
+        return _named_in(loggers, "loggers by name, such as [tensorboard, {name: mlflow, experiment: water}]")
 
     @field_validator("trainer")
     @classmethod
@@ -129,9 +179,20 @@ class TrainingConfig(Config):
     def _check_monitor(self) -> TrainingConfig:
         if self.monitor is None and self.early_stopping is not None:
             raise ValueError("early_stopping needs a 'monitor': the score that must get better")
-        if self.monitor is not None and not self.monitor.startswith("val/"):
+        if self.monitor is None and self.keep_best > 1:
+            raise ValueError(
+                "keep_best needs a 'monitor': the score by which epochs are chosen. For the mean of the last epochs, "
+                "take 'averaging: {name: swa, from_epoch: ...}'"
+            )
+        if self.monitor is not None and self.monitor != AUTO and not self.monitor.startswith("val/"):
             hint = did_you_mean(self.monitor, ["val/miou", "val/loss"])
             raise ValueError(
                 f"monitor must be a score of the validation split, such as 'val/miou'; found '{self.monitor}'.{hint}"
+            )
+        until = self.freeze.until_epoch
+        if until is not None and until >= self.max_epochs:
+            raise ValueError(
+                f"freeze.until_epoch is {until}, and the training ends after {self.max_epochs} epochs (max_epochs): "
+                "nothing would begin to learn. Lower it, or leave it out to keep the parts frozen to the end"
             )
         return self

@@ -18,7 +18,7 @@ from groundwork.models.interface import ModelFactory, ModelOutput, Produces
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.targets.kind import Accumulator, TargetKind
 from groundwork.tasks.freezing import freeze_parts
-from groundwork.tasks.learning import Learning, show_scores
+from groundwork.tasks.learning import Learning, show_scores, with_monitor
 from groundwork.tasks.losses import check_auxiliary
 from groundwork.tasks.processes import bring_together, gather_scores, without_filling
 
@@ -60,7 +60,7 @@ class Task(LightningModule, ABC):
         super().__init__()
         check_auxiliary(list(model.auxiliary), list(training.auxiliary_loss))
         self.target, self.kind = target, self.answers(target)
-        self.training_config = training
+        self.training_config = training = with_monitor(training, self.answers)
         self.model = factory.build_model(model, inputs, target)
         self._learning = Learning(training)
         self._metrics = nn.ModuleDict({split: self.kind.accumulator() for split in ("val", "test")})

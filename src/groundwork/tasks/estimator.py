@@ -18,6 +18,8 @@ from groundwork.models.heads.scalar_sklearn import ScalarSklearnHead
 from groundwork.models.heads.sklearn import SklearnHead
 from groundwork.models.interface import ENCODER, ModelFactory, ModelOutput
 from groundwork.specs import RasterSpec, TargetSpec
+from groundwork.targets.kind import TargetKind
+from groundwork.targets.kinds import kind_of
 from groundwork.targets.nothing import Nothing
 from groundwork.tasks.base import Task
 
@@ -35,8 +37,7 @@ class EstimatorTask(Task):
         SpecError: For a model without such a head, or with parts whose weights nobody would train.
     """
 
-    answers = Nothing
-    answers_any = True
+    answers: type[TargetKind] = Nothing
     measures_loss = False
 
     def __init__(
@@ -50,6 +51,8 @@ class EstimatorTask(Task):
         *,
         max_rows: Annotated[int, Field(gt=0)] = 100_000,
     ) -> None:
+        # Whatever the target asks.
+        self.answers = type(kind_of(target))
         # Nothing is trained, so that there is nothing to freeze.
         super().__init__(factory, model, inputs, target, training.model_copy(update={"freeze": FreezeConfig()}))
         self.max_rows = max_rows

@@ -5,20 +5,51 @@ from __future__ import annotations
 from groundwork.config.model import ModelConfig
 from groundwork.config.training import FreezeConfig
 from groundwork.errors import SpecError
-from groundwork.models.interface import Model
+from groundwork.models.freezing import fresh_parameters
+from groundwork.models.interface import ENCODER, Model
+from groundwork.tasks.parameter_groups import layers_by_encoder
 
 
 def freeze_parts(model: Model, config: ModelConfig, freeze: FreezeConfig) -> None:
-    """Freeze what is named.
+    """Freeze what is named; what learns again after some epochs is only checked here, and frozen by the training.
 
     Raises:
         SpecError: Where adapters would be stopped, or nothing is left to train.
     """
+    if freeze.encoder and config.adapters is not None:
+        raise SpecError("training.freeze.encoder would stop the model's adapters: set it to false")
+    if freeze.until_epoch is not None:
+        # The optimiser must know all weights that will learn. A frozen one has no gradient, and is not moved.
+        starts_of_learning(model, freeze)
+        return
     if freeze.encoder:
-        if config.adapters is not None:
-            raise SpecError("training.freeze.encoder would stop the model's adapters: set it to false")
         model.freeze_encoder()
     if freeze.decoder:
         model.freeze_decoder()
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise SpecError("Nothing is left to train: 'training.freeze' keeps all weights of the model as they are")
+
+
+def starts_of_learning(model: Model, freeze: FreezeConfig) -> dict[str, int]:
+    """Return the weights that are frozen at first, by name, and from which epoch on each of them learns.
+
+    Fresh weights, and those that never learn, are not among them.
+
+    Raises:
+        SpecError: For an encoder that has no layers to begin with.
+    """
+    fresh, first = fresh_parameters(model), freeze.until_epoch or 0
+    frozen = {part: freeze.encoder if part == ENCODER else freeze.decoder for part in model.parts()}
+    starts = {
+        name: first
+        for part, weights in model.parts().items()
+        for name, parameter in weights.items()
+        if frozen[part] and parameter.requires_grad and name not in fresh
+    }
+    if freeze.unfreeze_layers_every is not None:
+        for layers in layers_by_encoder(model, "training.freeze.unfreeze_layers_every"):
+            for name in layers.depth.keys() & starts.keys():
+                # What stands behind the last layer begins together with it.
+                behind = max(layers.count - layers.depth[name], 0)
+                starts[name] = first + behind * freeze.unfreeze_layers_every
+    return starts

@@ -7,16 +7,28 @@ from collections.abc import Mapping
 from lightning import Trainer
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 
-from groundwork.config.training import TrainingConfig
+from groundwork.config.training import AUTO, TrainingConfig
 from groundwork.models.interface import Model
 from groundwork.registry import build
-from groundwork.targets.kind import Direction
+from groundwork.targets.kind import Direction, TargetKind
 from groundwork.tasks.optimizers import OPTIMIZERS, OptimizerRecipe
 from groundwork.tasks.parameter_groups import group_parameters
 from groundwork.tasks.schedules import SCHEDULES
 from groundwork.tasks.schedules.base import Schedule
 from groundwork.tasks.schedules.course import course_of
 from groundwork.tasks.schedules.plateau import WatchedRates
+
+
+def with_monitor(training: TrainingConfig, answers: type[TargetKind]) -> TrainingConfig:
+    """Return a training whose ``monitor`` is a score: the main one of what is learnt, where it is to follow from that.
+
+    Args:
+        training: As it is stated.
+        answers: What is learnt; where nothing is answered, the loss is watched.
+    """
+    if training.monitor != AUTO:
+        return training
+    return training.model_copy(update={"monitor": f"val/{answers.main_score or 'loss'}"})
 
 
 class Learning:

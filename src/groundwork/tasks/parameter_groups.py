@@ -33,6 +33,15 @@ class ParameterGroup:
     decays: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """The layers of an encoder that follow one another."""
+
+    #: Name of a weight -> the number of its layer, from 1; 0 before the first, one more than the last behind it.
+    depth: Mapping[str, int]
+    count: int
+
+
 def group_parameters(model: Model, config: ParameterGroupsConfig) -> list[ParameterGroup]:
     """Return the weights that are trained, in groups; one of all, in their order, where nothing is stated.
 
@@ -43,8 +52,9 @@ def group_parameters(model: Model, config: ParameterGroupsConfig) -> list[Parame
     names = _trained(dict(model.named_parameters()))
     rates = dict.fromkeys(names, 1.0)
     if config.layer_decay is not None:
-        for weights in _by_encoder(parts.get(ENCODER, {})):
-            rates |= _by_layer(weights, config.layer_decay)
+        for layers in layers_by_encoder(model, "training.parameter_groups.layer_decay"):
+            # 1 behind the last layer, less from layer to layer before it.
+            rates |= {name: config.layer_decay ** (layers.count + 1 - at) for name, at in layers.depth.items()}
     for pattern, factor in config.rates.items():
         for name in _fitting(pattern, parts, names):
             rates[name] *= factor
@@ -81,8 +91,21 @@ def _by_encoder(weights: Mapping[str, Parameter]) -> list[dict[str, Parameter]]:
     return list(encoders.values()) or [{}]
 
 
-def _by_layer(weights: Mapping[str, Parameter], decay: float) -> dict[str, float]:
-    """Return a factor for each weight of the encoder: 1 behind the last layer, less from layer to layer before it."""
+def layers_by_encoder(model: Model, option: str) -> list[Layers]:
+    """Return the layers of each encoder of a model.
+
+    Args:
+        model: Whose trained weights are looked at.
+        option: That asks for them, for messages.
+
+    Raises:
+        SpecError: Where an encoder has none.
+    """
+    encoder = _trained(model.parts().get(ENCODER, {}))
+    return [_layers(weights, option) for weights in _by_encoder(encoder)]
+
+
+def _layers(weights: Mapping[str, Parameter], option: str) -> Layers:
     lists: dict[str, dict[int, list[str]]] = {}
     for name in weights:
         found = _NUMBERED.fullmatch(name)
@@ -97,16 +120,16 @@ def _by_layer(weights: Mapping[str, Parameter], decay: float) -> dict[str, float
     ]
     if not chosen:
         raise SpecError(
-            "training.parameter_groups.layer_decay is for encoders whose layers follow one another in one list, such "
+            f"{option} is for encoders whose layers follow one another in one list, such "
             "as the blocks of a transformer, and are trained; this encoder has none that holds most of its weights. "
-            "Leave it out, or give 'rates' by pattern"
+            "Leave it out; rates may be given by pattern, in 'parameter_groups.rates'"
         )
     layers = chosen[0]
     depth = {name: position for position, number in enumerate(sorted(layers), start=1) for name in layers[number]}
     ordered = list(weights)
     first = min(ordered.index(name) for name in depth)
+    behind = len(layers) + 1
     # What stands before the layers, as embeddings do, is one more below them; what stands behind learns as all else.
-    return {
-        name: decay ** (len(layers) + 1 - depth.get(name, 0 if ordered.index(name) < first else len(layers) + 1))
-        for name in ordered
-    }
+    return Layers(
+        {name: depth.get(name, 0 if ordered.index(name) < first else behind) for name in ordered}, len(layers)
+    )

@@ -13,6 +13,7 @@ from lightning import Callback, LightningModule, Trainer
 
 from groundwork.errors import TrainingError
 from groundwork.targets.kind import Direction
+from groundwork.training.averaging import WeightAverage
 
 logger = logging.getLogger(__name__)
 
@@ -37,9 +38,15 @@ class SeedEachEpoch(Callback):
 class History(Callback):
     """Keeps what was measured in each epoch. Its rows travel with the checkpoints, so a resumed history is whole."""
 
-    def __init__(self, monitor: str | None, direction: Direction) -> None:
-        """Say which score chooses the best epoch (None: the last is the best), and whether more of it is better."""
-        self._monitor = monitor
+    def __init__(self, monitor: str | None, direction: Direction, average: WeightAverage | None = None) -> None:
+        """Say how the best epoch is chosen.
+
+        Args:
+            monitor: By which score. None: the last is the best.
+            direction: Whether more of it is better.
+            average: What is judged in place of the weights; the history says how many states are in it.
+        """
+        self.monitor, self.direction, self._average = monitor, direction, average
         self._sign = 1.0 if direction == "max" else -1.0
         self._validated = False
         self.rows: list[dict[str, float]] = []
@@ -47,14 +54,18 @@ class History(Callback):
     @property
     def needs_validation(self) -> bool:
         """Whether the best epoch is chosen by a score."""
-        return self._monitor is not None
+        return self.monitor is not None
 
     def best_epoch(self) -> int | None:
         """Return the epoch with the best score, the first of equals; None where it was never measured."""
-        if self._monitor is None:
-            return len(self.rows) - 1 if self.rows else None
+        return next(iter(self.best_epochs(1)), None)
+
+    def best_epochs(self, count: int) -> list[int]:
+        """Return the epochs with the best scores, at most so many, the best first; the first of equals."""
+        if self.monitor is None:
+            return list(reversed(range(len(self.rows))))[:count]
         measured = self._measured()
-        return max(measured, key=lambda epoch: (measured[epoch], -epoch), default=None)
+        return sorted(measured, key=lambda epoch: (-measured[epoch], epoch))[:count]
 
     def epochs_since_best(self) -> int:
         """Return how often the score was measured after the best epoch."""
@@ -77,11 +88,12 @@ class History(Callback):
             for name, value in sorted(trainer.callback_metrics.items())
             if self._validated or not name.startswith("val/")
         }
-        row = {"epoch": float(trainer.current_epoch), **scores}
+        averaged = {} if self._average is None else {"averaged": float(self._average.count)}
+        row = {"epoch": float(trainer.current_epoch), **averaged, **scores}
         self._check(row)
         self._validated = False
         self.rows.append(row)
-        wanted = dict.fromkeys(("train/loss", "val/loss", self._monitor or "val/loss"))
+        wanted = dict.fromkeys(("train/loss", "val/loss", self.monitor or "val/loss"))
         shown = "  ".join(f"{name} {row[name]:.4f}" for name in wanted if name in row)
         logger.info("Epoch %d of %s  %s", trainer.current_epoch + 1, trainer.max_epochs, shown)
 
@@ -95,7 +107,7 @@ class History(Callback):
 
     def _measured(self) -> dict[int, float]:
         """Return the score of each epoch in which it was a number; more is better."""
-        scores = {epoch: row.get(self._monitor or "", math.nan) for epoch, row in enumerate(self.rows)}
+        scores = {epoch: row.get(self.monitor or "", math.nan) for epoch, row in enumerate(self.rows)}
         return {epoch: self._sign * score for epoch, score in scores.items() if math.isfinite(score)}
 
     def _check(self, row: dict[str, float]) -> None:
@@ -104,9 +116,15 @@ class History(Callback):
                 f"The loss is {row['train/loss']} in epoch {row['epoch']:.0f}. Lower training.optimizer's "
                 "learning_rate, or set trainer.gradient_clip_val."
             )
-        if self._validated and self._monitor is not None and self._monitor not in row:
+        if self._validated and not math.isfinite(row.get("val/loss", 0.0)):
             raise TrainingError(
-                f"'{self._monitor}' was not measured in epoch {row['epoch']:.0f}: the validation split has no answers "
+                f"The loss on the validation split is {row['val/loss']} in epoch {row['epoch']:.0f}, and that of the "
+                "training is a number. Its weights are not kept. Lower training.optimizer's learning_rate, set "
+                "trainer.gradient_clip_val, and look at the values of the validation split."
+            )
+        if self._validated and self.monitor is not None and self.monitor not in row:
+            raise TrainingError(
+                f"'{self.monitor}' was not measured in epoch {row['epoch']:.0f}: the validation split has no answers "
                 "that say anything of it, such as none of that class. Set training.monitor to another score, such as "
                 "'val/loss', or split the samples anew."
             )

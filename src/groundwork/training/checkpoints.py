@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 import pickle
 import re
+import tempfile
 import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import torch
@@ -17,7 +20,9 @@ from torch import Tensor
 
 from groundwork.atomic import whole_file
 from groundwork.errors import TrainingError
+from groundwork.strict import did_you_mean
 from groundwork.tasks.base import Task
+from groundwork.training.averaging import WeightAverage
 from groundwork.training.callbacks import History
 from groundwork.training.messages import NOTHING_TO_CHOOSE_BY
 
@@ -34,14 +39,25 @@ class KeepWeights(Checkpoint):
     as the unbroken one, wherever its folder lies by then.
     """
 
-    def __init__(self, folder: Path, history: History, patience: int | None) -> None:
-        """Take the run's folder, and after how many measurements without a better score to stop (None: never)."""
-        self._folder, self._history, self._patience = folder, history, patience
+    def __init__(
+        self,
+        folder: Path,
+        history: History,
+        patience: int | None,
+        keep_best: int = 1,
+        average: WeightAverage | None = None,
+    ) -> None:
+        """Take what is kept, and where.
 
-    def best_weights(self) -> Path | None:
-        """Return the file of the best weights; None where there are none yet."""
-        best = self._history.best_epoch()
-        return None if best is None else self._folder / f"best-epoch={best}.safetensors"
+        Args:
+            folder: Of the run.
+            history: Says which epochs are the best.
+            patience: After how many measurements without a better score to stop. None: never.
+            keep_best: Of how many of the best epochs the weights are kept.
+            average: What is kept in place of the weights.
+        """
+        self._folder, self._history, self._patience = folder, history, patience
+        self._keep_best, self._average = keep_best, average
 
     def load_best(self) -> dict[str, Tensor]:
         """Read the best weights.
@@ -49,9 +65,26 @@ class KeepWeights(Checkpoint):
         Raises:
             TrainingError: Where none were kept, or their file is gone.
         """
-        path = self.best_weights()
-        if path is None:
+        return self.load(self.kept_epochs()[0])
+
+    def kept_epochs(self) -> list[int]:
+        """Return the epochs whose weights are kept, the best first.
+
+        Raises:
+            TrainingError: Where there are none.
+        """
+        epochs = self._history.best_epochs(self._keep_best)
+        if not epochs:
             raise TrainingError("No weights were kept: the score they are chosen by was never a number.")
+        return epochs
+
+    def load(self, epoch: int) -> dict[str, Tensor]:
+        """Read the weights of an epoch.
+
+        Raises:
+            TrainingError: Where their file is gone or damaged.
+        """
+        path = self._weights_after(epoch)
         if not path.is_file():
             raise TrainingError(f"{path}: the best weights are not there any more. Delete the folder to train anew.")
         try:
@@ -72,20 +105,34 @@ class KeepWeights(Checkpoint):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep the best weights first, so that a checkpoint never speaks of weights that are not there."""
-        best = self.best_weights()
-        if isinstance(pl_module, Task) and best is not None and self._history.best_epoch() == trainer.current_epoch:
-            _save_weights(trainer, best)
+        best = self._history.best_epochs(self._keep_best)
+        if isinstance(pl_module, Task) and trainer.current_epoch in best:
+            with nullcontext() if self._average is None else self._average.in_place(pl_module):
+                _save_weights(trainer, self._weights_after(trainer.current_epoch))
         trainer.should_stop = trainer.should_stop or self._has_to_stop()
         last = self._folder / f"last-epoch={trainer.current_epoch}.ckpt"
-        trainer.save_checkpoint(last)
+        _save_state(trainer, last)
         if not trainer.is_global_zero:
             return
+        kept = {last, *map(self._weights_after, best)}
         for file in self._folder.iterdir():
-            if file not in (last, best) and file.suffix in (".ckpt", ".safetensors"):
+            if file not in kept and file.suffix in (".ckpt", ".safetensors"):
                 file.unlink()
+
+    def _weights_after(self, epoch: int) -> Path:
+        return self._folder / f"best-epoch={epoch}.safetensors"
 
     def _has_to_stop(self) -> bool:
         return self._patience is not None and self._history.epochs_since_best() >= self._patience
+
+
+def _save_state(trainer: Trainer, path: Path) -> None:
+    if trainer.world_size > 1:
+        # All processes give their part, under one name.
+        trainer.save_checkpoint(path)
+        return
+    with _writing(path) as partial:
+        trainer.save_checkpoint(partial)
 
 
 def _save_weights(trainer: Trainer, path: Path) -> None:
@@ -95,17 +142,29 @@ def _save_weights(trainer: Trainer, path: Path) -> None:
         return
     own = {name.removeprefix("model."): value for name, value in state.items() if name.startswith("model.")}
     weights = {name: value.detach().cpu().contiguous().clone() for name, value in own.items()}
+    with _writing(path) as partial:
+        save_file(weights, partial)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[Path]:
+    """Yield a name to write to, on the same disk: a disk that is full leaves what was there before as it is."""
     try:
         with whole_file(path) as partial:
-            save_file(weights, partial)
+            yield partial
     except (SafetensorError, OSError) as error:
         raise TrainingError(
-            f"{path} could not be written ({error}). Make room, and run the same command again."
+            f"{path} could not be written ({error}). Make room, there and where temporary files lie "
+            f"({tempfile.gettempdir()}), and run the same command again: it goes on after its last whole epoch."
         ) from None
 
 
-def last_checkpoint(folder: Path) -> Path | None:
+def last_checkpoint(folder: Path, expected: Mapping[str, Tensor]) -> Path | None:
     """Return the newest whole state of a run; None where it begins. Damaged ones are removed.
+
+    Args:
+        folder: Of the run.
+        expected: Weights and buffers of the task, by name.
 
     Raises:
         TrainingError: Where a file of that name is something else.
@@ -115,13 +174,25 @@ def last_checkpoint(folder: Path) -> Path | None:
     for epoch in sorted(found, reverse=True):
         path = found[epoch]
         if _is_intact(path):
-            _refuse_foreign(path)
+            _refuse_foreign(path, expected)
             logger.info("Going on after epoch %d, kept as %s", epoch + 1, path)
             return path
         logger.warning("%s is damaged. It is removed, and the training goes on without it.", path)
         # Another process of the same training may have been quicker.
         path.unlink(missing_ok=True)
     return None
+
+
+def _difference(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
+    """Return how a state differs from that of this task; empty where it does not."""
+    for name, value in expected.items():
+        if name not in found:
+            return f"it is of another model or task, and has no '{name}'.{did_you_mean(name, list(found))}"
+        if found[name].shape != value.shape:
+            shapes = f"{tuple(found[name].shape)}, expected {tuple(value.shape)}"
+            return f"it is of another model or task: '{name}' has the shape {shapes}"
+    more = next((name for name in found if name not in expected), None)
+    return "" if more is None else f"it is of another model or task, and holds '{more}', which this one has not"
 
 
 def _is_intact(path: Path) -> bool:
@@ -133,16 +204,18 @@ def _is_intact(path: Path) -> bool:
         return False
 
 
-def _refuse_foreign(path: Path) -> None:
+def _refuse_foreign(path: Path, expected: Mapping[str, Tensor]) -> None:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (RuntimeError, pickle.UnpicklingError) as error:
         reason = str(error).partition("\n")[0]
     else:
-        if isinstance(state, dict) and {"state_dict", "callbacks", "pytorch-lightning_version"} <= state.keys():
-            return
         reason = "it holds no state of a training"
+        if isinstance(state, dict) and {"state_dict", "callbacks", "pytorch-lightning_version"} <= state.keys():
+            reason = _difference(state["state_dict"], expected)
+        if not reason:
+            return
     raise TrainingError(
-        f"{path} is not a checkpoint of this training: {reason}. Nothing of it was run. Delete it, and run the same "
-        "command again: the training then begins with its first epoch."
+        f"{path} is not a checkpoint of this training: {reason.rstrip('.')}. Nothing of it was run. Delete it, and run "
+        "the same command again: the training then begins with its first epoch."
     )

@@ -17,11 +17,16 @@ from groundwork.specs import TargetSpec
 from groundwork.strict import did_you_mean
 from groundwork.targets.kind import Direction, TargetKind
 from groundwork.targets.kinds import kind_of
+from groundwork.targets.nothing import Nothing
 from groundwork.tasks import TASKS
 from groundwork.tasks.base import Task
-from groundwork.tasks.learning import Learning
+from groundwork.tasks.learning import Learning, with_monitor
 from groundwork.tasks.losses import check_auxiliary
+from groundwork.training.averaging import check_averaging
+from groundwork.training.compiling import require_compiler
+from groundwork.training.loggers import check_loggers, require_packages
 from groundwork.training.messages import NOTHING_TO_CHOOSE_BY
+from groundwork.training.pictures import check_pictures
 from groundwork.training.precision import take_half
 from groundwork.training.process import training_process
 from groundwork.training.strategies import check_strategy
@@ -52,11 +57,15 @@ def check_training(training: TrainingConfig, target: TargetSpec) -> None:
     task = find_task(training)
     with located("training.task"):
         check_options(task, training.task)
+    training = with_monitor(training, kind_learnt(task, target))
     direction_of(training.monitor, task, target)
     require_probabilities(training, task, target)
     with located("training.loss"):
         task.check_losses(training.loss, target)
     Learning(training)
+    check_averaging(training)
+    check_loggers(training.loggers)
+    check_pictures(training, task)
     # What a training on another machine computes on is no matter of this one.
     here = {name: value for name, value in training.trainer.items() if name not in OF_THE_MACHINE}
     _try_trainer(training.model_copy(update={"trainer": {**here, "accelerator": "cpu"}}))
@@ -69,10 +78,13 @@ def check_together(training: TrainingConfig, model: ModelConfig, target: TargetS
         ComponentError: For an accelerator that is not here.
         SpecError: For a target that the task cannot learn, and auxiliary branches without a loss or the reverse.
     """
-    _kind_learnt(find_task(training), target).check(target)
+    kind_learnt(find_task(training), target).check(target)
     require_learnable(training, model)
     check_auxiliary(list(model.auxiliary), list(training.auxiliary_loss))
-    _try_trainer(training)
+    require_packages(training.loggers)
+    trainer = _try_trainer(training)
+    if training.compile:
+        require_compiler(trainer.strategy.root_device)
 
 
 def require_learnable(training: TrainingConfig, model: ModelConfig) -> None:
@@ -114,16 +126,18 @@ def _described(target: TargetSpec) -> str:
     return f"{'classes' if target.classes else 'numbers'} per {target.per}"
 
 
-def _kind_learnt(task: type[Task], target: TargetSpec) -> type[TargetKind]:
-    """Return what answers a task learns; embeddings go with any target, by which they may be judged."""
-    return type(kind_of(target)) if task.learns_from == "embedding" else task.answers
+def kind_learnt(task: type[Task], target: TargetSpec) -> type[TargetKind]:
+    """Return what answers a task learns; embeddings and estimators go with any target."""
+    goes_with_any = task.learns_from == "embedding" or (task.learns_from == "answers" and task.answers is Nothing)
+    return type(kind_of(target)) if goes_with_any else task.answers
 
 
-def _try_trainer(training: TrainingConfig) -> None:
+def _try_trainer(training: TrainingConfig) -> Trainer:
     with training_process(0, None):
         trainer = build_trainer(training, {**DEFAULTS, "enable_progress_bar": False})
     if training.monitor is not None:
         require_validation(trainer)
+    return trainer
 
 
 def find_task(training: TrainingConfig) -> type[Task]:
@@ -145,7 +159,7 @@ def direction_of(monitor: str | None, task: type[Task], target: TargetSpec) -> D
     Raises:
         ComponentError: For a score that is not measured.
     """
-    kind = _kind_learnt(task, target)
+    kind = kind_learnt(task, target)
     directions: dict[str, Direction] = {"val/loss": "min"} if task.measures_loss else {}
     directions.update({f"val/{name}": direction for name, direction in kind.score_directions(target).items()})
     if monitor is not None and monitor not in directions:

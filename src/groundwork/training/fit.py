@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
+import torch
 from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import RichProgressBar
+from lightning.pytorch.loggers import Logger
 from rich.console import Console
-from torch import Tensor
 
 from groundwork import fingerprint
 from groundwork.bundle import PRESENTATION, Bundle, component_names
@@ -23,30 +23,39 @@ from groundwork.data import sample_table
 from groundwork.data.chips import LabelledData
 from groundwork.data.datamodule import ChipDataModule
 from groundwork.data.statistics import Statistics
-from groundwork.errors import TrainingError
 from groundwork.models.interface import Model
 from groundwork.registry import build
 from groundwork.tasks import TASKS
 from groundwork.tasks.base import Task
+from groundwork.tasks.estimator import EstimatorTask
+from groundwork.tasks.learning import with_monitor
+from groundwork.training.aids import build_aids
+from groundwork.training.batch_norm import MeasureFirst
+from groundwork.training.best_mean import Kept, keep_better
 from groundwork.training.buffers import SameBuffers
-from groundwork.training.callbacks import History, SeedEachEpoch
+from groundwork.training.callbacks import History
 from groundwork.training.checkpoints import KeepWeights, last_checkpoint
 from groundwork.training.checks import (
     DEFAULTS,
     build_trainer,
-    direction_of,
     find_task,
+    kind_learnt,
     require_learnable,
     require_probabilities,
 )
+from groundwork.training.compiling import compile_model, require_compiler
+from groundwork.training.estimator import fit_estimator
 from groundwork.training.initial import BUILT_FROM
-from groundwork.training.messages import INTERRUPTED
 from groundwork.training.precision import check_half
 from groundwork.training.process import training_process
 from groundwork.training.processes import threads_of, train_in_processes
 from groundwork.training.specification import Run
 from groundwork.training.temperature import with_temperature
 from groundwork.training.thresholds import with_thresholds
+from groundwork.training.trust import explained
+
+#: Of a training: what only shows it.
+SHOWN = {"loggers", "pictures"}
 
 logger = logging.getLogger(__name__)
 
@@ -86,13 +95,16 @@ def fit(
     Raises:
         ComponentError: For an unknown task, loss, optimiser or option of the Trainer.
         SpecError: For a model of which the task cannot learn.
-        TrainingError: Where the loss stops being a number, or no weights can be kept.
+        TrainingError: Where the loss stops being a number, memory or a disk is full, or no weights can be kept.
     """
     training = training.model_copy(update={"threads": threads_of(training)})
+    training = with_monitor(training, kind_learnt(find_task(training), initial.config.target))
     require_learnable(training, initial.config.model)
     require_probabilities(training, find_task(training), initial.config.target)
     if find_task(training).learns_from == "embedding":
         return _keep(initial, data, statistics, training, seed)
+    if issubclass(find_task(training), EstimatorTask):
+        return _estimate(initial, data, statistics, training, seed)
     folder = checkpoints / _identity(initial, data, statistics, training, seed)
     folder.mkdir(parents=True, exist_ok=True)
     run = Run(initial, data, statistics, training, seed, folder)
@@ -102,30 +114,37 @@ def fit(
             prepared.history.rows = train_in_processes(run, prepared.trainer)
         else:
             train(prepared)
-        trained = _bundle_of(initial, prepared.keep.load_best(), data, statistics, training, seed)
-        if training.calibrate:
-            # Before thresholds are chosen: they are of the probabilities that come of it.
-            trained = with_temperature(trained, data, training.loader.batch_size)
-        trained = with_thresholds(trained, data, training.loader.batch_size)
+        judge = _build_trainer(_alone(training, prepared.trainer), [MeasureFirst()])
+        kept = keep_better(prepared.task, judge, prepared.module, prepared.keep, prepared.history)
+        trained = _bundle_of(initial, kept, data, statistics, training, seed)
+        trained = _with_choices(trained, data, training)
     return FitResult(trained, pd.DataFrame(prepared.history.rows).astype({"epoch": int}))
+
+
+def _with_choices(trained: Bundle, data: LabelledData, training: TrainingConfig) -> Bundle:
+    """Return the bundle with what is chosen for its scores on the validation split."""
+    if training.calibrate:
+        # Before thresholds are chosen: they are of the probabilities that come of it.
+        trained = with_temperature(trained, data, training.loader.batch_size)
+    return with_thresholds(trained, data, training.loader.batch_size)
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A training that can begin."""
 
+    run: Run
     task: Task
     module: ChipDataModule
     history: History
     keep: KeepWeights
     trainer: Trainer
-    folder: Path
 
 
 def prepare(run: Run, callbacks: Sequence[Callback] = ()) -> Prepared:
     """Build all that a training needs, and refuse what does not go together. No pixel is read."""
     data, training = run.data, run.training
-    task = _build_task(run.initial, training, run.statistics)
+    task = build_task(run.initial, training, run.statistics)
     dates = [
         sample_table.dates(data.samples, source, spec.steps) for source, spec in read_by_model(data.inputs).items()
     ]
@@ -133,18 +152,38 @@ def prepare(run: Run, callbacks: Sequence[Callback] = ()) -> Prepared:
     task.model.require_coordinates(time=any(known is not None for known in dates), location=has_place)
     check_half(task.model, training.trainer)
     module = ChipDataModule(data, run.statistics, training.loader, training.augmentation, run.seed, training.sampling)
-    history = History(training.monitor, direction_of(training.monitor, type(task), task.target))
-    keep = KeepWeights(run.folder, history, training.early_stopping)
-    trainer = _build_trainer(training, [SeedEachEpoch(run.seed), SameBuffers(), history, keep, *callbacks])
-    return Prepared(task, module, history, keep, trainer, run.folder)
+    aids = build_aids(task, training, data, run.seed, run.folder)
+    wired = [*aids.callbacks, SameBuffers(), *callbacks]
+    trainer = _build_trainer(training, wired, [shown.logger for shown in aids.loggers])
+    if training.compile:
+        require_compiler(trainer.strategy.root_device)
+        compile_model(task.model)
+    return Prepared(run, task, module, aids.history, aids.keep, trainer)
 
 
 def train(prepared: Prepared) -> None:
     """Train in this process, as the only one or as one of several, from the last whole epoch on."""
-    _run(prepared.trainer, prepared.task, prepared.module, last_checkpoint(prepared.folder))
+    task, trainer = prepared.task, prepared.trainer
+    with explained(prepared.run.training, trainer):
+        last = last_checkpoint(prepared.run.folder, task.state_dict())
+        trainer.fit(task, datamodule=prepared.module, ckpt_path=last, weights_only=True)
 
 
-def _build_task(initial: Bundle, training: TrainingConfig, statistics: Statistics) -> Task:
+def _alone(training: TrainingConfig, trainer: Trainer) -> TrainingConfig:
+    """Return the training as one process does it."""
+    if trainer.world_size == 1:
+        return training
+    return training.model_copy(
+        update={"trainer": {**training.trainer, "devices": 1, "num_nodes": 1, "strategy": "auto"}}
+    )
+
+
+def build_task(initial: Bundle, training: TrainingConfig, statistics: Statistics) -> Task:
+    """Return the task that trains a bundle, with its weights and the statistics of the data.
+
+    Raises:
+        ComponentError, SpecError: For what is unknown, or does not fit.
+    """
     config = initial.config
     model = config.model.without_pretraining()
     inputs = read_by_model(config.inputs)
@@ -152,6 +191,8 @@ def _build_task(initial: Bundle, training: TrainingConfig, statistics: Statistic
     task = build(Task, TASKS, training.task, *wired, where="training.task")
     task.model.load_state_dict(initial.weights, strict=True)
     _set_statistics(task.model, initial, statistics)
+    if training.channels_last:
+        task.model.to(memory_format=torch.channels_last)
     return task
 
 
@@ -178,43 +219,51 @@ def _keep(
     model = initial.build_model()
     _set_statistics(model, initial, statistics)
     weights = {name: value.detach() for name, value in model.state_dict().items()}
-    return FitResult(_bundle_of(initial, weights, data, statistics, training, seed), pd.DataFrame({"epoch": []}))
+    trained = _bundle_of(initial, Kept(weights), data, statistics, training, seed)
+    return FitResult(trained, pd.DataFrame({"epoch": []}))
 
 
-def _build_trainer(training: TrainingConfig, callbacks: list[Callback]) -> Trainer:
+def _estimate(
+    initial: Bundle, data: LabelledData, statistics: Statistics, training: TrainingConfig, seed: int
+) -> FitResult:
+    """Fit the estimator of the head on the features of the training chips; all other weights stay as they are."""
+    with training_process(seed, training.threads):
+        task = build_task(initial, training, statistics)
+        if not isinstance(task, EstimatorTask):
+            raise TypeError(f"{type(task).__name__} fits no estimator")
+        if not initial.config.pretrained:
+            logger.warning(
+                "The encoder starts from random weights, and what an estimator makes of its features says little: set "
+                "its 'pretrained: true', and 'weights' for a file of your own"
+            )
+        fit_estimator(task.estimated, data, task.max_rows, seed)
+        weights = {name: value.detach().cpu() for name, value in task.model.state_dict().items()}
+        trained = _bundle_of(initial, Kept(weights), data, statistics, training, seed)
+        trained = _with_choices(trained, data, training)
+    return FitResult(trained, pd.DataFrame({"epoch": []}))
+
+
+def _build_trainer(
+    training: TrainingConfig, callbacks: Sequence[Callback], loggers: Sequence[Logger] | None = None
+) -> Trainer:
+    """Build the trainer of the training, or without loggers one that keeps nothing."""
     is_terminal = Console().is_terminal
-    if is_terminal:
-        callbacks.append(RichProgressBar(leave=False))
-    return build_trainer(training, {**DEFAULTS, "callbacks": callbacks, "enable_progress_bar": is_terminal})
-
-
-def _run(trainer: Trainer, task: Task, module: ChipDataModule, checkpoint: Path | None) -> None:
-    with warnings.catch_warnings():
-        # Loaders without worker processes are a choice for small data; GPU advice does not help on a CPU.
-        warnings.filterwarnings("ignore", message=r".*does not have many workers.*")
-        warnings.filterwarnings("ignore", message=r".*treespec.*is deprecated.*")
-        # Losses and scores are those of all processes before they are logged.
-        warnings.filterwarnings("ignore", message=r".*sync_dist=True.*")
-        # It costs a copy of a small tensor.
-        warnings.filterwarnings("ignore", message=r"Grad strides do not match bucket view strides.*")
-        # Frozen parts are in evaluation mode on purpose.
-        warnings.filterwarnings("ignore", message=r".*in eval mode at the start of training.*")
-        try:
-            trainer.fit(task, datamodule=module, ckpt_path=checkpoint, weights_only=True)
-        except SystemExit:  # what Lightning makes of Ctrl-C
-            raise TrainingError(INTERRUPTED) from None
+    shown = [RichProgressBar(leave=False)] if is_terminal else []
+    options = {"callbacks": [*callbacks, *shown], "enable_progress_bar": is_terminal, "logger": loggers or False}
+    return build_trainer(training, {**DEFAULTS, **options, "enable_checkpointing": loggers is not None})
 
 
 def _identity(initial: Bundle, data: LabelledData, statistics: Statistics, training: TrainingConfig, seed: int) -> str:
     named = (training.task, training.optimizer, training.schedule, training.sampling)
-    components = [part.name for part in (*named, *training.loss, *training.augmentation)]
+    averages = [] if training.averaging is None else [training.averaging]
+    components = [part.name for part in (*named, *averages, *training.loss, *training.augmentation)]
     return fingerprint.fingerprint(
         fingerprint.of_components([*component_names(initial.config.model), *components]),
         initial.config.model_dump_json(exclude=PRESENTATION),
         fingerprint.of_weights(initial.weights),
         fingerprint.of_table(data.samples),
         statistics.model_dump_json(),
-        training.model_dump_json(),
+        training.model_dump_json(exclude=SHOWN),
         str(seed),
         fingerprint.of_code(),
         # It resamples training chips, and nothing else.
@@ -225,7 +274,7 @@ def _identity(initial: Bundle, data: LabelledData, statistics: Statistics, train
 
 def _bundle_of(
     initial: Bundle,
-    weights: dict[str, Tensor],
+    kept: Kept,
     data: LabelledData,
     statistics: Statistics,
     training: TrainingConfig,
@@ -236,9 +285,10 @@ def _bundle_of(
         **fingerprint.library_versions(),
         "samples": fingerprint.of_table(data.samples),
         "statistics": fingerprint.fingerprint(statistics.model_dump_json()),
-        "weights": fingerprint.of_weights(weights),
+        "weights": fingerprint.of_weights(kept.weights),
+        **({"kept": kept.words} if kept.words else {}),
         "seed": str(seed),
         "threads": str(training.threads),
     }
     config = initial.config.model_copy(update={"trained": True, "provenance": provenance})
-    return Bundle(config, weights)
+    return Bundle(config, kept.weights)

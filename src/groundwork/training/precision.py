@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from lightning.pytorch.plugins.precision import HalfPrecision
 
@@ -13,6 +13,7 @@ from groundwork.models.interface import Model
 
 #: Lightning's names for it.
 Half: TypeAlias = Literal["bf16-true", "16-true"]
+HALF: tuple[Half, ...] = get_args(Half)
 
 
 class HalfPrecisionOfWeights(HalfPrecision):
@@ -34,7 +35,7 @@ class HalfPrecisionOfWeights(HalfPrecision):
 def take_half(options: dict[str, Any]) -> dict[str, Any]:
     """Return options of Lightning's Trainer with half precision replaced by ours."""
     precision = options.get("precision")
-    if precision not in ("bf16-true", "16-true"):
+    if precision not in HALF:
         return options
     rest = {name: value for name, value in options.items() if name != "precision"}
     return {**rest, "plugins": [*options.get("plugins", []), HalfPrecisionOfWeights(precision)]}
@@ -47,7 +48,7 @@ def check_half(model: Model, options: dict[str, Any]) -> None:
         ComponentError: It names the precision that such a model can be trained in.
     """
     precision = options.get("precision")
-    if precision in ("bf16-true", "16-true") and model.single_precision:
+    if precision in HALF and model.single_precision:
         mixed = str(precision).replace("true", "mixed")
         raise ComponentError(
             f"training.trainer.precision: {precision} would round wavelengths and places that this encoder computes "

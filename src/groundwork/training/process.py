@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -29,7 +30,7 @@ def training_process(seed: int, threads: int | None) -> Iterator[None]:
         seed: For all generators.
         threads: Threads that PyTorch computes with on the processor; None: as many as it would take.
     """
-    with _keep_torch(), _keep_variables(), _keep_signals(), _quiet_lightning(), _keep_generators():
+    with _keep_torch(), _keep_variables(), _keep_signals(), _quiet_lightning(), _quiet_warnings(), _keep_generators():
         seed_everything(seed, workers=True, verbose=False)
         if threads is not None:
             torch.set_num_threads(threads)
@@ -97,3 +98,20 @@ def _quiet_lightning() -> Iterator[None]:
         yield
     finally:
         lightning.setLevel(before)
+
+
+@contextmanager
+def _quiet_warnings() -> Iterator[None]:
+    with warnings.catch_warnings():
+        # Loaders without worker processes are a choice for small data; GPU advice does not help on a CPU.
+        warnings.filterwarnings("ignore", message=r".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=r".*treespec.*is deprecated.*")
+        # Losses and scores are those of all processes before they are logged.
+        warnings.filterwarnings("ignore", message=r".*sync_dist=True.*")
+        # It costs a copy of a small tensor.
+        warnings.filterwarnings("ignore", message=r"Grad strides do not match bucket view strides.*")
+        # Frozen parts are in evaluation mode on purpose.
+        warnings.filterwarnings("ignore", message=r".*in eval mode at the start of training.*")
+        # Scores are those of epochs; small data has few batches.
+        warnings.filterwarnings("ignore", message=r".*smaller than the logging interval.*")
+        yield

@@ -11,7 +11,8 @@ import torch
 from groundwork.config import ModelConfig, TrainingConfig
 from groundwork.errors import ComponentError, SpecError
 from groundwork.specs import OutputSpec, TargetSpec
-from groundwork.training.checks import check_together, check_training
+from groundwork.tasks.learning import with_monitor
+from groundwork.training.checks import check_together, check_training, find_task
 
 MakeTraining = Callable[..., TrainingConfig]
 ADAMW = {"name": "adamw"}
@@ -21,6 +22,26 @@ CROSS_ENTROPY = {"name": "cross_entropy"}
 def test_a_task_without_options_may_be_a_bare_name(make_training: MakeTraining) -> None:
     assert make_training(task="semantic_segmentation") == make_training(task={"name": "semantic_segmentation"})
     assert make_training().task.name == "semantic_segmentation"
+
+
+@pytest.mark.parametrize(
+    ("task", "score"),
+    [
+        ("semantic_segmentation", "val/miou"),
+        ("pixel_regression", "val/r2"),
+        ("classification", "val/f1"),
+        ("multi_label", "val/map"),
+        ("scalar_regression", "val/r2"),
+        ("object_detection", "val/map"),
+        ("reconstruction", "val/loss"),
+    ],
+)
+def test_what_is_monitored_follows_from_what_is_learnt(make_training: MakeTraining, task: str, score: str) -> None:
+    training = make_training(task=task)
+    answers = find_task(training).answers
+    assert with_monitor(training, answers).monitor == score
+    assert with_monitor(make_training(task=task, monitor=None), answers).monitor is None
+    assert with_monitor(make_training(task=task, monitor="val/loss"), answers).monitor == "val/loss"
 
 
 def test_what_is_right_passes_and_leaves_the_process_alone(

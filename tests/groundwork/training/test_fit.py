@@ -17,6 +17,7 @@ import pytest
 import torch
 from lightning import Trainer
 
+from breaking import KilledError, die, same
 from groundwork import fingerprint
 from groundwork.bundle import Bundle, BundleConfig
 from groundwork.config import DataConfig, ModelConfig, TrainingConfig
@@ -40,27 +41,9 @@ AUGMENTED = {
 SHAKY = {"optimizer": {"name": "adamw", "learning_rate": 0.02}, "max_epochs": 5}
 
 
-class KilledError(RuntimeError):
-    """Stands for a process that ends in the middle of things."""
-
-
-@pytest.fixture(scope="module")
-def run(
-    tiny_initial: Bundle, tiny_labelled: LabelledData, tiny_statistics: Statistics, make_training: MakeTraining
-) -> Fit:
-    def make(folder: Path, *, initial: Bundle = tiny_initial, seed: int = 0, **training: Any) -> FitResult:
-        return fit(initial, tiny_labelled, tiny_statistics, make_training(**training), seed, folder)
-
-    return make
-
-
 @pytest.fixture(scope="module")
 def unbroken(run: Fit, tmp_path_factory: pytest.TempPathFactory) -> FitResult:
     return run(tmp_path_factory.mktemp("unbroken"), **AUGMENTED)
-
-
-def _same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
 # --- what it gives --------------------------------------------------------------------------------------------------
@@ -96,7 +79,7 @@ def test_the_weights_are_those_of_the_best_epoch(run: Fit, tmp_path: Path, monit
     assert monitor is None or best < 4, "the best epoch is not the last, so that the choice shows"
     # The learning rate is constant: a run of so many epochs ends with the weights of that epoch.
     until = run(tmp_path / "until", monitor=None, **SHAKY | {"max_epochs": best + 1})
-    assert _same(result.bundle.weights, until.bundle.weights)
+    assert same(result.bundle.weights, until.bundle.weights)
 
 
 def test_weights_of_half_precision_learn_from_exact_rasters(run: Fit, tmp_path: Path, unbroken: FitResult) -> None:
@@ -181,16 +164,16 @@ def test_the_number_of_threads_is_part_of_the_run(run: Fit, tmp_path: Path, monk
 
 def test_the_same_seed_gives_the_same_weights_and_another_others(run: Fit, tmp_path: Path, unbroken: FitResult) -> None:
     again = run(tmp_path / "a", **AUGMENTED)
-    assert _same(again.bundle.weights, unbroken.bundle.weights)
+    assert same(again.bundle.weights, unbroken.bundle.weights)
     assert again.bundle.config == unbroken.bundle.config
     pd.testing.assert_frame_equal(again.history, unbroken.history, check_exact=True)
     other = run(tmp_path / "b", seed=1, **AUGMENTED)
-    assert not _same(other.bundle.weights, unbroken.bundle.weights)
+    assert not same(other.bundle.weights, unbroken.bundle.weights)
 
 
 def test_the_number_of_workers_changes_nothing(run: Fit, tmp_path: Path, unbroken: FitResult) -> None:
     again = run(tmp_path, loader={"batch_size": 4, "num_workers": 2}, **AUGMENTED)
-    assert _same(again.bundle.weights, unbroken.bundle.weights)
+    assert same(again.bundle.weights, unbroken.bundle.weights)
     pd.testing.assert_frame_equal(again.history, unbroken.history, check_exact=True)
 
 
@@ -270,31 +253,12 @@ def test_a_model_that_needs_coordinates_is_refused_where_there_are_none(
 # --- going on -------------------------------------------------------------------------------------------------------
 
 
-def _die(monkeypatch: pytest.MonkeyPatch, when: str, epoch: int = 1) -> None:
-    """Break the next run off: at the start of an epoch, in the middle of it, or in its validation."""
-
-    def at_start(_: SeedEachEpoch, trainer: Trainer, __: object) -> None:
-        if trainer.current_epoch == epoch:
-            raise KilledError(when)
-
-    def in_step(task: SemanticSegmentationTask, batch: Any, index: int) -> Any:
-        if task.current_epoch == epoch and index == 1:
-            raise KilledError(when)
-        return steps["training_step" if when == "training" else "validation_step"](task, batch, index)
-
-    steps = {name: getattr(SemanticSegmentationTask, name) for name in ("training_step", "validation_step")}
-    if when == "start":
-        monkeypatch.setattr(SeedEachEpoch, "on_train_epoch_start", at_start)
-    else:
-        monkeypatch.setattr(SemanticSegmentationTask, f"{when}_step", in_step)
-
-
 @pytest.mark.parametrize("when", ["start", "training", "validation"])
 def test_a_broken_run_goes_on_and_ends_like_an_unbroken_one(
     run: Fit, tmp_path: Path, unbroken: FitResult, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     with monkeypatch.context() as patch:
-        _die(patch, when)
+        die(patch, when)
         with pytest.raises(KilledError):
             run(tmp_path, **AUGMENTED)
     [folder] = tmp_path.iterdir()
@@ -309,7 +273,7 @@ def test_a_broken_run_goes_on_and_ends_like_an_unbroken_one(
     monkeypatch.setattr(SeedEachEpoch, "on_train_epoch_start", note)
     resumed = run(tmp_path, **AUGMENTED)
     assert started == [1, 2], "the first epoch is not run again"
-    assert _same(resumed.bundle.weights, unbroken.bundle.weights)
+    assert same(resumed.bundle.weights, unbroken.bundle.weights)
     assert resumed.bundle.config == unbroken.bundle.config
     pd.testing.assert_frame_equal(resumed.history, unbroken.history, check_exact=True)
 
@@ -321,12 +285,12 @@ def test_a_broken_run_goes_on_with_the_chips_that_an_unbroken_one_draws(
     settings = {"sampling": sampling, "max_epochs": 2}
     unbroken = run(tmp_path / "unbroken", **settings)
     with monkeypatch.context() as patch:
-        _die(patch, "training")
+        die(patch, "training")
         with pytest.raises(KilledError):
             run(tmp_path / "broken", **settings)
     resumed = run(tmp_path / "broken", **settings)
-    assert _same(resumed.bundle.weights, unbroken.bundle.weights)
-    assert not _same(run(tmp_path / "grid", max_epochs=2).bundle.weights, unbroken.bundle.weights)
+    assert same(resumed.bundle.weights, unbroken.bundle.weights)
+    assert not same(run(tmp_path / "grid", max_epochs=2).bundle.weights, unbroken.bundle.weights)
 
 
 #: Optimisers and schedules that keep something from step to step.
@@ -349,18 +313,18 @@ def test_a_broken_run_goes_on_with_any_optimiser_and_schedule(
 ) -> None:
     unbroken = run(tmp_path / "unbroken", **settings)
     with monkeypatch.context() as patch:
-        _die(patch, "training")
+        die(patch, "training")
         with pytest.raises(KilledError):
             run(tmp_path / "broken", **settings)
     resumed = run(tmp_path / "broken", **settings)
-    assert _same(resumed.bundle.weights, unbroken.bundle.weights)
+    assert same(resumed.bundle.weights, unbroken.bundle.weights)
     plain = settings | {"schedule": "constant", "parameter_groups": {}}
-    assert not _same(run(tmp_path / "plain", **plain).bundle.weights, unbroken.bundle.weights)
+    assert not same(run(tmp_path / "plain", **plain).bundle.weights, unbroken.bundle.weights)
 
 
 def test_a_run_of_other_settings_is_not_gone_on_with(run: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        _die(patch, "start")
+        die(patch, "start")
         with pytest.raises(KilledError):
             run(tmp_path)
     history = run(tmp_path, optimizer={"name": "sgd"}).history
@@ -372,14 +336,14 @@ def test_half_a_checkpoint_is_passed_over(
     run: Fit, tmp_path: Path, unbroken: FitResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        _die(patch, "start")
+        die(patch, "start")
         with pytest.raises(KilledError):
             run(tmp_path, **AUGMENTED)
     [folder] = tmp_path.iterdir()
     whole = (folder / "last-epoch=0.ckpt").read_bytes()
     (folder / "last-epoch=1.ckpt").write_bytes(whole[: len(whole) // 2])
     resumed = run(tmp_path, **AUGMENTED)
-    assert _same(resumed.bundle.weights, unbroken.bundle.weights)
+    assert same(resumed.bundle.weights, unbroken.bundle.weights)
     assert resumed.history["epoch"].tolist() == [0, 1, 2]
 
 
@@ -397,13 +361,13 @@ def test_a_run_in_a_moved_folder_knows_its_best_epoch(
     settings = SHAKY | {"monitor": "val/loss"}
     unbroken = run(tmp_path / "unbroken", **settings)
     with monkeypatch.context() as patch:
-        _die(patch, "start", epoch=4)
+        die(patch, "start", epoch=4)
         with pytest.raises(KilledError):
             run(tmp_path / "here", **settings)
     (tmp_path / "here").rename(tmp_path / "there")
     resumed = run(tmp_path / "there", **settings)
     assert unbroken.history["val/loss"].idxmin() < 4, "the best epoch lies before the break"
-    assert _same(resumed.bundle.weights, unbroken.bundle.weights)
+    assert same(resumed.bundle.weights, unbroken.bundle.weights)
     pd.testing.assert_frame_equal(resumed.history, unbroken.history, check_exact=True)
 
 
@@ -414,7 +378,7 @@ def test_a_run_whose_result_was_lost_gives_it_again_without_training(
     first = run(tmp_path, **settings)
     request.getfixturevalue("no_training")
     again = run(tmp_path, **settings)
-    assert _same(first.bundle.weights, again.bundle.weights)
+    assert same(first.bundle.weights, again.bundle.weights)
     assert first.bundle.config == again.bundle.config
     pd.testing.assert_frame_equal(first.history, again.history, check_exact=True)
 
@@ -429,7 +393,7 @@ def test_colours_are_no_part_of_what_a_training_is_made_from(
     recoloured = Bundle(BundleConfig.model_validate(words), tiny_initial.weights)
     request.getfixturevalue("no_training")
     again = run(tmp_path, initial=recoloured, max_epochs=1)
-    assert _same(first.bundle.weights, again.bundle.weights)
+    assert same(first.bundle.weights, again.bundle.weights)
     assert again.bundle.config.target.classes[0].color == "#123456"
     assert again.bundle.config.inputs["optical"].rgb == ("C", "B", "A")
 
@@ -452,7 +416,7 @@ def test_a_checkpoint_with_damaged_bytes_is_passed_over(
     (last.parent / "last-epoch=2-v1.ckpt").write_bytes(b"a copy")
     again = run(tmp_path, **AUGMENTED)
     assert f"{last} is damaged. It is removed" in caplog.text
-    assert _same(again.bundle.weights, unbroken.bundle.weights)
+    assert same(again.bundle.weights, unbroken.bundle.weights)
 
 
 class Payload:
@@ -482,6 +446,36 @@ def test_a_checkpoint_that_is_something_else_is_named_and_not_run(run: Fit, tmp_
         run(tmp_path / "runs", max_epochs=1)
     assert len(str(told.value)) < 600
     assert not (tmp_path / "was_run").exists()
+
+
+def test_a_checkpoint_of_another_model_is_named(
+    run: Fit, tmp_path: Path, data_config: DataConfig, model_config: ModelConfig
+) -> None:
+    run(tmp_path / "runs", max_epochs=1)
+    [last] = (tmp_path / "runs").glob("*/last-*.ckpt")
+    for changes, told in (
+        ({"decoder": {"name": "fcn", "channels": 8}}, r"'model\.decoder\..*' has the shape \(8, .*expected \(16, "),
+        ({"decoder": {"name": "identity"}, "necks": [{"name": "select", "indices": [-1]}]}, r"has no 'model\.decoder"),
+    ):
+        words = ModelConfig.model_validate(model_config.model_dump() | changes)
+        run(tmp_path / told[:20], initial=build_initial(data_config, words, seed=0), max_epochs=1)
+        [other] = (tmp_path / told[:20]).glob("*/last-*.ckpt")
+        last.write_bytes(other.read_bytes())
+        with pytest.raises(TrainingError, match=rf"not a checkpoint of this training: it is of another .*{told}"):
+            run(tmp_path / "runs", max_epochs=1)
+
+
+@pytest.mark.parametrize(("words", "scores"), [({}, "val/miou"), ({"monitor": None}, "their age: the last are kept")])
+def test_weights_are_chosen_by_the_main_score_unless_told_otherwise(
+    run: Fit, tmp_path: Path, caplog: pytest.LogCaptureFixture, words: dict[str, Any], scores: str
+) -> None:
+    with caplog.at_level(logging.INFO):
+        unset = run(tmp_path, max_epochs=1, **words)
+    assert f"Weights are chosen by {scores}" in caplog.text
+    if not words:
+        stated = run(tmp_path, max_epochs=1, monitor="val/miou")
+        assert same(stated.bundle.weights, unset.bundle.weights)
+        assert len(list(tmp_path.iterdir())) == 1, "stating the same score makes no other run"
 
 
 def test_best_weights_that_are_gone_are_missed(run: Fit, tmp_path: Path) -> None:
@@ -554,7 +548,7 @@ def test_mistakes_are_named_before_the_first_epoch(
 def test_a_loss_that_is_no_number_ends_the_run(run: Fit, tmp_path: Path) -> None:
     steep = {"optimizer": {"name": "sgd", "learning_rate": 1e30}}
     with pytest.raises(
-        TrainingError, match=r"The loss is (nan|inf) in epoch 0. Lower .*learning_rate.*gradient_clip_val"
+        TrainingError, match=r"The loss is (nan|inf) in epoch 0, step \d+ .*Lower .*learning_rate.*gradient_clip_val"
     ):
         run(tmp_path, **steep)
 

@@ -1,0 +1,127 @@
+"""Loggers and pictures show a training, and change nothing of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from breaking import same
+from groundwork.batch import collate
+from groundwork.config import ModelConfig, TrainingConfig
+from groundwork.data.chips import LabelledData
+from groundwork.errors import ComponentError
+from groundwork.evaluation.predictors import ModelPredictor
+from groundwork.rasters.quicklook import stretch
+from groundwork.specs import TargetSpec
+from groundwork.tasks.segmentation import SemanticSegmentationTask
+from groundwork.training.checks import check_together, check_training
+from groundwork.training.fit import FitResult
+
+Fit = Callable[..., FitResult]
+MakeTraining = Callable[..., TrainingConfig]
+
+
+@pytest.fixture(scope="module")
+def plain(run: Fit, tmp_path_factory: pytest.TempPathFactory) -> FitResult:
+    return run(tmp_path_factory.mktemp("plain"), monitor=None)
+
+
+@pytest.mark.parametrize("averaging", [None, {"name": "ema", "decay": 0.5}])
+def test_pictures_are_those_of_the_weights_that_are_kept(
+    run: Fit, tmp_path: Path, plain: FitResult, tiny_labelled: LabelledData, averaging: dict[str, Any] | None
+) -> None:
+    result = run(
+        tmp_path,
+        monitor=None,
+        averaging=averaging,
+        pictures={"every": 3, "count": 2},
+        loggers=["recording.LinesOfJson"],
+    )
+    if averaging is None:
+        assert same(result.bundle.weights, plain.bundle.weights)
+        pd.testing.assert_frame_equal(result.history, plain.history, check_exact=True)
+    [folder] = tmp_path.iterdir()
+    assert [file.name for file in (folder / "pictures").iterdir()] == ["epoch-0002.png"]
+    picture = np.asarray(Image.open(folder / "pictures" / "epoch-0002.png"))
+    chips = tiny_labelled.chips("val")
+    side, gap = 192, 6
+    assert picture.shape == (2 * side + gap, 4 * side + 3 * gap, 3)
+    for row, index in enumerate((0, len(chips) - 1)):
+        chip = chips[index]
+        values, valid = chip.patch.picture_of("optical")
+        image = stretch(values.astype(np.float32), valid)
+        scores = ModelPredictor(result.bundle).predict(collate([chip]))
+        for column, expected in enumerate((image, *tiny_labelled.kind.panel(chip.patch, scores, image))):
+            top, left = row * (side + gap), column * (side + gap)
+            found = picture[top : top + side, left : left + side]
+            # Each pixel of a chip of 32 is 6 x 6 pixels.
+            assert np.array_equal(found[3::6, 3::6], expected)
+    lines = [json.loads(line) for line in (folder / "lines.json").read_text("utf-8").splitlines()]
+    shown = [line["val/miou"] for line in lines if "val/miou" in line]
+    assert shown == pytest.approx(result.history["val/miou"].tolist())
+    assert [line["predictions"] for line in lines if "predictions" in line] == [pytest.approx(picture.mean())]
+
+
+def test_what_only_shows_a_training_makes_no_other_run_of_it(
+    run: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run(tmp_path, max_epochs=1)
+    monkeypatch.setattr(SemanticSegmentationTask, "training_step", lambda *_: pytest.fail("training began"))
+    again = run(tmp_path, max_epochs=1, pictures={"every": 1}, loggers=["recording.LinesOfJson"])
+    assert same(first.bundle.weights, again.bundle.weights)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"loggers": ["tensorbord"]}, "training.loggers: Unknown component 'tensorbord'. Did you mean 'tensorboard'"),
+        ({"loggers": [{"name": "mlflow", "experimnt": "a"}]}, "no option 'experimnt'. Did you mean 'experiment'"),
+        ({"loggers": [{"name": "mlflow", "server": "data/x.db"}]}, "server: String should match pattern"),
+        ({"loggers": ["recording._Lines"]}, "which is no ScoreLogger"),
+    ],
+)
+def test_loggers_that_cannot_be_are_refused(
+    make_training: MakeTraining, land_target: TargetSpec, words: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ComponentError, match=message):
+        check_training(make_training(**words), land_target)
+
+
+@pytest.mark.parametrize("name", ["tensorboard", "mlflow", "wandb"])
+def test_a_package_that_is_missing_is_named_before_the_training(
+    run: Fit, tmp_path: Path, make_training: MakeTraining, model_config: ModelConfig, land_target: TargetSpec, name: str
+) -> None:
+    if find_spec(name) is not None or (name == "tensorboard" and find_spec("tensorboardX") is not None):
+        pytest.skip(f"{name} is installed")
+    training = make_training(loggers=[name])
+    check_training(training, land_target)
+    message = rf"training.loggers: '{name}' needs the package {name}, .*pip install 'groundwork\[{name}\]'"
+    with pytest.raises(ComponentError, match=message):
+        check_together(training, model_config, land_target)
+    with pytest.raises(ComponentError, match=message):
+        run(tmp_path, loggers=[name])
+
+
+def test_scores_and_pictures_lie_in_the_files_of_tensorboard(run: Fit, tmp_path: Path) -> None:
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    result = run(tmp_path, pictures={"every": 3}, loggers=["tensorboard"])
+    [folder] = tmp_path.iterdir()
+    found = events.EventAccumulator(str(folder / "tensorboard"))
+    found.Reload()
+    shown = [event.value for event in found.Scalars("val/miou")]
+    assert shown == pytest.approx(result.history["val/miou"].tolist())
+    assert len(found.Images("predictions")) == 1
+
+
+def test_pictures_of_what_is_no_answer_are_refused(make_training: MakeTraining, land_target: TargetSpec) -> None:
+    training = make_training(task="embedding", pictures={"every": 1}, monitor=None)
+    with pytest.raises(ComponentError, match=r"training.pictures shows answers .* 'embedding' learns none"):
+        check_training(training, land_target)

@@ -27,6 +27,7 @@ from groundwork.evaluation.confidence import (
     redraw_of,
     why_not,
 )
+from groundwork.evaluation.reconstruction import PaintedSums, _redraw
 from groundwork.evaluation.report import evaluate_model, held_out
 from groundwork.evaluation.verdict import judge_in_words
 from groundwork.specs import TargetSpec
@@ -97,6 +98,20 @@ def test_intervals_of_ordered_answers_add_up_scenes_and_are_drawn_less_often() -
         own, given = truth[places].reshape(-1, 3), scores[places].reshape(-1, 3)
         assert report["map"] == pytest.approx(metrics.average_precision_score(own, given), abs=1e-6)
         assert report["auroc"]["x"] == pytest.approx(metrics.roc_auc_score(own[:, 0], given[:, 0]), abs=1e-6)
+
+
+def test_intervals_of_what_was_hidden_add_up_squared_errors() -> None:
+    std = np.array([2.0, 5.0], np.float32)
+    random = np.random.default_rng(0)
+    parts = [PaintedSums(("A", "B"), std) for _ in range(SCENES)]
+    for part in parts:
+        part.squares, part.count = random.random(2) * 100, int(random.integers(5, 20))
+    drawn = draw_scenes(SCENES, 20, seed=0)
+    for row, report in zip(drawn, _redraw(parts, ("A", "B"), std)(drawn), strict=True):
+        squares = sum(times * part.squares for times, part in zip(row, parts, strict=True))
+        mean = squares / sum(times * part.count for times, part in zip(row, parts, strict=True))
+        assert report["rmse"]["B"] == pytest.approx(mean[1] ** 0.5, rel=1e-5)
+        assert report["standardised_rmse"] == pytest.approx((mean / std**2).mean() ** 0.5, rel=1e-5)
 
 
 def test_draws_without_a_score_are_left_out_unless_they_are_half_of_all() -> None:

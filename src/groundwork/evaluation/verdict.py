@@ -10,6 +10,8 @@ from typing import Any
 from groundwork.evaluation.confidence import Compared
 from groundwork.evaluation.scores import BASELINES, MODEL, judged_split
 
+#: Scores of each class, of which more is better.
+OF_CLASSES = ("iou", "class_f1", "ap")
 #: What to look at where a model is of no use.
 REMEDY = (
     "Look at the history (was the training long enough, does the loss still fall?), at the panel of chips (do labels "
@@ -40,7 +42,8 @@ def judge_in_words(scores: Mapping[str, Any], compared: Compared) -> list[Line]:
             where it was measured.
         compared: By what they are compared.
     """
-    return [*_against_baselines(scores, compared), *_by_orientation(scores, compared.main)]
+    against = (*_against_baselines(scores, compared), *_by_class(scores, compared))
+    return [*against, *_by_orientation(scores, compared.main)]
 
 
 def _against_baselines(scores: Mapping[str, Any], compared: Compared) -> Iterator[Line]:
@@ -75,6 +78,20 @@ def _beaten(best: str, scores: Mapping[str, Any], main: str) -> Line:
     if low > 0:
         return Line(logging.INFO, f"{text}which is more than chance.")
     return Line(logging.WARNING, f"{text}which may be chance: judge by more scenes.")
+
+
+def _by_class(scores: Mapping[str, Any], compared: Compared) -> Iterator[Line]:
+    """Name the classes for which a baseline is better, whatever the mean over all of them says."""
+    for part in (name for name in compared.names if name in OF_CLASSES):
+        found = []
+        for name, own in scores[judged_split(scores)][part].items():
+            others = {other: report[part][name] for other, report in scores[BASELINES].items()}
+            known = {other: score for other, score in others.items() if score is not None}
+            best = max(known, key=lambda other: known[other], default=None)
+            if own is not None and best is not None and known[best] > own:
+                found.append(f"{name} ({own:.3f} against {known[best]:.3f} of '{best}')")
+        if found:
+            yield Line(logging.INFO, f"By class, a baseline has a better {part} of: {', '.join(found)}.")
 
 
 def _both(scores: Mapping[str, Any], baseline: str, main: str) -> str:

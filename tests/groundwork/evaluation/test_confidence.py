@@ -165,6 +165,15 @@ def test_the_verdict_says_whether_baselines_are_beaten(scores: dict[str, Any], l
     assert bool(others) == ("NOT" in first.text), "what to look at"
 
 
+def test_classes_are_named_for_which_a_baseline_is_better() -> None:
+    scores = _scores(0.7, 0.6, None)
+    scores["val"]["iou"] = {"water": 0.8, "forest": 0.6, "field": None}
+    scores["baselines"]["trees"]["iou"] = {"water": 0.9, "forest": 0.5, "field": 0.1}
+    scores["baselines"]["mean"]["iou"] = {"water": 0.85, "forest": None, "field": 0.1}
+    _, line = judge_in_words(scores, Compared("miou", "max", ("miou", "iou")))
+    assert line.text == "By class, a baseline has a better iou of: water (0.800 against 0.900 of 'trees')."
+
+
 def test_less_is_better_where_errors_are_compared() -> None:
     compared = Compared("miou", "min", ("miou",))
     lines = judge_in_words(_scores(0.05, 0.6, None), compared)

@@ -37,10 +37,14 @@ def audit_offset(offset: LabelOffset | None) -> Iterator[Finding]:
     agrees = offset.asked >= FEWEST and 2 * (offset.agreeing - 0.5) * offset.asked**0.5 >= ONE_IN_TWENTY
     what = "scenes" if offset.asked == offset.scenes else "windows"
     length = math.hypot(offset.dx, offset.dy)
-    against = f"; {offset.unshifted:.2f} without a shift, and lower in {offset.agreeing:.0%} of {offset.asked} {what}"
+    against = ""
+    if offset.strength > offset.unshifted:
+        against = (
+            f"; {offset.unshifted:.2f} without a shift, and lower in {offset.agreeing:.0%} of {offset.asked} {what}"
+        )
     found = (
         f"edges of labels lie {length:.2f} pixel(s) off those of images: {offset.dx:+.2f} to the right, "
-        f"{offset.dy:+.2f} below (correlation {offset.strength:.2f}{against if offset.strength > offset.unshifted else ''})"
+        f"{offset.dy:+.2f} below (correlation {offset.strength:.2f}{against})"
     )
     yield make_finding(
         judge(wrong=False, look=length >= MOST_OFFSET and agrees),

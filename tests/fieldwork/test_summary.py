@@ -49,7 +49,7 @@ def _row(lines: list[str], name: str) -> list[str]:
 def test_scores_stand_with_their_intervals(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     lines = _shown(_scores(None), capsys, monkeypatch)
     assert "Scores on the val split" in lines[0]
-    assert _row(lines, "mean IoU") == ["mean IoU", "0.500 (0.400-0.600)", "0.610 (0.400-0.600)"]
+    assert _row(lines, "mean IoU") == ["mean IoU", "0.500 (0.40,0.60)", "0.610 (0.40,0.60)"]
     assert _row(lines, "mean boundary IoU") == ["mean boundary IoU", "0.250", "-"]
     assert _row(lines, "calibration error") == ["calibration error", "0.111", ""]
     assert _row(lines, "after calibration") == ["after calibration", "0.022", ""]

@@ -59,9 +59,19 @@ def _against_baselines(scores: Mapping[str, Any], compared: Compared) -> Iterato
         text = f"The model does NOT beat the baseline '{name}' on the {split} split: {_both(scores, name, main)}."
         yield Line(logging.WARNING, text)
     if unbeaten:
-        yield Line(logging.WARNING, REMEDY)
+        yield Line(logging.WARNING, _whether_worse(scores) + REMEDY)
     elif known:
         yield _beaten(max(known, key=lambda name: compared.gain(known[name], 0.0)), scores, main)
+
+
+def _whether_worse(scores: Mapping[str, Any]) -> str:
+    difference = scores["confidence"]["difference"]
+    if difference is None or difference["interval"] is None:
+        return ""
+    low, high = difference["interval"]
+    found = "it is worse by more than chance" if high < 0 else "whether it is worse or better is left to chance"
+    gain = f"{difference['gain']:+.3f} ({low:+.3f} to {high:+.3f}, scenes drawn anew)"
+    return f"Against the best of them, '{difference['baseline']}', it gains {gain}: {found}. "
 
 
 def _beaten(best: str, scores: Mapping[str, Any], main: str) -> Line:

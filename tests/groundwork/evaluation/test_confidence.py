@@ -163,6 +163,8 @@ def test_the_verdict_says_whether_baselines_are_beaten(scores: dict[str, Any], l
     assert first.level == level
     assert re.search(text, first.text), first.text
     assert bool(others) == ("NOT" in first.text), "what to look at"
+    if others:
+        assert "'trees', it gains -0.100 (-0.200 to +0.000, scenes drawn anew): whether it is worse" in others[0].text
 
 
 def test_classes_are_named_for_which_a_baseline_is_better() -> None:

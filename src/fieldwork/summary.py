@@ -104,7 +104,8 @@ def judged_split(scores: Mapping[str, Any]) -> str:
 def _number(value: float | None, interval: Sequence[float] | None = None) -> str:
     if value is None:
         return "-"
-    return f"{value:.3f}" if interval is None else f"{value:.3f} ({interval[0]:.3f}-{interval[1]:.3f})"
+    # Few digits, so that five columns go into a terminal.
+    return f"{value:.3f}" if interval is None else f"{value:.3f} ({interval[0]:.2f},{interval[1]:.2f})"
 
 
 def _shorten(path: Path) -> str:

@@ -261,7 +261,10 @@ def test_a_recipe_runs_from_files_to_predictions(
         session.run()
     reports, written = clone / "data/08_reporting" / name, clone / "data/07_model_output" / name
     metrics = json.loads((reports / "metrics.json").read_text())
-    assert len(metrics["baselines"]) == 2
+    scores = json.loads((reports / "scores.json").read_text())
+    assert len(metrics["baselines"]) == (2 if name == "unlabelled" else 3)
+    assert scores["verdict"], "the model beats the baselines, or not"
+    assert (reports / "reliability.png").stat().st_size > 1000
     assert (reports / "data_audit.md").read_text().count("|") > 20
     found = sorted(path for path in (written / "predictions").glob("*.tif") if "probabilities" not in path.name)
     assert sorted(path.stem.partition("_")[0] for path in found) == sorted(KEYS)

@@ -33,24 +33,23 @@ def audit_offset(offset: LabelOffset | None) -> Iterator[Finding]:
         )
         yield make_finding("ok", ABOUT, found, "")
         return
-    is_off = math.hypot(offset.dx, offset.dy) >= MOST_OFFSET
     # Were there no offset, half of them would agree better at the shift.
     agrees = offset.asked >= FEWEST and 2 * (offset.agreeing - 0.5) * offset.asked**0.5 >= ONE_IN_TWENTY
     what = "scenes" if offset.asked == offset.scenes else "windows"
+    length = math.hypot(offset.dx, offset.dy)
+    against = ""
+    if offset.strength > offset.unshifted:
+        against = (
+            f"; {offset.unshifted:.2f} without a shift, and lower in {offset.agreeing:.0%} of {offset.asked} {what}"
+        )
     found = (
-        f"edges of labels lie {_in_words(offset.dx, offset.dy)} (correlation {offset.strength:.2f}; "
-        f"{offset.unshifted:.2f} without a shift; better in {offset.agreeing:.0%} of {offset.asked} {what})"
+        f"edges of labels lie {length:.2f} pixel(s) off those of images: {offset.dx:+.2f} to the right, "
+        f"{offset.dy:+.2f} below (correlation {offset.strength:.2f}{against})"
     )
     yield make_finding(
-        judge(wrong=False, look=is_off and agrees),
+        judge(wrong=False, look=length >= MOST_OFFSET and agrees),
         ABOUT,
         found,
         "Look at labels over their image in a GIS: they may have been drawn on another image, resampled by a nearest "
         "pixel, or have the corner of a pixel where its centre is meant. Correct their georeference.",
     )
-
-
-def _in_words(dx: float, dy: float) -> str:
-    across = f"{abs(dx):.2f} pixel(s) to the {'right' if dx > 0 else 'left'}"
-    down = f"{abs(dy):.2f} {'below' if dy > 0 else 'above'} those of images"
-    return f"{across} and {down}"

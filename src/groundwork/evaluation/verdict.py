@@ -10,6 +10,8 @@ from typing import Any
 from groundwork.evaluation.confidence import Compared
 from groundwork.evaluation.scores import BASELINES, MODEL, judged_split
 
+#: Scores of each class, of which more is better.
+OF_CLASSES = ("iou", "class_f1", "ap")
 #: What to look at where a model is of no use.
 REMEDY = (
     "Look at the history (was the training long enough, does the loss still fall?), at the panel of chips (do labels "
@@ -40,7 +42,8 @@ def judge_in_words(scores: Mapping[str, Any], compared: Compared) -> list[Line]:
             where it was measured.
         compared: By what they are compared.
     """
-    return [*_against_baselines(scores, compared), *_by_orientation(scores, compared.main)]
+    against = (*_against_baselines(scores, compared), *_by_class(scores, compared))
+    return [*against, *_by_orientation(scores, compared.main)]
 
 
 def _against_baselines(scores: Mapping[str, Any], compared: Compared) -> Iterator[Line]:
@@ -56,9 +59,19 @@ def _against_baselines(scores: Mapping[str, Any], compared: Compared) -> Iterato
         text = f"The model does NOT beat the baseline '{name}' on the {split} split: {_both(scores, name, main)}."
         yield Line(logging.WARNING, text)
     if unbeaten:
-        yield Line(logging.WARNING, REMEDY)
+        yield Line(logging.WARNING, _whether_worse(scores) + REMEDY)
     elif known:
         yield _beaten(max(known, key=lambda name: compared.gain(known[name], 0.0)), scores, main)
+
+
+def _whether_worse(scores: Mapping[str, Any]) -> str:
+    difference = scores["confidence"]["difference"]
+    if difference is None or difference["interval"] is None:
+        return ""
+    low, high = difference["interval"]
+    found = "it is worse by more than chance" if high < 0 else "whether it is worse or better is left to chance"
+    gain = f"{difference['gain']:+.3f} ({low:+.3f} to {high:+.3f}, scenes drawn anew)"
+    return f"Against the best of them, '{difference['baseline']}', it gains {gain}: {found}. "
 
 
 def _beaten(best: str, scores: Mapping[str, Any], main: str) -> Line:
@@ -75,6 +88,20 @@ def _beaten(best: str, scores: Mapping[str, Any], main: str) -> Line:
     if low > 0:
         return Line(logging.INFO, f"{text}which is more than chance.")
     return Line(logging.WARNING, f"{text}which may be chance: judge by more scenes.")
+
+
+def _by_class(scores: Mapping[str, Any], compared: Compared) -> Iterator[Line]:
+    """Name the classes for which a baseline is better, whatever the mean over all of them says."""
+    for part in (name for name in compared.names if name in OF_CLASSES):
+        found = []
+        for name, own in scores[judged_split(scores)][part].items():
+            others = {other: report[part][name] for other, report in scores[BASELINES].items()}
+            known = {other: score for other, score in others.items() if score is not None}
+            best = max(known, key=lambda other: known[other], default=None)
+            if own is not None and best is not None and known[best] > own:
+                found.append(f"{name} ({own:.3f} against {known[best]:.3f} of '{best}')")
+        if found:
+            yield Line(logging.INFO, f"By class, a baseline has a better {part} of: {', '.join(found)}.")
 
 
 def _both(scores: Mapping[str, Any], baseline: str, main: str) -> str:

@@ -18,7 +18,7 @@ def draw_confusion(confusion: NDArray[np.int64], names: Sequence[str]) -> Figure
     picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
     axes.set_yticks(range(len(names)), names)
-    axes.set(xlabel="prediction", ylabel="truth", title="Share of each class's test pixels")
+    axes.set(xlabel="prediction", ylabel="truth", title="Share of each true class")
     for (row, column), share in np.ndenumerate(shares):
         color = "white" if share > 0.5 else "black"
         axes.text(column, row, f"{share:.0%}", ha="center", va="center", color=color, fontsize=8)

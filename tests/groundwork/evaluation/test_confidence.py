@@ -27,6 +27,7 @@ from groundwork.evaluation.confidence import (
     redraw_of,
     why_not,
 )
+from groundwork.evaluation.reconstruction import PaintedSums, _redraw
 from groundwork.evaluation.report import evaluate_model, held_out
 from groundwork.evaluation.verdict import judge_in_words
 from groundwork.specs import TargetSpec
@@ -99,6 +100,20 @@ def test_intervals_of_ordered_answers_add_up_scenes_and_are_drawn_less_often() -
         assert report["auroc"]["x"] == pytest.approx(metrics.roc_auc_score(own[:, 0], given[:, 0]), abs=1e-6)
 
 
+def test_intervals_of_what_was_hidden_add_up_squared_errors() -> None:
+    std = np.array([2.0, 5.0], np.float32)
+    random = np.random.default_rng(0)
+    parts = [PaintedSums(("A", "B"), std) for _ in range(SCENES)]
+    for part in parts:
+        part.squares, part.count = random.random(2) * 100, int(random.integers(5, 20))
+    drawn = draw_scenes(SCENES, 20, seed=0)
+    for row, report in zip(drawn, _redraw(parts, ("A", "B"), std)(drawn), strict=True):
+        squares = sum(times * part.squares for times, part in zip(row, parts, strict=True))
+        mean = squares / sum(times * part.count for times, part in zip(row, parts, strict=True))
+        assert report["rmse"]["B"] == pytest.approx(mean[1] ** 0.5, rel=1e-5)
+        assert report["standardised_rmse"] == pytest.approx((mean / std**2).mean() ** 0.5, rel=1e-5)
+
+
 def test_draws_without_a_score_are_left_out_unless_they_are_half_of_all() -> None:
     numbers = np.arange(100.0)
     numbers[:40] = np.nan
@@ -148,6 +163,17 @@ def test_the_verdict_says_whether_baselines_are_beaten(scores: dict[str, Any], l
     assert first.level == level
     assert re.search(text, first.text), first.text
     assert bool(others) == ("NOT" in first.text), "what to look at"
+    if others:
+        assert "'trees', it gains -0.100 (-0.200 to +0.000, scenes drawn anew): whether it is worse" in others[0].text
+
+
+def test_classes_are_named_for_which_a_baseline_is_better() -> None:
+    scores = _scores(0.7, 0.6, None)
+    scores["val"]["iou"] = {"water": 0.8, "forest": 0.6, "field": None}
+    scores["baselines"]["trees"]["iou"] = {"water": 0.9, "forest": 0.5, "field": 0.1}
+    scores["baselines"]["mean"]["iou"] = {"water": 0.85, "forest": None, "field": 0.1}
+    _, line = judge_in_words(scores, Compared("miou", "max", ("miou", "iou")))
+    assert line.text == "By class, a baseline has a better iou of: water (0.800 against 0.900 of 'trees')."
 
 
 def test_less_is_better_where_errors_are_compared() -> None:

@@ -200,6 +200,6 @@ def _refuse_foreign(path: Path, expected: Mapping[str, Tensor]) -> None:
         if not reason:
             return
     raise TrainingError(
-        f"{path} is not a checkpoint of this training: {reason.rstrip('.')}. Nothing of it was run. Delete it, and run the same "
-        "command again: the training then begins with its first epoch."
+        f"{path} is not a checkpoint of this training: {reason.rstrip('.')}. Nothing of it was run. Delete it, and run "
+        "the same command again: the training then begins with its first epoch."
     )

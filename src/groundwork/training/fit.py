@@ -29,6 +29,7 @@ from groundwork.tasks import TASKS
 from groundwork.tasks.base import Task
 from groundwork.tasks.learning import with_monitor
 from groundwork.training.aids import build_aids
+from groundwork.training.answers import require_answers
 from groundwork.training.batch_norm import MeasureFirst
 from groundwork.training.best_mean import Kept, keep_better
 from groundwork.training.checkpoints import last_checkpoint
@@ -81,6 +82,7 @@ def fit(
     Raises:
         ComponentError: For an unknown task, loss, optimiser or option of the Trainer.
         SpecError: For a model of which the task cannot learn.
+        DataError: Where the validation split has no answers to choose weights by.
         TrainingError: Where the loss stops being a number, memory or a disk is full, or no weights can be kept.
     """
     training = training.model_copy(update={"threads": training.threads or torch.get_num_threads()})
@@ -88,6 +90,7 @@ def fit(
     require_learnable(training, initial.config.model)
     if find_task(training).learns_from == "embedding":
         return _keep(initial, data, statistics, training, seed)
+    require_answers(training.monitor, data)
     with training_process(seed, training.threads):
         task = build_task(initial, training, statistics)
         dates = [

@@ -30,6 +30,7 @@ from groundwork.tasks.base import Task
 from groundwork.tasks.estimator import EstimatorTask
 from groundwork.tasks.learning import with_monitor
 from groundwork.training.aids import build_aids
+from groundwork.training.answers import require_answers
 from groundwork.training.batch_norm import MeasureFirst
 from groundwork.training.best_mean import Kept, keep_better
 from groundwork.training.buffers import SameBuffers
@@ -95,6 +96,7 @@ def fit(
     Raises:
         ComponentError: For an unknown task, loss, optimiser or option of the Trainer.
         SpecError: For a model of which the task cannot learn.
+        DataError: Where the validation split has no answers to choose weights by.
         TrainingError: Where the loss stops being a number, memory or a disk is full, or no weights can be kept.
     """
     training = training.model_copy(update={"threads": threads_of(training)})
@@ -105,6 +107,7 @@ def fit(
         return _keep(initial, data, statistics, training, seed)
     if issubclass(find_task(training), EstimatorTask):
         return _estimate(initial, data, statistics, training, seed)
+    require_answers(training.monitor, data)
     folder = checkpoints / _identity(initial, data, statistics, training, seed)
     folder.mkdir(parents=True, exist_ok=True)
     run = Run(initial, data, statistics, training, seed, folder)
@@ -115,7 +118,8 @@ def fit(
         else:
             train(prepared)
         judge = _build_trainer(_alone(training, prepared.trainer), [MeasureFirst()])
-        kept = keep_better(prepared.task, judge, prepared.module, prepared.keep, prepared.history)
+        with explained(training, judge):
+            kept = keep_better(prepared.task, judge, prepared.module, prepared.keep, prepared.history)
         trained = _bundle_of(initial, kept, data, statistics, training, seed)
         trained = _with_choices(trained, data, training)
     return FitResult(trained, pd.DataFrame(prepared.history.rows).astype({"epoch": int}))

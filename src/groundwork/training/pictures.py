@@ -60,7 +60,8 @@ class Pictures(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw, where it is time."""
-        if not isinstance(pl_module, Task) or (trainer.current_epoch + 1) % self._config.every:
+        is_due = trainer.is_global_zero and (trainer.current_epoch + 1) % self._config.every == 0
+        if not isinstance(pl_module, Task) or not is_due:
             return
         if not trainer.is_global_zero:
             return

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import time
+import traceback
 from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
@@ -53,8 +54,9 @@ def _be(folder: Path, rank: int, count: int, port: int, before: Callable[[int], 
     before(rank)
     try:
         worker._end(worker.main([str(folder)]))
-    finally:
+    except BaseException:  # noqa: BLE001 - the process ends with it, whatever it is
         # An error that is no refusal, as where another process is gone.
+        traceback.print_exc()
         worker._end(1)
 
 

@@ -51,6 +51,7 @@ from groundwork.training.precision import check_half
 from groundwork.training.process import training_process
 from groundwork.training.processes import threads_of, train_in_processes
 from groundwork.training.specification import Run
+from groundwork.training.strategies import with_idle_weights
 from groundwork.training.temperature import with_temperature
 from groundwork.training.thresholds import with_thresholds
 from groundwork.training.trust import explained
@@ -158,7 +159,7 @@ def prepare(run: Run, callbacks: Sequence[Callback] = ()) -> Prepared:
     module = ChipDataModule(data, run.statistics, training.loader, training.augmentation, run.seed, training.sampling)
     aids = build_aids(task, training, data, run.seed, run.folder)
     wired = [*aids.callbacks, SameBuffers(), *callbacks]
-    trainer = _build_trainer(training, wired, [shown.logger for shown in aids.loggers])
+    trainer = _build_trainer(with_idle_weights(training), wired, [shown.logger for shown in aids.loggers])
     if training.compile:
         require_compiler(trainer.strategy.root_device)
         compile_model(task.model)

@@ -30,7 +30,7 @@ class Failure(Config):
 def leave_finished(folder: Path, rows: Rows) -> None:
     """Say that a run is complete."""
     with whole_file(folder / FINISHED) as partial:
-        partial.write_text(json.dumps(rows, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        partial.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
 def finished_in(folder: Path) -> Rows | None:

@@ -8,6 +8,26 @@ from lightning.pytorch.strategies import DDPStrategy, DeepSpeedStrategy, FSDPStr
 from groundwork.config.training import TrainingConfig
 from groundwork.errors import ComponentError
 
+#: DDP that lets weights be without a slope, as those that do not learn yet.
+WITH_IDLE_WEIGHTS = "ddp_find_unused_parameters_true"
+
+
+def with_idle_weights(training: TrainingConfig) -> TrainingConfig:
+    """Return a training whose processes do not wait for slopes of weights that begin to learn later.
+
+    Raises:
+        ComponentError: Where the strategy cannot do so.
+    """
+    stated = training.trainer.get("strategy", "auto")
+    if training.freeze.until_epoch is None or stated == "auto":
+        return training
+    if stated not in ("ddp", WITH_IDLE_WEIGHTS):
+        raise ComponentError(
+            f"training.trainer.strategy: '{stated}' does not go with weights that begin to learn later "
+            "('training.freeze.until_epoch'): take 'ddp', or leave 'until_epoch' out"
+        )
+    return training.model_copy(update={"trainer": {**training.trainer, "strategy": WITH_IDLE_WEIGHTS}})
+
 
 def check_strategy(trainer: Trainer, training: TrainingConfig) -> None:
     """Refuse what cannot work in several processes here.
@@ -22,6 +42,11 @@ def check_strategy(trainer: Trainer, training: TrainingConfig) -> None:
     stated = training.trainer.get("strategy", "auto")
     if trainer.world_size == 1:
         return
+    if training.averaging is not None and training.averaging.name == "swa":
+        raise ComponentError(
+            "training.averaging: 'swa' measures batch normalisation over all training chips, of which each of several "
+            "processes has a share: take 'ema', or 'devices: 1'"
+        )
     strategy = trainer.strategy
     if not isinstance(strategy, DDPStrategy | FSDPStrategy) or isinstance(strategy, DeepSpeedStrategy):
         raise ComponentError(

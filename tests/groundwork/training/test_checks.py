@@ -13,6 +13,7 @@ from groundwork.errors import ComponentError, SpecError
 from groundwork.specs import OutputSpec, TargetSpec
 from groundwork.tasks.learning import with_monitor
 from groundwork.training.checks import check_together, check_training, find_task
+from groundwork.training.strategies import with_idle_weights
 
 MakeTraining = Callable[..., TrainingConfig]
 ADAMW = {"name": "adamw"}
@@ -124,3 +125,15 @@ def test_what_does_not_go_together_is_refused(
     numbers = TargetSpec(outputs=(OutputSpec(name="height"),))
     with pytest.raises(SpecError, match="This task learns classes per pixel: give"):
         check_together(make_training(), model_config, numbers)
+
+
+def test_aids_that_several_processes_do_not_share_are_refused(
+    make_training: MakeTraining, land_target: TargetSpec, model_config: ModelConfig
+) -> None:
+    two = {"accelerator": "cpu", "devices": 2, "strategy": "ddp"}
+    averaged = make_training(trainer=two, averaging={"name": "swa", "from_epoch": 1})
+    with pytest.raises(ComponentError, match="'swa' measures batch normalisation over all training chips"):
+        check_together(averaged, model_config, land_target)
+    late = make_training(trainer=two | {"strategy": "ddp_fork"}, freeze={"encoder": True, "until_epoch": 1})
+    with pytest.raises(ComponentError, match="'ddp_fork' does not go with weights that begin to learn later"):
+        with_idle_weights(late)

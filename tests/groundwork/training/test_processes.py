@@ -146,6 +146,25 @@ def test_losses_of_each_process_are_averaged_where_asked_for(
     assert 1e-4 < abs(apart["train/loss"] / together["train/loss"] - 1) < 0.2
 
 
+def test_aids_are_those_of_one_process(run: Fit, write: Callable[..., Path], tmp_path: Path) -> None:
+    aids: dict[str, Any] = {
+        "averaging": {"name": "ema", "decay": 0.6}, "keep_best": 2, "freeze": {"encoder": True, "until_epoch": 1},
+        "pictures": {"every": 2, "count": 1},
+    }  # fmt: skip
+    folder = write(tmp_path / "two", **aids)
+    assert train_together(folder, 2) == [0, 0]
+    two = run(tmp_path / "two", trainer=TWO, **aids)
+    one = run(tmp_path / "one", loader={"batch_size": 8}, **aids)
+    pd.testing.assert_frame_equal(two.history, one.history, rtol=1e-5, atol=1e-6)
+    assert _largest_difference(two.bundle, one.bundle) < 1e-5
+    assert (
+        two.bundle.config.provenance["kept"].partition(";")[0] == one.bundle.config.provenance["kept"].partition(";")[0]
+    )
+    assert [file.name for file in (folder.parent / "pictures").iterdir()] == ["epoch-0001.png"]
+    left = {file.suffix for file in folder.parent.iterdir() if file.is_file()}
+    assert left == {".ckpt", ".safetensors", ".json"}, "nothing half written"
+
+
 @pytest.mark.filterwarnings("ignore:.*treespec.*is deprecated", "ignore:.*does not have many workers")
 def test_all_validate_with_the_norms_that_are_kept(
     tiny_initial: Bundle,

@@ -48,7 +48,7 @@ DETECTOR = {
 PAINTER = {
     "factory": {
         "name": "full_model",
-        "model": {"name": "prithvi_mae", "variant": "prithvi_eo_v2_tiny_tl", "image_size": SIZE},
+        "model": {"name": "prithvi_mae", "variant": "prithvi_eo_v2_tiny_tl"},
     },
     "encoder": None,
     "decoder": None,

@@ -35,7 +35,7 @@ from groundwork.training.checks import DEFAULTS, build_trainer
 ROUNDS, STEPS, BATCH, SIZE = 5, 4, 8, 128
 COLORS = {"water": "#0000ff", "land": "#00aa00", "built": "#ff0000"}
 CLASSES = [{"value": 1 + number, "name": name, "color": COLORS[name]} for number, name in enumerate(COLORS)]
-NUMBERS = [{"name": "height", "unit": "m"}]
+NUMBERS = [{"name": "height", "unit": "m", "minimum": -10, "maximum": 10}]
 RESNET = {"name": "timm", "model": "resnet10t", "out_indices": [0, 1, 2, 3]}
 UNET = {"encoder": RESNET, "decoder": {"name": "unet", "channels": [64, 48, 32]}}
 WHOLE = {"encoder": {"name": "timm", "model": "resnet10t"}, "decoder": None}
@@ -48,7 +48,7 @@ DETECTOR = {
 PAINTER = {
     "factory": {
         "name": "full_model",
-        "model": {"name": "prithvi_mae", "variant": "prithvi_eo_v2_tiny_tl", "image_size": SIZE},
+        "model": {"name": "prithvi_mae", "variant": "prithvi_eo_v2_tiny_tl"},
     },
     "encoder": None,
     "decoder": None,

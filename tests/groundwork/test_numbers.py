@@ -357,7 +357,7 @@ def test_names_of_another_kind_are_refused(
     with pytest.raises(ComponentError, match=r"cross_entropy.*Known: \['gaussian_nll', 'huber', 'mae', 'mse', 'quan"):
         check_training(make_training(**numbers), world.data.target)
     with pytest.raises(ComponentError, match="'val/miou', which is not measured"):
-        check_training(make_training(task="pixel_regression", loss=[{"name": "mse"}]), world.data.target)
+        check_training(make_training(**numbers | {"monitor": "val/miou"}, loss=[{"name": "mse"}]), world.data.target)
     check_training(make_training(**numbers, loss=[{"name": "mse"}, {"name": "mae"}]), world.data.target)
 
 

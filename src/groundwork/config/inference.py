@@ -71,6 +71,8 @@ class InferenceConfig(Config):
     dropout_samples: int = Field(default=0, ge=0, le=1000)
     #: Also write the probability of each class.
     probabilities: bool = False
+    #: Also write which classes are possible, with a band for each; for bundles trained with ``training.conformal``.
+    sets: bool = False
     #: Also write how unsure the model is of the class: 0 where it is certain, 1 where all classes are as likely.
     entropy: bool = False
     #: How embeddings are written, of a model that gives such.
@@ -84,7 +86,7 @@ class InferenceConfig(Config):
     @property
     def details(self) -> frozenset[str]:
         """Which products are wanted beside the answers."""
-        wanted = {"probabilities": self.probabilities, "entropy": self.entropy}
+        wanted = {"probabilities": self.probabilities, "entropy": self.entropy, "sets": self.sets}
         return frozenset(name for name, is_wanted in wanted.items() if is_wanted)
 
     @field_validator("augment", mode="before")

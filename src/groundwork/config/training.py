@@ -135,6 +135,10 @@ class TrainingConfig(Config):
     #: Whether a temperature is fitted on the validation split, by which scores become probabilities that are right as
     #: often as they say. The class that is decided stays the same. Only for classes of pixels or images.
     calibrate: bool = False
+    #: Share of answers whose true class may be missing from the set of those that are possible: from which probability
+    #: on a class belongs to it is chosen on the validation split (conformal prediction). None: there are no sets. Only
+    #: for one class per pixel or image.
+    conformal: float | None = Field(default=None, gt=0, lt=1)
     #: Stop after this many epochs without a better score. None: never.
     early_stopping: int | None = Field(default=None, gt=0)
     #: Let ``torch.compile`` make the model faster. It takes a compiler, and minutes before the first step.

@@ -23,6 +23,7 @@ from groundwork.errors import BundleError, DataError
 from groundwork.evaluation.area import AreaShares
 from groundwork.evaluation.boundary import BoundaryIou
 from groundwork.evaluation.calibration import Calibration, Reliability
+from groundwork.evaluation.class_sets import SetCoverage
 from groundwork.evaluation.confidence import (
     LEVEL,
     Compared,
@@ -123,6 +124,8 @@ def _evaluate_answers(
         calibration = Calibration(data.target)
         reliabilities = calibration.reliabilities
         details[MODEL].append(calibration)
+    if data.target.sets is not None:
+        details[MODEL].append(SetCoverage(kind, data.target.sets))
     evaluation = evaluate(predictors, data, config.batch_size, config.split, details)
     scores, by_scene = evaluation.metrics(), evaluation.by_scene()
     compared = Compared(kind.main_score, "max", kind.headline)

@@ -12,6 +12,6 @@ ANSWERS = {
 #: Outlines of the tiles of a scene, where each has one answer.
 CHIPS = "chips"
 #: All that may be made of a scene.
-PRODUCTS = {**ANSWERS, "probabilities": ".tif", "entropy": ".tif", "deviations": ".tif", CHIPS: ".gpkg"}
+PRODUCTS = {**ANSWERS, "probabilities": ".tif", "entropy": ".tif", "sets": ".tif", "deviations": ".tif", CHIPS: ".gpkg"}
 #: Where the outlines of all scenes stand as one table.
 CHIP_TABLE = "chips.csv"

@@ -77,6 +77,11 @@ def require_meaning(target: TargetSpec, config: InferenceConfig) -> None:
         raise SpecError(
             f"{named} would say something of each pixel, and the model finds objects, each with its score: set to false"
         )
+    if config.sets and target.sets is None:
+        raise SpecError(
+            "'inference.sets' asks which classes are possible, and the bundle does not know from which probability on "
+            "one is: train it with 'training.conformal: 0.1', or set it to false"
+        )
     if config.entropy and not target.classes:
         raise SpecError("'inference.entropy' says how unsure the model is of a class; it gives none: set it to false")
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from groundwork.specs.class_sets import ClassSetSpec
 from groundwork.specs.objects import ObjectSpec
 from groundwork.specs.vectors import VectorSpec
 from groundwork.strict import Config, did_you_mean
@@ -14,8 +15,8 @@ from groundwork.strict import Config, did_you_mean
 ClassValue = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 
 
-def _is_none(value: object) -> bool:
-    return value is None
+def _is_unset(value: object) -> bool:
+    return value is None or value is False
 
 
 class ClassSpec(Config):
@@ -87,7 +88,7 @@ class TargetSpec(Config):
     outputs: tuple[OutputSpec, ...] = ()
     #: Whether the model also says how far off each number may be: its standard deviation, learnt by the loss
     #: ``gaussian_nll``.
-    deviation: bool = False
+    deviation: bool = Field(default=False, exclude_if=_is_unset)
     #: What has an answer of its own: each pixel, the image as a whole, or each object in it, found by a box. Of one
     #: class alone, an image or an object has one score: whether it is that. nothing: there are no labels, and no other
     #: key of the target means anything.
@@ -101,7 +102,10 @@ class TargetSpec(Config):
     nodata_is_class: bool = False
     #: With classes per pixel or image: what raw scores are divided by before they become probabilities, so that these
     #: are right as often as they say (Guo et al. 2017). None: 1. ``training.calibrate`` finds it on the val split.
-    temperature: float | None = Field(default=None, gt=0, allow_inf_nan=False, exclude_if=_is_none)
+    temperature: float | None = Field(default=None, gt=0, allow_inf_nan=False, exclude_if=_is_unset)
+    #: From which probability on a class belongs to the set of those that are possible: chosen on the validation split
+    #: by ``training.conformal``. None: there are no sets.
+    sets: ClassSetSpec | None = Field(default=None, exclude_if=_is_unset)
     #: Column of a table of labels that says the class; ``class`` where it is not stated. Numbers stand in columns of
     #: their own names, as do the classes of ``multi_label`` without a ``separator``: 1 or true, 0 or false, or nothing
     #: where nobody knows.
@@ -265,9 +269,9 @@ class TargetSpec(Config):
         return bool(self.classes) and self.per in {"pixel", "image"}
 
     def as_stated(self) -> TargetSpec:
-        """Return the same without what was chosen for the scores of one model: thresholds and temperature."""
+        """Return the same without what was chosen for the scores of one model: thresholds, temperature and sets."""
         plain = self.with_thresholds(dict.fromkeys(self.names)) if self.classes else self
-        return plain.model_copy(update={"temperature": None})
+        return plain.model_copy(update={"temperature": None, "sets": None})
 
     def with_thresholds(self, thresholds: Mapping[str, float | None]) -> TargetSpec:
         """Return the same with other thresholds, for the classes that are named."""

@@ -25,7 +25,9 @@ from groundwork.targets.statistics import TargetStatistics
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-CLASSES, PROBABILITIES, ENTROPY = "classes", "probabilities", "entropy"
+CLASSES, PROBABILITIES, ENTROPY, SETS = "classes", "probabilities", "entropy", "sets"
+#: What sets of classes are where the scene has no data.
+NO_SET = 255
 #: Colours of pictures: of what is not known, and of right and wrong answers.
 UNKNOWN, RIGHT, WRONG = (255, 255, 255), (217, 217, 217), (197, 27, 27)
 
@@ -134,6 +136,9 @@ class Classes(RasterKind, ABC):
         for product, bands in wanted:
             if product in details:
                 profiles[product] = RasterProfile(grid, "float32", bands, float("nan"), "average", tags=tags)
+        if SETS in details and self.target.sets is not None:
+            said = {"SETS_MISS": f"{self.target.sets.miss:g}"}
+            profiles[SETS] = RasterProfile(grid, "uint8", self.target.names, NO_SET, "mode", tags={**tags, **said})
         return profiles
 
     def from_product(self, values: NDArray[np.generic], known: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -154,6 +159,8 @@ class Classes(RasterKind, ABC):
         products[CLASSES] = np.where(valid, values[blended.argmax(axis=0)], nodata)[None]
         if PROBABILITIES in profiles:
             products[PROBABILITIES] = np.where(valid, blended, np.float32(np.nan))
+        if SETS in profiles and self.target.sets is not None:
+            products[SETS] = np.where(valid, blended >= self.target.sets.threshold, NO_SET).astype(np.uint8)
         if ENTROPY in profiles:
             doubt = entropy(blended).sum(axis=0, keepdims=True) / np.log(max(len(blended), 2))
             products[ENTROPY] = np.where(valid, doubt, np.float32(np.nan)).astype(np.float32)

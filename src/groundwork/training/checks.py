@@ -120,6 +120,11 @@ def require_probabilities(training: TrainingConfig, task: type[Task], target: Ta
             f"training.calibrate makes scores of classes per pixel or image probabilities, and '{training.task.name}' "
             f"trains {what}: set 'calibrate: false'"
         )
+    if training.conformal is not None and (not target.has_probabilities or target.multi_label):
+        raise SpecError(
+            "training.conformal chooses which classes are possible for a pixel or image that is of one, and the "
+            f"target has {'several classes at once' if target.multi_label else _described(target)}: set it to null"
+        )
 
 
 def _described(target: TargetSpec) -> str:

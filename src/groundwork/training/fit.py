@@ -44,6 +44,7 @@ from groundwork.training.checks import (
     require_learnable,
     require_probabilities,
 )
+from groundwork.training.choices import with_choices
 from groundwork.training.compiling import compile_model, require_compiler
 from groundwork.training.estimator import fit_estimator
 from groundwork.training.initial import BUILT_FROM
@@ -52,8 +53,6 @@ from groundwork.training.process import training_process
 from groundwork.training.processes import threads_of, train_in_processes
 from groundwork.training.specification import Run
 from groundwork.training.strategies import with_idle_weights
-from groundwork.training.temperature import with_temperature
-from groundwork.training.thresholds import with_thresholds
 from groundwork.training.trust import explained
 
 #: Of a training: what only shows it.
@@ -122,16 +121,8 @@ def fit(
         with explained(training, judge):
             kept = keep_better(prepared.task, judge, prepared.module, prepared.keep, prepared.history)
         trained = _bundle_of(initial, kept, data, statistics, training, seed)
-        trained = _with_choices(trained, data, training)
+        trained = with_choices(trained, data, training)
     return FitResult(trained, pd.DataFrame(prepared.history.rows).astype({"epoch": int}))
-
-
-def _with_choices(trained: Bundle, data: LabelledData, training: TrainingConfig) -> Bundle:
-    """Return the bundle with what is chosen for its scores on the validation split."""
-    if training.calibrate:
-        # Before thresholds are chosen: they are of the probabilities that come of it.
-        trained = with_temperature(trained, data, training.loader.batch_size)
-    return with_thresholds(trained, data, training.loader.batch_size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +235,7 @@ def _estimate(
         fit_estimator(task.estimated, data, task.max_rows, seed)
         weights = {name: value.detach().cpu() for name, value in task.model.state_dict().items()}
         trained = _bundle_of(initial, Kept(weights), data, statistics, training, seed)
-        trained = _with_choices(trained, data, training)
+        trained = with_choices(trained, data, training)
     return FitResult(trained, pd.DataFrame({"epoch": []}))
 
 

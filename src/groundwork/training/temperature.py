@@ -39,7 +39,7 @@ def with_temperature(bundle: Bundle, data: LabelledData, batch_size: int) -> Bun
     target = bundle.config.target
     if target.temperature is not None:
         return bundle
-    truth, scores = _answers(bundle, data, batch_size)
+    truth, scores = validation_answers(bundle, data, batch_size)
     if not len(truth):
         logger.warning("Probabilities are not calibrated: nothing is known of the validation split")
         return bundle
@@ -75,7 +75,7 @@ def fit_temperature(truth: Tensor, scores: Tensor) -> float:
     return float(f"{math.exp(found.x):.6g}")
 
 
-def _answers(bundle: Bundle, data: LabelledData, batch_size: int) -> tuple[Tensor, Tensor]:
+def validation_answers(bundle: Bundle, data: LabelledData, batch_size: int) -> tuple[Tensor, Tensor]:
     """Return known answers of the validation split and raw scores for them, each pixel once."""
     kind, chips = data.kind, data.chips("val")
     engine = Engine(ModelScorer(bundle.build_model()))

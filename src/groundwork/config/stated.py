@@ -11,9 +11,9 @@ from groundwork.strict import explain
 
 #: Keys and values. Spelt out, text first: jsonargparse reads the text of a value that may be anything once more, and
 #: makes 7 of "007" and nothing of "#ffffff".
-Stated: TypeAlias = "dict[str, str | bool | int | float | list | dict | None]"
+Stated: TypeAlias = dict[str, str | bool | int | float | list | dict | None]  # type: ignore[type-arg]
 #: A list of such, or of bare names.
-StatedList: TypeAlias = "list[str | dict]"
+StatedList: TypeAlias = list[str | dict]  # type: ignore[type-arg]
 
 Kind = TypeVar("Kind", bound=BaseModel)
 

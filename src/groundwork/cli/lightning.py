@@ -1,0 +1,193 @@
+"""LightningCLI over the tasks and the data of this library, and over any module and datamodule of Lightning."""
+
+from __future__ import annotations
+
+import logging
+from argparse import ArgumentError
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import Namespace
+from lightning import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+
+from groundwork.cli.checking import check_file, shorten
+from groundwork.cli.overrides import apply, split_overrides
+from groundwork.cli.running import Command, run_command
+from groundwork.config.stated import Stated
+from groundwork.data.raster_module import RasterDataModule
+from groundwork.errors import SpecError
+from groundwork.registry import find
+from groundwork.training.lightning_tasks import RasterTask
+from groundwork.training.process import training_process
+
+#: What may stand at the top of a file.
+TOP = ("seed_everything", "output", "data", "model", "trainer", "evaluation", "inference")
+#: What one command or another has beside them.
+OPTIONS = ("ckpt_path", "weights_only", "verbose", "return_predictions", "optimizer", "lr_scheduler")
+
+
+class StatisticsTrainer(Trainer):
+    """Lightning's Trainer, which can also compute statistics."""
+
+    def compute_statistics(self, model: LightningModule, datamodule: LightningDataModule) -> None:  # noqa: ARG002
+        """Prepare the data, statistics included; nothing is trained."""
+        if not isinstance(datamodule, RasterDataModule):
+            raise SpecError(f"Statistics are computed of groundwork.RasterDataModule; found {type(datamodule).__name__}")
+        datamodule.setup("fit")
+
+
+class GroundworkCLI(LightningCLI):
+    """Trains tasks of this library on its data as a recipe is trained; all else is Lightning's."""
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """Return the commands, and the arguments of each that come from the configuration."""
+        return {**LightningCLI.subcommands(), "compute_statistics": {"model", "datamodule"}}
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add what is no argument of a module, a datamodule or the Trainer."""
+        parser.add_argument("--output", type=str | None, default=None, help="Folder in which results lie.")
+        parser.add_argument("--evaluation", type=Stated, default={}, help="How the model is judged, as in a recipe.")
+        parser.add_argument("--inference", type=Stated, default={}, help="How scenes are predicted, as in a recipe.")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Read files and options.
+
+        Raises:
+            SpecError: For what cannot be read, or is of another type.
+        """
+        rest, overrides = split_overrides([str(part) for part in args or ()])
+        try:
+            self.config = parser.parse_args(rest)
+            #: The same without defaults: what the user has said.
+            self.stated = parser.parse_args(rest, defaults=False)[self.config.subcommand]
+        except ArgumentError as error:
+            raise SpecError(shorten(error.message)) from None
+        apply(overrides, self.config[self.config.subcommand])
+
+    def before_instantiate_classes(self) -> None:
+        """Fill in what is stated once for all: the folder, the seed, and how long a training lasts."""
+        config = self.config[str(self.subcommand)]
+        self.task_class, self.data_class = _class_of(config.get("model")), _class_of(config.get("data"))
+        seed = config.seed_everything if type(config.seed_everything) is int else 0
+        if issubclass(self.data_class, RasterDataModule):
+            _fill(config.data.init_args, {"folder": config.output, "seed": seed})
+        if issubclass(self.task_class, RasterTask):
+            _fill(config.model.init_args, {"seed": seed})
+            stated = {key: value for key, value in _plain(self.stated.get("trainer")).items() if key != "callbacks"}
+            training = with_trainer(config.model.init_args.training, stated)
+            config.model.init_args.training = training
+            if not self.is_ours:
+                for key, value in {"max_epochs": training.get("max_epochs"), **training.get("trainer", {})}.items():
+                    config.trainer[key] = value
+        if not self.is_ours and config.output and not config.trainer.default_root_dir:
+            config.trainer.default_root_dir = config.output
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether a task of this library meets its data."""
+        return issubclass(self.task_class, RasterTask) and issubclass(self.data_class, RasterDataModule)
+
+    def instantiate_classes(self) -> None:
+        """Build module and datamodule, and a Trainer where it is Lightning's that runs."""
+        if not self.is_ours:
+            super().instantiate_classes()
+            return
+        self.config_init = self.parser.instantiate_classes(self.config)
+        self.datamodule, self.model = self._get(self.config_init, "data"), self._get(self.config_init, "model")
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        if not self.is_ours:
+            super()._run_subcommand(subcommand)
+            return
+        if not isinstance(self.model, RasterTask) or not isinstance(self.datamodule, RasterDataModule):
+            raise TypeError(f"{type(self.model)} and {type(self.datamodule)} are none of this library")
+        config = self._get(self.config_init, "trainer")
+        callbacks = config.callbacks if isinstance(config.callbacks, list) else [config.callbacks or ()]
+        given = self.config_init[subcommand]
+        command = Command(
+            task=self.model,
+            data=self.datamodule,
+            seed=self.datamodule.seed,
+            evaluation=dict(given.evaluation),
+            inference=dict(given.inference),
+            bundle=Path(given.ckpt_path) if given.get("ckpt_path") else None,
+            callbacks=tuple(part for part in callbacks if part),
+        )
+        run_command(subcommand, command)
+
+
+def run_lightning(command: str, arguments: Sequence[str]) -> None:
+    """Run one command of Lightning.
+
+    Args:
+        command: One of :data:`groundwork.cli.commands.COMMANDS`.
+        arguments: What stands behind it.
+
+    Raises:
+        GroundworkError: For what is wrong, in words for the person at the terminal.
+    """
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("groundwork").setLevel(logging.INFO)
+    given = ["--help" if argument == "--help_all" else argument for argument in arguments]
+    for file in _files(given):
+        check_file(file, [*TOP, *OPTIONS])
+    raising: dict[str, Any] = {"exit_on_error": False}
+    parsers = {name: dict(raising) for name in GroundworkCLI.subcommands()}
+    # Seeds, threads and deterministic mode of this process are as before when the command is over.
+    with training_process(0, None):
+        GroundworkCLI(
+            args=[command.replace("-", "_"), *given],
+            trainer_class=StatisticsTrainer,
+            seed_everything_default=0,
+            parser_kwargs={**raising, **parsers},
+            save_config_kwargs={"overwrite": True},
+        )
+
+
+def with_trainer(training: Mapping[str, Any], stated: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a training with what is stated for the Trainer, as a recipe states it.
+
+    Args:
+        training: As under ``training``; may leave ``max_epochs`` and ``trainer`` out.
+        stated: As under ``trainer``.
+
+    Raises:
+        SpecError: Where both say something, and not the same.
+    """
+    own: Any = training.get("trainer") or {}
+    both = {**own, **({"max_epochs": training["max_epochs"]} if "max_epochs" in training else {})}
+    for key, value in stated.items():
+        if key in both and both[key] != value:
+            raise SpecError(
+                f"'trainer.{key}' is {value!r}, and 'training' says {both[key]!r}: leave it out of 'training'."
+            )
+        if isinstance(value, dict) and "class_path" in value:
+            raise SpecError(f"'trainer.{key}' names a class; a task of this library takes names and numbers there.")
+    trainer = {**own, **{key: value for key, value in stated.items() if key != "max_epochs"}}
+    epochs = {"max_epochs": stated["max_epochs"]} if "max_epochs" in stated else {}
+    return {**training, **epochs, **({"trainer": trainer} if trainer else {})}
+
+
+def _plain(config: Namespace | None) -> dict[str, Any]:
+    return {} if config is None else config.as_dict()
+
+
+def _fill(arguments: Namespace, values: Mapping[str, object]) -> None:
+    for name, value in values.items():
+        if arguments.get(name) is None:
+            arguments[name] = value
+
+
+def _class_of(config: Namespace | None) -> type:
+    return find({}, config.class_path) if config is not None else object
+
+
+def _files(arguments: Sequence[str]) -> list[Path]:
+    """Return the files of configuration that a command names."""
+    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    found = [text for name, text in pairs if name in ("-c", "--config")]
+    found += [argument.partition("=")[2] for argument in arguments if argument.startswith(("--config=", "-c="))]
+    return [Path(text) for text in found if not text.lstrip().startswith("{")]

@@ -15,7 +15,7 @@ from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCL
 from groundwork.cli.checking import check_file, shorten
 from groundwork.cli.overrides import apply, split_overrides
 from groundwork.cli.running import Command, run_command
-from groundwork.config.stated import Stated
+from groundwork.config.stated import Stated, with_trainer
 from groundwork.data.raster_module import RasterDataModule
 from groundwork.errors import SpecError
 from groundwork.registry import find
@@ -145,30 +145,6 @@ def run_lightning(command: str, arguments: Sequence[str]) -> None:
             parser_kwargs={**raising, **parsers},
             save_config_kwargs={"overwrite": True},
         )
-
-
-def with_trainer(training: Mapping[str, Any], stated: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a training with what is stated for the Trainer, as a recipe states it.
-
-    Args:
-        training: As under ``training``; may leave ``max_epochs`` and ``trainer`` out.
-        stated: As under ``trainer``.
-
-    Raises:
-        SpecError: Where both say something, and not the same.
-    """
-    own: Any = training.get("trainer") or {}
-    both = {**own, **({"max_epochs": training["max_epochs"]} if "max_epochs" in training else {})}
-    for key, value in stated.items():
-        if key in both and both[key] != value:
-            raise SpecError(
-                f"'trainer.{key}' is {value!r}, and 'training' says {both[key]!r}: leave it out of 'training'."
-            )
-        if isinstance(value, dict) and "class_path" in value:
-            raise SpecError(f"'trainer.{key}' names a class; a task of this library takes names and numbers there.")
-    trainer = {**own, **{key: value for key, value in stated.items() if key != "max_epochs"}}
-    epochs = {"max_epochs": stated["max_epochs"]} if "max_epochs" in stated else {}
-    return {**training, **epochs, **({"trainer": trainer} if trainer else {})}
 
 
 def _plain(config: Namespace | None) -> dict[str, Any]:

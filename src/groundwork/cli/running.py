@@ -31,7 +31,7 @@ from groundwork.prediction.source import scene_specs
 from groundwork.prediction.writing import write_predictions
 from groundwork.training.checks import check_together, check_training
 from groundwork.training.encoder import encoder_of, save_encoder
-from groundwork.training.fit import fit
+from groundwork.training.fit import fit, require_steps
 from groundwork.training.initial import build_initial
 from groundwork.training.lightning_tasks import RasterTask
 
@@ -124,6 +124,7 @@ def check(command: Command) -> None:
     check_augmentation(training.augmentation, data.sources, data.target)
     check_sampling(training.sampling, data.store, data.target)
     check_together(training, network, data.target)
+    require_steps(training, command.callbacks)
     scene_specs(data.sources, command.asked())
 
 
@@ -133,7 +134,8 @@ def _fit(command: Command) -> None:
     data.setup("fit")
     given = data.prepared
     chips = initial.labelled(given.samples, given.scenes, given.labels, given.store)
-    found = fit(initial, chips, given.statistics, task.training_config, command.seed, folder / CHECKPOINTS)
+    run = (initial, chips, given.statistics, task.training_config, command.seed, folder / CHECKPOINTS)
+    found = fit(*run, command.callbacks)
     save_bundle(found.bundle, folder / BUNDLE)
     save_encoder(encoder_of(found.bundle), folder / ENCODER)
     with whole_file(folder / "history.csv") as partial:

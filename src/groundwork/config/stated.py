@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias, TypeVar
+from collections.abc import Mapping
+from typing import Any, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -35,3 +36,25 @@ def read_stated(kind: type[Kind], stated: object, where: str) -> Kind:
         raise SpecError(f"'{where}' is not as it should be:\n{explain(where, error)}") from error
 
 
+def with_trainer(training: Mapping[str, Any], stated: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a training with what is stated for the Trainer, as a recipe states it.
+
+    Args:
+        training: As under ``training``; may leave ``max_epochs`` and ``trainer`` out.
+        stated: As under ``trainer``.
+
+    Raises:
+        SpecError: Where both say something, and not the same.
+    """
+    own: Any = training.get("trainer") or {}
+    both = {**own, **({"max_epochs": training["max_epochs"]} if "max_epochs" in training else {})}
+    for key, value in stated.items():
+        if key in both and both[key] != value:
+            raise SpecError(
+                f"'trainer.{key}' is {value!r}, and 'training' says {both[key]!r}: leave it out of 'training'."
+            )
+        if isinstance(value, dict) and "class_path" in value:
+            raise SpecError(f"'trainer.{key}' names a class; a task of this library takes names and numbers there.")
+    trainer = {**own, **{key: value for key, value in stated.items() if key != "max_epochs"}}
+    epochs = {"max_epochs": stated["max_epochs"]} if "max_epochs" in stated else {}
+    return {**training, **epochs, **({"trainer": trainer} if trainer else {})}

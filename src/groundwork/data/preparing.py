@@ -96,4 +96,4 @@ def read_prepared(places: PlacesConfig, folder: Path) -> PreparedData:
 
 def _write_json(file: Path, values: object) -> None:
     with whole_file(file) as partial:
-        partial.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        partial.write_text(json.dumps(values, indent=2, sort_keys=True), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ import torch
 from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.loggers import Logger
+from pydantic import BaseModel
+from pydantic.main import IncEx
 from rich.console import Console
 
 from groundwork import fingerprint
@@ -23,6 +26,7 @@ from groundwork.data import sample_table
 from groundwork.data.chips import LabelledData
 from groundwork.data.datamodule import ChipDataModule
 from groundwork.data.statistics import Statistics
+from groundwork.errors import SpecError
 from groundwork.models.interface import Model
 from groundwork.registry import build
 from groundwork.tasks import TASKS
@@ -77,6 +81,7 @@ def fit(
     training: TrainingConfig,
     seed: int,
     checkpoints: Path,
+    callbacks: Sequence[Callback] = (),
 ) -> FitResult:
     """Train from the weights of a bundle.
 
@@ -91,9 +96,12 @@ def fit(
         training: How the weights are found.
         seed: Seed of all that is drawn.
         checkpoints: Folder for checkpoints; each run has its own folder in it.
+        callbacks: Of the caller's own, which look on or change what is learnt. A run is recognised by their
+            ``state_key`` too; what they keep must be in their ``state_dict``.
 
     Raises:
         ComponentError: For an unknown task, loss, optimiser or option of the Trainer.
+        SpecError: For callbacks of a task that takes no steps, and in several processes.
         SpecError: For a model of which the task cannot learn.
         TrainingError: Where the loss stops being a number, memory or a disk is full, or no weights can be kept.
     """
@@ -101,16 +109,18 @@ def fit(
     training = with_monitor(training, kind_learnt(find_task(training), initial.config.target))
     require_learnable(training, initial.config.model)
     require_probabilities(training, find_task(training), initial.config.target)
+    require_steps(training, callbacks)
     if find_task(training).learns_from == "embedding":
         return _keep(initial, data, statistics, training, seed)
     if issubclass(find_task(training), EstimatorTask):
         return _estimate(initial, data, statistics, training, seed)
-    folder = checkpoints / _identity(initial, data, statistics, training, seed)
+    folder = checkpoints / _identity(initial, data, statistics, training, seed, [part.state_key for part in callbacks])
     folder.mkdir(parents=True, exist_ok=True)
     run = Run(initial, data, statistics, training, seed, folder)
     with training_process(seed, training.threads):
-        prepared = prepare(run)
+        prepared = prepare(run, callbacks)
         if prepared.trainer.world_size > 1:
+            require_one_process(callbacks)
             prepared.history.rows = train_in_processes(run, prepared.trainer)
         else:
             train(prepared)
@@ -119,6 +129,33 @@ def fit(
         trained = _bundle_of(initial, kept, data, statistics, training, seed)
         trained = _with_choices(trained, data, training)
     return FitResult(trained, pd.DataFrame(prepared.history.rows).astype({"epoch": int}))
+
+
+def require_steps(training: TrainingConfig, callbacks: Sequence[Callback]) -> None:
+    """Refuse callbacks of a task that takes no steps.
+
+    Raises:
+        SpecError: With what to change.
+    """
+    task = find_task(training)
+    if callbacks and (task.learns_from == "embedding" or issubclass(task, EstimatorTask)):
+        raise SpecError(
+            f"The task '{training.task.name}' takes no steps, and callbacks would never be called: leave out "
+            f"{[type(part).__name__ for part in callbacks]}"
+        )
+
+
+def require_one_process(callbacks: Sequence[Callback]) -> None:
+    """Refuse callbacks in several processes, which are told what a training is made from by a file.
+
+    Raises:
+        SpecError: With what to change.
+    """
+    if callbacks:
+        raise SpecError(
+            f"Callbacks of your own {[type(part).__name__ for part in callbacks]} are called in a training of one "
+            "process: set 'trainer.devices: 1', or leave them out"
+        )
 
 
 def _with_choices(trained: Bundle, data: LabelledData, training: TrainingConfig) -> Bundle:
@@ -253,23 +290,36 @@ def _build_trainer(
     return build_trainer(training, {**DEFAULTS, **options, "enable_checkpointing": loggers is not None})
 
 
-def _identity(initial: Bundle, data: LabelledData, statistics: Statistics, training: TrainingConfig, seed: int) -> str:
+def _identity(
+    initial: Bundle,
+    data: LabelledData,
+    statistics: Statistics,
+    training: TrainingConfig,
+    seed: int,
+    others: Sequence[str] = (),
+) -> str:
     named = (training.task, training.optimizer, training.schedule, training.sampling)
     averages = [] if training.averaging is None else [training.averaging]
     components = [part.name for part in (*named, *averages, *training.loss, *training.augmentation)]
     return fingerprint.fingerprint(
         fingerprint.of_components([*component_names(initial.config.model), *components]),
-        initial.config.model_dump_json(exclude=PRESENTATION),
+        _in_order(initial.config, PRESENTATION),
         fingerprint.of_weights(initial.weights),
         fingerprint.of_table(data.samples),
         statistics.model_dump_json(),
-        training.model_dump_json(exclude=SHOWN),
+        _in_order(training, SHOWN),
         str(seed),
         fingerprint.of_code(),
         # It resamples training chips, and nothing else.
         version("kornia"),
         *fingerprint.library_versions().values(),
+        *others,
     )
+
+
+def _in_order(config: BaseModel, without: IncEx) -> str:
+    """Return a configuration as text: in which order a file names its keys is no part of what is made from it."""
+    return json.dumps(config.model_dump(mode="json", exclude=without), sort_keys=True)
 
 
 def _bundle_of(

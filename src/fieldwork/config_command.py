@@ -30,9 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command; print its answer, or one error."""
     options = _parser().parse_args(arguments)
     try:
-        project = find_kedro_project(Path.cwd())
-        if project is None:
-            raise RecipeFileError(f"{Path.cwd()} lies in no project: run this where pyproject.toml lies.")
+        project = _project()
         if options.verb == "export":
             sys.stdout.write(export_recipe(project, options.env))
         else:
@@ -42,6 +40,13 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
+
+
+def _project() -> Path:
+    project: Path | None = find_kedro_project(Path.cwd())
+    if project is None:
+        raise RecipeFileError(f"{Path.cwd()} lies in no project: run this where pyproject.toml lies.")
+    return project
 
 
 def export_recipe(project: Path, recipe: str) -> str:
@@ -126,7 +131,8 @@ def _loader(project: Path, recipe: str) -> RecipeConfigLoader:
     bootstrap_project(project)
     from fieldwork.settings import CONFIG_LOADER_ARGS  # noqa: PLC0415 - after the project is set up
 
-    loader = RecipeConfigLoader(str(project / "conf"), env=None if recipe == BASE else recipe, **CONFIG_LOADER_ARGS)
+    arguments: dict[str, Any] = {**CONFIG_LOADER_ARGS}
+    loader = RecipeConfigLoader(str(project / "conf"), env=None if recipe == BASE else recipe, **arguments)
     loader.check_files()
     return loader
 

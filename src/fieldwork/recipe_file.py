@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from groundwork.config import TrainingConfig
+from groundwork.config.merging import is_another_component
 from groundwork.config.stated import with_trainer
-from groundwork.rasters.addresses import place_of
 from groundwork.strict import did_you_mean
 from groundwork.tasks import TASKS
 
@@ -133,8 +133,6 @@ def changes(base: Any, stated: Any, whole: Any, where: str) -> Any:  # noqa: ANN
     """
     if not isinstance(base, dict) or not isinstance(stated, dict):
         return stated
-    from groundwork.config.merging import is_another_component  # noqa: PLC0415 - beside its only use
-
     if is_another_component(base, stated):
         return stated
     found: dict[str, Any] = {}
@@ -144,19 +142,21 @@ def changes(base: Any, stated: Any, whole: Any, where: str) -> Any:  # noqa: ANN
         elif base[key] != value:
             inner = whole.get(key) if isinstance(whole, dict) else None
             found[key] = changes(base[key], value, inner, f"{where}.{key}")
-    for key in base:
-        if key in stated or base[key] is None:
-            continue
-        if isinstance(whole, dict) and key in whole:
-            found[key] = whole[key]
-        elif where == "data.sources":
-            # A recipe drops a source of the base so.
-            found[key] = None
-        else:
+    left = {key: value for key, value in base.items() if key not in stated and value is not None}
+    return {**found, **_defaults(left, whole, where)}
+
+
+def _defaults(left: Mapping[str, Any], whole: Any, where: str) -> dict[str, Any]:  # noqa: ANN401 - whatever YAML holds
+    """Return what stands for keys that only the base states."""
+    if where == "data.sources":
+        # A recipe drops a source of the base so.
+        return dict.fromkeys(left)
+    for key, value in left.items():
+        if not isinstance(whole, dict) or key not in whole:
             raise RecipeFileError(
-                f"{where}.{key} is {base[key]!r} in conf/base, and the file does not state it: state it there too."
+                f"{where}.{key} is {value!r} in conf/base, and the file does not state it: state it there too."
             )
-    return found
+    return {key: whole[key] for key in left}
 
 
 def _arguments(stated: Mapping[str, Any], part: str, known: Mapping[str, Any] | tuple[str, ...]) -> dict[str, Any]:
@@ -209,7 +209,9 @@ def _as_catalog(places: Mapping[str, Any]) -> dict[str, Any]:
         place = places.get(name)
         if name == "inference_scenes" and place is None:
             place = places.get("scenes")
-        catalog[name] = {"type": NO_LABELS, "metadata": LAYER} if place is None else {**_entry(place), "metadata": LAYER}
+        catalog[name] = (
+            {"type": NO_LABELS, "metadata": LAYER} if place is None else {**_entry(place), "metadata": LAYER}
+        )
     if places.get("split_lists"):
         kind = "fieldwork.io.lists.SplitListsDataset"
         catalog["split_lists"] = {"type": kind, "files": places["split_lists"], "metadata": LAYER}

@@ -43,9 +43,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def read(project: Path, recipe: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return parameters as their classes, and the entries that are places."""
-    loader = RecipeConfigLoader(
-        str(project / "conf"), env=None if recipe == "base" else recipe, **CONFIG_LOADER_ARGS
-    )
+    loader = RecipeConfigLoader(str(project / "conf"), env=None if recipe == "base" else recipe, **CONFIG_LOADER_ARGS)
     catalog = loader["catalog"]
     names = ("scenes", "labels", "inference_scenes", "split_lists", "split_regions")
     return read_parameters(loader["parameters"], loader.files_with), {
@@ -66,9 +64,7 @@ def test_a_recipe_is_the_same_there_and_back(clone: Path, tmp_path: Path, recipe
             assert drop_none(places_after[name]) == drop_none(entry)
             continue
         opened = {source: part["path"] for source, part in places_after[name]["sources"].items()}
-        assert opened == {
-            source: f"{entry['path']}/{part['folder']}" for source, part in entry["sources"].items()
-        }
+        assert opened == {source: f"{entry['path']}/{part['folder']}" for source, part in entry["sources"].items()}
     # A recipe says what it changes, and no more.
     assert len(written) <= len(list((clone / "conf" / recipe).iterdir()))
 
@@ -98,7 +94,10 @@ SMALL = {
         }
     },
     "parameters_model": {
-        "model": {"encoder": {"model": "test_resnet", "out_indices": [0, 1]}, "decoder": {"name": "fcn", "channels": 16}}
+        "model": {
+            "encoder": {"model": "test_resnet", "out_indices": [0, 1]},
+            "decoder": {"name": "fcn", "channels": 16},
+        }
     },
     "parameters_training": {
         "training": {
@@ -170,9 +169,7 @@ def test_a_place_has_the_options_of_its_entry() -> None:
         ("nothing", "found no keys with values"),
     ],
 )
-def test_a_file_that_is_no_recipe_is_refused(
-    clone: Path, tmp_path: Path, text: str, message: str
-) -> None:
+def test_a_file_that_is_no_recipe_is_refused(clone: Path, tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "x.yaml"
     file.write_text(text)
     with pytest.raises(RecipeFileError, match=message):

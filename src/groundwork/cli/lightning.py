@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from argparse import ArgumentError
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from groundwork.cli.overrides import apply, split_overrides
 from groundwork.cli.running import Command, run_command
 from groundwork.config.stated import Stated, with_trainer
 from groundwork.data.raster_module import RasterDataModule
-from groundwork.errors import SpecError
+from groundwork.errors import GroundworkError, SpecError
 from groundwork.registry import find
 from groundwork.training.lightning_tasks import RasterTask
 from groundwork.training.process import training_process
@@ -34,7 +35,9 @@ class StatisticsTrainer(Trainer):
     def compute_statistics(self, model: LightningModule, datamodule: LightningDataModule) -> None:  # noqa: ARG002
         """Prepare the data, statistics included; nothing is trained."""
         if not isinstance(datamodule, RasterDataModule):
-            raise SpecError(f"Statistics are computed of groundwork.RasterDataModule; found {type(datamodule).__name__}")
+            raise SpecError(
+                f"Statistics are computed of groundwork.RasterDataModule; found {type(datamodule).__name__}"
+            )
         datamodule.setup("fit")
 
 
@@ -58,7 +61,7 @@ class GroundworkCLI(LightningCLI):
         Raises:
             SpecError: For what cannot be read, or is of another type.
         """
-        rest, overrides = split_overrides([str(part) for part in args or ()])
+        rest, overrides = split_overrides(args if isinstance(args, list) else [])
         try:
             self.config = parser.parse_args(rest)
             #: The same without defaults: what the user has said.
@@ -92,10 +95,11 @@ class GroundworkCLI(LightningCLI):
 
     def instantiate_classes(self) -> None:
         """Build module and datamodule, and a Trainer where it is Lightning's that runs."""
-        if not self.is_ours:
-            super().instantiate_classes()
-            return
-        self.config_init = self.parser.instantiate_classes(self.config)
+        with _building():
+            if not self.is_ours:
+                super().instantiate_classes()
+                return
+            self.config_init = self.parser.instantiate_classes(self.config)
         self.datamodule, self.model = self._get(self.config_init, "data"), self._get(self.config_init, "model")
 
     def _run_subcommand(self, subcommand: str) -> None:
@@ -145,6 +149,24 @@ def run_lightning(command: str, arguments: Sequence[str]) -> None:
             parser_kwargs={**raising, **parsers},
             save_config_kwargs={"overwrite": True},
         )
+
+
+@contextmanager
+def _building() -> Iterator[None]:
+    """Say what a class refuses in its own words: jsonargparse tells it beside the types that it has tried.
+
+    Raises:
+        GroundworkError: In place of what was raised.
+    """
+    try:
+        yield
+    except GroundworkError:
+        raise
+    except ValueError as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, GroundworkError):
+            cause = cause.__cause__ or cause.__context__
+        raise (cause or SpecError(shorten(str(error)))) from None
 
 
 def _plain(config: Namespace | None) -> dict[str, Any]:

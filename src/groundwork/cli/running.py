@@ -31,9 +31,10 @@ from groundwork.prediction.source import scene_specs
 from groundwork.prediction.writing import write_predictions
 from groundwork.training.checks import check_together, check_training
 from groundwork.training.encoder import encoder_of, save_encoder
-from groundwork.training.fit import fit, require_steps
+from groundwork.training.fit import fit
 from groundwork.training.initial import build_initial
 from groundwork.training.lightning_tasks import RasterTask
+from groundwork.training.own_callbacks import require_steps
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +119,9 @@ def check(command: Command) -> None:
         ComponentError, SpecError: With what to change.
     """
     data, training, network = command.data.config, command.task.training_config, command.task.network
-    command.folder, command.judged(), command.asked()  # noqa: B018 - they refuse what is wrong
+    if not command.folder.name:
+        raise SpecError("'output' is empty: it names the folder in which results lie, such as 'runs/my_run'.")
+    command.judged()
     command.data.require_one_reading()
     check_training(training, data.target)
     check_augmentation(training.augmentation, data.sources, data.target)

@@ -240,7 +240,9 @@ def _with_kind(place: object) -> object:
         return place
     kind = place.get("kind", "sources" if "sources" in place else "rasters")
     if kind not in KINDS:
-        raise ValueError(f"there is no kind '{kind}' of places.{did_you_mean(str(kind), list(KINDS))} Known: {list(KINDS)}")
+        raise ValueError(
+            f"there is no kind '{kind}' of places.{did_you_mean(str(kind), list(KINDS))} Known: {list(KINDS)}"
+        )
     return {**place, "kind": kind}
 
 

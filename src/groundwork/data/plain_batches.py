@@ -56,7 +56,8 @@ class PlainBatches:
             if not torch.isfinite(answers).all():
                 raise DataError(
                     "Trainers of TorchGeo know no pixels without a number: leave out chips that hold such by "
-                    f"'chips.min_valid_fraction: 1', or train with a task of this library. Found in {batch['sample_id']}"
+                    "'chips.min_valid_fraction: 1', or train with a task of this library. Found in "
+                    f"{batch['sample_id']}"
                 )
             answers = answers[:, 0].float() if len(self._target.outputs) == 1 else answers.float()
         else:

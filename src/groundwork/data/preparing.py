@@ -72,7 +72,9 @@ def prepare_data(
     samples = read_samples(folder / SAMPLES)
     _write_json(folder / SPLITS, report_splits(samples, data, division.left_out))
     _write_json(folder / STATISTICS, compute_statistics(samples, scan.cells, data).model_dump(mode="json"))
-    store_chips(ChipsToStore(labelled(samples, scenes, labels, (data.sources, data.target)), data.store), folder / PACKED)
+    store_chips(
+        ChipsToStore(labelled(samples, scenes, labels, (data.sources, data.target)), data.store), folder / PACKED
+    )
     return read_prepared(places, folder)
 
 

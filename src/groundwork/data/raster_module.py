@@ -70,11 +70,11 @@ class RasterDataModule(LightningDataModule):
             ComponentError: For a change that is unknown, or one of its options.
         """
         super().__init__()
-        self.places = read_stated(PlacesConfig, places, "data.places")
-        self.config = read_stated(DataConfig, data, "data.data")
-        self.indexing = read_stated(IndexingConfig, indexing or {}, "data.indexing")
+        self.places = read_stated(PlacesConfig, places, "places")
+        self.config = read_stated(DataConfig, data, "data")
+        self.indexing = read_stated(IndexingConfig, indexing or {}, "indexing")
         #: What is stated of batches; nothing where a task says it.
-        self.stated_reading = {"loader": loader} if loader is not None else {}
+        self.stated_reading: dict[str, Any] = {"loader": loader} if loader is not None else {}
         self.stated_reading |= {"augmentation": augmentation} if augmentation is not None else {}
         reading = read_stated(Reading, _with_names(self.stated_reading), "data")
         check_augmentation(reading.augmentation, self.config.sources, self.config.target)
@@ -109,7 +109,9 @@ class RasterDataModule(LightningDataModule):
         """Return what the training split holds."""
         return self.prepared.statistics
 
-    def read_as(self, loader: LoaderConfig, augmentation: tuple[ComponentConfig, ...], sampling: ComponentConfig) -> None:
+    def read_as(
+        self, loader: LoaderConfig, augmentation: tuple[ComponentConfig, ...], sampling: ComponentConfig
+    ) -> None:
         """Read batches as a task of this library states it.
 
         Raises:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
@@ -14,19 +12,16 @@ import torch
 from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.loggers import Logger
-from pydantic import BaseModel
-from pydantic.main import IncEx
 from rich.console import Console
 
 from groundwork import fingerprint
-from groundwork.bundle import PRESENTATION, Bundle, component_names
+from groundwork.bundle import Bundle
 from groundwork.config.data import read_by_model
 from groundwork.config.training import TrainingConfig
 from groundwork.data import sample_table
 from groundwork.data.chips import LabelledData
 from groundwork.data.datamodule import ChipDataModule
 from groundwork.data.statistics import Statistics
-from groundwork.errors import SpecError
 from groundwork.models.interface import Model
 from groundwork.registry import build
 from groundwork.tasks import TASKS
@@ -49,7 +44,9 @@ from groundwork.training.checks import (
 )
 from groundwork.training.compiling import compile_model, require_compiler
 from groundwork.training.estimator import fit_estimator
+from groundwork.training.identity import identity
 from groundwork.training.initial import BUILT_FROM
+from groundwork.training.own_callbacks import require_one_process, require_steps
 from groundwork.training.precision import check_half
 from groundwork.training.process import training_process
 from groundwork.training.processes import threads_of, train_in_processes
@@ -57,9 +54,6 @@ from groundwork.training.specification import Run
 from groundwork.training.temperature import with_temperature
 from groundwork.training.thresholds import with_thresholds
 from groundwork.training.trust import explained
-
-#: Of a training: what only shows it.
-SHOWN = {"loggers", "pictures"}
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +108,7 @@ def fit(
         return _keep(initial, data, statistics, training, seed)
     if issubclass(find_task(training), EstimatorTask):
         return _estimate(initial, data, statistics, training, seed)
-    folder = checkpoints / _identity(initial, data, statistics, training, seed, [part.state_key for part in callbacks])
+    folder = checkpoints / identity(initial, data, statistics, training, seed, [part.state_key for part in callbacks])
     folder.mkdir(parents=True, exist_ok=True)
     run = Run(initial, data, statistics, training, seed, folder)
     with training_process(seed, training.threads):
@@ -129,33 +123,6 @@ def fit(
         trained = _bundle_of(initial, kept, data, statistics, training, seed)
         trained = _with_choices(trained, data, training)
     return FitResult(trained, pd.DataFrame(prepared.history.rows).astype({"epoch": int}))
-
-
-def require_steps(training: TrainingConfig, callbacks: Sequence[Callback]) -> None:
-    """Refuse callbacks of a task that takes no steps.
-
-    Raises:
-        SpecError: With what to change.
-    """
-    task = find_task(training)
-    if callbacks and (task.learns_from == "embedding" or issubclass(task, EstimatorTask)):
-        raise SpecError(
-            f"The task '{training.task.name}' takes no steps, and callbacks would never be called: leave out "
-            f"{[type(part).__name__ for part in callbacks]}"
-        )
-
-
-def require_one_process(callbacks: Sequence[Callback]) -> None:
-    """Refuse callbacks in several processes, which are told what a training is made from by a file.
-
-    Raises:
-        SpecError: With what to change.
-    """
-    if callbacks:
-        raise SpecError(
-            f"Callbacks of your own {[type(part).__name__ for part in callbacks]} are called in a training of one "
-            "process: set 'trainer.devices: 1', or leave them out"
-        )
 
 
 def _with_choices(trained: Bundle, data: LabelledData, training: TrainingConfig) -> Bundle:
@@ -288,38 +255,6 @@ def _build_trainer(
     shown = [RichProgressBar(leave=False)] if is_terminal else []
     options = {"callbacks": [*callbacks, *shown], "enable_progress_bar": is_terminal, "logger": loggers or False}
     return build_trainer(training, {**DEFAULTS, **options, "enable_checkpointing": loggers is not None})
-
-
-def _identity(
-    initial: Bundle,
-    data: LabelledData,
-    statistics: Statistics,
-    training: TrainingConfig,
-    seed: int,
-    others: Sequence[str] = (),
-) -> str:
-    named = (training.task, training.optimizer, training.schedule, training.sampling)
-    averages = [] if training.averaging is None else [training.averaging]
-    components = [part.name for part in (*named, *averages, *training.loss, *training.augmentation)]
-    return fingerprint.fingerprint(
-        fingerprint.of_components([*component_names(initial.config.model), *components]),
-        _in_order(initial.config, PRESENTATION),
-        fingerprint.of_weights(initial.weights),
-        fingerprint.of_table(data.samples),
-        statistics.model_dump_json(),
-        _in_order(training, SHOWN),
-        str(seed),
-        fingerprint.of_code(),
-        # It resamples training chips, and nothing else.
-        version("kornia"),
-        *fingerprint.library_versions().values(),
-        *others,
-    )
-
-
-def _in_order(config: BaseModel, without: IncEx) -> str:
-    """Return a configuration as text: in which order a file names its keys is no part of what is made from it."""
-    return json.dumps(config.model_dump(mode="json", exclude=without), sort_keys=True)
 
 
 def _bundle_of(

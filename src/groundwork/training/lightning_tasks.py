@@ -16,8 +16,8 @@ from groundwork.data.raster_module import RasterDataModule
 from groundwork.data.statistics import Statistics
 from groundwork.errors import SpecError, TrainingError
 from groundwork.specs import RasterSpec, TargetSpec
-from groundwork.tasks.base import Predicted, Task
 from groundwork.tasks import estimator
+from groundwork.tasks.base import Predicted, Task
 from groundwork.training.checks import check_together, check_training, find_task
 from groundwork.training.fit import build_task
 from groundwork.training.initial import first_bundle
@@ -101,6 +101,7 @@ class RasterTask(LightningModule):
             data.read_as(training.loader, training.augmentation, training.sampling)
         initial = first_bundle(data.inputs, data.target, self.network, self.seed, {})
         self.learner = build_task(initial, training, data.compute_statistics())
+        self.learner.trainer = self.trainer
         # What is logged belongs to the module that the Trainer knows.
         self.learner.log = self.log  # type: ignore[method-assign]
 

@@ -40,9 +40,7 @@ def show_help(command: str, arguments: Sequence[str]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("-c", "--config", metavar="FILE", help="YAML; of several, later ones change earlier ones")
-    parser.add_argument(
-        "--print_config", action="store_true", help="print the configuration with all defaults, and end"
-    )
+    parser.add_argument("--print_config", action="store_true", help="print all that is set, with Lightning's defaults")
     parser.add_argument("--help_all", action="store_true", help="print every option of Lightning's Trainer, and end")
     for part in ("trainer", "model", "data"):
         parser.add_argument(f"--{part}.<key>", metavar="VALUE", help=f"change a value under '{part}'")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from argparse import ArgumentError
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,14 +10,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import yaml
 from jsonargparse import Namespace
 from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 
+from groundwork.atomic import whole_file
 from groundwork.cli.checking import check_file, shorten
 from groundwork.cli.overrides import apply, split_overrides
 from groundwork.cli.running import Command, run_command
 from groundwork.config.stated import Stated, with_trainer
+from groundwork.config.training import RESERVED
 from groundwork.data.raster_module import RasterDataModule
 from groundwork.errors import GroundworkError, SpecError
 from groundwork.registry import find
@@ -69,24 +73,50 @@ class GroundworkCLI(LightningCLI):
         except ArgumentError as error:
             raise SpecError(shorten(error.message)) from None
         apply(overrides, self.config[self.config.subcommand])
+        apply(overrides, self.stated)
 
     def before_instantiate_classes(self) -> None:
         """Fill in what is stated once for all: the folder, the seed, and how long a training lasts."""
         config = self.config[str(self.subcommand)]
         self.task_class, self.data_class = _class_of(config.get("model")), _class_of(config.get("data"))
+        if issubclass(self.task_class, RasterTask):
+            self._require_words_of_ours()
         seed = config.seed_everything if type(config.seed_everything) is int else 0
         if issubclass(self.data_class, RasterDataModule):
             _fill(config.data.init_args, {"folder": config.output, "seed": seed})
         if issubclass(self.task_class, RasterTask):
             _fill(config.model.init_args, {"seed": seed})
-            stated = {key: value for key, value in _plain(self.stated.get("trainer")).items() if key != "callbacks"}
-            training = with_trainer(config.model.init_args.training, stated)
+            training = with_trainer(config.model.init_args.training, _options_of(self.stated.get("trainer")))
             config.model.init_args.training = training
             if not self.is_ours:
                 for key, value in {"max_epochs": training.get("max_epochs"), **training.get("trainer", {})}.items():
                     config.trainer[key] = value
         if not self.is_ours and config.output and not config.trainer.default_root_dir:
             config.trainer.default_root_dir = config.output
+
+    def _require_words_of_ours(self) -> None:
+        """Refuse what a task of this library would leave aside.
+
+        Raises:
+            SpecError: With what to change.
+        """
+        if self.data_class is object:
+            raise SpecError(
+                "'data' is missing: it says what the task learns from, such as {class_path: "
+                "groundwork.RasterDataModule, init_args: {places: ..., data: ...}}."
+            )
+        if not self.is_ours:
+            return
+        advice = {
+            "ckpt_path": "a training goes on by itself, and leaves a bundle for the other commands",
+            "optimizer": "'training.optimizer' says it",
+            "lr_scheduler": "'training.schedule' says it",
+        }
+        names = [name for name in OPTIONS if self.subcommand == "fit" or name != "ckpt_path"]
+        for name in names:
+            if self.stated.get(name) is not None:
+                reason = advice.get(name, "it means nothing for a task of this library")
+                raise SpecError(f"'{name}' is stated, and would be left aside: {reason}. Leave it out.")
 
     @property
     def is_ours(self) -> bool:
@@ -121,6 +151,10 @@ class GroundworkCLI(LightningCLI):
             callbacks=tuple(part for part in callbacks if part),
         )
         run_command(subcommand, command)
+        if subcommand == "fit":
+            with whole_file(command.folder / "config.yaml") as partial:
+                stated = {key: value for key, value in self.stated.as_dict().items() if key != "config"}
+                partial.write_text(yaml.safe_dump(stated, sort_keys=False), encoding="utf-8")
 
 
 def run_lightning(command: str, arguments: Sequence[str]) -> None:
@@ -169,8 +203,14 @@ def _building() -> Iterator[None]:
         raise (cause or SpecError(shorten(str(error)))) from None
 
 
-def _plain(config: Namespace | None) -> dict[str, Any]:
-    return {} if config is None else config.as_dict()
+def _options_of(stated: Namespace | None) -> dict[str, Any]:
+    """Return what is stated for the Trainer, without callbacks, and without what says nothing."""
+    usual = {name: parameter.default for name, parameter in inspect.signature(Trainer).parameters.items()}
+    return {
+        key: value
+        for key, value in ({} if stated is None else stated.as_dict()).items()
+        if value is not None and key != "callbacks" and not (key in RESERVED and value == usual[key])
+    }
 
 
 def _fill(arguments: Namespace, values: Mapping[str, object]) -> None:

@@ -47,6 +47,9 @@ def with_trainer(training: Mapping[str, Any], stated: Mapping[str, Any]) -> dict
         SpecError: Where both say something, and not the same.
     """
     own: Any = training.get("trainer") or {}
+    if not isinstance(own, dict):
+        # Its class says what is wrong.
+        return dict(training)
     both = {**own, **({"max_epochs": training["max_epochs"]} if "max_epochs" in training else {})}
     for key, value in stated.items():
         if key in both and both[key] != value:

@@ -6,7 +6,6 @@ import copy
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -109,6 +108,12 @@ def test_a_training_leaves_all_that_the_other_commands_need(
         check_dtype=False,
     )
 
+    # The file that is kept gives the same run again, without another epoch.
+    weights, written = (folder / "bundle/weights.safetensors").read_bytes(), folder / "config.yaml"
+    assert run("fit", yaml.safe_load(written.read_text()))[0] == 0
+    assert (folder / "bundle/weights.safetensors").read_bytes() == weights
+    assert len(list((folder / "checkpoints").iterdir())) == 1
+
     status, told = run("test", stated)
     assert status == 0
     scores = json.loads((folder / "test/scores.json").read_text())
@@ -119,7 +124,10 @@ def test_a_training_leaves_all_that_the_other_commands_need(
     assert validated["val"]["miou"] == pytest.approx(history["val/miou"].iloc[0], abs=1e-5)
     assert scores["test"] != validated["val"]
 
-    assert run("predict", stated)[0] == 0
+    elsewhere = changed(stated, "output", str(tmp_path / "elsewhere"))
+    assert run("predict", elsewhere)[0] == 1
+    assert run("predict", elsewhere, "--ckpt_path", str(folder / "bundle"))[0] == 0
+    folder = tmp_path / "elsewhere"
     model = bundle.build_model()
     for key in tiny_data.scenes.files:
         with rasterio.open(folder / f"predictions/{key}_classes.tif") as written:
@@ -243,6 +251,28 @@ def test_a_trainer_of_torchgeo_learns_from_our_rasters(run: Run, stated: dict[st
     status, told = run("test", given, "--ckpt_path", str(checkpoint), "--trainer.limit_test_batches=1")
     assert status == 0
     assert "test_loss" in told
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_trainer_of_torchgeo_learns_from_its_own_data(
+    run: Run, stated: dict[str, Any], tmp_path: Path, write_raster: Write
+) -> None:
+    random = np.random.default_rng(0)
+    for split in ("train", "val"):
+        for number in range(2):
+            label = random.integers(0, 2, (32, 32)).astype(np.float32)
+            image = random.normal(500, 100, (4, 32, 32)).astype(np.float32) + 1000 * label
+            write_raster(tmp_path / "solar" / split / "input" / f"img({number}).tif", image)
+            write_raster(tmp_path / "solar" / split / "labels" / f"target({number}).tif", label)
+    given = torchgeo_of(
+        stated, "SemanticSegmentationTask", model="fcn", in_channels=4, num_filters=4, task="binary", loss="bce"
+    )
+    arguments = {"root": str(tmp_path / "solar"), "batch_size": 1}
+    given["data"] = {"class_path": "torchgeo.datamodules.SolarPlantsBrazilDataModule", "init_args": arguments}
+    given["trainer"] |= {"enable_checkpointing": True}
+    assert run("fit", given)[0] == 0
+    [checkpoint] = (tmp_path / "run").rglob("*.ckpt")
+    assert torch.load(checkpoint, weights_only=True)["global_step"] == 2
 
 
 def test_batches_of_torchgeo_are_standardised_and_say_what_is_not_known(
@@ -378,6 +408,9 @@ def test_every_task_has_its_class() -> None:
         ("evaluation.split", "tset", "evaluation.split"),
         ("inference.tile", 3, "Did you mean 'tile_size'?"),
         ("output", ..., "'output' is missing"),
+        ("data", ..., "'data' is missing"),
+        ("ckpt_path", "x.ckpt", "'ckpt_path' is stated, and would be left aside: a training goes on by itself"),
+        ("optimizer", {"class_path": "torch.optim.SGD", "init_args": {"lr": 1}}, "'training.optimizer' says it"),
         ("data.init_args.loader", {"batch_size": 3}, "['loader'] of the data say how batches are read"),
         ("data.init_args.places.scenes", {"path": "/nowhere"}, "/nowhere: found no such folder"),
         ("data.init_args.places.split_lists", {"train": "/nowhere.txt"}, "The list of split 'train' is not there"),
@@ -416,16 +449,15 @@ def test_a_file_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str], t
     assert "none.yaml cannot be read" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["fit", "validate", "test", "predict", "compute-statistics"])
-def test_help_loads_nothing_heavy(command: str) -> None:
+def test_help_loads_nothing_heavy() -> None:
     code = (
-        "import sys; from groundwork.cli.main import main\n"
-        f"try: main(['{command}', '--help'])\nexcept SystemExit: pass\n"
+        "import sys\nfrom groundwork.cli.main import main\n"
+        "for command in ('fit', 'validate', 'test', 'predict', 'compute-statistics'):\n"
+        "    try: main([command, '--help'])\n"
+        "    except SystemExit: pass\n"
         "heavy = {'torch', 'lightning', 'numpy', 'pydantic', 'jsonargparse'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
-    begun = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "--print_config" in done.stdout
-    assert time.perf_counter() - begun < 5
+    assert done.stdout.count("usage: groundwork ") == 5

@@ -71,7 +71,10 @@ def read_file(file: Path) -> dict[str, Any]:
 def shorten(message: str) -> str:
     """Return what jsonargparse says without what repeats the file."""
     lines = [line for line in message.splitlines() if not _NOISE.match(line)]
-    return "\n".join(re.sub(r"^(\s*)Parser key", r"\1Key", line) for line in lines)
+    text = "\n".join(re.sub(r"^(\s*)Parser key", r"\1Key", line) for line in lines)
+    # What stands behind the ** of a class is not in its signature.
+    advice = "\nWhat the class hands on to another one stands under 'dict_kwargs', beside 'init_args'."
+    return text + advice * ("is not accepted" in text)
 
 
 def _check_class(where: str, stated: object, family: type) -> None:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import inspect
 import logging
-from argparse import ArgumentError
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 from jsonargparse import Namespace
 from lightning import LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 
 from groundwork.atomic import whole_file
 from groundwork.cli.checking import check_file, shorten
@@ -45,6 +44,27 @@ class StatisticsTrainer(Trainer):
         datamodule.setup("fit")
 
 
+class RaisingParser(LightningArgumentParser):
+    """Says what is wrong as this library does."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Refuse what cannot be read, or is of another type.
+
+        Raises:
+            SpecError: In place of the end of the process.
+        """
+        raise SpecError(shorten(message)) from ex
+
+
+class KeptConfig(SaveConfigCallback):
+    """Keeps the file of the last run of Lightning's Trainer beside its results."""
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Write it; the same command may be run again."""
+        self.overwrite = True
+        super().setup(trainer, pl_module, stage)
+
+
 class GroundworkCLI(LightningCLI):
     """Trains tasks of this library on its data as a recipe is trained; all else is Lightning's."""
 
@@ -66,12 +86,9 @@ class GroundworkCLI(LightningCLI):
             SpecError: For what cannot be read, or is of another type.
         """
         rest, overrides = split_overrides(args if isinstance(args, list) else [])
-        try:
-            self.config = parser.parse_args(rest)
-            #: The same without defaults: what the user has said.
-            self.stated = parser.parse_args(rest, defaults=False)[self.config.subcommand]
-        except ArgumentError as error:
-            raise SpecError(shorten(error.message)) from None
+        self.config = parser.parse_args(rest)
+        #: The same without defaults: what the user has said.
+        self.stated = parser.parse_args(rest, defaults=False)[self.config.subcommand]
         apply(overrides, self.config[self.config.subcommand])
         apply(overrides, self.stated)
 
@@ -172,16 +189,14 @@ def run_lightning(command: str, arguments: Sequence[str]) -> None:
     given = ["--help" if argument == "--help_all" else argument for argument in arguments]
     for file in _files(given):
         check_file(file, [*TOP, *OPTIONS])
-    raising: dict[str, Any] = {"exit_on_error": False}
-    parsers = {name: dict(raising) for name in GroundworkCLI.subcommands()}
     # Seeds, threads and deterministic mode of this process are as before when the command is over.
     with training_process(0, None):
         GroundworkCLI(
             args=[command.replace("-", "_"), *given],
             trainer_class=StatisticsTrainer,
             seed_everything_default=0,
-            parser_kwargs={**raising, **parsers},
-            save_config_kwargs={"overwrite": True},
+            parser_class=RaisingParser,
+            save_config_callback=KeptConfig,
         )
 
 

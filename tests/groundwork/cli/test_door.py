@@ -267,10 +267,13 @@ def test_a_trainer_of_torchgeo_learns_from_its_own_data(
     given = torchgeo_of(
         stated, "SemanticSegmentationTask", model="fcn", in_channels=4, num_filters=4, task="binary", loss="bce"
     )
-    arguments = {"root": str(tmp_path / "solar"), "batch_size": 1}
-    given["data"] = {"class_path": "torchgeo.datamodules.SolarPlantsBrazilDataModule", "init_args": arguments}
+    root = {"root": str(tmp_path / "solar")}
+    given["data"] = {"class_path": "torchgeo.datamodules.SolarPlantsBrazilDataModule", "init_args": root}
+    assert "under 'dict_kwargs'" in run("fit", given)[1]
+    given["data"] |= {"dict_kwargs": root, "init_args": {"batch_size": 1, "patch_size": 32}}
     given["trainer"] |= {"enable_checkpointing": True}
-    assert run("fit", given)[0] == 0
+    status, told = run("fit", given)
+    assert status == 0, told
     [checkpoint] = (tmp_path / "run").rglob("*.ckpt")
     assert torch.load(checkpoint, weights_only=True)["global_step"] == 2
 

@@ -17,7 +17,7 @@ from groundwork.config import (
     RateSearchConfig,
     TrainingConfig,
 )
-from groundwork.strict import did_you_mean
+from groundwork.strict import did_you_mean, explain
 
 #: What generators of NumPy and PyTorch both take.
 Seed: TypeAlias = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
@@ -78,15 +78,5 @@ def read_parameters(values: Mapping[str, Any], files_with: Callable[[str], Seque
             read[name] = TypeAdapter(kind).validate_python(values[name])
         except ValidationError as error:
             places = " and ".join(files_with(name)) or "no file"
-            raise ParameterError(f"Parameter '{name}', stated in {places}:\n{_explain(name, error)}") from error
+            raise ParameterError(f"Parameter '{name}', stated in {places}:\n{explain(name, error)}") from error
     return read
-
-
-def _explain(name: str, error: ValidationError) -> str:
-    """Return one line for each problem: which key, what is wrong, what was found."""
-    lines = []
-    for problem in error.errors(include_url=False):
-        place = ".".join([name, *(str(part) for part in problem["loc"])])
-        found = "" if isinstance(problem["input"], dict | list | tuple) else f" (found {problem['input']!r})"
-        lines.append(f"  {place}: {problem['msg'].removeprefix('Value error, ')}{found}")
-    return "\n".join(lines)

@@ -1,1 +1,36 @@
 """Rasters in, maps out: training geospatial foundation models on your own rasters."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+#: What configuration files of Lightning name -> where it is. Loaded when asked for: the library itself stays light.
+_NAMED = {
+    "RasterDataModule": "groundwork.data.raster_module",
+    **dict.fromkeys(
+        [
+            "RasterTask",
+            "ClassificationTask",
+            "EmbeddingTask",
+            "EstimatorTask",
+            "MultiLabelTask",
+            "ObjectDetectionTask",
+            "PixelRegressionTask",
+            "ReconstructionTask",
+            "ScalarRegressionTask",
+            "SemanticSegmentationTask",
+        ],
+        "groundwork.training.lightning_tasks",
+    ),
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+    if name not in _NAMED:
+        raise AttributeError(f"module 'groundwork' has no attribute '{name}'")
+    return getattr(import_module(_NAMED[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_NAMED])

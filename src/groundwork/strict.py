@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, get_args
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 
@@ -35,6 +35,21 @@ def text_for_number(values: Mapping[str, Any], kinds: Mapping[str, Any]) -> str 
             if isinstance(item, bool) and wanted & {int, float} and bool not in wanted:
                 return f"'{name}' must be a number; found {str(item).lower()}"
     return None
+
+
+def explain(name: str, error: ValidationError) -> str:
+    """Return one line for each problem: which key, what is wrong, what was found.
+
+    Args:
+        name: Of what was validated; keys in it are told with dots.
+        error: What pydantic says of it.
+    """
+    lines = []
+    for problem in error.errors(include_url=False):
+        place = ".".join([name, *(str(part) for part in problem["loc"])])
+        found = "" if isinstance(problem["input"], dict | list | tuple) else f" (found {problem['input']!r})"
+        lines.append(f"  {place}: {problem['msg'].removeprefix('Value error, ')}{found}")
+    return "\n".join(lines)
 
 
 def _plain_types(annotation: object) -> Iterator[object]:

@@ -25,7 +25,8 @@ MAX_BY_NAME = {"base.py": 60, "nodes.py": 80}
 EXCEPTIONS = {"groundwork/tasks/base.py": 160}
 MAX_DUPLICATES = 0.03
 WINDOW = 8
-BANNED = re.compile(r"\b(backbone|y_hat|hparams|\w*_kwargs)\b")
+#: But for what files of LightningCLI call so, which a message may name.
+BANNED = re.compile(r"\b(backbone|y_hat|hparams|(?!dict_kwargs\b)\w*_kwargs)\b")
 
 
 def name_of(file: Path) -> str:

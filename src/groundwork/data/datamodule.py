@@ -86,7 +86,7 @@ class ChipDataModule(LightningDataModule):
         }
         if trainer is None or trainer.world_size == 1:
             drop_last = training and len(order) > size and len(order) % size == 1
-            return DataLoader(chips, size, sampler=order, collate_fn=collate, drop_last=drop_last, **reading)
+            return DataLoader(chips, batch_size=size, sampler=order, collate_fn=collate, drop_last=drop_last, **reading)
         batches = ShareBatches(order, Share(trainer.global_rank, trainer.world_size), size, training=training)
         return DataLoader(ShareChips(chips), batch_sampler=batches, collate_fn=collate_share, **reading)
 

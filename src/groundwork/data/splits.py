@@ -63,7 +63,7 @@ def divide(
         DataError: Where a split stays empty, or what is given for the method and the scenes do not agree.
         RasterError: Where regions are not as the method needs them.
     """
-    _check_method(config, lists, regions)
+    check_method(config, lists, regions)
     if regions is not None:
         assigned = _by_regions(samples, config, regions, seed)
     elif config.method == "lists":
@@ -79,7 +79,12 @@ def divide(
     return Division(kept, left_out)
 
 
-def _check_method(config: SplitConfig, lists: Mapping[str, Sequence[str]], regions: Regions | None) -> None:
+def check_method(config: SplitConfig, lists: Mapping[str, Sequence[str]], regions: Regions | None) -> None:
+    """Refuse lists and regions that the method does not read, and a method without what it reads.
+
+    Raises:
+        DataError: With what to change.
+    """
     if config.method != "lists" and lists:
         raise DataError(
             f"Lists for {sorted(lists)} are given, but 'split.method' is '{config.method}', which does not read them. "

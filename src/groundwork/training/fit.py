@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +15,7 @@ from lightning.pytorch.loggers import Logger
 from rich.console import Console
 
 from groundwork import fingerprint
-from groundwork.bundle import PRESENTATION, Bundle, component_names
+from groundwork.bundle import Bundle
 from groundwork.config.data import read_by_model
 from groundwork.config.training import TrainingConfig
 from groundwork.data import sample_table
@@ -47,16 +46,15 @@ from groundwork.training.checks import (
 from groundwork.training.choices import with_choices
 from groundwork.training.compiling import compile_model, require_compiler
 from groundwork.training.estimator import fit_estimator
+from groundwork.training.identity import identity
 from groundwork.training.initial import BUILT_FROM
+from groundwork.training.own_callbacks import require_one_process, require_steps
 from groundwork.training.precision import check_half
 from groundwork.training.process import training_process
 from groundwork.training.processes import threads_of, train_in_processes
 from groundwork.training.specification import Run
 from groundwork.training.strategies import with_idle_weights
 from groundwork.training.trust import explained
-
-#: Of a training: what only shows it.
-SHOWN = {"loggers", "pictures"}
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +76,7 @@ def fit(
     training: TrainingConfig,
     seed: int,
     checkpoints: Path,
+    callbacks: Sequence[Callback] = (),
 ) -> FitResult:
     """Train from the weights of a bundle.
 
@@ -92,9 +91,12 @@ def fit(
         training: How the weights are found.
         seed: Seed of all that is drawn.
         checkpoints: Folder for checkpoints; each run has its own folder in it.
+        callbacks: Of the caller's own, which look on or change what is learnt. A run is recognised by their
+            ``state_key`` too; what they keep must be in their ``state_dict``.
 
     Raises:
         ComponentError: For an unknown task, loss, optimiser or option of the Trainer.
+        SpecError: For callbacks of a task that takes no steps, and in several processes.
         SpecError: For a model of which the task cannot learn.
         DataError: Where the validation split has no answers to choose weights by.
         TrainingError: Where the loss stops being a number, memory or a disk is full, or no weights can be kept.
@@ -103,17 +105,19 @@ def fit(
     training = with_monitor(training, kind_learnt(find_task(training), initial.config.target))
     require_learnable(training, initial.config.model)
     require_probabilities(training, find_task(training), initial.config.target)
+    require_steps(training, callbacks)
     if find_task(training).learns_from == "embedding":
         return _keep(initial, data, statistics, training, seed)
     if issubclass(find_task(training), EstimatorTask):
         return _estimate(initial, data, statistics, training, seed)
     require_answers(training.monitor, data)
-    folder = checkpoints / _identity(initial, data, statistics, training, seed)
+    folder = checkpoints / identity(initial, data, statistics, training, seed, [part.state_key for part in callbacks])
     folder.mkdir(parents=True, exist_ok=True)
     run = Run(initial, data, statistics, training, seed, folder)
     with training_process(seed, training.threads):
-        prepared = prepare(run)
+        prepared = prepare(run, callbacks)
         if prepared.trainer.world_size > 1:
+            require_one_process(callbacks)
             prepared.history.rows = train_in_processes(run, prepared.trainer)
         else:
             train(prepared)
@@ -247,25 +251,6 @@ def _build_trainer(
     shown = [RichProgressBar(leave=False)] if is_terminal else []
     options = {"callbacks": [*callbacks, *shown], "enable_progress_bar": is_terminal, "logger": loggers or False}
     return build_trainer(training, {**DEFAULTS, **options, "enable_checkpointing": loggers is not None})
-
-
-def _identity(initial: Bundle, data: LabelledData, statistics: Statistics, training: TrainingConfig, seed: int) -> str:
-    named = (training.task, training.optimizer, training.schedule, training.sampling)
-    averages = [] if training.averaging is None else [training.averaging]
-    components = [part.name for part in (*named, *averages, *training.loss, *training.augmentation)]
-    return fingerprint.fingerprint(
-        fingerprint.of_components([*component_names(initial.config.model), *components]),
-        initial.config.model_dump_json(exclude=PRESENTATION),
-        fingerprint.of_weights(initial.weights),
-        fingerprint.of_table(data.samples),
-        statistics.model_dump_json(),
-        training.model_dump_json(exclude=SHOWN),
-        str(seed),
-        fingerprint.of_code(),
-        # It resamples training chips, and nothing else.
-        version("kornia"),
-        *fingerprint.library_versions().values(),
-    )
 
 
 def _bundle_of(

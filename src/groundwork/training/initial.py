@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -15,6 +16,7 @@ from groundwork.config.model import ModelConfig
 from groundwork.errors import BundleError
 from groundwork.models.freezing import fresh_parameters
 from groundwork.models.weights.reading import LoadReport
+from groundwork.specs import RasterSpec, TargetSpec
 
 logger = logging.getLogger(__name__)
 
@@ -29,28 +31,34 @@ def build_initial(data: DataConfig, model: ModelConfig, seed: int) -> Bundle:
         SpecError: Where two components do not fit together.
         ComponentError: For an unknown name or option.
     """
+    return first_bundle(data.sources, data.target, model, seed, {BUILT_FROM: _built_from(data, model, seed)})
+
+
+def first_bundle(
+    inputs: Mapping[str, RasterSpec], target: TargetSpec, model: ModelConfig, seed: int, provenance: Mapping[str, str]
+) -> Bundle:
+    """Build the model for rasters and a target, whatever configuration they come from. See :func:`build_initial`."""
     factory = build_factory(model)
-    seen = read_by_model(data.sources)
-    factory.require_deviations(model, data.target)
-    resolved = factory.resolve(model, seen, data.target)
+    seen = read_by_model(inputs)
+    factory.require_deviations(model, target)
+    resolved = factory.resolve(model, seen, target)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = factory.build_model(resolved, seen, data.target)
+        network = factory.build_model(resolved, seen, target)
     reports = network.pretraining()
     if resolved.adapters is not None and not reports:
         logger.warning(
             "The encoder starts from random weights, and 'model.adapters' keeps them so: set its 'pretrained: true', "
             "or leave 'adapters' out"
         )
-    provenance = {**fingerprint.library_versions(), "seed": str(seed), BUILT_FROM: _built_from(data, model, seed)}
     config = BundleConfig(
         model=resolved,
-        inputs=data.sources,
-        target=data.target,
+        inputs=dict(inputs),
+        target=target,
         trained=False,
         pretrained=tuple(_summarise(report) for report in reports),
         fresh=tuple(sorted(fresh_parameters(network, by_design=False))),
-        provenance=provenance,
+        provenance={**fingerprint.library_versions(), "seed": str(seed), **provenance},
     )
     return Bundle(config, {name: value.detach() for name, value in network.state_dict().items()})
 

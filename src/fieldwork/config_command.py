@@ -1,0 +1,152 @@
+"""``groundwork config export --env RECIPE`` and ``groundwork config import FILE --env NAME``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kedro.framework.startup import bootstrap_project
+from kedro.utils import find_kedro_project
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from fieldwork.config_loader import ConfigurationError, RecipeConfigLoader
+from fieldwork.parameters import PARAMETERS, ParameterError, UnknownParameterError, read_parameters
+from fieldwork.recipe_file import PLACES, RecipeFileError, as_file, as_recipe, changes
+from groundwork.errors import GroundworkError
+from groundwork.strict import explain
+
+#: What runs where no recipe is named.
+BASE = "base"
+#: Parameter -> the file of a recipe that it stands in.
+FILES = {"seed": "parameters", "data_prep": "parameters_data"}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command; print its answer, or one error."""
+    options = _parser().parse_args(arguments)
+    try:
+        project = _project()
+        if options.verb == "export":
+            sys.stdout.write(export_recipe(project, options.env))
+        else:
+            written = import_recipe(project, options.file, options.env)
+            sys.stdout.write("".join(f"{file.relative_to(project)}\n" for file in written))
+    except (GroundworkError, RecipeFileError, ConfigurationError, ParameterError, UnknownParameterError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+def _project() -> Path:
+    project: Path | None = find_kedro_project(Path.cwd())
+    if project is None:
+        raise RecipeFileError(f"{Path.cwd()} lies in no project: run this where pyproject.toml lies.")
+    return project
+
+
+def export_recipe(project: Path, recipe: str) -> str:
+    """Return a recipe as the text of one file for ``groundwork fit``.
+
+    Raises:
+        ConfigurationError, ParameterError: For a recipe that is not there, or wrong.
+        RecipeFileError: For what such a file cannot say.
+    """
+    loader = _loader(project, recipe)
+    parameters = loader["parameters"]
+    read_parameters(parameters, loader.files_with)
+    stated = as_file(parameters, loader["catalog"], loader.recipe)
+    return f"# The recipe '{loader.recipe}'. Paths start from the project.\n{_as_yaml(stated)}"
+
+
+def import_recipe(project: Path, file: Path, recipe: str) -> list[Path]:
+    """Write a file for ``groundwork fit`` as a recipe that states what it changes, and return the files of that.
+
+    Raises:
+        RecipeFileError: For a file that is no recipe, or a recipe that is there already.
+        ParameterError: For values that are wrong.
+    """
+    folder = project / "conf" / recipe
+    if folder.exists():
+        raise RecipeFileError(f"There is a recipe '{recipe}' already ({folder}): choose another name, or remove it.")
+    try:
+        text = file.read_text(encoding="utf-8")
+        # As `groundwork fit` reads it.
+        from jsonargparse import get_loader  # noqa: PLC0415 - only here
+
+        stated = get_loader("yaml")(text)
+    except (OSError, yaml.YAMLError) as error:
+        raise RecipeFileError(f"{file} cannot be read: {error}") from None
+    if not isinstance(stated, dict):
+        raise RecipeFileError(f"{file}: found no keys with values.")
+    parameters, catalog = as_recipe(stated)
+    loader = _loader(project, BASE)
+    base, base_catalog = loader["parameters"], loader["catalog"]
+    files: dict[str, dict[str, Any]] = {"catalog": {}}
+    for name, value in parameters.items():
+        changed = changes(base[name], value, _with_defaults(name, value, file), name)
+        if changed != {} and changed != base[name]:
+            files.setdefault(FILES.get(name, f"parameters_{name}"), {})[name] = changed
+    files["catalog"] = {name: entry for name, entry in catalog.items() if not _is_same(base_catalog.get(name), entry)}
+    folder.mkdir(parents=True)
+    return [_write(folder / f"{name}.yml", values, file) for name, values in files.items() if values]
+
+
+def _with_defaults(name: str, value: object, file: Path) -> Any:  # noqa: ANN401 - whatever the parameter is
+    try:
+        read = TypeAdapter(PARAMETERS[name]).validate_python(value)
+    except ValidationError as error:
+        raise ParameterError(f"{file}, '{PLACES[name]}':\n{explain(name, error)}") from error
+    return read.model_dump(mode="json") if isinstance(read, BaseModel) else read
+
+
+def _is_same(base: Mapping[str, Any] | None, entry: Mapping[str, Any]) -> bool:
+    return base is not None and {**base, "metadata": None} == {**entry, "metadata": None}
+
+
+def _write(file: Path, values: Mapping[str, Any], source: Path) -> Path:
+    file.write_text(f"# From {source.name}.\n{_as_yaml(values)}", encoding="utf-8")
+    return file
+
+
+def _as_yaml(values: Mapping[str, Any]) -> str:
+    text: str = yaml.dump(dict(values), Dumper=_Plain, sort_keys=False, allow_unicode=True, width=120)
+    return text
+
+
+class _Plain(yaml.SafeDumper):
+    """Writes what occurs twice twice."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ANN401, ARG002 - pyyaml's
+        return True
+
+
+def _loader(project: Path, recipe: str) -> RecipeConfigLoader:
+    # Where its logging is configured is no matter of a file that is printed.
+    logging.getLogger("kedro").setLevel(logging.WARNING)
+    bootstrap_project(project)
+    from fieldwork.settings import CONFIG_LOADER_ARGS  # noqa: PLC0415 - after the project is set up
+
+    arguments: dict[str, Any] = {**CONFIG_LOADER_ARGS}
+    loader = RecipeConfigLoader(str(project / "conf"), env=None if recipe == BASE else recipe, **arguments)
+    loader.check_files()
+    return loader
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="groundwork config", description="Recipes as files for `groundwork fit`.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="export|import")
+    export = verbs.add_parser("export", help="print a recipe as one file")
+    export.add_argument("--env", default=BASE, metavar="RECIPE", help="several: joined by '+'; without: the base")
+    bring = verbs.add_parser("import", help="write a file as a recipe: conf/NAME/*.yml, which states what it changes")
+    bring.add_argument("file", type=Path)
+    bring.add_argument("--env", required=True, metavar="NAME", help="of the new recipe")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -220,8 +220,13 @@ def test_ctrl_c_ends_the_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         os.kill(os.getpid(), signal.SIGINT)
 
     Thread(target=interrupt, daemon=True).start()
-    with caplog.at_level(logging.INFO), pytest.raises(TrainingError, match="interrupted"):
-        processes._start(tmp_path, 2)
+    # A shell lets what it starts in the background ignore Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with caplog.at_level(logging.INFO), pytest.raises(TrainingError, match="interrupted"):
+            processes._start(tmp_path, 2)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert {"process 0 waits", "process 1 waits"} <= set(caplog.messages)
     assert not _trains(tmp_path)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
-from kedro.framework.startup import bootstrap_project
 from kedro.utils import find_kedro_project
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -126,15 +126,27 @@ class _Plain(yaml.SafeDumper):
 
 
 def _loader(project: Path, recipe: str) -> RecipeConfigLoader:
-    # Where its logging is configured is no matter of a file that is printed.
-    logging.getLogger("kedro").setLevel(logging.WARNING)
-    bootstrap_project(project)
-    from fieldwork.settings import CONFIG_LOADER_ARGS  # noqa: PLC0415 - after the project is set up
+    with _quiet():
+        from kedro.framework.startup import bootstrap_project  # noqa: PLC0415 - it says where logging is configured
+
+        bootstrap_project(project)
+        from fieldwork.settings import CONFIG_LOADER_ARGS  # noqa: PLC0415 - after the project is set up
 
     arguments: dict[str, Any] = {**CONFIG_LOADER_ARGS}
     loader = RecipeConfigLoader(str(project / "conf"), env=None if recipe == BASE else recipe, **arguments)
     loader.check_files()
     return loader
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what Kedro has to say of itself out of a file that is printed."""
+    before = logging.root.manager.disable
+    logging.disable(logging.INFO)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _parser() -> argparse.ArgumentParser:

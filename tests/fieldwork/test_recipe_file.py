@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -205,3 +207,11 @@ def test_wrong_values_are_told_by_key(
     assert "Did you mean 'batch_size'?" in told
     assert main(["export", "--env", "clasification"]) == 1
     assert "Did you mean 'classification'?" in capsys.readouterr().err
+
+
+def test_a_file_that_is_printed_holds_nothing_else() -> None:
+    code = "import sys; from fieldwork.config_command import main; sys.exit(main(['export']))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("# The recipe 'base'.")
+    assert yaml.safe_load(done.stdout)["output"] == "runs/base"

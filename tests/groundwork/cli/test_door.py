@@ -464,3 +464,15 @@ def test_help_loads_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("usage: groundwork ") == 5
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_file_that_is_shown_is_right(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[3] / "docs/how-to/lightning-cli.md").read_text("utf-8")
+    shown = yaml.safe_load(page.split("```yaml")[1].split("```")[0])
+    monkeypatch.chdir(tmp_path)
+    # All but the sample is there.
+    assert "data/01_raw/sample/scenes: found no such folder" in run("fit", shown)[1]
+    other = yaml.safe_load(page.split("```yaml")[2].split("```")[0])
+    other["data"]["init_args"]["data"] = shown["data"]["init_args"]["data"]
+    assert "data/01_raw/sample/scenes: found no such folder" in run("fit", other)[1]

@@ -26,7 +26,8 @@ def freeze_parts(model: Model, config: ModelConfig, freeze: FreezeConfig) -> Non
         model.freeze_encoder()
     if freeze.decoder:
         model.freeze_decoder()
-    if not any(parameter.requires_grad for parameter in model.parameters()):
+    parameters = list(model.parameters())
+    if parameters and not any(parameter.requires_grad for parameter in parameters):
         raise SpecError("Nothing is left to train: 'training.freeze' keeps all weights of the model as they are")
 
 

@@ -8,6 +8,7 @@ from lightning import Trainer
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 
 from groundwork.config.training import AUTO, TrainingConfig
+from groundwork.errors import SpecError
 from groundwork.models.interface import Model
 from groundwork.registry import build
 from groundwork.targets.kind import Direction, TargetKind
@@ -55,8 +56,14 @@ class Learning:
             directions: Score without its split -> whether more of it is better.
 
         Raises:
-            SpecError: As of :func:`groundwork.tasks.parameter_groups.group_parameters`.
+            SpecError: For a model without weights, and as of
+                :func:`groundwork.tasks.parameter_groups.group_parameters`.
         """
+        if next(model.parameters(), None) is None:
+            raise SpecError(
+                "The model has no weights that steps could train: 'training.task: estimator' fits a head of "
+                "scikit-learn in one pass; for any other task take an encoder, a decoder or a head with weights"
+            )
         optimizer = self._optimizer.build(group_parameters(model, self._groups))
         course = course_of(trainer, self._monitor, directions)
         return {"optimizer": optimizer, "lr_scheduler": self._schedule.build(optimizer, course)}

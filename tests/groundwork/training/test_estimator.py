@@ -148,6 +148,24 @@ def test_numbers_of_images_are_learnt_from_a_table(
     assert scores["test"]["mae"]["height"] < scores["baselines"]["mean"]["mae"]["height"] / 3
 
 
+def test_bands_themselves_are_features_too(
+    data_config: DataConfig,
+    tiny_labelled: LabelledData,
+    tiny_statistics: Statistics,
+    make_training: MakeTraining,
+    tmp_path: Path,
+) -> None:
+    model = _model(encoder={"name": "identity"})
+    initial = build_initial(data_config, model, seed=0)
+    fitted = fit(initial, tiny_labelled, tiny_statistics, make_training(task="estimator"), 0, tmp_path).bundle
+    config = EvaluationConfig(baseline_pixels=10_000, orientations=False)
+    found = evaluate_model(fitted, tiny_labelled, tiny_statistics, config, 0).scores
+    linear = found["baselines"]["pixel_regression"]["miou"]
+    assert found["test"]["miou"] == pytest.approx(linear, abs=0.02), "it is the same regression on single pixels"
+    with pytest.raises(SpecError, match="The model has no weights that steps could train"):
+        fit(initial, tiny_labelled, tiny_statistics, make_training(max_epochs=1), 0, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("model", "message"),
     [

@@ -9,14 +9,17 @@ import signal
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import torch
 from lightning import seed_everything
+from torch.utils.data import BatchSampler, DataLoader
 
 #: Environment variables that Lightning sets for seeds and deterministic mode.
 VARIABLES = ("PL_GLOBAL_SEED", "PL_SEED_WORKERS", "CUBLAS_WORKSPACE_CONFIG")
+#: Methods of loaders that Lightning wraps.
+_WRAPPED = ("__init__", "__setattr__", "__delattr__")
 
 
 @contextmanager
@@ -30,7 +33,10 @@ def training_process(seed: int, threads: int | None) -> Iterator[None]:
         seed: For all generators.
         threads: Threads that PyTorch computes with on the processor; None: as many as it would take.
     """
-    with _keep_torch(), _keep_variables(), _keep_signals(), _quiet_lightning(), _quiet_warnings(), _keep_generators():
+    with ExitStack() as changes:
+        for change in (_keep_torch, _keep_loaders, _keep_variables, _keep_signals, _quiet_lightning, _quiet_warnings):
+            changes.enter_context(change())
+        changes.enter_context(_keep_generators())
         seed_everything(seed, workers=True, verbose=False)
         if threads is not None:
             torch.set_num_threads(threads)
@@ -49,6 +55,32 @@ def _keep_torch() -> Iterator[None]:
         torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = cudnn
         torch.set_num_threads(threads)
+
+
+@contextmanager
+def _keep_loaders() -> Iterator[None]:
+    """Lightning wraps methods of torch's loaders for a moment, and leaves them so where something is refused in it."""
+    before = {
+        kind: {name: kind.__dict__.get(name) for name in _WRAPPED}
+        for base in (DataLoader, BatchSampler)
+        for kind in (base, *_below(base))
+    }
+    try:
+        yield
+    finally:
+        for kind, methods in before.items():
+            for name, method in methods.items():
+                if kind.__dict__.get(name) is not method:
+                    delattr(kind, name) if method is None else setattr(kind, name, method)
+                if f"__old{name}" in kind.__dict__:
+                    delattr(kind, f"__old{name}")
+
+
+def _below(kind: type) -> Iterator[type]:
+    children: list[type] = kind.__subclasses__()
+    for child in children:
+        yield child
+        yield from _below(child)
 
 
 @contextmanager

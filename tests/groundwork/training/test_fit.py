@@ -16,6 +16,8 @@ import pandas as pd
 import pytest
 import torch
 from lightning import Trainer
+from lightning.fabric.utilities.data import _replace_dunder_methods
+from torch.utils.data import BatchSampler, DataLoader
 
 from breaking import KilledError, die, same
 from groundwork import fingerprint
@@ -30,6 +32,7 @@ from groundwork.tasks.segmentation import SemanticSegmentationTask
 from groundwork.training.callbacks import SeedEachEpoch
 from groundwork.training.fit import FitResult, fit
 from groundwork.training.initial import build_initial
+from groundwork.training.process import training_process
 
 Fit = Callable[..., FitResult]
 MakeTraining = Callable[..., TrainingConfig]
@@ -142,6 +145,22 @@ def test_the_process_is_left_as_it_was(run: Fit, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="The loss is"):
         run(tmp_path / "b", optimizer={"name": "sgd", "learning_rate": 1e30})
     assert state() == before
+
+
+def test_loaders_are_left_as_they_were_where_something_is_refused() -> None:
+    class Mine(DataLoader[Any]):
+        """A user's own."""
+
+    before = {kind: dict(vars(kind)) for kind in (DataLoader, BatchSampler, Mine)}
+
+    def refuse() -> None:
+        with training_process(0, None), _replace_dunder_methods(DataLoader, "dataset"):
+            assert dict(vars(DataLoader)) != before[DataLoader]
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        refuse()
+    assert {kind: dict(vars(kind)) for kind in before} == before
 
 
 def test_the_number_of_threads_is_part_of_the_run(run: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

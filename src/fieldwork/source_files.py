@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 #: An import string of a component table, such as ``groundwork.models.necks.select:SelectNeck``.
@@ -65,8 +66,18 @@ def _files(source: Path, module: str) -> Iterator[Path]:
                 yield file
 
 
-def _imports(file: Path) -> Iterator[str]:
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+def _imports(file: Path) -> tuple[str, ...]:
+    state = file.stat()
+    return _imports_of(file, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=4096)
+def _imports_of(file: Path, changed_ns: int, size: int) -> tuple[str, ...]:  # noqa: ARG001 - what tells versions apart
+    """Return what a file imports; each stage of each recipe asks for the same files."""
+    return tuple(_find_imports(ast.parse(file.read_text(encoding="utf-8"))))
+
+
+def _find_imports(tree: ast.Module) -> Iterator[str]:
     skipped = {id(node) for block in ast.walk(tree) if _is_type_checking(block) for node in ast.walk(block)}
     for node in ast.walk(tree):
         if id(node) in skipped:

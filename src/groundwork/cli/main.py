@@ -128,8 +128,14 @@ def _add_export(topics: _Topics) -> None:
     export.add_argument("--output", type=Path, metavar="FILE", help="model.<format> where it is not named")
     export.add_argument("--validity", choices=["masks", "nodata"], default="masks", help="how it is told of no data")
     export.add_argument("--sizes", choices=["auto", "fixed"], default="auto", help="fixed: tiles of one size alone")
-    export.add_argument("--tile-size", type=int, default=256)
+    export.add_argument("--tile-size", type=_positive, default=256)
     export.add_argument("--allow-module", nargs="+", default=[], metavar="MODULE", help="your own, named by the bundle")
+
+
+def _positive(word: str) -> int:
+    if not word.isdecimal() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f"found '{word}'; expected a number of pixels, 1 or more")
+    return int(word)
 
 
 def _family(word: str) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from groundwork import fingerprint
@@ -30,12 +30,24 @@ from groundwork.rasters.folder import RasterFolder
 NAME = "model"
 
 
+class HeldFolder:
+    """A folder of this run, removed with the object, or before."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="export-"))
+        self._end = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+    def remove(self) -> None:
+        """Remove it with all that it holds."""
+        self._end()
+
+
 @dataclass(frozen=True, slots=True)
 class Export:
     """A file that was compared with its bundle, not yet where it shall lie."""
 
     #: Holds the file until it has its place.
-    folder: TemporaryDirectory[str]
+    folder: HeldFolder
     description: Description
     #: Of the comparison, with the file's SHA-256.
     report: dict[str, Any]
@@ -50,7 +62,7 @@ class Export:
     @property
     def file(self) -> Path:
         """Where the file lies."""
-        return Path(self.folder.name) / f"{NAME}{self.suffix}"
+        return self.folder.path / f"{NAME}{self.suffix}"
 
     def texts(self, file_name: str) -> dict[str, str]:
         """Return what stands beside the file: suffix of the name -> JSON."""
@@ -87,22 +99,28 @@ def export_bundle(
     traced = trace(merged, model, config, inference)
     description = describe(bundle, model, traced.sizes, config, inference)
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    export = Export(tempfile.TemporaryDirectory(prefix="export-"), description, {}, parameters)
-    write_program(traced, description, export.file)
-    comparison = compare(
-        bundle, (model, ExportedModel(open_program(export.file), description)), scenes, traced.sizes, inference
-    )
-    comparison.require_equal()
-    export.report.update(comparison.report())
-    export.report.update(
-        {
-            "format": config.format,
-            "sha256": fingerprint.of_file(export.file),
-            "sizes": traced.sizes.model_dump(mode="json"),
-            "weights": description.weights,
-        }
-    )
+    export = Export(HeldFolder(), description, {}, parameters)
+    try:
+        write_program(traced, description, export.file)
+        theirs = ExportedModel(open_program(export.file), description)
+        comparison = compare(bundle, (model, theirs), scenes, traced.sizes, inference)
+        comparison.require_equal()
+        export.report.update(comparison.report(), **_facts(export))
+    except BaseException:
+        export.folder.remove()
+        raise
     return export
+
+
+def _facts(export: Export) -> dict[str, Any]:
+    """Return what a report says beside the comparison."""
+    description = export.description
+    return {
+        "format": description.format,
+        "sha256": fingerprint.of_file(export.file),
+        "sizes": description.sizes.model_dump(mode="json"),
+        "weights": description.weights,
+    }
 
 
 def _require_values(bundle: Bundle, config: ExportConfig) -> None:

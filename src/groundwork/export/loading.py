@@ -33,7 +33,9 @@ def load_exported(path: Path, trusted: frozenset[str]) -> Bundle:
             "run code when it is read. Name the report of its export, or export the bundle again."
         )
     description = read_description(file)
-    return Bundle(description.bundle, {}, ExportedModel(open_program(file), description))
+    config = description.bundle
+    named = config.model_copy(update={"provenance": {**config.provenance, "export": found}})
+    return Bundle(named, {}, ExportedModel(open_program(file), description))
 
 
 def trusted_in(report: Path) -> frozenset[str]:

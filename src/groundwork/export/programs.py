@@ -63,7 +63,14 @@ class TorchProgram(Program):
         if device != self._device:
             self._run = move_to_device_pass(self._program, str(device)).module()
             self._device = device
-        scores: Tensor = self._run(*given)
+        try:
+            scores: Tensor = self._run(*given)
+        except AssertionError as error:
+            sizes = [tuple(tensor.shape) for tensor in given]
+            raise ExportError(
+                f"The exported program does not take tensors of the sizes {sizes}: {error}. Take tiles of another "
+                "size, or export again with the 'inference.tile_size' that you need"
+            ) from error
         return scores
 
 

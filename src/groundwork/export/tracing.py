@@ -34,6 +34,10 @@ _REFUSALS = (
 )  # fmt: skip
 
 
+#: Layers of timm by name of their class, whose windows make a trace with open sizes grow without end.
+_WINDOWED = {"WindowAttention"}
+
+
 @dataclass(frozen=True, slots=True)
 class Traced:
     """A program, and which images it takes."""
@@ -56,16 +60,19 @@ def trace(bundle: Bundle, model: Model, config: ExportConfig, inference: Inferen
     Raises:
         ExportError: Where the model cannot be traced, with the module where it ended.
     """
-    why: str | None = None
+    why = _settled(model) if config.sizes == "auto" else "as 'export.sizes: fixed' asks"
     for wanted in _wanted(model, config, inference):
+        logger.info("Tracing with open axes %s; 'export.sizes: fixed' is the quickest", _open(wanted))
         inputs = program_inputs(bundle, model, config.validity, wanted)
         module = ProgramModule(
             model, kind_of(bundle.config.target), inputs, read_by_model(bundle.config.inputs), config.validity
         ).eval()
         try:
-            return Traced(_trace(module, inputs, wanted), wanted.model_copy(update={"why": why}))
+            program = _trace(module, inputs, wanted)
+            _try_others(module, program, inputs, wanted, inference.tile_size)
+            return Traced(program, wanted.model_copy(update={"why": why}))
         except _TraceError as error:
-            logger.info("Export with open axes %s: %s", _open(wanted), error)
+            logger.info("That did not work out: %s", error)
             why, last = f"with open {', '.join(_open(wanted)) or 'nothing'}: {error}", error
     raise ExportError(
         f"The model {bundle.config.model.title()} cannot be exported: {last} Predict with the bundle itself, or train "
@@ -83,10 +90,18 @@ def _wanted(model: Model, config: ExportConfig, inference: InferenceConfig) -> I
     if isinstance(model, RasterModel) and model.sizes.only is not None:
         side = min(side, model.sizes.only)
     if config.sizes == "auto":
-        if not isinstance(model, RasterModel) or model.sizes.only is None:
+        if _settled(model) is None:
             yield ProgramSizes(least=_least(model))
         yield ProgramSizes(height=side, width=side)
     yield ProgramSizes(batch=inference.batch_size, height=side, width=side)
+
+
+def _settled(model: Model) -> str | None:
+    """Return why height and width cannot be open, where that is known beforehand."""
+    if isinstance(model, RasterModel) and model.sizes.only is not None:
+        return f"the network takes images of {model.sizes.only} pixels a side"
+    windowed = any(type(part).__name__ in _WINDOWED for part in model.modules())
+    return "a trace of attention in windows does not end with open sizes" if windowed else None
 
 
 def _least(model: Model) -> int:
@@ -114,7 +129,6 @@ def _trace(module: ProgramModule, inputs: Sequence[ProgramInput], sizes: Program
         # It names files of this machine.
         node.meta.pop("stack_trace", None)
     _require_open(program, inputs, open_axes)
-    _try_others(module, program, inputs, sizes)
     return program
 
 
@@ -160,11 +174,11 @@ def _require_open(program: ExportedProgram, inputs: Sequence[ProgramInput], open
 
 
 def _try_others(
-    module: ProgramModule, program: ExportedProgram, inputs: Sequence[ProgramInput], sizes: ProgramSizes
+    module: ProgramModule, program: ExportedProgram, inputs: Sequence[ProgramInput], sizes: ProgramSizes, tile: int
 ) -> None:
-    """Run a program with other lengths than those that it was traced with."""
-    least = sizes.least
-    others = product((1, 3), ((least, 2 * least + 1), (3 * least - 1, 2 * least)))
+    """Run a program with other lengths than those that it was traced with: small ones, odd ones, those of tiles."""
+    least, side = sizes.least, max(tile, sizes.least)
+    others = [*product((1, 3), ((least, 2 * least + 1), (3 * least - 1, 2 * least))), (1, (side, side))]
     runnable = program.module()
     for seed, lengths in enumerate({tuple(_lengths(sizes, *other).items()): None for other in others}):
         given = example(inputs, dict(lengths), seed + 1)

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from groundwork.models.features.sizes import is_open
+
 
 def pad_symmetric(image: Tensor, multiple: int) -> Tensor:
     """Grow the last two dimensions to the next multiple, evenly on both sides.
@@ -31,21 +33,16 @@ def pad_to(image: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _mirror(image: Tensor, dim: int, extra: int) -> Tensor:
-    if _is_open(extra) or extra:
+    if is_open(extra) or extra:
         image = image.index_select(dim, _mirrored_positions(image.shape[dim], extra, image.device))
     return image
-
-
-def _is_open(length: object) -> bool:
-    """Whether a length is open, in an export: it is no plain number then, and asking for it would settle it."""
-    return not isinstance(length, int)
 
 
 def crop_center(image: Tensor, size: tuple[int, int]) -> Tensor:
     """Cut the last two dimensions back to (height, width): the inverse of :func:`pad_symmetric`."""
     for dim, length in ((-2, size[0]), (-1, size[1])):
         before = (image.shape[dim] - length) // 2
-        if _is_open(before):
+        if is_open(before):
             # What follows a view asks how it lies in memory, which would settle lengths that are open.
             image = image.index_select(dim, torch.arange(length, device=image.device) + before)
         else:
@@ -56,7 +53,7 @@ def crop_center(image: Tensor, size: tuple[int, int]) -> Tensor:
 def pad_with_nothing(mask: Tensor, size: tuple[int, int]) -> Tensor:
     """Grow the last two dimensions to (height, width) by zeros, placed as by :func:`pad_symmetric`."""
     rows, columns = size[0] - mask.shape[-2], size[1] - mask.shape[-1]
-    if _is_open(rows) or _is_open(columns):
+    if is_open(rows) or is_open(columns):
         # What pads asks whether there is anything to add.
         grown = pad_to(mask, size)
         return grown * _inside(mask.shape[-2], size[0], mask)[:, None] * _inside(mask.shape[-1], size[1], mask)

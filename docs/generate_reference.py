@@ -19,6 +19,7 @@ from groundwork.cli.words import as_yaml, described_arguments, first_line, in_ya
 from groundwork.config import (
     DataConfig,
     EvaluationConfig,
+    ExportConfig,
     IndexingConfig,
     InferenceConfig,
     ModelConfig,
@@ -50,6 +51,7 @@ FILES: dict[str, type[BaseModel]] = {
     "learning_rate_search": RateSearchConfig,
     "evaluation": EvaluationConfig,
     "inference": InferenceConfig,
+    "export": ExportConfig,
 }
 
 #: Key -> the file that it stands in.

@@ -11,6 +11,7 @@ from fieldwork.pipelines.sample_data.config import SampleDataConfig
 from groundwork.config import (
     DataConfig,
     EvaluationConfig,
+    ExportConfig,
     IndexingConfig,
     InferenceConfig,
     ModelConfig,
@@ -30,6 +31,7 @@ PARAMETERS: dict[str, Any] = {
     "learning_rate_search": RateSearchConfig,
     "evaluation": EvaluationConfig,
     "inference": InferenceConfig,
+    "export": ExportConfig,
     "seed": Seed,
     "sample_data": SampleDataConfig,
 }

@@ -9,8 +9,9 @@ from kedro.pipeline import Pipeline
 
 from fieldwork import pipelines as package
 
-#: Pipelines that ``kedro run`` leaves out: they bring data, the embedded sample or that of TorchGeo, or try something.
-ON_REQUEST = ("sample_data", "torchgeo_import", "learning_rate_search")
+#: Pipelines that ``kedro run`` leaves out: they bring data, the embedded sample or that of TorchGeo, try something, or
+#: make of a trained bundle what not everyone needs.
+ON_REQUEST = ("sample_data", "torchgeo_import", "learning_rate_search", "export")
 
 
 def register_pipelines() -> dict[str, Pipeline]:

@@ -202,6 +202,10 @@ class Images:
         """Return the same with other values."""
         return replace(self, values=values)
 
+    def part(self, rows: slice) -> Images:
+        """Return some of the images of the batch."""
+        return self._each(lambda part: part[rows])
+
     def grown(self, count: int) -> Images:
         """Return the same with its last image repeated so often."""
 

@@ -79,6 +79,8 @@ class Bundle:
 
     config: BundleConfig
     weights: dict[str, Tensor]
+    #: What was exported of it and answers in the place of the model; there are no weights beside it. None: nothing.
+    exported: Model | None = None
 
     def build_model(self) -> Model:
         """Build the model, and load the weights into it, in evaluation mode.
@@ -86,6 +88,8 @@ class Bundle:
         Raises:
             BundleError: Where weights and architecture do not agree.
         """
+        if self.exported is not None:
+            return self.exported
         config = self.config.model.without_pretraining()
         model = self.factory().build_model(config, read_by_model(self.config.inputs), self.config.target)
         try:
@@ -105,7 +109,7 @@ class Bundle:
 
     def merged(self) -> Bundle:
         """Return the bundle with adapters written into the ordinary weights; itself where it has none."""
-        if self.config.model.adapters is None:
+        if self.config.model.adapters is None or self.exported is not None:
             return self
         weights = merge_adapters(self.build_model()).state_dict()
         model = self.config.model.model_copy(update={"adapters": None})
@@ -191,7 +195,13 @@ def build_factory(config: ModelConfig) -> ModelFactory:
 
 
 def save_bundle(bundle: Bundle, path: Path) -> None:
-    """Write a bundle as a folder, whole or not at all; the same bundle gives the same bytes."""
+    """Write a bundle as a folder, whole or not at all; the same bundle gives the same bytes.
+
+    Raises:
+        BundleError: For what was read from an exported file, which holds no weights by name.
+    """
+    if bundle.exported is not None:
+        raise BundleError("What was read from an exported file is no bundle to be written: copy the file itself.")
     text = json.dumps(bundle.config.model_dump(mode="json"), indent=2, sort_keys=True)
     weights = {name: bundle.weights[name].detach().cpu().contiguous() for name in sorted(bundle.weights)}
     with partial_folder(path.parent, path.name) as partial:

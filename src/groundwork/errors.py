@@ -60,5 +60,9 @@ class BundleError(GroundworkError, ValueError):
     """A bundle cannot be read."""
 
 
+class ExportError(GroundworkError, ValueError):
+    """A model cannot be exported, or an exported file cannot be used."""
+
+
 class TrainingError(GroundworkError, RuntimeError):
     """The training cannot go on."""

@@ -15,8 +15,8 @@ from fieldwork.parameters import PARAMETERS, Seed
 pytestmark = pytest.mark.usefixtures("project")
 
 ORDER = ("data_prep", "model_build", "training", "evaluation", "inference")
-#: What runs on request: it brings data, or tries something.
-ON_REQUEST = ("sample_data", "torchgeo_import", "learning_rate_search")
+#: What runs on request: it brings data, tries something, or exports.
+ON_REQUEST = ("sample_data", "torchgeo_import", "learning_rate_search", "export")
 
 
 def all_nodes() -> list[Node]:
@@ -26,7 +26,7 @@ def all_nodes() -> list[Node]:
 def test_kedro_run_leaves_out_what_runs_on_request() -> None:
     names = {node.name for name in ORDER for node in pipelines[name].nodes}
     assert {node.name for node in pipelines["__default__"].nodes} == names
-    assert not {"make_landscapes", "import_samples", "search_learning_rate"} & names
+    assert not {"make_landscapes", "import_samples", "search_learning_rate", "export_model"} & names
 
 
 def test_every_edge_between_two_pipelines_is_a_file(catalog_config: dict[str, Any]) -> None:
@@ -69,7 +69,7 @@ def test_drawing_the_graph_loads_nothing_heavy(project: Path) -> None:
         "from kedro.framework.project import pipelines\n"
         "from kedro.framework.session import KedroSession\n"
         "bootstrap_project(Path.cwd())\n"
-        "assert len(dict(pipelines)) == 9, list(pipelines)\n"
+        "assert len(dict(pipelines)) == 10, list(pipelines)\n"
         "heavy = {'torch', 'lightning', 'rasterio', 'timm', 'pandas', 'sklearn'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )

@@ -1,4 +1,4 @@
-"""The command ``groundwork``: ``models``, ``data``, and those of Lightning, such as ``fit``."""
+"""The command ``groundwork``: ``models``, ``data``, ``export``, and those of Lightning, such as ``fit``."""
 
 from __future__ import annotations
 
@@ -29,11 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             status: int = entry.load()(given[1:])
             return status
     options = _parser().parse_args(given)
-    if options.verb == "list":
-        sys.stdout.write(list_tables(options.family))
-        return 0
+    commands = {"data": _audit, "export": _export, "models": _models}
     try:
-        return _audit(options) if options.topic == "data" else _show(options)
+        return commands[options.topic](options)
     except GroundworkError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -59,7 +57,10 @@ def _run_command(command: str, arguments: Sequence[str]) -> int:
     return 0
 
 
-def _show(options: argparse.Namespace) -> int:
+def _models(options: argparse.Namespace) -> int:
+    if options.verb == "list":
+        sys.stdout.write(list_tables(options.family))
+        return 0
     # Showing builds networks, and so loads torch; listing must stay quick, and loads not even pydantic.
     from groundwork.cli.showing import show_component  # noqa: PLC0415
 
@@ -76,6 +77,20 @@ def _audit(options: argparse.Namespace) -> int:
     return int(is_wrong)
 
 
+def _export(options: argparse.Namespace) -> int:
+    # All of it loads torch.
+    from groundwork.cli.exporting import export_file  # noqa: PLC0415
+    from groundwork.config import ExportConfig, InferenceConfig  # noqa: PLC0415
+
+    chosen = {name: getattr(options, name) for name in ("format", "validity", "sizes")}
+    inference = InferenceConfig(tile_size=options.tile_size, overlap=min(32, options.tile_size // 4))
+    output = options.output or Path(f"model.{options.format}")
+    config = ExportConfig.model_validate(chosen)
+    said = export_file(options.bundle, options.scenes, output, config, inference, options.allow_module)
+    sys.stdout.write(said)
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="groundwork", description="Rasters in, maps out.")
     topics = parser.add_subparsers(dest="topic", required=True, metavar="COMMAND")
@@ -85,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         topics.add_parser(entry.name, help=f"of {entry.value.partition('.')[0]}")
     _add_models(topics)
     _add_data(topics)
+    _add_export(topics)
     return parser
 
 
@@ -125,6 +141,34 @@ def _add_data(topics: _Topics) -> None:
         help="YAML with 'model': bands are compared with what its encoder was trained on",
     )
     audit.add_argument("--format", choices=["markdown", "json"], default="markdown")
+
+
+def _add_export(topics: _Topics) -> None:
+    export = topics.add_parser(
+        "export",
+        help="write a trained bundle as one file that needs nothing of this library",
+        epilog="The file is compared with the bundle on tiles of the scenes. One that differs is refused.",
+    )
+    export.add_argument("bundle", type=Path, help="its folder")
+    export.add_argument(
+        "--scenes",
+        nargs="+",
+        required=True,
+        metavar="[SOURCE=]FOLDER",
+        help="rasters to compare on; FOLDER may end in a pattern such as {key}_s2.tif",
+    )
+    export.add_argument("--format", choices=["pt2", "onnx"], default="pt2")
+    export.add_argument("--output", type=Path, metavar="FILE", help="model.<format> where it is not named")
+    export.add_argument("--validity", choices=["masks", "nodata"], default="masks", help="how it is told of no data")
+    export.add_argument("--sizes", choices=["auto", "fixed"], default="auto", help="fixed: tiles of one size alone")
+    export.add_argument("--tile-size", type=_positive, default=256)
+    export.add_argument("--allow-module", nargs="+", default=[], metavar="MODULE", help="your own, named by the bundle")
+
+
+def _positive(word: str) -> int:
+    if not word.isdecimal() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f"found '{word}'; expected a number of pixels, 1 or more")
+    return int(word)
 
 
 def _family(word: str) -> str:

@@ -2,6 +2,7 @@
 
 from groundwork.config.data import DataConfig
 from groundwork.config.evaluation import EvaluationConfig
+from groundwork.config.export import ExportConfig
 from groundwork.config.indexing import IndexingConfig
 from groundwork.config.inference import InferenceConfig
 from groundwork.config.model import ModelConfig
@@ -11,6 +12,7 @@ from groundwork.config.training import TrainingConfig
 __all__ = [
     "DataConfig",
     "EvaluationConfig",
+    "ExportConfig",
     "IndexingConfig",
     "InferenceConfig",
     "ModelConfig",

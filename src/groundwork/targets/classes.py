@@ -122,6 +122,10 @@ class Classes(RasterKind, ABC):
         """Return probabilities."""
         return by_temperature(scores, self.target).softmax(dim=1)
 
+    def deactivate(self, activated: Tensor) -> Tensor:
+        """Return the logarithms of probabilities; of 0 that of the smallest number."""
+        return activated.clamp(min=torch.finfo(activated.dtype).tiny).log() * (self.target.temperature or 1.0)
+
     def decide(self, scores: Tensor) -> Tensor:
         """Return the index of the highest score (batch, height, width)."""
         return scores.argmax(dim=1)

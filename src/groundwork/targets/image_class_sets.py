@@ -196,6 +196,10 @@ class ImageClassSets(RasterKind, ImageAnswers):
         """Return the probability of each class."""
         return by_temperature(scores, self.target).sigmoid()
 
+    def deactivate(self, activated: Tensor) -> Tensor:
+        """Return the log-odds of probabilities; those of 0 and 1 come near."""
+        return raw_scores(activated, 1e-7) * (self.target.temperature or 1.0)
+
     def decide(self, scores: Tensor) -> Tensor:
         """Return for each class 1 where its probability reaches its threshold, 0 elsewhere (batch, classes, ...)."""
         limits = scores.new_tensor(self.thresholds).reshape(-1, *(1,) * (scores.dim() - 2))
@@ -230,6 +234,6 @@ class ImageClassSets(RasterKind, ImageAnswers):
         return products
 
 
-def raw_scores(probabilities: Tensor) -> Tensor:
-    """Return the raw scores that activate to these probabilities; those of 0 and 1 come near."""
-    return torch.logit(probabilities, eps=1e-6)
+def raw_scores(probabilities: Tensor, nearest: float = 1e-6) -> Tensor:
+    """Return the raw scores that activate to these probabilities; those of 0 and 1 come as near as ``nearest``."""
+    return torch.logit(probabilities, eps=nearest)

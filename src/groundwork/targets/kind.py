@@ -217,6 +217,10 @@ class TargetKind(ABC):
     def activate(self, scores: Tensor) -> Tensor:
         """Turn raw scores (batch, outputs, ...) into what overlapping tiles are blended in, in the same shape."""
 
+    @abstractmethod
+    def deactivate(self, activated: Tensor) -> Tensor:
+        """Return raw scores that :meth:`activate` turns into these, in the same shape."""
+
 
 class RasterKind(TargetKind, ABC):
     """A kind of answer that is written as rasters: tiles are blended pixel by pixel."""

@@ -155,6 +155,10 @@ class Measures(RasterKind, ABC):
         """Return numbers, and deviations behind them, as they are."""
         return scores
 
+    def deactivate(self, activated: Tensor) -> Tensor:
+        """Return numbers as they are."""
+        return activated
+
     def decide(self, scores: Tensor) -> Tensor:
         """Return numbers as they are, (batch, outputs, height, width)."""
         return scores[:, : self.target.num_outputs]

@@ -183,6 +183,10 @@ class Nothing(RasterKind):
         """Return what a model gives as it is."""
         return scores
 
+    def deactivate(self, activated: Tensor) -> Tensor:
+        """Return what a model gives as it is."""
+        return activated
+
     def decide(self, scores: Tensor) -> Tensor:
         """Return what a model gives as it is."""
         return scores

@@ -70,6 +70,10 @@ class ObjectBoxes(ObjectAnswers):
         """Return rows as they are: detectors give scores from 0 to 1."""
         return scores
 
+    def deactivate(self, activated: Tensor) -> Tensor:
+        """Return rows as they are."""
+        return activated
+
     def panel(self, patch: Patch, scores: Tensor, image: NDArray[np.uint8]) -> Sequence[NDArray[np.uint8]]:
         """Draw boxes over the image; those that are right, wrong and missed in colours of their own."""
         objects, answers = patch.objects, np.asarray(patch.target)

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from groundwork.models.features.sizes import is_open
+
 
 def pad_symmetric(image: Tensor, multiple: int) -> Tensor:
     """Grow the last two dimensions to the next multiple, evenly on both sides.
@@ -19,24 +21,42 @@ def pad_symmetric(image: Tensor, multiple: int) -> Tensor:
         multiple: In pixels, at least 1.
     """
     for dim in (-2, -1):
-        size = image.shape[dim]
-        extra = -size % multiple
-        # While a model is exported with open sizes these are no plain numbers, and asking would settle the answer.
-        if not isinstance(extra, int) or extra:
-            image = image.index_select(dim, _mirrored_positions(size, extra, image.device))
+        image = _mirror(image, dim, -image.shape[dim] % multiple)
+    return image
+
+
+def pad_to(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """Grow the last two dimensions to (height, width), which are no smaller, as :func:`pad_symmetric` does."""
+    for dim, wanted in ((-2, size[0]), (-1, size[1])):
+        image = _mirror(image, dim, wanted - image.shape[dim])
+    return image
+
+
+def _mirror(image: Tensor, dim: int, extra: int) -> Tensor:
+    if is_open(extra) or extra:
+        image = image.index_select(dim, _mirrored_positions(image.shape[dim], extra, image.device))
     return image
 
 
 def crop_center(image: Tensor, size: tuple[int, int]) -> Tensor:
     """Cut the last two dimensions back to (height, width): the inverse of :func:`pad_symmetric`."""
-    top = (image.shape[-2] - size[0]) // 2
-    left = (image.shape[-1] - size[1]) // 2
-    return image[..., top : top + size[0], left : left + size[1]]
+    for dim, length in ((-2, size[0]), (-1, size[1])):
+        before = (image.shape[dim] - length) // 2
+        if is_open(before):
+            # What follows a view asks how it lies in memory, which would settle lengths that are open.
+            image = image.index_select(dim, torch.arange(length, device=image.device) + before)
+        else:
+            image = image.narrow(dim, before, length)
+    return image
 
 
 def pad_with_nothing(mask: Tensor, size: tuple[int, int]) -> Tensor:
     """Grow the last two dimensions to (height, width) by zeros, placed as by :func:`pad_symmetric`."""
     rows, columns = size[0] - mask.shape[-2], size[1] - mask.shape[-1]
+    if is_open(rows) or is_open(columns):
+        # What pads asks whether there is anything to add.
+        grown = pad_to(mask, size)
+        return grown * _inside(mask.shape[-2], size[0], mask)[:, None] * _inside(mask.shape[-1], size[1], mask)
     return functional.pad(mask, (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2))
 
 
@@ -46,3 +66,9 @@ def _mirrored_positions(size: int, extra: int, device: torch.device) -> Tensor:
     # A mirrored line repeats every 2 * size positions: once forwards, once backwards.
     positions = torch.arange(-before, size + extra - before, device=device) % (2 * size)
     return torch.where(positions < size, positions, 2 * size - 1 - positions)
+
+
+def _inside(length: int, grown: int, like: Tensor) -> Tensor:
+    """Return 1 where a line lies within its grown one, 0 where it was grown."""
+    positions = torch.arange(grown, device=like.device) - (grown - length) // 2
+    return ((positions >= 0) & (positions < length)).to(like.dtype)

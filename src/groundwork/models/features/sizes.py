@@ -11,6 +11,11 @@ REMEDY = (
 )
 
 
+def is_open(length: object) -> bool:
+    """Whether a length of a tensor is open, in an export: it is no plain number then, and to ask for it settles it."""
+    return not isinstance(length, int)
+
+
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """Which images a network takes, in pixels. Others are padded, if they are not too large."""

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from groundwork.models.features.sizes import is_open
+
 #: Longest wavelength of the codes, in radians per unit, as in https://arxiv.org/abs/1706.03762.
 _BASE = 10000.0
 
@@ -65,7 +67,7 @@ def fit_position_table(table: Tensor, trained: tuple[int, int, int], grid: tuple
         trained: Time steps, rows and columns of the table.
         grid: Time steps, rows and columns that are needed.
     """
-    if grid == trained:
+    if not any(is_open(count) for count in grid) and grid == trained:
         return table
     dim = table.shape[-1]
     if grid[0] != trained[0]:

@@ -28,6 +28,7 @@ from groundwork.models.encoders.terramind.variants import (
     describe,
 )
 from groundwork.models.encoders.terramind.weights import load_terramind
+from groundwork.models.features.sizes import is_open
 from groundwork.models.freezing import mark_fresh
 from groundwork.models.limits import Rate
 from groundwork.models.weights.hub import find_weights
@@ -184,7 +185,7 @@ class PatchEmbedding(nn.Module):
         return tokens
 
     def _places(self, grid: tuple[int, int]) -> Tensor:
-        if grid == (self.grid, self.grid):
+        if not any(is_open(count) for count in grid) and grid == (self.grid, self.grid):
             return self.pos_emb
         table = self.pos_emb.transpose(1, 2).reshape(1, -1, self.grid, self.grid)
         return functional.interpolate(table, size=grid, mode="bicubic").flatten(2).transpose(1, 2)

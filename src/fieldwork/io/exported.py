@@ -1,0 +1,50 @@
+"""A catalog entry for exported models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kedro.io import AbstractDataset, DatasetError
+
+if TYPE_CHECKING:
+    from groundwork.bundle import Bundle
+    from groundwork.export.exporting import Export
+
+
+class ExportedModelDataset(AbstractDataset["Export", "Bundle"]):
+    """A folder with an exported model; loads as a bundle that answers by it, in the place of ``trained_bundle``."""
+
+    def __init__(self, *, path: str, report: str | None = None, metadata: dict[str, Any] | None = None) -> None:
+        """Take the folder.
+
+        Args:
+            path: The folder, or one file.
+            report: The report of its export, ``export_report``, which names the file that may be read. Reading another
+                could run code of a stranger.
+            metadata: For Kedro-Viz and DVC.
+        """
+        self._path, self._report, self.metadata = Path(path), report and Path(report), metadata
+
+    def load(self) -> Bundle:
+        """Read the file, where it is the one of the report."""
+        if not self._report:
+            raise DatasetError(
+                f"{self._path}: an exported file can run code when it is read. Name the report of its export as "
+                "'report', such as data/08_reporting/base/export.json."
+            )
+        from groundwork.export.loading import load_exported, trusted_in
+
+        return load_exported(self._path, trusted_in(self._report))
+
+    def save(self, data: Export) -> None:
+        """Write the folder, whole or not at all."""
+        from groundwork.export.exporting import write_folder
+
+        write_folder(data, self._path)
+
+    def _exists(self) -> bool:
+        return self._path.is_file() or any(self._path.glob("*.pt2")) or any(self._path.glob("*.onnx"))
+
+    def _describe(self) -> dict[str, Any]:
+        return {"path": self._path.as_posix()}

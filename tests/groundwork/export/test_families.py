@@ -1,0 +1,204 @@
+"""Networks of several families are traced, with open axes where they allow it, and what they are given inside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from asking import SOURCE
+from described import RASTERS, SOURCES
+from groundwork.batch import Images
+from groundwork.bundle import Bundle, BundleConfig
+from groundwork.config import ExportConfig, InferenceConfig, ModelConfig
+from groundwork.errors import ExportError
+from groundwork.export.comparison import _differences
+from groundwork.export.deepness import deepness_keys
+from groundwork.export.description import ProgramSizes, describe
+from groundwork.export.program_module import holds_data
+from groundwork.export.tracing import trace
+from groundwork.models.assembly.encoder_decoder import EncoderDecoderFactory
+from groundwork.models.assembly.raster_model import RasterModel
+from groundwork.models.encoders.prithvi import variants as prithvi
+from groundwork.models.encoders.terramind import variants as terramind
+from groundwork.rasters import validity
+from groundwork.specs import RasterSpec, TargetSpec
+from groundwork.targets.kinds import kind_of
+
+TILES = InferenceConfig(tile_size=32, overlap=8, batch_size=2)
+PLAIN = RasterSpec(bands=["RED", "BLUE"], dtype="int16", nodata=-1, date_tag="DATE", pixel_size_m=10)
+CLASSES = {"classes": [{"value": value, "name": f"c{value}", "color": "#102030"} for value in (1, 2, 3)]}
+UNET = {"name": "unet", "channels": [4, 8]}
+FCN = {"name": "fcn", "channels": 4}
+TERRAMIND = {
+    "name": "terramind", "variant": "terramind_v1_tiny", "modalities": {"optical": "S2L2A", "radar": "S1GRD"},
+    "out_indices": [0],
+}  # fmt: skip
+Inputs = Mapping[str, RasterSpec]
+TWO = {"optical": SOURCES["optical"].model_copy(update={"reference": True}), "radar": SOURCES["radar"]}
+FAMILIES: dict[str, tuple[Inputs, dict[str, Any]]] = {
+    "timm": (
+        {SOURCE: PLAIN},
+        {"encoder": {"name": "timm", "model": "test_resnet", "out_indices": [0]}, "decoder": FCN},
+    ),
+    "unet": ({SOURCE: PLAIN}, {"encoder": UNET, "decoder": {"name": "unet", "channels": [4]}}),
+    "prithvi": (
+        {SOURCE: PLAIN},
+        {
+            "encoder": {
+                "name": "prithvi_vit",
+                "image_size": 32,
+                "out_indices": [0],
+                "coordinates": ["time", "location"],
+            },
+            "decoder": FCN,
+        },
+    ),
+    "terramind": (TWO, {"encoder": TERRAMIND, "decoder": FCN}),
+    "per_date": (
+        {SOURCE: RASTERS["per_date"]},
+        {"encoder": {"name": "per_date", "encoder": UNET, "pooling": "keep"}, "necks": ["pool_time"], "decoder": FCN},
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(prithvi.VARIANTS, "prithvi_eo_v2_tiny_tl", prithvi.PrithviVariant(32, 2, 2, learned_scale=True))
+    monkeypatch.setitem(terramind.VARIANTS, "terramind_v1_tiny", terramind.TerraMindVariant(32, 2, 2, False, None))
+
+
+def bundle_of(
+    inputs: Inputs, model: dict[str, Any], target: dict[str, Any] | None = None
+) -> tuple[Bundle, RasterModel]:
+    config, asked = ModelConfig.model_validate(model), TargetSpec.model_validate(target or CLASSES)
+    torch.manual_seed(0)
+    built = EncoderDecoderFactory().build_model(config, dict(inputs), asked).eval()
+    described = BundleConfig(model=config, inputs=dict(inputs), target=asked, trained=True, provenance={})
+    return Bundle(described, built.state_dict()), built
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_networks_of_each_family_give_the_same_as_programs(family: str) -> None:
+    inputs, config = FAMILIES[family]
+    bundle, model = bundle_of(inputs, config)
+    # Open sizes of two sources take long to trace.
+    asked = ExportConfig(sizes="fixed" if family == "terramind" else "auto")
+    traced = trace(bundle, model, asked, TILES)
+    sizes, least = traced.sizes, traced.sizes.least
+    settled = (2, 32, 32) if family == "terramind" else (None, None, None)
+    assert (sizes.batch, sizes.height, sizes.width) == settled
+    described = describe(bundle, model, sizes, asked, TILES)
+    values: dict[str, Tensor] = {}
+    valid, dates, given = {}, {}, []
+    for entry in described.inputs:
+        lengths = {"batch": 5, "height": least + 3, "width": 2 * least + 1}
+        shape = [lengths[part] if isinstance(part, str) else part for part in entry.shape]
+        made = torch.rand(shape) * 1000 if entry.holds == "values" else torch.rand(shape)
+        if entry.holds == "validity":
+            valid[str(entry.source)] = made = made > 0.2
+        elif entry.holds == "dates":
+            dates[str(entry.source)] = made = made + 2020
+        elif entry.holds == "values":
+            values[str(entry.source)] = made
+        given.append(made)
+    location = given[-1] if described.inputs[-1].holds == "location" else None
+    with torch.no_grad():
+        found = traced.program.module()(*given)
+        expected = model(Images(values, valid, dates, location)).output.softmax(dim=1)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+
+
+def test_answers_of_images_and_numbers_are_traced() -> None:
+    target = {"outputs": [{"name": "height", "unit": "m", "minimum": 0, "maximum": 30}], "per": "image"}
+    bundle, model = bundle_of({SOURCE: PLAIN}, {"encoder": UNET}, target)
+    traced = trace(bundle, model, ExportConfig(validity="nodata"), TILES)
+    described = describe(bundle, model, traced.sizes, ExportConfig(validity="nodata"), TILES)
+    assert described.output.shape == ("batch", 1)
+    assert (described.output.name, described.output.channels) == ("numbers", ("height",))
+    values = torch.rand(3, 2, 9, 14) * 100
+    values[:, :, :4] = -1
+    known = Images({SOURCE: values}, {SOURCE: torch.ones(3, 9, 14).bool().index_fill(1, torch.arange(4), value=False)})
+    with torch.no_grad():
+        torch.testing.assert_close(traced.program.module()(values), model(known).output, atol=1e-4, rtol=1e-5)
+
+
+class Asks(nn.Module):
+    """Looks at a value while it runs, which no program can."""
+
+    def forward(self, features: list[Tensor]) -> list[Tensor]:
+        return features if bool(features[0].mean() > 0) else features[::-1]
+
+
+def test_a_model_that_cannot_be_traced_is_refused_with_the_module() -> None:
+    bundle, model = bundle_of({SOURCE: PLAIN}, {"encoder": UNET, "decoder": FCN})
+    model.decoder = nn.Sequential(Asks(), model.decoder)  # type: ignore[assignment]
+    with pytest.raises(
+        ExportError, match=r"unet \+ fcn cannot be exported: in the module 'decoder\.0 \(Asks\)': Could not guard"
+    ):
+        trace(bundle, model, ExportConfig(sizes="fixed"), TILES)
+
+
+class Counts(nn.Module):
+    """Settles the height of what it is given."""
+
+    def forward(self, features: list[Tensor]) -> list[Tensor]:
+        return [image * int(image.shape[-2]) for image in features]
+
+
+def test_what_a_network_settles_is_said() -> None:
+    bundle, model = bundle_of({SOURCE: PLAIN}, {"encoder": UNET, "decoder": FCN})
+    model.decoder = nn.Sequential(Counts(), model.decoder)  # type: ignore[assignment]
+    sizes = trace(bundle, model, ExportConfig(), TILES).sizes
+    assert (sizes.batch, sizes.height, sizes.width) == (None, 32, 32)
+    assert str(sizes.why).startswith("with open batch, height, width: ")
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"validity": "any"}, {"nodata": None, "dtype": "float32"}, {"dtype": "float32"}]
+)
+def test_no_data_is_seen_by_values_as_files_are_read(changes: dict[str, Any]) -> None:
+    spec = RasterSpec.model_validate(PLAIN.model_dump() | {"fill_values": "allow"} | changes)
+    values = torch.randint(-1, 3, (2, 2, 20, 20)).float()
+    if spec.dtype == "float32" and spec.nodata is not None:
+        values[0, 0, 3, 4] = torch.nan
+    found = holds_data(values, spec)
+    expected = [validity.holds_data(image.numpy(), spec.nodata, spec.validity) for image in values]
+    assert found.numpy().tolist() == [image.tolist() for image in expected]
+
+
+def test_deepness_reads_its_keys() -> None:
+    bundle, model = bundle_of({SOURCE: PLAIN}, {"encoder": UNET, "decoder": FCN})
+    asked = ExportConfig(validity="nodata")
+    keys = deepness_keys(describe(bundle, model, ProgramSizes(), asked, TILES))
+    assert keys == {
+        "model_type": '"Segmentor"',
+        "class_names": '{"0": "c1", "1": "c2", "2": "c3"}',
+        "tile_size": "32",
+        "tiles_overlap": "25",
+        "resolution": "1000.0",
+        "standardization_mean": "[0.0, 0.0]",
+        "standardization_std": f"[{1 / 255}, {1 / 255}]",
+        "seg_thresh": "0.0",
+    }
+    assert deepness_keys(describe(bundle, model, ProgramSizes(), ExportConfig(), TILES)) == {}
+
+
+@pytest.mark.parametrize("changes", [{}, {"temperature": 2.5}, {"per": "image", "multi_label": True}])
+def test_probabilities_become_raw_scores_that_give_them(changes: dict[str, Any]) -> None:
+    kind = kind_of(TargetSpec.model_validate(CLASSES | changes))
+    activated = kind.activate(torch.randn(4, 3) * 20)
+    torch.testing.assert_close(kind.activate(kind.deactivate(activated)), activated, atol=2e-7, rtol=0)
+    nothing = torch.tensor([[1.0, 0.0, 0.0]])
+    assert bool(torch.isfinite(kind.deactivate(nothing)).all())
+
+
+def test_numbers_are_compared_as_a_share_of_the_largest() -> None:
+    target = TargetSpec.model_validate({"outputs": [{"name": "height", "minimum": 0, "maximum": 30}]})
+    expected = torch.tensor([[[20.0, 10.0]]]).numpy()
+    difference, equal = _differences(kind_of(target), expected, expected + 0.01)  # type: ignore[arg-type]
+    assert difference == pytest.approx(0.0005, rel=1e-3)
+    assert equal is None

@@ -15,6 +15,7 @@ from groundwork.config.model import ModelConfig
 from groundwork.errors import BundleError
 from groundwork.models.freezing import fresh_parameters
 from groundwork.models.weights.reading import LoadReport
+from groundwork.training.standardising import require_statistics, set_given_statistics
 
 logger = logging.getLogger(__name__)
 
@@ -26,16 +27,18 @@ def build_initial(data: DataConfig, model: ModelConfig, seed: int) -> Bundle:
     """Build the model with fresh (or pre-trained) weights that depend on the seed alone.
 
     Raises:
-        SpecError: Where two components do not fit together.
+        SpecError: Where two components do not fit together, and for given statistics of other bands than are read.
         ComponentError: For an unknown name or option.
     """
     factory = build_factory(model)
     seen = read_by_model(data.sources)
+    require_statistics(model, seen)
     factory.require_deviations(model, data.target)
     resolved = factory.resolve(model, seen, data.target)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = factory.build_model(resolved, seen, data.target)
+    set_given_statistics(network, resolved, seen)
     reports = network.pretraining()
     if resolved.adapters is not None and not reports:
         logger.warning(

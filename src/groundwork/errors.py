@@ -60,5 +60,9 @@ class BundleError(GroundworkError, ValueError):
     """A bundle cannot be read."""
 
 
+class TranslationError(GroundworkError, ValueError):
+    """The configuration of another library cannot be translated."""
+
+
 class TrainingError(GroundworkError, RuntimeError):
     """The training cannot go on."""

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; print its answer, or one error."""
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    for entry in _others() if given[:1] and not given[0].startswith("-") else ():
+        if entry.name == given[0]:
+            status: int = entry.load()(given[1:])
+            return status
+    options = _parser().parse_args(given)
     if options.verb == "list":
         sys.stdout.write(list_tables(options.family))
         return 0
@@ -28,6 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except GroundworkError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+
+
+def _others() -> list[EntryPoint]:
+    """Return the commands that other packages add, such as the project that this library is used in."""
+    return sorted(entry_points(group="groundwork.commands"), key=lambda entry: entry.name)
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -49,7 +60,9 @@ def _audit(options: argparse.Namespace) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="groundwork", description="Rasters in, maps out.")
-    topics = parser.add_subparsers(dest="topic", required=True, metavar="models|data")
+    topics = parser.add_subparsers(dest="topic", required=True, metavar="COMMAND")
+    for entry in _others():
+        topics.add_parser(entry.name, help=f"of {entry.value.partition('.')[0]}")
     _add_models(topics)
     _add_data(topics)
     return parser

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rasterio.transform import from_origin
 
 HLS = ["BLUE", "GREEN", "RED", "NIR_NARROW", "SWIR_1", "SWIR_2"]
 TASK, DATA, MODEL = "model.init_args", "data.init_args", "model.init_args.model_args"
@@ -98,6 +99,7 @@ def write_set(
             mask[:, 20 + 8 * number :] = 1
             mask[:4] = -1
             image = np.where(mask == 1, 300, 2500) + random.normal(0, 100, (bands, 64, 64))
-            write(root / split / names[0].format(f"{split}{number}"), image.astype(np.int16), nodata=-9999)
-            write(root / split / names[1].format(f"{split}{number}"), mask)
+            place = {"transform": from_origin(500_000 + 10_000 * number, 5_000_000 + 10_000 * count + 100_000 * (split == "test"), 10, 10)}
+            write(root / split / names[0].format(f"{split}{number}"), image.astype(np.int16), nodata=-9999, **place)
+            write(root / split / names[1].format(f"{split}{number}"), mask, **place)
     return root

@@ -122,11 +122,18 @@ def _whole(translation: Translation, base: Mapping[str, Any]) -> dict[str, Any]:
     stated: dict[str, Any] = dict(translation.parameters)
     dropped = {source: None for source in base["data"]["sources"] if source not in stated["data"]["sources"]}
     stated["data"] = {**stated["data"], "sources": dropped | stated["data"]["sources"]}
+    stated["training"] = {**stated["training"], "augmentation": _bare(stated["training"]["augmentation"])}
+    stated["model"] = {key: _bare(value) if key == "necks" else value for key, value in stated["model"].items()}
     # What is empty says nothing, unless the base says something in its place.
     stated["model"] = {
         key: value for key, value in stated["model"].items() if value not in (None, [], {}) or base["model"].get(key)
     }
     return stated
+
+
+def _bare(parts: list[dict[str, Any]]) -> list[Any]:
+    """Return components as they are written: by their name alone where they have no options."""
+    return [part["name"] if len(part) == 1 else part for part in parts]
 
 
 def _catalog(places: Mapping[str, Any]) -> dict[str, Any]:

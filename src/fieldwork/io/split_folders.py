@@ -31,7 +31,9 @@ class SplitFoldersDataset(AbstractDataset[None, "dict[str, list[str]]"]):
         """List the keys."""
         from groundwork.rasters.folder import find_rasters
 
-        return {split: sorted(find_rasters(path, [pattern]).files) for split, (path, pattern) in self._folders.items()}
+        # What else lies there, such as labels, is no matter of a split.
+        found = {split: find_rasters(path, [pattern], ["{key}"]) for split, (path, pattern) in self._folders.items()}
+        return {split: sorted(rasters.files) for split, rasters in found.items()}
 
     def save(self, data: None) -> NoReturn:  # noqa: ARG002
         """Refuse: folders are given."""

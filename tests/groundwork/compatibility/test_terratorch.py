@@ -270,7 +270,7 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
     }),
     # Other tasks.
     "numbers": (PIXELWISE, {
-        "training.task": "pixel_regression", "data.target.outputs": [{"name": "value", "nodata": -1}],
+        "training.task": "pixel_regression", "data.target.outputs": [{"name": "value", "nodata": -1, "minimum": -1000.0, "maximum": 10000.0}],
         "training.loss": [{"name": "rmse"}], "model.head": {"name": "regression", "channels": [8, 8]},
     }),
     "numbers above 0": ([*PIXELWISE, (f"{MODEL}.head_final_act", "torch.nn.ReLU"),

@@ -11,6 +11,7 @@ from groundwork.compatibility.terratorch.many_sources import read_many_sources
 from groundwork.compatibility.terratorch.one_source import read_one_source
 from groundwork.compatibility.terratorch.passed import KNOWN, PASSED
 from groundwork.compatibility.terratorch.places import Found
+from groundwork.compatibility.terratorch.ranges import set_ranges
 from groundwork.compatibility.terratorch.sources import Source, Wanted
 from groundwork.compatibility.terratorch.stated import Stated, Words, of_class
 from groundwork.compatibility.terratorch.targets import read_target
@@ -59,9 +60,11 @@ def read_data(
     name, arguments = of_class(stated)
     stated.finish()
     names: list[str] | None = None
+    usual_ignore: int | None = None
     if name in LAYOUTS:
         layout = LAYOUTS[name]
-        names, wanted = list(layout.class_names), Wanted(wanted.bands, layout.steps)
+        names, usual_ignore = list(layout.class_names), layout.ignore_index
+        wanted = Wanted(wanted.bands, layout.steps)
         arguments = _as_generic(name, arguments, task)
     elif name not in GENERIC:
         known = [*GENERIC, *LAYOUTS]
@@ -69,11 +72,12 @@ def read_data(
         arguments.findings.refuse(stated.path("class_path"), f"'{name}': {what}")
         return None
     chips = read_transforms(arguments)
-    target = read_target(kind, arguments, task, names)
+    target = read_target(kind, arguments, task, names, usual_ignore)
     if name == MULTI_MODAL:
         found = read_many_sources(arguments, kind, wanted, by_source)
     else:
         found = read_one_source(arguments, kind, Wanted(wanted.bands, max(wanted.steps, chips.steps or 1)), target)
+    set_ranges(arguments, target, found.places.get("labels"))
     part = _finish(arguments, found, target, chips, task)
     arguments.finish(KNOWN)
     return part
@@ -89,11 +93,6 @@ def _as_generic(name: str, stated: Stated, task: Stated) -> Stated:
         words.pop(key, None)
     found = Stated(words, stated.path("")[:-1], stated.findings)
     found.change("data_root", f"files are expected as the set was published: {layout.img_grep} below '{root}'")
-    if task.look("ignore_index") is None and not layout.reduce_zero_label:
-        task.findings.refuse(
-            "model.init_args.ignore_index",
-            f"labels of this set hold {layout.ignore_index} where nobody knows: state it",
-        )
     found.change(
         "means", "bands are standardised by the statistics of the training split, not by those in TerraTorch's code"
     )

@@ -72,6 +72,28 @@ def look_at(path: Path) -> FirstFile | None:
         return None
 
 
+def value_range(path: Path, nodata: Sequence[object]) -> tuple[float, float] | None:
+    """Return the lowest and the highest number of a raster's first band. None: it holds none.
+
+    Args:
+        path: Of the raster.
+        nodata: Numbers that are none, beside those that the file declares.
+    """
+    import numpy as np  # noqa: PLC0415 - only where files are at hand
+    import rasterio  # noqa: PLC0415
+    from rasterio.errors import RasterioIOError  # noqa: PLC0415
+
+    try:
+        with rasterio.open(path) as raster:
+            values = raster.read(1, masked=True).compressed()
+    except RasterioIOError:
+        return None
+    known = values[np.isfinite(values)]
+    for value in nodata:
+        known = known[known != value] if isinstance(value, int | float) else known
+    return (float(known.min()), float(known.max())) if known.size else None
+
+
 def read_list(path: str) -> list[str] | None:
     """Return the lines of a text file. None: it is not there."""
     file = Path(path)

@@ -103,13 +103,10 @@ def same_keys(images: Sequence[str], labels: Sequence[str]) -> tuple[str, str] |
     (before, behind, keys), (other_before, other_behind, others) = found
     if keys != others or "" in keys or len(keys) < len(images):
         return None
-    # What both begin, or end, with may as well be a part of the key.
-    front = len(_common([before[::-1], other_before[::-1]]))
-    back = len(_common([behind, other_behind])) if "." not in _common([behind, other_behind]) else 0
-    return (
-        f"{before[: len(before) - front]}{KEY}{behind[back:]}",
-        f"{other_before[: len(other_before) - front]}{KEY}{other_behind[back:]}",
-    )
+    # What both begin, or end, with may as well be a part of the key; what joins words is none.
+    shared = _common([before[::-1], other_before[::-1]])[::-1].lstrip("_-. ")
+    front = len(before) - len(shared), len(other_before) - len(shared)
+    return (f"{before[: front[0]]}{KEY}{behind}", f"{other_before[: front[1]]}{KEY}{other_behind}")
 
 
 def check_pairs(
@@ -123,25 +120,37 @@ def check_pairs(
         roots: Split -> folder of its images, folder of its labels.
         patterns: Of images and of labels.
     """
+    apart = _unpaired(stated, key, roots, patterns)
+    if not apart:
+        return patterns
+    split, images, labels = apart[0]
+    other = same_keys(list(images.values()), list(labels.values())) if len(images) == len(labels) else None
+    if other is None or "/" in "".join(patterns) or _unpaired(stated, key, roots, other):
+        _refuse_pairs(stated, key, split, images, labels)
+        return patterns
+    stated.change(
+        key, f"images are called '{other[0]}' and labels '{other[1]}', as names of the files that are there say"
+    )
+    return other
+
+
+def _unpaired(
+    stated: Stated, key: str, roots: Mapping[str, tuple[str, str]], patterns: tuple[str, str]
+) -> list[tuple[str, dict[str, str], dict[str, str]]]:
+    """Return the splits whose images and labels have other keys: their names by key."""
+    apart = []
     for split, pair in roots.items():
         names = [names_below(root) for root in pair]
         if names[0] is None or names[1] is None:
             continue
-        by_key = [
-            keys_of(found or [], pattern, root) for found, pattern, root in zip(names, patterns, pair, strict=True)
-        ]
-        images, labels = by_key
+        images, labels = (
+            keys_of(found or [], how, root) for found, how, root in zip(names, patterns, pair, strict=True)
+        )
         if isinstance(images, str) or isinstance(labels, str):
             stated.refuse(key, images if isinstance(images, str) else str(labels))
-            continue
-        if images.keys() == labels.keys():
-            continue
-        other = same_keys(list(images.values()), list(labels.values())) if len(images) == len(labels) else None
-        if other is not None and patterns[0].count("/") == 0:
-            stated.change(key, f"the key that image and label share was found in the names of the files: {other}")
-            return other
-        _refuse_pairs(stated, key, split, images, labels)
-    return patterns
+        elif images.keys() != labels.keys():
+            apart.append((split, images, labels))
+    return apart
 
 
 def _refuse_pairs(stated: Stated, key: str, split: str, images: Mapping[str, str], labels: Mapping[str, str]) -> None:

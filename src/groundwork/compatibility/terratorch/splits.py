@@ -49,7 +49,8 @@ def read_splits(stated: Stated, images: Mapping[str, str], pattern: str) -> Spli
             "train_split", f"a file that names the scenes is needed for each split, or for none; not for {missing}"
         )
     if lists:
-        return Splits(config, {"files": lists, **_lines(stated, lists, roots, pattern)})
+        theirs = {name: (lists[split], roots[split]) for split, name in renamed.items() if split in lists}
+        return Splits(config, {"files": lists, **_lines(stated, theirs, pattern)})
     if len(set(roots.values())) < len(roots):
         stated.refuse(
             "val_data_root",
@@ -79,9 +80,15 @@ def _divide(
     return {"train": "train", "test": judged}
 
 
-def _lines(stated: Stated, lists: Mapping[str, str], roots: Mapping[str, str], pattern: str) -> Words:
-    """Return how a line names a scene, where it is not by its key, and refuse lists of which lines name several."""
-    lines = {split: read for split, file in lists.items() if (read := read_list(file)) is not None}
+def _lines(stated: Stated, lists: Mapping[str, tuple[str, str]], pattern: str) -> Words:
+    """Return how a line names a scene, where it is not by its key, and refuse lists of which lines name several.
+
+    Args:
+        stated: For messages.
+        lists: Split, as it is called there -> its file, and the folder of its images.
+        pattern: Of their names.
+    """
+    lines = {split: read for split, (file, _) in lists.items() if (read := read_list(file)) is not None}
     if len(lines) < len(lists):
         stated.change(
             "train_split",
@@ -90,7 +97,7 @@ def _lines(stated: Stated, lists: Mapping[str, str], roots: Mapping[str, str], p
             "",
         )
     _check_overlap(stated, lines)
-    found = {split: Place(root, pattern).found() for split, root in roots.items()}
+    found = {split: Place(root, pattern).found() for split, (_, root) in lists.items()}
     named = [line for split in lines for line in lines[split]]
     keys = {key for keys in found.values() for key in keys or {}}
     name = pattern.rpartition("/")[2]

@@ -20,7 +20,9 @@ def color_of(index: int) -> str:
     return "#" + "".join(f"{round(255 * part):02x}" for part in parts)
 
 
-def read_target(kind: TaskKind, data: Stated, task: Stated, names: list[str] | None = None) -> Words:
+def read_target(
+    kind: TaskKind, data: Stated, task: Stated, names: list[str] | None = None, usual_ignore: int | None = None
+) -> Words:
     """Return what stands under ``data.target``.
 
     Args:
@@ -28,11 +30,13 @@ def read_target(kind: TaskKind, data: Stated, task: Stated, names: list[str] | N
         data: The keys of the datamodule.
         task: The keys of the task.
         names: Of the classes, where the set has its own.
+        usual_ignore: What labels of the set hold where nobody knows.
     """
     arguments = task.section("model_args")
     count = arguments.whole("num_classes") or data.whole("num_classes") or arguments.whole("num_outputs")
     given = task.texts("class_names") or data.texts("class_names")
     ignore = task.whole("ignore_index")
+    ignore = usual_ignore if ignore is None else ignore
     replaced = data.whole("no_label_replace")
     if not kind.has_classes:
         return _numbers(kind, task, count, ignore)

@@ -99,7 +99,11 @@ def write_set(
             mask[:, 20 + 8 * number :] = 1
             mask[:4] = -1
             image = np.where(mask == 1, 300, 2500) + random.normal(0, 100, (bands, 64, 64))
-            place = {"transform": from_origin(500_000 + 10_000 * number, 5_000_000 + 10_000 * count + 100_000 * (split == "test"), 10, 10)}
+            place = {
+                "transform": from_origin(
+                    500_000 + 10_000 * number, 5_000_000 + 10_000 * count + 100_000 * (split == "test"), 10, 10
+                )
+            }
             write(root / split / names[0].format(f"{split}{number}"), image.astype(np.int16), nodata=-9999, **place)
             write(root / split / names[1].format(f"{split}{number}"), mask, **place)
     return root

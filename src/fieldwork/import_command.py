@@ -21,10 +21,11 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     # Where its logging is configured is no matter of a report that is printed.
     logging.getLogger("kedro").setLevel(logging.WARNING)
+    project = find_kedro_project(Path.cwd())
+    if project is None:
+        sys.stderr.write(f"{Path.cwd()} lies in no project: run this where pyproject.toml lies.\n")
+        return 1
     try:
-        project = find_kedro_project(Path.cwd())
-        if project is None:
-            raise ConfigurationError(f"{Path.cwd()} lies in no project: run this where pyproject.toml lies.")
         bootstrap_project(project)
         from fieldwork.terratorch_recipe import import_terratorch  # noqa: PLC0415 - after the project is set up
 

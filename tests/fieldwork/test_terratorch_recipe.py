@@ -12,7 +12,6 @@ import pytest
 import yaml
 from kedro.io import DataCatalog
 from rasterio.transform import from_origin
-from terratorch_words import DATA, MODEL, TASK, changed, rooted, write_set
 
 from fieldwork.config_loader import ConfigurationError, RecipeConfigLoader
 from fieldwork.entries import check_entries, check_lists
@@ -30,6 +29,7 @@ from groundwork.errors import TranslationError
 from groundwork.training.checks import check_together, check_training
 from groundwork.training.fit import FitResult, fit
 from groundwork.training.initial import build_initial
+from terratorch_words import DATA, MODEL, TASK, changed, rooted, write_set
 
 ROOT = Path(__file__).parents[2]
 
@@ -193,8 +193,11 @@ def test_two_sensors_train(conf: Path, tmp_path: Path, write_raster: Callable[..
         *((f"{DATA}.{split}_label_data_root", f"{optical}/{split}") for split in roots),
         (f"{MODEL}.backbone", "terramind_v1_tiny"),
         (f"{MODEL}.backbone_modalities", names),
-        *((key, None) for key in (f"{DATA}.output_bands", f"{DATA}.img_grep", f"{DATA}.rgb_indices", f"{MODEL}.backbone_bands")),
-    ]  # fmt: skip
+        *(
+            (key, None)
+            for key in (f"{DATA}.output_bands", f"{DATA}.img_grep", f"{DATA}.rgb_indices", f"{MODEL}.backbone_bands")
+        ),
+    ]
     brought(conf, "sensors", changed(*SMALL, *SMALL_MODEL, *changes))
     weights = trained(conf, "sensors", tmp_path / "runs").bundle.weights
     assert weights["standardise.S1GRD.std"].tolist() == pytest.approx([5.195, 5.89])

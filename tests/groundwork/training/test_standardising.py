@@ -87,7 +87,7 @@ def test_bands_without_and_beyond_are_refused(
     ],
 )
 def test_half_of_it_is_refused(words: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError, match="go together|greater than 0"):
+    with pytest.raises(ValidationError, match=r"go together|greater than 0"):
         ModelConfig.model_validate({"encoder": "unet"} | words)
 
 

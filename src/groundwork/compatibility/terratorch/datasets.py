@@ -65,7 +65,7 @@ def read_data(
         layout = LAYOUTS[name]
         names, usual_ignore = list(layout.class_names), layout.ignore_index
         wanted = Wanted(wanted.bands, layout.steps)
-        arguments = _as_generic(name, arguments, task)
+        arguments = _as_generic(name, arguments)
     elif name not in GENERIC:
         known = [*GENERIC, *LAYOUTS]
         what = NO_LAYOUTS.get(name, f"it is not known here.{did_you_mean(name, known)} Known: {known}")
@@ -83,7 +83,7 @@ def read_data(
     return part
 
 
-def _as_generic(name: str, stated: Stated, task: Stated) -> Stated:
+def _as_generic(name: str, stated: Stated) -> Stated:
     """Return the arguments as the generic datamodule would take them."""
     layout = LAYOUTS[name]
     root = stated.text("data_root") or "data"

@@ -114,8 +114,8 @@ NO_LAYOUTS = {
         "GEO-Bench keeps HDF5: write it as GeoTIFF, then describe it by the generic datamodule"
     ),
     "TorchNonGeoDataModule": (
-        "bring the set by `kedro run --pipelines torchgeo_import`, see docs/how-to/torchgeo.md, and translate the rest "
-        "with the generic datamodule"
+        "bring the set by the pipeline 'torchgeo_import', see docs/how-to/torchgeo.md, and translate the rest with the "
+        "generic datamodule"
     ),
-    "TorchGeoDataModule": "bring the set by `kedro run --pipelines torchgeo_import`, see docs/how-to/torchgeo.md",
+    "TorchGeoDataModule": "bring the set by the pipeline 'torchgeo_import', see docs/how-to/torchgeo.md",
 }

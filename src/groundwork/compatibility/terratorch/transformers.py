@@ -86,22 +86,7 @@ def read_terramind(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flo
             f"'{name.removesuffix('_tim')}'",
         )
         return {}, Flow()
-    listed = arguments.entries("modalities")
-    modalities: Words = {}
-    given = [str(next(iter(entry))) if isinstance(entry, Mapping) else str(entry) for entry in listed]
-    new = {str(next(iter(entry))) for entry in listed if isinstance(entry, Mapping)}
-    for source in seen.sources:
-        stated = given[0] if len(seen.sources) == 1 and len(given) == 1 else source
-        if stated not in given:
-            arguments.refuse("modalities", f"they lack the source '{source}', which the data give; found {given}")
-        kind = _ALIASES.get(re.sub(r"[^a-z0-9]", "", stated.lower().partition("@")[0].removeprefix("untok_")))
-        modalities[source] = "new" if stated in new else kind
-        if stated not in new and kind is None:
-            arguments.refuse(
-                "modalities",
-                f"'{stated}' is no image to TerraMind.{did_you_mean(stated, list(MODALITIES))} Known: "
-                f"{list(MODALITIES)}; or 'new', with its number of bands",
-            )
+    modalities = _modalities(arguments, seen)
     merge = arguments.take("merge_method")
     indices = whole_numbers(arguments, "out_indices")
     found: Words = {
@@ -121,6 +106,27 @@ def read_terramind(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flo
     sizes = TERRAMIND[name]
     width = sizes.embed_dim * seen.steps * (len(seen.sources) if merge == "concat" else 1)
     return found, Flow(len(indices) or sizes.depth, PATCH_SIZE, width, seen.steps, not indices)
+
+
+def _modalities(arguments: Stated, seen: Seen) -> Words:
+    """Return what each source is."""
+    listed = arguments.entries("modalities")
+    given = [str(next(iter(entry))) if isinstance(entry, Mapping) else str(entry) for entry in listed]
+    new = {str(next(iter(entry))) for entry in listed if isinstance(entry, Mapping)}
+    found: Words = {}
+    for source in seen.sources:
+        stated = given[0] if len(seen.sources) == 1 and len(given) == 1 else source
+        kind = _ALIASES.get(re.sub(r"[^a-z0-9]", "", stated.lower().partition("@")[0].removeprefix("untok_")))
+        found[source] = "new" if stated in new else kind
+        if stated not in given:
+            arguments.refuse("modalities", f"they lack the source '{source}', which the data give; found {given}")
+        elif found[source] is None:
+            arguments.refuse(
+                "modalities",
+                f"'{stated}' is no image to TerraMind.{did_you_mean(stated, list(MODALITIES))} Known: "
+                f"{list(MODALITIES)}; or 'new', with its number of bands",
+            )
+    return found
 
 
 def read_weights(arguments: Stated, seen: Seen, *, takes_names: bool = False) -> Words:

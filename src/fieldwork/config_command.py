@@ -34,12 +34,24 @@ def main(arguments: Sequence[str]) -> int:
         if options.verb == "export":
             sys.stdout.write(export_recipe(project, options.env))
         else:
-            written = import_recipe(project, options.file, options.env)
-            sys.stdout.write("".join(f"{file.relative_to(project)}\n" for file in written))
+            sys.stdout.write(_bring(project, options.file, options.env))
     except (GroundworkError, RecipeFileError, ConfigurationError, ParameterError, UnknownParameterError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
+
+
+def _bring(project: Path, file: Path, recipe: str) -> str:
+    """Write a file of ours, or of TerraTorch, as a recipe, and return what there is to say of it."""
+    with _quiet():
+        from kedro.framework.startup import bootstrap_project  # noqa: PLC0415 - it says where logging is configured
+
+        bootstrap_project(project)
+    from fieldwork.terratorch_recipe import import_terratorch, is_of_terratorch  # noqa: PLC0415 - only here
+
+    if is_of_terratorch(file):
+        return f"{import_terratorch(file, recipe, project / 'conf')}\nRun it: kedro run --env {recipe}\n"
+    return "".join(f"{written.relative_to(project)}\n" for written in import_recipe(project, file, recipe))
 
 
 def _project() -> Path:

@@ -64,5 +64,9 @@ class ExportError(GroundworkError, ValueError):
     """A model cannot be exported, or an exported file cannot be used."""
 
 
+class TranslationError(GroundworkError, ValueError):
+    """The configuration of another library cannot be translated."""
+
+
 class TrainingError(GroundworkError, RuntimeError):
     """The training cannot go on."""

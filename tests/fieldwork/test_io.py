@@ -27,6 +27,7 @@ from fieldwork.io.predictions import PredictionsDataset
 from fieldwork.io.rasters import RasterFolderDataset
 from fieldwork.io.samples import SampleTableDataset
 from fieldwork.io.sources import RasterSourcesDataset
+from fieldwork.io.split_folders import SplitFoldersDataset
 from groundwork.data.chips import LabelledData
 from groundwork.data.packing import ChipsToStore
 from groundwork.prediction.scene import Predictions
@@ -237,6 +238,27 @@ def test_lists_are_read_line_by_line_and_absent_ones_left_out(tmp_path: Path) ->
     assert entry.load() == {"train": ["1", "11"]}
     with pytest.raises(DatasetError, match=r"The list of split 'test' is not there: .*test\.txt"):
         SplitListsDataset(files={"test": str(tmp_path / "test.txt")}).load()
+
+
+def test_lines_may_be_names_of_files(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("north_s2.tif\n\nsouth_s2.tif\n", encoding="utf-8")
+    files: dict[str, str | None] = {"train": str(tmp_path / "train.txt")}
+    assert SplitListsDataset(files=files, pattern="{key}_s2.tif").load() == {"train": ["north", "south"]}
+    with pytest.raises(DatasetError, match=r"the line 'north_s2.tif' is not like '\{key\}.png'"):
+        SplitListsDataset(files=files, pattern="{key}.png").load()
+
+
+def test_folders_are_lists_of_their_rasters(tmp_path: Path) -> None:
+    for name in ("train/b_s2.tif", "train/a_s2.tif", "train/a_mask.tif", "val/c.tif"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    stated = {"train": {"path": f"{tmp_path}/train", "pattern": "{key}_s2.tif"}}
+    both = {**stated, "test": {"path": f"{tmp_path}/val", "pattern": "{key}.tif"}}
+    assert SplitFoldersDataset(folders=both).load() == {"train": ["a", "b"], "test": ["c"]}
+    with pytest.raises(DatasetError, match=r"has 'path' and 'pattern'; found \['path'\]"):
+        SplitFoldersDataset(folders={"train": {"path": str(tmp_path)}})
+    with pytest.raises(DatasetError, match="found no file that matches"):
+        SplitFoldersDataset(folders={"train": {"path": f"{tmp_path}/val", "pattern": "{key}_s2.tif"}}).load()
 
 
 def test_a_folder_is_made_where_there_is_none(tmp_path: Path) -> None:

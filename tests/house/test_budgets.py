@@ -25,6 +25,8 @@ MAX_BY_NAME = {"base.py": 60, "nodes.py": 80}
 EXCEPTIONS = {"groundwork/tasks/base.py": 160}
 MAX_DUPLICATES = 0.03
 WINDOW = 8
+#: Words of other houses are understood in one room.
+UNDERSTANDS = "groundwork/compatibility/"
 #: But for what files of LightningCLI call so, which a message may name.
 BANNED = re.compile(r"\b(backbone|y_hat|hparams|(?!dict_kwargs\b)\w*_kwargs)\b")
 
@@ -92,7 +94,7 @@ def test_public_signatures_of_the_library_say_what_they_take(file: Path) -> None
         assert not bare, f"{function.name} has a bare Any"
 
 
-@pytest.mark.parametrize("file", FILES, ids=name_of)
+@pytest.mark.parametrize("file", [file for file in FILES if UNDERSTANDS not in name_of(file)], ids=name_of)
 def test_words_of_other_houses_stay_out(file: Path) -> None:
     found = {match.group() for match in BANNED.finditer(file.read_text("utf-8"))}
     assert not found

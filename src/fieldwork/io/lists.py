@@ -11,9 +11,12 @@ from kedro.io import AbstractDataset, DatasetError
 class SplitListsDataset(AbstractDataset[None, "dict[str, list[str]]"]):
     """Text files that name the scenes of each split, one per line. Without files there are no lists."""
 
-    def __init__(self, *, files: dict[str, str | None], metadata: dict[str, Any] | None = None) -> None:
-        """Take the file of each split; one without a file has no list."""
+    def __init__(
+        self, *, files: dict[str, str | None], pattern: str = "{key}", metadata: dict[str, Any] | None = None
+    ) -> None:
+        """Take the file of each split, and how a line names a scene, such as ``{key}_s2.tif`` for names of files."""
         self._files = {split: Path(file) for split, file in files.items() if file}
+        self._pattern = pattern
         self.metadata = metadata
 
     def load(self) -> dict[str, list[str]]:
@@ -22,9 +25,15 @@ class SplitListsDataset(AbstractDataset[None, "dict[str, list[str]]"]):
         for split, file in self._files.items():
             if not file.is_file():
                 raise DatasetError(f"The list of split '{split}' is not there: {file}. Correct it in the catalog.")
-            lines = _read(file).splitlines()
-            lists[split] = [line.strip() for line in lines if line.strip()]
+            lines = [line.strip() for line in _read(file).splitlines() if line.strip()]
+            lists[split] = [self._key(line, file) for line in lines]
         return lists
+
+    def _key(self, line: str, file: Path) -> str:
+        before, _, behind = self._pattern.partition("{key}")
+        if len(line) <= len(before) + len(behind) or not (line.startswith(before) and line.endswith(behind)):
+            raise DatasetError(f"{file}: the line '{line}' is not like '{self._pattern}'. Correct it, or 'pattern'.")
+        return line[len(before) : len(line) - len(behind)]
 
     def save(self, data: None) -> NoReturn:  # noqa: ARG002
         """Refuse: lists are given."""

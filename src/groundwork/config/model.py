@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from groundwork.config.component import ComponentConfig, named
 from groundwork.strict import Config
@@ -38,8 +38,21 @@ class AdapterConfig(Config):
     options: dict[str, Any] = Field(default_factory=dict)
 
 
+class GivenStatistics(Config):
+    """What raw values of one band are standardised by."""
+
+    #: Is subtracted.
+    mean: float = Field(allow_inf_nan=False)
+    #: What is left is divided by it.
+    std: float = Field(gt=0, allow_inf_nan=False)
+
+
 #: The factory whose option ``members`` holds models of their own.
 ENSEMBLE = "ensemble"
+
+
+def _is_empty(value: object) -> bool:
+    return value == {}
 
 
 class ModelConfig(Config):
@@ -58,8 +71,11 @@ class ModelConfig(Config):
     #: None: the one that fits the target.
     head: ComponentConfig | None = None
     auxiliary: dict[str, BranchConfig] = Field(default_factory=dict)
-    #: Statistics that raw values are standardised by: of the training split, or of the encoder's pre-training.
-    standardise: Literal["from_data", "from_encoder"] = "from_data"
+    #: Statistics that raw values are standardised by: of the training split, of the encoder's pre-training, or those
+    #: that ``statistics`` states.
+    standardise: Literal["from_data", "from_encoder", "given"] = "from_data"
+    #: With ``standardise: given``: source -> band -> its mean and deviation, in raw values of the rasters.
+    statistics: dict[str, dict[str, GivenStatistics]] = Field(default_factory=dict, exclude_if=_is_empty)
     #: Where the rasters may contradict what the encoder's pre-trained weights were made for.
     accept: tuple[Literal["bands", "unit", "pixel_size"], ...] = ()
     adapters: AdapterConfig | None = None
@@ -88,6 +104,15 @@ class ModelConfig(Config):
         if wrong:
             raise ValueError(f"names of auxiliary branches are words of letters, digits and _; found {wrong}")
         return auxiliary
+
+    @model_validator(mode="after")
+    def _check_statistics(self) -> ModelConfig:
+        if (self.standardise == "given") != bool(self.statistics):
+            raise ValueError(
+                "'standardise: given' and 'statistics' go together: source -> band -> {mean: ..., std: ...}, in raw "
+                f"values; found standardise '{self.standardise}' with statistics of {sorted(self.statistics) or 'none'}"
+            )
+        return self
 
     def components(self) -> Iterator[ComponentConfig]:
         """Yield every component that is named, those inside the options of others included."""

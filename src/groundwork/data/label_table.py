@@ -65,12 +65,15 @@ def find_class_folders(root: Path, pattern: str) -> LabelTable:
 
     Args:
         root: Folder.
-        pattern: Path relative to it with ``{class}`` and ``{key}``, such as ``{class}/{key}.tif``.
+        pattern: Path relative to it with ``{class}`` and ``{key}``, such as ``{class}/{key}.tif``, and ``*`` for
+            anything within one name.
 
     Raises:
         PairingError: Where nothing is found, or a key lies in folders of two classes.
     """
-    expression = re.escape(pattern).replace(r"\{class\}", "(?P<class>[^/]+)").replace(r"\{key\}", "(?P<key>[^/]+)")
+    expression = re.escape(pattern).replace(r"\*", "[^/]*")
+    for word in ("class", "key"):
+        expression = expression.replace(rf"\{{{word}\}}", f"(?P<{word}>[^/]+)")
     rows: dict[str, dict[str, object]] = {}
     for path in names_in(root) or ():
         # As scenes are found: whatever the case, and nothing that is hidden.

@@ -22,7 +22,6 @@ from groundwork.data import sample_table
 from groundwork.data.chips import LabelledData
 from groundwork.data.datamodule import ChipDataModule
 from groundwork.data.statistics import Statistics
-from groundwork.models.interface import Model
 from groundwork.registry import build
 from groundwork.tasks import TASKS
 from groundwork.tasks.base import Task
@@ -53,6 +52,7 @@ from groundwork.training.precision import check_half
 from groundwork.training.process import training_process
 from groundwork.training.processes import threads_of, train_in_processes
 from groundwork.training.specification import Run
+from groundwork.training.standardising import set_statistics
 from groundwork.training.strategies import with_idle_weights
 from groundwork.training.trust import explained
 
@@ -190,20 +190,10 @@ def build_task(initial: Bundle, training: TrainingConfig, statistics: Statistics
     wired = (initial.factory(), model, inputs, config.target, training, statistics)
     task = build(Task, TASKS, training.task, *wired, where="training.task")
     task.model.load_state_dict(initial.weights, strict=True)
-    _set_statistics(task.model, initial, statistics)
+    set_statistics(task.model, initial.config, statistics)
     if training.channels_last:
         task.model.to(memory_format=torch.channels_last)
     return task
-
-
-def _set_statistics(model: Model, initial: Bundle, statistics: Statistics) -> None:
-    if initial.config.model.standardise == "from_data":
-        for source, raster in read_by_model(initial.config.inputs).items():
-            bands = statistics.of_bands(source, raster)
-            model.set_statistics([band.mean for band in bands], [band.std for band in bands], source)
-    numbers = [statistics.target.numbers[output.name] for output in initial.config.target.outputs]
-    if numbers:
-        model.set_output_statistics([number.mean for number in numbers], [number.std for number in numbers])
 
 
 def _keep(
@@ -217,7 +207,7 @@ def _keep(
             "and 'weights' for a file of your own"
         )
     model = initial.build_model()
-    _set_statistics(model, initial, statistics)
+    set_statistics(model, initial.config, statistics)
     weights = {name: value.detach() for name, value in model.state_dict().items()}
     trained = _bundle_of(initial, Kept(weights), data, statistics, training, seed)
     return FitResult(trained, pd.DataFrame({"epoch": []}))

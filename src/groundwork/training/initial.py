@@ -17,6 +17,7 @@ from groundwork.errors import BundleError
 from groundwork.models.freezing import fresh_parameters
 from groundwork.models.weights.reading import LoadReport
 from groundwork.specs import RasterSpec, TargetSpec
+from groundwork.training.standardising import require_statistics, set_given_statistics
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ def build_initial(data: DataConfig, model: ModelConfig, seed: int) -> Bundle:
     """Build the model with fresh (or pre-trained) weights that depend on the seed alone.
 
     Raises:
-        SpecError: Where two components do not fit together.
+        SpecError: Where two components do not fit together, and for given statistics of other bands than are read.
         ComponentError: For an unknown name or option.
     """
     return first_bundle(data.sources, data.target, model, seed, {BUILT_FROM: _built_from(data, model, seed)})
@@ -40,11 +41,13 @@ def first_bundle(
     """Build the model for rasters and a target, whatever configuration they come from. See :func:`build_initial`."""
     factory = build_factory(model)
     seen = read_by_model(inputs)
+    require_statistics(model, seen)
     factory.require_deviations(model, target)
     resolved = factory.resolve(model, seen, target)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = factory.build_model(resolved, seen, target)
+    set_given_statistics(network, resolved, seen)
     reports = network.pretraining()
     if resolved.adapters is not None and not reports:
         logger.warning(

@@ -1,0 +1,162 @@
+"""``groundwork config import theirs.yaml --env NAME``: TerraTorch's configuration becomes a recipe."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fieldwork.config_loader import ConfigurationError, RecipeConfigLoader
+from fieldwork.parameters import read_parameters
+from fieldwork.recipe_text import as_text, differing
+from groundwork.compatibility.terratorch.translate import Translation, is_terratorch, translate
+from groundwork.config.merging import merge
+
+#: Kind of a place -> type of a catalog entry.
+TYPES = {
+    "rasters": "fieldwork.io.rasters.RasterFolderDataset",
+    "sources": "fieldwork.io.sources.RasterSourcesDataset",
+    "class_folders": "fieldwork.io.class_folders.ClassFoldersDataset",
+    "coco_labels": "fieldwork.io.coco.CocoLabelsDataset",
+    "label_table": "fieldwork.io.label_table.LabelTableDataset",
+}
+LISTS = "fieldwork.io.lists.SplitListsDataset"
+FOLDERS = "fieldwork.io.split_folders.SplitFoldersDataset"
+LAYER = {"kedro-viz": {"layer": "raw"}}
+#: Parameter -> the file that it stands in, where that is not called after it.
+FILES = {"seed": "parameters"}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of a file."""
+
+    #: What was written.
+    files: tuple[Path, ...]
+    translation: Translation
+
+    def __str__(self) -> str:
+        """Compose what a person should read."""
+        findings = self.translation.findings
+        lines = ["Written:", *(f"  {file.as_posix()}" for file in self.files)]
+        for title, notes in (
+            ("Changed, and why:", findings.changed),
+            ("Taken and not used by TerraTorch itself, and left out:", findings.ignored),
+        ):
+            if notes:
+                lines += ["", title, *(f"  {note}" for note in notes)]
+        return "\n".join(lines) + "\n"
+
+
+def import_terratorch(path: Path, name: str, conf_folder: Path) -> Report:
+    """Write a recipe that says what a file of TerraTorch says.
+
+    Args:
+        path: The file.
+        name: Of the recipe; there must be none of that name.
+        conf_folder: The project's folder of recipes, with the base configuration in it.
+
+    Raises:
+        ConfigurationError: For a recipe that is there, and a file that cannot be read.
+        TranslationError: With every key that cannot be translated.
+        ParameterError: Where what was translated is no configuration; it is then a mistake of the translation.
+    """
+    folder = conf_folder / name
+    if not name.replace("_", "").replace("-", "").isalnum() or name in ("base", "local"):
+        raise ConfigurationError(
+            f"'{name}' is no name for a recipe: take letters, digits and _, not 'base' or 'local'."
+        )
+    if folder.exists():
+        raise ConfigurationError(f"There is a recipe '{name}' already ({folder}): choose another name, or remove it.")
+    translation = translate(read_yaml(path), path.name)
+    loader = _base(conf_folder)
+    base = loader["parameters"]
+    stated = _whole(translation, base)
+    written = differing(base, stated)
+    read_parameters(merge(base, written), lambda _: [path.name])
+    files = {FILES.get(key, f"parameters_{key}"): {key: value} for key, value in written.items()}
+    catalog = _catalog(translation.places)
+    folder.mkdir(parents=True)
+    comments = list(translation.findings.comments())
+    heading = f"# From {path.name}, which TerraTorch reads.\n"
+    made = [_write(folder / "catalog.yml", heading + as_text(catalog, ()))]
+    made += [_write(folder / f"{file}.yml", heading + as_text(values, comments)) for file, values in files.items()]
+    return Report(tuple(made), translation)
+
+
+def read_yaml(path: Path) -> Mapping[str, Any]:
+    """Read a file of TerraTorch.
+
+    Raises:
+        ConfigurationError: Where it is not there, or no YAML.
+    """
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read ({error.strerror}).") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, Mapping):
+        raise ConfigurationError(f"{path}: found no keys with values.")
+    return content
+
+
+def is_of_terratorch(path: Path) -> bool:
+    """Whether a file is one of TerraTorch."""
+    return is_terratorch(read_yaml(path))
+
+
+def _base(conf_folder: Path) -> RecipeConfigLoader:
+    from fieldwork.settings import CONFIG_LOADER_ARGS  # noqa: PLC0415 - it reads values of this machine
+
+    arguments: dict[str, Any] = {**CONFIG_LOADER_ARGS}
+    return RecipeConfigLoader(str(conf_folder), env="base", **arguments)
+
+
+def _whole(translation: Translation, base: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is stated, with sources of the base dropped."""
+    stated: dict[str, Any] = dict(translation.parameters)
+    dropped = {source: None for source in base["data"]["sources"] if source not in stated["data"]["sources"]}
+    stated["data"] = {**stated["data"], "sources": dropped | stated["data"]["sources"]}
+    stated["training"] = {**stated["training"], "augmentation": _bare(stated["training"]["augmentation"])}
+    stated["model"] = {key: _bare(value) if key == "necks" else value for key, value in stated["model"].items()}
+    # What is empty says nothing, unless the base says something in its place.
+    stated["model"] = {
+        key: value for key, value in stated["model"].items() if value not in (None, [], {}) or base["model"].get(key)
+    }
+    return stated
+
+
+def _bare(parts: list[dict[str, Any]]) -> list[Any]:
+    """Return components as they are written: by their name alone where they have no options."""
+    return [part["name"] if len(part) == 1 else part for part in parts]
+
+
+def _catalog(places: Mapping[str, Any]) -> dict[str, Any]:
+    entries = {name: _entry(place) for name, place in places.items() if name != "split_lists"}
+    lists = places.get("split_lists") or {}
+    if lists:
+        entries["split_lists"] = {"type": FOLDERS if "folders" in lists else LISTS, **lists, "metadata": LAYER}
+    return entries
+
+
+def _entry(place: Mapping[str, Any]) -> dict[str, Any]:
+    if "sources" not in place:
+        options = {key: value for key, value in place.items() if key != "kind"}
+        return {"type": TYPES[place.get("kind", "rasters")], **options, "metadata": LAYER}
+    sources: dict[str, dict[str, Any]] = place["sources"]
+    root = os.path.commonpath([one["path"] for one in sources.values()])
+    inner = {
+        name: {"folder": Path(os.path.relpath(one["path"], root)).as_posix(), "pattern": one["pattern"]}
+        for name, one in sources.items()
+    }
+    return {"type": TYPES["sources"], "path": root, "sources": inner, "metadata": LAYER}
+
+
+def _write(file: Path, text: str) -> Path:
+    file.write_text(text, encoding="utf-8")
+    return file

@@ -1,0 +1,151 @@
+"""Datamodules: what lies where, what rasters and labels hold, how chips are cut and divided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from groundwork.compatibility.terratorch.files import FirstFile
+from groundwork.compatibility.terratorch.layouts import LAYOUTS, NO_LAYOUTS
+from groundwork.compatibility.terratorch.many_sources import read_many_sources
+from groundwork.compatibility.terratorch.one_source import read_one_source
+from groundwork.compatibility.terratorch.passed import KNOWN, PASSED
+from groundwork.compatibility.terratorch.places import Found
+from groundwork.compatibility.terratorch.ranges import set_ranges
+from groundwork.compatibility.terratorch.sources import Source, Wanted
+from groundwork.compatibility.terratorch.stated import Stated, Words, of_class
+from groundwork.compatibility.terratorch.targets import read_target
+from groundwork.compatibility.terratorch.tasks import TaskKind
+from groundwork.compatibility.terratorch.transforms import Chips, read_transforms
+from groundwork.strict import did_you_mean
+
+#: Side of a chip where nothing says it: what published models were trained on.
+USUAL_SIZE = 224
+MULTI_MODAL = "GenericMultiModalDataModule"
+GENERIC = (
+    "GenericNonGeoSegmentationDataModule",
+    "GenericNonGeoPixelwiseRegressionDataModule",
+    "GenericNonGeoClassificationDataModule",
+    "GenericNonGeoObjectDetectionDataModule",
+    MULTI_MODAL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DataPart:
+    """What the file says of the data."""
+
+    #: Under ``data``.
+    data: Words
+    #: Where scenes, labels and lists lie.
+    places: Words
+    sources: Mapping[str, Source]
+    chips: Chips
+    #: Under ``training.loader``.
+    loader: Words
+
+
+def read_data(
+    stated: Stated, task: Stated, kind: TaskKind, wanted: Wanted, by_source: Mapping[str, tuple[str, ...]]
+) -> DataPart | None:
+    """Translate a datamodule.
+
+    Args:
+        stated: What stands under ``data``.
+        task: The arguments of the task.
+        kind: What the task learns.
+        wanted: What the model says of its only source.
+        by_source: The bands that the model says of each of several sources.
+    """
+    name, arguments = of_class(stated)
+    stated.finish()
+    names: list[str] | None = None
+    usual_ignore: int | None = None
+    if name in LAYOUTS:
+        layout = LAYOUTS[name]
+        names, usual_ignore = list(layout.class_names), layout.ignore_index
+        wanted = Wanted(wanted.bands, layout.steps)
+        arguments = _as_generic(name, arguments)
+    elif name not in GENERIC:
+        known = [*GENERIC, *LAYOUTS]
+        what = NO_LAYOUTS.get(name, f"it is not known here.{did_you_mean(name, known)} Known: {known}")
+        arguments.findings.refuse(stated.path("class_path"), f"'{name}': {what}")
+        return None
+    chips = read_transforms(arguments)
+    target = read_target(kind, arguments, task, names, usual_ignore)
+    if name == MULTI_MODAL:
+        found = read_many_sources(arguments, kind, wanted, by_source)
+    else:
+        found = read_one_source(arguments, kind, Wanted(wanted.bands, max(wanted.steps, chips.steps or 1)), target)
+    set_ranges(arguments, target, found.places.get("labels"))
+    part = _finish(arguments, found, target, chips, task)
+    arguments.finish(KNOWN)
+    return part
+
+
+def _as_generic(name: str, stated: Stated) -> Stated:
+    """Return the arguments as the generic datamodule would take them."""
+    layout = LAYOUTS[name]
+    root = stated.text("data_root") or "data"
+    kept = {key: stated.look(key) for key in stated.keys() if key not in ("bands", "data_root", "means", "stds")}  # noqa: SIM118
+    words = layout.words(root, stated.look("bands")) | kept
+    for key in ("use_metadata", "partition", "drop_last"):
+        words.pop(key, None)
+    found = Stated(words, stated.path("")[:-1], stated.findings)
+    found.change("data_root", f"files are expected as the set was published: {layout.img_grep} below '{root}'")
+    found.change(
+        "means", "bands are standardised by the statistics of the training split, not by those in TerraTorch's code"
+    )
+    return found
+
+
+def _finish(stated: Stated, found: Found, target: Words, chips: Chips, task: Stated) -> DataPart:
+    size = _chip_size(stated, chips, found.first, task)
+    chips.size = size
+    for key, read in PASSED.items():
+        read(stated, key)
+    loader: Words = {"batch_size": stated.whole("batch_size") or 8}
+    if stated.whole("num_workers"):
+        loader["num_workers"] = stated.whole("num_workers")
+    data: Words = {
+        "sources": {name: source.spec for name, source in found.sources.items()},
+        "target": target,
+        "chips": {"size": size, "stride": size, "min_valid_fraction": 0.0},
+        "split": found.splits.config,
+    }
+    places = found.places | ({"split_lists": found.splits.place} if found.splits.place else {})
+    return DataPart(data, places, found.sources, chips, loader)
+
+
+def _chip_size(stated: Stated, chips: Chips, first: FirstFile | None, task: Stated) -> int:
+    """Return the side of a chip: what transforms say, or the model's part, or the side of an image."""
+    side = min(first.size) if first else None
+    if chips.resized is not None and side is not None and side != chips.resized:
+        stated.change(
+            "train_transform",
+            f"images of {side} pixels are not resized to {chips.resized}: chips are read in the resolution of the "
+            "files. Resize the rasters beforehand (gdalwarp -ts), where another one is meant",
+            "data.chips.size",
+        )
+    elif chips.resized is not None and side is None:
+        stated.change(
+            "train_transform",
+            f"images are not resized: chips of {chips.resized} pixels in the resolution of the files",
+            "data.chips.size",
+        )
+    asked = chips.size or _of_model(task)
+    if asked is not None:
+        return asked if side is None else min(asked, side)
+    if side is None:
+        stated.change(
+            "batch_size",
+            f"nothing says how large images are; chips of {USUAL_SIZE} pixels are assumed",
+            "data.chips.size",
+        )
+    return side or USUAL_SIZE
+
+
+def _of_model(task: Stated) -> int | None:
+    arguments = task.look("model_args")
+    found = arguments.get("backbone_img_size", arguments.get("img_size")) if isinstance(arguments, Mapping) else None
+    return found if isinstance(found, int) else None

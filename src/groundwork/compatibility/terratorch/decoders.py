@@ -1,0 +1,156 @@
+"""Decoders by name, with their arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from groundwork.compatibility.terratorch.flow import Flow
+from groundwork.compatibility.terratorch.stated import Stated, Words, without_empty
+from groundwork.models.decoders.smp_models import SMP_MODELS
+from groundwork.strict import did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """A decoder, and what stands before and behind it."""
+
+    #: None: the encoder's last level as it is.
+    decoder: Words | None
+    #: Channels of convolutions that belong to the decoder there, and to the head here.
+    head_channels: tuple[int, ...] = ()
+    necks: tuple[Words, ...] = ()
+
+
+def read_decoder(name: str, arguments: Stated, flow: Flow, ours: str) -> Decoding:
+    """Return a decoder.
+
+    Args:
+        name: As the file has it.
+        arguments: Its arguments, without prefix.
+        flow: What it is given.
+        ours: Where it stands here, for comments.
+    """
+    smp = name.removeprefix("smp_")
+    if name in _DECODERS:
+        found = _DECODERS[name](arguments, flow, ours)
+    elif smp in SMP_MODELS:
+        found = _smp(smp, arguments, flow, ours)
+    else:
+        known = [*_DECODERS, *(f"smp_{model}" for model in SMP_MODELS)]
+        what = "heads of mmsegmentation are not built here" if "mmseg" in name else f"known: {known}"
+        arguments.findings.refuse(
+            arguments.path("")[:-1], f"no decoder is called '{name}'.{did_you_mean(name, known)} {what.capitalize()}"
+        )
+        return Decoding(None)
+    arguments.finish()
+    return found
+
+
+def _unet(arguments: Stated, flow: Flow, ours: str) -> Decoding:
+    channels = [int(number) for number in arguments.numbers("channels")]
+    attention, norm = arguments.text("attention_type"), arguments.take("use_batchnorm")
+    if flow.levels is not None and channels and len(channels) != flow.levels:
+        arguments.refuse(
+            "channels", f"{len(channels)} numbers for {flow.levels} levels: one for each, as in TerraTorch"
+        )
+    if norm not in (None, True, "batchnorm"):
+        arguments.change("use_batchnorm", "convolutions have a batch norm here", ours)
+    if len(channels) < 2:
+        arguments.refuse("channels", "two numbers or more, one for each level, are needed")
+        return Decoding(None)
+    options: Words = {"decoder_channels": channels[:-1]}
+    if attention:
+        options["attention_type"] = attention
+        arguments.change("attention_type", "the last block, which is two convolutions of the head here, has none", ours)
+    # The last block has no level to join: it is two convolutions, which the head has here.
+    return Decoding({"name": "smp", "model": "Unet", "options": options}, (channels[-1], channels[-1]))
+
+
+def _upernet(arguments: Stated, flow: Flow, ours: str) -> Decoding:
+    words: Words = {"name": "upernet", "channels": arguments.whole("channels") or 256}
+    words |= without_empty({"pool_scales": [int(number) for number in arguments.numbers("pool_scales")]})
+    arguments.take("align_corners")
+    arguments.change(
+        "channels",
+        "pooled context has a group norm, which trains on single images too, and corners are not aligned",
+        ours,
+    )
+    scales = bool(arguments.flag("scale_modules"))
+    if scales and flow.levels not in (None, 4):
+        arguments.refuse("scale_modules", f"it takes 4 levels, and gets {flow.levels}")
+    return Decoding(words, (), ({"name": "pyramid"},) if scales else ())
+
+
+def _fcn(arguments: Stated, flow: Flow, ours: str) -> Decoding:
+    count = arguments.whole("num_convs") or 4
+    stride = flow.stride or 16
+    doublings = min(count, (stride & -stride).bit_length() - 1)
+    words: Words = {"name": "fcn", "channels": arguments.whole("channels") or 256, "num_convs": count}
+    words |= without_empty({"num_upsamplings": doublings, "level": arguments.whole("in_index")})
+    if words.get("level") == -1:
+        del words["level"]
+    arguments.change("num_convs", "convolutions have a batch norm and a ReLU, not a layer norm and a GELU", ours)
+    return Decoding(words)
+
+
+def _linear(arguments: Stated, flow: Flow, ours: str) -> Decoding:  # noqa: ARG001 - as all decoders
+    size = arguments.whole("upsampling_size")
+    level = arguments.whole("in_index")
+    arguments.take("num_classes")
+    arguments.change("num_classes", "one linear layer more, the head, stands behind it", ours)
+    return Decoding({"name": "linear"} | without_empty({"upsampling": size, "level": level if level != -1 else None}))
+
+
+def _identity(arguments: Stated, flow: Flow, ours: str) -> Decoding:  # noqa: ARG001 - as all decoders
+    level = arguments.whole("out_index")
+    return Decoding(None if level in (None, -1) else {"name": "identity", "level": level})
+
+
+def _mlp(arguments: Stated, flow: Flow, ours: str) -> Decoding:
+    for key in ("channels", "out_dim"):
+        arguments.pass_over(key)
+    arguments.take("out_index")
+    activation = (arguments.text("activation") or "ReLU").lower()
+    if flow.levels != 1 or flow.channels is None:
+        arguments.findings.refuse(
+            arguments.path("")[:-1],
+            "an MLP sees one level here, whose channels are known: select one, or take FCNDecoder",
+        )
+        return Decoding(None)
+    if activation not in ("relu", "gelu"):
+        arguments.refuse("activation", f"'{activation}' is none of ReLU and GELU")
+    words: Words = {"name": "mlp", "channels": [flow.channels]}
+    del ours
+    return Decoding(words | ({"activation": activation} if activation != "relu" else {}))
+
+
+#: Decoders of smp that take exactly four levels, and those that leave the first one aside.
+_FOUR, _WITHOUT_FIRST = ("FPN",), ("UnetPlusPlus", "Linknet")
+
+
+def _smp(model: str, arguments: Stated, flow: Flow, ours: str) -> Decoding:
+    options = {key: arguments.take(key) for key in arguments.keys()}  # noqa: SIM118 - it is no mapping
+    necks: tuple[Words, ...] = ()
+    if model in _FOUR and flow.levels != 4:
+        necks = ({"name": "select", "indices": [-4, -3, -2, -1]},)
+    elif model in _WITHOUT_FIRST and flow.levels is not None:
+        necks = ({"name": "select", "indices": list(range(1, flow.levels))},)
+    channels = options.get("decoder_channels")
+    if model in ("Unet", "MAnet") and isinstance(channels, list) and flow.levels is not None:
+        options["decoder_channels"] = channels[: flow.levels - 1]
+    if model in ("Unet", "MAnet"):
+        arguments.change("decoder_channels", "the last block, which joins no level, is left out", ours)
+    words: Words = {"name": "smp", "model": model}
+    return Decoding(words | without_empty({"options": options}), (), necks)
+
+
+_DECODERS: Mapping[str, Callable[[Stated, Flow, str], Decoding]] = {
+    "UNetDecoder": _unet,
+    "UperNetDecoder": _upernet,
+    "UPerNetDecoder": _upernet,
+    "FCNDecoder": _fcn,
+    "LinearDecoder": _linear,
+    "IdentityDecoder": _identity,
+    "MLPDecoder": _mlp,
+}

@@ -1,0 +1,50 @@
+"""Encoders by name: tables from theirs to ours."""
+
+from __future__ import annotations
+
+#: Names that Prithvi had before.
+FORMER = {
+    "prithvi_vit_100": "prithvi_eo_v1_100",
+    "prithvi_vit_300": "prithvi_eo_v2_300",
+    "prithvi_vit_tiny": "prithvi_eo_tiny",
+    "prithvi_v2_300": "prithvi_eo_v2_300",
+}
+SWIN = {"prithvi_swin_b": "b", "prithvi_swin_l": "l"}
+DOFA = {"dofa_small_patch16_224": "small", "dofa_base_patch16_224": "base", "dofa_large_patch16_224": "large"}
+DINOV3 = {
+    "dinov3_vits16": "vit_small_patch16_dinov3",
+    "dinov3_vits16plus": "vit_small_plus_patch16_dinov3",
+    "dinov3_vitb16": "vit_base_patch16_dinov3",
+    "dinov3_vitl16": "vit_large_patch16_dinov3",
+    "dinov3_convnext_tiny": "convnext_tiny.dinov3_lvd1689m",
+    "dinov3_convnext_small": "convnext_small.dinov3_lvd1689m",
+    "dinov3_convnext_base": "convnext_base.dinov3_lvd1689m",
+    "dinov3_convnext_large": "convnext_large.dinov3_lvd1689m",
+}
+#: Networks of TorchGeo: beginning of the name -> what the entries of TorchGeo begin with, and end with.
+TORCHGEO = {
+    "ssl4eol_": "",
+    "ssl4eos12_": "",
+    "seco_": "",
+    "fmow_": "",
+    "satlas_": "_SATLAS",
+}
+ARCHITECTURES = {
+    "resnet18": "ResNet18_Weights",
+    "resnet50": "ResNet50_Weights",
+    "resnet152": "ResNet152_Weights",
+    "vit_small": "ViTSmall16_Weights",
+    "swin_t": "Swin_V2_T_Weights",
+    "swin_b": "Swin_V2_B_Weights",
+}
+#: Encoders that are not built here, by the beginning of their names, and what to take instead.
+NOT_HERE = {
+    "terramind_v01": "version 0.1 of TerraMind is not built here: take 'terramind_v1_base'",
+    "clay_v1_base": "Clay 1 is not built here: take the encoder 'clay', which is version 1.5",
+    "UNet": "take '{name: unet}', which starts from fresh weights as well, as the encoder",
+    "heliofm": "it sees the sun, not the earth",
+    "convnextv2_": "MMEarth's weights are not known here: take '{name: timm, model: convnextv2_...}'",
+}
+#: What TerraTorch takes for every encoder and has no use for, or what follows from the data here.
+FROM_DATA = ("bands", "model_bands", "num_frames", "in_channels", "in_chans", "channels")
+IGNORED = ("drop_path_rate", "pretrain_img_size", "features_only", "model_name")

@@ -1,0 +1,191 @@
+"""Encoders by name, with their arguments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from groundwork.compatibility.terratorch.encoder_names import (
+    ARCHITECTURES,
+    DINOV3,
+    DOFA,
+    FORMER,
+    FROM_DATA,
+    IGNORED,
+    NOT_HERE,
+    SWIN,
+    TORCHGEO,
+)
+from groundwork.compatibility.terratorch.flow import Flow
+from groundwork.compatibility.terratorch.stated import Stated, Words, without_empty
+from groundwork.compatibility.terratorch.transformers import (
+    Seen,
+    place_of_part,
+    read_prithvi,
+    read_terramind,
+    read_weights,
+    whole_numbers,
+)
+from groundwork.models.encoders.owners import find_owner
+from groundwork.models.encoders.prithvi.variants import HLS_BANDS
+from groundwork.models.encoders.prithvi.variants import VARIANTS as PRITHVI
+from groundwork.models.encoders.terramind.variants import MODALITIES
+from groundwork.models.encoders.terramind.variants import VARIANTS as TERRAMIND
+from groundwork.strict import did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """An encoder, and what follows from it."""
+
+    encoder: Words
+    flow: Flow
+    #: Necks that stand before all others.
+    necks: tuple[Words, ...] = ()
+    #: Whether it starts from published weights that never saw some of the bands.
+    has_new_bands: bool = False
+
+
+def read_encoder(name: str, arguments: Stated, seen: Seen) -> Encoding:
+    """Return an encoder and what it passes on.
+
+    Args:
+        name: As the file has it.
+        arguments: Its arguments, without prefix.
+        seen: The sources.
+    """
+    per_date = _read_dates(arguments)
+    plain = name.removeprefix("terratorch_")
+    plain = FORMER.get(plain, plain)
+    # TerraMind sends several dates through itself one by one, and leaves them apart.
+    by_itself = plain in TERRAMIND
+    encoder, flow = _of_family(plain, arguments, replace(seen, steps=1) if per_date and not by_itself else seen)
+    for key in FROM_DATA:
+        arguments.take(key)
+    # Prithvi reads the size of its images and bands from the data, whatever is stated.
+    for key in IGNORED:
+        arguments.pass_over(key)
+    arguments.finish(("pretrained", "bands", "num_frames", "out_indices", "drop_path", "img_size", "ckpt_path"))
+    is_new = bool(encoder.get("pretrained")) and _has_new_bands(encoder, seen)
+    if not per_date:
+        return Encoding(encoder, flow, (), is_new)
+    pooling = str(per_date.get("pooling"))
+    keeps = pooling in ("concat", "keep")
+    if by_itself:
+        necks: tuple[Words, ...] = () if keeps else ({"name": "pool_time", "pooling": pooling},)
+        width = flow.channels and flow.channels // (1 if keeps else seen.steps)
+        return Encoding(encoder, replace(flow, channels=width), necks, is_new)
+    width = flow.channels and flow.channels * (seen.steps if keeps else 1)
+    wrapped: Words = {"name": "per_date", "encoder": encoder, **per_date}
+    return Encoding(wrapped, replace(flow, channels=width, steps=seen.steps, is_transformer=False), (), is_new)
+
+
+def _has_new_bands(encoder: Words, seen: Seen) -> bool:
+    """Whether a source has bands that the published weights of its encoder never saw."""
+    known: dict[str, tuple[str, ...]] = {}
+    modalities = encoder.get("modalities")
+    for source in seen.sources:
+        kind = modalities.get(source) if isinstance(modalities, dict) else None
+        if encoder["name"] in ("prithvi_vit", "prithvi_vit_adapter"):
+            known[source] = HLS_BANDS
+        elif kind in MODALITIES:
+            known[source] = MODALITIES[str(kind)].bands
+        elif encoder["name"] in ("timm", "smp"):
+            known[source] = ("RED", "GREEN", "BLUE")
+    return any(not set(bands) <= set(known[source]) for source, bands in seen.sources.items() if source in known)
+
+
+def _of_family(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flow]:
+    missing = next((what for beginning, what in NOT_HERE.items() if name.startswith(beginning)), None)
+    if missing is not None:
+        arguments.findings.refuse(place_of_part(arguments), f"'{name}': {missing}")
+        return {}, Flow()
+    if name in PRITHVI:
+        return read_prithvi(name, arguments, seen)
+    if name in TERRAMIND or name.endswith("_tim"):
+        return read_terramind(name, arguments, seen)
+    if name.lower() in SWIN or name in DOFA:
+        return _in_sizes(name, arguments, seen)
+    beginning = next((word for word in TORCHGEO if name.startswith(word)), None)
+    if beginning is not None:
+        return _torchgeo(name, beginning, arguments, seen)
+    return _timm(name, arguments, seen)
+
+
+def _in_sizes(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flow]:
+    """Translate encoders of which only the size, the weights and a few options differ."""
+    is_swin = name.lower() in SWIN
+    words: Words = {"name": "prithvi_swin" if is_swin else "dofa", "variant": SWIN.get(name.lower()) or DOFA[name]}
+    words |= read_weights(arguments, seen)
+    words |= without_empty({"out_indices": whole_numbers(arguments, "out_indices")})
+    if is_swin:
+        words |= without_empty({"drop_path": arguments.number("drop_path")})
+    return words, Flow(levels=4) if is_swin else Flow(stride=16, is_transformer=True)
+
+
+def _torchgeo(name: str, beginning: str, arguments: Stated, seen: Seen) -> tuple[Words, Flow]:
+    from groundwork.models.encoders.torchgeo.encoder import list_entries  # noqa: PLC0415 - it takes seconds
+
+    rest = name.removeprefix(beginning)
+    architecture = next((word for word in ARCHITECTURES if rest.startswith(f"{word}_")), "")
+    entry = (
+        f"{ARCHITECTURES.get(architecture, '')}.{rest.removeprefix(f'{architecture}_').upper()}{TORCHGEO[beginning]}"
+    )
+    if entry not in list_entries():
+        hint = did_you_mean(entry, list_entries())
+        arguments.findings.refuse(
+            place_of_part(arguments), f"'{name}' is no entry of TorchGeo that is known here.{hint}"
+        )
+    found: Words = {"name": "torchgeo", "model": entry, **read_weights(arguments, seen)}
+    return found | without_empty({"out_indices": whole_numbers(arguments, "out_indices")}), Flow()
+
+
+def _timm(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flow]:
+    model = name.removeprefix("timm_")
+    model = DINOV3.get(model, model)
+    owner = find_owner(model.partition(".")[0])
+    if owner is None or owner[1] != "model":
+        arguments.findings.refuse(
+            place_of_part(arguments),
+            f"no encoder is called '{name}'.{did_you_mean(name, [*PRITHVI, *TERRAMIND, *DOFA])} "
+            "`groundwork models list encoder` names those that are built here",
+        )
+        return {}, Flow()
+    found: Words = {"name": owner[0], "model": model, **read_weights(arguments, seen)}
+    return found | without_empty(
+        {
+            "out_indices": whole_numbers(arguments, "out_indices"),
+            "drop_path": arguments.number("drop_path") or arguments.number("drop_path_rate") or None,
+            "image_size": arguments.whole("img_size"),
+        }
+    ), Flow()
+
+
+#: How the maps of several dates become one.
+POOLINGS = {"mean": "mean", "max": "max", "diff": "difference", "concat": "concat", "keep": "keep"}
+
+
+def _read_dates(arguments: Stated) -> Words:
+    """Return the options of the encoder that sends each date through another one; nothing where it is not asked for."""
+    wanted = bool(arguments.flag("use_temporal"))
+    pooling = arguments.text("temporal_pooling") or ("concat" if arguments.flag("temporal_concat") else "mean")
+    subsets = arguments.take("temporal_subset_lengths")
+    arguments.take("temporal_n_timestamps")
+    arguments.pass_over("temporal_features_permute_op", "encoders give maps here")
+    if not wanted:
+        return {}
+    if pooling not in POOLINGS:
+        arguments.refuse("temporal_pooling", f"'{pooling}' is none of {list(POOLINGS)}")
+    if pooling == "diff":
+        arguments.change(
+            "temporal_pooling",
+            "the difference is the last date less the first: the other sign",
+            "model.encoder.pooling",
+        )
+    return {"pooling": POOLINGS.get(pooling, "mean"), **_subsets(subsets)}
+
+
+def _subsets(lengths: object) -> Words:
+    if not isinstance(lengths, list):
+        return {}
+    ends = [sum(int(length) for length in lengths[: index + 1]) for index in range(len(lengths))]
+    return {"subsets": [list(range(end - int(length), end)) for end, length in zip(ends, lengths, strict=True)]}

@@ -1,0 +1,66 @@
+"""What a translation has to say: what it changed, what never had a meaning, and what it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from groundwork.errors import TranslationError
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One thing that a person should know."""
+
+    #: The key of the file that was read.
+    key: str
+    #: A sentence.
+    text: str
+    #: The key of ours that it stands beside, such as ``model.decoder``. Empty: none.
+    ours: str = ""
+
+    def __str__(self) -> str:
+        """Compose the line of a report."""
+        return f"{self.key}: {self.text}"
+
+
+@dataclass(slots=True)
+class Findings:
+    """Gathers notes while a file is read, so that all that is wrong is said at once."""
+
+    #: What means something else than it did, or had to be assumed.
+    changed: list[Note] = field(default_factory=list)
+    #: What TerraTorch itself takes and does not use.
+    ignored: list[Note] = field(default_factory=list)
+    refused: list[Note] = field(default_factory=list)
+
+    def change(self, key: str, text: str, ours: str = "") -> None:
+        """Note what means something else here."""
+        _add(self.changed, Note(key, text, ours))
+
+    def ignore(self, key: str, text: str) -> None:
+        """Note what never had a meaning."""
+        _add(self.ignored, Note(key, text))
+
+    def refuse(self, key: str, text: str) -> None:
+        """Note what cannot be translated, with what to do."""
+        _add(self.refused, Note(key, text))
+
+    def comments(self) -> Iterator[tuple[str, str]]:
+        """Yield key of ours and what is to be said beside it."""
+        return ((note.ours, note.text) for note in self.changed if note.ours)
+
+    def require(self, file: str) -> None:
+        """Refuse the file where anything in it was refused.
+
+        Raises:
+            TranslationError: With every key.
+        """
+        if self.refused:
+            lines = "\n".join(f"  {note}" for note in self.refused)
+            raise TranslationError(f"{file} cannot be translated as it is:\n{lines}")
+
+
+def _add(notes: list[Note], note: Note) -> None:
+    if note not in notes:
+        notes.append(note)

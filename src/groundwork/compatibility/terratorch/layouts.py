@@ -1,0 +1,121 @@
+"""Public data sets that TerraTorch has a datamodule of its own for, as the generic description of how each lies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from groundwork.compatibility.terratorch.stated import Words
+
+HLS = ("BLUE", "GREEN", "RED", "NIR_NARROW", "SWIR_1", "SWIR_2")
+S2 = (
+    *("COASTAL", "BLUE", "GREEN", "RED", "RED_EDGE_1", "RED_EDGE_2", "RED_EDGE_3", "NIR_BROAD", "NIR_NARROW"),
+    *("WATER_VAPOR", "CIRRUS", "SWIR_1", "SWIR_2"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How one set lies, in the words of the generic datamodules."""
+
+    #: Split -> folder below the set's root.
+    images: Mapping[str, str]
+    labels: Mapping[str, str]
+    img_grep: str
+    label_grep: str
+    bands: tuple[str, ...]
+    class_names: tuple[str, ...]
+    ignore_index: int
+    #: Split -> list below the set's root.
+    lists: Mapping[str, str] = field(default_factory=dict)
+    steps: int = 1
+    reduce_zero_label: bool = False
+    #: Side of its images in pixels.
+    size: int = 512
+
+    def words(self, root: str, bands: object) -> Words:
+        """Return what the generic datamodule would be told.
+
+        Args:
+            root: Where the set lies.
+            bands: Those that are read. None: all.
+        """
+        found: Words = {f"{split}_data_root": f"{root}/{folder}".rstrip("/") for split, folder in self.images.items()}
+        found |= {f"{split}_label_data_root": f"{root}/{name}".rstrip("/") for split, name in self.labels.items()}
+        found |= {f"{split}_split": f"{root}/{file}" for split, file in self.lists.items()}
+        found |= {
+            "img_grep": self.img_grep,
+            "label_grep": self.label_grep,
+            "dataset_bands": list(self.bands),
+            "output_bands": bands,
+            "reduce_zero_label": self.reduce_zero_label,
+            "expand_temporal_dimension": self.steps > 1,
+        }
+        return found
+
+
+def _everywhere(folder: str) -> dict[str, str]:
+    return dict.fromkeys(("train", "val", "test"), folder)
+
+
+_BURNT = {"train": "training", "val": "validation", "test": "validation"}
+_CROPS = {"train": "training_chips", "val": "validation_chips", "test": "validation_chips"}
+_FLOODS = "v1.1/data/flood_events/HandLabeled"
+
+LAYOUTS = {
+    "FireScarsNonGeoDataModule": Layout(
+        images=_BURNT,
+        labels=_BURNT,
+        img_grep="*_merged.tif",
+        label_grep="*.mask.tif",
+        bands=HLS,
+        class_names=("unburnt", "burnt"),
+        ignore_index=-1,
+    ),
+    "Sen1Floods11NonGeoDataModule": Layout(
+        images=_everywhere(f"{_FLOODS}/S2Hand"),
+        labels=_everywhere(f"{_FLOODS}/LabelHand"),
+        img_grep="*_S2Hand.tif",
+        label_grep="*_LabelHand.tif",
+        bands=S2,
+        class_names=("land", "water"),
+        ignore_index=-1,
+        lists={
+            split: f"v1.1/splits/flood_handlabeled/flood_{name}_data.txt"
+            for split, name in (("train", "train"), ("val", "valid"), ("test", "test"))
+        },
+    ),
+    "MultiTemporalCropClassificationDataModule": Layout(
+        images=_CROPS,
+        labels=_CROPS,
+        img_grep="*_merged.tif",
+        label_grep="*.mask.tif",
+        bands=HLS,
+        class_names=(
+            *("natural_vegetation", "forest", "corn", "soybeans", "wetlands", "developed_barren", "open_water"),
+            *("winter_wheat", "alfalfa", "fallow", "cotton", "sorghum", "other"),
+        ),
+        ignore_index=-1,
+        steps=3,
+        reduce_zero_label=True,
+        size=224,
+    ),
+}
+#: Sets whose files are no rasters that can be read as they are, or whose dates stand in no name, and what to do.
+NO_LAYOUTS = {
+    "BioMasstersNonGeoDataModule": (
+        "its files say months by a number, which is no date, and mean two sensors: write dates into their names, and "
+        "describe two sources with 'layout: file_per_date'"
+    ),
+    "Landslide4SenseNonGeoDataModule": (
+        "its images are HDF5 with bands last: write them as GeoTIFF, then describe them by the generic datamodule"
+    ),
+    "MChesapeakeLandcoverNonGeoDataModule": (
+        "GEO-Bench keeps HDF5: write it as GeoTIFF, then describe it by the generic datamodule"
+    ),
+    "TorchNonGeoDataModule": (
+        "bring the set by the pipeline 'torchgeo_import', see docs/how-to/torchgeo.md, and translate the rest with the "
+        "generic datamodule"
+    ),
+    "TorchGeoDataModule": "bring the set by the pipeline 'torchgeo_import', see docs/how-to/torchgeo.md",
+}

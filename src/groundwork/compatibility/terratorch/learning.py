@@ -1,0 +1,141 @@
+"""How weights are found: optimiser and schedule, of the task or of the whole file, and what stays as it is."""
+
+from __future__ import annotations
+
+from groundwork.compatibility.terratorch.stated import Stated, Words, of_class, without_empty
+
+#: The rate where none is stated.
+USUAL_RATE = 1e-3
+#: What torch has for weights that decay, and for momentum, where it is not stated.
+USUAL_DECAY = {"AdamW": 0.01}
+#: Arguments of torch's optimisers that change speed and not results.
+OF_SPEED = ("foreach", "fused", "capturable", "maximize", "differentiable")
+#: Schedules that take functions or others.
+NO_SCHEDULES = {
+    "LambdaLR": "take 'schedule: {name: constant, warmup: ...}' for a linear rise",
+    "SequentialLR": "take 'schedule: {name: sequence, schedules: [...], shares: [...]}'",
+    "ChainedScheduler": "take one of them",
+    "MultiplicativeLR": "take 'exponential'",
+}
+
+
+def read_optimizer(task: Stated, whole: Stated) -> Words:
+    """Return what stands under ``training.optimizer``; what the whole file says wins, as in Lightning's CLI."""
+    name, rate = task.text("optimizer") or "Adam", task.number("lr")
+    options = task.section("optimizer_hparams")
+    given = whole.section("optimizer")
+    if given.keys():
+        if "optimizer" in task:
+            task.findings.ignore(task.path("optimizer"), "the optimiser of the whole file wins")
+        for key in options.keys():  # noqa: SIM118 - it is no mapping
+            options.take(key)
+        name, options = of_class(given)
+        given.finish()
+        rate = options.number("lr")
+    stated_rate = options.number("lr")
+    rate = stated_rate if stated_rate is not None else rate if rate is not None else USUAL_RATE
+    for key in OF_SPEED:
+        options.take(key)
+    decay = options.number("weight_decay")
+    betas = options.numbers("betas")
+    if name == "AdamW":
+        words = {"learning_rate": rate, "weight_decay": USUAL_DECAY[name] if decay is None else decay}
+        eps = options.number("eps")
+        options.finish()
+        if eps is None and options.take("amsgrad") in (None, False):
+            return {"name": "adamw", **words, **({"betas": betas} if betas else {})}
+    rest = {key: options.look(key) for key in options.keys() if key not in ("lr", *OF_SPEED)}  # noqa: SIM118
+    numbers = {key: options.number(key) if isinstance(value, str) else value for key, value in rest.items()}
+    for key in rest:
+        options.take(key)
+    return {"name": "torch", "optimizer": name, "learning_rate": rate, **without_empty({"options": numbers})}
+
+
+def read_schedule(task: Stated, whole: Stated, monitor: str | None) -> Words:
+    """Return what stands under ``training.schedule``.
+
+    Args:
+        task: The arguments of the task.
+        whole: The keys of the file.
+        monitor: What weights are chosen by, here.
+    """
+    name, options = task.text("scheduler"), task.section("scheduler_hparams")
+    given = whole.section("lr_scheduler")
+    if given.keys():
+        for key in options.keys():  # noqa: SIM118 - it is no mapping
+            options.take(key)
+        name, options = of_class(given)
+        given.finish()
+    if not name:
+        return {"name": "constant"}
+    if name in NO_SCHEDULES:
+        options.findings.refuse(options.path("")[:-1], f"'{name}' takes others: {NO_SCHEDULES[name]}")
+        return {"name": "constant"}
+    interval = options.text("interval") or "epoch"
+    for key in ("last_epoch", "verbose", "frequency"):
+        options.take(key)
+    if name == "ReduceLROnPlateau":
+        return _plateau(options, monitor)
+    options.take("monitor")
+    numbers = {
+        key: options.number(key) if isinstance(options.look(key), str) else options.take(key)
+        for key in options.keys()  # noqa: SIM118 - it is no mapping
+        if key not in ("interval", "monitor", "last_epoch", "verbose", "frequency")
+    }
+    return {"name": "torch", "scheduler": name, "each": interval, **without_empty({"options": numbers})}
+
+
+def _plateau(options: Stated, monitor: str | None) -> Words:
+    """Translate what nearly all files have, with torch's defaults where nothing is stated."""
+    watched = options.text("monitor") or "val/loss"
+    options.take("mode")
+    if options.whole("cooldown"):
+        options.refuse("cooldown", "the rate has none here: leave it out, and raise 'patience'")
+    if (options.text("threshold_mode") or "rel") != "rel":
+        options.refuse("threshold_mode", "'threshold' is a share of the score here: leave it out")
+    options.number("eps")
+    patience, factor = options.whole("patience"), options.number("factor")
+    words: Words = {
+        "name": "plateau",
+        "factor": 0.1 if factor is None else factor,
+        "patience": 10 if patience is None else patience,
+        **without_empty({"least_change": options.number("threshold"), "lowest": options.number("min_lr") or None}),
+    }
+    if watched == "val/loss":
+        words["monitor"] = "val/loss"
+    elif monitor is not None and watched != monitor:
+        options.change(
+            "monitor", f"the rate follows the score that weights are chosen by, not '{watched}'", "training.schedule"
+        )
+    options.finish(("interval", "factor", "patience", "min_lr", "threshold"))
+    return words
+
+
+def read_freezing(task: Stated) -> Words:
+    """Return what stays as it is, and what learns at another rate."""
+    encoder, decoder, head = (bool(task.flag(f"freeze_{part}")) for part in ("backbone", "decoder", "head"))
+    found: Words = {}
+    if head and not decoder:
+        task.refuse("freeze_head", "decoder and head stay together here: set 'freeze_decoder' as well, or neither")
+    if decoder:
+        task.change("freeze_decoder", "necks, decoder and head stay as they are", "training.freeze")
+    if encoder or decoder:
+        found["freeze"] = {**({"encoder": True} if encoder else {}), **({"decoder": True} if decoder else {})}
+    rates = task.section("lr_overrides")
+    base = task.number("lr") or USUAL_RATE
+    named = {
+        f"*{part.replace('backbone', 'encoder')}*": float(f"{value / base:.6g}")
+        for part in rates.keys()  # noqa: SIM118 - it is no mapping
+        if (value := rates.number(part)) is not None
+    }
+    if named:
+        rates.findings.change(
+            rates.path("")[:-1], "rates are factors on the rate of all others", "training.parameter_groups"
+        )
+        found["parameter_groups"] = {"rates": named}
+    if encoder and "peft_config" in task.section("model_args"):
+        task.refuse(
+            "freeze_backbone",
+            "adapters keep the encoder as it is by themselves, and TerraTorch refuses both: leave it out",
+        )
+    return found

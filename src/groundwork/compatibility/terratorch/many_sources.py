@@ -1,0 +1,110 @@
+"""Datamodules of several sources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from groundwork.compatibility.terratorch.patterns import Place, check_pairs, pattern_of
+from groundwork.compatibility.terratorch.places import Found, first_of, join
+from groundwork.compatibility.terratorch.sources import Source, Wanted, read_source
+from groundwork.compatibility.terratorch.splits import SPLITS, Splits, read_splits
+from groundwork.compatibility.terratorch.stated import Stated, Words
+from groundwork.compatibility.terratorch.tasks import TaskKind
+from groundwork.strict import did_you_mean
+
+
+def read_many_sources(
+    stated: Stated, kind: TaskKind, wanted: Wanted, by_source: Mapping[str, tuple[str, ...]]
+) -> Found:
+    """Translate a datamodule of several sources.
+
+    Args:
+        stated: Its keys.
+        kind: What the task learns.
+        wanted: What the model says of dates.
+        by_source: The bands that the model says of each source.
+    """
+    names = stated.texts("modalities")
+    stated.take("image_modalities")
+    if not names:
+        stated.refuse("modalities", "names of the sources are needed")
+        return Found({}, {}, Splits({}, {}), None)
+    reference = stated.text("rgb_modality") or names[0]
+    if reference not in names:
+        stated.refuse("rgb_modality", f"'{reference}' is none of {names}.{did_you_mean(reference, names)}")
+        reference = names[0]
+    roots = {name: _roots(stated, "data_root", name) for name in names}
+    patterns = {name: _pattern(stated, name, roots[name]) for name in names}
+    scenes = {name: join(stated, f"train_data_root.{name}", roots[name], patterns[name]) for name in names}
+    sources = {
+        name: _marked(
+            read_source(stated, name, Wanted(by_source.get(name, ()), wanted.steps), first_of(scenes[name]), many=True),
+            is_reference=name == reference,
+            is_optional=bool(stated.flag("allow_missing_modalities")) and name != reference,
+        )
+        for name in names
+    }
+    splits = read_splits(stated, roots[reference], patterns[reference])
+    places: Words = {
+        "scenes": {"sources": {name: place.words() for name, place in scenes.items()}},
+        "labels": _labels(stated, kind, roots[reference], patterns[reference]),
+        "inference_scenes": _to_predict(stated, scenes),
+    }
+    return Found(sources, places, splits, first_of(scenes[reference]))
+
+
+def _roots(stated: Stated, key: str, name: str) -> dict[str, str]:
+    """Return split -> folder, of one source where each has its own."""
+    found = {}
+    for split in SPLITS:
+        value = stated.take(f"{split}_{key}")
+        value = value.get(name) if isinstance(value, Mapping) else value
+        if value:
+            found[split] = str(value)
+    usual = stated.take(key)
+    usual = usual.get(name) if isinstance(usual, Mapping) else usual
+    return found or (dict.fromkeys(SPLITS, str(usual)) if usual else {})
+
+
+def _pattern(stated: Stated, name: str, roots: Mapping[str, str]) -> str:
+    stated.take("img_grep")
+    greps = stated.take("image_grep") or stated.look("img_grep")
+    grep = greps.get(name) if isinstance(greps, Mapping) else greps
+    return pattern_of(stated, "image_grep", str(grep) if grep else None, [*roots.values()])
+
+
+def _marked(source: Source, *, is_reference: bool, is_optional: bool) -> Source:
+    marks: Words = {"reference": True} if is_reference else {}
+    spec = source.spec | marks | ({"optional": True} if is_optional else {})
+    return Source(spec, source.statistics, source.used, source.steps)
+
+
+def _labels(stated: Stated, kind: TaskKind, images: Mapping[str, str], pattern: str) -> Words:
+    labels = _roots(stated, "label_data_root", "")
+    if kind.per != "pixel":
+        return _table(stated, labels)
+    labels = labels or dict(images)
+    answers = pattern_of(stated, "label_grep", stated.text("label_grep"), [*labels.values()])
+    pairs = {split: (images[split], labels[split]) for split in images if split in labels}
+    _, answers = check_pairs(stated, "label_grep", pairs, (pattern, answers))
+    return join(stated, "train_label_data_root", labels, answers).words()
+
+
+def _table(stated: Stated, labels: Mapping[str, str]) -> Words:
+    files = sorted(set(labels.values()))
+    if len(files) != 1 or not files[0]:
+        stated.refuse(
+            "train_label_data_root", f"answers of whole images stand in one table for all splits here; found {files}"
+        )
+    return {"kind": "label_table", "filepath": files[0] if files else ""}
+
+
+def _to_predict(stated: Stated, scenes: Mapping[str, Place]) -> Words:
+    given = stated.take("predict_data_root")
+    if not isinstance(given, Mapping):
+        return {"sources": {name: place.words() for name, place in scenes.items()}}
+    found = {
+        name: Place(str(given[name]), place.pattern.rpartition("/")[2]) if name in given else place
+        for name, place in scenes.items()
+    }
+    return {"sources": {name: place.words() for name, place in found.items()}}

@@ -1,0 +1,150 @@
+"""Vision transformers that are translated option by option: Prithvi-EO and TerraMind."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from groundwork.compatibility.terratorch.flow import Flow
+from groundwork.compatibility.terratorch.stated import Stated, Words, without_empty
+from groundwork.models.encoders.prithvi.variants import VARIANTS as PRITHVI
+from groundwork.models.encoders.terramind.variants import MODALITIES, PATCH_SIZE
+from groundwork.models.encoders.terramind.variants import VARIANTS as TERRAMIND
+from groundwork.strict import did_you_mean
+
+#: How modalities are called with the size of TerraMind's images behind them.
+_ALIASES = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in MODALITIES} | {
+    "sen2l2a": "S2L2A",
+    "sen2l1c": "S2L1C",
+    "sen1grd": "S1GRD",
+    "sen1rtc": "S1RTC",
+    "sen2rgb": "RGB",
+    "s1": "S1GRD",
+    "s2": "S2L2A",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What an encoder sees: source -> its bands."""
+
+    sources: Mapping[str, tuple[str, ...]]
+    steps: int
+
+
+def read_prithvi(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flow]:
+    """Translate a vision transformer of Prithvi-EO."""
+    variant = PRITHVI[name]
+    found: Words = {"name": "prithvi_vit", "variant": name, **read_weights(arguments, seen)}
+    patch, tubelet = _patch(arguments)
+    for key, value in (("embed_dim", variant.embed_dim), ("depth", variant.depth), ("num_heads", variant.num_heads)):
+        given = arguments.whole(key)
+        if given not in (None, value):
+            arguments.refuse(key, f"'{name}' has {value}, not {given}: name the variant that is meant")
+    found |= without_empty(
+        {
+            "coordinates": arguments.texts("coords_encoding"),
+            "image_size": arguments.whole("img_size"),
+            "drop_path": arguments.number("drop_path") or None,
+            "patch_size": patch if patch != variant.patch_size else None,
+            "tubelet_size": tubelet if tubelet != 1 else None,
+            "prompts": _prompts(arguments),
+        }
+    )
+    arguments.pass_over("coords_scale_learn", "whether the factor of codes is learnt follows from the variant")
+    indices = whole_numbers(arguments, "out_indices")
+    if arguments.flag("vit_adapter"):
+        found["name"] = "prithvi_vit_adapter"
+        return found, Flow(levels=4)
+    found |= without_empty({"out_indices": indices})
+    channels = variant.embed_dim * max(1, seen.steps // (tubelet or 1))
+    return found, Flow(len(indices) or variant.depth, patch or variant.patch_size, channels, seen.steps, not indices)
+
+
+def _patch(arguments: Stated) -> tuple[int | None, int | None]:
+    """Return the side of a patch, and the dates that it covers: of one number, or of [dates, height, width]."""
+    sizes = whole_numbers(arguments, "patch_size")
+    if not sizes:
+        return None, None
+    return sizes[-1], sizes[0] if len(sizes) == 3 else 1
+
+
+def _prompts(arguments: Stated) -> Words | None:
+    tokens, dropout = arguments.whole("vpt_n_tokens"), arguments.number("vpt_dropout")
+    if not arguments.flag("vpt"):
+        return None
+    return without_empty({"tokens": tokens, "dropout": dropout}) or {"tokens": 10}
+
+
+def read_terramind(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flow]:
+    """Translate TerraMind."""
+    if name.endswith("_tim"):
+        arguments.findings.refuse(
+            place_of_part(arguments),
+            f"'{name}' paints modalities before it answers, which is not built here: take "
+            f"'{name.removesuffix('_tim')}'",
+        )
+        return {}, Flow()
+    modalities = _modalities(arguments, seen)
+    merge = arguments.take("merge_method")
+    indices = whole_numbers(arguments, "out_indices")
+    found: Words = {
+        "name": "terramind",
+        "variant": name,
+        "modalities": modalities,
+        **read_weights(arguments, seen, takes_names=True),
+    }
+    found |= without_empty(
+        {
+            "merge": {"dict": "none", "concat": "concat", "max": "max"}.get(str(merge)),
+            "drop_path": arguments.number("drop_path") or None,
+            "out_indices": indices,
+        }
+    )
+    arguments.pass_over("img_size", "images of any size are taken")
+    sizes = TERRAMIND[name]
+    width = sizes.embed_dim * seen.steps * (len(seen.sources) if merge == "concat" else 1)
+    return found, Flow(len(indices) or sizes.depth, PATCH_SIZE, width, seen.steps, not indices)
+
+
+def _modalities(arguments: Stated, seen: Seen) -> Words:
+    """Return what each source is."""
+    listed = arguments.entries("modalities")
+    given = [str(next(iter(entry))) if isinstance(entry, Mapping) else str(entry) for entry in listed]
+    new = {str(next(iter(entry))) for entry in listed if isinstance(entry, Mapping)}
+    found: Words = {}
+    for source in seen.sources:
+        stated = given[0] if len(seen.sources) == 1 and len(given) == 1 else source
+        kind = _ALIASES.get(re.sub(r"[^a-z0-9]", "", stated.lower().partition("@")[0].removeprefix("untok_")))
+        found[source] = "new" if stated in new else kind
+        if stated not in given:
+            arguments.refuse("modalities", f"they lack the source '{source}', which the data give; found {given}")
+        elif found[source] is None:
+            arguments.refuse(
+                "modalities",
+                f"'{stated}' is no image to TerraMind.{did_you_mean(stated, list(MODALITIES))} Known: "
+                f"{list(MODALITIES)}; or 'new', with its number of bands",
+            )
+    return found
+
+
+def read_weights(arguments: Stated, seen: Seen, *, takes_names: bool = False) -> Words:
+    """Return where the encoder starts from; TerraMind's files say their bands themselves."""
+    pretrained = bool(arguments.flag("pretrained"))
+    file = arguments.text("ckpt_path") or arguments.text("checkpoint_path") or arguments.text("ckpt_data")
+    trained_on = arguments.texts("pretrained_bands")
+    if file is None or takes_names:
+        return {"pretrained": pretrained or file is not None, **({} if file is None else {"weights": file})}
+    bands = trained_on or [band for listed in list(seen.sources.values())[:1] for band in listed]
+    return {"pretrained": True, "weights": {"file": file, "bands": [str(band).rpartition(".")[2] for band in bands]}}
+
+
+def whole_numbers(arguments: Stated, key: str) -> list[int]:
+    """Return a list of whole numbers."""
+    return [int(number) for number in arguments.numbers(key)]
+
+
+def place_of_part(arguments: Stated) -> str:
+    """Return the key that arguments stand under."""
+    return arguments.path("")[:-1]

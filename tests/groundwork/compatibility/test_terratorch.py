@@ -1,0 +1,927 @@
+"""TerraTorch's configuration, translated: by values for each kind of key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from groundwork.compatibility.terratorch.translate import Translation, is_terratorch, translate
+from groundwork.config import DataConfig, ModelConfig, TrainingConfig
+from groundwork.config.inference import InferenceConfig
+from groundwork.errors import TranslationError
+from groundwork.training.checks import check_training
+from terratorch_words import DATA, HLS, MODEL, TASK, changed
+
+PIXELWISE = [
+    ("model.class_path", "terratorch.tasks.PixelwiseRegressionTask"),
+    ("data.class_path", "GenericNonGeoPixelwiseRegressionDataModule"),
+    (f"{MODEL}.num_classes", None),
+    (f"{DATA}.num_classes", None),
+    (f"{TASK}.loss", "rmse"),
+]
+WHOLE_IMAGES = [
+    ("model.class_path", "ClassificationTask"),
+    ("data.class_path", "terratorch.datamodules.GenericNonGeoClassificationDataModule"),
+    (f"{MODEL}.decoder", "IdentityDecoder"),
+    (f"{MODEL}.decoder_channels", None),
+    (f"{MODEL}.necks", []),
+    (f"{TASK}.ignore_index", None),
+]
+SEVERAL = [
+    ("data.class_path", "GenericMultiModalDataModule"),
+    (f"{DATA}.modalities", ["S2L2A", "S1GRD"]),
+    (f"{DATA}.image_grep", {"S2L2A": "*_s2.tif", "S1GRD": "*_s1.tif"}),
+    (f"{DATA}.img_grep", None),
+    (f"{DATA}.dataset_bands", {"S2L2A": ["BLUE", "RED"], "S1GRD": ["VV", "VH"]}),
+    (f"{DATA}.output_bands", None),
+    (f"{DATA}.rgb_indices", None),
+    (f"{DATA}.means", {"S2L2A": [1390.458, 1853.91], "S1GRD": [-12.599, -20.293]}),
+    (f"{DATA}.stds", {"S2L2A": [2106.761, 2134.138], "S1GRD": [5.195, 5.89]}),
+    *(
+        (f"{DATA}.{split}_data_root", {"S2L2A": f"d/{split}/s2", "S1GRD": f"d/{split}/s1"})
+        for split in ("train", "val", "test")
+    ),
+    *((f"{DATA}.{split}_label_data_root", f"d/{split}/labels") for split in ("train", "val", "test")),
+    (f"{MODEL}.backbone", "terramind_v1_base"),
+    (f"{MODEL}.backbone_modalities", ["S2L2A", "S1GRD"]),
+    (f"{MODEL}.backbone_bands", {"S2L2A": ["BLUE", "RED"]}),
+    (
+        f"{MODEL}.necks",
+        [
+            {"name": "SelectIndices", "indices": [2, 5, 8, 11]},
+            {"name": "ReshapeTokensToImage", "remove_cls_token": False},
+            {"name": "LearnedInterpolateToPyramidal"},
+        ],
+    ),
+]
+OBJECTS = [
+    ("model.class_path", "ObjectDetectionTask"),
+    ("data.class_path", "GenericNonGeoObjectDetectionDataModule"),
+    (f"{DATA}.label_grep", None),
+    (f"{TASK}.model_factory", "ObjectDetectionModelFactory"),
+    (f"{TASK}.loss", None),
+    (f"{TASK}.ignore_index", None),
+    (f"{MODEL}.framework", "fcos"),
+    (f"{MODEL}.decoder", None),
+    (f"{MODEL}.decoder_channels", None),
+    (f"{MODEL}.num_classes", 3),
+    (
+        f"{MODEL}.necks",
+        [
+            {"name": "SelectIndices", "indices": [0, 1, 2, 3]},
+            {"name": "ReshapeTokensToImage"},
+            {"name": "LearnedInterpolateToPyramidal"},
+            {"name": "FeaturePyramidNetworkNeck", "out_channel": 64},
+        ],
+    ),
+]
+
+
+def translated(*changes: tuple[str, Any]) -> Translation:
+    found = translate(changed(*changes), "theirs.yaml")
+    # Whatever is translated is a configuration.
+    data = DataConfig.model_validate(found.parameters["data"])
+    ModelConfig.model_validate(found.parameters["model"])
+    training = TrainingConfig.model_validate(found.parameters["training"])
+    InferenceConfig.model_validate(found.parameters["inference"])
+    check_training(training, data.target)
+    return found
+
+
+def at(translation: Translation, path: str) -> Any:
+    found: Any = {**translation.parameters, "places": translation.places}
+    for part in path.split("."):
+        found = found[int(part)] if isinstance(found, list) else found.get(part)
+    return found
+
+
+#: Which key is asked -> changes of the usual file, and what is then found where.
+CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
+    "usual": (
+        [],
+        {
+            "seed": 3,
+            "data.sources.images.bands": HLS,
+            "data.sources.images.rgb": ["RED", "GREEN", "BLUE"],
+            "data.target.ignore_value": -1,
+            "data.target.classes.1.value": 1,
+            "data.split": {"method": "lists"},
+            "places.scenes": {"path": "data/water", "pattern": "*/{key}_img.tif"},
+            "places.labels": {"path": "data/water", "pattern": "*/{key}_mask.tif"},
+            "places.split_lists.folders.val": {"path": "data/water/val", "pattern": "{key}_img.tif"},
+            "model.encoder": {
+                "name": "prithvi_vit",
+                "variant": "prithvi_eo_tiny",
+                "pretrained": False,
+                "out_indices": [0, 1, 2, 3],
+            },
+            "model.necks": [{"name": "pyramid"}],
+            "model.decoder": {"name": "smp", "model": "Unet", "options": {"decoder_channels": [32, 16, 16]}},
+            "model.head": {"name": "segmentation", "channels": [8, 8]},
+            "model.standardise": "given",
+            "model.statistics.images.NIR_NARROW": {"mean": 2500.0, "std": 800.0},
+            "training.max_epochs": 20,
+            "training.trainer": {"precision": "16-mixed"},
+            "training.monitor": "val/loss",
+            "training.optimizer": {"name": "adamw", "learning_rate": 1e-4, "weight_decay": 0.05},
+            "training.schedule": {"name": "plateau", "factor": 0.5, "patience": 10, "monitor": "val/loss"},
+            "training.augmentation": [],
+            "training.loss": [{"name": "cross_entropy"}],
+            "training.loader": {"batch_size": 4},
+        },
+    ),
+    # Data.
+    "scaled values": (
+        [(f"{DATA}.constant_scale", "1e-4"), (f"{DATA}.means", [0.1] * 6), (f"{DATA}.stds", [0.05] * 6)],
+        {
+            "model.statistics.images.RED": {"mean": 1000.0, "std": 500.0},
+            "data.sources.images.dtype": "int16",
+        },
+    ),
+    "no statistics": ([(f"{DATA}.means", None), (f"{DATA}.stds", None)], {"model.standardise": "from_data"}),
+    "intervals": (
+        [
+            (f"{DATA}.dataset_bands", [[0, 5]]),
+            (f"{DATA}.output_bands", [[1, 2], 5]),
+            (f"{DATA}.rgb_indices", None),
+            (f"{MODEL}.backbone_bands", [1, 2, 5]),
+            (f"{DATA}.means", [1, 2, 3]),
+            (f"{DATA}.stds", [1, 2, 3]),
+        ],
+        {
+            "data.sources.images.bands": [f"band_{n}" for n in range(6)],
+            "data.sources.images.use": ["band_1", "band_2", "band_5"],
+            "model.statistics.images": {f"band_{n}": {"mean": i, "std": i} for i, n in enumerate((1, 2, 5), start=1)},
+        },
+    ),
+    "bands that nobody reads": (
+        [(f"{DATA}.dataset_bands", [-1, *HLS, -1])],
+        {
+            "data.sources.images.bands": ["unused_0", *HLS, "unused_7"],
+            "data.sources.images.use": HLS,
+        },
+    ),
+    "bands of the model alone": (
+        [(f"{DATA}.dataset_bands", None), (f"{DATA}.output_bands", None)],
+        {
+            "data.sources.images.bands": HLS,
+            "data.sources.images.use": None,
+        },
+    ),
+    "repeats are dates": (
+        [
+            (f"{DATA}.dataset_bands", [*HLS, *HLS]),
+            (f"{DATA}.means", [1, 2, 3, 4, 5, 6] * 2),
+            (f"{DATA}.stds", [1] * 12),
+            (f"{MODEL}.backbone_num_frames", 2),
+        ],
+        {
+            "data.sources.images.bands": HLS,
+            "data.sources.images.steps": 2,
+            "data.sources.images.layout": "steps_first",
+            "model.statistics.images.SWIR_2": {"mean": 6.0, "std": 1.0},
+        },
+    ),
+    "dates": (
+        [
+            (f"{DATA}.expand_temporal_dimension", True),
+            (f"{MODEL}.backbone_num_frames", 3),
+            (f"{DATA}.temporal_channel_major", True),
+        ],
+        {
+            "data.sources.images.steps": 3,
+            "data.sources.images.layout": "bands_first",
+        },
+    ),
+    "roots of labels": (
+        [(f"{DATA}.{split}_label_data_root", f"data/labels/{split}") for split in ("train", "val", "test")],
+        {
+            "places.labels": {"path": "data/labels", "pattern": "*/{key}_mask.tif"},
+        },
+    ),
+    "one root and lists": (
+        [
+            *((f"{DATA}.{split}_data_root", "data/all") for split in ("train", "val", "test")),
+            *((f"{DATA}.{split}_split", f"data/{split}.txt") for split in ("train", "val", "test")),
+        ],
+        {
+            "places.scenes": {"path": "data/all", "pattern": "{key}_img.tif"},
+            "places.split_lists": {"files": {split: f"data/{split}.txt" for split in ("train", "val", "test")}},
+        },
+    ),
+    "test is val": (
+        [(f"{DATA}.test_data_root", "data/water/val")],
+        {
+            "data.split": {"method": "lists", "val_from_train": 0.1},
+            "places.split_lists.folders.test": {"path": "data/water/val", "pattern": "{key}_img.tif"},
+            "places.split_lists.folders.val": None,
+        },
+    ),
+    "no test": ([(f"{DATA}.test_data_root", None)], {"data.split": {"method": "lists", "val_from_train": 0.1}}),
+    "to predict": (
+        [(f"{DATA}.predict_data_root", "data/new")],
+        {
+            "places.inference_scenes": {"path": "data/new", "pattern": "{key}_img.tif"},
+        },
+    ),
+    "labels from 1": (
+        [(f"{DATA}.reduce_zero_label", True)],
+        {
+            "data.target.classes.0.value": 1,
+            "data.target.ignore_value": 0,
+        },
+    ),
+    "names of classes": ([(f"{TASK}.class_names", ["land", "water"])], {"data.target.classes.1.name": "water"}),
+    "several sources": (
+        SEVERAL,
+        {
+            "data.sources.S2L2A.reference": True,
+            "data.sources.S1GRD.bands": ["VV", "VH"],
+            "places.scenes.sources.S1GRD": {"path": "d", "pattern": "*/s1/{key}_s1.tif"},
+            "places.labels": {"path": "d", "pattern": "*/labels/{key}_mask.tif"},
+            "model.encoder.modalities": {"S2L2A": "S2L2A", "S1GRD": "S1GRD"},
+            "model.encoder.out_indices": [2, 5, 8, 11],
+            "model.statistics.S1GRD.VH": {"mean": -20.293, "std": 5.89},
+        },
+    ),
+    "a published set": (
+        [
+            (
+                "data",
+                {
+                    "class_path": "MultiTemporalCropClassificationDataModule",
+                    "init_args": {"batch_size": 8, "data_root": "data/crops", "expand_temporal_dimension": True},
+                },
+            ),
+            (f"{MODEL}.backbone_num_frames", 3),
+            (f"{MODEL}.num_classes", 13),
+        ],
+        {
+            "data.sources.images.steps": 3,
+            "data.target.classes.2.name": "corn",
+            "data.target.classes.2.value": 3,
+            "data.target.ignore_value": 0,
+            "model.standardise": "from_data",
+            "places.scenes": {"path": "data/crops", "pattern": "*/{key}_merged.tif"},
+        },
+    ),
+    "burnt land": (
+        [
+            (
+                "data",
+                {
+                    "class_path": "terratorch.datamodules.FireScarsNonGeoDataModule",
+                    "init_args": {"batch_size": 4, "data_root": "data/burns"},
+                },
+            )
+        ],
+        {
+            "places.labels": {"path": "data/burns", "pattern": "*/{key}.mask.tif"},
+            "data.target.ignore_value": -1,
+            "data.target.classes.1.name": "burnt",
+            "data.split.val_from_train": 0.1,
+        },
+    ),
+    "floods": (
+        [
+            (
+                "data",
+                {
+                    "class_path": "Sen1Floods11NonGeoDataModule",
+                    "init_args": {"batch_size": 4, "data_root": "data/floods", "bands": HLS},
+                },
+            )
+        ],
+        {
+            "places.split_lists.files.val": "data/floods/v1.1/splits/flood_handlabeled/flood_valid_data.txt",
+            "data.sources.images.use": HLS,
+            "data.target.classes.1.name": "water",
+        },
+    ),
+    # Chips and their changes.
+    "transforms": (
+        [
+            (
+                f"{DATA}.train_transform",
+                [
+                    {"class_path": "albumentations.D4"},
+                    {"class_path": "albumentations.RandomCrop", "init_args": {"height": 96, "width": 96}},
+                    {"class_path": "Rotate", "init_args": {"limit": 30, "p": 0.3}},
+                    {"class_path": "HorizontalFlip", "init_args": {"p": 0.25}},
+                    {"class_path": "FlattenTemporalIntoChannels"},
+                    {"class_path": "ToTensorV2"},
+                ],
+            ),
+            (f"{DATA}.val_transform", [{"class_path": "ToTensorV2"}]),
+        ],
+        {
+            "training.augmentation": [
+                {"name": "horizontal_flip"},
+                {"name": "quarter_turns"},
+                {"name": "rotate", "chance": 0.3, "degrees": 30.0},
+                {"name": "horizontal_flip", "chance": 0.25},
+            ],
+            "training.sampling": "random",
+            "data.chips.size": 96,
+        },
+    ),
+    "resized": (
+        [
+            (
+                f"{DATA}.train_transform",
+                [
+                    {"class_path": "albumentations.Resize", "init_args": {"height": 448, "width": 448}},
+                    {"class_path": "albumentations.VerticalFlip"},
+                ],
+            )
+        ],
+        {
+            "data.chips.size": 448,
+            "training.augmentation": [{"name": "vertical_flip"}],
+        },
+    ),
+    "dates of a transform": (
+        [
+            (
+                f"{DATA}.train_transform",
+                [{"class_path": "UnflattenTemporalFromChannels", "init_args": {"n_timesteps": 4}}],
+            ),
+            (f"{MODEL}.backbone_num_frames", 4),
+        ],
+        {"data.sources.images.steps": 4},
+    ),
+    # Encoders.
+    "options of Prithvi": (
+        [
+            (f"{MODEL}.backbone", "prithvi_eo_v2_300_tl"),
+            (f"{MODEL}.backbone_coords_encoding", ["time", "location"]),
+            (f"{MODEL}.backbone_drop_path", 0.1),
+            (f"{MODEL}.backbone_img_size", 512),
+            (f"{MODEL}.backbone_pretrained", True),
+        ],
+        {
+            "model.encoder": {
+                "name": "prithvi_vit",
+                "variant": "prithvi_eo_v2_300_tl",
+                "pretrained": True,
+                "coordinates": ["time", "location"],
+                "image_size": 512,
+                "drop_path": 0.1,
+                "out_indices": [0, 1, 2, 3],
+            },
+            "data.chips.size": 512,
+        },
+    ),
+    "weights of a file": (
+        [(f"{MODEL}.backbone_ckpt_path", "w.pt")],
+        {"model.encoder.weights": {"file": "w.pt", "bands": HLS}},
+    ),
+    "Prithvi's older factory": (
+        [
+            (f"{TASK}.model_factory", "PrithviModelFactory"),
+            (f"{MODEL}.backbone_bands", None),
+            (f"{MODEL}.bands", HLS),
+            (f"{MODEL}.num_frames", 1),
+            (f"{MODEL}.in_channels", 6),
+            (f"{MODEL}.backbone_pretrained", None),
+            (f"{MODEL}.pretrained", True),
+            (f"{MODEL}.backbone", "prithvi_vit_100"),
+            (f"{MODEL}.necks", None),
+            (f"{MODEL}.decoder", "FCNDecoder"),
+            (f"{MODEL}.decoder_channels", 128),
+        ],
+        {
+            "model.encoder": {"name": "prithvi_vit", "variant": "prithvi_eo_v1_100", "pretrained": True},
+            "model.decoder": {"name": "fcn", "channels": 128, "num_convs": 4, "num_upsamplings": 4},
+        },
+    ),
+    "Swin": (
+        [
+            (f"{MODEL}.backbone", "prithvi_swin_B"),
+            (f"{MODEL}.necks", None),
+            (f"{MODEL}.decoder", "UperNetDecoder"),
+            (f"{MODEL}.decoder_channels", 256),
+        ],
+        {
+            "model.encoder": {"name": "prithvi_swin", "variant": "b", "pretrained": False},
+            "model.decoder": {"name": "upernet", "channels": 256},
+        },
+    ),
+    "timm": (
+        [
+            (f"{MODEL}.backbone", "timm_resnet18"),
+            (f"{MODEL}.necks", [{"name": "SelectIndices", "indices": [1, 2, 3, 4]}]),
+            (f"{MODEL}.backbone_pretrained", True),
+        ],
+        {
+            "model.encoder": {"name": "timm", "model": "resnet18", "pretrained": True},
+            "model.necks": [{"name": "select", "indices": [1, 2, 3, 4]}],
+            "model.accept": ["bands"],
+        },
+    ),
+    "Satlas": (
+        [
+            (f"{MODEL}.backbone", "satlas_swin_b_sentinel2_si_ms"),
+            (f"{MODEL}.necks", [{"name": "PermuteDims", "new_order": [0, 3, 1, 2]}]),
+        ],
+        {
+            "model.encoder": {
+                "name": "torchgeo",
+                "model": "Swin_V2_B_Weights.SENTINEL2_SI_MS_SATLAS",
+                "pretrained": False,
+            },
+            "model.necks": [],
+        },
+    ),
+    "each date by itself": (
+        [
+            (f"{MODEL}.backbone_use_temporal", True),
+            (f"{MODEL}.backbone_temporal_pooling", "concat"),
+            (f"{MODEL}.backbone_temporal_n_timestamps", 2),
+            (f"{DATA}.expand_temporal_dimension", True),
+        ],
+        {
+            "model.encoder.name": "per_date",
+            "model.encoder.pooling": "concat",
+            "model.encoder.encoder.variant": "prithvi_eo_tiny",
+            "data.sources.images.steps": 2,
+            "model.necks.0": {"name": "select", "indices": [0, 1, 2, 3]},
+        },
+    ),
+    # Necks, decoders, heads.
+    "a pyramid without weights": (
+        [
+            (
+                f"{MODEL}.necks",
+                [
+                    {"name": "SelectIndices", "indices": [0, 1, 2, 3]},
+                    {"name": "ReshapeTokensToImage"},
+                    {"name": "InterpolateToPyramidal"},
+                ],
+            )
+        ],
+        {
+            "model.necks": [{"name": "interpolate_pyramid", "mode": "nearest", "finest_stride": 1}],
+        },
+    ),
+    "UperNet": (
+        [
+            (f"{MODEL}.decoder", "UperNetDecoder"),
+            (f"{MODEL}.decoder_channels", 64),
+            (f"{MODEL}.decoder_scale_modules", True),
+            (f"{MODEL}.necks", [{"name": "SelectIndices", "indices": [0, 1, 2, 3]}]),
+        ],
+        {
+            "model.decoder": {"name": "upernet", "channels": 64},
+            "model.necks": [{"name": "pyramid"}],
+        },
+    ),
+    "FCN on the last level": (
+        [
+            (f"{MODEL}.decoder", "FCNDecoder"),
+            (f"{MODEL}.decoder_channels", 64),
+            (f"{MODEL}.decoder_num_convs", 2),
+            (f"{MODEL}.necks", [{"name": "SelectIndices", "indices": [-1]}, {"name": "ReshapeTokensToImage"}]),
+        ],
+        {
+            "model.decoder": {"name": "fcn", "channels": 64, "num_convs": 2, "num_upsamplings": 2},
+            "model.encoder.out_indices": [3],
+        },
+    ),
+    "a decoder of smp": (
+        [(f"{MODEL}.decoder", "smp_FPN"), (f"{MODEL}.decoder_channels", None)],
+        {
+            "model.decoder": {"name": "smp", "model": "FPN"},
+        },
+    ),
+    "options of heads": (
+        [(f"{MODEL}.head_dropout", 0.2), (f"{MODEL}.head_channel_list", [64])],
+        {
+            "model.head": {"name": "segmentation", "dropout": 0.2, "channels": [8, 8, 64]},
+        },
+    ),
+    "arguments in mappings": (
+        [
+            (f"{MODEL}.decoder_channels", None),
+            (f"{MODEL}.decoder_kwargs", {"channels": [32, 16, 16, 8]}),
+            (f"{MODEL}.head_kwargs", {"dropout": 0.2}),
+        ],
+        {"model.head.dropout": 0.2},
+    ),
+    "auxiliary branches": (
+        [
+            (
+                f"{TASK}.aux_heads",
+                [
+                    {
+                        "name": "side",
+                        "decoder": "FCNDecoder",
+                        "decoder_args": {
+                            "decoder_channels": 16,
+                            "decoder_in_index": -1,
+                            "decoder_num_convs": 2,
+                            "head_channel_list": [64],
+                        },
+                    }
+                ],
+            ),
+            (f"{TASK}.aux_loss", {"side": 0.4}),
+        ],
+        {
+            "model.auxiliary.side.decoder": {"name": "fcn", "channels": 16, "num_convs": 2, "num_upsamplings": 2},
+            "training.auxiliary_loss": {"side": 0.4},
+        },
+    ),
+    "adapters": (
+        [
+            (
+                f"{MODEL}.peft_config",
+                {
+                    "method": "LORA",
+                    "replace_qkv": "qkv",
+                    "peft_config_kwargs": {
+                        "target_modules": ["qkv.q_linear", "qkv.v_linear"],
+                        "r": 16,
+                        "lora_alpha": 32,
+                    },
+                },
+            )
+        ],
+        {
+            "model.adapters": {"method": "lora", "modules": ["qkv"], "options": {"r": 32, "lora_alpha": 64}},
+        },
+    ),
+    "smp as it is": (
+        [
+            (f"{TASK}.model_factory", "SMPModelFactory"),
+            (
+                MODEL,
+                {
+                    "backbone": "resnet18",
+                    "model": "Unet",
+                    "bands": HLS,
+                    "in_channels": 6,
+                    "num_classes": 2,
+                    "pretrained": False,
+                },
+            ),
+        ],
+        {
+            "model.factory": {"name": "smp", "architecture": "Unet", "encoder": "resnet18", "pretrained": False},
+            "model.encoder": None,
+        },
+    ),
+    # Other tasks.
+    "numbers": (
+        PIXELWISE,
+        {
+            "training.task": "pixel_regression",
+            "data.target.outputs": [{"name": "value", "nodata": -1, "minimum": -1000.0, "maximum": 10000.0}],
+            "training.loss": [{"name": "rmse"}],
+            "model.head": {"name": "regression", "channels": [8, 8]},
+        },
+    ),
+    "numbers above 0": (
+        [
+            *PIXELWISE,
+            (f"{MODEL}.head_final_act", "torch.nn.ReLU"),
+            ("trainer.callbacks", [{"class_path": "ModelCheckpoint", "init_args": {"monitor": "val/RMSE"}}]),
+        ],
+        {
+            "model.head.ranges": [[0, None]],
+            "training.monitor": "val/rmse_value",
+        },
+    ),
+    "classes of images": (
+        WHOLE_IMAGES,
+        {
+            "training.task": "classification",
+            "data.target.per": "image",
+            "model.decoder": None,
+            "places.scenes": {"path": "data/water", "pattern": "*/*/{key}.tif"},
+            "places.labels": {"kind": "class_folders", "path": "data/water", "pattern": "*/{class}/{key}.tif"},
+        },
+    ),
+    "the class token": (
+        [
+            *WHOLE_IMAGES,
+            (f"{MODEL}.necks", [{"name": "AggregateTokens", "pooling": "CLS"}]),
+            (f"{MODEL}.head_dim_list", [32]),
+        ],
+        {
+            "model.encoder.vector": True,
+            "model.head": {"name": "classification", "channels": [32], "pooling": "vector"},
+        },
+    ),
+    "timm as it is": (
+        [
+            *WHOLE_IMAGES,
+            (f"{TASK}.model_factory", "TimmModelFactory"),
+            (MODEL, {"backbone": "resnet18", "in_channels": 6, "bands": HLS, "num_classes": 2, "pretrained": False}),
+        ],
+        {
+            "model.factory": {"name": "timm", "model": "resnet18", "pretrained": False},
+        },
+    ),
+    "objects": (
+        OBJECTS,
+        {
+            "training.task": "object_detection",
+            "data.target.classes.1": {"value": 2, "name": "class_2", "color": "#2f6fb5"},
+            "model.factory": {"name": "object_detection", "framework": "fcos"},
+            "model.necks": [{"name": "pyramid"}, {"name": "fpn", "channels": 64}],
+            "training.monitor": "val/map",
+            "places.labels": {"kind": "coco_labels", "path": "data/water", "pattern": "*/{key}.json"},
+        },
+    ),
+    # Losses, optimisers, schedules, the Trainer.
+    "a list of losses": (
+        [(f"{TASK}.loss", ["ce", "dice"]), (f"{TASK}.class_weights", [0.2, 0.8])],
+        {
+            "training.loss": [{"name": "cross_entropy", "class_weights": [0.2, 0.8]}, {"name": "dice"}],
+        },
+    ),
+    "losses by weight": (
+        [(f"{TASK}.loss", {"focal": 0.7, "jaccard": 0.3})],
+        {
+            "training.loss": [{"name": "focal", "weight": 0.7}, {"name": "jaccard", "weight": 0.3}],
+        },
+    ),
+    "the task's optimiser": (
+        [
+            ("optimizer", None),
+            ("lr_scheduler", None),
+            (f"{TASK}.optimizer", "AdamW"),
+            (f"{TASK}.lr", "2e-4"),
+            (f"{TASK}.optimizer_hparams", {"weight_decay": 0.1}),
+            (f"{TASK}.scheduler", "StepLR"),
+            (f"{TASK}.scheduler_hparams", {"step_size": 5, "gamma": "5e-1"}),
+        ],
+        {
+            "training.optimizer": {"name": "adamw", "learning_rate": 2e-4, "weight_decay": 0.1},
+            "training.schedule": {
+                "name": "torch",
+                "scheduler": "StepLR",
+                "each": "epoch",
+                "options": {"step_size": 5, "gamma": 0.5},
+            },
+        },
+    ),
+    "Adam, and the rate of the task": (
+        [("optimizer", None), (f"{TASK}.lr", 0.01)],
+        {
+            "training.optimizer": {"name": "torch", "optimizer": "Adam", "learning_rate": 0.01},
+        },
+    ),
+    "a cosine": (
+        [("lr_scheduler", {"class_path": "torch.optim.lr_scheduler.CosineAnnealingLR", "init_args": {"T_max": 50}})],
+        {
+            "training.schedule": {
+                "name": "torch",
+                "scheduler": "CosineAnnealingLR",
+                "each": "epoch",
+                "options": {"T_max": 50},
+            },
+        },
+    ),
+    "callbacks": (
+        [
+            (
+                "trainer.callbacks",
+                [
+                    {
+                        "class_path": "lightning.pytorch.callbacks.EarlyStopping",
+                        "init_args": {"monitor": "val/loss", "patience": 20},
+                    },
+                    {
+                        "class_path": "ModelCheckpoint",
+                        "init_args": {"monitor": "val/Multiclass_Jaccard_Index", "mode": "max", "save_top_k": 1},
+                    },
+                    {"class_path": "LearningRateMonitor", "init_args": {"logging_interval": "epoch"}},
+                ],
+            )
+        ],
+        {
+            "training.early_stopping": 20,
+            "training.monitor": "val/miou",
+        },
+    ),
+    "a logger": (
+        [("trainer.logger", {"class_path": "WandbLogger", "init_args": {"project": "burns"}})],
+        {
+            "training.loggers": [{"name": "wandb", "project": "burns"}],
+        },
+    ),
+    "the Trainer": (
+        [("trainer.check_val_every_n_epoch", 2), ("trainer.devices", 1), ("trainer.gradient_clip_val", 1.0)],
+        {
+            "training.trainer": {"precision": "16-mixed", "check_val_every_n_epoch": 2, "gradient_clip_val": 1.0},
+        },
+    ),
+    "frozen": ([(f"{TASK}.freeze_backbone", True)], {"training.freeze": {"encoder": True}}),
+    "rates of parts": (
+        [(f"{TASK}.lr", 1e-3), (f"{TASK}.lr_overrides", {"decoder": 1e-2})],
+        {
+            "training.parameter_groups": {"rates": {"*decoder*": 10.0}},
+        },
+    ),
+    "tiles": (
+        [
+            (
+                f"{TASK}.tiled_inference_parameters",
+                {
+                    "h_crop": 224,
+                    "w_crop": 224,
+                    "h_stride": 196,
+                    "w_stride": 196,
+                    "average_patches": True,
+                    "batch_size": 16,
+                },
+            )
+        ],
+        {
+            "inference": {"tile_size": 224, "overlap": 28, "batch_size": 16},
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_keys_and_values(case: str) -> None:
+    changes, expected = CASES[case]
+    found = translated(*changes)
+    assert {path: at(found, path) for path in expected} == expected
+
+
+#: What is wrong -> changes of the usual file, the key that is named, and what is said.
+REFUSED: dict[str, tuple[list[tuple[str, Any]], str, str]] = {
+    "a key": ([(f"{DATA}.img_grp", "*")], "data.init_args.img_grp", "Did you mean 'img_grep'"),
+    "a key of the model": ([(f"{MODEL}.decoder_chanels", [1])], "decoder_*.chanels", "Did you mean 'channels'"),
+    "a key without its prefix": (
+        [(f"{MODEL}.num_frames", 1)],
+        "model_args.num_frames",
+        "Did you mean 'backbone_num_frames'",
+    ),
+    "a key of the file": ([("trainr", {})], "trainr", "Did you mean 'trainer'"),
+    "an encoder": ([(f"{MODEL}.backbone", "prithvi_eo_v2_3000")], "backbone_*", "Did you mean 'prithvi_eo_v2_300'"),
+    "an encoder of another version": (
+        [(f"{MODEL}.backbone", "terramind_v01_base")],
+        "backbone_*",
+        "take 'terramind_v1_base'",
+    ),
+    "a neck": ([(f"{MODEL}.necks", [{"name": "SelectIndexes"}])], "necks[0].name", "Did you mean 'SelectIndices'"),
+    "levels that are not there": (
+        [(f"{MODEL}.necks", [{"name": "SelectIndices", "indices": [5, 11, 17, 23]}])],
+        "indices",
+        "gives 4 levels",
+    ),
+    "a decoder": ([(f"{MODEL}.decoder", "UNetDecodr")], "decoder_*", "Did you mean 'UNetDecoder'"),
+    "channels": ([(f"{MODEL}.decoder_channels", [8, 8])], "decoder_*.channels", "2 numbers for 4 levels"),
+    "a factory that fails": (
+        [(f"{TASK}.model_factory", "GenericUnetModelFactory")],
+        "model_factory",
+        "TerraTorch itself fails",
+    ),
+    "no factory": ([(f"{TASK}.model_factory", None)], "model_factory", "TerraTorch fails without one"),
+    "a loss": ([(f"{TASK}.loss", "bce")], "model.init_args.loss", "no loss of this task"),
+    "a score": (
+        [("trainer.callbacks", [{"class_path": "ModelCheckpoint", "init_args": {"monitor": "val/mIuO"}}])],
+        "monitor",
+        "Did you mean 'miou'",
+    ),
+    "a callback": (
+        [("trainer.callbacks", [{"class_path": "mine.Callback"}])],
+        "callbacks[0]",
+        "'Callback' has no counterpart",
+    ),
+    "a transform": (
+        [(f"{DATA}.train_transform", [{"class_path": "albumentations.ElasticTransform"}])],
+        "train_transform[0]",
+        "no counterpart",
+    ),
+    "a schedule": (
+        [("lr_scheduler", {"class_path": "SequentialLR"})],
+        "lr_scheduler",
+        "take 'schedule: {name: sequence",
+    ),
+    "means of other bands": (
+        [(f"{DATA}.means", [1, 2])],
+        "data.init_args.means",
+        "2 mean(s) and 6 deviation(s) are given for the 6 band(s)",
+    ),
+    "a file of means that is not there": (
+        [(f"{DATA}.means", "means.txt")],
+        "data.init_args.means",
+        "there is no file 'means.txt'",
+    ),
+    "other bands than the model's": (
+        [(f"{MODEL}.backbone_bands", HLS[:3])],
+        "output_bands",
+        "the model takes 3 band(s)",
+    ),
+    "another order of bands": ([(f"{MODEL}.backbone_bands", HLS[::-1])], "output_bands", "Put both in one order"),
+    "a band that is not there": (
+        [(f"{DATA}.output_bands", [*HLS[:5], "SWIR2"])],
+        "output_bands",
+        "Did you mean 'SWIR_2'",
+    ),
+    "dates of two numbers": (
+        [(f"{MODEL}.necks", [{"name": "ReshapeTokensToImage", "effective_time_dim": 4}])],
+        "effective_time_dim",
+        "it is 4, and the images have 1",
+    ),
+    "a glob without a key": ([(f"{DATA}.img_grep", "image.tif")], "img_grep", "write one '*'"),
+    "one folder for all": (
+        [(f"{DATA}.val_data_root", "data/water/train")],
+        "val_data_root",
+        "what is learnt would be what is judged",
+    ),
+    "folders at other depths": ([(f"{DATA}.val_data_root", "data/val")], "train_data_root", "lie at different depths"),
+    "no classes": ([(f"{MODEL}.num_classes", None), (f"{DATA}.num_classes", None)], "model_args", "nor 'class_names'"),
+    "an ignored class": ([(f"{TASK}.ignore_index", 1)], "ignore_index", "1 is also one of the 2 classes"),
+    "stacked sources": ([*SEVERAL, (f"{DATA}.concat_bands", True)], "concat_bands", "'merge_sources'"),
+    "a datamodule of HDF5": (
+        [("data.class_path", "Landslide4SenseNonGeoDataModule")],
+        "data.class_path",
+        "write them as GeoTIFF",
+    ),
+    "a datamodule": (
+        [("data.class_path", "GenericNonGeoSegmentationDatamodul")],
+        "data.class_path",
+        "Did you mean 'GenericNonGeoSegmentationDataModule'",
+    ),
+    "branches without a loss": (
+        [(f"{TASK}.aux_heads", [{"name": "side", "decoder": "FCNDecoder"}])],
+        "aux_loss",
+        "name the same in both",
+    ),
+    "code of one's own": ([("custom_modules_path", "mine")], "custom_modules_path", "import path"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_cannot_be_translated_is_refused_by_its_key(what: str) -> None:
+    changes, key, message = REFUSED[what]
+    with pytest.raises(TranslationError, match=r"theirs.yaml cannot be translated as it is") as caught:
+        translate(changed(*changes), "theirs.yaml")
+    lines = str(caught.value).splitlines()[1:]
+    assert any(key in line.partition(": ")[0] and message in line for line in lines), lines
+
+
+def test_all_that_is_wrong_is_said_at_once() -> None:
+    with pytest.raises(TranslationError) as caught:
+        translate(changed((f"{TASK}.loss", "bce"), (f"{MODEL}.decoder", "None"), (f"{DATA}.means", [1])), "theirs.yaml")
+    assert len(str(caught.value).splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("ReconstructionTask", "full_model"), ("SemanticSegmentationTsk", "Did you mean 'SemanticSegmentationTask'")],
+)
+def test_tasks_without_a_counterpart_say_what_to_do(name: str, message: str) -> None:
+    with pytest.raises(TranslationError, match=message):
+        translate(changed(("model.class_path", f"terratorch.tasks.{name}")), "theirs.yaml")
+
+
+def test_files_are_told_apart_by_their_classes() -> None:
+    assert is_terratorch(changed())
+    assert is_terratorch(changed(("model.class_path", "SemanticSegmentationTask")))
+    assert not is_terratorch(changed(("model.class_path", "groundwork.SemanticSegmentationTask")))
+    assert not is_terratorch({"model": None})
+
+
+#: What means something else here -> changes of the usual file, and a part of the sentence.
+CHANGED: list[tuple[list[tuple[str, Any]], str, str]] = [
+    ([], "data.init_args.no_data_replace", "the model sees the mean of each band"),
+    ([(f"{DATA}.test_data_root", "data/water/val")], "data.init_args.test_data_root", "are the same files as val"),
+    ([(f"{DATA}.constant_scale", 1e-4)], "data.init_args.constant_scale", "divided by it"),
+    ([(f"{TASK}.loss", "dice")], "model.init_args.loss", "classes that occur in a batch"),
+    ([(f"{MODEL}.rescale", False)], "model.init_args.model_args.rescale", "size of the image"),
+    ([("trainer.logger", {"class_path": "CometLogger"})], "trainer.logger[0]", "is left out"),
+    (
+        [(f"{TASK}.tiled_inference_on_testing", True)],
+        "model.init_args.tiled_inference_on_testing",
+        "chips of the split",
+    ),
+    ([("seed_everything", True)], "seed_everything", "a seed that nobody states"),
+]
+
+
+@pytest.mark.parametrize(("changes", "key", "text"), CHANGED, ids=[key for _, key, _ in CHANGED])
+def test_what_means_something_else_is_said(changes: list[tuple[str, Any]], key: str, text: str) -> None:
+    notes = translate(changed(*changes), "theirs.yaml").findings.changed
+    assert any(note.key == key and text in note.text for note in notes), notes
+
+
+def test_what_never_had_a_meaning_is_said() -> None:
+    changes = [
+        (f"{MODEL}.backbone_drop_path_rate", 0.1),
+        (f"{TASK}.aux_heads", [{"name": "a", "decoder": "FCNDecoder", "decoder_args": {"head_dropout": 0.1}}]),
+        (f"{TASK}.aux_loss", {"a": 1.0}),
+    ]
+    keys = [note.key for note in translate(changed(*changes), "theirs.yaml").findings.ignored]
+    assert keys == [
+        "model.init_args.model_args.backbone_*.drop_path_rate",
+        "model.init_args.aux_heads[0].decoder_args.head_dropout",
+    ]

@@ -1,0 +1,109 @@
+"""Configurations as TerraTorch takes them, written anew from the lists of what occurs; and rasters in their layout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rasterio.transform import from_origin
+
+HLS = ["BLUE", "GREEN", "RED", "NIR_NARROW", "SWIR_1", "SWIR_2"]
+TASK, DATA, MODEL = "model.init_args", "data.init_args", "model.init_args.model_args"
+#: What most files in use look like: Prithvi with a U-Net, one source, a schedule that watches the loss.
+USUAL: dict[str, Any] = {
+    "seed_everything": 3,
+    "trainer": {
+        "max_epochs": 20,
+        "precision": "16-mixed",
+        "logger": True,
+        "callbacks": [{"class_path": "RichProgressBar"}],
+    },
+    "data": {
+        "class_path": "GenericNonGeoSegmentationDataModule",
+        "init_args": {
+            "batch_size": 4,
+            "num_classes": 2,
+            "train_data_root": "data/water/train",
+            "val_data_root": "data/water/val",
+            "test_data_root": "data/water/test",
+            "img_grep": "*_img.tif",
+            "label_grep": "*_mask.tif",
+            "dataset_bands": HLS,
+            "output_bands": HLS,
+            "rgb_indices": [2, 1, 0],
+            "means": [1000, 1100, 1200, 2500, 2000, 1400],
+            "stds": [500, 510, 520, 800, 700, 600],
+            "no_data_replace": 0,
+            "no_label_replace": -1,
+        },
+    },
+    "model": {
+        "class_path": "terratorch.tasks.SemanticSegmentationTask",
+        "init_args": {
+            "model_factory": "EncoderDecoderFactory",
+            "model_args": {
+                "backbone": "prithvi_eo_tiny",
+                "backbone_pretrained": False,
+                "backbone_bands": HLS,
+                "necks": [
+                    {"name": "SelectIndices", "indices": [0, 1, 2, 3]},
+                    {"name": "ReshapeTokensToImage"},
+                    {"name": "LearnedInterpolateToPyramidal"},
+                ],
+                "decoder": "UNetDecoder",
+                "decoder_channels": [32, 16, 16, 8],
+                "num_classes": 2,
+            },
+            "loss": "ce",
+            "ignore_index": -1,
+            "freeze_backbone": False,
+            "freeze_decoder": False,
+        },
+    },
+    "optimizer": {"class_path": "torch.optim.AdamW", "init_args": {"lr": "1e-4", "weight_decay": 0.05}},
+    "lr_scheduler": {"class_path": "ReduceLROnPlateau", "init_args": {"monitor": "val/loss", "factor": 0.5}},
+}
+
+
+def changed(*changes: tuple[str, Any]) -> dict[str, Any]:
+    """Return the usual configuration with other values at some keys; None takes a key away."""
+    words = deepcopy(USUAL)
+    for path, value in changes:
+        *parents, last = path.split(".")
+        place = words
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        if value is None:
+            place.pop(last, None)
+        else:
+            place[last] = value
+    return words
+
+
+def rooted(root: Path, suffix: str = "") -> list[tuple[str, Any]]:
+    """Return the changes by which each split has a folder below a root."""
+    return [(f"{DATA}.{split}_data_root", f"{root}/{split}{suffix}") for split in ("train", "val", "test")]
+
+
+def write_set(
+    write: Callable[..., Path], root: Path, names: tuple[str, str] = ("{}_img.tif", "{}_mask.tif"), bands: int = 6
+) -> Path:
+    """Write a set in folders for each split: rasters of 64 x 64 pixels, and a mask of water for each."""
+    for split, count in (("train", 3), ("val", 2), ("test", 2)):
+        for number in range(count):
+            random = np.random.default_rng([number, count, bands])
+            mask = np.zeros((64, 64), np.int16)
+            mask[:, 20 + 8 * number :] = 1
+            mask[:4] = -1
+            image = np.where(mask == 1, 300, 2500) + random.normal(0, 100, (bands, 64, 64))
+            place = {
+                "transform": from_origin(
+                    500_000 + 10_000 * number, 5_000_000 + 10_000 * count + 100_000 * (split == "test"), 10, 10
+                )
+            }
+            write(root / split / names[0].format(f"{split}{number}"), image.astype(np.int16), nodata=-9999, **place)
+            write(root / split / names[1].format(f"{split}{number}"), mask, **place)
+    return root

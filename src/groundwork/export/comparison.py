@@ -186,8 +186,8 @@ def kind_of_rasters(bundle: Bundle) -> RasterKind:
     kind = kind_of(bundle.config.target)
     if bundle.produces != "answers":
         raise ExportError(
-            f"The factory '{bundle.config.model.factory.name}' gives {bundle.produces}, and models of answers are exported "
-            "alone. Write it by 'inference', with the bundle itself."
+            f"The factory '{bundle.config.model.factory.name}' gives {bundle.produces}, and models of answers are "
+            "exported alone. Write it by 'inference', with the bundle itself."
         )
     if not isinstance(kind, RasterKind) or kind.per not in {"pixel", "image"}:
         raise ExportError(

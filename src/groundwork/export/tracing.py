@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -214,10 +213,10 @@ class _Path:
             for name, part in model.named_modules():
                 label = f"{name} ({type(part).__name__})" if name else type(part).__name__
 
-                def enter(_: nn.Module, __: Any, label: str = label) -> None:  # noqa: ANN401 - as torch calls it
+                def enter(_: nn.Module, __: object, label: str = label) -> None:
                     self.names.append(label)
 
-                def leave(_: nn.Module, __: Any, ___: Any) -> None:  # noqa: ANN401 - as torch calls it
+                def leave(_: nn.Module, __: object, ___: object) -> None:
                     self.names.pop()
 
                 stack.callback(part.register_forward_pre_hook(enter).remove)

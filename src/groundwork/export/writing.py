@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from groundwork.errors import ExportError
 from groundwork.export.deepness import deepness_keys
 from groundwork.export.description import Description
 from groundwork.export.programs import INSIDE
@@ -17,7 +18,16 @@ OPSET = 18
 
 
 def write_program(traced: Traced, description: Description, path: Path) -> None:
-    """Write a program with its description; the same program gives the same bytes."""
+    """Write a program with its description; the same program gives the same bytes.
+
+    Args:
+        traced: The program.
+        description: What it says of itself, with the format.
+        path: The file, in a folder of its own.
+
+    Raises:
+        ExportError: Where it does not fit into one file.
+    """
     text = as_text(description)
     if description.format == "onnx":
         _write_onnx(traced, description, text, path)
@@ -43,3 +53,9 @@ def _write_onnx(traced: Traced, description: Description, text: str, path: Path)
         raise TypeError("torch.onnx.export gave no program")
     written.model.metadata_props.update({INSIDE: text, **deepness_keys(description)})
     written.save(path)
+    beside = sorted(file.name for file in path.parent.iterdir() if file != path)
+    if beside:
+        raise ExportError(
+            f"A model of more than 2 GB does not fit into one ONNX file; found {beside} beside it. Set "
+            "'export.format: pt2'"
+        )

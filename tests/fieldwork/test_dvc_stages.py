@@ -65,7 +65,8 @@ def test_an_address_is_watched_as_a_word_and_not_as_a_file() -> None:
 
 
 def test_the_file_can_be_read(derived: dict[str, Any], project: Path) -> None:
-    assert len(derive(project).splitlines()) < 250
+    # The library's own __init__.py names what files of Lightning name, and so is watched by each stage.
+    assert len(derive(project).splitlines()) < 260
     assert all(len(stage["deps"]) <= 28 for stage in derived["stages"].values())
 
 

@@ -67,7 +67,7 @@ def test_an_address_is_watched_as_a_word_and_not_as_a_file() -> None:
 def test_the_file_can_be_read(derived: dict[str, Any], project: Path) -> None:
     # The library's own __init__.py names what files of Lightning name, and so is watched by each stage.
     assert len(derive(project).splitlines()) < 260
-    assert all(len(stage["deps"]) <= 28 for stage in derived["stages"].values())
+    assert all(len(stage["deps"]) <= 29 for stage in derived["stages"].values())
 
 
 def test_metrics_stay_in_git_and_checkpoints_out_of_dvc(derived: dict[str, Any]) -> None:

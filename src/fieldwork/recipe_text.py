@@ -63,20 +63,29 @@ def _block(values: Mapping[str, Any], comments: Mapping[str, list[str]], prefix:
         place = f"{prefix}{key}"
         for text in comments.get(place, ()):
             sentence = f"{text[:1].upper()}{text[1:]}."
-            yield from wrap(sentence, WIDTH, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ",
-                            break_long_words=False, break_on_hyphens=False)  # fmt: skip
+            lines = wrap(sentence, WIDTH - len(indent) - 2, break_long_words=False, break_on_hyphens=False)
+            yield from (f"{indent}# {part}" for part in lines)
         line = f"{indent}{_inline(key)}: {_inline(value)}"
         is_commented = any(other.startswith(f"{place}.") for other in comments)
         if isinstance(value, Mapping) and value and (depth < BROKEN or is_commented or len(line) > WIDTH):
             yield f"{indent}{_inline(key)}:"
             yield from _block(value, comments, f"{place}.", depth + 1)
-        elif (isinstance(value, list) and len(line) > WIDTH) or (
-            isinstance(value, list) and value and all(isinstance(entry, Mapping) and len(entry) > 1 for entry in value)
-        ):
+        elif isinstance(value, list) and any(isinstance(entry, Mapping) and len(entry) > 1 for entry in value):
             yield f"{indent}{_inline(key)}:"
-            yield from (f"{indent}  - {_inline(entry)}" for entry in value)
+            yield from (f"{indent}  - {_wrapped(entry, depth + 3)}" for entry in value)
+        elif len(line) > WIDTH:
+            yield f"{indent}{_inline(key)}:"
+            yield f"{indent}  {_wrapped(value, depth + 1)}"
         else:
             yield line
+
+
+def _wrapped(value: Any, depth: int) -> str:  # noqa: ANN401 - whatever YAML holds
+    """Return a value in as few lines as it takes; all but the first are indented."""
+    indent = "  " * depth
+    width = WIDTH - len(indent) - 12
+    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=width, allow_unicode=True)
+    return text.strip().removesuffix("...").strip().replace("\n", f"\n{indent}")
 
 
 def _inline(value: Any) -> str:  # noqa: ANN401 - whatever YAML holds

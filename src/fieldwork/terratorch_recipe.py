@@ -48,7 +48,7 @@ class Report:
             ("Taken and not used by TerraTorch itself, and left out:", findings.ignored),
         ):
             if notes:
-                lines += ["", title, *(f"  {note}" for note in notes)]
+                lines += ["", title, *dict.fromkeys(f"  {note}" for note in notes)]
         return "\n".join(lines) + "\n"
 
 

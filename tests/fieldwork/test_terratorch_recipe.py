@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import tomllib
 from collections.abc import Callable
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import yaml
+from kedro.framework.startup import bootstrap_project
 from kedro.io import DataCatalog
 from rasterio.transform import from_origin
 
@@ -296,3 +299,32 @@ def test_recipes_are_not_overwritten_and_files_are_read_with_care(conf: Path, tm
     with pytest.raises(TranslationError):
         brought(conf, "refused", changed((f"{TASK}.loss", "none")))
     assert not (conf / "refused").exists()
+
+
+def test_the_command_writes_and_reports_or_says_what_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(ROOT / "conf" / "base", tmp_path / "conf" / "base")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / "src").mkdir()
+    (tmp_path / "theirs.yaml").write_text(yaml.safe_dump(changed()), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    stated = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["entry-points"]
+    # As the command `groundwork` finds it.
+    command = EntryPoint("config", stated["groundwork.commands"]["config"], "groundwork.commands").load()
+    try:
+        assert command(["import", "theirs.yaml", "--env", "mine"]) == 0
+        told = capsys.readouterr().out
+        assert "Changed, and why:\n" in told
+        assert told.endswith("Run it: kedro run --env mine\n")
+        assert (tmp_path / "conf" / "mine" / "parameters_model.yml").is_file()
+        assert command(["import", "theirs.yaml", "--env", "mine"]) == 1
+        assert "There is a recipe 'mine' already" in capsys.readouterr().err
+        (tmp_path / "theirs.yaml").write_text(yaml.safe_dump(changed((f"{TASK}.loss", "sce"))), encoding="utf-8")
+        assert command(["import", "theirs.yaml", "--env", "other"]) == 1
+        assert "model.init_args.loss: 'sce' is no loss of this task here. Did you mean 'ce'?" in capsys.readouterr().err
+        monkeypatch.chdir(tmp_path.parent)
+        assert command(["import", "theirs.yaml", "--env", "other"]) == 1
+        assert "lies in no project" in capsys.readouterr().err
+    finally:
+        bootstrap_project(ROOT)

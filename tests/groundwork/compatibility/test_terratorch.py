@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 
+from groundwork.bundle import build_factory
 from groundwork.compatibility.terratorch.translate import Translation, is_terratorch, translate
 from groundwork.config import DataConfig, ModelConfig, TrainingConfig
 from groundwork.config.inference import InferenceConfig
+from groundwork.data.augmentation.augmenter import check_augmentation
 from groundwork.errors import TranslationError
-from groundwork.training.checks import check_training
+from groundwork.models.examples import example_images
+from groundwork.training.checks import check_together, check_training
+from groundwork.training.standardising import require_statistics
 from terratorch_words import DATA, HLS, MODEL, TASK, changed
 
 PIXELWISE = [
@@ -153,6 +158,22 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
             "data.sources.images.bands": [f"band_{n}" for n in range(6)],
             "data.sources.images.use": ["band_1", "band_2", "band_5"],
             "model.statistics.images": {f"band_{n}": {"mean": i, "std": i} for i, n in enumerate((1, 2, 5), start=1)},
+        },
+    ),
+    "counted bands that the model names": (
+        [(f"{DATA}.dataset_bands", [[0, 12]]), (f"{DATA}.output_bands", [1, 2, 3, 8, 11, 12])],
+        {
+            "data.sources.images.use": HLS,
+            "data.sources.images.bands": [
+                "band_0",
+                *HLS[:3],
+                *(f"band_{n}" for n in (4, 5, 6, 7)),
+                "NIR_NARROW",
+                "band_9",
+                "band_10",
+                "SWIR_1",
+                "SWIR_2",
+            ],
         },
     ),
     "bands that nobody reads": (
@@ -350,6 +371,18 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
             (f"{MODEL}.backbone_num_frames", 4),
         ],
         {"data.sources.images.steps": 4},
+    ),
+    "an ignored class": (
+        [(f"{MODEL}.num_classes", 3), (f"{TASK}.ignore_index", 0), (f"{TASK}.class_weights", [0.1, 0.2, 0.7])],
+        {
+            "data.target.classes.0.value": 1,
+            "data.target.ignore_value": 0,
+            "training.loss": [{"name": "cross_entropy", "class_weights": [0.2, 0.7]}],
+        },
+    ),
+    "transforms of each source": (
+        [*SEVERAL, (f"{DATA}.train_transform", {"S2L2A": [{"class_path": "D4"}], "S1GRD": [{"class_path": "D4"}]})],
+        {"training.augmentation": [{"name": "horizontal_flip"}, {"name": "quarter_turns"}]},
     ),
     # Encoders.
     "options of Prithvi": (
@@ -754,6 +787,34 @@ def test_keys_and_values(case: str) -> None:
     assert {path: at(found, path) for path in expected} == expected
 
 
+BUILT = (
+    *("usual", "dates", "several sources", "options of Prithvi", "Prithvi's older factory", "Swin", "timm", "Satlas"),
+    *("each date by itself", "UperNet", "a decoder of smp", "auxiliary branches", "adapters", "smp as it is"),
+    *("numbers above 0", "the class token", "timm as it is", "objects"),
+)
+
+
+@pytest.mark.parametrize("case", BUILT)
+def test_what_is_translated_fits_together(case: str) -> None:
+    found = translated(*CASES[case][0])
+    data = DataConfig.model_validate(found.parameters["data"])
+    model = ModelConfig.model_validate(found.parameters["model"]).without_pretraining()
+    training = TrainingConfig.model_validate(found.parameters["training"])
+    here = training.model_copy(update={"trainer": {"accelerator": "cpu"}, "loggers": ()})
+    check_together(here, model, data.target)
+    check_augmentation(training.augmentation, data.sources, data.target)
+    require_statistics(model, data.sources)
+    factory = build_factory(model)
+    # How many objects there are follows from values, which a device without memory does not have.
+    device = "cpu" if data.target.per == "object" else "meta"
+    with torch.device(device):
+        built = factory.build_model(factory.resolve(model, data.sources, data.target), data.sources, data.target)
+        output = built.eval()(example_images(data.sources, (64, 64), device)).output
+    size = () if data.target.per == "image" else (64, 64)
+    objects = (1, output.shape[1], 6)
+    assert output.shape == (objects if data.target.per == "object" else (1, data.target.num_outputs, *size))
+
+
 #: What is wrong -> changes of the usual file, the key that is named, and what is said.
 REFUSED: dict[str, tuple[list[tuple[str, Any]], str, str]] = {
     "a key": ([(f"{DATA}.img_grp", "*")], "data.init_args.img_grp", "Did you mean 'img_grep'"),
@@ -839,7 +900,6 @@ REFUSED: dict[str, tuple[list[tuple[str, Any]], str, str]] = {
     ),
     "folders at other depths": ([(f"{DATA}.val_data_root", "data/val")], "train_data_root", "lie at different depths"),
     "no classes": ([(f"{MODEL}.num_classes", None), (f"{DATA}.num_classes", None)], "model_args", "nor 'class_names'"),
-    "an ignored class": ([(f"{TASK}.ignore_index", 1)], "ignore_index", "1 is also one of the 2 classes"),
     "stacked sources": ([*SEVERAL, (f"{DATA}.concat_bands", True)], "concat_bands", "'merge_sources'"),
     "a datamodule of HDF5": (
         [("data.class_path", "Landslide4SenseNonGeoDataModule")],

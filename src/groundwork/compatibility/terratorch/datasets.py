@@ -68,7 +68,8 @@ def read_data(
         arguments = _as_generic(name, arguments)
     elif name not in GENERIC:
         known = [*GENERIC, *LAYOUTS]
-        what = NO_LAYOUTS.get(name, f"it is not known here.{did_you_mean(name, known)} Known: {known}")
+        unknown = f"its layout is not known here.{did_you_mean(name, known)} Describe it by the generic one of its task"
+        what = NO_LAYOUTS.get(name, f"{unknown}; known: {known}")
         arguments.findings.refuse(stated.path("class_path"), f"'{name}': {what}")
         return None
     chips = read_transforms(arguments)
@@ -138,7 +139,7 @@ def _chip_size(stated: Stated, chips: Chips, first: FirstFile | None, task: Stat
         return asked if side is None else min(asked, side)
     if side is None:
         stated.change(
-            "batch_size",
+            "train_data_root",
             f"nothing says how large images are; chips of {USUAL_SIZE} pixels are assumed",
             "data.chips.size",
         )

@@ -58,6 +58,10 @@ def read_losses(task: Stated, kind: TaskKind) -> list[Words]:
         task.refuse("loss", "losses are named here: take one of " + str(sorted(KNOWN[kind.name])))
         return []
     weights = task.numbers("class_weights")
+    ignore = task.look("ignore_index")
+    if isinstance(ignore, int) and 0 <= ignore < len(weights) and kind.per == "pixel":
+        # What is ignored is no class here.
+        del weights[ignore]
     return [
         term
         for name, weight in stated.items()

@@ -38,7 +38,14 @@ def read_many_sources(
     scenes = {name: join(stated, f"train_data_root.{name}", roots[name], patterns[name]) for name in names}
     sources = {
         name: _marked(
-            read_source(stated, name, Wanted(by_source.get(name, ()), wanted.steps), first_of(scenes[name]), many=True),
+            read_source(
+                stated,
+                name,
+                Wanted(by_source.get(name, ()), wanted.steps),
+                first_of(scenes[name]),
+                many=True,
+                shown=name == reference,
+            ),
             is_reference=name == reference,
             is_optional=bool(stated.flag("allow_missing_modalities")) and name != reference,
         )

@@ -160,7 +160,7 @@ def _smp(task: Stated, arguments: Stated, kind: TaskKind, seen: Seen) -> Words:
     if kind.per != "pixel":
         arguments.findings.refuse("model_factory", "'SMPModelFactory' answers for pixels: take 'TimmModelFactory'")
     architecture, encoder = arguments.text("model") or "", arguments.text("backbone") or "resnet34"
-    pretrained = bool(arguments.flag("pretrained")) or arguments.take("backbone_weights") is not None
+    pretrained = bool(arguments.flag("pretrained")) | (arguments.take("backbone_weights") is not None)
     options: Words = {}
     for key in arguments.keys():  # noqa: SIM118 - it is no mapping
         if key.startswith(("smp_", "decoder_")):

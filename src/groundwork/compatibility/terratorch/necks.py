@@ -51,10 +51,9 @@ def _select(entry: Stated, chain: Chain) -> None:
 
 def _reshape(entry: Stated, chain: Chain) -> None:
     steps = entry.whole("effective_time_dim") or 1
-    if entry.flag("remove_cls_token") is False:
-        entry.pass_over("remove_cls_token", "encoders give maps here, without the class token")
-    entry.take("h")
-    entry.take("temporal_inputs")
+    # Encoders give maps here, without a class token.
+    for key in ("remove_cls_token", "h", "temporal_inputs"):
+        entry.take(key)
     if steps not in (1, chain.flow.steps):
         entry.refuse(
             "effective_time_dim", f"it is {steps}, and the images have {chain.flow.steps} date(s): state one of both"

@@ -37,7 +37,9 @@ class Source:
     steps: int
 
 
-def read_source(stated: Stated, name: str, wanted: Wanted, first: FirstFile | None, *, many: bool) -> Source:
+def read_source(
+    stated: Stated, name: str, wanted: Wanted, first: FirstFile | None, *, many: bool, shown: bool = True
+) -> Source:
     """Translate one source.
 
     Args:
@@ -46,6 +48,7 @@ def read_source(stated: Stated, name: str, wanted: Wanted, first: FirstFile | No
         wanted: What the model says.
         first: A file of it. None: none is there yet.
         many: Whether keys hold a mapping from source to value.
+        shown: Whether pictures show this source.
     """
     listed = read_bands(stated, "dataset_bands", name if many else None)
     seen = read_bands(stated, "output_bands", name if many else None)
@@ -56,17 +59,29 @@ def read_source(stated: Stated, name: str, wanted: Wanted, first: FirstFile | No
         listed = list(seen or wanted.bands) or _numbered(stated, name, first, steps, many=many)
         seen = []
     bands = unique(listed)
-    used = seen or bands
+    bands, used = _named_by_model(stated, bands, seen or bands, wanted)
     where = f"data.sources.{name}"
     _check_bands(stated, bands, used, wanted)
     spec: Words = {"bands": list(bands)}
     if used != bands:
         spec["use"] = list(used)
-    spec.update(_looks(stated, used, where, first))
+    spec.update(_looks(stated, used, where, first, shown=shown))
     if steps > 1:
         spec["steps"] = steps
         spec["layout"] = _layout(stated, f"{where}.layout")
     return Source(spec, _statistics(stated, name, used, steps, many=many), tuple(used), steps)
+
+
+def _named_by_model(stated: Stated, bands: list[str], used: list[str], wanted: Wanted) -> tuple[list[str], list[str]]:
+    """Return bands with the names that the model gives those that the data only count: weights are found by name."""
+    is_counted = all(name.startswith("band_") for name in used) and len(set(used)) == len(used) == len(wanted.bands)
+    if not is_counted or any(name.startswith("band_") for name in wanted.bands):
+        return bands, used
+    names = dict(zip(used, wanted.bands, strict=True))
+    stated.change(
+        "output_bands", f"bands that are counted have the names that the model is told: {names}", "data.sources"
+    )
+    return [names.get(band, band) for band in bands], list(wanted.bands)
 
 
 def _numbered(stated: Stated, name: str, first: FirstFile | None, steps: int, *, many: bool) -> list[str]:
@@ -106,10 +121,10 @@ def _check_bands(stated: Stated, bands: Sequence[str], used: Sequence[str], want
         )
 
 
-def _looks(stated: Stated, used: Sequence[str], where: str, first: FirstFile | None) -> Words:
+def _looks(stated: Stated, used: Sequence[str], where: str, first: FirstFile | None, *, shown: bool) -> Words:
     """Return type, nodata and colours."""
     found: Words = {}
-    rgb = [int(index) for index in stated.numbers("rgb_indices")]
+    rgb = [int(index) for index in stated.numbers("rgb_indices")] if shown else []
     if len(rgb) == 3 and all(-len(used) <= index < len(used) for index in rgb):
         found["rgb"] = [used[index] for index in rgb]
     elif rgb:

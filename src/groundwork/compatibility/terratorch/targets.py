@@ -37,7 +37,6 @@ def read_target(
     given = task.texts("class_names") or data.texts("class_names")
     ignore = task.whole("ignore_index")
     ignore = usual_ignore if ignore is None else ignore
-    replaced = data.whole("no_label_replace")
     if not kind.has_classes:
         return _numbers(kind, task, count, ignore)
     names = given or names or []
@@ -58,48 +57,65 @@ def read_target(
         }
         for index in range(total)
     ]
-    if kind.per == "pixel" and total == 1:
-        task.refuse("model_args", "a pixel needs two classes or more: 'num_classes: 2', with the background as a class")
     target: Words = {"classes": classes, "per": kind.per, "ignore_value": None}
     if kind.name == "multi_label":
         target["multi_label"] = True
     if kind.per == "pixel":
-        target["ignore_value"] = _ignored(data, ignore, replaced, shift, total)
+        ignored = _ignored(data, ignore, shift)
+        _check_replaced(data, data.whole("no_label_replace"), ignore, total)
+        target["classes"] = _without(data, classes, ignored)
+        target["ignore_value"] = None if not ignored else ignored[0] if len(ignored) == 1 else ignored
     return target
 
 
-def _ignored(data: Stated, ignore: int | None, replaced: int | None, shift: int, total: int) -> int | list[int] | None:
+def _ignored(data: Stated, ignore: int | None, shift: int) -> list[int]:
     """Return the label values that nobody knows, as the files hold them."""
-    values = [] if ignore is None else [ignore + shift]
-    if shift and ignore in (-1, 255, None):
-        values = [0, *([] if ignore in (-1, None) else [ignore])]
-        data.change(
-            "reduce_zero_label",
-            "labels stay as the files hold them: classes count from 1, and 0 is not known",
-            "data.target.classes",
-        )
-    elif shift:
+    if not shift:
+        return [] if ignore is None else [ignore]
+    if ignore not in (-1, 255, None):
         data.refuse(
             "reduce_zero_label", f"0 becomes -1, which 'ignore_index: {ignore}' does not leave out: set it to -1"
         )
-    if replaced is not None and replaced not in (ignore, -1) and not 0 <= replaced < total:
-        data.refuse(
-            "no_label_replace", f"{replaced} is no class and not 'ignore_index' ({ignore}): set both to one value"
-        )
-    if replaced is not None and 0 <= replaced < total and replaced != ignore:
+    data.change(
+        "reduce_zero_label",
+        "labels stay as the files hold them: classes count from 1, and 0 is not known",
+        "data.target.classes",
+    )
+    return [0, 255] if ignore == 255 else [0]
+
+
+def _check_replaced(data: Stated, replaced: int | None, ignore: int | None, total: int) -> None:
+    """Compare what takes the place of labels that are missing with what is left out."""
+    if replaced is None or replaced in (ignore, -1):
+        return
+    if 0 <= replaced < total:
         data.change(
             "no_label_replace",
             f"pixels without a label would be learnt as class {replaced}; here they are not known, and left out",
             "data.target.ignore_value",
         )
-    values = [value for value in values if not shift <= value < total + shift] if shift else values
-    if ignore is not None and shift <= ignore + shift < total + shift:
-        data.findings.refuse(
-            "model.init_args.ignore_index",
-            f"{ignore} is also one of the {total} classes. Give what is not known a value of its own, such as -1",
+    else:
+        data.refuse(
+            "no_label_replace", f"{replaced} is no class and not 'ignore_index' ({ignore}): set both to one value"
         )
-        return None
-    return None if not values else values[0] if len(values) == 1 else list(values)
+
+
+def _without(data: Stated, classes: list[Words], ignored: list[int]) -> list[Words]:
+    """Return the classes that are learnt: one that is ignored is none here."""
+    kept = [entry for entry in classes if entry["value"] not in ignored]
+    left = [str(entry["name"]) for entry in classes if entry["value"] in ignored]
+    if left:
+        data.findings.change(
+            "model.init_args.ignore_index",
+            f"{left} is not known where it lies, and no class: the model has a score less",
+            "data.target.classes",
+        )
+    if len(kept) == 1:
+        data.findings.refuse(
+            "model.init_args.model_args.num_classes",
+            "a pixel needs two classes or more that are not ignored, with the background as a class",
+        )
+    return kept
 
 
 def _numbers(kind: TaskKind, task: Stated, count: int | None, ignore: int | None) -> Words:

@@ -26,7 +26,6 @@ KEPT: dict[str, object] = {
     "deterministic": None,
     "benchmark": None,
     "sync_batchnorm": False,
-    "max_time": None,
     "overfit_batches": None,
     "num_sanity_val_steps": None,
     "profiler": None,
@@ -35,18 +34,16 @@ KEPT: dict[str, object] = {
     "inference_mode": True,
 }
 #: Arguments that are the project's own matter.
-DROPPED = (
-    "default_root_dir",
-    "enable_checkpointing",
-    "enable_progress_bar",
-    "enable_model_summary",
-    "barebones",
-    "use_distributed_sampler",
-    "fast_dev_run",
-    "min_epochs",
-    "max_steps",
-    "min_steps",
-)
+DROPPED = {
+    "default_root_dir": "results lie where the recipe's entries say",
+    "enable_checkpointing": "the best weights are always kept",
+    "fast_dev_run": "it keeps no weights: for a trial, take 'max_epochs: 1' and 'trainer.limit_train_batches'",
+    **dict.fromkeys(
+        ("min_epochs", "max_steps", "min_steps", "max_time"), "training ends by 'max_epochs' and 'early_stopping'"
+    ),
+}
+#: Arguments that show the training, or are the project's own matter.
+TAKEN = ("enable_progress_bar", "enable_model_summary", "barebones", "use_distributed_sampler")
 #: Callbacks whose work is done anyway.
 NEEDLESS = (
     "RichProgressBar",
@@ -84,8 +81,10 @@ def read_trainer(stated: Stated, kind: TaskKind, outputs: list[str]) -> Words:
     found: Words = {"max_epochs": epochs or 1}
     kept = {key: stated.take(key) for key in KEPT}
     trainer = {key: value for key, value in kept.items() if value is not None and value != KEPT[key]}
-    for key in DROPPED:
-        stated.drop(key, "the project sees to it")
+    for key, text in DROPPED.items():
+        stated.drop(key, text)
+    for key in TAKEN:
+        stated.take(key)
     monitor = "loss" if "loss" in HAS[kind.name] else "map"
     for callback in stated.sections("callbacks"):
         monitor = _callback(callback, found, kind, monitor)

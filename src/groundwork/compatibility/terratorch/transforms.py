@@ -19,6 +19,13 @@ DROPPED = (
 )
 
 
+#: How transforms draw, and fill what comes in from outside: chips know what holds no data.
+OF_DRAWING = (
+    *("p", "always_apply", "interpolation", "mask_interpolation", "border_mode", "fill", "fill_mask", "value"),
+    *("mask_value", "rotate_method", "method"),
+)
+
+
 @dataclass(slots=True)
 class Chips:
     """What transforms say of chips."""
@@ -38,12 +45,22 @@ class Chips:
 def read_transforms(stated: Stated) -> Chips:
     """Translate the transforms of all splits."""
     chips = Chips()
-    for entry in stated.sections("train_transform"):
-        _read(entry, chips, trains=True)
-    for key in ("val_transform", "test_transform", "predict_transform", "transform"):
-        for entry in stated.sections(key):
-            _read(entry, chips, trains=False)
+    for key in ("train_transform", "val_transform", "test_transform", "predict_transform", "transform"):
+        for entry in _entries(stated, key):
+            _read(entry, chips, trains=key == "train_transform")
     return chips
+
+
+def _entries(stated: Stated, key: str) -> list[Stated]:
+    """Return transforms; of one source, where each has its own: all sources of a chip move together here."""
+    value = stated.look(key)
+    if not isinstance(value, Mapping) or "class_path" in value:
+        return stated.sections(key)
+    by_source = stated.section(key)
+    found = [by_source.sections(source) for source in by_source.keys()]  # noqa: SIM118 - it is no mapping
+    if len({str(value[source]) for source in value}) > 1:
+        stated.change(key, "sources of a chip move together: the transforms of the first one are taken for all")
+    return found[0] if found else []
 
 
 def _read(entry: Stated, chips: Chips, *, trains: bool) -> None:
@@ -60,22 +77,13 @@ def _read(entry: Stated, chips: Chips, *, trains: bool) -> None:
     elif name in _CHANGES:
         _change(name, arguments, chips, trains=trains)
     elif name not in _SIZES:
-        known = sorted([*_CHANGES, *_SIZES])
+        known = sorted({*_CHANGES, *_SIZES})
         arguments.findings.refuse(
             place,
             f"'{name}' has no counterpart here. Leave it out, or take one of 'training.augmentation'; known: {known}",
         )
         return
-    for key in (
-        "p",
-        "always_apply",
-        "interpolation",
-        "mask_interpolation",
-        "border_mode",
-        "fill",
-        "fill_mask",
-        "value",
-    ):
+    for key in OF_DRAWING:
         arguments.take(key)
     arguments.finish()
 

@@ -426,7 +426,7 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
         ],
         {
             "model.encoder": {"name": "prithvi_vit", "variant": "prithvi_eo_v1_100", "pretrained": True},
-            "model.decoder": {"name": "fcn", "channels": 128, "num_convs": 4, "num_upsamplings": 4},
+            "model.decoder": {"name": "fcn", "channels": 128, "num_convs": 4, "num_upsamplings": 4, "norm": "layer"},
         },
     ),
     "Swin": (
@@ -518,7 +518,7 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
             (f"{MODEL}.necks", [{"name": "SelectIndices", "indices": [-1]}, {"name": "ReshapeTokensToImage"}]),
         ],
         {
-            "model.decoder": {"name": "fcn", "channels": 64, "num_convs": 2, "num_upsamplings": 2},
+            "model.decoder": {"name": "fcn", "channels": 64, "num_convs": 2, "num_upsamplings": 2, "norm": "layer"},
             "model.encoder.out_indices": [3],
         },
     ),
@@ -562,7 +562,13 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
             (f"{TASK}.aux_loss", {"side": 0.4}),
         ],
         {
-            "model.auxiliary.side.decoder": {"name": "fcn", "channels": 16, "num_convs": 2, "num_upsamplings": 2},
+            "model.auxiliary.side.decoder": {
+                "name": "fcn",
+                "channels": 16,
+                "num_convs": 2,
+                "num_upsamplings": 2,
+                "norm": "layer",
+            },
             "training.auxiliary_loss": {"side": 0.4},
         },
     ),

@@ -90,7 +90,11 @@ def _fcn(arguments: Stated, flow: Flow, ours: str) -> Decoding:
     words |= without_empty({"num_upsamplings": doublings, "level": arguments.whole("in_index")})
     if words.get("level") == -1:
         del words["level"]
-    arguments.change("num_convs", "convolutions have a batch norm and a ReLU, not a layer norm and a GELU", ours)
+    words["norm"] = "layer"
+    if doublings < count:
+        arguments.change(
+            "num_convs", f"the resolution is doubled {doublings} times, as a patch has {stride} pixels", ours
+        )
     return Decoding(words)
 
 

@@ -176,6 +176,32 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
             ],
         },
     ),
+    "bands that its weights know": (
+        [(f"{DATA}.dataset_bands", None), (f"{DATA}.output_bands", None), (f"{MODEL}.backbone_bands", None)],
+        {"data.sources.images.bands": HLS},
+    ),
+    "one modality": (
+        [
+            (f"{MODEL}.backbone", "terramind_v1_tiny"),
+            (f"{MODEL}.backbone_modalities", ["S1GRD"]),
+            *((key, None) for key in (f"{DATA}.dataset_bands", f"{DATA}.output_bands", f"{MODEL}.backbone_bands")),
+            *((key, None) for key in (f"{DATA}.rgb_indices", f"{DATA}.means", f"{DATA}.stds")),
+        ],
+        {"data.sources.images.bands": ["VV", "VH"], "model.encoder.modalities": {"images": "S1GRD"}},
+    ),
+    "options that are words": (
+        [
+            (
+                "lr_scheduler",
+                {"class_path": "OneCycleLR", "init_args": {"max_lr": "1e-3", "anneal_strategy": "linear"}},
+            ),
+            ("trainer.gradient_clip_val", "5e-1"),
+        ],
+        {
+            "training.schedule.options": {"max_lr": 0.001, "anneal_strategy": "linear"},
+            "training.trainer": {"precision": "16-mixed", "gradient_clip_val": 0.5},
+        },
+    ),
     "bands that nobody reads": (
         [(f"{DATA}.dataset_bands", [-1, *HLS, -1])],
         {

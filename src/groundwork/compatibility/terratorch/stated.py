@@ -48,6 +48,12 @@ class Stated:
         """Return a number, which YAML may have read as a text: 1e-4 without a point is none to it."""
         return self._as_number(key, self.take(key))
 
+    def value(self, key: str) -> object:
+        """Return whatever is stated; a text that is a number as that number."""
+        stated = self.take(key)
+        number = _number_in(stated)
+        return stated if number is None else number
+
     def whole(self, key: str) -> int | None:
         """Return a whole number."""
         value = self.number(key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -959,6 +960,29 @@ def test_what_cannot_be_translated_is_refused_by_its_key(what: str) -> None:
         translate(changed(*changes), "theirs.yaml")
     lines = str(caught.value).splitlines()[1:]
     assert any(key in line.partition(": ")[0] and message in line for line in lines), lines
+
+
+def keys_of(words: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in words.items():
+        yield f"{prefix}{key}"
+        if isinstance(value, dict):
+            yield from keys_of(value, f"{prefix}{key}.")
+
+
+@pytest.mark.parametrize("changes", [[], SEVERAL], ids=["one source", "several"])
+def test_whatever_stands_at_a_key_is_a_configuration_or_refused(changes: list[tuple[str, Any]]) -> None:
+    count = 0
+    for key in keys_of(changed(*changes)):
+        for value in (5, -1.5, "x", [], [None], [{"a": 1}], {"class_path": "x"}, True):
+            try:
+                found = translate(changed(*changes, (key, value)), "theirs.yaml").parameters
+            except TranslationError:
+                count += 1
+                continue
+            DataConfig.model_validate(found["data"])
+            ModelConfig.model_validate(found["model"])
+            TrainingConfig.model_validate(found["training"])
+    assert count > 150
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:

@@ -131,8 +131,8 @@ def modality_of(name: str) -> str | None:
 def _modalities(arguments: Stated, seen: Seen) -> Words:
     """Return what each source is."""
     listed = arguments.entries("modalities")
-    given = [str(next(iter(entry))) if isinstance(entry, Mapping) else str(entry) for entry in listed]
-    new = {str(next(iter(entry))) for entry in listed if isinstance(entry, Mapping)}
+    given = [str(next(iter(entry), "")) if isinstance(entry, Mapping) else str(entry) for entry in listed]
+    new = {str(next(iter(entry), "")) for entry in listed if isinstance(entry, Mapping)}
     found: Words = {}
     for source in seen.sources:
         stated = given[0] if len(seen.sources) == 1 and len(given) == 1 else source
@@ -162,7 +162,7 @@ def read_weights(arguments: Stated, seen: Seen, *, takes_names: bool = False) ->
 
 def whole_numbers(arguments: Stated, key: str) -> list[int]:
     """Return a list of whole numbers."""
-    return [int(number) for number in arguments.numbers(key)]
+    return arguments.wholes(key)
 
 
 def place_of_part(arguments: Stated) -> str:

@@ -135,12 +135,13 @@ def _check_branches(task: Stated, branches: Mapping[str, object], weights: Mappi
 
 
 def _seed(whole: Stated) -> int:
-    value = whole.take("seed_everything")
-    if isinstance(value, bool) or value is None:
+    value = whole.look("seed_everything")
+    if isinstance(value, bool):
+        whole.take("seed_everything")
         if value:
             whole.change("seed_everything", "a seed that nobody states is none: it is 0 here", "seed")
         return 0
-    return int(str(value))
+    return abs(whole.whole("seed_everything") or 0)
 
 
 def _wanted(task: Stated) -> Wanted:
@@ -161,11 +162,21 @@ def _wanted(task: Stated) -> Wanted:
         bands = None
     if isinstance(bands, Mapping) and len(bands) == 1:
         bands = next(iter(bands.values()))
-    names = band_names(bands) if isinstance(bands, Sequence) and not isinstance(bands, str) else []
+    names = _names(bands)
     listed = arguments.get("backbone_modalities", own.get("modalities"))
     modality = str(listed[0]) if isinstance(listed, list) and len(listed) == 1 else ""
     usual = usual_bands(str(arguments.get("backbone")), modality)
-    return Wanted(tuple(names), max(int(str(steps or 1)), int(str(dates or 1))), usual)
+    return Wanted(names, max(int(str(steps or 1)), int(str(dates or 1))), usual)
+
+
+def _names(bands: object) -> tuple[str, ...]:
+    """Return the names of a list of bands; none of what is no list, which is said where the list itself is read."""
+    if not isinstance(bands, Sequence) or isinstance(bands, str):
+        return ()
+    try:
+        return tuple(band_names(bands))
+    except ValueError:
+        return ()
 
 
 def _is_prefixed(arguments: Mapping[str, object], own: Mapping[str, object]) -> bool:
@@ -180,9 +191,7 @@ def _by_source(task: Stated) -> dict[str, Wanted]:
     stated = bands if isinstance(bands, Mapping) else {}
     names = [str(name) for name in listed if not isinstance(name, Mapping)] if isinstance(listed, list) else []
     return {
-        source: Wanted(
-            tuple(band_names(stated.get(source) or [])), 1, usual_bands(str(arguments.get("backbone")), source)
-        )
+        source: Wanted(_names(stated.get(source)), 1, usual_bands(str(arguments.get("backbone")), source))
         for source in dict.fromkeys([*map(str, stated), *names])
     }
 

@@ -82,7 +82,7 @@ def _named_by_model(stated: Stated, bands: list[str], used: list[str], wanted: W
     """Return bands with the names that the model gives those that the data only count: weights are found by name."""
     known = wanted.bands or wanted.usual
     is_counted = all(name.startswith("band_") for name in used) and len(set(used)) == len(used) == len(known)
-    if not is_counted or any(name.startswith("band_") for name in known):
+    if not is_counted or not set(used) <= set(bands) or any(name.startswith("band_") for name in known):
         return bands, used
     names = dict(zip(used, known, strict=True))
     stated.change(

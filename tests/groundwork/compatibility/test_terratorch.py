@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -174,6 +175,32 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
                 "SWIR_1",
                 "SWIR_2",
             ],
+        },
+    ),
+    "bands that its weights know": (
+        [(f"{DATA}.dataset_bands", None), (f"{DATA}.output_bands", None), (f"{MODEL}.backbone_bands", None)],
+        {"data.sources.images.bands": HLS},
+    ),
+    "one modality": (
+        [
+            (f"{MODEL}.backbone", "terramind_v1_tiny"),
+            (f"{MODEL}.backbone_modalities", ["S1GRD"]),
+            *((key, None) for key in (f"{DATA}.dataset_bands", f"{DATA}.output_bands", f"{MODEL}.backbone_bands")),
+            *((key, None) for key in (f"{DATA}.rgb_indices", f"{DATA}.means", f"{DATA}.stds")),
+        ],
+        {"data.sources.images.bands": ["VV", "VH"], "model.encoder.modalities": {"images": "S1GRD"}},
+    ),
+    "options that are words": (
+        [
+            (
+                "lr_scheduler",
+                {"class_path": "OneCycleLR", "init_args": {"max_lr": "1e-3", "anneal_strategy": "linear"}},
+            ),
+            ("trainer.gradient_clip_val", "5e-1"),
+        ],
+        {
+            "training.schedule.options": {"max_lr": 0.001, "anneal_strategy": "linear"},
+            "training.trainer": {"precision": "16-mixed", "gradient_clip_val": 0.5},
         },
     ),
     "bands that nobody reads": (
@@ -426,7 +453,7 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
         ],
         {
             "model.encoder": {"name": "prithvi_vit", "variant": "prithvi_eo_v1_100", "pretrained": True},
-            "model.decoder": {"name": "fcn", "channels": 128, "num_convs": 4, "num_upsamplings": 4},
+            "model.decoder": {"name": "fcn", "channels": 128, "num_convs": 4, "num_upsamplings": 4, "norm": "layer"},
         },
     ),
     "Swin": (
@@ -518,7 +545,7 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
             (f"{MODEL}.necks", [{"name": "SelectIndices", "indices": [-1]}, {"name": "ReshapeTokensToImage"}]),
         ],
         {
-            "model.decoder": {"name": "fcn", "channels": 64, "num_convs": 2, "num_upsamplings": 2},
+            "model.decoder": {"name": "fcn", "channels": 64, "num_convs": 2, "num_upsamplings": 2, "norm": "layer"},
             "model.encoder.out_indices": [3],
         },
     ),
@@ -562,7 +589,13 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
             (f"{TASK}.aux_loss", {"side": 0.4}),
         ],
         {
-            "model.auxiliary.side.decoder": {"name": "fcn", "channels": 16, "num_convs": 2, "num_upsamplings": 2},
+            "model.auxiliary.side.decoder": {
+                "name": "fcn",
+                "channels": 16,
+                "num_convs": 2,
+                "num_upsamplings": 2,
+                "norm": "layer",
+            },
             "training.auxiliary_loss": {"side": 0.4},
         },
     ),
@@ -927,6 +960,29 @@ def test_what_cannot_be_translated_is_refused_by_its_key(what: str) -> None:
         translate(changed(*changes), "theirs.yaml")
     lines = str(caught.value).splitlines()[1:]
     assert any(key in line.partition(": ")[0] and message in line for line in lines), lines
+
+
+def keys_of(words: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in words.items():
+        yield f"{prefix}{key}"
+        if isinstance(value, dict):
+            yield from keys_of(value, f"{prefix}{key}.")
+
+
+@pytest.mark.parametrize("changes", [[], SEVERAL], ids=["one source", "several"])
+def test_whatever_stands_at_a_key_is_a_configuration_or_refused(changes: list[tuple[str, Any]]) -> None:
+    count = 0
+    for key in keys_of(changed(*changes)):
+        for value in (5, -1.5, "x", [], [None], [{"a": 1}], {"class_path": "x"}, True):
+            try:
+                found = translate(changed(*changes, (key, value)), "theirs.yaml").parameters
+            except TranslationError:
+                count += 1
+                continue
+            DataConfig.model_validate(found["data"])
+            ModelConfig.model_validate(found["model"])
+            TrainingConfig.model_validate(found["training"])
+    assert count > 150
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:

@@ -69,6 +69,27 @@ def test_identity_passes_a_level_on() -> None:
     assert decoder.out == PYRAMID.levels[0]
 
 
+def test_fcn_with_layer_norms_is_its_convolutions_written_out() -> None:
+    torch.manual_seed(0)
+    decoder = FCNDecoder(PLAIN, channels=4, num_convs=2, num_upsamplings=1, norm="layer")
+    weights = {name: torch.randn_like(value) for name, value in decoder.state_dict().items()}
+    decoder.load_state_dict(weights)
+    level = torch.randn(1, PLAIN.levels[-1].channels, 3, 5)
+
+    def block(features: torch.Tensor, prefix: str) -> torch.Tensor:
+        made = functional.conv2d(features, weights[f"{prefix}0.weight"], weights[f"{prefix}0.bias"], padding=1)
+        centred = made - made.mean(dim=1, keepdim=True)
+        normed = centred / (made.var(dim=1, correction=0, keepdim=True) + 1e-6).sqrt()
+        scale, shift = (weights[f"{prefix}1.{name}"].reshape(1, -1, 1, 1) for name in ("weight", "bias"))
+        return functional.gelu(normed * scale + shift)
+
+    finer = functional.conv_transpose2d(level, weights["convs.0.0.weight"], weights["convs.0.0.bias"], stride=2)
+    expected = block(block(finer, "convs.0.1."), "convs.1.")
+    found = decoder([torch.zeros(0)] * (len(PLAIN.levels) - 1) + [level])
+    assert torch.allclose(found, expected, atol=1e-5)
+    assert found.shape == (1, 4, 6, 10)
+
+
 def test_fcn_doubles_the_resolution_as_often_as_it_is_told() -> None:
     decoder = FCNDecoder(PLAIN, channels=4, num_convs=3, num_upsamplings=2)
     assert decoder.out == FeatureLevel(4, 4)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from groundwork.compatibility.terratorch.files import FirstFile
 from groundwork.compatibility.terratorch.layouts import LAYOUTS, NO_LAYOUTS
@@ -46,7 +46,7 @@ class DataPart:
 
 
 def read_data(
-    stated: Stated, task: Stated, kind: TaskKind, wanted: Wanted, by_source: Mapping[str, tuple[str, ...]]
+    stated: Stated, task: Stated, kind: TaskKind, wanted: Wanted, by_source: Mapping[str, Wanted]
 ) -> DataPart | None:
     """Translate a datamodule.
 
@@ -64,7 +64,7 @@ def read_data(
     if name in LAYOUTS:
         layout = LAYOUTS[name]
         names, usual_ignore = list(layout.class_names), layout.ignore_index
-        wanted = Wanted(wanted.bands, layout.steps)
+        wanted = replace(wanted, steps=layout.steps)
         arguments = _as_generic(name, arguments)
     elif name not in GENERIC:
         known = [*GENERIC, *LAYOUTS]
@@ -77,7 +77,7 @@ def read_data(
     if name == MULTI_MODAL:
         found = read_many_sources(arguments, kind, wanted, by_source)
     else:
-        found = read_one_source(arguments, kind, Wanted(wanted.bands, max(wanted.steps, chips.steps or 1)), target)
+        found = read_one_source(arguments, kind, replace(wanted, steps=max(wanted.steps, chips.steps or 1)), target)
     set_ranges(arguments, target, found.places.get("labels"))
     part = _finish(arguments, found, target, chips, task)
     arguments.finish(KNOWN)

@@ -48,7 +48,7 @@ def read_decoder(name: str, arguments: Stated, flow: Flow, ours: str) -> Decodin
 
 
 def _unet(arguments: Stated, flow: Flow, ours: str) -> Decoding:
-    channels = [int(number) for number in arguments.numbers("channels")]
+    channels = arguments.wholes("channels")
     attention, norm = arguments.text("attention_type"), arguments.take("use_batchnorm")
     if flow.levels is not None and channels and len(channels) != flow.levels:
         arguments.refuse(
@@ -69,7 +69,7 @@ def _unet(arguments: Stated, flow: Flow, ours: str) -> Decoding:
 
 def _upernet(arguments: Stated, flow: Flow, ours: str) -> Decoding:
     words: Words = {"name": "upernet", "channels": arguments.whole("channels") or 256}
-    words |= without_empty({"pool_scales": [int(number) for number in arguments.numbers("pool_scales")]})
+    words |= without_empty({"pool_scales": arguments.wholes("pool_scales")})
     arguments.take("align_corners")
     arguments.change(
         "channels",
@@ -90,7 +90,11 @@ def _fcn(arguments: Stated, flow: Flow, ours: str) -> Decoding:
     words |= without_empty({"num_upsamplings": doublings, "level": arguments.whole("in_index")})
     if words.get("level") == -1:
         del words["level"]
-    arguments.change("num_convs", "convolutions have a batch norm and a ReLU, not a layer norm and a GELU", ours)
+    words["norm"] = "layer"
+    if doublings < count:
+        arguments.change(
+            "num_convs", f"the resolution is doubled {doublings} times, as a patch has {stride} pixels", ours
+        )
     return Decoding(words)
 
 

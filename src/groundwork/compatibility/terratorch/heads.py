@@ -29,8 +29,7 @@ def read_head(arguments: Stated, kind: TaskKind, channels: tuple[int, ...], pool
         channels: Of convolutions that the decoder had there.
         pooling: How a map becomes a vector, where a neck says it.
     """
-    widths = [*channels]
-    widths += [int(number) for key in ("channel_list", "dim_list") for number in arguments.numbers(key)]
+    widths = [*channels, *arguments.wholes("channel_list"), *arguments.wholes("dim_list")]
     found = without_empty({"dropout": arguments.number("dropout") or None, "channels": widths})
     ups = arguments.whole("learned_upscale_layers")
     if ups and kind.has_classes:

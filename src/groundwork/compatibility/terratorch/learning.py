@@ -44,10 +44,8 @@ def read_optimizer(task: Stated, whole: Stated) -> Words:
         options.finish()
         if eps is None and options.take("amsgrad") in (None, False):
             return {"name": "adamw", **words, **({"betas": betas} if betas else {})}
-    rest = {key: options.look(key) for key in options.keys() if key not in ("lr", *OF_SPEED)}  # noqa: SIM118
-    numbers = {key: options.number(key) if isinstance(value, str) else value for key, value in rest.items()}
-    for key in rest:
-        options.take(key)
+    rest = [key for key in options.keys() if key not in ("lr", *OF_SPEED)]  # noqa: SIM118
+    numbers = {key: options.value(key) for key in rest}
     return {"name": "torch", "optimizer": name, "learning_rate": rate, **without_empty({"options": numbers})}
 
 
@@ -78,7 +76,7 @@ def read_schedule(task: Stated, whole: Stated, monitor: str | None) -> Words:
         return _plateau(options, monitor)
     options.take("monitor")
     numbers = {
-        key: options.number(key) if isinstance(options.look(key), str) else options.take(key)
+        key: options.value(key)
         for key in options.keys()  # noqa: SIM118 - it is no mapping
         if key not in ("interval", "monitor", "last_epoch", "verbose", "frequency")
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from groundwork.compatibility.terratorch.patterns import Place, check_pairs, pattern_of
 from groundwork.compatibility.terratorch.places import Found, first_of, join
@@ -13,9 +14,7 @@ from groundwork.compatibility.terratorch.tasks import TaskKind
 from groundwork.strict import did_you_mean
 
 
-def read_many_sources(
-    stated: Stated, kind: TaskKind, wanted: Wanted, by_source: Mapping[str, tuple[str, ...]]
-) -> Found:
+def read_many_sources(stated: Stated, kind: TaskKind, wanted: Wanted, by_source: Mapping[str, Wanted]) -> Found:
     """Translate a datamodule of several sources.
 
     Args:
@@ -41,7 +40,7 @@ def read_many_sources(
             read_source(
                 stated,
                 name,
-                Wanted(by_source.get(name, ()), wanted.steps),
+                replace(by_source.get(name, Wanted()), steps=wanted.steps),
                 first_of(scenes[name]),
                 many=True,
                 shown=name == reference,

@@ -33,7 +33,7 @@ def read_necks(entries: list[Stated], chain: Chain) -> None:
 
 
 def _select(entry: Stated, chain: Chain) -> None:
-    indices = [int(number) for number in entry.numbers("indices")]
+    indices = entry.wholes("indices")
     levels = chain.flow.levels
     counted = [index + levels if index < 0 and levels else index for index in indices]
     beyond = [index for index in indices if levels is not None and not -levels <= index < levels]

@@ -22,6 +22,8 @@ class Wanted:
     #: Bands that the model sees.
     bands: tuple[str, ...] = ()
     steps: int = 1
+    #: Bands that the model's weights know, where the file lists none for it.
+    usual: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,11 @@ def read_source(
     if steps > 1 and steps_of(listed) == steps:
         listed = listed[: len(listed) // steps]
     if not listed:
-        listed = list(seen or wanted.bands) or _numbered(stated, name, first, steps, many=many)
+        listed = (
+            list(seen or wanted.bands)
+            or _usual(stated, name, wanted, steps, many=many)
+            or _numbered(stated, name, first, steps, many=many)
+        )
         seen = []
     bands = unique(listed)
     bands, used = _named_by_model(stated, bands, seen or bands, wanted)
@@ -74,14 +80,22 @@ def read_source(
 
 def _named_by_model(stated: Stated, bands: list[str], used: list[str], wanted: Wanted) -> tuple[list[str], list[str]]:
     """Return bands with the names that the model gives those that the data only count: weights are found by name."""
-    is_counted = all(name.startswith("band_") for name in used) and len(set(used)) == len(used) == len(wanted.bands)
-    if not is_counted or any(name.startswith("band_") for name in wanted.bands):
+    known = wanted.bands or wanted.usual
+    is_counted = all(name.startswith("band_") for name in used) and len(set(used)) == len(used) == len(known)
+    if not is_counted or not set(used) <= set(bands) or any(name.startswith("band_") for name in known):
         return bands, used
-    names = dict(zip(used, wanted.bands, strict=True))
+    names = dict(zip(used, known, strict=True))
     stated.change(
         "output_bands", f"bands that are counted have the names that the model is told: {names}", "data.sources"
     )
-    return [names.get(band, band) for band in bands], list(wanted.bands)
+    return [names.get(band, band) for band in bands], list(known)
+
+
+def _usual(stated: Stated, name: str, wanted: Wanted, steps: int, *, many: bool) -> list[str]:
+    """Return the bands that the model's weights know, where as many means are given."""
+    means = _of(stated.look("means"), name, many=many)
+    count = len(means) if isinstance(means, Sequence) and not isinstance(means, str) else None
+    return list(wanted.usual) if count in (None, len(wanted.usual), steps * len(wanted.usual)) else []
 
 
 def _numbered(stated: Stated, name: str, first: FirstFile | None, steps: int, *, many: bool) -> list[str]:

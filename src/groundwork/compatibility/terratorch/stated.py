@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -48,6 +49,12 @@ class Stated:
         """Return a number, which YAML may have read as a text: 1e-4 without a point is none to it."""
         return self._as_number(key, self.take(key))
 
+    def value(self, key: str) -> object:
+        """Return whatever is stated; a text that is a number as that number."""
+        stated = self.take(key)
+        number = _number_in(stated)
+        return stated if number is None else number
+
     def whole(self, key: str) -> int | None:
         """Return a whole number."""
         value = self.number(key)
@@ -78,6 +85,12 @@ class Stated:
     def numbers(self, key: str) -> list[float]:
         """Return a list of numbers."""
         return [number for entry in self.entries(key) if (number := self._as_number(key, entry)) is not None]
+
+    def wholes(self, key: str) -> list[int]:
+        """Return a list of whole numbers."""
+        found = self.numbers(key)
+        self._check(key, "whole numbers", found, is_right=not any(number % 1 for number in found))
+        return [int(number) for number in found]
 
     def texts(self, key: str) -> list[str]:
         """Return a list of texts."""
@@ -139,7 +152,7 @@ class Stated:
                 self.findings.refuse(self.path(key), f"this key is not known here.{hint} Correct it, or leave it out")
 
     def _as_number(self, key: str, value: object) -> float | None:
-        if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+        if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)):
             return value
         number = _number_in(value)
         self._check(key, "a number", value, is_right=number is not None)
@@ -153,9 +166,10 @@ class Stated:
 def _number_in(value: object) -> float | None:
     """Return the number that a text is. None: it is none."""
     try:
-        return float(value) if isinstance(value, str) else None
+        number = float(value) if isinstance(value, str) else math.nan
     except ValueError:
         return None
+    return number if math.isfinite(number) else None
 
 
 def of_class(stated: Stated) -> tuple[str, Stated]:

@@ -79,7 +79,7 @@ def read_trainer(stated: Stated, kind: TaskKind, outputs: list[str]) -> Words:
     if epochs is None or epochs < 1:
         stated.refuse("max_epochs", "state how many epochs are trained")
     found: Words = {"max_epochs": epochs or 1}
-    kept = {key: stated.take(key) for key in KEPT}
+    kept = {key: stated.value(key) for key in KEPT}
     trainer = {key: value for key, value in kept.items() if value is not None and value != KEPT[key]}
     for key, text in DROPPED.items():
         stated.drop(key, text)

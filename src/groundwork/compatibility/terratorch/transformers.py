@@ -6,8 +6,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from groundwork.compatibility.terratorch.encoder_names import FORMER
 from groundwork.compatibility.terratorch.flow import Flow
 from groundwork.compatibility.terratorch.stated import Stated, Words, without_empty
+from groundwork.models.encoders.prithvi.variants import HLS_BANDS
 from groundwork.models.encoders.prithvi.variants import VARIANTS as PRITHVI
 from groundwork.models.encoders.terramind.variants import MODALITIES, PATCH_SIZE
 from groundwork.models.encoders.terramind.variants import VARIANTS as TERRAMIND
@@ -108,15 +110,33 @@ def read_terramind(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flo
     return found, Flow(len(indices) or sizes.depth, PATCH_SIZE, width, seen.steps, not indices)
 
 
+def usual_bands(encoder: str, modality: str) -> tuple[str, ...]:
+    """Return the bands that the weights of an encoder know, in their order; none where they are not known.
+
+    Args:
+        encoder: As the file has it.
+        modality: What the source is, for TerraMind.
+    """
+    if FORMER.get(encoder, encoder) in PRITHVI:
+        return HLS_BANDS
+    kind = modality_of(modality)
+    return MODALITIES[kind].bands if encoder in TERRAMIND and kind is not None else ()
+
+
+def modality_of(name: str) -> str | None:
+    """Return what a modality is called here. None: it is none that is read as an image."""
+    return _ALIASES.get(re.sub(r"[^a-z0-9]", "", name.lower().partition("@")[0].removeprefix("untok_")))
+
+
 def _modalities(arguments: Stated, seen: Seen) -> Words:
     """Return what each source is."""
     listed = arguments.entries("modalities")
-    given = [str(next(iter(entry))) if isinstance(entry, Mapping) else str(entry) for entry in listed]
-    new = {str(next(iter(entry))) for entry in listed if isinstance(entry, Mapping)}
+    given = [str(next(iter(entry), "")) if isinstance(entry, Mapping) else str(entry) for entry in listed]
+    new = {str(next(iter(entry), "")) for entry in listed if isinstance(entry, Mapping)}
     found: Words = {}
     for source in seen.sources:
         stated = given[0] if len(seen.sources) == 1 and len(given) == 1 else source
-        kind = _ALIASES.get(re.sub(r"[^a-z0-9]", "", stated.lower().partition("@")[0].removeprefix("untok_")))
+        kind = modality_of(stated)
         found[source] = "new" if stated in new else kind
         if stated not in given:
             arguments.refuse("modalities", f"they lack the source '{source}', which the data give; found {given}")
@@ -142,7 +162,7 @@ def read_weights(arguments: Stated, seen: Seen, *, takes_names: bool = False) ->
 
 def whole_numbers(arguments: Stated, key: str) -> list[int]:
     """Return a list of whole numbers."""
-    return [int(number) for number in arguments.numbers(key)]
+    return arguments.wholes(key)
 
 
 def place_of_part(arguments: Stated) -> str:

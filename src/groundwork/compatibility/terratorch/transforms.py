@@ -193,7 +193,7 @@ def _resize(arguments: Stated, chips: Chips) -> None:
 
 
 def _side(arguments: Stated) -> int | None:
-    size = [int(number) for number in arguments.numbers("size")]
+    size = arguments.wholes("size")
     height, width = arguments.whole("height"), arguments.whole("width")
     sides = {side for side in (*size, height, width) if side is not None}
     if len(sides) > 1:

@@ -17,7 +17,7 @@ from groundwork.compatibility.terratorch.stated import Stated, Words, of_class
 from groundwork.compatibility.terratorch.tasks import NO_TASKS, TASKS, TaskKind
 from groundwork.compatibility.terratorch.tiles import read_inference
 from groundwork.compatibility.terratorch.trainer import read_trainer
-from groundwork.compatibility.terratorch.transformers import Seen
+from groundwork.compatibility.terratorch.transformers import Seen, usual_bands
 from groundwork.errors import TranslationError
 from groundwork.strict import did_you_mean
 
@@ -135,12 +135,13 @@ def _check_branches(task: Stated, branches: Mapping[str, object], weights: Mappi
 
 
 def _seed(whole: Stated) -> int:
-    value = whole.take("seed_everything")
-    if isinstance(value, bool) or value is None:
+    value = whole.look("seed_everything")
+    if isinstance(value, bool):
+        whole.take("seed_everything")
         if value:
             whole.change("seed_everything", "a seed that nobody states is none: it is 0 here", "seed")
         return 0
-    return int(str(value))
+    return abs(whole.whole("seed_everything") or 0)
 
 
 def _wanted(task: Stated) -> Wanted:
@@ -159,21 +160,40 @@ def _wanted(task: Stated) -> Wanted:
         and not _is_prefixed(arguments, own)
     ):
         bands = None
-    names = band_names(bands) if isinstance(bands, Sequence) and not isinstance(bands, str) else []
-    return Wanted(tuple(names), max(int(str(steps or 1)), int(str(dates or 1))))
+    if isinstance(bands, Mapping) and len(bands) == 1:
+        bands = next(iter(bands.values()))
+    names = _names(bands)
+    listed = arguments.get("backbone_modalities", own.get("modalities"))
+    modality = str(listed[0]) if isinstance(listed, list) and len(listed) == 1 else ""
+    usual = usual_bands(str(arguments.get("backbone")), modality)
+    return Wanted(names, max(int(str(steps or 1)), int(str(dates or 1))), usual)
+
+
+def _names(bands: object) -> tuple[str, ...]:
+    """Return the names of a list of bands; none of what is no list, which is said where the list itself is read."""
+    if not isinstance(bands, Sequence) or isinstance(bands, str):
+        return ()
+    try:
+        return tuple(band_names(bands))
+    except ValueError:
+        return ()
 
 
 def _is_prefixed(arguments: Mapping[str, object], own: Mapping[str, object]) -> bool:
     return bool(arguments.get("backbone_bands") or arguments.get("backbone_model_bands") or own.get("bands"))
 
 
-def _by_source(task: Stated) -> dict[str, tuple[str, ...]]:
-    """Return the bands that the model says of each of several sources."""
+def _by_source(task: Stated) -> dict[str, Wanted]:
+    """Return the bands that the model says of each of several sources, or that its weights know of them."""
     found = task.look("model_args")
-    bands = found.get("backbone_bands") if isinstance(found, Mapping) else None
-    if not isinstance(bands, Mapping):
-        return {}
-    return {str(source): tuple(band_names(listed)) for source, listed in bands.items() if isinstance(listed, list)}
+    arguments = found if isinstance(found, Mapping) else {}
+    bands, listed = arguments.get("backbone_bands"), arguments.get("backbone_modalities")
+    stated = bands if isinstance(bands, Mapping) else {}
+    names = [str(name) for name in listed if not isinstance(name, Mapping)] if isinstance(listed, list) else []
+    return {
+        source: Wanted(_names(stated.get(source)), 1, usual_bands(str(arguments.get("backbone")), source))
+        for source in dict.fromkeys([*map(str, stated), *names])
+    }
 
 
 def _finish(whole: Stated, task: Stated) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from torch import Tensor, nn
 
 from groundwork.errors import ComponentError
 from groundwork.models.decoders.base import Decoder
 from groundwork.models.decoders.one_level import divide_stride, pick_level
-from groundwork.models.features.convolution import ConvBlock
+from groundwork.models.features.convolution import ChannelNorm, ConvBlock
 from groundwork.models.limits import Count
 from groundwork.specs import FeatureLevel, FeatureSpec
 
@@ -24,6 +26,8 @@ class FCNDecoder(Decoder):
         level: Which level to use; -1 is the coarsest.
         num_upsamplings: How many of the convolutions, from the first, have a transposed 2x2 convolution before them
             that doubles the resolution. Four bring a level of stride 16 to full resolution.
+        norm: What stands behind each 3x3 convolution. batch: a batch norm and a ReLU. layer: a layer norm over channels
+            and a GELU, as in the up-sampling of ViTDet (https://arxiv.org/abs/2203.16527).
 
     Raises:
         SpecError: For a level that does not exist, and for levels of several sources.
@@ -38,6 +42,7 @@ class FCNDecoder(Decoder):
         num_convs: int = 2,
         level: int = -1,
         num_upsamplings: int = 0,
+        norm: Literal["batch", "layer"] = "batch",
     ) -> None:
         super().__init__()
         chosen = pick_level("fcn", features, level)
@@ -51,7 +56,10 @@ class FCNDecoder(Decoder):
         self.level = level
         in_channels = [chosen.channels, *[channels] * (num_convs - 1)]
         self.convs = nn.Sequential(
-            *(_build_stage(before, channels, index < num_upsamplings) for index, before in enumerate(in_channels))
+            *(
+                _build_stage(before, channels, doubles=index < num_upsamplings, norm=norm)
+                for index, before in enumerate(in_channels)
+            )
         )
         self.out = FeatureLevel(channels, divide_stride("fcn", "num_upsamplings", chosen.stride, 2**num_upsamplings))
 
@@ -61,8 +69,15 @@ class FCNDecoder(Decoder):
         return merged
 
 
-def _build_stage(in_channels: int, out_channels: int, doubles: bool) -> nn.Module:
+def _build_stage(in_channels: int, out_channels: int, *, doubles: bool, norm: str) -> nn.Module:
     if not doubles:
-        return ConvBlock(in_channels, out_channels)
+        return _build_block(in_channels, out_channels, norm)
     up = nn.ConvTranspose2d(in_channels, out_channels, kernel_size=2, stride=2)
-    return nn.Sequential(up, ConvBlock(out_channels, out_channels))
+    return nn.Sequential(up, _build_block(out_channels, out_channels, norm))
+
+
+def _build_block(in_channels: int, out_channels: int, norm: str) -> nn.Module:
+    if norm == "batch":
+        return ConvBlock(in_channels, out_channels)
+    conv = nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1)
+    return nn.Sequential(conv, ChannelNorm(out_channels), nn.GELU())

@@ -30,6 +30,19 @@ from groundwork.training.initial import build_initial
 settings.register_profile("repository", deadline=None, derandomize=True, max_examples=40, database=None)
 settings.load_profile("repository")
 
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep what shares a finished run on one worker: pytest 9 does not let xdist mark groups in names of tests."""
+    from xdist.scheduler import LoadGroupScheduling
+
+    class Together(LoadGroupScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "end_to_end" if nodeid.startswith("tests/end_to_end/") else nodeid
+
+    return Together(config, log)
+
+
 UTM = "EPSG:32632"
 NODATA = -9999
 #: Mean of the bands A, B and C in each class of the tiny data.

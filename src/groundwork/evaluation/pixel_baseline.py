@@ -10,6 +10,7 @@ from torch import Tensor
 
 from groundwork.batch import Answers, Batch, Patch, known_in
 from groundwork.data.chips import LabelledData
+from groundwork.data.drawn_pixels import draw_pixels
 from groundwork.errors import DataError
 from groundwork.evaluation.estimators import Boosting, Estimators, Linear
 from groundwork.evaluation.predictors import Predictor
@@ -179,16 +180,11 @@ def _pixels_of_batch(batch: Batch) -> tuple[NDArray[np.bool_], NDArray[np.float3
 
 def _draw_pixels(data: LabelledData, num_pixels: int, seed: int) -> tuple[NDArray[np.float32], Answers]:
     chips, kind = data.chips("train"), data.kind
-    drawn = np.arange(len(chips))
-    if num_pixels < len(chips):
-        drawn = np.sort(np.random.default_rng(seed).permutation(drawn)[:num_pixels])
-    share = num_pixels // len(drawn)
-    pixels, answers = [], []
-    for index in track(drawn.tolist(), "Drawing pixels for the baseline", len(drawn)):
+    draw, pixels, answers = draw_pixels(len(chips), num_pixels, seed), [], []
+    for index in track(draw.chips, "Drawing pixels for the baseline", len(draw.chips)):
         patch = chips[index].patch
         truth = np.asarray(patch.target)
-        known = np.flatnonzero(kind.known(truth))
-        chosen = np.random.default_rng([seed, index]).permutation(known)[:share]
+        chosen = draw.choose(index, np.flatnonzero(kind.known(truth)))
         pixels.append(_pixels_of(patch)[:, chosen].T)
         answers.append(truth.reshape(*truth.shape[:-2], -1)[..., chosen].T)
     return np.concatenate(pixels), np.concatenate(answers)

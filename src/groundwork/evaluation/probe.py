@@ -9,6 +9,7 @@ from torch import Tensor
 from groundwork.batch import Answers, Batch, collate
 from groundwork.bundle import Bundle
 from groundwork.data.chips import LabelledData
+from groundwork.data.drawn_pixels import draw_pixels
 from groundwork.evaluation.cells import EMBEDDING, ChipEmbedder
 from groundwork.evaluation.estimators import Linear
 from groundwork.evaluation.pixel_baseline import fitted_on
@@ -46,16 +47,12 @@ class EmbeddingProbe(Predictor):
 
     def _draw(self, data: LabelledData, num_pixels: int, seed: int) -> tuple[NDArray[np.float32], Answers]:
         chips, kind = data.chips("train"), data.kind
-        drawn = np.arange(len(chips))
-        if num_pixels < len(chips):
-            drawn = np.sort(np.random.default_rng(seed).permutation(drawn)[:num_pixels])
-        values, answers = [], []
-        for index in track(drawn.tolist(), "Embedding chips for the probe", len(drawn)):
+        draw, values, answers = draw_pixels(len(chips), num_pixels, seed), [], []
+        for index in track(draw.chips, "Embedding chips for the probe", len(draw.chips)):
             batch = collate([chips[index]])
             cells = self._embedder.embed(batch)["images"][EMBEDDING]
             truth = batch["target"][0].numpy()
-            known = np.flatnonzero(kind.known(truth))
-            chosen = np.random.default_rng([seed, index]).permutation(known)[: num_pixels // len(drawn)]
+            chosen = draw.choose(index, np.flatnonzero(kind.known(truth)))
             pixels = self._embedder.to_pixels(cells, batch)[0].flatten(1).numpy()
             values.append(np.asarray(pixels[:, chosen].T, np.float32))
             answers.append(truth.reshape(*truth.shape[:-2], -1)[..., chosen].T)

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from groundwork.batch import Batch, collate, images_of
 from groundwork.data.chips import LabelledData
+from groundwork.data.drawn_pixels import draw_pixels
 from groundwork.errors import DataError
 from groundwork.models.assembly.encoder_decoder import EncoderDecoderModel
 from groundwork.models.assembly.raster_model import Prepared
@@ -41,16 +42,13 @@ def fit_estimator(model: EncoderDecoderModel, data: LabelledData, max_rows: int,
     """
     device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
     model.eval().to(device)
-    chips, drawn = data.chips("train"), np.arange(len(data.chips("train")))
-    if data.kind.per == "pixel" and max_rows < len(drawn):
-        drawn = np.sort(np.random.default_rng(seed).permutation(drawn)[:max_rows])
-    share, found = max(max_rows // max(len(drawn), 1), 1), []
-    for index in track(drawn.tolist(), "Computing features", len(drawn)):
-        batch = collate([chips[index]])
-        rows = _of_image(model, batch, data, device)
-        if data.kind.per == "pixel":
-            rows = _draw(rows, np.random.default_rng([seed, index]), share)
-        found.append(rows)
+    chips, found = data.chips("train"), []
+    # Of answers of whole images all are taken: there is one for each chip.
+    draw = draw_pixels(len(chips), max_rows if data.kind.per == "pixel" else len(chips), seed)
+    for index in track(draw.chips, "Computing features", len(draw.chips)):
+        rows, given = _of_image(model, collate([chips[index]]), data, device)
+        chosen = np.sort(draw.choose(index, np.arange(len(given))))
+        found.append((rows[chosen], given[chosen]))
     features, answers = (np.concatenate(parts) for parts in zip(*found, strict=True))
     if not len(answers):
         raise DataError("Nothing is known of any training chip, so that there is nothing to fit an estimator on.")
@@ -83,8 +81,3 @@ def _cell_of_pixel(prepared: Prepared, cells: tuple[int, int]) -> Tensor:
     numbers = torch.arange(cells[0] * cells[1], dtype=torch.float64).reshape(1, 1, *cells)
     spread = functional.interpolate(numbers, size=prepared.padded, mode="nearest-exact")
     return crop_center(spread, prepared.size)[0, 0].long()
-
-
-def _draw(rows: Rows, random: np.random.Generator, count: int) -> Rows:
-    chosen = np.sort(random.permutation(len(rows[1]))[:count])
-    return rows[0][chosen], rows[1][chosen]

@@ -14,7 +14,7 @@ from rasterio.transform import from_origin
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from groundwork.batch import collate, images_of
+from groundwork.batch import Batch, collate, images_of
 from groundwork.bundle import Bundle, load_bundle, save_bundle
 from groundwork.config import DataConfig, EvaluationConfig, InferenceConfig, ModelConfig, TrainingConfig
 from groundwork.data.chips import LabelledData
@@ -25,6 +25,7 @@ from groundwork.data.statistics import Statistics, compute_statistics
 from groundwork.errors import SpecError
 from groundwork.evaluation.report import evaluate_model
 from groundwork.models.engine import Engine, ModelScorer
+from groundwork.models.interface import Model
 from groundwork.prediction.scene import predict_scenes
 from groundwork.rasters.folder import find_rasters
 from groundwork.targets.labels import IGNORE
@@ -58,6 +59,15 @@ def fitted(
     return load_bundle(folder / "bundle")
 
 
+def _cells(model: Model, batch: Batch) -> torch.Tensor:
+    """Return the features of the first image of a batch (channels, rows, columns)."""
+    images = images_of(batch)
+    given = images.with_values({name: part.float() for name, part in images.values.items()})
+    with torch.inference_mode():
+        maps: list[torch.Tensor] = model.extract(model.prepare(given)).maps  # type: ignore[operator]
+    return maps[0][0]
+
+
 def test_it_says_what_scikit_learn_says_of_the_features_of_all_pixels(
     fitted: Bundle, tiny_labelled: LabelledData
 ) -> None:
@@ -65,10 +75,7 @@ def test_it_says_what_scikit_learn_says_of_the_features_of_all_pixels(
     chips = tiny_labelled.chips("train")
     for index in range(len(chips)):
         batch = collate([chips[index]])
-        with torch.inference_mode():
-            images = images_of(batch)
-            given = images.with_values({name: part.float() for name, part in images.values.items()})
-            cells = model.extract(model.prepare(given)).maps[0][0]  # type: ignore[operator]
+        cells = _cells(model, batch)
         # Two pixels of a chip of 32 lie in each of 16 cells.
         rows.append(cells.repeat_interleave(2, dim=1).repeat_interleave(2, dim=2).flatten(1).T.numpy())
         answers.append(batch["target"][0].flatten().numpy())
@@ -78,10 +85,7 @@ def test_it_says_what_scikit_learn_says_of_the_features_of_all_pixels(
     expected = LogisticRegression(random_state=0).fit(scaler.transform(features[known]), classes[known])
     batch = collate([tiny_labelled.chips("test")[0]])
     scores = Engine(ModelScorer(model), torch.device("cpu")).scores(images_of(batch), "here")
-    with torch.inference_mode():
-        images = images_of(batch)
-        given = images.with_values({name: part.float() for name, part in images.values.items()})
-        cells = model.extract(model.prepare(given)).maps[0][0]  # type: ignore[operator]
+    cells = _cells(model, batch)
     said = expected.predict_proba(scaler.transform(cells.flatten(1).T.numpy())).T.reshape(3, *cells.shape[1:])
     # In the middle of four cells what was said of them is interpolated.
     ours = scores.softmax(dim=1)[0].numpy()

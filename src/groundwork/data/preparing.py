@@ -75,7 +75,7 @@ def prepare_data(
     store_chips(
         ChipsToStore(labelled(samples, scenes, labels, (data.sources, data.target)), data.store), folder / PACKED
     )
-    return read_prepared(places, folder)
+    return PreparedData(samples, _read_statistics(folder / STATISTICS), scenes, labels, open_store(folder / PACKED))
 
 
 def read_prepared(places: PlacesConfig, folder: Path) -> PreparedData:
@@ -84,16 +84,19 @@ def read_prepared(places: PlacesConfig, folder: Path) -> PreparedData:
     Raises:
         DataError: Where there is nothing.
     """
-    file = folder / STATISTICS
-    if not file.is_file():
-        raise DataError(f"{file}: found no such file; data is prepared by a training, or by itself before one.")
-    try:
-        statistics = Statistics.model_validate_json(file.read_text(encoding="utf-8"))
-    except ValidationError as error:
-        raise DataError(f"{file} cannot be read as statistics ({error}). Prepare the data anew.") from None
+    statistics = _read_statistics(folder / STATISTICS)
     labels = None if places.labels is None else places.labels.open()
     samples = read_samples(folder / SAMPLES)
     return PreparedData(samples, statistics, places.scenes.open(), labels, open_store(folder / PACKED))
+
+
+def _read_statistics(file: Path) -> Statistics:
+    if not file.is_file():
+        raise DataError(f"{file}: found no such file; data is prepared by a training, or by itself before one.")
+    try:
+        return Statistics.model_validate_json(file.read_text(encoding="utf-8"))
+    except ValidationError as error:
+        raise DataError(f"{file} cannot be read as statistics ({error}). Prepare the data anew.") from None
 
 
 def _write_json(file: Path, values: object) -> None:

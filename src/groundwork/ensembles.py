@@ -9,7 +9,7 @@ from statistics import mean
 from groundwork import fingerprint
 from groundwork.bundle import PRESENTATION, Bundle, BundleConfig
 from groundwork.config.component import ComponentConfig
-from groundwork.config.model import ModelConfig
+from groundwork.config.model import ENSEMBLE, ModelConfig
 from groundwork.errors import BundleError
 from groundwork.specs import TargetSpec
 
@@ -44,7 +44,7 @@ def ensemble_of(bundles: Mapping[str, Bundle]) -> Bundle:
         for bundle in merged.values()
     ]
     config = BundleConfig(
-        model=ModelConfig(factory=ComponentConfig(name="ensemble", members=members)),
+        model=ModelConfig(factory=ComponentConfig(name=ENSEMBLE, members=members)),
         inputs=first.config.inputs,
         target=_target_of([bundle.config.target for bundle in bundles.values()]),
         trained=True,

@@ -9,7 +9,7 @@ from nbclient import NotebookClient
 from end_to_end.commands import ROOT, environment
 
 # What the kernel and its messaging warn of is not ours.
-pytestmark = [pytest.mark.xdist_group("end_to_end"), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 NOTEBOOK = "notebooks/explore.ipynb"
 

@@ -13,8 +13,6 @@ import pytest
 
 from end_to_end.commands import command
 
-pytestmark = pytest.mark.xdist_group("end_to_end")
-
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),

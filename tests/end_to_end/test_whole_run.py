@@ -10,13 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
 import rasterio
 from safetensors.numpy import load_file
 
 from end_to_end.commands import command, environment
-
-pytestmark = pytest.mark.xdist_group("end_to_end")
 
 
 def scenes_of(project: Path) -> list[Path]:

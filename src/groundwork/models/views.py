@@ -38,7 +38,7 @@ class View:
 
     def of(self, images: Images) -> Images:
         """Return images (batch, ..., height, width) as they are seen."""
-        scaled = images if self.scale == 1.0 else _scale(images, self.scale)
+        scaled = images if self.scale == 1.0 else _resized(images, self._scaled)
         values, valid = (
             {source: self._turn(part) for source, part in parts.items()} for parts in (scaled.values, scaled.valid)
         )
@@ -65,7 +65,7 @@ class View:
         turned = torch.rot90(part, self.turns, dims=(-2, -1)) if self.turns else part
         return turned.flip(-1) if self.flipped else turned
 
-    def _scaled(self, size: tuple[int, int]) -> tuple[int, int]:
+    def _scaled(self, size: Sequence[int]) -> tuple[int, int]:
         return max(round(size[0] * self.scale), 1), max(round(size[1] * self.scale), 1)
 
     def _boxes_back(self, rows: Tensor, size: tuple[int, int]) -> Tensor:
@@ -118,12 +118,12 @@ class ViewScorer:
         return self._combine(given)
 
 
-def _scale(images: Images, scale: float) -> Images:
+def _resized(images: Images, size_of: Callable[[Sequence[int]], tuple[int, int]]) -> Images:
     """Return images in another size: each pixel is the mean of those around it that hold data."""
     values, valid = {}, {}
     for source, image in images.values.items():
         known = images.valid.get(source)
-        size = tuple(max(round(length * scale), 1) for length in image.shape[-2:])
+        size = size_of(image.shape[-2:])
         by_step = image.flatten(0, -3).unsqueeze(1)
         weights = torch.ones_like(by_step) if known is None else _weights(known, image)
         sums, shares = (_resize(part, size) for part in (torch.where(weights > 0, by_step, 0.0), weights))

@@ -8,15 +8,14 @@ import math
 from torch import Tensor
 
 from groundwork.bundle import Bundle
-from groundwork.data.chips import LabelledData
 from groundwork.specs.class_sets import ClassSetSpec
 from groundwork.targets.kinds import kind_of
-from groundwork.training.temperature import validation_answers
+from groundwork.training.temperature import ValidationAnswers
 
 logger = logging.getLogger(__name__)
 
 
-def with_sets(bundle: Bundle, data: LabelledData, batch_size: int, miss: float) -> Bundle:
+def with_sets(bundle: Bundle, answers: ValidationAnswers, miss: float) -> Bundle:
     """Return the bundle with a threshold from which on a class belongs to the set of a pixel or image.
 
     Split conformal prediction with the sets of least size (Sadinle, Lei and Wasserman 2019): of new answers like those
@@ -25,12 +24,11 @@ def with_sets(bundle: Bundle, data: LabelledData, batch_size: int, miss: float) 
 
     Args:
         bundle: With the trained weights; probabilities that are calibrated are taken as such.
-        data: Whose validation split is looked at.
-        batch_size: Chips per batch.
+        answers: What it says of the validation split.
         miss: The share.
     """
     target = bundle.config.target
-    truth, scores = validation_answers(bundle, data, batch_size)
+    truth, scores = answers.known
     if not len(truth):
         logger.warning("No sets of classes are chosen: nothing is known of the validation split")
         return bundle

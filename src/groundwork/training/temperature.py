@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -26,20 +27,37 @@ LOWEST, HIGHEST = 0.05, 20.0
 MOST_ANSWERS = 100_000
 
 
-def with_temperature(bundle: Bundle, data: LabelledData, batch_size: int) -> Bundle:
-    """Return the bundle with a temperature (Guo et al. 2017), one for all classes; one that the target states stays.
-
-    It is the one with the lowest negative log-likelihood on the validation split.
+class ValidationAnswers:
+    """Known answers of the validation split, and raw scores for them, each pixel once: asked for when first needed.
 
     Args:
         bundle: With the trained weights.
         data: Whose validation split is looked at.
         batch_size: Chips per batch.
     """
+
+    def __init__(self, bundle: Bundle, data: LabelledData, batch_size: int) -> None:
+        self._bundle, self._data, self._batch_size = bundle, data, batch_size
+
+    @cached_property
+    def known(self) -> tuple[Tensor, Tensor]:
+        """Class indexes (answers,) and raw scores (answers, classes); or 1 and 0 with scores (answers,)."""
+        return _known_answers(self._bundle, self._data, self._batch_size)
+
+
+def with_temperature(bundle: Bundle, answers: ValidationAnswers) -> Bundle:
+    """Return the bundle with a temperature (Guo et al. 2017), one for all classes; one that the target states stays.
+
+    It is the one with the lowest negative log-likelihood on the validation split.
+
+    Args:
+        bundle: With the trained weights.
+        answers: What it says of the validation split.
+    """
     target = bundle.config.target
     if target.temperature is not None:
         return bundle
-    truth, scores = validation_answers(bundle, data, batch_size)
+    truth, scores = answers.known
     if not len(truth):
         logger.warning("Probabilities are not calibrated: nothing is known of the validation split")
         return bundle
@@ -75,8 +93,7 @@ def fit_temperature(truth: Tensor, scores: Tensor) -> float:
     return float(f"{math.exp(found.x):.6g}")
 
 
-def validation_answers(bundle: Bundle, data: LabelledData, batch_size: int) -> tuple[Tensor, Tensor]:
-    """Return known answers of the validation split and raw scores for them, each pixel once."""
+def _known_answers(bundle: Bundle, data: LabelledData, batch_size: int) -> tuple[Tensor, Tensor]:
     kind, chips = data.kind, data.chips("val")
     engine = Engine(ModelScorer(bundle.build_model()))
     loader: DataLoader[Any] = DataLoader(chips, batch_size=batch_size, collate_fn=collate)

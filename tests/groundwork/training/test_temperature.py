@@ -27,7 +27,7 @@ from groundwork.specs import TargetSpec
 from groundwork.targets.kinds import kind_of
 from groundwork.training.checks import check_training
 from groundwork.training.fit import fit
-from groundwork.training.temperature import LOWEST, fit_temperature, with_temperature
+from groundwork.training.temperature import LOWEST, ValidationAnswers, fit_temperature, with_temperature
 
 CLASSES = [{"value": value, "name": name, "color": "#000000"} for value, name in enumerate("xyz")]
 
@@ -89,7 +89,9 @@ def test_a_training_calibrates_its_bundle_on_request(
         evaluate({MODEL: ModelPredictor(plain)}, data, 4, "val", {MODEL: [detail]})
         likelihoods.append(detail.report()["calibration"]["calibrated"]["nll"])
     assert likelihoods[1] == min(likelihoods)
-    assert with_temperature(calibrated, data, 4) is calibrated, "what a target states stays"
+    assert with_temperature(calibrated, ValidationAnswers(calibrated, data, 4)) is calibrated, (
+        "what a target states stays"
+    )
 
 
 def test_maps_hold_calibrated_probabilities_of_the_same_classes(

@@ -25,6 +25,9 @@ KINDS = {
     "fieldwork.io.label_table.LabelTableDataset": "label_table",
     "fieldwork.io.features.FeatureFolderDataset": "features",
 }
+#: The reverse.
+TYPES = {kind: name for name, kind in KINDS.items()}
+LISTS = "fieldwork.io.lists.SplitListsDataset"
 NO_LABELS = "fieldwork.io.no_labels.NoLabelsDataset"
 #: Kinds that are told by what they hold.
 UNSAID = ("rasters", "sources")
@@ -213,8 +216,7 @@ def _as_catalog(places: Mapping[str, Any]) -> dict[str, Any]:
             {"type": NO_LABELS, "metadata": LAYER} if place is None else {**_entry(place), "metadata": LAYER}
         )
     if places.get("split_lists"):
-        kind = "fieldwork.io.lists.SplitListsDataset"
-        catalog["split_lists"] = {"type": kind, "files": places["split_lists"], "metadata": LAYER}
+        catalog["split_lists"] = {"type": LISTS, "files": places["split_lists"], "metadata": LAYER}
     if places.get("split_regions"):
         kind = "fieldwork.io.regions.SplitRegionsDataset"
         catalog["split_regions"] = {"type": kind, **places["split_regions"], "metadata": LAYER}
@@ -223,11 +225,10 @@ def _as_catalog(places: Mapping[str, Any]) -> dict[str, Any]:
 
 def _entry(place: Mapping[str, Any]) -> dict[str, Any]:
     kind = place.get("kind", "sources" if "sources" in place else "rasters")
-    types = {kind: name for name, kind in KINDS.items()}
     options = {key: value for key, value in place.items() if key != "kind"}
     if kind != "sources":
-        return {"type": types[kind], **options}
+        return {"type": TYPES[kind], **options}
     entries = {source: _entry(one) for source, one in place["sources"].items()}
     # What is watched for changes is the folder that all of them lie in.
     roots = [str(Path(str(one.get("path") or one.get("filepath")))) for one in place["sources"].values()]
-    return {"type": types[kind], "path": os.path.commonpath(roots) or ".", "sources": entries}
+    return {"type": TYPES[kind], "path": os.path.commonpath(roots) or ".", "sources": entries}

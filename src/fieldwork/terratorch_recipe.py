@@ -12,21 +12,12 @@ import yaml
 
 from fieldwork.config_loader import ConfigurationError, RecipeConfigLoader
 from fieldwork.parameters import read_parameters
+from fieldwork.recipe_file import LAYER, LISTS, TYPES
 from fieldwork.recipe_text import as_text, differing
 from groundwork.compatibility.terratorch.translate import Translation, is_terratorch, translate
 from groundwork.config.merging import merge
 
-#: Kind of a place -> type of a catalog entry.
-TYPES = {
-    "rasters": "fieldwork.io.rasters.RasterFolderDataset",
-    "sources": "fieldwork.io.sources.RasterSourcesDataset",
-    "class_folders": "fieldwork.io.class_folders.ClassFoldersDataset",
-    "coco_labels": "fieldwork.io.coco.CocoLabelsDataset",
-    "label_table": "fieldwork.io.label_table.LabelTableDataset",
-}
-LISTS = "fieldwork.io.lists.SplitListsDataset"
 FOLDERS = "fieldwork.io.split_folders.SplitFoldersDataset"
-LAYER = {"kedro-viz": {"layer": "raw"}}
 #: Parameter -> the file that it stands in, where that is not called after it.
 FILES = {"seed": "parameters"}
 

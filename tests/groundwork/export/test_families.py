@@ -14,6 +14,7 @@ from described import RASTERS, SOURCES
 from groundwork.batch import Images
 from groundwork.bundle import Bundle, BundleConfig
 from groundwork.config import ExportConfig, InferenceConfig, ModelConfig
+from groundwork.ensembles import ensemble_of
 from groundwork.errors import ExportError
 from groundwork.export.comparison import _differences
 from groundwork.export.deepness import deepness_keys
@@ -124,6 +125,30 @@ def test_answers_of_images_and_numbers_are_traced() -> None:
     known = Images({SOURCE: values}, {SOURCE: torch.ones(3, 9, 14).bool().index_fill(1, torch.arange(4), value=False)})
     with torch.no_grad():
         torch.testing.assert_close(traced.program.module()(values), model(known).output, atol=1e-4, rtol=1e-5)
+
+
+DEVIATIONS = {"outputs": [{"name": "height", "minimum": 0, "maximum": 30}], "deviation": True}
+
+
+@pytest.mark.parametrize("what", ["an ensemble", "deviations of pixels", "deviations of images"])
+def test_ensembles_and_deviations_are_traced_as_other_answers(what: str) -> None:
+    if what == "an ensemble":
+        decoders = {"a": FCN, "b": {"name": "unet", "channels": [4]}}
+        bundle = ensemble_of(
+            {name: bundle_of({SOURCE: PLAIN}, {"encoder": UNET, "decoder": part})[0] for name, part in decoders.items()}
+        )
+        channels: tuple[str, ...] = ("c1", "c2", "c3")
+    else:
+        per = what.rpartition(" ")[2].removesuffix("s")
+        bundle, _ = bundle_of({SOURCE: PLAIN}, {"encoder": UNET}, {**DEVIATIONS, "per": per})
+        channels = ("height", "deviation_height")
+    model, kind = bundle.build_model(), kind_of(bundle.config.target)
+    traced = trace(bundle, model, ExportConfig(), TILES)
+    assert describe(bundle, model, traced.sizes, ExportConfig(), TILES).output.channels == channels
+    values, valid = torch.rand(3, 2, 9, 14) * 100, torch.rand(3, 9, 14) > 0.2
+    with torch.no_grad():
+        expected = kind.activate(model(Images({SOURCE: values}, {SOURCE: valid})).output)
+        torch.testing.assert_close(traced.program.module()(values, valid), expected, atol=1e-5, rtol=1e-5)
 
 
 class Asks(nn.Module):

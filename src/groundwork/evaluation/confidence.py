@@ -5,7 +5,7 @@ Scenes are drawn, not pixels: neighbouring pixels are alike, and intervals over 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -106,6 +106,19 @@ def interval(numbers: NDArray[np.float64]) -> list[float] | None:
     return [_rounded(value) for value in np.percentile(known, [tail, 100 - tail]).tolist()]
 
 
+def total_of(kind: TargetKind, parts: Iterable[Accumulator]) -> Accumulator:
+    """Return what several have seen as one.
+
+    Args:
+        kind: Of the answers.
+        parts: Such as those of each scene.
+    """
+    together = kind.accumulator()
+    for part in parts:
+        together.add(part)
+    return together
+
+
 def redraw_of(kind: TargetKind, parts: Sequence[Accumulator]) -> Redraw:
     """Return what gives scores of scenes that were drawn anew.
 
@@ -124,10 +137,7 @@ def redraw_of(kind: TargetKind, parts: Sequence[Accumulator]) -> Redraw:
 
     def everything(drawn: NDArray[np.int64]) -> Iterator[Mapping[str, Any]]:
         for row in drawn[:MOST_SLOW].tolist():
-            together = kind.accumulator()
-            for part, times in zip(parts, row, strict=True):
-                for _ in range(times):
-                    together.add(part)
+            together = total_of(kind, (part for part, times in zip(parts, row, strict=True) for _ in range(times)))
             yield together.headline()
 
     buffers = list(parts[0].named_buffers())

@@ -18,7 +18,7 @@ from groundwork.data import sample_table as table
 from groundwork.data.augmentation.base import Pixels
 from groundwork.data.augmentation.symmetries import LEFT_RIGHT, TOP_BOTTOM, TURNS, Move, move_chips
 from groundwork.data.chips import LabelledData, known_once
-from groundwork.evaluation.confidence import draw_scenes, interval, main_scores, redraw_of, why_not
+from groundwork.evaluation.confidence import draw_scenes, interval, main_scores, redraw_of, total_of, why_not
 from groundwork.evaluation.predictors import Predictor
 from groundwork.progress import track
 from groundwork.targets.kind import Accumulator
@@ -91,7 +91,7 @@ def _compare(
 ) -> dict[str, Any]:
     kind, main = data.kind, data.kind.main_score
     parts = {view: list(by_scene.values()) for view, by_scene in found.items()}
-    totals = {view: _total(data, part) for view, part in parts.items()}
+    totals = {view: total_of(kind, part) for view, part in parts.items()}
     scores = {view: total.headline()[main] for view, total in totals.items()}
     known = [score for score in scores.values() if score is not None]
     spread = round(max(known) - min(known), 6) if known else None
@@ -106,13 +106,6 @@ def _compare(
             loss = round(scores[upright] - scores[view], 6)
             losses[view] = {"loss": loss, "interval": interval(redrawn[upright] - redrawn[view])}
     return {"scores": scores, "spread": spread, "lost": losses, "depends": _depends(losses, spread)}
-
-
-def _total(data: LabelledData, parts: list[Accumulator]) -> Accumulator:
-    together = data.kind.accumulator()
-    for part in parts:
-        together.add(part)
-    return together
 
 
 def _depends(losses: Mapping[str, Any], spread: float | None) -> bool | None:

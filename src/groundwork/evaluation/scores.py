@@ -13,6 +13,7 @@ from groundwork.batch import Truth, collate, known_in
 from groundwork.config.split import SPLITS
 from groundwork.data import sample_table as table
 from groundwork.data.chips import LabelledData, known_once
+from groundwork.evaluation.confidence import total_of
 from groundwork.evaluation.details import Detail, Judged
 from groundwork.evaluation.predictors import Predictor
 from groundwork.progress import track
@@ -46,10 +47,7 @@ class Evaluation:
 
     def total(self, predictor: str) -> Accumulator:
         """Return what one predictor gave for all scenes."""
-        together = self.kind_for(predictor).accumulator()
-        for accumulator in self.accumulators[predictor].values():
-            together.add(accumulator)
-        return together
+        return total_of(self.kind_for(predictor), self.accumulators[predictor].values())
 
     def metrics(self) -> dict[str, Any]:
         """Return all scores as plain numbers: those of the model under the split's name, ``baselines`` by name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from groundwork.specs import RasterSpec
 from groundwork.strict import Config, did_you_mean
@@ -63,7 +63,17 @@ class InferenceConfig(Config):
     tile_size: int = Field(default=256, gt=0)
     #: Pixels shared by neighbouring tiles, over which their scores are blended.
     overlap: int = Field(default=32, ge=0)
-    batch_size: int = Field(default=8, gt=0)
+    #: Tiles that the model is asked about at once. auto: 32 on a GPU and 8 elsewhere, and half of it wherever memory
+    #: runs out.
+    batch_size: PositiveInt | Literal["auto"] = 8
+    #: What the model computes on, in evaluation too. auto: the first GPU, or else the processor. cpu, cuda:0, mps.
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
+    #: What scores are computed in, in evaluation too; they are blended and written in float32. bf16 and fp16: the mixed
+    #: precision of torch.
+    precision: Literal["float32", "bf16", "fp16"] = "float32"
+    #: Let ``torch.compile`` make the model faster, in evaluation too. It takes a compiler, and a minute or more before
+    #: the first tile; all batches then have one size.
+    compile: bool = False
     #: Views in which the model is asked, in evaluation too. flips, d4, scales (0.75, 1 and 1.25), or both by name.
     augment: ViewsConfig = ViewsConfig()
     #: How often the model is asked with its dropout as in training, in evaluation too; one answer is made of all
@@ -105,6 +115,11 @@ class InferenceConfig(Config):
     def _check(self) -> InferenceConfig:
         if 2 * self.overlap > self.tile_size:
             raise ValueError(f"overlap {self.overlap} is more than half of tile_size {self.tile_size}")
+        if self.batch_size == "auto" and self.dropout_samples:
+            raise ValueError(
+                "'batch_size: auto' may become smaller while it runs, and what 'dropout_samples' draws follows from "
+                "it: the same scene would get other bytes. Set a number."
+            )
         if self.source is not None and self.sources:
             raise ValueError("give 'source', or 'sources' for models of several, not both")
         return self

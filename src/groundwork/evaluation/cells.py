@@ -7,9 +7,11 @@ from torch.nn import functional
 
 from groundwork.batch import Batch, images_of, known_in
 from groundwork.bundle import Bundle
+from groundwork.config.inference import InferenceConfig
 from groundwork.errors import BundleError
+from groundwork.models.asking import compiled, engine_of
 from groundwork.models.assembly.embedding import EmbeddingModel
-from groundwork.models.engine import Engine, ModelScorer
+from groundwork.models.engine import ModelScorer
 from groundwork.models.features.padding import crop_center, pad_with_nothing
 
 #: What embeddings are called in the place of a source.
@@ -19,8 +21,12 @@ EMBEDDING = "embedding"
 class ChipEmbedder:
     """Gives the embeddings of chips as if they were the values of a source of large pixels."""
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, bundle: Bundle, asked: InferenceConfig) -> None:
         """Build the model.
+
+        Args:
+            bundle: A trained one.
+            asked: How the model is asked, as scenes are predicted.
 
         Raises:
             BundleError: Where the bundle was never trained, or its model gives no embeddings.
@@ -29,7 +35,7 @@ class ChipEmbedder:
         model = bundle.build_model()
         if not isinstance(model, EmbeddingModel):
             raise BundleError(f"The bundle's model {bundle.config.model.title()} gives no embeddings.")
-        self._sizes, self._engine = model.sizes, Engine(ModelScorer(model))
+        self._sizes, self._engine = model.sizes, engine_of(ModelScorer(compiled(model, asked)), asked)
 
     def embed(self, batch: Batch) -> Batch:
         """Return a batch whose pixels are cells; one cell for each chip where the model pools.

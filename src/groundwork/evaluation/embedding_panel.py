@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from groundwork.batch import collate
-from groundwork.bundle import Bundle
 from groundwork.data.chips import LabelledData
 from groundwork.evaluation.cells import EMBEDDING, ChipEmbedder
 from groundwork.evaluation.figures import rgb_positions
@@ -18,13 +17,15 @@ from groundwork.evaluation.quicklooks import picture_of
 from groundwork.rasters.quicklook import stretch
 
 
-def draw_embedding_panel(bundle: Bundle, data: LabelledData, rgb: Sequence[str], num_rows: int, split: str) -> Figure:
+def draw_embedding_panel(
+    embedder: ChipEmbedder, data: LabelledData, rgb: Sequence[str], num_rows: int, split: str
+) -> Figure:
     """Draw chips, evenly picked, beside the three directions in which the embeddings of all of them differ most.
 
     Raises:
         SpecError: Where ``rgb`` names a band that is not read.
     """
-    chips, embedder = data.chips(split), ChipEmbedder(bundle)
+    chips = data.chips(split)
     bands = rgb_positions(data.inputs[data.reference], rgb)
     places = np.unique(np.linspace(0, len(chips) - 1, min(num_rows, len(chips))).astype(int))
     picked = [chips[index] for index in places.tolist()]

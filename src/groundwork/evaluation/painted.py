@@ -11,7 +11,8 @@ from torch import Tensor
 
 from groundwork.batch import Batch, images_of
 from groundwork.bundle import Bundle
-from groundwork.models.engine import Engine
+from groundwork.config.inference import InferenceConfig
+from groundwork.models.asking import compiled, engine_of
 from groundwork.models.painting import HiddenPainter, require_painter
 
 
@@ -59,15 +60,19 @@ class Hidden:
 class ChipPainter:
     """The trained model, asked for chips of which a part is hidden: of each chip always the same."""
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, bundle: Bundle, asked: InferenceConfig) -> None:
         """Build the model.
+
+        Args:
+            bundle: A trained one.
+            asked: How the model is asked, as scenes are predicted.
 
         Raises:
             BundleError: Where the bundle was never trained.
         """
         bundle.require_trained()
-        model = require_painter(bundle.build_model())
-        self._engine = Engine(HiddenPainter(model))
+        model = require_painter(compiled(bundle.build_model(), asked))
+        self._engine = engine_of(HiddenPainter(model), asked)
         self._source, self._spec = model.source, bundle.config.inputs[model.source]
         #: Mean and deviation of each channel by which the model standardises raw values (channels,).
         self.mean, self.std = model.means().cpu().numpy(), model.deviations().cpu().numpy()

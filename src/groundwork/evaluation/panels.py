@@ -12,8 +12,10 @@ from groundwork.config.evaluation import EvaluationConfig
 from groundwork.config.inference import InferenceConfig
 from groundwork.data.chips import LabelledData
 from groundwork.evaluation import reconstruction, scores, spread
+from groundwork.evaluation.cells import ChipEmbedder
 from groundwork.evaluation.embedding_panel import draw_embedding_panel
 from groundwork.evaluation.figures import draw_panel
+from groundwork.evaluation.painted import ChipPainter
 from groundwork.evaluation.reconstruction_panel import draw_reconstruction_panel
 from groundwork.evaluation.report import predictor_of
 
@@ -47,9 +49,10 @@ def draw_chips(
     Raises:
         BundleError: Where the bundle was never trained.
     """
+    asked = asked or InferenceConfig()
     rgb, rows, split = data.inputs[data.reference].shown, config.panel_rows, config.split
     if bundle.produces == "reconstruction":
-        return draw_reconstruction_panel(bundle, data, rgb, rows, split)
+        return draw_reconstruction_panel(ChipPainter(bundle, asked), data, rgb, rows, split)
     if bundle.produces == "embedding" and data.kind.per == "nothing":
-        return draw_embedding_panel(bundle, data, rgb, rows, split)
+        return draw_embedding_panel(ChipEmbedder(bundle, asked), data, rgb, rows, split)
     return draw_panel(predictor_of(bundle, data, config, seed, asked), data, rgb, rows, split)

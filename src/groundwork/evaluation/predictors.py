@@ -10,8 +10,7 @@ from groundwork.batch import Batch, images_of
 from groundwork.bundle import Bundle
 from groundwork.config.inference import InferenceConfig
 from groundwork.data.statistics import Statistics
-from groundwork.models.asking import scorer_of
-from groundwork.models.engine import Engine
+from groundwork.models.asking import compiled, engine_of, scorer_of
 from groundwork.targets.kind import TargetKind
 from groundwork.targets.kinds import kind_of
 
@@ -39,8 +38,8 @@ class ModelPredictor(Predictor):
             SpecError: For a way of asking that it is not made for.
         """
         bundle.require_trained()
-        kind = kind_of(bundle.config.target)
-        self._engine = Engine(scorer_of(bundle.build_model(), kind, asked or InferenceConfig()))
+        kind, how = kind_of(bundle.config.target), asked or InferenceConfig()
+        self._engine = engine_of(scorer_of(compiled(bundle.build_model(), how), kind, how), how)
 
     def predict(self, batch: Batch) -> Tensor:
         """See :class:`Predictor`."""

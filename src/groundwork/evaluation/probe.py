@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from groundwork.batch import Answers, Batch, collate
-from groundwork.bundle import Bundle
 from groundwork.data.chips import LabelledData
 from groundwork.data.drawn_pixels import draw_pixels
 from groundwork.evaluation.cells import EMBEDDING, ChipEmbedder
@@ -24,19 +23,16 @@ class EmbeddingProbe(Predictor):
     is the mean of what is said of its cells.
     """
 
-    def __init__(self, bundle: Bundle, data: LabelledData, num_pixels: int, seed: int) -> None:
+    def __init__(self, embedder: ChipEmbedder, data: LabelledData, num_pixels: int, seed: int) -> None:
         """Fit.
 
         Args:
-            bundle: With a model that gives embeddings.
+            embedder: Gives the embeddings.
             data: Where the training chips are read from.
             num_pixels: Most pixels to fit on, drawn from all chips alike.
             seed: Seed of the draw.
-
-        Raises:
-            BundleError: Where the bundle was never trained.
         """
-        self._embedder, self._per = ChipEmbedder(bundle), data.kind.per
+        self._embedder, self._per = embedder, data.kind.per
         values, answers = self._draw(data, num_pixels, seed)
         self._linear = fitted_on(values, answers, data, Linear(seed))
 

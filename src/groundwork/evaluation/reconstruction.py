@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from groundwork.batch import collate
-from groundwork.bundle import Bundle
 from groundwork.config.evaluation import EvaluationConfig
 from groundwork.data import sample_table as table
 from groundwork.data.chips import LabelledData
@@ -76,7 +75,7 @@ class PaintedSums:
 
 
 def evaluate_reconstruction(
-    bundle: Bundle, data: LabelledData, config: EvaluationConfig
+    painter: ChipPainter, data: LabelledData, config: EvaluationConfig
 ) -> tuple[dict[str, Any], dict[str, Redraw], pd.DataFrame, Figure]:
     """Score the model and two baselines on what is hidden of the chips of a split.
 
@@ -87,10 +86,8 @@ def evaluate_reconstruction(
         by band.
 
     Raises:
-        BundleError: Where the bundle was never trained.
         DataError: Where nothing of the test chips was hidden that holds data.
     """
-    painter = ChipPainter(bundle)
     names = tuple(band.name for band in data.inputs[data.reference].used)
     scenes = data.of_split(config.split)[table.SCENE].tolist()
     sums = {name: {scene: PaintedSums(names, painter.std) for scene in sorted(set(scenes))} for name in PREDICTORS}

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from groundwork.batch import collate
-from groundwork.bundle import Bundle
 from groundwork.data.chips import LabelledData
 from groundwork.evaluation.figures import rgb_positions
 from groundwork.evaluation.painted import ChipPainter, Hidden
@@ -21,7 +20,7 @@ HIDDEN = 160
 
 
 def draw_reconstruction_panel(
-    bundle: Bundle, data: LabelledData, rgb: Sequence[str], num_rows: int, split: str
+    painter: ChipPainter, data: LabelledData, rgb: Sequence[str], num_rows: int, split: str
 ) -> Figure:
     """Draw chips, evenly picked: image, what was shown, what came of it, and all that the model painted.
 
@@ -30,7 +29,7 @@ def draw_reconstruction_panel(
     Raises:
         SpecError: Where ``rgb`` names a band that is not read.
     """
-    chips, painter = data.chips(split), ChipPainter(bundle)
+    chips = data.chips(split)
     bands = rgb_positions(data.inputs[data.reference], rgb)
     picked = np.unique(np.linspace(0, len(chips) - 1, min(num_rows, len(chips))).astype(int))
     figure = Figure(figsize=(11, 2.6 * len(picked) + 0.6), layout="constrained")

@@ -23,6 +23,7 @@ from groundwork.errors import BundleError, DataError
 from groundwork.evaluation.area import AreaShares
 from groundwork.evaluation.boundary import BoundaryIou
 from groundwork.evaluation.calibration import Calibration, Reliability
+from groundwork.evaluation.cells import ChipEmbedder
 from groundwork.evaluation.class_sets import SetCoverage
 from groundwork.evaluation.confidence import (
     LEVEL,
@@ -35,6 +36,7 @@ from groundwork.evaluation.confidence import (
 )
 from groundwork.evaluation.details import Detail
 from groundwork.evaluation.orientation import judge_orientations
+from groundwork.evaluation.painted import ChipPainter
 from groundwork.evaluation.pixel_baseline import pixel_baselines
 from groundwork.evaluation.predictors import ConstantPredictor, ModelPredictor, Predictor
 from groundwork.evaluation.probe import EmbeddingProbe
@@ -99,13 +101,14 @@ def evaluate_model(
     Raises:
         BundleError: Where the bundle was never trained.
     """
-    refuse_asking(bundle.produces, asked or InferenceConfig())
+    asked = asked or InferenceConfig()
+    refuse_asking(bundle.produces, asked)
     if bundle.produces == "reconstruction":
-        scores, redraws, by_scene, figure = evaluate_reconstruction(bundle, data, config)
+        scores, redraws, by_scene, figure = evaluate_reconstruction(ChipPainter(bundle, asked), data, config)
         scores["confidence"] = _confidence(scores, redraws, COMPARED, len(by_scene), config, seed)
         return _judged(scores, COMPARED, by_scene, (figure, draw_reliability({}, "")))
     if bundle.produces == "embedding" and data.kind.per == "nothing":
-        scores, by_scene, figure = evaluate_spread(bundle, data, config)
+        scores, by_scene, figure = evaluate_spread(ChipEmbedder(bundle, asked), data, config)
         return Judgement(scores | {"verdict": []}, by_scene, figure, draw_reliability({}, ""))
     model = predictor_of(bundle, data, config, seed, asked)
     return _evaluate_answers(model, bundle, data, statistics, config, seed)
@@ -177,7 +180,7 @@ def _judged(
 
 
 def predictor_of(
-    bundle: Bundle, data: LabelledData, config: EvaluationConfig, seed: int, asked: InferenceConfig | None = None
+    bundle: Bundle, data: LabelledData, config: EvaluationConfig, seed: int, asked: InferenceConfig
 ) -> Predictor:
     """Return what answers for a model: itself, or of embeddings a linear model that is fitted on them.
 
@@ -185,7 +188,7 @@ def predictor_of(
         BundleError: Where the bundle was never trained.
     """
     if bundle.produces == "embedding":
-        return EmbeddingProbe(bundle, data, config.baseline_pixels, seed)
+        return EmbeddingProbe(ChipEmbedder(bundle, asked), data, config.baseline_pixels, seed)
     return ModelPredictor(bundle, asked)
 
 

@@ -14,7 +14,6 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from groundwork.batch import Batch, collate
-from groundwork.bundle import Bundle
 from groundwork.config.evaluation import EvaluationConfig
 from groundwork.data import sample_table as table
 from groundwork.data.chips import LabelledData
@@ -30,7 +29,7 @@ BANDS = "band_means"
 
 
 def evaluate_spread(
-    bundle: Bundle, data: LabelledData, config: EvaluationConfig
+    embedder: ChipEmbedder, data: LabelledData, config: EvaluationConfig
 ) -> tuple[dict[str, Any], pd.DataFrame, Figure]:
     """Say in how many directions the embeddings of the chips of a split differ, and the means of their bands.
 
@@ -41,10 +40,9 @@ def evaluate_spread(
         All scores, the scores of each scene, and a figure of the variance by direction.
 
     Raises:
-        BundleError: Where the bundle was never trained.
         DataError: Where the test chips have too few cells that hold data.
     """
-    embedder, scenes = ChipEmbedder(bundle), data.of_split(config.split)[table.SCENE].tolist()
+    scenes = data.of_split(config.split)[table.SCENE].tolist()
     loader: DataLoader[Any] = DataLoader(data.chips(config.split), batch_size=config.batch_size, collate_fn=collate)
     found: dict[str, list[NDArray[np.float64]]] = {MODEL: [], BANDS: []}
     for batch in track(loader, "Embedding", len(loader)):

@@ -59,6 +59,10 @@ class ExportedModel(Model):
         """Refuse: they are part of the program. See :class:`Model`."""
         raise ExportError("An exported program cannot be trained: train the bundle that it was made of.")
 
+    def compile(self) -> NoReturn:
+        """Refuse: it is a program already."""
+        raise ExportError("An exported program is not compiled once more: set 'inference.compile: false'.")
+
     def parts(self) -> dict[str, dict[str, nn.Parameter]]:
         """Return none. See :class:`Model`."""
         return {}

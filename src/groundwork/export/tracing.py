@@ -19,6 +19,7 @@ from groundwork.config.inference import InferenceConfig
 from groundwork.errors import ExportError
 from groundwork.export.description import ProgramInput, ProgramSizes, program_inputs
 from groundwork.export.program_module import ProgramModule
+from groundwork.models.asking import tiles_at_once
 from groundwork.models.assembly.raster_model import RasterModel
 from groundwork.models.interface import Model
 from groundwork.targets.kinds import kind_of
@@ -92,7 +93,7 @@ def _wanted(model: Model, config: ExportConfig, inference: InferenceConfig) -> I
         if _settled(model) is None:
             yield ProgramSizes(least=_least(model))
         yield ProgramSizes(height=side, width=side)
-    yield ProgramSizes(batch=inference.batch_size, height=side, width=side)
+    yield ProgramSizes(batch=tiles_at_once(inference), height=side, width=side)
 
 
 def _settled(model: Model) -> str | None:

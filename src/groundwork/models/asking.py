@@ -2,13 +2,69 @@
 
 from __future__ import annotations
 
+import torch
+
 from groundwork.config.inference import InferenceConfig
-from groundwork.errors import SpecError
+from groundwork.errors import ComponentError, SpecError
+from groundwork.models.compiling import compile_model, require_compiler
 from groundwork.models.dropout import DropoutScorer
-from groundwork.models.engine import ModelScorer, Scorer
+from groundwork.models.engine import Engine, ModelScorer, Scorer
 from groundwork.models.interface import Model
 from groundwork.models.views import ViewScorer, views_of
 from groundwork.targets.kind import TargetKind
+
+#: How many tiles are asked about at once where the configuration leaves it open, on a GPU and elsewhere.
+_ON_GPU, _ELSEWHERE = 32, 8
+
+
+def engine_of(scorer: Scorer, config: InferenceConfig) -> Engine:
+    """Return what asks a scorer: on which device, how precisely, and in how large batches.
+
+    Raises:
+        ComponentError: For a device that is not here.
+    """
+    device = device_of(config)
+    return Engine(scorer, device, config.precision, fill=config.compile, divide=config.batch_size == "auto")
+
+
+def device_of(config: InferenceConfig) -> torch.device:
+    """Return what a model computes on.
+
+    Raises:
+        ComponentError: For a device that is not here, with those that are.
+    """
+    if config.device == "auto":
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    gpus = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    here = ["cpu", *gpus, *(["mps"] if torch.backends.mps.is_available() else [])]
+    # "cuda" is the first.
+    wanted = "cuda:0" if config.device == "cuda" else config.device
+    if wanted not in here:
+        raise ComponentError(
+            f"'inference.device' is {config.device}, which is not here: found {here}. Set one of them, or 'auto', for "
+            "the first GPU, or else the processor. A GPU that is there and not found lacks its driver, or torch was "
+            "installed without it."
+        )
+    return torch.device(wanted)
+
+
+def tiles_at_once(config: InferenceConfig) -> int:
+    """Return the size of batches of tiles."""
+    if config.batch_size != "auto":
+        return config.batch_size
+    return _ELSEWHERE if device_of(config).type == "cpu" else _ON_GPU
+
+
+def compiled(model: Model, config: InferenceConfig) -> Model:
+    """Return a model, which is compiled when it is first asked if the configuration says so.
+
+    Raises:
+        ComponentError: Where the programs that it takes are not here.
+    """
+    if config.compile:
+        require_compiler(device_of(config), "inference.compile")
+        compile_model(model)
+    return model
 
 
 def scorer_of(model: Model, kind: TargetKind, config: InferenceConfig) -> Scorer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -11,11 +12,19 @@ import torch
 from torch import Tensor
 
 from groundwork.batch import Images
+from groundwork.errors import ScoreError
 from groundwork.models.finite import require_finite
 from groundwork.models.interface import Model
+from groundwork.models.memory import is_out_of_memory
+
+logger = logging.getLogger(__name__)
 
 #: What scores are computed in; half precision is torch's automatic one.
 Precision: TypeAlias = Literal["float32", "bf16", "fp16"]
+_SMALLER = (
+    "Set a smaller 'inference.tile_size' or 'inference.batch_size' ('auto' halves it by itself), or "
+    "'inference.precision: bf16'; for an evaluation, a smaller 'evaluation.batch_size'."
+)
 _HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -67,7 +76,8 @@ class Engine:
         scorer: Is moved to the device.
         device: None: the first GPU, or else the processor.
         precision: What scores are computed in. They are given in float32.
-        batch_size: Smaller batches are filled up to this, for programs that take one size alone. None: they are not.
+        fill: Fill smaller batches up to the largest that came, for programs that are compiled for each size.
+        divide: Ask about half as many images at once from then on, where memory does not suffice.
     """
 
     def __init__(
@@ -75,11 +85,15 @@ class Engine:
         scorer: Scorer,
         device: torch.device | None = None,
         precision: Precision = "float32",
-        batch_size: int | None = None,
+        fill: bool = False,
+        divide: bool = False,
     ) -> None:
         self.device = device or torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
         scorer.to(self.device)
-        self._scorer, self._precision, self._batch_size = scorer, precision, batch_size
+        self._scorer, self._precision, self._fill, self._divide = scorer, precision, fill, divide
+        #: Of the batches that came, and how many images memory takes at once. None: as many as come.
+        self._largest = 0
+        self._most: int | None = None
 
     @property
     def coordinates(self) -> frozenset[str]:
@@ -96,17 +110,38 @@ class Engine:
             conversions: Source -> how its raw values become those that the model was trained on. Absent: they are.
 
         Raises:
-            ScoreError: Where a score is no finite number.
+            ScoreError: Where a score is no finite number, or memory does not suffice.
         """
         moved, known = images.to(self.device), conversions or {}
         values = {source: _convert(image, known.get(source)) for source, image in moved.values.items()}
         given = moved.with_values(values)
-        count = len(next(iter(values.values())))
-        missing = max((self._batch_size or 0) - count, 0)
-        with self._in_precision():
-            scores = self._scorer.scores(given.grown(missing) if missing else given)[:count].float()
+        scores = self._divided(given, len(next(iter(values.values()))), where)
         require_finite(scores, given, where)
         return scores
+
+    def _divided(self, given: Images, count: int, where: str) -> Tensor:
+        """Return the scores of images, asked for in as many parts as memory takes."""
+        while True:
+            most = min(self._most or count, count)
+            try:
+                parts = [self._asked(given.part(slice(start, start + most))) for start in range(0, count, most)]
+                return parts[0] if len(parts) == 1 else torch.cat(parts)
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                # What the traceback holds would stay in memory while the next attempt asks for it.
+                reason = str(error).strip().partition("\n")[0]
+            if most == 1 or not self._divide:
+                raise ScoreError(f"{where}: out of memory for {most} image(s) at once ({reason}). {_SMALLER}")
+            self._largest = self._most = most // 2
+            logger.warning("Out of memory for %d images at once: %d from now on", most, self._most)
+
+    def _asked(self, given: Images) -> Tensor:
+        count = len(next(iter(given.values.values())))
+        self._largest = max(self._largest, count)
+        missing = self._largest - count if self._fill else 0
+        with self._in_precision():
+            return self._scorer.scores(given.grown(missing) if missing else given)[:count].float()
 
     def _in_precision(self) -> AbstractContextManager[object]:
         half = _HALF.get(self._precision)

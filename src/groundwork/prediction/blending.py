@@ -96,7 +96,8 @@ def _add_row(
             tiles.append((where, strip.cut(slice(None), part)))
     # Batches of nearly one size: a last one of a single tile would leave most of the processor idle.
     count = -(-len(tiles) // tiling.batch_size)
-    edges = [len(tiles) * number // max(count, 1) for number in range(count + 1)]
+    # The largest comes first: programs that are compiled for a size are compiled once.
+    edges = [-(-len(tiles) * number // max(count, 1)) for number in range(count + 1)]
     with ThreadPoolExecutor(max_workers=1) as adder:
         additions = []
         for begin, end in pairwise(edges):

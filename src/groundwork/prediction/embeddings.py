@@ -17,6 +17,7 @@ from torch import Tensor
 from groundwork.config.inference import EmbeddingsConfig, InferenceConfig
 from groundwork.data.scene_stack import SceneStack
 from groundwork.errors import SpecError
+from groundwork.models.asking import tiles_at_once
 from groundwork.models.assembly.embedding import EmbeddingModel
 from groundwork.prediction.blending import Tile
 from groundwork.progress import track
@@ -92,7 +93,8 @@ def embed_scene(
     transform = grid.transform @ Affine.scale(cell) if grid.crs is not None else grid.transform
     profile = profile_of(Grid(grid.crs, transform, width, height), model.num_channels, config.embeddings, tags)
     tiles = _tiles(rows, columns, config.tile_size // cell)
-    steps = track(_groups(tiles, config.batch_size), f"Embedding {name}", -(-len(tiles) // config.batch_size))
+    size = tiles_at_once(config)
+    steps = track(_groups(tiles, size), f"Embedding {name}", -(-len(tiles) // size))
     return RasterStream({EMBEDDINGS: profile}, _blocks(steps, embed, stack, cell, Encoding(config.embeddings, name)))
 
 

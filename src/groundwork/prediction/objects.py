@@ -15,8 +15,7 @@ from groundwork.bundle import Bundle
 from groundwork.config.data import read_by_model
 from groundwork.config.inference import InferenceConfig
 from groundwork.data.scene_stack import SceneStack
-from groundwork.models.asking import scorer_of
-from groundwork.models.engine import Engine
+from groundwork.models.asking import engine_of, scorer_of, tiles_at_once
 from groundwork.models.interface import Model
 from groundwork.prediction.blending import Tile, run_ahead
 from groundwork.prediction.joining import Found, join
@@ -48,12 +47,13 @@ def find_objects(
     kind, grid = ObjectBoxes(bundle.config.target), stack.grid
     has_dates = any(stack.dates(source) is not None for source in read_by_model(bundle.config.inputs))
     model.require_coordinates(time=has_dates, location=grid.crs is not None)
-    predictor = TilePredictor(Engine(scorer_of(model, kind, config)), kind, stack, bundle)
+    predictor = TilePredictor(engine_of(scorer_of(model, kind, config), config), kind, stack, bundle)
     rows, columns = (make_axis(length, config.tile_size, config.overlap) for length in (grid.height, grid.width))
     name = name or stack.reference.path.stem
-    steps = -(-len(rows.starts) * len(columns.starts) // config.batch_size)
+    size = tiles_at_once(config)
+    steps = -(-len(rows.starts) * len(columns.starts) // size)
     parts = [_none()]
-    batches = run_ahead(_batches(_read(stack, rows, columns), config.batch_size))
+    batches = run_ahead(_batches(_read(stack, rows, columns), size))
     for batch in track(batches, f"Predicting {name}", steps):
         given = predictor.predict([tile for _, tile in batch])
         parts += [_in_scene(number, tile, found) for (number, tile), found in zip(batch, given, strict=True)]

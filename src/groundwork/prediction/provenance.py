@@ -24,11 +24,12 @@ def was_predicted(path: Path) -> bool:
 
 
 def _asked(config: InferenceConfig) -> dict[str, str]:
-    """Return how the model was asked, where that was more than once."""
+    """Return how the model was asked, where that was not once and in single precision."""
     views, samples = config.augment, config.dropout_samples
     said = {
         "GROUNDWORK_VIEWS": "" if views.is_plain else views.model_dump_json(),
         "GROUNDWORK_DROPOUT_SAMPLES": str(samples or ""),
+        "GROUNDWORK_PRECISION": "" if config.precision == "float32" else config.precision,
     }
     return {name: value for name, value in said.items() if value}
 

@@ -13,9 +13,9 @@ from groundwork.config.data import read_by_model
 from groundwork.config.inference import InferenceConfig
 from groundwork.data.scene_stack import SceneStack, folders_by_source, open_checked, require_sources
 from groundwork.errors import SpecError
-from groundwork.models.asking import refuse_asking, scorer_of
+from groundwork.models.asking import compiled, engine_of, refuse_asking, scorer_of, tiles_at_once
 from groundwork.models.assembly.embedding import EmbeddingModel
-from groundwork.models.engine import Engine, ModelScorer, Scorer
+from groundwork.models.engine import ModelScorer, Scorer
 from groundwork.models.interface import Model
 from groundwork.models.painting import UnseenPainter, require_painter
 from groundwork.prediction.blending import Tiling, blend, run_ahead
@@ -87,7 +87,7 @@ def _predict_each(
     specs: Mapping[str, RasterSpec],
     config: InferenceConfig,
 ) -> Iterator[tuple[str, RasterStream | FeatureStream]]:
-    model = bundle.build_model()
+    model = compiled(bundle.build_model(), config)
     for key in keys:
         if isinstance(kind_of(bundle.config.target), ObjectBoxes):
             yield key, FeatureStream((OBJECTS,), partial(_read_and_find, model, folders, specs, bundle, config, key))
@@ -154,10 +154,10 @@ def predict_scene(
     has_dates = any(stack.dates(source) is not None for source in read_by_model(bundle.config.inputs))
     model.require_coordinates(time=has_dates, location=grid.crs is not None)
     if isinstance(model, EmbeddingModel):
-        embed = TilePredictor(Engine(ModelScorer(model)), Features(), stack, bundle).predict
+        embed = TilePredictor(engine_of(ModelScorer(model), config), Features(), stack, bundle).predict
         return embed_scene(model, embed, stack, config, tags, name)
     products, scorer = _products_of(model, bundle, config)
-    predict = TilePredictor(Engine(scorer), products, stack, bundle).predict
+    predict = TilePredictor(engine_of(scorer, config), products, stack, bundle).predict
     chips = ChipAnswers(products, products.num_outputs, grid, tags) if isinstance(products, ImageAnswers) else None
     tiling = Tiling(
         rows=make_axis(grid.height, config.tile_size, config.overlap),
@@ -165,7 +165,7 @@ def predict_scene(
         read=stack.read,
         predict=predict if chips is None else chips.keeping(predict),
         num_outputs=products.num_outputs,
-        batch_size=config.batch_size,
+        batch_size=tiles_at_once(config),
     )
     profiles = products.profiles(grid, tags, details=config.details)
     blocks = _decide(tiling, products, profiles, name)

@@ -12,6 +12,7 @@ from groundwork.bundle import build_factory
 from groundwork.config.model import ModelConfig
 from groundwork.config.training import RESERVED, TrainingConfig
 from groundwork.errors import ComponentError, SpecError
+from groundwork.models.compiling import require_compiler
 from groundwork.registry import check_options, find, located
 from groundwork.specs import TargetSpec
 from groundwork.strict import did_you_mean
@@ -23,7 +24,6 @@ from groundwork.tasks.base import Task
 from groundwork.tasks.learning import Learning, with_monitor
 from groundwork.tasks.losses import check_auxiliary
 from groundwork.training.averaging import check_averaging
-from groundwork.training.compiling import require_compiler
 from groundwork.training.loggers import check_loggers, require_packages
 from groundwork.training.messages import NOTHING_TO_CHOOSE_BY
 from groundwork.training.pictures import check_pictures
@@ -84,7 +84,7 @@ def check_together(training: TrainingConfig, model: ModelConfig, target: TargetS
     require_packages(training.loggers)
     trainer = _try_trainer(training)
     if training.compile:
-        require_compiler(trainer.strategy.root_device)
+        require_compiler(trainer.strategy.root_device, "training.compile")
 
 
 def require_learnable(training: TrainingConfig, model: ModelConfig) -> None:

@@ -22,6 +22,7 @@ from groundwork.data import sample_table
 from groundwork.data.chips import LabelledData
 from groundwork.data.datamodule import ChipDataModule
 from groundwork.data.statistics import Statistics
+from groundwork.models.compiling import compile_model, require_compiler
 from groundwork.registry import build
 from groundwork.tasks import TASKS
 from groundwork.tasks.base import Task
@@ -43,7 +44,6 @@ from groundwork.training.checks import (
     require_probabilities,
 )
 from groundwork.training.choices import with_choices
-from groundwork.training.compiling import compile_model, require_compiler
 from groundwork.training.estimator import fit_estimator
 from groundwork.training.identity import identity
 from groundwork.training.initial import BUILT_FROM
@@ -156,7 +156,7 @@ def prepare(run: Run, callbacks: Sequence[Callback] = ()) -> Prepared:
     wired = [*aids.callbacks, SameBuffers(), *callbacks]
     trainer = _build_trainer(with_idle_weights(training), wired, [shown.logger for shown in aids.loggers])
     if training.compile:
-        require_compiler(trainer.strategy.root_device)
+        require_compiler(trainer.strategy.root_device, "training.compile")
         compile_model(task.model)
     return Prepared(run, task, module, aids.history, aids.keep, trainer)
 

@@ -13,12 +13,11 @@ from torch import Tensor
 
 from groundwork.config.training import TrainingConfig
 from groundwork.errors import GroundworkError, TrainingError
+from groundwork.models.memory import is_out_of_memory
 from groundwork.training.messages import INTERRUPTED
 
 #: On an accelerator, losses are looked at after so many steps: each look waits for all that is computed.
 LOOK_EVERY = 25
-#: How torch says that there is no memory left on the processor.
-_NO_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory|Cannot allocate memory", re.IGNORECASE)
 _KILLED = re.compile(
     r"DataLoader worker .*(killed by signal|exited unexpectedly)|unable to (mmap|write|open)", re.DOTALL
 )
@@ -98,8 +97,7 @@ def _about_memory(error: MemoryError | RuntimeError, training: TrainingConfig, t
             f"full. Lower training.loader.num_workers (now {training.loader.num_workers}) or loader.batch_size (now "
             f"{size}), and run the same command again."
         )
-    is_memory = isinstance(error, MemoryError | torch.OutOfMemoryError) or _NO_MEMORY.search(str(error))
-    if not is_memory:
+    if not is_out_of_memory(error):
         return ""
     steps = int(training.trainer.get("accumulate_grad_batches") or 1)
     smaller = max(size // 2, 1)

@@ -69,14 +69,60 @@ def test_values_of_another_unit_are_converted() -> None:
 
 def test_a_batch_is_filled_up_for_programs_of_one_size() -> None:
     scorer = Doubled()
-    engine = Engine(scorer, CPU, batch_size=4)
-    values = torch.rand(3, 1, 2, 2)
-    assert torch.equal(engine.scores(Images({"s": values}, dates={"s": torch.ones(3, 1, 2)}), "here"), 2 * values)
-    [given] = scorer.given
-    assert {len(part) for part in (given.values["s"], given.dates["s"])} == {4}
-    assert torch.equal(given.values["s"][3], values[2])
+    engine = Engine(scorer, CPU, fill=True)
     full = torch.rand(4, 1, 2, 2)
     assert torch.equal(engine.scores(Images({"s": full}), "here"), 2 * full)
+    values = torch.rand(3, 1, 2, 2)
+    assert torch.equal(engine.scores(Images({"s": values}, dates={"s": torch.ones(3, 1, 2)}), "here"), 2 * values)
+    given = scorer.given[-1]
+    assert {len(part) for part in (given.values["s"], given.dates["s"])} == {4}
+    assert torch.equal(given.values["s"][3], values[2])
+
+
+class Small(Doubled):
+    """Takes so many images at once, and no more."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+
+    def scores(self, images: Images) -> torch.Tensor:
+        if len(images.values["s"]) > self.most:
+            self.given.append(images)
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nMore words.")
+        return super().scores(images)
+
+
+@pytest.mark.parametrize("fill", [False, True])
+def test_where_memory_does_not_suffice_batches_are_halved_from_then_on(fill: bool) -> None:
+    scorer = Small(2)
+    engine = Engine(scorer, CPU, fill=fill, divide=True)
+    values, valid = torch.rand(7, 1, 2, 2), torch.rand(7, 2, 2) > 0.5
+    assert torch.equal(engine.scores(Images({"s": values}, {"s": valid}), "here"), 2 * values)
+    assert torch.equal(torch.cat([given.valid["s"] for given in scorer.given])[-1], valid[6])
+    # 7, 3, and then the largest power that fits: no batch is larger from here on.
+    sizes = [len(given.values["s"]) for given in scorer.given]
+    assert sizes[:2] == [7, 3]
+    assert set(sizes[2:]) == {1}
+    scorer.given.clear()
+    engine.scores(Images({"s": values}), "here")
+    assert [len(given.values["s"]) for given in scorer.given] == [1] * 7
+
+
+def test_where_memory_does_not_suffice_for_what_was_asked_it_says_what_to_change() -> None:
+    with pytest.raises(ScoreError, match=r"^scene 7: out of memory for 4 image\(s\) at once \(CUDA out of memory. Tri"):
+        Engine(Small(3), CPU).scores(Images({"s": torch.rand(4, 1, 2, 2)}), "scene 7")
+    with pytest.raises(ScoreError, match=r"out of memory for 1 image\(s\).*'inference.tile_size'"):
+        Engine(Small(0), CPU, divide=True).scores(Images({"s": torch.rand(4, 1, 2, 2)}), "scene 7")
+
+
+def test_other_errors_are_no_matter_of_memory() -> None:
+    class Broken(Doubled):
+        def scores(self, images: Images) -> torch.Tensor:
+            raise RuntimeError(f"shapes do not fit {len(images.values)}")
+
+    with pytest.raises(RuntimeError, match=r"^shapes do not fit 1$"):
+        Engine(Broken(), CPU, divide=True).scores(Images({"s": torch.rand(4, 1, 2, 2)}), "here")
 
 
 def test_scores_that_are_no_numbers_name_place_and_cause() -> None:
@@ -101,7 +147,7 @@ def test_the_size_of_a_batch_changes_no_score(tiny_bundle: Bundle, images: Image
     plain = _engine(tiny_bundle).scores(images, "here")
     assert plain.shape == (3, 3, 32, 32)
     assert torch.allclose(plain, expected, rtol=1e-4, atol=1e-4)
-    filled = _engine(tiny_bundle, batch_size=8).scores(images, "here")
+    filled = _engine(tiny_bundle, divide=True).scores(images, "here")
     assert torch.allclose(filled, plain, rtol=1e-4, atol=1e-4)
 
 

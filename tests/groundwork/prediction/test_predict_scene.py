@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 import rasterio
 import torch
+from pydantic import ValidationError
 from rasterio.transform import from_origin
 
 from groundwork.batch import Image, Images
 from groundwork.bundle import Bundle, BundleConfig
 from groundwork.config import InferenceConfig
 from groundwork.data.scene_stack import SceneStack
-from groundwork.errors import BundleError, RasterError, ScoreError, SpecError
+from groundwork.errors import BundleError, ComponentError, RasterError, ScoreError, SpecError
 from groundwork.models.interface import Model, ModelOutput
 from groundwork.prediction.scene import predict_scene, predict_scenes
 from groundwork.prediction.source import scene_specs
@@ -190,6 +191,54 @@ def test_a_scene_without_crs_keeps_what_it_has(tmp_path: Path, tiny_bundle: Bund
 def _class_spec() -> RasterSpec:
     words = {"bands": ["class"], "dtype": "uint8", "nodata": 255, "georeference": "absent"}
     return RasterSpec.model_validate(words)
+
+
+# --- what the model computes on, and how ----------------------------------------------------------------------------
+
+
+def test_half_precision_gives_nearly_the_same_probabilities_and_says_so(
+    predicted: Path, tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace
+) -> None:
+    _write_all(tiny_bundle, tiny_data.scenes, tmp_path, probabilities=True, precision="bf16")
+    with (
+        rasterio.open(tmp_path / "11_probabilities.tif") as half,
+        rasterio.open(predicted / "11_probabilities.tif") as exact,
+    ):
+        found, expected = half.read(), exact.read()
+        assert half.dtypes[0] == "float32"
+        assert half.tags()["GROUNDWORK_PRECISION"] == "bf16"
+        assert "GROUNDWORK_PRECISION" not in exact.tags()
+    assert not np.array_equal(found, expected)
+    assert np.nanmax(np.abs(found - expected)) < 0.05
+
+
+def test_a_compiled_model_gives_the_same_map(
+    predicted: Path, tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace
+) -> None:
+    _write_all(tiny_bundle, tiny_data.scenes, tmp_path, probabilities=True, compile=True, batch_size="auto")
+    found, expected = (rasterio.open(folder / "11_probabilities.tif") for folder in (tmp_path, predicted))
+    with found, expected:
+        assert np.nanmax(np.abs(found.read() - expected.read())) < 1e-4
+
+
+def test_a_device_that_is_not_here_is_refused_with_those_that_are(
+    tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace
+) -> None:
+    with pytest.raises(ComponentError, match=r"'inference.device' is cuda:7, which is not here: found \['cpu'"):
+        _write_all(tiny_bundle, tiny_data.scenes, tmp_path, device="cuda:7")
+
+
+def test_a_compiler_that_is_missing_is_named(
+    tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", "/nowhere/g++")
+    with pytest.raises(ComponentError, match=r"^inference.compile needs a C\+\+ compiler"):
+        _write_all(tiny_bundle, tiny_data.scenes, tmp_path, compile=True)
+
+
+def test_batches_that_may_shrink_and_dropout_do_not_go_together() -> None:
+    with pytest.raises(ValidationError, match=r"the same scene would get other bytes. Set a number"):
+        _config(batch_size="auto", dropout_samples=3)
 
 
 # --- other rasters than those of the training -----------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Compile a model by ``torch.compile`` while it is trained."""
+"""Compile a model by ``torch.compile``, for a training or for prediction."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ _CPP = ("g++", "clang++", "c++")
 _C = ("gcc", "clang", "cc")
 
 
-def require_compiler(device: torch.device) -> None:
+def require_compiler(device: torch.device, option: str) -> None:
     """Refuse to compile where the programs that it takes are not there.
 
     Args:
-        device: What the training computes on.
+        device: What is computed on.
+        option: The parameter that asks for it.
 
     Raises:
         ComponentError: With what to install.
@@ -31,13 +32,12 @@ def require_compiler(device: torch.device) -> None:
     if all(shutil.which(name) is None for name in wanted):
         language = "C" if on_gpu else "C++"
         raise ComponentError(
-            f"training.compile needs a {language} compiler, and none of {list(wanted)} is there. Install one, such as "
-            f"the package g++, name it in the environment variable {variable}, or set 'compile: false'"
+            f"{option} needs a {language} compiler, and none of {list(wanted)} is there. Install one, such as the "
+            f"package g++, name it in the environment variable {variable}, or set 'compile: false'"
         )
     if on_gpu and find_spec("triton") is None:
         raise ComponentError(
-            "training.compile needs the package triton on a GPU. Install it (`pip install triton`), or set 'compile: "
-            "false'"
+            f"{option} needs the package triton on a GPU. Install it (`pip install triton`), or set 'compile: false'"
         )
 
 

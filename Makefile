@@ -15,7 +15,7 @@ SAMPLE := data/01_raw/sample/.complete
 # Kedro and DVC send nothing anywhere.
 export DO_NOT_TRACK := 1
 
-.PHONY: help install sample run viz site test lint format lock dvc clean
+.PHONY: help install sample run viz site test lint starter format lock dvc clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -57,6 +57,12 @@ lint: $(READY) ## ruff, mypy, import contracts, dvc.yaml in step (budgets are he
 	$(BIN)/lint-imports
 	$(BIN)/python -m fieldwork.dvc_stages check
 	$(BIN)/pytest -q tests/house
+
+starter: $(READY) ## Make a project of one's own of the last commit in build/, and run its tests and linters
+	rm -rf build/new-project
+	$(BIN)/groundwork new build/new-project --recipe hls_water --recipe s2_scene
+	cd build/new-project && export PYTHONPATH=$$PWD/src PATH=$(CURDIR)/$(BIN):$$PATH && ruff check . && ruff format --check . \
+		&& lint-imports && python -m new_project.dvc_stages check && OMP_NUM_THREADS=1 pytest -p no:cacheprovider
 
 format: $(READY) ## Format the code
 	$(BIN)/ruff check --fix .

@@ -102,7 +102,10 @@ def _on_cluster(
     function: Callable[[Task], Result], tasks: Mapping[str, Task], config: IndexingConfig
 ) -> Iterator[tuple[str, Result]]:
     if find_spec("distributed") is None:
-        raise DataError("Engine 'dask' needs its packages: install groundwork[dask], or use engine 'processes'.")
+        raise DataError(
+            "Engine 'dask' needs its packages: install the extra, by `uv pip install -e '.[dask]'` in the project, or "
+            "use engine 'processes'."
+        )
     from distributed import KilledWorker  # noqa: PLC0415 - an optional package
     from distributed import as_completed as as_done  # noqa: PLC0415
 

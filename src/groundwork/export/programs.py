@@ -113,7 +113,7 @@ def require_format(form: ExportFormat) -> None:
     if missing:
         raise ExportError(
             f"'export.format: onnx' needs {', '.join(ONNX_PACKAGES)}, and there is no {', '.join(missing)}: install "
-            "the extra, by 'uv pip install groundwork[onnx]', or set 'format: pt2'"
+            "the extra, by `uv pip install -e '.[onnx]'` in the project, or set 'format: pt2'"
         )
 
 

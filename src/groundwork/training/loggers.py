@@ -155,7 +155,8 @@ def require_packages(loggers: tuple[ComponentConfig, ...]) -> None:
         if packages and all(find_spec(name) is None for name in packages):
             raise ComponentError(
                 f"training.loggers: '{config.name}' needs the package {packages[0]}, which is not installed. Install "
-                f"it (`pip install 'groundwork[{packages[0]}]'`), or leave the logger out; the history is kept anyway"
+                f"it (`uv pip install -e '.[{packages[0]}]'` in the project), or leave the logger out; the history is "
+                "kept anyway"
             )
 
 

@@ -117,7 +117,7 @@ def test_a_scheduler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch)
 
 def test_dask_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "find_spec", lambda name: None)
-    with pytest.raises(DataError, match=r"install groundwork\[dask\], or use engine 'processes'"):
+    with pytest.raises(DataError, match=r"install the extra, by .uv pip install -e '.\[dask\]'"):
         list(run_tasks(dying.double, NUMBERS, IndexingConfig(engine="dask")))
 
 

@@ -252,7 +252,7 @@ def test_a_missing_extra_is_named(
     tiny_bundle: Bundle, tiny_data: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("groundwork.export.programs.find_spec", lambda name: None)
-    with pytest.raises(ExportError, match=r"there is no onnx, onnxscript, onnxruntime.*groundwork\[onnx\]"):
+    with pytest.raises(ExportError, match=r"there is no onnx, onnxscript, onnxruntime.*'.\[onnx\]'"):
         export_bundle(tiny_bundle, tiny_data.scenes, ExportConfig(format="onnx"), TILES)
 
 

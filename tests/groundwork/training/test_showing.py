@@ -103,7 +103,7 @@ def test_a_package_that_is_missing_is_named_before_the_training(
         pytest.skip(f"{name} is installed")
     training = make_training(loggers=[name])
     check_training(training, land_target)
-    message = rf"training.loggers: '{name}' needs the package {name}, .*pip install 'groundwork\[{name}\]'"
+    message = rf"training.loggers: '{name}' needs the package {name}, .*pip install -e '.\[{name}\]'"
     with pytest.raises(ComponentError, match=message):
         check_together(training, model_config, land_target)
     with pytest.raises(ComponentError, match=message):

@@ -23,4 +23,6 @@ def finished_run(new_copy: Callable[[str], Path]) -> Path:
     """A project in which everything was run, by ``dvc repro``."""
     folder = new_copy("first")
     command(folder, "dvc", "repro")
+    command(folder, "git", "add", "-A")
+    command(folder, "git", "-c", "user.name=test", "-c", "user.email=test@example.org", "commit", "-qm", "results")
     return folder

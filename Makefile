@@ -15,7 +15,7 @@ SAMPLE := data/01_raw/sample/.complete
 # Kedro and DVC send nothing anywhere.
 export DO_NOT_TRACK := 1
 
-.PHONY: help install sample run viz site test lint starter format lock dvc clean
+.PHONY: help install sample run viz site test lint starter soak docs format lock dvc clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -63,6 +63,12 @@ starter: $(READY) ## Make a project of one's own of the last commit in build/, a
 	$(BIN)/groundwork new build/new-project --recipe hls_water --recipe s2_scene
 	cd build/new-project && export PYTHONPATH=$$PWD/src PATH=$(CURDIR)/$(BIN):$$PATH && ruff check . && ruff format --check . \
 		&& lint-imports && python -m new_project.dvc_stages check && OMP_NUM_THREADS=1 pytest -p no:cacheprovider
+
+docs: $(READY) ## Write the documentation as a site, in site/ (search needs a server: python -m http.server -d site)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+soak: $(READY) ## Kill the stages twenty times, and compare what is made in the end with an unbroken run (half an hour)
+	$(BIN)/python tests/end_to_end/soak.py
 
 format: $(READY) ## Format the code
 	$(BIN)/ruff check --fix .

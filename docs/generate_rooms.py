@@ -11,8 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import grimp
+from draw_rooms import draw
 
 PAGE = Path(__file__).parent / "rooms.md"
+PICTURES = Path(__file__).parent / "images"
 SOURCES = Path(__file__).parent.parent / "src"
 #: Packages whose rooms are drawn, with a sentence on each drawing.
 DRAWN = {
@@ -34,14 +36,26 @@ def render() -> str:
     ]
     for package, sentence in DRAWN.items():
         rooms = _rooms_of(graph, package)
-        uses = _uses(graph, rooms)
-        lines += [f"## `{package}`", "", sentence, "", "```mermaid", "flowchart TD"]
-        lines += [f'    {_key(room)}["{_name(room)}"]' for room in rooms]
-        lines += [f"    {_key(room)} --> {_key(other)}" for room in rooms for other in sorted(_reduced(uses)[room])]
-        lines += ["```", "", "| room | modules | holds |", "|---|--:|---|"]
+        lines += [f"## `{package}`", "", sentence, "", f"![Which room uses which](images/{_picture(package)})", ""]
+        lines += ["| room | modules | holds |", "|---|--:|---|"]
         lines += [f"| `{_name(room)}` | {_count(graph, room)} | {_first_line(room)} |" for room in rooms]
         lines.append("")
     return "\n".join(lines)
+
+
+def pictures() -> dict[str, str]:
+    """Return the drawings by the names of their files."""
+    graph = grimp.build_graph("groundwork")
+    drawn = {}
+    for package in DRAWN:
+        reduced = _reduced(_uses(graph, _rooms_of(graph, package)))
+        named = {_name(room): {_name(other) for other in others} for room, others in reduced.items()}
+        drawn[_picture(package)] = draw(named)
+    return drawn
+
+
+def _picture(package: str) -> str:
+    return f"rooms-{package.replace('.', '-')}.svg"
 
 
 def _rooms_of(graph: grimp.ImportGraph, package: str) -> list[str]:
@@ -98,11 +112,8 @@ def _name(room: str) -> str:
     return room.rpartition(".")[2]
 
 
-def _key(room: str) -> str:
-    # "end" and others are words of mermaid's own.
-    return f"r_{_name(room)}"
-
-
 if __name__ == "__main__":
     PAGE.write_text(render(), encoding="utf-8")
+    for name, drawing in pictures().items():
+        (PICTURES / name).write_text(drawing, encoding="utf-8")
     sys.stdout.write(f"{PAGE}\n")

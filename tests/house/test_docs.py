@@ -7,11 +7,13 @@ import importlib
 import importlib.util
 import inspect
 import re
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -73,7 +75,9 @@ def generator(name: str) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    # As where it is run: what lies beside it can be imported.
+    with mock.patch.object(sys, "path", [str(ROOT / "docs"), *sys.path]):
+        spec.loader.exec_module(module)
     return module
 
 
@@ -181,6 +185,11 @@ def test_the_decoder_that_is_shown_works() -> None:
 def test_pages_that_are_drawn_from_the_code_are_in_step(page: str, name: str) -> None:
     text = (ROOT / "docs" / page).read_text("utf-8")
     assert text == generator(name).render(), f"run `python docs/{name}.py`"
+
+
+def test_pictures_of_the_rooms_are_in_step() -> None:
+    for name, drawing in generator("generate_rooms").pictures().items():
+        assert (ROOT / "docs/images" / name).read_text("utf-8") == drawing, "run `python docs/generate_rooms.py`"
 
 
 def _texts() -> Iterator[str]:

@@ -103,7 +103,10 @@ def _pyproject(text: str, names: Names) -> str:
     ours = (
         "license = ",
         "license-files = ",
+        "docs = ",
+        "# Make the documentation",
         '"benchmarks/**"',
+        '"tests/end_to_end/',
         f'"src/{names.package}/starter/',
         "new = ",
         "update = ",
@@ -113,8 +116,8 @@ def _pyproject(text: str, names: Names) -> str:
 
 def _makefile(text: str, names: Names) -> str:
     text = _replaced(text, "# Groundwork. ", f"# {names.title}. ")
-    # The target that makes projects is the template's.
-    text = re.sub(r"^starter: .*\n(\t.*\n)+\n", "", text, flags=re.MULTILINE).replace(" starter ", " ")
+    # Targets of the template alone.
+    text = re.sub(r"^(starter|soak): .*\n(\t.*\n)+\n", "", text, flags=re.MULTILINE).replace(" starter soak ", " ")
     text = _replaced(text, " (budgets are held by tests/house)", "")
     return _replaced(text, "\t$(BIN)/pytest -q tests/house\n", "")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -56,6 +57,22 @@ class ViewsConfig(Config):
         return self == ViewsConfig()
 
 
+class AreaConfig(Config):
+    """A box on the ground."""
+
+    #: West, south, east and north, in units of ``crs``.
+    bounds: tuple[float, float, float, float]
+    #: What ``bounds`` are numbers of: a code, or another text from which a CRS can be made.
+    crs: str = "EPSG:4326"
+
+    @model_validator(mode="after")
+    def _check(self) -> AreaConfig:
+        west, south, east, north = self.bounds
+        if not all(isfinite(edge) for edge in self.bounds) or west >= east or south >= north:
+            raise ValueError(f"bounds are west, south, east and north, in this order; found {list(self.bounds)}")
+        return self
+
+
 class InferenceConfig(Config):
     """How scenes are predicted, window by window."""
 
@@ -75,6 +92,8 @@ class InferenceConfig(Config):
     sets: bool = False
     #: Also write how unsure the model is of the class: 0 where it is certain, 1 where all classes are as likely.
     entropy: bool = False
+    #: The ground that is predicted, as a box; a file of polygons is named as the input ``inference_area``. None: all.
+    area: AreaConfig | None = None
     #: How embeddings are written, of a model that gives such.
     embeddings: EmbeddingsConfig = EmbeddingsConfig()
     #: What the scenes' rasters hold, where that differs from the rasters the model was trained on (other layout, data

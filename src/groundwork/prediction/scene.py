@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,7 +11,7 @@ from rasterio.windows import Window
 from groundwork.bundle import Bundle
 from groundwork.config.data import read_by_model
 from groundwork.config.inference import InferenceConfig
-from groundwork.data.scene_stack import SceneStack, folders_by_source, open_checked, require_sources
+from groundwork.data.scene_stack import SceneStack
 from groundwork.errors import SpecError
 from groundwork.models.asking import refuse_asking, scorer_of
 from groundwork.models.assembly.embedding import EmbeddingModel
@@ -21,6 +21,7 @@ from groundwork.models.painting import UnseenPainter, require_painter
 from groundwork.prediction.blending import Tiling, blend, run_ahead
 from groundwork.prediction.chips import ChipAnswers
 from groundwork.prediction.embeddings import Features, embed_scene
+from groundwork.prediction.inputs import SceneInputs, area_of, check_scenes
 from groundwork.prediction.objects import find_objects
 from groundwork.prediction.painted import PaintedScene
 from groundwork.prediction.provenance import provenance_tags
@@ -28,10 +29,10 @@ from groundwork.prediction.source import require_meaning, scene_specs, warn_of_p
 from groundwork.prediction.tile_predictor import TilePredictor
 from groundwork.prediction.tiles import make_axis
 from groundwork.progress import track
+from groundwork.rasters.area import Area
 from groundwork.rasters.feature_writing import FeatureLayer, FeatureStream
 from groundwork.rasters.folder import RasterFolder
 from groundwork.rasters.stream import RasterProfile, RasterStream
-from groundwork.specs import RasterSpec
 from groundwork.targets.classes import CLASSES
 from groundwork.targets.image_answers import ImageAnswers
 from groundwork.targets.kind import Products, RasterKind
@@ -50,7 +51,10 @@ class Predictions:
 
 
 def predict_scenes(
-    bundle: Bundle, scenes: RasterFolder | Mapping[str, RasterFolder], config: InferenceConfig
+    bundle: Bundle,
+    scenes: RasterFolder | Mapping[str, RasterFolder],
+    config: InferenceConfig,
+    area: Area | None = None,
 ) -> Predictions:
     """Predict each scene, whether it has a label or not.
 
@@ -60,11 +64,12 @@ def predict_scenes(
         bundle: A trained one.
         scenes: Rasters of the only source, or of each by name.
         config: How they are predicted.
+        area: Polygons to which prediction is limited, where ``config`` names no area.
 
     Raises:
         BundleError: Where the bundle was never trained.
         SpecError: For an option that has no meaning for what is predicted.
-        PairingError: Where a scene lacks a source that the bundle needs.
+        PairingError: Where a scene lacks a source that the bundle needs, or nothing lies in the area.
         RasterError: Where a scene is not what the bundle expects.
     """
     bundle.require_trained()
@@ -73,29 +78,22 @@ def predict_scenes(
     specs = scene_specs(bundle.config.inputs, config)
     for source, spec in specs.items():
         warn_of_pixel_size(spec, bundle.config.inputs[source])
-    folders = folders_by_source(scenes, specs)
-    keys = require_sources(folders, specs)
-    for key in track(keys, "Checking scenes", len(keys)):
-        open_checked(folders, key, specs).close()
-    return Predictions(_predict_each(bundle, folders, keys, specs, config))
+    inputs = check_scenes(scenes, specs, config, area_of(config, area))
+    return Predictions(_predict_each(bundle, inputs, config))
 
 
 def _predict_each(
-    bundle: Bundle,
-    folders: Mapping[str, RasterFolder],
-    keys: Sequence[str],
-    specs: Mapping[str, RasterSpec],
-    config: InferenceConfig,
+    bundle: Bundle, inputs: SceneInputs, config: InferenceConfig
 ) -> Iterator[tuple[str, RasterStream | FeatureStream]]:
     model = bundle.build_model()
-    for key in keys:
+    for key in inputs.dates:
         if isinstance(kind_of(bundle.config.target), ObjectBoxes):
-            yield key, FeatureStream((OBJECTS,), partial(_read_and_find, model, folders, specs, bundle, config, key))
+            yield key, FeatureStream((OBJECTS,), partial(_read_and_find, model, inputs, bundle, config, key))
             continue
-        with open_checked(folders, key, specs) as stack:
+        with inputs.open(key) as stack:
             planned = predict_scene(model, stack, bundle, config, key)
         # Opened when its turn comes, so that streams can be kept and drained in any order.
-        later = _Later(partial(open_checked, folders, key, specs), partial(_predict_opened, model, bundle, config, key))
+        later = _Later(partial(inputs.open, key), partial(_predict_opened, model, bundle, config, key))
         features = None if planned.features is None else FeatureStream(planned.features.products, later.features)
         yield key, RasterStream(planned.profiles, later.blocks(), features)
 
@@ -126,14 +124,9 @@ class _Later:
 
 
 def _read_and_find(
-    model: Model,
-    folders: Mapping[str, RasterFolder],
-    specs: Mapping[str, RasterSpec],
-    bundle: Bundle,
-    config: InferenceConfig,
-    key: str,
+    model: Model, inputs: SceneInputs, bundle: Bundle, config: InferenceConfig, key: str
 ) -> Mapping[str, FeatureLayer]:
-    with open_checked(folders, key, specs) as stack:
+    with inputs.open(key) as stack:
         return {OBJECTS: find_objects(model, stack, bundle, config, key)}
 
 

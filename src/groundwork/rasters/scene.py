@@ -273,8 +273,8 @@ class Scene(Opened):
         passed = np.concatenate(masks)
         return passed if place is None else grown(passed, place, window)
 
-    def thumbnail(self, most: int) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-        """Read the whole raster thinned out to at most ``most`` pixels a side, from overviews where it has any.
+    def thumbnail(self, most: int, part: Window | None = None) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+        """Read the raster, or a part, thinned out to at most ``most`` pixels a side, from overviews where it has any.
 
         Returns:
             Raw values (channels, height, width) of the first step that is there, and validity (height, width): of this
@@ -283,9 +283,9 @@ class Scene(Opened):
         Raises:
             RasterError: Where a file cannot be decoded.
         """
-        width, height = self._extent.width, self._extent.height
-        factor = max(1.0, max(width, height) / most)
-        shape, whole = (max(1, round(height / factor)), max(1, round(width / factor))), Window(0, 0, width, height)
+        whole = part or Window(0, 0, self._extent.width, self._extent.height)
+        factor = max(1.0, max(whole.width, whole.height) / most)
+        shape = (max(1, round(whole.height / factor)), max(1, round(whole.width / factor)))
         first, *others = (date_parts for date_parts in self._dates if date_parts is not None)
         values, valid = first.thumbnail(whole, shape, self.spec)
         valid &= holds_data(values, self.spec.nodata, self.spec.validity)

@@ -36,15 +36,15 @@ class SceneInputs:
 
         Raises:
             RasterError: Where it is not what its spec says.
-            SpecError: Where nothing of it lies in the area.
         """
         stack = open_checked(self.folders, key, self.specs)
-        try:
-            if self.area is not None and not limit(stack, self.area, self.reach):
-                raise SpecError(f"Nothing of the scene '{key}' lies in {self.area.name}")
-        except BaseException:
-            stack.close()
-            raise
+        if self.area is not None:
+            try:
+                # What was found when scenes were checked is found again, unless a file was exchanged since.
+                limit(stack, self.area, self.reach)
+            except BaseException:
+                stack.close()
+                raise
         return stack
 
 

@@ -37,10 +37,9 @@ def world(tmp_path_factory: pytest.TempPathFactory, write_raster: Callable[..., 
     for number, key in enumerate(("here", "there")):
         image = random.integers(100, 3000, (3, SIDE, SIDE)).astype(np.int16)
         place = from_origin(500_000 + 50_000 * number, 5_000_000, 10, 10)
+        tags = {"DATE": "2024-06-01"}
         tiles = {"tiled": True, "blockxsize": 32, "blockysize": 32, "compress": "deflate"}
-        write_raster(
-            root / "scenes" / f"{key}.tif", image, transform=place, nodata=-9999, tags={"DATE": "2024-06-01"}, **tiles
-        )
+        write_raster(root / "scenes" / f"{key}.tif", image, transform=place, nodata=-9999, tags=tags, **tiles)
     outline = shapely.Polygon([(500_000 + 10 * x, 5_000_000 - 10 * y) for x, y in CORNERS])
     frame = geopandas.GeoDataFrame(geometry=[outline], crs=UTM)
     frame.to_file(root / "own.gpkg", engine="pyogrio")
@@ -161,21 +160,21 @@ def test_an_area_half_round_the_world_is_cut_before_it_is_transformed(
     assert (made["here"].classes != 255).all()
 
 
-def test_areas_that_mean_nothing_are_refused(world: SimpleNamespace, tiny_bundle: Bundle, tmp_path: Path) -> None:
+def test_areas_that_mean_nothing_are_refused(world: SimpleNamespace, tiny_bundle: Bundle) -> None:
     with pytest.raises(ValidationError, match="west, south, east and north, in this order"):
         _config(area={"bounds": (10, 45, 9, 46)})
-    with pytest.raises(SpecError, match="'inference.area.crs' is 'EPSG:nowhere', which is no CRS"):
+    with pytest.raises(SpecError, match=r"'inference.area.crs' is 'EPSG:nowhere', which is no CRS"):
         predict_scenes(tiny_bundle, world.scenes, _config(area={"bounds": (0, 0, 1, 1), "crs": "EPSG:nowhere"}))
+    area = _of_file(world.root / "own.gpkg")
     with pytest.raises(SpecError, match=r"'inference.area' and .*own.gpkg both say what ground"):
-        area = _of_file(world.root / "own.gpkg")
         predict_scenes(tiny_bundle, world.scenes, _config(area={"bounds": (0, 0, 1, 1)}), area)
 
 
 def test_a_scene_without_crs_has_no_area(
-    world: SimpleNamespace, tiny_bundle: Bundle, tmp_path: Path, write_raster: Callable[..., Path]
+    tiny_bundle: Bundle, tmp_path: Path, write_raster: Callable[..., Path]
 ) -> None:
     write_raster(tmp_path / "x.tif", np.ones((3, 40, 40), np.int16), crs=None, nodata=-9999)
     source = {"bands": ["A", "B", "C"], "dtype": "int16", "nodata": -9999, "georeference": "absent"}
-    with pytest.raises(RasterError, match="x.tif: found no CRS; expected one, as 'inference.area' lies on the ground"):
-        config = _config(area={"bounds": (0, 0, 1, 1)}, source=source)
-        predict_scenes(tiny_bundle, find_rasters(tmp_path, ["{key}.tif"]), config)
+    config, scenes = _config(area={"bounds": (0, 0, 1, 1)}, source=source), find_rasters(tmp_path, ["{key}.tif"])
+    with pytest.raises(RasterError, match=r"x.tif: found no CRS; expected one, as 'inference.area' lies on the ground"):
+        predict_scenes(tiny_bundle, scenes, config)

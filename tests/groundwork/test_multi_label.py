@@ -30,7 +30,8 @@ from groundwork.errors import ComponentError, SpecError
 from groundwork.evaluation.figures import draw_panel, draw_quicklook
 from groundwork.evaluation.predictors import ModelPredictor
 from groundwork.evaluation.report import evaluate_model, held_out
-from groundwork.prediction.scene import predict_scenes
+from groundwork.prediction.names import Names
+from groundwork.prediction.scene import Predictions, predict_scenes
 from groundwork.prediction.writing import write_predictions
 from groundwork.rasters.folder import find_rasters
 from groundwork.rasters.grid import Grid
@@ -236,7 +237,7 @@ def test_tiles_are_written_as_outlines_and_as_one_table(
     run: SimpleNamespace, world: SimpleNamespace, tmp_path: Path
 ) -> None:
     config, folder = InferenceConfig(tile_size=20, overlap=0), tmp_path / "made"
-    write_predictions(folder, predict_scenes(run.bundle, world.scenes, config).streams)
+    write_predictions(Names(folder), predict_scenes(run.bundle, world.scenes, config))
     outlines = geopandas.read_file(folder / "006_chips.gpkg")
     with rasterio.open(folder / "006_classes.tif") as raster:
         bands, transform, crs = raster.read(), raster.transform, raster.crs
@@ -266,13 +267,14 @@ def test_tiles_are_written_as_outlines_and_as_one_table(
     assert set(table["crs"]) == {"EPSG:32632"}
     # The same again is the same bytes; and what no longer is predicted is removed.
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    write_predictions(folder, predict_scenes(run.bundle, world.scenes, config).streams)
+    write_predictions(Names(folder), predict_scenes(run.bundle, world.scenes, config))
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    nothing = Predictions({}, lambda _: iter(()), config)
     (folder / "chips.csv").write_text("name,of,another\n")
-    write_predictions(folder, iter(()))
+    write_predictions(Names(folder), nothing)
     assert (folder / "chips.csv").is_file()
     (folder / "chips.csv").write_bytes(before["chips.csv"])
-    write_predictions(folder, iter(()))
+    write_predictions(Names(folder), nothing)
     assert not (folder / "chips.csv").exists()
 
 

@@ -28,6 +28,7 @@ from groundwork.evaluation.report import evaluate_model, held_out
 from groundwork.evaluation.scores import headline
 from groundwork.models.assembly.detectors import LOSSES
 from groundwork.models.interface import Model, ModelOutput
+from groundwork.prediction.names import Names
 from groundwork.prediction.objects import find_objects
 from groundwork.prediction.provenance import was_predicted
 from groundwork.prediction.scene import predict_scenes
@@ -182,7 +183,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
 def predict(bundle: Bundle, scenes: RasterFolder, folder: Path, **config: Any) -> Path:
     words = {"tile_size": 64, "overlap": 24, "batch_size": 3} | config
     for key, stream in predict_scenes(bundle, scenes, InferenceConfig.model_validate(words)).streams:
-        write_prediction(folder, key, stream)
+        write_prediction(Names(folder), key, stream)
     return folder / "wide_objects.gpkg"
 
 

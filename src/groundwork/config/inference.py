@@ -94,6 +94,11 @@ class InferenceConfig(Config):
     entropy: bool = False
     #: The ground that is predicted, as a box; a file of polygons is named as the input ``inference_area``. None: all.
     area: AreaConfig | None = None
+    #: Whether a scene is predicted anew whose prediction is there already. false: it is kept where it was made of the
+    #: same scene by the same bundle, settings and versions, so that a run that broke off goes on.
+    overwrite: bool = True
+    #: Also write a STAC item for each scene, with checksums of what was read and written, and a collection of them.
+    items: bool = True
     #: How embeddings are written, of a model that gives such.
     embeddings: EmbeddingsConfig = EmbeddingsConfig()
     #: What the scenes' rasters hold, where that differs from the rasters the model was trained on (other layout, data
@@ -126,4 +131,6 @@ class InferenceConfig(Config):
             raise ValueError(f"overlap {self.overlap} is more than half of tile_size {self.tile_size}")
         if self.source is not None and self.sources:
             raise ValueError("give 'source', or 'sources' for models of several, not both")
+        if not self.overwrite and not self.items:
+            raise ValueError("'overwrite: false' knows by its item what is finished: set 'items: true'")
         return self

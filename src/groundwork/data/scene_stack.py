@@ -133,7 +133,7 @@ class SceneStack(Opened):
         inside = part.mask(window)
         left, top = int(part.window.col_off + window.col_off), int(part.window.row_off + window.row_off)
         pairs = {source: _no_data(spec, window) for source, spec in read_by_model(self.inputs).items()}
-        for start, stop in runs(inside.any(axis=0), self._reach):
+        for start, stop in runs(np.asarray(inside.any(axis=0)), self._reach):
             read = self._read(Window(left + start, top, stop - start, window.height))
             for source, (numbers, valid) in pairs.items():
                 numbers[..., start:stop], valid[..., start:stop] = read.values[source], read.valid[source]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from groundwork.config.data import reference_of
 from groundwork.config.inference import InferenceConfig
 from groundwork.data.scene_stack import SceneStack, folders_by_source, open_checked, require_sources
 from groundwork.errors import PairingError, RasterError, SpecError
@@ -28,8 +29,14 @@ class SceneInputs:
     area: Area | None
     #: How far around a pixel the model may look, in pixels.
     reach: int
-    #: Key of each scene that is predicted -> its last date, where it is known.
-    dates: Mapping[str, date | None]
+    #: The source on whose grid predictions lie.
+    reference: str
+    #: Key of each scene that is predicted -> source -> its dates, where they are known.
+    dates: Mapping[str, Mapping[str, Sequence[date]]]
+
+    def day(self, key: str) -> date | None:
+        """Return the last date of the reference of a scene; None where it is not known."""
+        return max(self.dates[key].get(self.reference, ()), default=None)
 
     def open(self, key: str) -> SceneStack:
         """Open a scene, limited to the area.
@@ -74,17 +81,18 @@ def check_scenes(
     """
     folders = folders_by_source(scenes, specs)
     keys = require_sources(folders, specs)
-    dates: dict[str, date | None] = {}
+    dates: dict[str, Mapping[str, Sequence[date]]] = {}
     outside: dict[str, str] = {}
     for key in track(keys, "Checking scenes", len(keys)):
         with open_checked(folders, key, specs) as stack:
             if area is not None and not limit(stack, area, config.tile_size):
                 outside[key] = f"{describe_bounds(stack.grid)} in {name_crs(stack.grid.crs)}"
                 continue
-            dates[key] = max(stack.dates(stack.reference_source) or [], default=None)
+            known = {source: stack.dates(source) for source in specs}
+            dates[key] = {source: days for source, days in known.items() if days is not None}
     if area is not None and outside:
         _report(outside, area, is_all=not dates)
-    return SceneInputs(folders, specs, area, config.tile_size, dates)
+    return SceneInputs(folders, specs, area, config.tile_size, reference_of(specs), dates)
 
 
 def limit(stack: SceneStack, area: Area, reach: int) -> bool:

@@ -15,3 +15,7 @@ CHIPS = "chips"
 PRODUCTS = {**ANSWERS, "probabilities": ".tif", "entropy": ".tif", "sets": ".tif", "deviations": ".tif", CHIPS: ".gpkg"}
 #: Where the outlines of all scenes stand as one table.
 CHIP_TABLE = "chips.csv"
+#: What says of a scene what was predicted, from what and with what: the STAC item that names all of its products.
+ITEM, ITEM_SUFFIX = "item", ".json"
+#: The STAC collection of all items of a folder.
+COLLECTION = "collection.json"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 from rasterio.windows import Window
 
@@ -25,6 +26,7 @@ from groundwork.prediction.inputs import SceneInputs, area_of, check_scenes
 from groundwork.prediction.objects import find_objects
 from groundwork.prediction.painted import PaintedScene
 from groundwork.prediction.provenance import provenance_tags
+from groundwork.prediction.record import Origin, run_of
 from groundwork.prediction.source import require_meaning, scene_specs, warn_of_pixel_size
 from groundwork.prediction.tile_predictor import TilePredictor
 from groundwork.prediction.tiles import make_axis
@@ -42,12 +44,24 @@ from groundwork.targets.objects import OBJECTS, ObjectBoxes
 __all__ = ["CLASSES", "Predictions", "predict_scene", "predict_scenes"]
 
 
+#: Key of a scene, and its stream of products.
+KeyedStream: TypeAlias = tuple[str, RasterStream | FeatureStream]
+
+
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """Predictions of several scenes that do not exist yet, one after the other."""
+    """Predictions of several scenes that do not exist yet."""
 
-    #: Scene key, and its stream of products.
-    streams: Iterator[tuple[str, RasterStream | FeatureStream]]
+    #: Key of each scene -> what it is predicted from.
+    origins: Mapping[str, Origin]
+    #: Gives the streams of some of them, one after the other.
+    predict: Callable[[Sequence[str]], Iterator[KeyedStream]]
+    config: InferenceConfig
+
+    @property
+    def streams(self) -> Iterator[KeyedStream]:
+        """The streams of all scenes, one after the other."""
+        return self.predict(tuple(self.origins))
 
 
 def predict_scenes(
@@ -78,15 +92,20 @@ def predict_scenes(
     specs = scene_specs(bundle.config.inputs, config)
     for source, spec in specs.items():
         warn_of_pixel_size(spec, bundle.config.inputs[source])
-    inputs = check_scenes(scenes, specs, config, area_of(config, area))
-    return Predictions(_predict_each(bundle, inputs, config))
+    ground = area_of(config, area)
+    inputs = check_scenes(scenes, specs, config, ground)
+    run = run_of(bundle, config, ground)
+    origins = {key: Origin(key, inputs, run) for key in inputs.dates}
+    return Predictions(origins, partial(_predict_each, bundle, inputs, config), config)
 
 
 def _predict_each(
-    bundle: Bundle, inputs: SceneInputs, config: InferenceConfig
-) -> Iterator[tuple[str, RasterStream | FeatureStream]]:
+    bundle: Bundle, inputs: SceneInputs, config: InferenceConfig, keys: Sequence[str]
+) -> Iterator[KeyedStream]:
+    if not keys:
+        return
     model = bundle.build_model()
-    for key in inputs.dates:
+    for key in keys:
         if isinstance(kind_of(bundle.config.target), ObjectBoxes):
             yield key, FeatureStream((OBJECTS,), partial(_read_and_find, model, inputs, bundle, config, key))
             continue

@@ -45,7 +45,7 @@ class AreaPart:
         if not shapes:
             return np.zeros((height, width), np.bool_)
         place = Affine.translation(left, top)
-        found = rasterize(shapes, (height, width), transform=place, dtype="uint8").astype(np.bool_)
+        found: NDArray[np.bool_] = rasterize(shapes, (height, width), transform=place, dtype="uint8").astype(np.bool_)
         found[max(int(self.window.height) - top, 0) :] = False
         found[:, max(int(self.window.width) - left, 0) :] = False
         return found

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
+import shapely
 import torch
 from rasterio.transform import from_origin
 from rasterio.windows import Window
@@ -33,6 +34,7 @@ from groundwork.evaluation.report import evaluate_model, held_out
 from groundwork.prediction.names import Names
 from groundwork.prediction.scene import Predictions, predict_scenes
 from groundwork.prediction.writing import write_predictions
+from groundwork.rasters.area import Area
 from groundwork.rasters.folder import find_rasters
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.scene import Scene
@@ -46,6 +48,7 @@ from groundwork.training.checks import check_together, check_training
 from groundwork.training.fit import fit
 from groundwork.training.initial import build_initial
 from groundwork.training.thresholds import choose_threshold, with_thresholds
+from stac_schemas import validate
 
 NAMES = ("water", "forest", "field", "town")
 COLORS = ("#0000ff", "#00aa00", "#ffcc00", "#c51b1b")
@@ -315,3 +318,26 @@ def test_both_ways_to_write_a_table_say_the_same(world: SimpleNamespace) -> None
         ]
         if row["covers"] is not None and key != "005":
             assert np.array_equal(*answers), key
+
+
+def test_tiles_outside_an_area_have_no_outline_and_tables_go_on(
+    run: SimpleNamespace, world: SimpleNamespace, tmp_path: Path
+) -> None:
+    _, stream = next(predict_scenes(run.bundle, world.scenes, InferenceConfig(tile_size=16, overlap=0)).streams)
+    grid = next(iter(stream.profiles.values())).grid
+    west, _, _, north = grid.bounds
+    outline = shapely.Polygon([(west, north), (west + 10 * grid.width, north), (west, north - 10 * grid.height)])
+    area = Area(outline, grid.crs, "here")
+    config = InferenceConfig(tile_size=16, overlap=0, overwrite=False)
+    predictions = predict_scenes(run.bundle, world.scenes, config, area)
+    write_predictions(Names(tmp_path), predictions)
+    [key] = predictions.origins
+    outlines = geopandas.read_file(tmp_path / f"{key}_chips.gpkg")
+    # The last tile of each axis is moved back to its edge.
+    starts = [sorted({*range(0, length - 15, 16), length - 16}) for length in (grid.height, grid.width)]
+    assert 0 < len(outlines) < len(starts[0]) * len(starts[1])
+    assert outlines.intersection(outline).area.gt(0).all()
+    validate(json.loads((tmp_path / f"{key}_item.json").read_text()))
+    before = (tmp_path / "chips.csv").read_bytes()
+    write_predictions(Names(tmp_path), predict_scenes(run.bundle, world.scenes, config, area))
+    assert (tmp_path / "chips.csv").read_bytes() == before, "read from what was written"

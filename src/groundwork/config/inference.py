@@ -73,6 +73,14 @@ class AreaConfig(Config):
         return self
 
 
+class PolygonsConfig(Config):
+    """How the outlines of classes are drawn."""
+
+    #: In units of the scenes' CRS: points of an outline are left out where the triangle that each makes with its
+    #: neighbours is smaller than the square of this. Neighbours keep a common border. 0: the sides of the pixels.
+    simplify: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+
+
 class InferenceConfig(Config):
     """How scenes are predicted, window by window."""
 
@@ -92,6 +100,8 @@ class InferenceConfig(Config):
     sets: bool = False
     #: Also write how unsure the model is of the class: 0 where it is certain, 1 where all classes are as likely.
     entropy: bool = False
+    #: Also write the outlines of classes; true, or how they are drawn.
+    polygons: PolygonsConfig | None = None
     #: The ground that is predicted, as a box; a file of polygons is named as the input ``inference_area``. None: all.
     area: AreaConfig | None = None
     #: Whether a scene is predicted anew whose prediction is there already. false: it is kept where it was made of the
@@ -124,6 +134,11 @@ class InferenceConfig(Config):
             hint = did_you_mean(views, list(VIEWS))
             raise ValueError(f"must be one of {list(VIEWS)}, or symmetries and scales; found {views!r}.{hint}")
         return VIEWS[views]
+
+    @field_validator("polygons", mode="before")
+    @classmethod
+    def _accept_whether(cls, polygons: object) -> object:
+        return ({} if polygons else None) if isinstance(polygons, bool) else polygons
 
     @model_validator(mode="after")
     def _check(self) -> InferenceConfig:

@@ -25,6 +25,7 @@ from groundwork.prediction.embeddings import Features, embed_scene
 from groundwork.prediction.inputs import SceneInputs, area_of, check_scenes
 from groundwork.prediction.objects import find_objects
 from groundwork.prediction.painted import PaintedScene
+from groundwork.prediction.polygons import ClassPolygons
 from groundwork.prediction.provenance import provenance_tags
 from groundwork.prediction.record import Origin, run_of
 from groundwork.prediction.source import require_meaning, scene_specs, warn_of_pixel_size
@@ -32,7 +33,7 @@ from groundwork.prediction.tile_predictor import TilePredictor
 from groundwork.prediction.tiles import make_axis
 from groundwork.progress import track
 from groundwork.rasters.area import Area
-from groundwork.rasters.feature_writing import FeatureLayer, FeatureStream
+from groundwork.rasters.feature_writing import FeatureLayer, FeatureStream, together
 from groundwork.rasters.folder import RasterFolder
 from groundwork.rasters.stream import RasterProfile, RasterStream
 from groundwork.targets.classes import CLASSES
@@ -181,7 +182,12 @@ def predict_scene(
     )
     profiles = products.profiles(grid, tags, details=config.details)
     blocks = _decide(tiling, products, profiles, name)
-    return RasterStream(profiles, blocks, None if chips is None else chips.stream())
+    streams = [] if chips is None else [chips.stream()]
+    if config.polygons is not None:
+        outlines = ClassPolygons(CLASSES, profiles[CLASSES], config.polygons)
+        blocks = outlines.keeping(blocks)
+        streams.append(outlines.stream())
+    return RasterStream(profiles, blocks, together(streams))
 
 
 def _products_of(model: Model, bundle: Bundle, config: InferenceConfig) -> tuple[RasterKind | PaintedScene, Scorer]:

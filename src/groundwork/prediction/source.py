@@ -77,6 +77,11 @@ def require_meaning(target: TargetSpec, config: InferenceConfig) -> None:
         raise SpecError(
             f"{named} would say something of each pixel, and the model finds objects, each with its score: set to false"
         )
+    if config.polygons is not None and (not target.classes or target.per == "object" or target.multi_label):
+        what = (
+            "boxes" if target.per == "object" else "several classes of a tile at once" if target.classes else "no class"
+        )
+        raise SpecError(f"'inference.polygons' are outlines of classes, and the model gives {what}: set it to false")
     if config.sets and target.sets is None:
         raise SpecError(
             "'inference.sets' asks which classes are possible, and the bundle does not know from which probability on "

@@ -134,17 +134,15 @@ class Classes(RasterKind, ABC):
         """Return a class raster with names and colours; as details the probability of each class, and entropy."""
         dtype, nodata = class_nodata(self.target)
         colors = {entry.value: entry.rgb for entry in self.target.classes} if dtype == "uint8" else {}
-        names = {f"CLASS_{entry.value}": entry.name for entry in self.target.classes}
+        said = {**tags, **{f"CLASS_{entry.value}": entry.name for entry in self.target.classes}}
         legend = tuple(LegendEntry(entry.value, entry.name, entry.rgb) for entry in self.target.classes)
-        said = {**tags, **names}
         profiles = {CLASSES: RasterProfile(grid, dtype, ("class",), nodata, "mode", colors, said, legend=legend)}
-        wanted = ((PROBABILITIES, self.target.names), (ENTROPY, (ENTROPY,)))
-        for product, bands in wanted:
+        for product, bands in ((PROBABILITIES, self.target.names), (ENTROPY, (ENTROPY,))):
             if product in details:
                 profiles[product] = RasterProfile(grid, "float32", bands, float("nan"), "average", tags=tags)
         if SETS in details and self.target.sets is not None:
-            missed = {"SETS_MISS": f"{self.target.sets.miss:g}"}
-            profiles[SETS] = RasterProfile(grid, "uint8", self.target.names, NO_SET, "mode", tags={**tags, **missed})
+            tags = {**tags, "SETS_MISS": f"{self.target.sets.miss:g}"}
+            profiles[SETS] = RasterProfile(grid, "uint8", self.target.names, NO_SET, "mode", tags=tags)
         return profiles
 
     def from_product(self, values: NDArray[np.generic], known: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ from kedro.io import AbstractDataset
 from fieldwork.io.pictures import ImagePreview
 from fieldwork.io.rasters import RasterFolderDataset
 from groundwork.prediction.names import PATTERN, Names
-from groundwork.prediction.products import ANSWERS, PRODUCTS
+from groundwork.prediction.products import ANSWERS, MOSAIC, PRODUCTS
 
 if TYPE_CHECKING:
     from groundwork.prediction.scene import Predictions
@@ -35,7 +35,7 @@ class PredictionsDataset(AbstractDataset["Predictions", "RasterFolder"]):
         patterns = {product: self._names.of_product(product) for product in PRODUCTS}
         answer = patterns.pop(next(iter([*self._found(), *ANSWERS])))
         rasters = RasterFolderDataset(path=self._names.folder.as_posix(), pattern=answer)
-        rasters.beside = tuple(patterns.values())
+        rasters.beside = (*patterns.values(), f"{MOSAIC}/{{key}}.tif")
         return rasters
 
     def load(self) -> RasterFolder:

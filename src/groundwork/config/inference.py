@@ -81,6 +81,35 @@ class PolygonsConfig(Config):
     simplify: float = Field(default=0.0, ge=0, allow_inf_nan=False)
 
 
+class GridConfig(Config):
+    """The pixels onto which scenes are brought before a model sees them."""
+
+    #: A projected CRS. None: that of each scene.
+    crs: str | None = None
+    #: Side of a pixel in metres.
+    pixel_size_m: float = Field(gt=0, allow_inf_nan=False)
+    #: How scenes are resampled whose source does not say it.
+    resampling: Literal["nearest", "bilinear", "cubic", "average"] = "bilinear"
+
+
+class MosaicConfig(Config):
+    """How the predictions of all scenes are put together as one raster."""
+
+    #: Which answer counts where scenes overlap. newest: that of the last date. first: that of the first scene by key.
+    #: mean: the class of the highest mean probability, or the mean number.
+    overlaps: Literal["newest", "first", "mean"] = "newest"
+    #: CRS of the mosaic. None: that of the first scene by key.
+    crs: str | None = None
+    #: Side of its pixels, in units of ``crs``. None: that of the first scene, whose pixels are kept as they lie.
+    pixel_size: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _check(self) -> MosaicConfig:
+        if self.crs is not None and self.pixel_size is None:
+            raise ValueError("'crs' needs 'pixel_size', in units of that CRS")
+        return self
+
+
 class InferenceConfig(Config):
     """How scenes are predicted, window by window."""
 
@@ -102,6 +131,11 @@ class InferenceConfig(Config):
     entropy: bool = False
     #: Also write the outlines of classes; true, or how they are drawn.
     polygons: PolygonsConfig | None = None
+    #: The pixels onto which scenes are brought that have another CRS or pixel size than those of the training;
+    #: predictions lie on them. None: each scene is predicted as it lies.
+    grid: GridConfig | None = None
+    #: Also put the predictions of all scenes together as one raster; how.
+    mosaic: MosaicConfig | None = None
     #: The ground that is predicted, as a box; a file of polygons is named as the input ``inference_area``. None: all.
     area: AreaConfig | None = None
     #: Whether a scene is predicted anew whose prediction is there already. false: it is kept where it was made of the

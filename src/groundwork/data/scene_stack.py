@@ -16,7 +16,9 @@ from groundwork.batch import Patch, by_name
 from groundwork.config.data import read_by_model, reference_of
 from groundwork.data.dates import dates_of_reference
 from groundwork.errors import PairingError, RasterError
+from groundwork.rasters.addresses import NO_FILE
 from groundwork.rasters.area import AreaPart, runs
+from groundwork.rasters.canvas import DeclaredPixels
 from groundwork.rasters.choosing import choose_dates
 from groundwork.rasters.folder import RasterFolder, preview
 from groundwork.rasters.grid import Grid
@@ -37,13 +39,20 @@ Dates: TypeAlias = Mapping[str, tuple[date, ...]]
 class SceneStack(Opened):
     """The rasters of all sources, opened and checked. Use it as a context manager, or call :meth:`close`."""
 
-    def __init__(self, files: Files, inputs: Mapping[str, RasterSpec], dates: Dates | None = None) -> None:
+    def __init__(
+        self,
+        files: Files,
+        inputs: Mapping[str, RasterSpec],
+        dates: Dates | None = None,
+        pixels: DeclaredPixels | None = None,
+    ) -> None:
         """Open the reference first, then the others onto its grid.
 
         Args:
             files: Source -> the files of its raster.
             inputs: Source -> what its rasters hold.
             dates: Source -> the dates that the files' names say; they go before those that tags say.
+            pixels: Onto which the reference is brought as well. None: it has its own.
 
         Raises:
             RasterError: Where a file is not what its spec says, shows other ground than the reference, or lies on
@@ -58,7 +67,9 @@ class SceneStack(Opened):
         name = self.reference_source = reference_of(inputs)
         try:
             lent = {source: [rule for rule in self._rules if rule.source == source] for source in inputs}
-            self.reference = self._opened.enter_context(Scene(files[name], inputs[name], None, lent[name]))
+            first = next(path for path in files[name] if path != NO_FILE)
+            canvas = None if pixels is None else pixels.over(first)
+            self.reference = self._opened.enter_context(Scene(files[name], inputs[name], canvas, lent[name]))
             self._scenes = {
                 source: self.reference
                 if source == name
@@ -241,13 +252,18 @@ def require_stated_places(stack: SceneStack, stated: Stated) -> None:
             check_placed(scene.own_grid, scene.path, first)
 
 
-def open_checked(scenes: Mapping[str, RasterFolder], key: str, inputs: Mapping[str, RasterSpec]) -> SceneStack:
-    """Open a scene, with its grid and its dates checked.
+def open_checked(
+    scenes: Mapping[str, RasterFolder],
+    key: str,
+    inputs: Mapping[str, RasterSpec],
+    pixels: DeclaredPixels | None = None,
+) -> SceneStack:
+    """Open a scene, with its grid and its dates checked, as of :class:`SceneStack`.
 
     Raises:
         RasterError: As of :class:`SceneStack`.
     """
-    stack = SceneStack(files_of(scenes, key), inputs, dates_of(scenes, key))
+    stack = SceneStack(files_of(scenes, key), inputs, dates_of(scenes, key), pixels)
     try:
         _ = stack.grid, [stack.dates(source) for source in inputs]
         require_stated_places(stack, stated_of(scenes, key))

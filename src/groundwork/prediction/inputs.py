@@ -13,8 +13,9 @@ from groundwork.data.scene_stack import SceneStack, folders_by_source, open_chec
 from groundwork.errors import PairingError, RasterError, SpecError
 from groundwork.progress import track
 from groundwork.rasters.area import Area, area_of_bounds
+from groundwork.rasters.canvas import DeclaredPixels
 from groundwork.rasters.folder import RasterFolder, preview
-from groundwork.rasters.grid import describe_bounds, name_crs
+from groundwork.rasters.grid import crs_of_text, describe_bounds, name_crs
 from groundwork.specs import RasterSpec
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,8 @@ class SceneInputs:
     folders: Mapping[str, RasterFolder]
     specs: Mapping[str, RasterSpec]
     area: Area | None
+    #: Onto which scenes are brought. None: they are read as they lie.
+    pixels: DeclaredPixels | None
     #: How far around a pixel the model may look, in pixels.
     reach: int
     #: The source on whose grid predictions lie.
@@ -44,7 +47,7 @@ class SceneInputs:
         Raises:
             RasterError: Where it is not what its spec says.
         """
-        stack = open_checked(self.folders, key, self.specs)
+        stack = open_checked(self.folders, key, self.specs, self.pixels)
         if self.area is not None:
             try:
                 # What was found when scenes were checked is found again, unless a file was exchanged since.
@@ -66,6 +69,18 @@ def area_of(config: InferenceConfig, given: Area | None) -> Area | None:
     raise SpecError(f"'inference.area' and {given.name} both say what ground is predicted: leave one of them out")
 
 
+def pixels_of(config: InferenceConfig) -> DeclaredPixels | None:
+    """Return the pixels onto which scenes are brought. None: they are read as they lie.
+
+    Raises:
+        SpecError: For a CRS that nobody knows.
+    """
+    if config.grid is None:
+        return None
+    crs = None if config.grid.crs is None else crs_of_text(config.grid.crs, "inference.grid.crs")
+    return DeclaredPixels(crs, config.grid.pixel_size_m)
+
+
 def check_scenes(
     scenes: RasterFolder | Mapping[str, RasterFolder],
     specs: Mapping[str, RasterSpec],
@@ -81,10 +96,11 @@ def check_scenes(
     """
     folders = folders_by_source(scenes, specs)
     keys = require_sources(folders, specs)
+    pixels = pixels_of(config)
     dates: dict[str, Mapping[str, Sequence[date]]] = {}
     outside: dict[str, str] = {}
     for key in track(keys, "Checking scenes", len(keys)):
-        with open_checked(folders, key, specs) as stack:
+        with open_checked(folders, key, specs, pixels) as stack:
             if area is not None and not limit(stack, area, config.tile_size):
                 outside[key] = f"{describe_bounds(stack.grid)} in {name_crs(stack.grid.crs)}"
                 continue
@@ -92,7 +108,7 @@ def check_scenes(
             dates[key] = {source: days for source, days in known.items() if days is not None}
     if area is not None and outside:
         _report(outside, area, is_all=not dates)
-    return SceneInputs(folders, specs, area, config.tile_size, reference_of(specs), dates)
+    return SceneInputs(folders, specs, area, pixels, config.tile_size, reference_of(specs), dates)
 
 
 def limit(stack: SceneStack, area: Area, reach: int) -> bool:

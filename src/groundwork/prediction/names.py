@@ -9,13 +9,15 @@ from datetime import date
 from pathlib import Path, PurePosixPath
 
 from groundwork.errors import PairingError, SpecError
-from groundwork.prediction.products import CHIP_TABLE, COLLECTION, ITEM, ITEM_SUFFIX, PRODUCTS
+from groundwork.prediction.products import CHIP_TABLE, COLLECTION, ITEM, ITEM_SUFFIX, MOSAIC, PRODUCTS
 from groundwork.rasters.folder import preview
 from groundwork.strict import did_you_mean
 
 #: Words that stand in braces.
 WORDS = ("key", "product", "date")
 PATTERN = "{key}_{product}"
+#: Files of what all scenes make together.
+_MOSAICS = tuple(f"{MOSAIC}/{product}{PRODUCTS[product]}" for product in ("classes", "numbers"))
 _WORD = re.compile(r"\{([^{}]*)\}")
 
 
@@ -83,7 +85,8 @@ class Names:
                 f"Names are '{self.pattern}', and {len(without)} scene(s) have no date: {preview(without)}. Leave "
                 "'{date}' out, or say where dates stand ('date_tag', or '{date}' in the pattern of the scenes)."
             )
-        taken = {str(self.folder / name).casefold(): "a table of all scenes" for name in (CHIP_TABLE, COLLECTION)}
+        together = (CHIP_TABLE, COLLECTION, *_MOSAICS)
+        taken = {str(self.folder / name).casefold(): "what all scenes make together" for name in together}
         for key, product, path in self._all(scenes.items()):
             name = str(path).casefold()
             if name in taken:

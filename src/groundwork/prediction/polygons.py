@@ -65,10 +65,14 @@ class ClassPolygons:
         # GDAL outlines bytes and 32-bit integers alike; a label may be any of the latter.
         numbers = classes.astype(np.int32)
         for outline, value in outlines_of(numbers, mask=known, connectivity=4):
-            polygon = shapely.transform(shapely.geometry.shape(outline), lambda points: points + np.array([left, top]))
-            west, north, east, south = polygon.bounds
-            touches = west == left or north == top or east == right or south == bottom
-            (self._open if touches else self._whole).setdefault(int(value), []).append(polygon)
+            # Polygons of two blocks are joined along sides that they have in common: point by point.
+            rings = [np.array(ring) + np.array([left, top]) for ring in outline["coordinates"]]
+            reach = [_on_borders(ring, (left, right), (top, bottom)) for ring in rings]
+            if any(sides.any() for sides in reach):
+                dense = [_with_points(ring, sides) for ring, sides in zip(rings, reach, strict=True)]
+                self._open.setdefault(int(value), []).append(shapely.Polygon(dense[0], dense[1:]))
+            else:
+                self._whole.setdefault(int(value), []).append(shapely.Polygon(rings[0], rings[1:]))
 
     def _simplified(self, shapes: NDArray[np.object_]) -> NDArray[np.object_]:
         if not self._config.simplify or not len(shapes):
@@ -89,17 +93,32 @@ class ClassPolygons:
         return FeatureLayer(layer.grid, layer.shapes, {**columns, **_areas(layer)}, layer.tags)
 
 
+def _on_borders(ring: NDArray[np.float64], columns: tuple[int, int], rows: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return which sides of a ring (points, 2) lie on the border of a block."""
+    here, there = ring[:-1], ring[1:]
+    along = [
+        np.isin(here[:, axis], edges) & (here[:, axis] == there[:, axis]) for axis, edges in enumerate((columns, rows))
+    ]
+    return np.asarray(along[0] | along[1])
+
+
+def _with_points(ring: NDArray[np.float64], sides: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return a ring with a point at each pixel of some of its sides."""
+    lengths = np.abs(np.diff(ring, axis=0)).max(axis=1)
+    counts = np.where(sides, lengths, 1).astype(np.int64)
+    first = np.repeat(np.cumsum(counts) - counts, counts)
+    share = (np.arange(counts.sum()) - first) / np.repeat(counts, counts)
+    points = np.repeat(ring[:-1], counts, axis=0) + share[:, None] * np.repeat(np.diff(ring, axis=0), counts, axis=0)
+    return np.concatenate([points.round(), ring[-1:]])
+
+
 def _joined(polygons: list[shapely.Polygon]) -> list[shapely.Polygon]:
     """Return polygons with those made one that share a part of a side; corners do not join."""
     if not polygons:
         return []
-    # Where blocks met, points are left in the middle of a side.
-    parts: list[shapely.Polygon] = shapely.get_parts(shapely.union_all(polygons)).tolist()
-    return [_without_points_on_sides(part) for part in parts]
-
-
-def _without_points_on_sides(polygon: shapely.Polygon) -> shapely.Polygon:
-    simple: shapely.Polygon = shapely.simplify(polygon, 0, preserve_topology=True)
+    parts = shapely.get_parts(shapely.coverage_union_all(polygons))
+    # Without the points along borders of blocks.
+    simple: list[shapely.Polygon] = shapely.simplify(parts, 0, preserve_topology=False).tolist()
     return simple
 
 

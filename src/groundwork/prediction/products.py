@@ -20,5 +20,7 @@ PRODUCTS = {**ANSWERS, **_DETAILS, CHIPS: ".gpkg", POLYGONS: ".gpkg"}
 CHIP_TABLE = "chips.csv"
 #: What says of a scene what was predicted, from what and with what: the STAC item that names all of its products.
 ITEM, ITEM_SUFFIX = "item", ".json"
+#: The folder of what all scenes make together.
+MOSAIC = "mosaic"
 #: The STAC collection of all items of a folder.
 COLLECTION = "collection.json"

@@ -92,7 +92,8 @@ def predict_scenes(
     refuse_asking(bundle.produces, config)
     specs = scene_specs(bundle.config.inputs, config)
     for source, spec in specs.items():
-        warn_of_pixel_size(spec, bundle.config.inputs[source])
+        where = "inference.source" if config.grid is None else "inference.grid"
+        warn_of_pixel_size(spec, bundle.config.inputs[source], where)
     ground = area_of(config, area)
     inputs = check_scenes(scenes, specs, config, ground)
     run = run_of(bundle, config, ground)

@@ -14,6 +14,7 @@ import pandas as pd
 from groundwork import fingerprint
 from groundwork.atomic import whole_file
 from groundwork.prediction.chips import FIRST_COLUMNS, read_table, table_of
+from groundwork.prediction.mosaic import require_possible, write_mosaic
 from groundwork.prediction.names import Names
 from groundwork.prediction.products import CHIP_TABLE, CHIPS, COLLECTION, ITEM, ITEM_SUFFIX, PRODUCTS
 from groundwork.prediction.provenance import was_predicted
@@ -45,6 +46,7 @@ def write_predictions(names: Names, predictions: Predictions) -> None:
     origins, config = predictions.origins, predictions.config
     days = {key: origin.day for key, origin in origins.items()}
     names.require_apart(days)
+    require_possible(config.mosaic, days)
     finished = set() if config.overwrite else _finished(names, origins)
     model = _write_model(names.folder, next(iter(origins.values())).run) if config.items and origins else None
     written_before = {key: names.path(key, days[key], CHIPS) for key in finished}
@@ -55,6 +57,10 @@ def write_predictions(names: Names, predictions: Predictions) -> None:
             _write_item(names, origins[key], written, model)
         tables.update((key, table_of(key, made.layer)) for made in written if made.product == CHIPS and made.layer)
     _write_table(names.folder, tables)
+    if config.mosaic is not None and origins:
+        target = next(iter(origins.values())).run.bundle.config.target
+        pieces = {key: ({name: names.path(key, day, name) for name in PRODUCTS}, day) for key, day in days.items()}
+        write_mosaic(names.folder, target, config, pieces)
     if model is not None:
         _write_collection(names)
 

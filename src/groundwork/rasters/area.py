@@ -17,7 +17,7 @@ from rasterio.warp import transform as transform_points
 from rasterio.windows import Window
 
 from groundwork.errors import SpecError
-from groundwork.rasters.grid import NO_TRANSFORMATION, Grid, describe_crs, name_crs
+from groundwork.rasters.grid import NO_TRANSFORMATION, Grid, crs_of_text, describe_crs, name_crs
 from groundwork.rasters.windows import blocks
 
 #: A straight line in one CRS is a curve in another: edges are cut into so many parts before they are transformed.
@@ -111,13 +111,7 @@ def area_of_bounds(bounds: Sequence[float], crs: str) -> Area:
     Raises:
         SpecError: For a CRS that nobody knows.
     """
-    try:
-        known = CRS.from_user_input(crs)
-    except (CRSError, ValueError) as error:
-        raise SpecError(
-            f"'inference.area.crs' is '{crs}', which is no CRS ({error}): write one such as EPSG:4326"
-        ) from None
-    return Area(shapely.box(*bounds), known, "'inference.area'")
+    return Area(shapely.box(*bounds), crs_of_text(crs, "inference.area.crs"), "'inference.area'")
 
 
 def runs(wanted: NDArray[np.bool_], reach: int) -> Iterator[tuple[int, int]]:

@@ -118,12 +118,15 @@ def read_item(place: Path) -> dict[str, Any] | None:
     return found if is_item else None
 
 
-def collection_of(folder: Path, items: Mapping[Path, Mapping[str, Any]]) -> dict[str, Any]:
+def collection_of(
+    folder: Path, items: Mapping[Path, Mapping[str, Any]], mosaics: Sequence[Path] = ()
+) -> dict[str, Any]:
     """Return the collection of the items in a folder as plain values.
 
     Args:
         folder: Where the collection will lie.
         items: Where each lies -> what it says.
+        mosaics: Rasters that all of them make together.
     """
     boxes = [item["bbox"] for item in items.values() if item.get("bbox")]
     # STAC wants a place; what has none may lie anywhere.
@@ -143,6 +146,10 @@ def collection_of(folder: Path, items: Mapping[Path, Mapping[str, Any]]) -> dict
     )
     for place, item in sorted(items.items()):
         collection.add_link(pystac.Link("item", _relative(place, folder), "application/geo+json", str(item["id"])))
+    for path in mosaics:
+        collection.add_asset(f"mosaic_{path.stem}", _asset(path, folder, pystac.MediaType.COG, ["data"]))
+    if mosaics:
+        collection.stac_extensions.append(FILE_SCHEMA)
     found: dict[str, Any] = collection.to_dict(include_self_link=False, transform_hrefs=False)
     return found
 

@@ -13,10 +13,11 @@ import pandas as pd
 
 from groundwork import fingerprint
 from groundwork.atomic import whole_file
+from groundwork.config.inference import InferenceConfig
 from groundwork.prediction.chips import FIRST_COLUMNS, read_table, table_of
 from groundwork.prediction.mosaic import require_possible, write_mosaic
 from groundwork.prediction.names import Names
-from groundwork.prediction.products import CHIP_TABLE, CHIPS, COLLECTION, ITEM, ITEM_SUFFIX, PRODUCTS
+from groundwork.prediction.products import ANSWERS, CHIP_TABLE, CHIPS, COLLECTION, ITEM, ITEM_SUFFIX, MOSAIC, PRODUCTS
 from groundwork.prediction.provenance import was_predicted
 from groundwork.prediction.record import Origin, Run, multihash
 from groundwork.prediction.scene import Predictions
@@ -57,12 +58,9 @@ def write_predictions(names: Names, predictions: Predictions) -> None:
             _write_item(names, origins[key], written, model)
         tables.update((key, table_of(key, made.layer)) for made in written if made.product == CHIPS and made.layer)
     _write_table(names.folder, tables)
-    if config.mosaic is not None and origins:
-        target = next(iter(origins.values())).run.bundle.config.target
-        pieces = {key: ({name: names.path(key, day, name) for name in PRODUCTS}, day) for key, day in days.items()}
-        write_mosaic(names.folder, target, config, pieces)
+    mosaics = _write_mosaic(names, origins, config)
     if model is not None:
-        _write_collection(names)
+        _write_collection(names, mosaics)
 
 
 def write_prediction(
@@ -130,10 +128,25 @@ def _write_item(names: Names, origin: Origin, written: Sequence[Written], model:
     _write_json(place, with_collection(item, place, names.folder))
 
 
-def _write_collection(names: Names) -> None:
+def _write_mosaic(names: Names, origins: Mapping[str, Origin], config: InferenceConfig) -> list[Path]:
+    """Write what all scenes make together, where it is wanted; return it. That of an earlier run is removed."""
+    made = []
+    if config.mosaic is not None and origins:
+        target = next(iter(origins.values())).run.bundle.config.target
+        days = {key: origin.day for key, origin in origins.items()}
+        pieces = {key: ({name: names.path(key, day, name) for name in PRODUCTS}, day) for key, day in days.items()}
+        made.append(write_mosaic(names.folder, target, config, pieces))
+    for product in ANSWERS:
+        path = names.folder / MOSAIC / f"{product}.tif"
+        if path not in made and was_predicted(path):
+            remove_raster(path)
+    return made
+
+
+def _write_collection(names: Names, mosaics: Sequence[Path]) -> None:
     """Write the collection of all items that lie in the folder, also of scenes that earlier runs predicted."""
     items = {path: item for path in _files(names.folder) if (item := read_item(path)) is not None}
-    _write_json(names.folder / COLLECTION, collection_of(names.folder, items))
+    _write_json(names.folder / COLLECTION, collection_of(names.folder, items, mosaics))
 
 
 def _files(folder: Path) -> Iterator[Path]:

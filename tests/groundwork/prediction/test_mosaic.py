@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +17,7 @@ from rasterio.enums import Resampling
 from rasterio.transform import from_origin
 from rasterio.warp import reproject
 
+from fieldwork.io.predictions import PredictionsDataset
 from groundwork.bundle import Bundle
 from groundwork.config import InferenceConfig
 from groundwork.config.inference import MosaicConfig
@@ -27,6 +30,7 @@ from groundwork.prediction.source import require_meaning
 from groundwork.prediction.writing import write_predictions
 from groundwork.rasters.folder import find_rasters
 from groundwork.specs import TargetSpec
+from stac_schemas import validate
 
 Write = Callable[..., Path]
 #: Key -> easting, northing, height, width and date; a is the oldest and the first, b the newest.
@@ -158,6 +162,15 @@ def test_a_mosaic_is_no_prediction_of_a_scene(world: SimpleNamespace, tiny_bundl
     write_predictions(Names(tmp_path), predict_scenes(tiny_bundle, world.scenes, config))
     assert {path.name: path.read_bytes() for path in (tmp_path / "mosaic").iterdir()} == before
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*_classes.tif")} == times
+    collection = json.loads((tmp_path / "collection.json").read_text())
+    validate(collection)
+    checksum = hashlib.sha256(before["classes.tif"]).hexdigest()
+    assert collection["assets"]["mosaic_classes"]["file:checksum"] == f"1220{checksum}"
+    assert PredictionsDataset(path=str(tmp_path)).load().files.keys() == SCENES.keys()
+    # Without a mosaic, that of other predictions does not stay.
+    plain = config.model_copy(update={"mosaic": None, "overwrite": True})
+    write_predictions(Names(tmp_path), predict_scenes(tiny_bundle, world.scenes, plain))
+    assert not list((tmp_path / "mosaic").iterdir())
 
 
 def test_what_cannot_be_put_together_is_refused(

@@ -54,6 +54,8 @@ class Patch:
     target: Answers | None = None
     #: The objects, of a target that asks for them; ``target`` then says which pixels they cover.
     objects: Objects | None = None
+    #: Where answers are asked for (height, width); a model sees what lies around as well. None: everywhere.
+    inside: NDArray[np.bool_] | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -63,9 +65,9 @@ class Patch:
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """Where any source holds data (height, width)."""
+        """Where any source holds data, and answers are asked for (height, width)."""
         known: NDArray[np.bool_] = np.logical_or.reduce([_at_any_step(part) for part in self.valid.values()])
-        return known
+        return known if self.inside is None else known & self.inside
 
     def picture_of(self, source: str) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
         """Return raw values (channels, height, width) of the first step that holds data, and its validity."""
@@ -80,7 +82,8 @@ class Patch:
         """Return a part of the window, without a copy and without objects, which a label is asked for by window."""
         values = {source: part[..., rows, columns] for source, part in self.values.items()}
         valid = {source: part[..., rows, columns] for source, part in self.valid.items()}
-        return Patch(values, valid, None if self.target is None else self.target[..., rows, columns])
+        target = None if self.target is None else self.target[..., rows, columns]
+        return Patch(values, valid, target, inside=None if self.inside is None else self.inside[rows, columns])
 
 
 def _at_any_step(valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -98,7 +101,9 @@ def below(above: Patch, other: Patch) -> Patch:
     values = {name: np.concatenate([part, other.values[name]], axis=-2) for name, part in above.values.items()}
     valid = {name: np.concatenate([part, other.valid[name]], axis=-2) for name, part in above.valid.items()}
     targets = [part.target for part in (above, other) if part.target is not None]
-    return Patch(values, valid, np.concatenate(targets, axis=-2) if targets else None)
+    inside = [part.inside for part in (above, other) if part.inside is not None]
+    target = np.concatenate(targets, axis=-2) if targets else None
+    return Patch(values, valid, target, inside=np.concatenate(inside) if inside else None)
 
 
 @dataclass(frozen=True, slots=True)

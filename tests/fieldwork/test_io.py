@@ -28,6 +28,7 @@ from fieldwork.io.rasters import RasterFolderDataset
 from fieldwork.io.samples import SampleTableDataset
 from fieldwork.io.sources import RasterSourcesDataset
 from fieldwork.io.split_folders import SplitFoldersDataset
+from groundwork.config import InferenceConfig
 from groundwork.data.chips import LabelledData
 from groundwork.data.packing import ChipsToStore
 from groundwork.prediction.scene import Predictions
@@ -155,7 +156,7 @@ def test_predictions_are_written_scene_by_scene_and_loaded_as_classes(
             yield key, RasterStream({"classes": classes, "probabilities": classes}, blocks)
 
     entry = PredictionsDataset(path=str(tmp_path / "predictions"))
-    entry.save(Predictions(streams()))  # type: ignore[arg-type]
+    entry.save(Predictions({}, lambda _: streams(), InferenceConfig()))  # type: ignore[arg-type]
     assert sorted(path.name for path in (tmp_path / "predictions").iterdir()) == [
         *("a_classes.tif", "a_probabilities.tif", "b_classes.tif", "b_probabilities.tif")
     ]
@@ -172,7 +173,7 @@ def test_predictions_of_objects_are_layers_and_shown_as_outlines(
     entry = PredictionsDataset(path=str(tmp_path / "predictions"))
     assert not entry.exists()
     streams = ((key, FeatureStream(("objects",), lambda: {"objects": layer})) for key in "ab")
-    entry.save(Predictions(streams))
+    entry.save(Predictions({}, lambda _: streams, InferenceConfig()))
     assert entry.exists()
     with caplog.at_level("WARNING"):
         assert entry.load().files == {"a": ("a_objects.gpkg",), "b": ("b_objects.gpkg",)}
@@ -203,7 +204,7 @@ def test_predictions_replace_their_own_scenes_only(tmp_path: Path) -> None:
         pixels = np.full((1, 30, 40), value, np.uint8)
         blocks = [(Window(0, 0, 40, 30), dict.fromkeys(products, pixels))]
         streams = ((key, RasterStream(dict.fromkeys(products, classes), iter(blocks))) for key in keys)
-        PredictionsDataset(path=str(tmp_path)).save(Predictions(streams))
+        PredictionsDataset(path=str(tmp_path)).save(Predictions({}, lambda _: streams, InferenceConfig()))
 
     (tmp_path / "survey_classes.tif").write_bytes(b"of somebody else")
     save("ab", 1, "classes", "probabilities")

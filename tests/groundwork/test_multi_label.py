@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
+import shapely
 import torch
 from rasterio.transform import from_origin
 from rasterio.windows import Window
@@ -30,8 +31,10 @@ from groundwork.errors import ComponentError, SpecError
 from groundwork.evaluation.figures import draw_panel, draw_quicklook
 from groundwork.evaluation.predictors import ModelPredictor
 from groundwork.evaluation.report import evaluate_model, held_out
-from groundwork.prediction.scene import predict_scenes
+from groundwork.prediction.names import Names
+from groundwork.prediction.scene import Predictions, predict_scenes
 from groundwork.prediction.writing import write_predictions
+from groundwork.rasters.area import Area
 from groundwork.rasters.folder import find_rasters
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.scene import Scene
@@ -45,6 +48,7 @@ from groundwork.training.checks import check_together, check_training
 from groundwork.training.fit import fit
 from groundwork.training.initial import build_initial
 from groundwork.training.thresholds import choose_threshold, with_thresholds
+from stac_schemas import validate
 
 NAMES = ("water", "forest", "field", "town")
 COLORS = ("#0000ff", "#00aa00", "#ffcc00", "#c51b1b")
@@ -236,7 +240,7 @@ def test_tiles_are_written_as_outlines_and_as_one_table(
     run: SimpleNamespace, world: SimpleNamespace, tmp_path: Path
 ) -> None:
     config, folder = InferenceConfig(tile_size=20, overlap=0), tmp_path / "made"
-    write_predictions(folder, predict_scenes(run.bundle, world.scenes, config).streams)
+    write_predictions(Names(folder), predict_scenes(run.bundle, world.scenes, config))
     outlines = geopandas.read_file(folder / "006_chips.gpkg")
     with rasterio.open(folder / "006_classes.tif") as raster:
         bands, transform, crs = raster.read(), raster.transform, raster.crs
@@ -266,13 +270,14 @@ def test_tiles_are_written_as_outlines_and_as_one_table(
     assert set(table["crs"]) == {"EPSG:32632"}
     # The same again is the same bytes; and what no longer is predicted is removed.
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    write_predictions(folder, predict_scenes(run.bundle, world.scenes, config).streams)
+    write_predictions(Names(folder), predict_scenes(run.bundle, world.scenes, config))
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    nothing = Predictions({}, lambda _: iter(()), config)
     (folder / "chips.csv").write_text("name,of,another\n")
-    write_predictions(folder, iter(()))
+    write_predictions(Names(folder), nothing)
     assert (folder / "chips.csv").is_file()
     (folder / "chips.csv").write_bytes(before["chips.csv"])
-    write_predictions(folder, iter(()))
+    write_predictions(Names(folder), nothing)
     assert not (folder / "chips.csv").exists()
 
 
@@ -313,3 +318,26 @@ def test_both_ways_to_write_a_table_say_the_same(world: SimpleNamespace) -> None
         ]
         if row["covers"] is not None and key != "005":
             assert np.array_equal(*answers), key
+
+
+def test_tiles_outside_an_area_have_no_outline_and_tables_go_on(
+    run: SimpleNamespace, world: SimpleNamespace, tmp_path: Path
+) -> None:
+    _, stream = next(predict_scenes(run.bundle, world.scenes, InferenceConfig(tile_size=16, overlap=0)).streams)
+    grid = next(iter(stream.profiles.values())).grid
+    west, _, _, north = grid.bounds
+    outline = shapely.Polygon([(west, north), (west + 10 * grid.width, north), (west, north - 10 * grid.height)])
+    area = Area(outline, grid.crs, "here")
+    config = InferenceConfig(tile_size=16, overlap=0, overwrite=False)
+    predictions = predict_scenes(run.bundle, world.scenes, config, area)
+    write_predictions(Names(tmp_path), predictions)
+    [key] = predictions.origins
+    outlines = geopandas.read_file(tmp_path / f"{key}_chips.gpkg")
+    # The last tile of each axis is moved back to its edge.
+    starts = [sorted({*range(0, length - 15, 16), length - 16}) for length in (grid.height, grid.width)]
+    assert 0 < len(outlines) < len(starts[0]) * len(starts[1])
+    assert outlines.intersection(outline).area.gt(0).all()
+    validate(json.loads((tmp_path / f"{key}_item.json").read_text()))
+    before = (tmp_path / "chips.csv").read_bytes()
+    write_predictions(Names(tmp_path), predict_scenes(run.bundle, world.scenes, config, area))
+    assert (tmp_path / "chips.csv").read_bytes() == before, "read from what was written"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,8 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
+import shapely
 import torch
+from rasterio.crs import CRS
 from scipy import ndimage
+from shapely import Polygon
 
 from groundwork.batch import Images, collate
 from groundwork.bundle import Bundle, load_bundle, save_bundle
@@ -28,10 +32,12 @@ from groundwork.evaluation.report import evaluate_model, held_out
 from groundwork.evaluation.scores import headline
 from groundwork.models.assembly.detectors import LOSSES
 from groundwork.models.interface import Model, ModelOutput
+from groundwork.prediction.names import Names
 from groundwork.prediction.objects import find_objects
 from groundwork.prediction.provenance import was_predicted
 from groundwork.prediction.scene import predict_scenes
-from groundwork.prediction.writing import write_prediction
+from groundwork.prediction.writing import write_prediction, write_predictions
+from groundwork.rasters.area import Area
 from groundwork.rasters.feature_writing import tags_of
 from groundwork.rasters.folder import RasterFolder, find_rasters
 from groundwork.rasters.scene import Scene
@@ -46,6 +52,7 @@ from groundwork.training.checks import check_together, check_training
 from groundwork.training.fit import fit
 from groundwork.training.initial import build_initial
 from marked import MARKS, marked_data, write_marked
+from stac_schemas import validate
 
 SCENES = {f"s{number}": 6 for number in range(24)}
 MODEL = {
@@ -182,7 +189,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
 def predict(bundle: Bundle, scenes: RasterFolder, folder: Path, **config: Any) -> Path:
     words = {"tile_size": 64, "overlap": 24, "batch_size": 3} | config
     for key, stream in predict_scenes(bundle, scenes, InferenceConfig.model_validate(words)).streams:
-        write_prediction(folder, key, stream)
+        write_prediction(Names(folder), key, stream)
     return folder / "wide_objects.gpkg"
 
 
@@ -411,3 +418,34 @@ def test_outlines_are_asked_for_where_a_detector_learns_from_them(world: SimpleN
 def test_probabilities_of_pixels_are_refused(large: SimpleNamespace, result: Any) -> None:
     with pytest.raises(SpecError, match=r"'inference.probabilities' would say something of each pixel"):
         predict_scenes(result.bundle, large.scenes, InferenceConfig(probabilities=True))
+
+
+def test_objects_of_an_area_are_those_whose_centre_lies_in_it(
+    large: SimpleNamespace, initial: Bundle, result: Any, tmp_path: Path
+) -> None:
+    east, north = large.marked.origin("wide")
+    corners = [(20, 10), (130, 10), (130, 60), (70, 140), (20, 140)]
+    outline = shapely.Polygon([(east + 10 * x, north - 10 * y) for x, y in corners])
+    config = InferenceConfig(tile_size=40, overlap=12, batch_size=5)
+    with SceneStack({"optical": (large.path,)}, initial.config.inputs) as stack:
+        part = Area(outline, CRS.from_epsg(32632), "here").on(stack.grid)
+        assert part is not None
+        stack.limit_to(part, 40)
+        layer = find_objects(BrightPlaces(), stack, initial, config)
+    # An object that the box around the area cuts is found as what is left of it.
+    marks = [mark for mark in large.marked.marks["wide"] if Polygon(corners).intersects(mark.outline)]
+    found = layer.frame()
+    edges = {(east + 10 * left, north - 10 * bottom) for left, _, _, bottom in (mark.box for mark in marks)}
+    inner = [mark for mark in marks if Polygon(corners).buffer(-20).contains(mark.outline)]
+    assert 2 < len(inner) <= len(found) <= len(marks)
+    whole = {(shape.bounds[0], shape.bounds[1]) for shape in found.geometry}
+    assert {(east + 10 * mark.box[0], north - 10 * mark.box[3]) for mark in inner} <= whole & edges
+    config = InferenceConfig(tile_size=64, overlap=24, batch_size=3)
+    area = Area(outline, CRS.from_epsg(32632), "here")
+    write_predictions(Names(tmp_path), predict_scenes(result.bundle, large.scenes, config, area))
+    item = json.loads((tmp_path / "wide_item.json").read_text())
+    validate(item)
+    assert set(item["assets"]) == {"objects"}
+    frame = geopandas.read_file(tmp_path / "wide_objects.gpkg")
+    assert len(frame) > 0
+    assert frame.centroid.within(outline.buffer(10)).all()

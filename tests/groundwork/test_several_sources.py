@@ -241,3 +241,21 @@ def test_a_source_that_is_nowhere_in_training_is_refused(world: SimpleNamespace)
 
 def _only(folder: RasterFolder, key: str) -> RasterFolder:
     return RasterFolder(folder.root, {key: folder.files[key]} if key in folder.files else {})
+
+
+def test_an_area_cuts_all_sources_alike(world: SimpleNamespace, trained: Any, tmp_path: Path) -> None:
+    key = "11"
+    folders = {source: _only(folder, key) for source, folder in world.scenes.items()}
+    with rasterio.open(folders["optical"].paths(key)[0]) as scene:
+        west, north = scene.bounds.left, scene.bounds.top
+    # Tiles of the area are tiles of the scene.
+    box = {"bounds": (west + 320, north - 640, west + 960, north), "crs": "EPSG:32632"}
+    maps = []
+    for area in (None, box):
+        config = InferenceConfig.model_validate({"tile_size": 32, "overlap": 0, "area": area, "probabilities": True})
+        [(_, stream)] = list(predict_scenes(trained, folders, config).streams)
+        write_rasters(stream, {name: tmp_path / f"{area is None}_{name}.tif" for name in stream.profiles})
+        with rasterio.open(tmp_path / f"{area is None}_probabilities.tif") as raster:
+            maps.append(raster.read())
+    assert maps[1].shape == (3, 64, 64)
+    np.testing.assert_allclose(maps[1], maps[0][:, :64, 32:], atol=1e-6)

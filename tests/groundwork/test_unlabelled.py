@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
@@ -13,9 +14,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
+import shapely
 import torch
 from pydantic import ValidationError
+from rasterio.crs import CRS
 from rasterio.transform import from_origin
+from shapely import Polygon
 from sklearn.metrics import root_mean_squared_error
 
 from asking import one
@@ -40,13 +44,17 @@ from groundwork.evaluation.spread import report_of
 from groundwork.models.encoders.prithvi.variants import VARIANTS, PrithviVariant
 from groundwork.models.encoders.prithvi.vit import PrithviViT
 from groundwork.prediction.embeddings import make_cell_tiles
+from groundwork.prediction.names import Names
 from groundwork.prediction.scene import predict_scenes
+from groundwork.prediction.writing import write_predictions
+from groundwork.rasters.area import Area
 from groundwork.rasters.folder import RasterFolder, find_rasters
 from groundwork.specs import TargetSpec
 from groundwork.training.checks import check_together, check_training
 from groundwork.training.encoder import DESCRIPTION, WEIGHTS, encoder_of, save_encoder
 from groundwork.training.fit import FitResult, fit
 from groundwork.training.initial import build_initial
+from stac_schemas import validate
 
 NOTHING = TargetSpec.model_validate("nothing")
 KEYS = ("1", "11", "2", "3", "4", "5")
@@ -471,3 +479,25 @@ def test_the_rank_counts_the_directions_in_which_embeddings_differ() -> None:
     line = random.normal(0, 1, (500, 1)) * np.array([[1.0, 2.0, -3.0]])
     assert report_of(line)["effective_rank"] == pytest.approx(1, abs=1e-6)
     assert report_of(np.ones((10, 3))) == {"effective_rank": None, "dimensions": 3}
+
+
+def test_embeddings_of_an_area_are_those_of_its_cells(root: Path, tmp_path: Path) -> None:
+    made = _prepared(root, _embedder())
+    bundle = _trained(made, tmp_path, "embedding").bundle
+    cell = bundle.build_model().stride
+    outline = Polygon([(500_080, 4_999_960), (500_320, 4_999_960), (500_080, 4_999_800)])
+    config = InferenceConfig.model_validate({"tile_size": SIDE, "overlap": 0})
+    predictions = predict_scenes(bundle, made.scenes, config, Area(outline, CRS.from_epsg(32632), "here"))
+    assert list(predictions.origins) == ["1"], "the other scenes lie elsewhere"
+    write_predictions(Names(tmp_path / "out"), predictions)
+    item = json.loads((tmp_path / "out/1_item.json").read_text())
+    validate(item)
+    with rasterio.open(tmp_path / "out/1_embeddings.tif") as raster:
+        values, transform = raster.read(), raster.transform
+        assert item["assets"]["embeddings"]["proj:shape"] == list(raster.shape)
+    assert (transform.c, transform.f) == (500_080, 4_999_960)
+    rows, columns = np.mgrid[: values.shape[1] * cell, : values.shape[2] * cell] + 0.5
+    inside = shapely.contains_xy(outline, 500_080 + 10 * columns, 4_999_960 - 10 * rows)
+    expected = inside.reshape(values.shape[1], cell, values.shape[2], cell).any(axis=(1, 3))
+    assert np.array_equal(np.isfinite(values).all(axis=0), expected)
+    assert not expected.all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,8 @@ from kedro.io import AbstractDataset
 
 from fieldwork.io.pictures import ImagePreview
 from fieldwork.io.rasters import RasterFolderDataset
-from groundwork.prediction.products import ANSWERS, PRODUCTS
+from groundwork.prediction.names import PATTERN, Names
+from groundwork.prediction.products import ANSWERS, MOSAIC, PRODUCTS
 
 if TYPE_CHECKING:
     from groundwork.prediction.scene import Predictions
@@ -17,38 +19,41 @@ if TYPE_CHECKING:
 
 
 class PredictionsDataset(AbstractDataset["Predictions", "RasterFolder"]):
-    """Drains predictions into ``<scene>_<product>``, scene by scene; loads the files of the answers."""
+    """Drains predictions into files named by scene and product, scene by scene; loads the files of the answers."""
 
-    def __init__(self, *, path: str, metadata: dict[str, Any] | None = None) -> None:
-        """Take the folder."""
-        self._path, self.metadata = Path(path), metadata
+    def __init__(self, *, path: str, pattern: str = PATTERN, metadata: dict[str, Any] | None = None) -> None:
+        """Take the folder, and names with ``{key}``, ``{product}`` and perhaps ``{date}``, without an ending."""
+        self._names, self.metadata = Names(Path(path), pattern), metadata
+
+    def _found(self) -> list[str]:
+        """Return which answers there are files of."""
+        patterns = {name: re.sub(r"{\w+}", "*", self._names.of_product(name)) for name in ANSWERS}
+        return [name for name in ANSWERS if any(self._names.folder.glob(patterns[name]))]
 
     def _answers(self) -> RasterFolderDataset:
         """Return the files of the answers, which are of one kind."""
-        patterns = {product: f"{{key}}_{product}{suffix}" for product, suffix in PRODUCTS.items()}
-        found = [name for name in ANSWERS if any(self._path.glob(patterns[name].replace("{key}", "*")))]
-        answer = patterns.pop(next(iter([*found, *ANSWERS])))
-        rasters = RasterFolderDataset(path=self._path.as_posix(), pattern=answer)
-        rasters.beside = tuple(patterns.values())
+        patterns = {product: self._names.of_product(product) for product in PRODUCTS}
+        answer = patterns.pop(next(iter([*self._found(), *ANSWERS])))
+        rasters = RasterFolderDataset(path=self._names.folder.as_posix(), pattern=answer)
+        rasters.beside = (*patterns.values(), f"{MOSAIC}/{{key}}.tif")
         return rasters
 
     def load(self) -> RasterFolder:
-        """Find the files of the answers."""
-        return self._answers().load()
+        """Find the files of the answers; of several dates of a scene, the last."""
+        return self._answers().load().last_dates()
 
     def save(self, data: Predictions) -> None:
         """Write each scene when all of it is there, and remove what another run predicted of it."""
         from groundwork.prediction.writing import write_predictions
 
-        write_predictions(self._path, data.streams)
+        write_predictions(self._names, data)
 
     def preview(self) -> ImagePreview:
         """Show the first answer."""
         return self._answers().preview()
 
     def _exists(self) -> bool:
-        patterns = [f"*_{product}{suffix}" for product, suffix in ANSWERS.items()]
-        return self._path.is_dir() and any(any(self._path.glob(pattern)) for pattern in patterns)
+        return self._names.folder.is_dir() and bool(self._found())
 
     def _describe(self) -> dict[str, Any]:
-        return {"path": self._path.as_posix()}
+        return {"path": self._names.folder.as_posix(), "pattern": self._names.pattern}

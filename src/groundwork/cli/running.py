@@ -26,6 +26,7 @@ from groundwork.errors import BundleError, SpecError
 from groundwork.evaluation.figures import draw_history
 from groundwork.evaluation.panels import headline
 from groundwork.evaluation.report import evaluate_model, held_out
+from groundwork.prediction.names import Names
 from groundwork.prediction.scene import predict_scenes
 from groundwork.prediction.source import scene_specs
 from groundwork.prediction.writing import write_predictions
@@ -171,7 +172,7 @@ def _predict(command: Command) -> None:
         raise SpecError("'places.inference_scenes' is missing: it names the scenes that are predicted.")
     predictions = predict_scenes(command.trained(), place.open(), command.asked())
     folder = command.folder / PREDICTIONS
-    write_predictions(folder, predictions.streams)
+    write_predictions(Names(folder), predictions)
     _say(f"The predictions lie in {folder}.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
@@ -56,6 +57,59 @@ class ViewsConfig(Config):
         return self == ViewsConfig()
 
 
+class AreaConfig(Config):
+    """A box on the ground."""
+
+    #: West, south, east and north, in units of ``crs``.
+    bounds: tuple[float, float, float, float]
+    #: What ``bounds`` are numbers of: a code, or another text from which a CRS can be made.
+    crs: str = "EPSG:4326"
+
+    @model_validator(mode="after")
+    def _check(self) -> AreaConfig:
+        west, south, east, north = self.bounds
+        if not all(isfinite(edge) for edge in self.bounds) or west >= east or south >= north:
+            raise ValueError(f"bounds are west, south, east and north, in this order; found {list(self.bounds)}")
+        return self
+
+
+class PolygonsConfig(Config):
+    """How the outlines of classes are drawn."""
+
+    #: In units of the scenes' CRS: points of an outline are left out where the triangle that each makes with its
+    #: neighbours is smaller than the square of this. Neighbours keep a common border. 0: the sides of the pixels.
+    simplify: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+
+
+class GridConfig(Config):
+    """The pixels onto which scenes are brought before a model sees them."""
+
+    #: A projected CRS. None: that of each scene.
+    crs: str | None = None
+    #: Side of a pixel in metres.
+    pixel_size_m: float = Field(gt=0, allow_inf_nan=False)
+    #: How scenes are resampled whose source does not say it.
+    resampling: Literal["nearest", "bilinear", "cubic", "average"] = "bilinear"
+
+
+class MosaicConfig(Config):
+    """How the predictions of all scenes are put together as one raster."""
+
+    #: Which answer counts where scenes overlap. newest: that of the last date. first: that of the first scene by key.
+    #: mean: the class of the highest mean probability, or the mean number.
+    overlaps: Literal["newest", "first", "mean"] = "newest"
+    #: CRS of the mosaic. None: that of the first scene by key.
+    crs: str | None = None
+    #: Side of its pixels, in units of ``crs``. None: that of the first scene, whose pixels are kept as they lie.
+    pixel_size: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _check(self) -> MosaicConfig:
+        if self.crs is not None and self.pixel_size is None:
+            raise ValueError("'crs' needs 'pixel_size', in units of that CRS")
+        return self
+
+
 class InferenceConfig(Config):
     """How scenes are predicted, window by window."""
 
@@ -85,6 +139,20 @@ class InferenceConfig(Config):
     sets: bool = False
     #: Also write how unsure the model is of the class: 0 where it is certain, 1 where all classes are as likely.
     entropy: bool = False
+    #: Also write the outlines of classes; true, or how they are drawn.
+    polygons: PolygonsConfig | None = None
+    #: The pixels onto which scenes are brought that have another CRS or pixel size than those of the training;
+    #: predictions lie on them. None: each scene is predicted as it lies.
+    grid: GridConfig | None = None
+    #: Also put the predictions of all scenes together as one raster; how.
+    mosaic: MosaicConfig | None = None
+    #: The ground that is predicted, as a box; a file of polygons is named as the input ``inference_area``. None: all.
+    area: AreaConfig | None = None
+    #: Whether a scene is predicted anew whose prediction is there already. false: it is kept where it was made of the
+    #: same scene by the same bundle, settings and versions, so that a run that broke off goes on.
+    overwrite: bool = True
+    #: Also write a STAC item for each scene, with checksums of what was read and written, and a collection of them.
+    items: bool = True
     #: How embeddings are written, of a model that gives such.
     embeddings: EmbeddingsConfig = EmbeddingsConfig()
     #: What the scenes' rasters hold, where that differs from the rasters the model was trained on (other layout, data
@@ -111,6 +179,11 @@ class InferenceConfig(Config):
             raise ValueError(f"must be one of {list(VIEWS)}, or symmetries and scales; found {views!r}.{hint}")
         return VIEWS[views]
 
+    @field_validator("polygons", mode="before")
+    @classmethod
+    def _accept_whether(cls, polygons: object) -> object:
+        return ({} if polygons else None) if isinstance(polygons, bool) else polygons
+
     @model_validator(mode="after")
     def _check(self) -> InferenceConfig:
         if 2 * self.overlap > self.tile_size:
@@ -122,4 +195,6 @@ class InferenceConfig(Config):
             )
         if self.source is not None and self.sources:
             raise ValueError("give 'source', or 'sources' for models of several, not both")
+        if not self.overwrite and not self.items:
+            raise ValueError("'overwrite: false' knows by its item what is finished: set 'items: true'")
         return self

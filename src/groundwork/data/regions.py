@@ -13,10 +13,12 @@ import pyogrio
 import shapely
 from numpy.typing import NDArray
 from pyogrio.errors import DataSourceError
+from rasterio.crs import CRS
 
 from groundwork.data import sample_table as table
 from groundwork.data.distances import Places, outlines_in
 from groundwork.errors import DataError, RasterError
+from groundwork.rasters.area import Area
 from groundwork.rasters.folder import preview
 from groundwork.strict import did_you_mean
 
@@ -52,6 +54,10 @@ class Regions:
             raise RasterError(self.path, f"numbers with fractions in '{attribute}'", "names of regions", remedy)
         texts = values.astype(str)
         return {name: shapely.union_all(self.polygons.geometry[texts == name]) for name in sorted(set(texts))}
+
+    def area(self) -> Area:
+        """Return the ground of all of them."""
+        return Area(shapely.union_all(self.polygons.geometry), CRS.from_wkt(self.polygons.crs.to_wkt()), str(self.path))
 
 
 def read_regions(path: Path, layer: str | None = None) -> Regions:

@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from groundwork.batch import Patch, by_name
 from groundwork.config.data import read_by_model, reference_of
 from groundwork.data.dates import dates_of_reference
 from groundwork.errors import PairingError, RasterError
+from groundwork.rasters.addresses import NO_FILE
+from groundwork.rasters.area import AreaPart, runs
+from groundwork.rasters.canvas import DeclaredPixels
 from groundwork.rasters.choosing import choose_dates
 from groundwork.rasters.folder import RasterFolder, preview
 from groundwork.rasters.grid import Grid
@@ -35,13 +39,20 @@ Dates: TypeAlias = Mapping[str, tuple[date, ...]]
 class SceneStack(Opened):
     """The rasters of all sources, opened and checked. Use it as a context manager, or call :meth:`close`."""
 
-    def __init__(self, files: Files, inputs: Mapping[str, RasterSpec], dates: Dates | None = None) -> None:
+    def __init__(
+        self,
+        files: Files,
+        inputs: Mapping[str, RasterSpec],
+        dates: Dates | None = None,
+        pixels: DeclaredPixels | None = None,
+    ) -> None:
         """Open the reference first, then the others onto its grid.
 
         Args:
             files: Source -> the files of its raster.
             inputs: Source -> what its rasters hold.
             dates: Source -> the dates that the files' names say; they go before those that tags say.
+            pixels: Onto which the reference is brought as well. None: it has its own.
 
         Raises:
             RasterError: Where a file is not what its spec says, shows other ground than the reference, or lies on
@@ -50,11 +61,15 @@ class SceneStack(Opened):
         self.inputs = by_name(inputs)
         self._named = dates or {}
         self._rules = [rule for spec in self.inputs.values() for rule in spec.valid if rule.source is not None]
+        self._part: AreaPart | None = None
+        self._reach = 0
         self._opened = ExitStack()
         name = self.reference_source = reference_of(inputs)
         try:
             lent = {source: [rule for rule in self._rules if rule.source == source] for source in inputs}
-            self.reference = self._opened.enter_context(Scene(files[name], inputs[name], None, lent[name]))
+            first = next(path for path in files[name] if path != NO_FILE)
+            canvas = None if pixels is None else pixels.over(first)
+            self.reference = self._opened.enter_context(Scene(files[name], inputs[name], canvas, lent[name]))
             self._scenes = {
                 source: self.reference
                 if source == name
@@ -68,8 +83,17 @@ class SceneStack(Opened):
 
     @property
     def grid(self) -> Grid:
-        """Where the pixels lie."""
-        return self.reference.grid
+        """Where the pixels lie: those of the reference, or the part of them that reading is limited to."""
+        return self.reference.grid if self._part is None else self.reference.grid.part(self._part.window)
+
+    def limit_to(self, part: AreaPart, reach: int) -> None:
+        """Read no other ground from now on: windows then count from the corner of this part.
+
+        Args:
+            part: Of the reference.
+            reach: Pixels to the left and right of it that are read as well, for whoever looks at what lies around.
+        """
+        self._part, self._reach = part, reach
 
     @property
     def missing(self) -> list[str]:
@@ -100,24 +124,44 @@ class SceneStack(Opened):
         Raises:
             RasterError: As of :meth:`groundwork.rasters.scene.Scene.read`.
         """
+        return self._read(window) if self._part is None else self._read_part(window, self._part)
+
+    def _read(self, window: Window) -> Patch:
         values, valid = {}, {}
         for source, spec in read_by_model(self.inputs).items():
-            if source in self._scenes:
-                values[source], valid[source] = self._scenes[source].read(window)
-                for rule in spec.valid:
-                    if rule.source is not None:
-                        passed = self._scenes[rule.source].passed(window, [rule])
-                        valid[source] &= passed if spec.has_validity_per_step else passed.all(axis=0)
-            else:
-                size = (int(window.height), int(window.width))
-                steps = (spec.steps,) if spec.steps > 1 else ()
-                values[source] = np.zeros((spec.num_channels, *steps, *size), spec.dtype)
-                valid[source] = np.zeros((*steps, *size) if spec.has_validity_per_step else size, np.bool_)
+            if source not in self._scenes:
+                values[source], valid[source] = _no_data(spec, window)
+                continue
+            values[source], valid[source] = self._scenes[source].read(window)
+            for rule in spec.valid:
+                if rule.source is not None:
+                    passed = self._scenes[rule.source].passed(window, [rule])
+                    valid[source] &= passed if spec.has_validity_per_step else passed.all(axis=0)
         return Patch(values, valid)
+
+    def _read_part(self, window: Window, part: AreaPart) -> Patch:
+        """Read those columns that are near the area; the others hold data nowhere."""
+        inside = part.mask(window)
+        left, top = int(part.window.col_off + window.col_off), int(part.window.row_off + window.row_off)
+        pairs = {source: _no_data(spec, window) for source, spec in read_by_model(self.inputs).items()}
+        for start, stop in runs(np.asarray(inside.any(axis=0)), self._reach):
+            read = self._read(Window(left + start, top, stop - start, window.height))
+            for source, (numbers, valid) in pairs.items():
+                numbers[..., start:stop], valid[..., start:stop] = read.values[source], read.valid[source]
+        values = {source: pair[0] for source, pair in pairs.items()}
+        return Patch(values, {source: pair[1] for source, pair in pairs.items()}, inside=inside)
 
     def close(self) -> None:
         """Close all files."""
         self._opened.close()
+
+
+def _no_data(spec: RasterSpec, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+    """Return values and validity of a source where it holds no data."""
+    size = (int(window.height), int(window.width))
+    steps = (spec.steps,) if spec.steps > 1 else ()
+    valid = np.zeros((*steps, *size) if spec.has_validity_per_step else size, np.bool_)
+    return np.zeros((spec.num_channels, *steps, *size), spec.dtype), valid
 
 
 def folders_by_source(
@@ -208,13 +252,18 @@ def require_stated_places(stack: SceneStack, stated: Stated) -> None:
             check_placed(scene.own_grid, scene.path, first)
 
 
-def open_checked(scenes: Mapping[str, RasterFolder], key: str, inputs: Mapping[str, RasterSpec]) -> SceneStack:
-    """Open a scene, with its grid and its dates checked.
+def open_checked(
+    scenes: Mapping[str, RasterFolder],
+    key: str,
+    inputs: Mapping[str, RasterSpec],
+    pixels: DeclaredPixels | None = None,
+) -> SceneStack:
+    """Open a scene, with its grid and its dates checked, as of :class:`SceneStack`.
 
     Raises:
         RasterError: As of :class:`SceneStack`.
     """
-    stack = SceneStack(files_of(scenes, key), inputs, dates_of(scenes, key))
+    stack = SceneStack(files_of(scenes, key), inputs, dates_of(scenes, key), pixels)
     try:
         _ = stack.grid, [stack.dates(source) for source in inputs]
         require_stated_places(stack, stated_of(scenes, key))

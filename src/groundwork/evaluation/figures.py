@@ -19,7 +19,7 @@ from groundwork.data.chips import LabelledData
 from groundwork.errors import SpecError
 from groundwork.evaluation.predictors import Predictor
 from groundwork.rasters.folder import RasterFolder
-from groundwork.rasters.quicklook import stretch
+from groundwork.rasters.quicklook import part_shown, stretch
 from groundwork.rasters.scene import Scene
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.strict import did_you_mean
@@ -76,7 +76,7 @@ def draw_panel(
 def draw_quicklook(scene: Scene, prediction: Path, target: TargetSpec, rgb: Sequence[str]) -> Figure:
     """Draw a scene and its prediction side by side, read from overviews at no more than 700 pixels a side."""
     kind = kind_of(target)
-    image, valid = scene.thumbnail(700)
+    image, valid = scene.thumbnail(700, part_shown(scene.grid, prediction))
     figure = Figure(figsize=(11, 5.5), layout="constrained")
     left, right = figure.subplots(1, 2)
     picture = stretch(image[rgb_positions(scene.spec, rgb)], valid)
@@ -102,7 +102,7 @@ def draw_quicklooks(
         with Scene(scenes.paths(key), spec) as scene:
             return draw_quicklook(scene, predictions.paths(key)[0], target, rgb)
 
-    return {key: partial(draw, key) for key in scenes.files}
+    return {key: partial(draw, key) for key in scenes.files if key in predictions.files}
 
 
 def rgb_positions(spec: RasterSpec, rgb: Sequence[str]) -> list[int]:

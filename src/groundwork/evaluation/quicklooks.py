@@ -16,7 +16,7 @@ from groundwork.evaluation.figures import draw_quicklooks as draw_answers
 from groundwork.evaluation.figures import rgb_positions
 from groundwork.rasters.folder import RasterFolder
 from groundwork.rasters.opening import open_dataset
-from groundwork.rasters.quicklook import read_small, stretch, stretched_as
+from groundwork.rasters.quicklook import part_shown, read_small, stretch, stretched_as
 from groundwork.rasters.scene import Scene
 from groundwork.specs import RasterSpec
 
@@ -48,12 +48,12 @@ def draw_quicklooks(
         with Scene(scenes.paths(key), spec) as scene:
             return draw(scene, predictions.paths(key)[0], bands)
 
-    return {key: partial(drawn, key) for key in scenes.files}
+    return {key: partial(drawn, key) for key in scenes.files if key in predictions.files}
 
 
 def draw_reconstruction(scene: Scene, path: Path, bands: Sequence[int]) -> Figure:
     """Draw a scene beside its reconstruction, in one scale of colours; of several dates the first."""
-    image, valid = scene.thumbnail(SIDE)
+    image, valid = scene.thumbnail(SIDE, part_shown(scene.grid, path))
     shown, steps = image[list(bands)], scene.spec.steps
     painted, known = read_small(path, tuple(1 + band * steps for band in bands), SIDE)
     return _side_by_side(stretch(shown, valid), _as_scene(painted, known, shown, valid), "reconstruction")
@@ -61,7 +61,7 @@ def draw_reconstruction(scene: Scene, path: Path, bands: Sequence[int]) -> Figur
 
 def draw_embeddings(scene: Scene, path: Path, bands: Sequence[int]) -> Figure:
     """Draw a scene beside the three directions in which its embeddings differ most, as red, green and blue."""
-    image, valid = scene.thumbnail(SIDE)
+    image, valid = scene.thumbnail(SIDE, part_shown(scene.grid, path))
     with open_dataset(path) as raster:
         indexes = tuple(range(1, raster.count + 1))
     values, known = read_small(path, indexes, SIDE)

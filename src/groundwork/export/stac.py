@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import pystac
-from pystac.extensions.classification import Classification
 from pystac.extensions.mlm import (
     AssetGeneralMLMExtension,
     InputStructure,
@@ -16,19 +14,24 @@ from pystac.extensions.mlm import (
     ModelInput,
     ModelOutput,
     ResultStructure,
-    TaskType,
 )
 from pystac.extensions.raster import DataType
 
 from groundwork.export.description import Description, Length, ProgramInput
+from groundwork.prediction.record import multihash
+from groundwork.prediction.stac_model import (
+    ALWAYS,
+    CLASSIFICATION_SCHEMA,
+    FILE_SCHEMA,
+    bands_of,
+    classes_of,
+    stac_name,
+    task_of,
+)
 
 #: What files are to STAC.
 _MEDIA = {"onnx": "application/octet-stream; framework=onnx", "pt2": "application/zip; framework=pytorch"}
 _ARTIFACTS = {"onnx": "onnx", "pt2": "torch.export.save"}
-#: A model is of no day: the item says so as the extension's own examples do.
-_ALWAYS = (datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))
-_CLASSIFICATION_SCHEMA = "https://stac-extensions.github.io/classification/v2.0.0/schema.json"
-_FILE_SCHEMA = "https://stac-extensions.github.io/file/v2.1.0/schema.json"
 
 
 def stac_item(description: Description, file_name: str, sha256: str, size: int, parameters: int) -> dict[str, Any]:
@@ -41,7 +44,7 @@ def stac_item(description: Description, file_name: str, sha256: str, size: int, 
         size: Of the file, in bytes.
         parameters: How many numbers the model has learnt.
     """
-    begin, end = _ALWAYS
+    begin, end = ALWAYS
     name = description.bundle.model.title()
     item = pystac.Item(
         id=f"groundwork-{description.weights}-{description.format}",
@@ -54,9 +57,9 @@ def stac_item(description: Description, file_name: str, sha256: str, size: int, 
     )
     pretrained = description.bundle.pretrained
     MLMExtension.ext(item, add_if_missing=True).apply(
-        name=name,
+        name=stac_name(name),
         architecture=name,
-        tasks=[_task(description)],
+        tasks=[task_of("answers", description.bundle.target)],
         input=[_input(entry) for entry in description.inputs],
         output=[_output(description)],
         framework="ONNX" if description.format == "onnx" else "PyTorch",
@@ -71,30 +74,14 @@ def stac_item(description: Description, file_name: str, sha256: str, size: int, 
     )
     item.add_asset("model", asset)
     AssetGeneralMLMExtension.ext(asset).apply(artifact_type=_ARTIFACTS[description.format])
-    item.stac_extensions += [_CLASSIFICATION_SCHEMA, _FILE_SCHEMA]
-    asset.extra_fields["bands"] = [band for entry in description.inputs for band in _bands(entry)]
-    # A multihash: 12 for SHA-256, 20 for its length in hexadecimal digits.
-    asset.extra_fields.update({"file:size": size, "file:checksum": f"1220{sha256}"})
+    item.stac_extensions += [CLASSIFICATION_SCHEMA, FILE_SCHEMA]
+    # The extension looks for them among the properties.
+    asset.extra_fields["bands"] = item.properties["bands"] = [
+        said for entry in description.inputs for said in bands_of(entry.bands, entry.nodata)
+    ]
+    asset.extra_fields.update({"file:size": size, "file:checksum": multihash(sha256)})
     found: dict[str, Any] = item.to_dict(include_self_link=False)
     return found
-
-
-def _bands(entry: ProgramInput) -> list[dict[str, Any]]:
-    """Return what STAC says of the bands of an input."""
-    return [
-        {"name": band.name}
-        | ({} if band.unit is None else {"unit": band.unit})
-        | ({} if entry.nodata is None else {"nodata": entry.nodata})
-        | ({} if band.wavelength_nm is None else {"description": f"centre wavelength {band.wavelength_nm:g} nm"})
-        for band in entry.bands
-    ]
-
-
-def _task(description: Description) -> TaskType:
-    target = description.bundle.target
-    if not target.classes:
-        return TaskType.REGRESSION
-    return TaskType.SEMANTIC_SEGMENTATION if target.per == "pixel" else TaskType.SCENE_CLASSIFICATION
 
 
 def _input(entry: ProgramInput) -> ModelInput:
@@ -125,16 +112,12 @@ def _output(description: Description) -> ModelOutput:
     output, target = description.output, description.bundle.target
     order = ["batch", "class" if target.classes else "number", "height", "width"][: len(output.shape)]
     result = ResultStructure.create(shape=_shape(output.shape), dim_order=order, data_type=DataType.FLOAT32)
-    classes = [
-        Classification.create(value=entry.value, name=entry.name, color_hint=entry.color[1:].upper())
-        for entry in target.classes
-    ]
     return ModelOutput.create(
         name=output.name,
-        tasks=[_task(description)],
+        tasks=[task_of("answers", description.bundle.target)],
         result=result,
         description=output.meaning,
-        classes=classes or None,
+        classes=classes_of(target) or None,
     )
 
 

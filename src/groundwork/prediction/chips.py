@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TypeAlias
 
+import geopandas
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from rasterio.crs import CRS
 from rasterio.windows import Window
 
 from groundwork.prediction.blending import Tile
@@ -69,8 +72,19 @@ def _place(window: Window) -> tuple[int, int, int, int]:
 
 def table_of(scene: str, layer: FeatureLayer) -> pd.DataFrame:
     """Return outlines as a table: with the scene, and where each lies in its CRS."""
-    frame = layer.frame()
+    return _as_table(scene, layer.frame(), describe_crs(layer.grid.crs))
+
+
+def read_table(scene: str, path: Path) -> pd.DataFrame:
+    """Return the same of outlines that were written."""
+    frame = geopandas.read_file(path, engine="pyogrio")
+    # A GeoPackage says of what has no CRS that it is not defined.
+    is_placed = frame.crs is not None and "ndefined" not in frame.crs.name
+    return _as_table(scene, frame, describe_crs(CRS.from_wkt(frame.crs.to_wkt()) if is_placed else None))
+
+
+def _as_table(scene: str, frame: geopandas.GeoDataFrame, crs: str) -> pd.DataFrame:
     bounds = frame.bounds.rename(columns={"minx": "west", "miny": "south", "maxx": "east", "maxy": "north"})
     table = pd.concat([pd.DataFrame(frame.drop(columns="geometry")), bounds], axis=1)
     table.insert(0, "scene", scene)
-    return table.assign(crs=describe_crs(layer.grid.crs))
+    return table.assign(crs=crs)

@@ -95,7 +95,9 @@ def embed_scene(
     tiles = _tiles(rows, columns, config.tile_size // cell)
     size = tiles_at_once(config)
     steps = track(_groups(tiles, size), f"Embedding {name}", -(-len(tiles) // size))
-    return RasterStream({EMBEDDINGS: profile}, _blocks(steps, embed, stack, cell, Encoding(config.embeddings, name)))
+    encoding = Encoding(config.embeddings, name)
+    blocks = _blocks(steps, embed, stack, cell, model.num_channels, encoding)
+    return RasterStream({EMBEDDINGS: profile}, blocks)
 
 
 def check_tiles(config: InferenceConfig, cell: int, model: EmbeddingModel) -> None:
@@ -183,13 +185,21 @@ def _groups(tiles: Sequence[_CellTile], size: int) -> Iterator[Sequence[_CellTil
 
 
 def _blocks(
-    groups: Iterator[Sequence[_CellTile]], embed: Embed, stack: SceneStack, cell: int, encoding: Encoding
+    groups: Iterator[Sequence[_CellTile]],
+    embed: Embed,
+    stack: SceneStack,
+    cell: int,
+    num_channels: int,
+    encoding: Encoding,
 ) -> Iterator[tuple[Window, Mapping[str, NDArray[np.generic]]]]:
     for group in groups:
         windows = [Window(t.column * cell, t.row * cell, t.size * cell, t.size * cell) for t in group]
         read = [(window, stack.read(window)) for window in windows]
-        for tile, (_, patch), features in zip(group, read, embed(read), strict=True):
-            by_cell = features.reshape(len(features), tile.size, tile.size)
+        # A tile without any data gives nothing that is kept.
+        given = iter(embed(asked) if (asked := [tile for tile in read if tile[1].known.any()]) else ())
+        for tile, (_, patch) in zip(group, read, strict=True):
+            nothing = np.zeros((num_channels, tile.size, tile.size), np.float32)
+            by_cell = next(given).reshape(nothing.shape) if patch.known.any() else nothing
             known = np.asarray(patch.known.reshape(tile.size, cell, tile.size, cell).any(axis=(1, 3)))
             (top, bottom), (left, right) = tile.taken.toranges()
             part = slice(top - tile.row, bottom - tile.row), slice(left - tile.column, right - tile.column)

@@ -11,7 +11,16 @@ ANSWERS = {
 }
 #: Outlines of the tiles of a scene, where each has one answer.
 CHIPS = "chips"
+#: Outlines of classes.
+POLYGONS = "polygons"
+_DETAILS = {"probabilities": ".tif", "entropy": ".tif", "sets": ".tif", "deviations": ".tif"}
 #: All that may be made of a scene.
-PRODUCTS = {**ANSWERS, "probabilities": ".tif", "entropy": ".tif", "sets": ".tif", "deviations": ".tif", CHIPS: ".gpkg"}
+PRODUCTS = {**ANSWERS, **_DETAILS, CHIPS: ".gpkg", POLYGONS: ".gpkg"}
 #: Where the outlines of all scenes stand as one table.
 CHIP_TABLE = "chips.csv"
+#: What says of a scene what was predicted, from what and with what: the STAC item that names all of its products.
+ITEM, ITEM_SUFFIX = "item", ".json"
+#: The folder of what all scenes make together.
+MOSAIC = "mosaic"
+#: The STAC collection of all items of a folder.
+COLLECTION = "collection.json"

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 from rasterio.windows import Window
 
 from groundwork.bundle import Bundle
 from groundwork.config.data import read_by_model
 from groundwork.config.inference import InferenceConfig
-from groundwork.data.scene_stack import SceneStack, folders_by_source, open_checked, require_sources
+from groundwork.data.scene_stack import SceneStack
 from groundwork.errors import SpecError
 from groundwork.models.asking import compiled, engine_of, refuse_asking, scorer_of, tiles_at_once
 from groundwork.models.assembly.embedding import EmbeddingModel
@@ -21,17 +22,20 @@ from groundwork.models.painting import UnseenPainter, require_painter
 from groundwork.prediction.blending import Tiling, blend, run_ahead
 from groundwork.prediction.chips import ChipAnswers
 from groundwork.prediction.embeddings import Features, embed_scene
+from groundwork.prediction.inputs import SceneInputs, area_of, check_scenes
 from groundwork.prediction.objects import find_objects
 from groundwork.prediction.painted import PaintedScene
+from groundwork.prediction.polygons import ClassPolygons
 from groundwork.prediction.provenance import provenance_tags
+from groundwork.prediction.record import Origin, run_of
 from groundwork.prediction.source import require_meaning, scene_specs, warn_of_pixel_size
 from groundwork.prediction.tile_predictor import TilePredictor
 from groundwork.prediction.tiles import make_axis
 from groundwork.progress import track
-from groundwork.rasters.feature_writing import FeatureLayer, FeatureStream
+from groundwork.rasters.area import Area
+from groundwork.rasters.feature_writing import FeatureLayer, FeatureStream, together
 from groundwork.rasters.folder import RasterFolder
 from groundwork.rasters.stream import RasterProfile, RasterStream
-from groundwork.specs import RasterSpec
 from groundwork.targets.classes import CLASSES
 from groundwork.targets.image_answers import ImageAnswers
 from groundwork.targets.kind import Products, RasterKind
@@ -41,16 +45,31 @@ from groundwork.targets.objects import OBJECTS, ObjectBoxes
 __all__ = ["CLASSES", "Predictions", "predict_scene", "predict_scenes"]
 
 
+#: Key of a scene, and its stream of products.
+KeyedStream: TypeAlias = tuple[str, RasterStream | FeatureStream]
+
+
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """Predictions of several scenes that do not exist yet, one after the other."""
+    """Predictions of several scenes that do not exist yet."""
 
-    #: Scene key, and its stream of products.
-    streams: Iterator[tuple[str, RasterStream | FeatureStream]]
+    #: Key of each scene -> what it is predicted from.
+    origins: Mapping[str, Origin]
+    #: Gives the streams of some of them, one after the other.
+    predict: Callable[[Sequence[str]], Iterator[KeyedStream]]
+    config: InferenceConfig
+
+    @property
+    def streams(self) -> Iterator[KeyedStream]:
+        """The streams of all scenes, one after the other."""
+        return self.predict(tuple(self.origins))
 
 
 def predict_scenes(
-    bundle: Bundle, scenes: RasterFolder | Mapping[str, RasterFolder], config: InferenceConfig
+    bundle: Bundle,
+    scenes: RasterFolder | Mapping[str, RasterFolder],
+    config: InferenceConfig,
+    area: Area | None = None,
 ) -> Predictions:
     """Predict each scene, whether it has a label or not.
 
@@ -60,11 +79,12 @@ def predict_scenes(
         bundle: A trained one.
         scenes: Rasters of the only source, or of each by name.
         config: How they are predicted.
+        area: Polygons to which prediction is limited, where ``config`` names no area.
 
     Raises:
         BundleError: Where the bundle was never trained.
         SpecError: For an option that has no meaning for what is predicted.
-        PairingError: Where a scene lacks a source that the bundle needs.
+        PairingError: Where a scene lacks a source that the bundle needs, or nothing lies in the area.
         RasterError: Where a scene is not what the bundle expects.
     """
     bundle.require_trained()
@@ -72,30 +92,29 @@ def predict_scenes(
     refuse_asking(bundle.produces, config)
     specs = scene_specs(bundle.config.inputs, config)
     for source, spec in specs.items():
-        warn_of_pixel_size(spec, bundle.config.inputs[source])
-    folders = folders_by_source(scenes, specs)
-    keys = require_sources(folders, specs)
-    for key in track(keys, "Checking scenes", len(keys)):
-        open_checked(folders, key, specs).close()
-    return Predictions(_predict_each(bundle, folders, keys, specs, config))
+        where = "inference.source" if config.grid is None else "inference.grid"
+        warn_of_pixel_size(spec, bundle.config.inputs[source], where)
+    ground = area_of(config, area)
+    inputs = check_scenes(scenes, specs, config, ground)
+    run = run_of(bundle, config, ground)
+    origins = {key: Origin(key, inputs, run) for key in inputs.dates}
+    return Predictions(origins, partial(_predict_each, bundle, inputs, config), config)
 
 
 def _predict_each(
-    bundle: Bundle,
-    folders: Mapping[str, RasterFolder],
-    keys: Sequence[str],
-    specs: Mapping[str, RasterSpec],
-    config: InferenceConfig,
-) -> Iterator[tuple[str, RasterStream | FeatureStream]]:
+    bundle: Bundle, inputs: SceneInputs, config: InferenceConfig, keys: Sequence[str]
+) -> Iterator[KeyedStream]:
+    if not keys:
+        return
     model = compiled(bundle.build_model(), config)
     for key in keys:
         if isinstance(kind_of(bundle.config.target), ObjectBoxes):
-            yield key, FeatureStream((OBJECTS,), partial(_read_and_find, model, folders, specs, bundle, config, key))
+            yield key, FeatureStream((OBJECTS,), partial(_read_and_find, model, inputs, bundle, config, key))
             continue
-        with open_checked(folders, key, specs) as stack:
+        with inputs.open(key) as stack:
             planned = predict_scene(model, stack, bundle, config, key)
         # Opened when its turn comes, so that streams can be kept and drained in any order.
-        later = _Later(partial(open_checked, folders, key, specs), partial(_predict_opened, model, bundle, config, key))
+        later = _Later(partial(inputs.open, key), partial(_predict_opened, model, bundle, config, key))
         features = None if planned.features is None else FeatureStream(planned.features.products, later.features)
         yield key, RasterStream(planned.profiles, later.blocks(), features)
 
@@ -126,14 +145,9 @@ class _Later:
 
 
 def _read_and_find(
-    model: Model,
-    folders: Mapping[str, RasterFolder],
-    specs: Mapping[str, RasterSpec],
-    bundle: Bundle,
-    config: InferenceConfig,
-    key: str,
+    model: Model, inputs: SceneInputs, bundle: Bundle, config: InferenceConfig, key: str
 ) -> Mapping[str, FeatureLayer]:
-    with open_checked(folders, key, specs) as stack:
+    with inputs.open(key) as stack:
         return {OBJECTS: find_objects(model, stack, bundle, config, key)}
 
 
@@ -169,7 +183,12 @@ def predict_scene(
     )
     profiles = products.profiles(grid, tags, details=config.details)
     blocks = _decide(tiling, products, profiles, name)
-    return RasterStream(profiles, blocks, None if chips is None else chips.stream())
+    streams = [] if chips is None else [chips.stream()]
+    if config.polygons is not None:
+        outlines = ClassPolygons(CLASSES, profiles[CLASSES], config.polygons)
+        blocks = outlines.keeping(blocks)
+        streams.append(outlines.stream())
+    return RasterStream(profiles, blocks, together(streams))
 
 
 def _products_of(model: Model, bundle: Bundle, config: InferenceConfig) -> tuple[RasterKind | PaintedScene, Scorer]:

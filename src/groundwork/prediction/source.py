@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 
 from groundwork.config.data import check_rules
-from groundwork.config.inference import InferenceConfig
+from groundwork.config.inference import GridConfig, InferenceConfig
 from groundwork.errors import SpecError
 from groundwork.models.engine import Conversion
 from groundwork.specs import BandSpec, RasterSpec, TargetSpec
@@ -41,7 +41,17 @@ def scene_specs(inputs: Mapping[str, RasterSpec], config: InferenceConfig) -> di
         for source, spec in inputs.items()
     }
     check_rules(specs)
-    return specs
+    return specs if config.grid is None else {name: _onto(spec, config.grid) for name, spec in specs.items()}
+
+
+def _onto(spec: RasterSpec, grid: GridConfig) -> RasterSpec:
+    """Return what scenes hold once they lie on a declared grid."""
+    if spec.georeference == "absent":
+        raise SpecError(
+            "'inference.grid' lies on the ground, and rasters of 'georeference: absent' do not: leave it out"
+        )
+    changed = {"resampling": spec.resampling or grid.resampling, "pixel_size_m": grid.pixel_size_m}
+    return spec.model_copy(update=changed)
 
 
 def _fit(found: RasterSpec | None, expected: RasterSpec, where: str) -> RasterSpec:
@@ -77,6 +87,19 @@ def require_meaning(target: TargetSpec, config: InferenceConfig) -> None:
         raise SpecError(
             f"{named} would say something of each pixel, and the model finds objects, each with its score: set to false"
         )
+    if config.polygons is not None and (not target.classes or target.per == "object" or target.multi_label):
+        what = (
+            "boxes" if target.per == "object" else "several classes of a tile at once" if target.classes else "no class"
+        )
+        raise SpecError(f"'inference.polygons' are outlines of classes, and the model gives {what}: set it to false")
+    if config.mosaic is not None and (target.per in {"object", "nothing"} or not target.names):
+        raise SpecError(
+            "'inference.mosaic' puts maps of classes or numbers together; there are none here: leave it out"
+        )
+    if config.mosaic is not None and config.mosaic.overlaps == "mean" and target.classes and not config.probabilities:
+        raise SpecError(
+            "'inference.mosaic.overlaps: mean' is the mean of probabilities, which are written by 'probabilities: true'"
+        )
     if config.sets and target.sets is None:
         raise SpecError(
             "'inference.sets' asks which classes are possible, and the bundle does not know from which probability on "
@@ -86,14 +109,15 @@ def require_meaning(target: TargetSpec, config: InferenceConfig) -> None:
         raise SpecError("'inference.entropy' says how unsure the model is of a class; it gives none: set it to false")
 
 
-def warn_of_pixel_size(spec: RasterSpec, expected: RasterSpec) -> None:
+def warn_of_pixel_size(spec: RasterSpec, expected: RasterSpec, where: str) -> None:
     """Say at the terminal where scenes of another declared pixel size than the training's are predicted."""
     declared, trained = spec.pixel_size_m, expected.pixel_size_m
     if declared is not None and trained is not None and abs(declared - trained) > 0.01 * trained:
         logger.warning(
-            "The model was trained on pixels of %g m; 'inference.source' declares %g m. Everything looks %.3g times as "
-            "large to it: expect worse predictions, and compare them with what you know of the place.",
+            "The model was trained on pixels of %g m; '%s' declares %g m. Everything looks %.3g times as large to it: "
+            "expect worse predictions, and compare them with what you know of the place.",
             trained,
+            where,
             declared,
             trained / declared,
         )

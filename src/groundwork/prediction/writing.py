@@ -2,59 +2,169 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from groundwork import fingerprint
 from groundwork.atomic import whole_file
-from groundwork.prediction.chips import FIRST_COLUMNS, table_of
-from groundwork.prediction.products import CHIP_TABLE, CHIPS, PRODUCTS
+from groundwork.config.inference import InferenceConfig
+from groundwork.prediction.chips import FIRST_COLUMNS, read_table, table_of
+from groundwork.prediction.mosaic import require_possible, write_mosaic
+from groundwork.prediction.names import Names
+from groundwork.prediction.products import ANSWERS, CHIP_TABLE, CHIPS, COLLECTION, ITEM, ITEM_SUFFIX, MOSAIC, PRODUCTS
 from groundwork.prediction.provenance import was_predicted
+from groundwork.prediction.record import Origin, Run, multihash
+from groundwork.prediction.scene import Predictions
+from groundwork.prediction.stac import Written, collection_of, is_finished, item_of, read_item, with_collection
+from groundwork.prediction.stac_model import model_item
+from groundwork.progress import track
 from groundwork.rasters.feature_writing import FeatureStream, write_features
 from groundwork.rasters.stream import RasterStream
-from groundwork.rasters.writing import write_rasters
+from groundwork.rasters.writing import remove_raster, write_rasters
+
+logger = logging.getLogger(__name__)
 
 
-def write_predictions(folder: Path, streams: Iterable[tuple[str, RasterStream | FeatureStream]]) -> None:
-    """Write the products of each scene, and one table of what is said of the tiles of all of them, where it is.
+def write_predictions(names: Names, predictions: Predictions) -> None:
+    """Write products and item of each scene, and one table of what is said of the tiles of all of them, where it is.
+
+    The item of a scene is written last: a scene without it is not finished.
 
     Args:
-        folder: Where they will lie.
-        streams: Key of a scene, and what is predicted of it.
+        names: Where they will lie, and what they are called.
+        predictions: What is predicted of each.
+
+    Raises:
+        PairingError: Where two scenes would have files of the same name; nothing is predicted then.
+        RasterError: Where a file does not hold what was written.
+    """
+    origins, config = predictions.origins, predictions.config
+    days = {key: origin.day for key, origin in origins.items()}
+    names.require_apart(days)
+    require_possible(config.mosaic, days)
+    finished = set() if config.overwrite else _finished(names, origins)
+    model = _write_model(names.folder, next(iter(origins.values())).run) if config.items and origins else None
+    written_before = {key: names.path(key, days[key], CHIPS) for key in finished}
+    tables = {key: read_table(key, path) for key, path in written_before.items() if path.is_file()}
+    for key, stream in predictions.predict([key for key in origins if key not in finished]):
+        written = write_prediction(names, key, stream, days.get(key))
+        if model is not None:
+            _write_item(names, origins[key], written, model)
+        tables.update((key, table_of(key, made.layer)) for made in written if made.product == CHIPS and made.layer)
+    _write_table(names.folder, tables)
+    mosaics = _write_mosaic(names, origins, config)
+    if model is not None:
+        _write_collection(names, mosaics)
+
+
+def write_prediction(
+    names: Names, key: str, stream: RasterStream | FeatureStream, day: date | None = None
+) -> list[Written]:
+    """Write each product of a scene, and remove what an earlier run predicted of the same scene.
+
+    Args:
+        names: Where they will lie, and what they are called.
+        key: Of the scene.
+        stream: What is predicted of it.
+        day: Its date, for names that have one.
 
     Raises:
         RasterError: Where a file does not hold what was written.
     """
-    table, parts = folder / CHIP_TABLE, []
-    for key, stream in streams:
-        write_prediction(folder, key, stream)
-        if isinstance(stream, RasterStream) and stream.features is not None and CHIPS in stream.features.products:
-            parts.append(table_of(key, stream.features.find()[CHIPS]))
+    paths = {product: names.path(key, day, product) for product in PRODUCTS}
+    written = []
+    if isinstance(stream, RasterStream):
+        write_rasters(stream, {product: paths[product] for product in stream.profiles})
+        written = [Written(name, paths[name], profile.grid, profile) for name, profile in stream.profiles.items()]
+    features = stream if isinstance(stream, FeatureStream) else stream.features
+    if features is not None:
+        for product, layer in features.find().items():
+            write_features(layer, paths[product])
+            written.append(Written(product, paths[product], layer.grid, layer=layer))
+    made = {each.product for each in written}
+    for product, path in paths.items():
+        if product not in made and was_predicted(path):
+            remove_raster(path)
+    # Of an earlier prediction; where one of this is wanted, it follows.
+    item = names.path(key, day, ITEM)
+    if read_item(item) is not None:
+        item.unlink()
+    return written
+
+
+def _finished(names: Names, origins: Mapping[str, Origin]) -> set[str]:
+    """Return the scenes whose predictions are there, all of them, as this run would make them."""
+    found = set()
+    for key in track(origins, "Looking for what is finished", len(origins)):
+        origin = origins[key]
+        place = names.path(key, origin.day, ITEM)
+        if place.is_file() and is_finished(place, origin.hash_of(origin.files())):
+            found.add(key)
+    logger.info("%d of %d scene(s) are finished already", len(found), len(origins))
+    return found
+
+
+def _write_model(folder: Path, run: Run) -> Path:
+    """Write what the bundle is, and its item; return where that lies."""
+    stem = f"model-{run.bundle_hash}"
+    description = run.bundle.config.model_dump(mode="json")
+    _write_json(folder / f"{stem}-bundle.json", description)
+    path = folder / f"{stem}-bundle.json"
+    checksum = multihash(fingerprint.of_file(path))
+    item = model_item(run.bundle, run.bundle_hash, path.name, checksum, path.stat().st_size)
+    _write_json(folder / f"{stem}.json", item)
+    return folder / f"{stem}.json"
+
+
+def _write_item(names: Names, origin: Origin, written: Sequence[Written], model: Path) -> None:
+    place = names.path(origin.key, origin.day, ITEM)
+    item = item_of(origin, origin.files(), written, place, model)
+    _write_json(place, with_collection(item, place, names.folder))
+
+
+def _write_mosaic(names: Names, origins: Mapping[str, Origin], config: InferenceConfig) -> list[Path]:
+    """Write what all scenes make together, where it is wanted; return it. That of an earlier run is removed."""
+    made = []
+    if config.mosaic is not None and origins:
+        target = next(iter(origins.values())).run.bundle.config.target
+        days = {key: origin.day for key, origin in origins.items()}
+        pieces = {key: ({name: names.path(key, day, name) for name in PRODUCTS}, day) for key, day in days.items()}
+        made.append(write_mosaic(names.folder, target, config, pieces))
+    for product in ANSWERS:
+        path = names.folder / MOSAIC / f"{product}.tif"
+        if path not in made and was_predicted(path):
+            remove_raster(path)
+    return made
+
+
+def _write_collection(names: Names, mosaics: Sequence[Path]) -> None:
+    """Write the collection of all items that lie in the folder, also of scenes that earlier runs predicted."""
+    items = {path: item for path in _files(names.folder) if (item := read_item(path)) is not None}
+    _write_json(names.folder / COLLECTION, collection_of(names.folder, items, mosaics))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob(f"*{ITEM_SUFFIX}")):
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts):
+            yield path
+
+
+def _write_table(folder: Path, parts: Mapping[str, pd.DataFrame]) -> None:
+    """Write the outlines of all scenes as one table; without any, remove one that an earlier run wrote."""
+    table = folder / CHIP_TABLE
     if parts:
         with whole_file(table) as file:
-            pd.concat(parts).to_csv(file, index=False)
+            pd.concat([part for _, part in sorted(parts.items())]).to_csv(file, index=False)
     elif table.is_file() and table.read_text("utf-8").startswith(",".join(FIRST_COLUMNS)):
         table.unlink()
 
 
-def write_prediction(folder: Path, key: str, stream: RasterStream | FeatureStream) -> None:
-    """Write ``<key>_<product>`` for each product, and remove what an earlier run predicted of the same scene.
-
-    Raises:
-        RasterError: Where a file does not hold what was written.
-    """
-    paths = {product: folder / f"{key}_{product}{suffix}" for product, suffix in PRODUCTS.items()}
-    if isinstance(stream, RasterStream):
-        made = set(stream.profiles)
-        write_rasters(stream, {product: paths[product] for product in stream.profiles})
-    else:
-        made = set()
-    features = stream if isinstance(stream, FeatureStream) else stream.features
-    if features is not None:
-        made |= set(features.products)
-        for product, layer in features.find().items():
-            write_features(layer, paths[product])
-    for product, path in paths.items():
-        if product not in made and was_predicted(path):
-            path.unlink()
+def _write_json(path: Path, values: Mapping[str, Any]) -> None:
+    with whole_file(path) as file:
+        file.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -62,6 +62,15 @@ class FeatureStream:
     find: Callable[[], Mapping[str, FeatureLayer]]
 
 
+def together(streams: Sequence[FeatureStream]) -> FeatureStream | None:
+    """Return several streams as one. None: there are none."""
+
+    def find() -> dict[str, FeatureLayer]:
+        return {name: layer for stream in streams for name, layer in stream.find().items()}
+
+    return FeatureStream(tuple(name for stream in streams for name in stream.products), find) if streams else None
+
+
 def boxes(edges: NDArray[np.floating]) -> list[shapely.Polygon]:
     """Return boxes (boxes, 4) of left, top, right and bottom as polygons."""
     found: list[shapely.Polygon] = shapely.box(*edges.reshape(-1, 4).astype(np.float64).T).tolist()

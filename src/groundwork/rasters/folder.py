@@ -6,7 +6,7 @@ import logging
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import TypeAlias
@@ -51,6 +51,11 @@ class RasterFolder:
                 f"{self.root}: found no raster with key '{key}'; keys found: {preview(list(self.files))}."
             )
         return tuple(self.locate(name) for name in self.files[key])
+
+    def last_dates(self) -> RasterFolder:
+        """Return the same with the files of the last date alone, of rasters that have one for each date."""
+        kept = {key: names[-(len(names) // len(self.dates.get(key, "x"))) :] for key, names in self.files.items()}
+        return replace(self, files=kept, dates={})
 
     def locate(self, name: str) -> Path:
         """Return where a file lies, by its name in :attr:`files` or in a table made of them."""

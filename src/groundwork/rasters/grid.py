@@ -14,6 +14,8 @@ from rasterio.warp import transform as transform_points
 from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 
+from groundwork.errors import SpecError
+
 #: Two grids agree when their corners lie nearer than this, in pixels.
 TOLERANCE = 0.01
 #: Raised where a place in one CRS has none in another: on another celestial body, or outside of a projection.
@@ -91,6 +93,22 @@ class Grid:
         limit = TOLERANCE * self.pixel_size
         pairs = [(self.transform @ corner, other.transform @ corner) for corner in corners]
         return all(abs(a[0] - b[0]) <= limit and abs(a[1] - b[1]) <= limit for a, b in pairs)
+
+
+def crs_of_text(text: str, key: str) -> CRS:
+    """Return the CRS that a text means.
+
+    Args:
+        text: Such as ``EPSG:32632``.
+        key: Where it is stated, for messages.
+
+    Raises:
+        SpecError: Where it means none.
+    """
+    try:
+        return CRS.from_user_input(text)
+    except (CRSError, ValueError) as error:
+        raise SpecError(f"'{key}' is '{text}', which is no CRS ({error}): write one such as EPSG:32632") from None
 
 
 def name_crs(crs: CRS | None) -> str:

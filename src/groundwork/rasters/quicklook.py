@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 from rasterio.enums import ColorInterp, Resampling
 from rasterio.windows import Window
 
+from groundwork.rasters.grid import Grid
 from groundwork.rasters.opening import open_dataset
 from groundwork.rasters.validity import holds_data, masks_of, read_masks
 
@@ -67,6 +68,25 @@ def read_small(path: Path, indexes: tuple[int, ...], most: int) -> tuple[NDArray
     if values.dtype.kind == "f":
         valid &= np.isfinite(values).all(axis=0)
     return values, valid
+
+
+def part_shown(grid: Grid, path: Path) -> Window | None:
+    """Return which part of a scene's grid another raster shows. None: all of it, or what is no part of it."""
+    if path.suffix == ".gpkg" or grid.crs is None:
+        return None
+    with open_dataset(path) as raster:
+        if raster.crs != grid.crs:
+            return None
+        corners = [~grid.transform @ (raster.transform @ place) for place in ((0, 0), (raster.width, raster.height))]
+    (left, top), (right, bottom) = corners
+    # Cells of a raster may reach beyond the scene.
+    columns, rows = (
+        (max(round(left), 0), min(round(right), grid.width)),
+        (max(round(top), 0), min(round(bottom), grid.height)),
+    )
+    if columns[0] >= columns[1] or rows[0] >= rows[1]:
+        return None
+    return Window(columns[0], rows[0], columns[1] - columns[0], rows[1] - rows[0])
 
 
 def picture(path: Path, indexes: tuple[int, ...], most: int) -> Image.Image:

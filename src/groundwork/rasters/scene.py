@@ -17,6 +17,7 @@ from rasterio.windows import Window
 from groundwork.errors import RasterError
 from groundwork.rasters import checks
 from groundwork.rasters.addresses import NO_FILE
+from groundwork.rasters.canvas import Placed
 from groundwork.rasters.date_parts import DateParts, holds_by_step
 from groundwork.rasters.grid import TOLERANCE, Grid, describe_bounds, name_crs
 from groundwork.rasters.opened import Opened
@@ -34,7 +35,7 @@ class Scene(Opened):
     """
 
     def __init__(
-        self, paths: Sequence[Path], spec: RasterSpec, onto: Scene | None = None, lent: Sequence[QualityRule] = ()
+        self, paths: Sequence[Path], spec: RasterSpec, onto: Placed | None = None, lent: Sequence[QualityRule] = ()
     ) -> None:
         """Open the files and check bands, data type, nodata and scaling.
 
@@ -42,7 +43,7 @@ class Scene(Opened):
             paths: One file, or one for each band; with a file per date those of the first date first. A date that
                 has none has :data:`NO_FILE`.
             spec: What they hold.
-            onto: The scene of the reference source, on whose grid this one is read. None: this one has its own.
+            onto: The scene of the reference source, or a canvas, on whose grid this is read. None: it has its own.
             lent: Rules of other sources for bands of this one.
 
         Raises:
@@ -50,8 +51,7 @@ class Scene(Opened):
         """
         self.path = next(path for path in paths if path != NO_FILE)
         self.spec = spec
-        self._onto, self._lent = onto, tuple(lent)
-        self._stack = ExitStack()
+        self._onto, self._lent, self._stack = onto, tuple(lent), ExitStack()
         try:
             self._open(paths)
         except BaseException:
@@ -273,8 +273,8 @@ class Scene(Opened):
         passed = np.concatenate(masks)
         return passed if place is None else grown(passed, place, window)
 
-    def thumbnail(self, most: int) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-        """Read the whole raster thinned out to at most ``most`` pixels a side, from overviews where it has any.
+    def thumbnail(self, most: int, part: Window | None = None) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+        """Read the raster, or a part, thinned out to at most ``most`` pixels a side, from overviews where it has any.
 
         Returns:
             Raw values (channels, height, width) of the first step that is there, and validity (height, width): of this
@@ -283,9 +283,9 @@ class Scene(Opened):
         Raises:
             RasterError: Where a file cannot be decoded.
         """
-        width, height = self._extent.width, self._extent.height
-        factor = max(1.0, max(width, height) / most)
-        shape, whole = (max(1, round(height / factor)), max(1, round(width / factor))), Window(0, 0, width, height)
+        whole = part or Window(0, 0, self._extent.width, self._extent.height)
+        factor = max(1.0, max(whole.width, whole.height) / most)
+        shape = (max(1, round(whole.height / factor)), max(1, round(whole.width / factor)))
         first, *others = (date_parts for date_parts in self._dates if date_parts is not None)
         values, valid = first.thumbnail(whole, shape, self.spec)
         valid &= holds_data(values, self.spec.nodata, self.spec.validity)

@@ -18,6 +18,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class LegendEntry:
+    """What a pixel value means."""
+
+    value: int
+    name: str
+    #: Red, green and blue, each 0 to 255.
+    rgb: tuple[int, int, int]
+
+    @property
+    def color(self) -> str:
+        """The colour as text, such as ``#1f78b4``."""
+        return "#" + bytes(self.rgb).hex()
+
+
+@dataclass(frozen=True, slots=True)
 class RasterProfile:
     """What a raster to be written holds."""
 
@@ -37,6 +52,8 @@ class RasterProfile:
     #: Pixel value -> red, green, blue; for class rasters of type uint8.
     colors: Mapping[int, tuple[int, int, int]] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    #: What the values of the only band mean. Empty: they are numbers.
+    legend: tuple[LegendEntry, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

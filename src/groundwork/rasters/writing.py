@@ -20,6 +20,7 @@ from groundwork.errors import RasterError
 from groundwork.rasters.addresses import Address
 from groundwork.rasters.proof import Checksums, DamagedError, checksum, compare
 from groundwork.rasters.stream import RasterProfile, RasterStream
+from groundwork.rasters.styles import TABLE, sidecars, write_styles
 
 
 def file_to_write(root: Path, pattern: str, key: str) -> Path:
@@ -63,6 +64,8 @@ def write_rasters(stream: RasterStream, paths: Mapping[str, Path]) -> None:
             for product, path in done.items():
                 _to_cog(raw[product], path, stream.profiles[product])
                 compare(path, raw[product], stream.profiles[product], written[product])
+                if legend := stream.profiles[product].legend:
+                    write_styles(path, legend, paths[product].stem)
         except (RasterioError, CPLE_BaseError, OSError) as error:
             raise not_written(first, str(error.__cause__ or error)) from error
         except DamagedError as error:
@@ -72,13 +75,21 @@ def write_rasters(stream: RasterStream, paths: Mapping[str, Path]) -> None:
 
 
 def _put(done: Path, target: Path) -> None:
-    """Give a file its name, with what GDAL keeps beside it: a CRS that GeoTIFF cannot say, but nothing of before."""
-    beside, stale = (path.with_name(f"{path.name}.aux.xml") for path in (done, target))
-    if beside.exists():
-        beside.replace(stale)
-    else:
-        stale.unlink(missing_ok=True)
+    """Give a file its name, with what lies beside it: a CRS that GeoTIFF cannot say, styles; but nothing of before."""
+    before = sidecars(target)
+    for ending, beside in sidecars(done).items():
+        if beside.exists():
+            beside.replace(before[ending])
+        elif ending == TABLE:
+            # A style may be a person's own; GDAL's sidecar is of the raster that was there.
+            before[ending].unlink(missing_ok=True)
     done.replace(target)
+
+
+def remove_raster(path: Path) -> None:
+    """Remove a raster with what was written beside it."""
+    for beside in (*sidecars(path).values(), path):
+        beside.unlink(missing_ok=True)
 
 
 def not_written(path: Path, reason: str) -> RasterError:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from groundwork.batch import Answers, Truth
 from groundwork.rasters.grid import Grid
-from groundwork.rasters.stream import RasterProfile
+from groundwork.rasters.stream import LegendEntry, RasterProfile
 from groundwork.specs import TargetSpec
 from groundwork.targets.confusion import ConfusionMatrix
 from groundwork.targets.kind import Accumulator, Direction, Gather, Products, RasterKind
@@ -134,15 +134,15 @@ class Classes(RasterKind, ABC):
         """Return a class raster with names and colours; as details the probability of each class, and entropy."""
         dtype, nodata = class_nodata(self.target)
         colors = {entry.value: entry.rgb for entry in self.target.classes} if dtype == "uint8" else {}
-        names = {f"CLASS_{entry.value}": entry.name for entry in self.target.classes}
-        profiles = {CLASSES: RasterProfile(grid, dtype, ("class",), nodata, "mode", colors, {**tags, **names})}
-        wanted = ((PROBABILITIES, self.target.names), (ENTROPY, (ENTROPY,)))
-        for product, bands in wanted:
+        said = {**tags, **{f"CLASS_{entry.value}": entry.name for entry in self.target.classes}}
+        legend = tuple(LegendEntry(entry.value, entry.name, entry.rgb) for entry in self.target.classes)
+        profiles = {CLASSES: RasterProfile(grid, dtype, ("class",), nodata, "mode", colors, said, legend=legend)}
+        for product, bands in ((PROBABILITIES, self.target.names), (ENTROPY, (ENTROPY,))):
             if product in details:
                 profiles[product] = RasterProfile(grid, "float32", bands, float("nan"), "average", tags=tags)
         if SETS in details and self.target.sets is not None:
-            said = {"SETS_MISS": f"{self.target.sets.miss:g}"}
-            profiles[SETS] = RasterProfile(grid, "uint8", self.target.names, NO_SET, "mode", tags={**tags, **said})
+            tags = {**tags, "SETS_MISS": f"{self.target.sets.miss:g}"}
+            profiles[SETS] = RasterProfile(grid, "uint8", self.target.names, NO_SET, "mode", tags=tags)
         return profiles
 
     def from_product(self, values: NDArray[np.generic], known: NDArray[np.bool_]) -> NDArray[np.int64]:

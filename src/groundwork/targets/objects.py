@@ -9,6 +9,7 @@ from typing import final
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from rasterio.crs import CRS
 from torch import Tensor
 
 from groundwork.batch import Patch, Truth
@@ -97,6 +98,8 @@ class ObjectBoxes(ObjectAnswers):
 
         frame = geopandas.read_file(path, engine="pyogrio")
         frame = frame[frame[SCORE] >= SHOWN]
+        if grid.crs is not None and frame.crs is not None and CRS.from_wkt(frame.crs.to_wkt()) != grid.crs:
+            frame = frame.to_crs(grid.crs.to_wkt())
         inverse = ~grid.transform
         placed = frame.geometry.affine_transform([inverse.a, inverse.b, inverse.d, inverse.e, inverse.c, inverse.f])
         across, down = image.shape[1] / grid.width, image.shape[0] / grid.height

@@ -13,8 +13,6 @@ import numpy as np
 import pytest
 import rasterio
 import torch
-from pystac import STACObjectType
-from pystac.validation.stac_validator import JsonSchemaSTACValidator
 
 from groundwork import fingerprint
 from groundwork.batch import Images
@@ -28,8 +26,10 @@ from groundwork.export.exported_model import ExportedModel
 from groundwork.export.exporting import Export, export_bundle, write_folder
 from groundwork.export.loading import load_exported, trusted_in
 from groundwork.export.programs import ONNX_PACKAGES, Program, open_program, read_description
+from groundwork.prediction.names import Names
 from groundwork.prediction.scene import predict_scenes
 from groundwork.prediction.writing import write_predictions
+from stac_schemas import validate
 
 #: Packages of the extra that are not there.
 MISSING = [name for name in ONNX_PACKAGES if find_spec(name) is None]
@@ -64,7 +64,7 @@ def test_scenes_are_predicted_from_the_file_as_from_the_bundle(
     exported: Bundle, tiny_bundle: Bundle, tiny_data: SimpleNamespace, tmp_path: Path
 ) -> None:
     for name, bundle in (("bundle", tiny_bundle), ("file", exported)):
-        write_predictions(tmp_path / name, predict_scenes(bundle, tiny_data.scenes, TILES).streams)
+        write_predictions(Names(tmp_path / name), predict_scenes(bundle, tiny_data.scenes, TILES))
     same = []
     for path in sorted((tmp_path / "bundle").glob("*.tif")):
         with rasterio.open(path) as ours, rasterio.open(tmp_path / "file" / path.name) as theirs:
@@ -120,8 +120,7 @@ def test_the_file_says_what_it_takes_and_gives(folder: Path, tiny_bundle: Bundle
 
 def test_the_item_is_valid_stac_with_all_that_models_need(folder: Path, export: Export) -> None:
     item = json.loads((folder / "model.stac.json").read_text())
-    JsonSchemaSTACValidator().validate_core(item, STACObjectType.ITEM, item["stac_version"])
-    # What the schema of the extension requires; it is not at hand without a network.
+    assert len(validate(item)) == 4
     needed = {"mlm:name", "mlm:architecture", "mlm:tasks", "mlm:input", "mlm:output"}
     assert needed <= item["properties"].keys()
     asset = item["assets"]["model"]
@@ -134,7 +133,13 @@ def test_the_item_is_valid_stac_with_all_that_models_need(folder: Path, export: 
     orders = [entry["input"]["dim_order"] for entry in item["properties"]["mlm:input"]]
     assert [len(shape) for shape in shapes] == [len(order) for order in orders] == [4, 3]
     classes = item["properties"]["mlm:output"][0]["classification:classes"]
-    assert classes[0] == {"value": 1, "name": "water", "color_hint": "0000FF"}
+    assert classes[0] == {
+        "value": 1,
+        "name": "water",
+        "title": "water",
+        "description": "water",
+        "color_hint": "0000FF",
+    }
 
 
 def test_files_of_nobody_known_are_not_read(folder: Path, tmp_path: Path) -> None:

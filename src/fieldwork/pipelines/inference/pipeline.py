@@ -12,7 +12,7 @@ def create_pipeline() -> Pipeline:
     inputs = ["trained_bundle", "inference_scenes", "params:inference"]
     return Pipeline(
         [
-            node(predict_scenes, inputs, "predictions", name="predict_scenes"),
+            node(predict_scenes, [*inputs, "inference_area"], "predictions", name="predict_scenes"),
             node(draw_quicklooks, [*inputs, "predictions"], "quicklooks", name="draw_quicklooks"),
         ]
     )

@@ -1,0 +1,144 @@
+"""The scenes that are predicted: which there are, and how each is opened."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from groundwork.config.data import reference_of
+from groundwork.config.inference import InferenceConfig
+from groundwork.data.scene_stack import SceneStack, folders_by_source, open_checked, require_sources
+from groundwork.errors import PairingError, RasterError, SpecError
+from groundwork.progress import track
+from groundwork.rasters.area import Area, area_of_bounds
+from groundwork.rasters.canvas import DeclaredPixels
+from groundwork.rasters.folder import RasterFolder, preview
+from groundwork.rasters.grid import crs_of_text, describe_bounds, name_crs
+from groundwork.specs import RasterSpec
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SceneInputs:
+    """The rasters of scenes, checked."""
+
+    folders: Mapping[str, RasterFolder]
+    specs: Mapping[str, RasterSpec]
+    area: Area | None
+    #: Onto which scenes are brought. None: they are read as they lie.
+    pixels: DeclaredPixels | None
+    #: How far around a pixel the model may look, in pixels.
+    reach: int
+    #: The source on whose grid predictions lie.
+    reference: str
+    #: Key of each scene that is predicted -> source -> its dates, where they are known.
+    dates: Mapping[str, Mapping[str, Sequence[date]]]
+
+    def day(self, key: str) -> date | None:
+        """Return the last date of the reference of a scene; None where it is not known."""
+        return max(self.dates[key].get(self.reference, ()), default=None)
+
+    def open(self, key: str) -> SceneStack:
+        """Open a scene, limited to the area.
+
+        Raises:
+            RasterError: Where it is not what its spec says.
+        """
+        stack = open_checked(self.folders, key, self.specs, self.pixels)
+        if self.area is not None:
+            try:
+                # What was found when scenes were checked is found again, unless a file was exchanged since.
+                limit(stack, self.area, self.reach)
+            except BaseException:
+                stack.close()
+                raise
+        return stack
+
+
+def area_of(config: InferenceConfig, given: Area | None) -> Area | None:
+    """Return the area that is predicted. None: all that there is.
+
+    Raises:
+        SpecError: Where there are two, or the CRS of one is none.
+    """
+    if config.area is None or given is None:
+        return given if config.area is None else area_of_bounds(config.area.bounds, config.area.crs)
+    raise SpecError(f"'inference.area' and {given.name} both say what ground is predicted: leave one of them out")
+
+
+def pixels_of(config: InferenceConfig) -> DeclaredPixels | None:
+    """Return the pixels onto which scenes are brought. None: they are read as they lie.
+
+    Raises:
+        SpecError: For a CRS that nobody knows.
+    """
+    if config.grid is None:
+        return None
+    crs = None if config.grid.crs is None else crs_of_text(config.grid.crs, "inference.grid.crs")
+    return DeclaredPixels(crs, config.grid.pixel_size_m)
+
+
+def check_scenes(
+    scenes: RasterFolder | Mapping[str, RasterFolder],
+    specs: Mapping[str, RasterSpec],
+    config: InferenceConfig,
+    area: Area | None,
+) -> SceneInputs:
+    """Open and check each scene. Those of which nothing lies in the area are left out, and said so.
+
+    Raises:
+        PairingError: Where a scene lacks a source that the model needs, or nothing of all scenes lies in the area.
+        RasterError: Where a scene is not what its spec says.
+        SpecError: For an area, where a scene has no CRS.
+    """
+    folders = folders_by_source(scenes, specs)
+    keys = require_sources(folders, specs)
+    pixels = pixels_of(config)
+    dates: dict[str, Mapping[str, Sequence[date]]] = {}
+    outside: dict[str, str] = {}
+    for key in track(keys, "Checking scenes", len(keys)):
+        with open_checked(folders, key, specs, pixels) as stack:
+            if area is not None and not limit(stack, area, config.tile_size):
+                outside[key] = f"{describe_bounds(stack.grid)} in {name_crs(stack.grid.crs)}"
+                continue
+            known = {source: stack.dates(source) for source in specs}
+            dates[key] = {source: days for source, days in known.items() if days is not None}
+    if area is not None and outside:
+        _report(outside, area, is_all=not dates)
+    return SceneInputs(folders, specs, area, pixels, config.tile_size, reference_of(specs), dates)
+
+
+def limit(stack: SceneStack, area: Area, reach: int) -> bool:
+    """Limit an opened scene to an area; return whether anything of it lies there.
+
+    Raises:
+        RasterError: Where the scene has no CRS.
+    """
+    grid = stack.grid
+    if grid.crs is None:
+        path = stack.reference.path
+        raise RasterError(path, "no CRS", f"one, as {area.name} lies on the ground", "Leave the area out.")
+    part = area.on(grid)
+    if part is not None:
+        stack.limit_to(part, reach)
+    return part is not None
+
+
+def _report(outside: Mapping[str, str], area: Area, *, is_all: bool) -> None:
+    """Say which scenes do not lie in the area.
+
+    Raises:
+        PairingError: Where that is all of them.
+    """
+    if is_all:
+        key, place = next(iter(outside.items()))
+        raise PairingError(
+            f"Nothing of {len(outside)} scene(s) lies in {area.name}, {area.described()}. '{key}' lies at {place}. "
+            "Correct bounds and CRS, or name other scenes."
+        )
+    logger.warning(
+        "%d scene(s) are left out, as nothing of them lies in %s: %s", len(outside), area.name, preview(list(outside))
+    )

@@ -1,0 +1,102 @@
+"""What the files of predictions are called, so that each scene and product has a file of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path, PurePosixPath
+
+from groundwork.errors import PairingError, SpecError
+from groundwork.prediction.products import CHIP_TABLE, COLLECTION, ITEM, ITEM_SUFFIX, MOSAIC, PRODUCTS
+from groundwork.rasters.folder import preview
+from groundwork.strict import did_you_mean
+
+#: Words that stand in braces.
+WORDS = ("key", "product", "date")
+PATTERN = "{key}_{product}"
+#: Files of what all scenes make together.
+_MOSAICS = tuple(f"{MOSAIC}/{product}{PRODUCTS[product]}" for product in ("classes", "numbers"))
+_WORD = re.compile(r"\{([^{}]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Names of files in a folder. Raises :class:`SpecError` for a pattern that cannot tell files apart."""
+
+    folder: Path
+    #: Without an ending, which the product has; with ``{key}`` of the scene, ``{product}`` and perhaps ``{date}``.
+    pattern: str = PATTERN
+
+    def __post_init__(self) -> None:
+        words = _WORD.findall(self.pattern)
+        for word in words:
+            if word not in WORDS:
+                hint = did_you_mean(word, WORDS)
+                raise SpecError(f"Pattern '{self.pattern}' has '{{{word}}}'; known are {list(WORDS)}.{hint}")
+        missing = [word for word in ("key", "product") if word not in words]
+        if missing:
+            raise SpecError(
+                f"Pattern '{self.pattern}' lacks {' and '.join(f'{{{word}}}' for word in missing)}: each scene and "
+                f"product has a file of its own. Write one such as '{PATTERN}'."
+            )
+        parts = PurePosixPath(self.pattern).parts
+        rest = _WORD.sub("", self.pattern)
+        if set(rest) & set('{}*?\\:|"<>') or ".." in parts or parts[0] == "/" or any(p[0] == "." for p in parts):
+            raise SpecError(
+                f"Pattern '{self.pattern}' is no name below a folder: write letters, digits and '/', such as "
+                f"'{PATTERN}'."
+            )
+
+    @property
+    def needs_date(self) -> bool:
+        """Whether each scene must have a date."""
+        return "{date}" in self.pattern
+
+    def path(self, key: str, day: date | None, product: str) -> Path:
+        """Return the file of a product of a scene.
+
+        Args:
+            key: Of the scene.
+            day: Its date, which only names with ``{date}`` have.
+            product: One of :data:`PRODUCTS`, or :data:`ITEM`.
+        """
+        words = {"key": key, "product": product, "date": f"{day:%Y%m%d}" if day else "none"}
+        name = _WORD.sub(lambda found: words[found[1]], self.pattern)
+        return self.folder / f"{name}{PRODUCTS.get(product, ITEM_SUFFIX)}"
+
+    def of_product(self, product: str) -> str:
+        """Return the pattern of all files of a product, with ``{key}`` and perhaps ``{date}``."""
+        return self.pattern.replace("{product}", product) + PRODUCTS.get(product, ITEM_SUFFIX)
+
+    def require_apart(self, scenes: Mapping[str, date | None]) -> None:
+        """Refuse scenes of which two would have a file of the same name, also where capitals are small letters.
+
+        Args:
+            scenes: Key -> date.
+
+        Raises:
+            PairingError: With the two scenes, or one that has no date.
+        """
+        without = sorted(key for key, day in scenes.items() if day is None)
+        if self.needs_date and without:
+            raise PairingError(
+                f"Names are '{self.pattern}', and {len(without)} scene(s) have no date: {preview(without)}. Leave "
+                "'{date}' out, or say where dates stand ('date_tag', or '{date}' in the pattern of the scenes)."
+            )
+        together = (CHIP_TABLE, COLLECTION, *_MOSAICS)
+        taken = {str(self.folder / name).casefold(): "what all scenes make together" for name in together}
+        for key, product, path in self._all(scenes.items()):
+            name = str(path).casefold()
+            if name in taken:
+                raise PairingError(
+                    f"Names are '{self.pattern}', by which {path.name} would be the {product} of scene '{key}' and of "
+                    f"{taken[name]}. Write a pattern that tells them apart, or rename one of them."
+                )
+            taken[name] = f"scene '{key}' ({product})"
+
+    def _all(self, scenes: Iterable[tuple[str, date | None]]) -> Iterator[tuple[str, str, Path]]:
+        for key, day in scenes:
+            for product in (*PRODUCTS, ITEM):
+                yield key, product, self.path(key, day, product)

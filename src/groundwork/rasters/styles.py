@@ -1,0 +1,99 @@
+"""What stands beside a raster of classes, so that other programs show their names and colours.
+
+A raster attribute table in GDAL's sidecar, which GDAL, QGIS and ArcGIS read; a style that QGIS applies when it opens
+the raster (QML); and one that servers of maps read (SLD 1.0, with the attributes that GeoServer and QGIS add to it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from groundwork.rasters.stream import LegendEntry
+
+#: Endings of files beside ``x.tif``: what replaces its own, or comes behind it.
+TABLE, QML, SLD = ".aux.xml", ".qml", ".sld"
+#: Of the columns of the table: name, GDAL's number of the type (0: integer, 2: text) and of what it is used for.
+_COLUMNS = (
+    ("Value", "0", "5"),
+    ("Class", "2", "2"),
+    ("Red", "0", "6"),
+    ("Green", "0", "7"),
+    ("Blue", "0", "8"),
+    ("Alpha", "0", "9"),
+)
+_DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
+#: Of QGIS's style files: the oldest version that reads them as they are written here.
+_QGIS = "3.4.0"
+
+
+def sidecars(path: Path) -> dict[str, Path]:
+    """Return what may lie beside a raster of classes, by ending."""
+    return {TABLE: path.with_name(path.name + TABLE), QML: path.with_suffix(QML), SLD: path.with_suffix(SLD)}
+
+
+def write_styles(path: Path, legend: Sequence[LegendEntry], name: str) -> None:
+    """Write the files beside a raster; what GDAL keeps in its own stays.
+
+    Args:
+        path: The raster.
+        legend: Names and colours of the values of its first band.
+        name: Of the style.
+    """
+    places = sidecars(path)
+    table = ET.parse(places[TABLE]).getroot() if places[TABLE].exists() else ET.Element("PAMDataset")
+    _add_table(table, legend)
+    places[TABLE].write_text(_text(table), encoding="utf-8")
+    places[QML].write_text(_DOCTYPE + _text(_qml(legend)), encoding="utf-8")
+    header = '<?xml version="1.0" encoding="UTF-8"?>\n'
+    places[SLD].write_text(header + _text(_sld(legend, name)), encoding="utf-8")
+
+
+def _add_table(root: ET.Element, legend: Sequence[LegendEntry]) -> None:
+    band = root.find("PAMRasterBand[@band='1']")
+    if band is None:
+        band = ET.SubElement(root, "PAMRasterBand", band="1")
+    table = ET.SubElement(band, "GDALRasterAttributeTable", tableType="thematic")
+    for index, (name, kind, usage) in enumerate(_COLUMNS):
+        column = ET.SubElement(table, "FieldDefn", index=str(index))
+        for tag, text in (("Name", name), ("Type", kind), ("Usage", usage)):
+            ET.SubElement(column, tag).text = text
+    for index, entry in enumerate(legend):
+        row = ET.SubElement(table, "Row", index=str(index))
+        for cell in (entry.value, entry.name, *entry.rgb, 255):
+            ET.SubElement(row, "F").text = str(cell)
+
+
+def _qml(legend: Sequence[LegendEntry]) -> ET.Element:
+    root = ET.Element("qgis", version=_QGIS, styleCategories="Symbology")
+    pipe = ET.SubElement(root, "pipe")
+    options = {"type": "paletted", "band": "1", "opacity": "1", "alphaBand": "-1", "nodataColor": ""}
+    palette = ET.SubElement(ET.SubElement(pipe, "rasterrenderer", options), "colorPalette")
+    for entry in legend:
+        said = {"value": str(entry.value), "label": entry.name, "color": entry.color, "alpha": "255"}
+        ET.SubElement(palette, "paletteEntry", said)
+    return root
+
+
+def _sld(legend: Sequence[LegendEntry], name: str) -> ET.Element:
+    root = ET.Element("StyledLayerDescriptor", {"version": "1.0.0", "xmlns": "http://www.opengis.net/sld"})
+    layer = ET.SubElement(root, "NamedLayer")
+    ET.SubElement(layer, "Name").text = name
+    style = ET.SubElement(layer, "UserStyle")
+    ET.SubElement(style, "Name").text = name
+    place = style
+    for tag in ("FeatureTypeStyle", "Rule", "RasterSymbolizer"):
+        place = ET.SubElement(place, tag)
+    channel = ET.SubElement(ET.SubElement(place, "ChannelSelection"), "GrayChannel")
+    ET.SubElement(channel, "SourceChannelName").text = "1"
+    colors = ET.SubElement(place, "ColorMap", type="values")
+    for entry in legend:
+        said = {"color": entry.color, "quantity": str(entry.value), "label": entry.name, "opacity": "1"}
+        ET.SubElement(colors, "ColorMapEntry", said)
+    return root
+
+
+def _text(root: ET.Element) -> str:
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode") + "\n"

@@ -1,0 +1,192 @@
+"""Maps of several scenes as one, by the rule for what they share: the same as put together by numpy."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.crs import CRS
+from rasterio.enums import Resampling
+from rasterio.transform import from_origin
+from rasterio.warp import reproject
+
+from fieldwork.io.predictions import PredictionsDataset
+from groundwork.bundle import Bundle
+from groundwork.config import InferenceConfig
+from groundwork.config.inference import MosaicConfig
+from groundwork.errors import PairingError, SpecError
+from groundwork.prediction import mosaic as module
+from groundwork.prediction.mosaic import write_mosaic
+from groundwork.prediction.names import Names
+from groundwork.prediction.scene import predict_scenes
+from groundwork.prediction.source import require_meaning
+from groundwork.prediction.writing import write_predictions
+from groundwork.rasters.folder import find_rasters
+from groundwork.specs import TargetSpec
+from stac_schemas import validate
+
+Write = Callable[..., Path]
+#: Key -> easting, northing, height, width and date; a is the oldest and the first, b the newest.
+SCENES = {
+    "a": (500_000, 5_000_000, 60, 70, "2024-06-01"),
+    "b": (500_300, 4_999_800, 80, 50, "2024-08-01"),
+    "c": (499_800, 4_999_500, 64, 64, "2024-07-01"),
+}
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BLOCK", 48)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, write_raster: Write) -> SimpleNamespace:
+    root = tmp_path_factory.mktemp("mosaic")
+    for number, (key, (east, north, height, width, day)) in enumerate(SCENES.items()):
+        random = np.random.default_rng(number)
+        image = random.integers(100, 3000, (3, height, width)).astype(np.int16)
+        image[:, 5:12, 10:40] = -9999
+        place = from_origin(east, north, 10, 10)
+        write_raster(root / "in" / f"{key}.tif", image, transform=place, nodata=-9999, tags={"DATE": day})
+    return SimpleNamespace(root=root, scenes=find_rasters(root / "in", ["{key}.tif"]))
+
+
+def _predict(world: SimpleNamespace, bundle: Bundle, folder: Path, **mosaic: Any) -> rasterio.DatasetReader:
+    words = {"tile_size": 32, "overlap": 8, "probabilities": True, "mosaic": mosaic}
+    config = InferenceConfig.model_validate(words)
+    write_predictions(Names(folder), predict_scenes(bundle, world.scenes, config))
+    return rasterio.open(folder / "mosaic/classes.tif")
+
+
+def _placed(folder: Path, product: str, fill: float) -> dict[str, np.ndarray]:
+    """Each prediction in the grid of all of them: rows 0 to 114 from 5,000,000 on, columns from 499,800 on."""
+    found = {}
+    for key, (east, north, height, width, _) in SCENES.items():
+        with rasterio.open(folder / f"{key}_{product}.tif") as raster:
+            whole = np.full((raster.count, 114, 100), fill, raster.dtypes[0])
+            row, column = (5_000_000 - north) // 10, (east - 499_800) // 10
+            whole[:, row : row + height, column : column + width] = raster.read()
+        found[key] = whole
+    return found
+
+
+@pytest.mark.parametrize(("overlaps", "order"), [("newest", "bca"), ("first", "abc")])
+@pytest.mark.usefixtures("small_blocks")
+def test_the_first_that_knows_counts(
+    world: SimpleNamespace, tiny_bundle: Bundle, tmp_path: Path, overlaps: str, order: str
+) -> None:
+    with _predict(world, tiny_bundle, tmp_path, overlaps=overlaps) as raster:
+        assert raster.transform == from_origin(499_800, 5_000_000, 10, 10)
+        assert raster.crs.to_epsg() == 32632
+        found, tags = raster.read(1), raster.tags()
+        assert raster.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+    placed = _placed(tmp_path, "classes", 255)
+    expected = np.full(found.shape, 255, np.uint8)
+    for key in reversed(order):
+        expected = np.where(placed[key][0] != 255, placed[key][0], expected)
+    assert np.array_equal(found, expected)
+    assert (expected == 255).any()
+    assert (tags["GROUNDWORK_MOSAIC"], tags["GROUNDWORK_INPUT"]) == (overlaps, "3 scenes")
+    assert tags["CLASS_2"] == "forest"
+    assert (tmp_path / "mosaic/classes.qml").is_file()
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_the_mean_probability_decides(world: SimpleNamespace, tiny_bundle: Bundle, tmp_path: Path) -> None:
+    with _predict(world, tiny_bundle, tmp_path, overlaps="mean") as raster:
+        found = raster.read(1)
+    scores = np.stack(list(_placed(tmp_path, "probabilities", np.nan).values()))
+    known = np.isfinite(scores[:, 0])
+    count = known.sum(axis=0)
+    means = np.where(known[:, None], scores, 0).sum(axis=0, dtype=np.float64) / np.maximum(count, 1)
+    expected = np.where(count > 0, means.argmax(axis=0) + 1, 255)
+    ranked = np.sort(means, axis=0)
+    clear = (ranked[-1] - ranked[-2] > 1e-6) | (count == 0)
+    assert clear.mean() > 0.99
+    assert np.array_equal(found[clear], expected[clear])
+    assert (count > 1).sum() > 500
+
+
+def test_a_mosaic_lies_on_a_declared_grid(world: SimpleNamespace, tiny_bundle: Bundle, tmp_path: Path) -> None:
+    with _predict(world, tiny_bundle, tmp_path, overlaps="first", crs="EPSG:3035", pixel_size=25) as raster:
+        assert raster.crs.to_epsg() == 3035
+        assert (raster.transform.a, raster.transform.e) == (25, -25)
+        assert (raster.transform.c % 25, raster.transform.f % 25) == (0, 0)
+        found, profile = raster.read(1), raster.profile
+    expected = np.full(found.shape, 255, np.uint8)
+    for key in "cba":
+        with rasterio.open(tmp_path / f"{key}_classes.tif") as raster:
+            one = np.full(found.shape, 255, np.uint8)
+            reproject(
+                raster.read(1), one, src_transform=raster.transform, src_crs=raster.crs, src_nodata=255,
+                dst_transform=profile["transform"], dst_crs=CRS.from_epsg(3035), dst_nodata=255,
+                resampling=Resampling.nearest, tolerance=1e-9,
+            )  # fmt: skip
+        expected = np.where(one != 255, one, expected)
+    assert np.array_equal(found, expected)
+    assert (found[:, [0, -1]] == 255).mean() > 0.5
+
+
+def test_numbers_are_put_together_too(tmp_path: Path, write_raster: Write) -> None:
+    target = TargetSpec.model_validate({"outputs": [{"name": "height", "unit": "m", "minimum": 0, "maximum": 50}]})
+    pieces = {}
+    for number, key in enumerate("ab"):
+        pixels = np.full((1, 40, 40), 10.0 * (number + 1), np.float32)
+        pixels[0, 0, 0] = np.nan
+        place = from_origin(500_000 + 200 * number, 5_000_000, 10, 10)
+        path = write_raster(tmp_path / f"{key}_numbers.tif", pixels, transform=place, nodata=float("nan"))
+        pieces[key] = ({"numbers": path}, None)
+    config = InferenceConfig(mosaic=MosaicConfig(overlaps="mean"))
+    with rasterio.open(write_mosaic(tmp_path, target, config, pieces)) as raster:
+        found = raster.read(1)
+        assert raster.units == ("m",)
+    expected = np.repeat([[10.0, 15.0, 20.0]], 20, axis=1) * np.ones((40, 1))
+    expected[0, 0], expected[0, 20] = np.nan, 10
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_mosaic_is_no_prediction_of_a_scene(world: SimpleNamespace, tiny_bundle: Bundle, tmp_path: Path) -> None:
+    with _predict(world, tiny_bundle, tmp_path, overlaps="first"):
+        pass
+    before = {path.name: path.read_bytes() for path in (tmp_path / "mosaic").iterdir()}
+    words = {"tile_size": 32, "overlap": 8, "probabilities": True, "mosaic": {"overlaps": "first"}, "overwrite": False}
+    times = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*_classes.tif")}
+    config = InferenceConfig.model_validate(words)
+    write_predictions(Names(tmp_path), predict_scenes(tiny_bundle, world.scenes, config))
+    assert {path.name: path.read_bytes() for path in (tmp_path / "mosaic").iterdir()} == before
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*_classes.tif")} == times
+    collection = json.loads((tmp_path / "collection.json").read_text())
+    validate(collection)
+    checksum = hashlib.sha256(before["classes.tif"]).hexdigest()
+    assert collection["assets"]["mosaic_classes"]["file:checksum"] == f"1220{checksum}"
+    assert PredictionsDataset(path=str(tmp_path)).load().files.keys() == SCENES.keys()
+    # Without a mosaic, that of other predictions does not stay.
+    plain = config.model_copy(update={"mosaic": None, "overwrite": True})
+    write_predictions(Names(tmp_path), predict_scenes(tiny_bundle, world.scenes, plain))
+    assert not list((tmp_path / "mosaic").iterdir())
+
+
+def test_what_cannot_be_put_together_is_refused(
+    world: SimpleNamespace, tiny_bundle: Bundle, tmp_path: Path, write_raster: Write
+) -> None:
+    with pytest.raises(SpecError, match=r"'inference.mosaic.overlaps: mean' is the mean of probabilities"):
+        predict_scenes(tiny_bundle, world.scenes, InferenceConfig(mosaic=MosaicConfig(overlaps="mean")))
+    config = InferenceConfig(mosaic=MosaicConfig())
+    with pytest.raises(SpecError, match="puts maps of classes or numbers together; there are none here"):
+        require_meaning(TargetSpec.model_validate("nothing"), config)
+    with pytest.raises(ValueError, match="'crs' needs 'pixel_size'"):
+        MosaicConfig(crs="EPSG:3035")
+    write_raster(tmp_path / "in/x.tif", np.ones((3, 40, 40), np.int16), nodata=-9999)
+    source = {"bands": ["A", "B", "C"], "dtype": "int16", "nodata": -9999}
+    config = InferenceConfig.model_validate({"mosaic": {}, "source": source})
+    predictions = predict_scenes(tiny_bundle, find_rasters(tmp_path / "in", ["{key}.tif"]), config)
+    with pytest.raises(PairingError, match=r"needs the dates of scenes, and 1 have none: 'x'"):
+        write_predictions(Names(tmp_path / "out"), predictions)
+    assert not (tmp_path / "out").exists()

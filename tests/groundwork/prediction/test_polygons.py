@@ -1,0 +1,166 @@
+"""Outlines of classes that are found block by block are those of the whole map."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import geopandas
+import numpy as np
+import pytest
+import rasterio
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+from rasterio.crs import CRS
+from rasterio.features import shapes
+from rasterio.transform import from_origin
+from rasterio.windows import Window
+from scipy import ndimage
+
+from groundwork.bundle import Bundle
+from groundwork.config import InferenceConfig
+from groundwork.config.inference import PolygonsConfig
+from groundwork.errors import SpecError
+from groundwork.prediction.names import Names
+from groundwork.prediction.polygons import ClassPolygons
+from groundwork.prediction.scene import predict_scenes
+from groundwork.prediction.source import require_meaning
+from groundwork.prediction.writing import write_predictions
+from groundwork.rasters.grid import Grid
+from groundwork.rasters.stream import LegendEntry, RasterProfile
+from groundwork.specs import TargetSpec
+from stac_schemas import validate
+
+LEGEND = tuple(LegendEntry(value, f"class {value}", (value, 0, 0)) for value in (1, 2, 3))
+UTM = CRS.from_epsg(32632)
+
+
+def _blocks(pixels: np.ndarray, height: int, width: int) -> Iterator[tuple[Window, dict[str, np.ndarray]]]:
+    for left in range(0, pixels.shape[1], width):
+        for top in range(0, pixels.shape[0], height):
+            part = pixels[top : top + height, left : left + width]
+            yield Window(left, top, part.shape[1], part.shape[0]), {"classes": part[None]}
+
+
+def _outlined(pixels: np.ndarray, height: int, width: int, simplify: float = 0, crs: CRS | None = UTM) -> Any:
+    size = 10 if crs is None or crs.is_projected else 0.01
+    grid = Grid(crs, from_origin(0, 50, size, size), pixels.shape[1], pixels.shape[0])
+    profile = RasterProfile(grid, "uint8", ("class",), 255, legend=LEGEND)
+    outlines = ClassPolygons("classes", profile, PolygonsConfig(simplify=simplify))
+    list(outlines.keeping(_blocks(pixels, height, width)))
+    return outlines.layer()
+
+
+def _in_one_pass(pixels: np.ndarray) -> Counter[tuple[int, bytes]]:
+    found = shapes(pixels.astype(np.int32), mask=pixels != 255, connectivity=4)
+    return Counter((int(value), shapely.normalize(shapely.geometry.shape(shape)).wkb) for shape, value in found)
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    height=st.integers(1, 20),
+    width=st.integers(1, 25),
+    block=st.tuples(st.integers(1, 20), st.integers(1, 25)),
+)
+def test_any_blocks_give_the_outlines_of_one_pass(seed: int, height: int, width: int, block: tuple[int, int]) -> None:
+    pixels = np.random.default_rng(seed).choice(
+        np.array([1, 2, 3, 255], np.uint8), (height, width), p=[0.5, 0.3, 0.1, 0.1]
+    )
+    layer = _outlined(pixels, *block)
+    found = Counter(
+        (int(value), shapely.normalize(shape).wkb)
+        for value, shape in zip(layer.columns["value"], layer.shapes, strict=True)
+    )
+    assert found == _in_one_pass(pixels)
+    assert layer.columns["area_m2"].sum() == pytest.approx(100 * (pixels != 255).sum())
+    # As many of each class as there are groups of pixels that share sides, and as large.
+    for value in (1, 2, 3):
+        _, count = ndimage.label(pixels == value)
+        of_value = layer.columns["value"] == value
+        assert of_value.sum() == count
+        assert layer.columns["area_m2"][of_value].sum() == pytest.approx(100 * (pixels == value).sum())
+
+
+def _landscape() -> np.ndarray:
+    noise = ndimage.gaussian_filter(np.random.default_rng(4).normal(size=(150, 170)), 5)
+    pixels = np.digitize(noise, [-0.03, 0.03]).astype(np.uint8) + 1
+    pixels[:20, :30] = 255
+    return pixels
+
+
+def test_simplified_neighbours_stay_neighbours() -> None:
+    pixels = _landscape()
+    plain, simple = _outlined(pixels, 40, 60), _outlined(pixels, 40, 60, simplify=25)
+    assert len(plain.shapes) == len(simple.shapes)
+    assert shapely.get_num_coordinates(simple.shapes).sum() < 0.5 * shapely.get_num_coordinates(plain.shapes).sum()
+    assert shapely.coverage_is_valid(np.array(simple.shapes, dtype=object))
+    whole = [shapely.area(shapely.union_all(layer.shapes)) for layer in (plain, simple)]
+    assert whole[1] == pytest.approx(whole[0], rel=0.01)
+    assert shapely.is_valid(simple.shapes).all()
+
+
+def test_areas_are_on_the_ground() -> None:
+    pixels = _landscape()
+    layer = _outlined(pixels, 64, 64, crs=CRS.from_epsg(4326))
+    expected = layer.frame().to_crs("ESRI:54034").area.to_numpy()
+    np.testing.assert_allclose(layer.columns["area_m2"], expected, rtol=2e-3)
+    assert _outlined(pixels, 64, 64, crs=None).columns["area_pixels"].sum() == (pixels != 255).sum()
+
+
+def test_a_map_without_data_has_no_outline() -> None:
+    layer = _outlined(np.full((30, 40), 255, np.uint8), 16, 16)
+    assert len(layer.frame()) == 0
+
+
+@pytest.fixture(scope="module")
+def predicted(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle, tiny_data: SimpleNamespace) -> Path:
+    folder = tmp_path_factory.mktemp("polygons")
+    config = InferenceConfig.model_validate({"tile_size": 32, "overlap": 8, "polygons": True})
+    write_predictions(Names(folder), predict_scenes(tiny_bundle, tiny_data.scenes, config))
+    return folder
+
+
+def test_outlines_lie_beside_the_map(predicted: Path, tiny_data: SimpleNamespace) -> None:
+    for key in tiny_data.scenes.files:
+        with rasterio.open(predicted / f"{key}_classes.tif") as raster:
+            pixels, transform, crs = raster.read(1), raster.transform, raster.crs
+        frame = geopandas.read_file(predicted / f"{key}_polygons.gpkg")
+        assert list(frame.columns) == ["class", "value", "area_m2", "geometry"]
+        assert frame.crs.to_epsg() == crs.to_epsg()
+        found = shapes(pixels.astype(np.int32), mask=pixels != 255, connectivity=4, transform=transform)
+        expected = {(int(value), shapely.normalize(shapely.geometry.shape(shape)).wkb) for shape, value in found}
+        assert {(v, shapely.normalize(s).wkb) for v, s in zip(frame["value"], frame.geometry, strict=True)} == expected
+        assert set(zip(frame["class"], frame["value"], strict=True)) <= {("water", 1), ("forest", 2), ("field", 3)}
+        item = json.loads((predicted / f"{key}_item.json").read_text())
+        validate(item)
+        assert "polygons" in item["assets"]
+
+
+def test_the_same_outlines_are_the_same_bytes_and_go_when_they_are_not_wanted(
+    predicted: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace, tmp_path: Path
+) -> None:
+    config = InferenceConfig.model_validate({"tile_size": 32, "overlap": 8, "polygons": {"simplify": 0}})
+    write_predictions(Names(tmp_path), predict_scenes(tiny_bundle, tiny_data.scenes, config))
+    for path in predicted.glob("*_polygons.gpkg"):
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+    write_predictions(Names(tmp_path), predict_scenes(tiny_bundle, tiny_data.scenes, InferenceConfig()))
+    assert not list(tmp_path.glob("*_polygons.gpkg"))
+
+
+@pytest.mark.parametrize(
+    ("target", "what"),
+    [
+        ({"outputs": [{"name": "height"}]}, "no class"),
+        ({"per": "object", "classes": [{"value": 1, "name": "a", "color": "#000000"}]}, "boxes"),
+        ("nothing", "no class"),
+    ],
+)
+def test_models_without_classes_have_no_outlines(target: Any, what: str) -> None:
+    config = InferenceConfig.model_validate({"polygons": True})
+    with pytest.raises(SpecError, match=f"'inference.polygons' are outlines of classes, and the model gives {what}"):
+        require_meaning(TargetSpec.model_validate(target), config)

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             status: int = entry.load()(given[1:])
             return status
     options = _parser().parse_args(given)
-    commands = {"data": _audit, "export": _export, "models": _models}
+    commands = {"data": _audit, "export": _export, "models": _models, "serve": _serve}
     try:
         return commands[options.topic](options)
     except GroundworkError as error:
@@ -91,6 +91,13 @@ def _export(options: argparse.Namespace) -> int:
     return 0
 
 
+def _serve(options: argparse.Namespace) -> int:
+    from groundwork.cli.serving import serve_bundle  # noqa: PLC0415 - it loads torch
+
+    serve_bundle(options.bundle, options.report, options.config, (options.host, options.port))
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="groundwork", description="Rasters in, maps out.")
     topics = parser.add_subparsers(dest="topic", required=True, metavar="COMMAND")
@@ -101,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_models(topics)
     _add_data(topics)
     _add_export(topics)
+    _add_serve(topics)
     return parser
 
 
@@ -163,6 +171,21 @@ def _add_export(topics: _Topics) -> None:
     export.add_argument("--sizes", choices=["auto", "fixed"], default="auto", help="fixed: tiles of one size alone")
     export.add_argument("--tile-size", type=_positive, default=256)
     export.add_argument("--allow-module", nargs="+", default=[], metavar="MODULE", help="your own, named by the bundle")
+
+
+def _add_serve(topics: _Topics) -> None:
+    serve = topics.add_parser(
+        "serve",
+        help="answer requests over HTTP with the predictions of a bundle",
+        epilog="A page to try it stands at the address itself. Put a server that knows who may ask in front of it.",
+    )
+    serve.add_argument("bundle", type=Path, help="its folder, or an exported file")
+    serve.add_argument(
+        "--report", type=Path, help="of the export, for an exported file: it names the file that is meant"
+    )
+    serve.add_argument("--config", type=Path, metavar="FILE", help="YAML that says what is taken, and how much of it")
+    serve.add_argument("--host", default="127.0.0.1", help="127.0.0.1: this machine alone")
+    serve.add_argument("--port", type=_positive, default=8000)
 
 
 def _positive(word: str) -> int:

@@ -1,0 +1,72 @@
+"""``groundwork serve``: answer requests with the predictions of a bundle."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from groundwork.bundle import Bundle, load_bundle
+from groundwork.config.serving import ServingConfig
+from groundwork.errors import BundleError, SpecError
+from groundwork.strict import explain
+
+_PACKAGES = ("fastapi", "uvicorn")
+
+
+def serve_bundle(place: Path, report: Path | None, config_file: Path | None, where: tuple[str, int]) -> None:
+    """Serve until it is stopped.
+
+    Args:
+        place: A bundle's folder, or an exported file.
+        report: Of the export of such a file.
+        config_file: YAML of :class:`ServingConfig`. None: its defaults.
+        where: Host and port that are listened at.
+
+    Raises:
+        SpecError: Where packages are missing, or the configuration is wrong.
+        BundleError: As of :func:`groundwork.bundle.load_bundle`.
+    """
+    missing = [name for name in _PACKAGES if find_spec(name) is None]
+    if missing:
+        raise SpecError(
+            f"Serving needs the package(s) {', '.join(missing)}: install the extra, by `uv pip install -e '.[serve]'` "
+            "in the project."
+        )
+    import uvicorn  # noqa: PLC0415 - an extra
+
+    from groundwork.serving.app import make_app  # noqa: PLC0415 - an extra
+
+    config = read_serving(config_file)
+    app = make_app(_load(place, report), config)
+    uvicorn.run(app, host=where[0], port=where[1], timeout_keep_alive=5, log_level="info")
+
+
+def read_serving(file: Path | None) -> ServingConfig:
+    """Return what a server takes.
+
+    Raises:
+        SpecError: For a file that cannot be read, or says something else.
+    """
+    if file is None:
+        return ServingConfig()
+    try:
+        stated: Any = yaml.safe_load(file.read_text("utf-8"))
+        return ServingConfig.model_validate(stated or {})
+    except ValidationError as error:
+        raise SpecError(f"{file}:\n{explain('serving', error)}") from error
+    except (OSError, yaml.YAMLError) as error:
+        raise SpecError(f"{file} cannot be read: {error}") from error
+
+
+def _load(place: Path, report: Path | None) -> Bundle:
+    if place.is_dir():
+        return load_bundle(place)
+    if not place.is_file():
+        raise BundleError(f"{place}: there is neither a bundle nor an exported file.")
+    from groundwork.export.loading import load_exported, trusted_in  # noqa: PLC0415 - it loads torch.export
+
+    return load_exported(place, frozenset() if report is None else trusted_in(report))

@@ -1,0 +1,1 @@
+"""Predictions over HTTP: a raster in, a map out."""

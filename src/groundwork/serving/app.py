@@ -1,0 +1,212 @@
+"""The server: its addresses, and what each answers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Query, Request, Response
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse
+from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
+
+from groundwork import fingerprint
+from groundwork.bundle import Bundle
+from groundwork.config.serving import ServingConfig
+from groundwork.errors import BundleError
+from groundwork.serving.asked import MEDIA_TYPES, Asked, Fetched, Format, products_of
+from groundwork.serving.fetching import fetch
+from groundwork.serving.predictor import Predictor
+from groundwork.serving.queueing import Workers
+from groundwork.serving.refusals import RefusedError, too_large
+
+logger = logging.getLogger(__name__)
+
+#: What a request is called on the server.
+_NAME = "scene.tif"
+#: What the description of the server says of refusals.
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    403: {"description": "An address that is not allowed"},
+    413: {"description": "Too many bytes or pixels"},
+    415: {"description": "No GeoTIFF"},
+    422: {"description": "A raster, an area or a product that the model cannot do"},
+    429: {"description": "Too many requests are under way; Retry-After says when to ask again"},
+    504: {"description": "It took too long"},
+}
+_RASTERS = ("image/tiff", "application/octet-stream")
+
+
+def make_app(bundle: Bundle, config: ServingConfig) -> FastAPI:
+    """Return the server of a bundle.
+
+    Raises:
+        BundleError: Where the bundle was never trained, or reads several sources.
+    """
+    bundle.require_trained()
+    if len(bundle.config.inputs) > 1:
+        raise BundleError(
+            f"The model reads the sources {sorted(bundle.config.inputs)}, and one raster is sent to a server. Predict "
+            "its scenes by the pipeline 'inference'."
+        )
+    workers = Workers([Predictor(bundle, config) for _ in range(config.workers)], config.max_waiting)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001 - FastAPI gives it
+        yield
+        workers.close()
+
+    # The pages of FastAPI load scripts from elsewhere.
+    title = bundle.config.model.title()
+    app = FastAPI(title="Groundwork", summary=title, lifespan=lifespan, docs_url=None, redoc_url=None)
+    _add_answers(app, workers, config)
+    _add_descriptions(app, bundle, config, workers)
+    return app
+
+
+def _add_answers(app: FastAPI, workers: Workers, config: ServingConfig) -> None:
+    @app.exception_handler(RefusedError)
+    async def refused(request: Request, refusal: Exception) -> JSONResponse:  # noqa: ARG001 - FastAPI gives it
+        if not isinstance(refusal, RefusedError):
+            raise refusal
+        wait = {} if refusal.retry_after_s is None else {"Retry-After": str(refusal.retry_after_s)}
+        return JSONResponse({"detail": refusal.message}, refusal.status, headers=wait)
+
+    @app.middleware("http")
+    async def counted(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
+        response = await answer(request)
+        if request.method == "POST":
+            workers.answers[response.status_code] += 1
+        return response
+
+    @app.post("/predictions", responses=_REFUSALS, openapi_extra=_body())
+    async def predict(request: Request, asked: Annotated[Asked, Depends(_asked)]) -> FileResponse:
+        """Predict the raster that is sent, or that lies at the address that is sent."""
+        deadline = time.monotonic() + config.timeout_s
+
+        def work(predictor: Predictor, raster: Path) -> Path:
+            return predictor.answer(raster, asked, deadline)
+
+        return await _answered(request, workers, config, work, asked.format)
+
+    @app.post("/pictures", responses=_REFUSALS, openapi_extra=_body())
+    async def look(request: Request) -> FileResponse:
+        """Return a picture of the raster that is sent, to be seen beside a prediction."""
+        return await _answered(request, workers, config, Predictor.look, "png")
+
+
+async def _answered(
+    request: Request,
+    workers: Workers,
+    config: ServingConfig,
+    work: Callable[[Predictor, Path], Path],
+    form: Format,
+) -> FileResponse:
+    folder = Path(tempfile.mkdtemp(prefix="groundwork-serve-"))
+    try:
+        with workers.place():
+            raster = folder / _NAME
+            await _receive(request, config, raster)
+            made = await workers.run(lambda predictor: work(predictor, raster))
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
+    clean = BackgroundTask(shutil.rmtree, folder)
+    return FileResponse(made, media_type=MEDIA_TYPES[form], filename=made.name, background=clean)
+
+
+async def _receive(request: Request, config: ServingConfig, target: Path) -> None:
+    """Write what is sent into a file, or what lies at the address that is sent."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json":
+        body = b"".join([chunk async for chunk in _limited(request, 10_000)])
+        try:
+            fetched = Fetched.model_validate_json(body)
+        except ValueError as error:
+            raise RefusedError(422, f"Expected {{'address': 'https://...'}}; {error}") from error
+        await run_in_threadpool(fetch, fetched.address, config.addresses, config.max_bytes, target)
+        return
+    if kind not in _RASTERS:
+        raise RefusedError(
+            415, f"Found the content type '{kind}'; expected {' or '.join(_RASTERS)}, or application/json."
+        )
+    with target.open("wb") as file:
+        async for chunk in _limited(request, config.max_bytes):
+            await asyncio.to_thread(file.write, chunk)
+
+
+async def _limited(request: Request, most: int) -> AsyncIterator[bytes]:
+    stated = request.headers.get("content-length", "0")
+    if stated.isdigit() and int(stated) > most:
+        raise too_large(f"{stated} bytes are sent", f"{most} bytes")
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > most:
+            raise too_large(f"More than {most} bytes are sent", f"{most} bytes")
+        yield chunk
+
+
+def _asked(
+    product: Annotated[str | None, Query(description="Such as classes; the answer itself where left out")] = None,
+    format: Annotated[Format, Query(description="Of the answer")] = "tif",
+    bounds: Annotated[str | None, Query(description="west,south,east,north of the ground that is wanted")] = None,
+    crs: Annotated[str, Query(description="Of bounds")] = "EPSG:4326",
+) -> Asked:
+    try:
+        edges = None if bounds is None else tuple(float(edge) for edge in bounds.split(","))
+        return Asked.model_validate({"product": product, "format": format, "bounds": edges, "crs": crs})
+    except ValueError as error:
+        raise RefusedError(422, f"bounds: expected west,south,east,north as four numbers, found '{bounds}'.") from error
+
+
+def _body() -> dict[str, Any]:
+    """Return what is said of the body in the description of the server."""
+    content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _RASTERS}
+    return {"requestBody": {"content": {**content, "application/json": {"schema": Fetched.model_json_schema()}}}}
+
+
+def _add_descriptions(app: FastAPI, bundle: Bundle, config: ServingConfig, workers: Workers) -> None:
+    page = (Path(__file__).parent / "page.html").read_text("utf-8")
+    spec = next(iter(bundle.config.inputs.values()))
+    card = {
+        "model": bundle.config.model.title(),
+        "weights": fingerprint.of_weights(bundle.weights),
+        "input": spec.model_dump(mode="json", exclude_defaults=True),
+        "target": bundle.config.target.model_dump(mode="json", exclude_defaults=True),
+        "products": products_of(bundle),
+        "provenance": bundle.config.provenance,
+        "limits": config.model_dump(mode="json", include={"max_bytes", "max_pixels", "max_waiting", "timeout_s"}),
+    }
+
+    @app.get("/", include_in_schema=False)
+    async def show() -> HTMLResponse:
+        policy = "default-src 'none'; img-src blob: data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+        headers = {"Content-Security-Policy": f"{policy}connect-src 'self'"}
+        return HTMLResponse(page, headers=headers)
+
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        """Say that the server is there."""
+        return {"status": "ok"}
+
+    @app.get("/ready")
+    async def ready() -> JSONResponse:
+        """Say whether the next request would be taken: 200, or 503."""
+        return JSONResponse({"under_way": workers.taken}, 503 if workers.is_full else 200)
+
+    @app.get("/metrics")
+    async def metrics() -> PlainTextResponse:
+        """Return counts for Prometheus."""
+        return PlainTextResponse(workers.metrics(), media_type="text/plain; version=0.0.4")
+
+    @app.get("/model")
+    async def model() -> dict[str, Any]:
+        """Say what the model reads and gives, and what the server takes."""
+        return card

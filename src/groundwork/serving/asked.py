@@ -1,0 +1,92 @@
+"""What a request asks for."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from pydantic import Field
+
+from groundwork.bundle import Bundle
+from groundwork.config.inference import AreaConfig, InferenceConfig
+from groundwork.prediction.products import CHIPS, POLYGONS
+from groundwork.serving.refusals import RefusedError
+from groundwork.strict import Config
+from groundwork.targets.classes import CLASSES
+from groundwork.targets.objects import OBJECTS
+
+Format: TypeAlias = Literal["tif", "geojson", "png"]
+MEDIA_TYPES: dict[Format, str] = {
+    "tif": "image/tiff; application=geotiff; profile=cloud-optimized",
+    "geojson": "application/geo+json",
+    "png": "image/png",
+}
+
+
+class Fetched(Config):
+    """A raster that the server fetches."""
+
+    #: One that begins as the server's owner allows.
+    address: str = Field(max_length=2000)
+
+
+class Asked(Config):
+    """A product of a scene, in a format."""
+
+    #: Such as classes, probabilities or objects. None: the answer itself.
+    product: str | None = None
+    format: Format = "tif"
+    #: West, south, east and north of the ground that is wanted. None: all that the raster shows.
+    bounds: tuple[float, float, float, float] | None = None
+    #: Of ``bounds``.
+    crs: str = "EPSG:4326"
+
+
+def settings_for(asked: Asked, product: str, base: InferenceConfig) -> InferenceConfig:
+    """Return how a scene is predicted so that a product comes of it.
+
+    Raises:
+        RefusedError: For bounds that are none.
+    """
+    details = {name: name == product for name in ("probabilities", "entropy", "sets")}
+    changes = {**base.model_dump(), **details, "mosaic": None, "items": False}
+    if product == POLYGONS:
+        changes["polygons"] = changes["polygons"] or {}
+    try:
+        if asked.bounds is not None:
+            changes["area"] = AreaConfig(bounds=asked.bounds, crs=asked.crs).model_dump()
+        return InferenceConfig.model_validate(changes)
+    except ValueError as error:
+        raise RefusedError(422, f"bounds: {error}") from error
+
+
+def product_of(asked: Asked, bundle: Bundle) -> str:
+    """Return the product that a request asks for, one that the format can hold.
+
+    Raises:
+        RefusedError: For another, with those that there are.
+    """
+    known = products_of(bundle)
+    by_format = known[asked.format]
+    if not by_format:
+        formats = ", ".join(name for name, products in known.items() if products)
+        raise RefusedError(422, f"The model gives nothing that '{asked.format}' can hold. Formats: {formats}.")
+    product = asked.product or by_format[0]
+    if product not in by_format:
+        listed = ", ".join(by_format)
+        raise RefusedError(422, f"As '{asked.format}' the model gives {listed}; found the product '{product}'.")
+    return product
+
+
+def products_of(bundle: Bundle) -> dict[Format, tuple[str, ...]]:
+    """Return the products of a model by format, the answer itself first."""
+    target = bundle.config.target
+    if bundle.produces != "answers":
+        return {"tif": ({"embedding": "embeddings"}.get(bundle.produces, bundle.produces),), "geojson": (), "png": ()}
+    if target.per == "object":
+        return {"tif": (), "geojson": (OBJECTS,), "png": ()}
+    if not target.classes:
+        return {"tif": ("numbers",), "geojson": (CHIPS,) if target.per == "image" else (), "png": ()}
+    rasters = (CLASSES, "probabilities", "entropy", *(("sets",) if target.sets is not None else ()))
+    if target.multi_label:
+        return {"tif": rasters, "geojson": (CHIPS,), "png": ()}
+    return {"tif": rasters, "geojson": (CHIPS if target.per == "image" else POLYGONS,), "png": (CLASSES,)}

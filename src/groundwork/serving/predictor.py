@@ -1,0 +1,160 @@
+"""Predict what was sent, within a time, and give it in a format."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from rasterio.windows import Window
+
+from groundwork.bundle import Bundle
+from groundwork.config.serving import ServingConfig
+from groundwork.errors import GroundworkError
+from groundwork.models.asking import compiled
+from groundwork.prediction.inputs import area_of, check_scenes
+from groundwork.prediction.objects import find_objects
+from groundwork.prediction.scene import predict_scene
+from groundwork.prediction.source import require_meaning, scene_specs
+from groundwork.rasters.feature_writing import FeatureLayer
+from groundwork.rasters.folder import find_rasters
+from groundwork.rasters.quicklook import read_small, stretch
+from groundwork.rasters.stream import RasterStream
+from groundwork.rasters.writing import write_rasters
+from groundwork.serving.asked import Asked, product_of, settings_for
+from groundwork.serving.received import require_raster
+from groundwork.serving.refusals import RefusedError, too_large
+from groundwork.targets.classes import class_nodata
+from groundwork.targets.kind import Products
+
+logger = logging.getLogger(__name__)
+
+#: Longest side of a picture, in pixels.
+PICTURE_SIDE = 1024
+
+
+class Predictor:
+    """A model that answers one request after the other.
+
+    Args:
+        bundle: A trained one, of one source.
+        config: What is taken.
+    """
+
+    def __init__(self, bundle: Bundle, config: ServingConfig) -> None:
+        self._bundle, self._config = bundle, config
+        self._model = compiled(bundle.build_model(), config.inference)
+
+    def answer(self, raster: Path, asked: Asked, deadline: float) -> Path:
+        """Write a product of a raster beside it, and return the file.
+
+        Args:
+            raster: What was sent.
+            asked: What is wanted of it.
+            deadline: When it is given up, as ``time.monotonic`` counts.
+
+        Raises:
+            RefusedError: With the status and words of the answer.
+        """
+        _require_time(deadline)
+        bundle, inference = self._bundle, self._config.inference
+        product = product_of(asked, bundle)
+        is_whole = asked.bounds is None or bundle.config.target.per == "object"
+        require_raster(raster, self._config.max_pixels, has_area=not is_whole)
+        try:
+            config = settings_for(asked, product, inference)
+            require_meaning(bundle.config.target, config)
+            specs = scene_specs(bundle.config.inputs, config)
+            inputs = check_scenes(find_rasters(raster, ["{key}"]), specs, config, area_of(config, None))
+            with inputs.open(raster.stem) as stack:
+                if bundle.config.target.per == "object":
+                    return _as_geojson(find_objects(self._model, stack, bundle, config), raster)
+                stream = predict_scene(self._model, stack, bundle, config)
+                self._require_size(stream)
+                stream = replace(stream, blocks=_in_time(stream.blocks, deadline))
+                return self._written(stream, product, asked, raster)
+        except GroundworkError as error:
+            # Where it lies on the server is nobody's matter.
+            raise RefusedError(422, str(error).replace(str(raster), "the raster")) from error
+        except MemoryError as error:
+            raise RefusedError(503, "The server is out of memory: ask for a smaller area.", 10) from error
+
+    def look(self, raster: Path) -> Path:
+        """Write a picture of a raster beside it, in the colours that its model's reference is shown in."""
+        require_raster(raster, self._config.max_pixels, has_area=False)
+        spec = next(iter(self._bundle.config.inputs.values()))
+        positions = tuple(spec.band_names.index(name) + 1 for name in spec.shown)
+        try:
+            values, valid = read_small(raster, positions, PICTURE_SIDE)
+        except (GroundworkError, IndexError) as error:
+            raise RefusedError(422, str(error).replace(str(raster), "the raster")) from error
+        return _as_png(stretch(values, valid).squeeze(), valid, raster)
+
+    def _require_size(self, stream: RasterStream) -> None:
+        grid = next(iter(stream.profiles.values())).grid
+        pixels, most = grid.width * grid.height, self._config.max_pixels
+        if pixels > most:
+            raise too_large(f"{pixels} pixels are asked for", f"{most} pixels")
+
+    def _written(self, stream: RasterStream, product: str, asked: Asked, raster: Path) -> Path:
+        if asked.format == "geojson":
+            for _ in stream.blocks:
+                pass
+            features = stream.features
+            if features is None:
+                raise TypeError(f"'{product}' is of features, and the prediction has none")
+            return _as_geojson(features.find()[product], raster)
+        if asked.format == "png":
+            return self._as_picture(stream, raster)
+        paths = {name: raster.with_name(f"{name}.tif") for name in stream.profiles}
+        write_rasters(stream, paths)
+        return paths[product]
+
+    def _as_picture(self, stream: RasterStream, raster: Path) -> Path:
+        """Draw the classes in their colours, clear where there is no data, thinned out to a picture."""
+        profile = stream.profiles["classes"]
+        step = max(1, -(-max(profile.grid.width, profile.grid.height) // PICTURE_SIDE))
+        shape = -(-profile.grid.height // step), -(-profile.grid.width // step)
+        values = np.full(shape, class_nodata(self._bundle.config.target)[1], profile.dtype)
+        for window, products in stream.blocks:
+            top, left = (-int(edge) % step for edge in (window.row_off, window.col_off))
+            part = products["classes"][0, top::step, left::step]
+            row, column = (int(window.row_off) + top) // step, (int(window.col_off) + left) // step
+            values[row : row + part.shape[0], column : column + part.shape[1]] = part
+        colors = np.zeros((*shape, 3), np.uint8)
+        for entry in self._bundle.config.target.classes:
+            colors[values == entry.value] = entry.rgb
+        return _as_png(colors, values != class_nodata(self._bundle.config.target)[1], raster)
+
+
+def _require_time(deadline: float) -> None:
+    if time.monotonic() > deadline:
+        raise RefusedError(504, "The prediction took longer than the server allows: ask for a smaller area.")
+
+
+def _in_time(blocks: Iterator[tuple[Window, Products]], deadline: float) -> Iterator[tuple[Window, Products]]:
+    for block in blocks:
+        _require_time(deadline)
+        yield block
+
+
+def _as_geojson(layer: FeatureLayer, raster: Path) -> Path:
+    """Write features as RFC 7946 wants them: in longitude and latitude."""
+    frame = layer.frame()
+    if frame.crs is None:
+        raise RefusedError(422, "The raster has no CRS, and GeoJSON lies on the ground. Ask for another format.")
+    target = raster.with_name("features.geojson")
+    target.write_text(frame.to_crs(4326).to_json(drop_id=True), encoding="utf-8")
+    return target
+
+
+def _as_png(colors: np.typing.NDArray[np.uint8], shown: np.typing.NDArray[np.bool_], raster: Path) -> Path:
+    if colors.ndim == 2:
+        colors = np.repeat(colors[..., None], 3, axis=-1)
+    target = raster.with_name("picture.png")
+    Image.fromarray(np.dstack([colors, shown.astype(np.uint8) * 255])).save(target)
+    return target

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,8 +25,10 @@ from groundwork.config import InferenceConfig
 from groundwork.errors import PairingError, RasterError, SpecError
 from groundwork.prediction.names import Names
 from groundwork.prediction.scene import predict_scenes
-from groundwork.prediction.writing import write_predictions
+from groundwork.prediction.stac import item_of
+from groundwork.prediction.writing import write_prediction, write_predictions
 from groundwork.rasters.folder import RasterFolder, find_rasters
+from groundwork.rasters.stream import RasterStream
 from stac_schemas import validate
 
 Write = Callable[..., Path]
@@ -147,6 +150,44 @@ def test_a_scene_across_180_degrees_has_two_parts(tiny_bundle: Bundle, tmp_path:
     west, _, east, _ = item["bbox"]
     assert 178 < west < 180
     assert -180 < east < -177
+
+
+def test_several_dates_are_an_interval(tiny_bundle: Bundle, tiny_data: SimpleNamespace, tmp_path: Path) -> None:
+    predictions = predict_scenes(tiny_bundle, tiny_data.scenes, InferenceConfig(tile_size=64))
+    inputs = predictions.origins["p4"].inputs
+    days = {"p4": {"optical": [date(2024, 8, 1), date(2024, 6, 1), date(2024, 7, 1)]}}
+    origin = replace(predictions.origins["p4"], inputs=replace(inputs, dates=days))
+    key, stream = next(predictions.predict(["p4"]))
+    written = write_prediction(Names(tmp_path), key, stream, origin.day)
+    item = item_of(origin, origin.files(), written, tmp_path / "p4_item.json", tmp_path / "model.json")
+    validate({**item, "links": [*item["links"], {"rel": "collection", "href": "./collection.json"}]})
+    said = item["properties"]
+    assert (said["start_datetime"], said["end_datetime"]) == ("2024-06-01T00:00:00Z", "2024-08-01T00:00:00Z")
+    assert said["datetime"] is None
+    other = replace(origin, inputs=replace(inputs, dates={"p4": {"optical": [date(2024, 8, 1)]}}))
+    assert origin.hash_of([]) != other.hash_of([]), "a model that is told the dates says something else"
+
+
+def test_a_scene_that_is_exchanged_while_it_is_predicted_is_not_finished(
+    tiny_bundle: Bundle, scenes: RasterFolder, tmp_path: Path
+) -> None:
+    config = InferenceConfig(tile_size=32, overlap=8)
+    predictions = predict_scenes(tiny_bundle, scenes, config)
+
+    def then_exchanged(key: str, blocks: Iterator[Any]) -> Iterator[Any]:
+        yield from blocks
+        (tmp_path / "in" / f"{key}.tif").write_bytes((tmp_path / "in/c.tif").read_bytes())
+
+    def exchanged(keys: Sequence[str]) -> Iterator[Any]:
+        for key, stream in predictions.predict(keys):
+            assert isinstance(stream, RasterStream)
+            yield key, replace(stream, blocks=then_exchanged(key, stream.blocks))
+
+    write_predictions(Names(tmp_path / "out"), replace(predictions, predict=exchanged))
+    before = _times(tmp_path / "out")
+    _predict(tiny_bundle, scenes, tmp_path / "out", batch_size=8, overwrite=False)
+    after = _times(tmp_path / "out")
+    assert {name[0] for name in after if before[name] != after[name]} == {"a", "b"}
 
 
 def test_items_may_be_left_out(tiny_bundle: Bundle, tiny_data: SimpleNamespace, tmp_path: Path) -> None:

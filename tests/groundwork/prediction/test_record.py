@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
@@ -168,6 +169,21 @@ def test_several_dates_are_an_interval(tiny_bundle: Bundle, tiny_data: SimpleNam
     assert origin.hash_of([]) != other.hash_of([]), "a model that is told the dates says something else"
 
 
+def test_files_are_named_alike_on_any_machine(tiny_bundle: Bundle, scenes: RasterFolder, tmp_path: Path) -> None:
+    origin = predict_scenes(tiny_bundle, scenes, InferenceConfig()).origins["a"]
+    (tmp_path / "in/a.tif.msk").write_bytes(b"mask")
+    (tmp_path / "in/v.nc").write_bytes(b"several")
+    elsewhere = tmp_path / "elsewhere.tif"
+    elsewhere.write_bytes(b"elsewhere")
+    names = ("a.tif", 'NETCDF:"v.nc":x', 'NETCDF:"v.nc":y', "", str(elsewhere), "https://host/c.tif")
+    inputs = replace(origin.inputs, folders={"optical": RasterFolder(tmp_path / "in", {"a": names})})
+    found = {file.name: file.sha256 for file in replace(origin, inputs=inputs).files()}
+    contents = {"a.tif": (tmp_path / "in/a.tif").read_bytes(), "a.tif.msk": b"mask", "v.nc": b"several"}
+    hashes = {name: hashlib.sha256(text).hexdigest() for name, text in contents.items()}
+    hashes["elsewhere.tif"] = hashlib.sha256(b"elsewhere").hexdigest()
+    assert found == {**hashes, "/vsicurl/https://host/c.tif": None}
+
+
 def test_a_scene_that_is_exchanged_while_it_is_predicted_is_not_finished(
     tiny_bundle: Bundle, scenes: RasterFolder, tmp_path: Path
 ) -> None:
@@ -226,6 +242,14 @@ def test_a_run_that_broke_off_goes_on_and_ends_as_an_unbroken_one(
     _predict(tiny_bundle, scenes, tmp_path / "out", overwrite=False)
     assert _times(tmp_path / "out")["a_classes.tif"] == before["a_classes.tif"], "it was finished"
     assert _contents(tmp_path / "out") == _contents(tmp_path / "unbroken")
+
+
+def test_the_folder_is_no_part_of_the_result(tiny_bundle: Bundle, scenes: RasterFolder, tmp_path: Path) -> None:
+    _predict(tiny_bundle, scenes, tmp_path / "out", polygons=True)
+    shutil.copytree(tmp_path / "in", tmp_path / "of/another/machine")
+    _predict(tiny_bundle, find_rasters(tmp_path / "of/another/machine", ["{key}.tif"]), tmp_path / "x/y", polygons=True)
+    assert _contents(tmp_path / "x/y") == _contents(tmp_path / "out")
+    assert not [name for name, content in _contents(tmp_path / "out").items() if str(tmp_path).encode() in content]
 
 
 def test_what_is_not_the_same_any_more_is_predicted_anew(

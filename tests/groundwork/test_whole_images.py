@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import geopandas
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,6 +20,7 @@ from sklearn.metrics import top_k_accuracy_score
 from groundwork.batch import Truth
 from groundwork.bundle import load_bundle, save_bundle
 from groundwork.config import DataConfig, EvaluationConfig, InferenceConfig, ModelConfig, TrainingConfig
+from groundwork.config.inference import PolygonsConfig
 from groundwork.data.label_table import find_class_folders, read_label_table
 from groundwork.data.scan import scan_scenes
 from groundwork.data.splits import assign_splits
@@ -27,7 +29,9 @@ from groundwork.errors import ComponentError, DataError, PairingError, RasterErr
 from groundwork.evaluation.figures import draw_panel
 from groundwork.evaluation.predictors import ModelPredictor
 from groundwork.evaluation.report import evaluate_model, held_out
+from groundwork.prediction.names import Names
 from groundwork.prediction.scene import predict_scenes
+from groundwork.prediction.writing import write_predictions
 from groundwork.rasters.folder import find_rasters
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.writing import write_rasters
@@ -125,6 +129,13 @@ def test_classes_of_images_are_learnt_judged_and_mapped(
     probabilities = outlines[[f"probability_{name}" for name in NAMES]]
     assert outlines["score"].tolist() == probabilities.max(axis=1).tolist()
     assert probabilities.sum(axis=1).tolist() == pytest.approx([1] * len(outlines), abs=1e-5)
+    # The outlines of classes are something else than those of tiles, and lie beside them.
+    both = config.model_copy(update={"polygons": PolygonsConfig()})
+    write_predictions(Names(tmp_path / "made"), predict_scenes(run.bundle, world.scenes, both))
+    polygons = geopandas.read_file(tmp_path / f"made/{key}_polygons.gpkg")
+    assert polygons["class"].tolist() == ["water"]
+    assert polygons["area_m2"].tolist() == [100 * (found != 255).sum()]
+    assert len(geopandas.read_file(tmp_path / f"made/{key}_chips.gpkg")) == len(outlines)
 
 
 def test_numbers_of_images_are_learnt_and_judged(

@@ -9,6 +9,7 @@ from math import ceil, floor
 from pathlib import Path
 
 import numpy as np
+import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
@@ -62,10 +63,12 @@ class Mosaic:
     def blocks(self, answer: str) -> Iterator[tuple[Window, Products]]:
         """Yield the blocks of the mosaic, row by row."""
         grid = self.profile.grid
-        places = [_place_in(grid, piece) for piece in self.pieces]
+        places = shapely.STRtree([_place_in(grid, piece) for piece in self.pieces])
         windows = list(blocks(grid.width, grid.height, BLOCK))
         for window in track(windows, "Putting scenes together", len(windows)):
-            near = [piece for piece, place in zip(self.pieces, places, strict=True) if _meet(place, window)]
+            (top, bottom), (left, right) = window.toranges()
+            # Those that count first come first.
+            near = [self.pieces[index] for index in sorted(places.query(shapely.box(left, top, right, bottom)))]
             together = self._mean(near, window) if self.overlaps == "mean" else self._first(near, window)
             yield window, {answer: together}
 
@@ -233,15 +236,9 @@ def _bounds_in(crs: CRS | None, piece: Piece) -> tuple[float, float, float, floa
     return west, south, east, north
 
 
-def _place_in(grid: Grid, piece: Piece) -> tuple[float, float, float, float]:
-    """Return left, top, right and bottom of a piece in columns and rows of the mosaic, and a pixel more."""
+def _place_in(grid: Grid, piece: Piece) -> shapely.Polygon:
+    """Return the box of a piece in columns and rows of the mosaic, and a pixel more."""
     west, south, east, north = _bounds_in(grid.crs, piece)
     left, top = ~grid.transform @ (west, north)
     right, bottom = ~grid.transform @ (east, south)
-    return left - 1, top - 1, right + 1, bottom + 1
-
-
-def _meet(place: tuple[float, float, float, float], window: Window) -> bool:
-    left, top, right, bottom = place
-    is_beside = right <= window.col_off or left >= window.col_off + window.width
-    return not (is_beside or bottom <= window.row_off or top >= window.row_off + window.height)
+    return shapely.box(left - 1, top - 1, right + 1, bottom + 1)

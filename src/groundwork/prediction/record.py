@@ -14,9 +14,8 @@ import shapely
 from groundwork import fingerprint
 from groundwork.bundle import Bundle
 from groundwork.config.inference import InferenceConfig
-from groundwork.data.scene_stack import files_of
 from groundwork.prediction.inputs import SceneInputs
-from groundwork.rasters.addresses import NO_FILE, Address, name_below
+from groundwork.rasters.addresses import Address, holder_of, name_below, place_below
 from groundwork.rasters.area import Area
 from groundwork.rasters.grid import describe_crs
 
@@ -33,7 +32,7 @@ class InputFile:
     """A file of a scene."""
 
     source: str
-    #: Relative to the folder of its source, or an address.
+    #: Relative to the folder of its source, or an address; the bare name of a file that lies elsewhere.
     name: str
     #: In bytes. None: it lies at an address, and was not read as a whole.
     size: int | None
@@ -87,10 +86,11 @@ class Origin:
     def files(self) -> list[InputFile]:
         """Return the files of the scene with their checksums: each is read once."""
         found = []
-        for source, paths in files_of(self.inputs.folders, self.key).items():
-            root = self.inputs.folders[source].root
-            for path in sorted(set(paths) - {NO_FILE}):
-                found += [_described(source, name_below(root, file), file) for file in _with_beside(path)]
+        for source, folder in self.inputs.folders.items():
+            # A date that has no file has no name; several rasters may lie in one file.
+            for name in sorted({holder_of(name) for name in folder.files.get(self.key, ()) if name}):
+                place = place_below(folder.root, name)
+                found += [_described(source, _name(folder.root, file), file) for file in _with_beside(place)]
         return found
 
     def hash_of(self, files: Sequence[InputFile]) -> str:
@@ -137,6 +137,12 @@ def _with_beside(path: Path) -> Iterator[Path]:
     yield path
     if not isinstance(path, Address):
         yield from (file for end in _BESIDE if (file := path.with_name(path.name + end)).is_file())
+
+
+def _name(root: Path, path: Path) -> str:
+    """Return what a file is called on whatever machine: one that lies elsewhere than in the folder by its bare name."""
+    is_elsewhere = not isinstance(path, Address) and not path.is_relative_to(root)
+    return path.name if is_elsewhere else name_below(root, path)
 
 
 def _described(source: str, name: str, path: Path) -> InputFile:

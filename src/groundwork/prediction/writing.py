@@ -19,7 +19,7 @@ from groundwork.prediction.mosaic import require_possible, write_mosaic
 from groundwork.prediction.names import Names
 from groundwork.prediction.products import ANSWERS, CHIP_TABLE, CHIPS, COLLECTION, ITEM, ITEM_SUFFIX, MOSAIC, PRODUCTS
 from groundwork.prediction.provenance import was_predicted
-from groundwork.prediction.record import Origin, Run, multihash
+from groundwork.prediction.record import InputFile, Origin, Run, multihash
 from groundwork.prediction.scene import Predictions
 from groundwork.prediction.stac import Written, collection_of, is_finished, item_of, read_item, with_collection
 from groundwork.prediction.stac_model import model_item
@@ -48,14 +48,19 @@ def write_predictions(names: Names, predictions: Predictions) -> None:
     days = {key: origin.day for key, origin in origins.items()}
     names.require_apart(days)
     require_possible(config.mosaic, days)
-    finished = set() if config.overwrite else _finished(names, origins)
+    # What lies there before a scene is predicted is what it is predicted from, whatever becomes of the files meanwhile.
+    read = {} if config.overwrite else _read(origins)
+    finished = {key for key, files in read.items() if _is_finished(names, origins[key], files)}
+    if not config.overwrite:
+        logger.info("%d of %d scene(s) are finished already", len(finished), len(origins))
     model = _write_model(names.folder, next(iter(origins.values())).run) if config.items and origins else None
     written_before = {key: names.path(key, days[key], CHIPS) for key in finished}
     tables = {key: read_table(key, path) for key, path in written_before.items() if path.is_file()}
     for key, stream in predictions.predict([key for key in origins if key not in finished]):
+        files = read.get(key) or (origins[key].files() if model is not None else [])
         written = write_prediction(names, key, stream, days.get(key))
         if model is not None:
-            _write_item(names, origins[key], written, model)
+            _write_item(names, origins[key], files, written, model)
         tables.update((key, table_of(key, made.layer)) for made in written if made.product == CHIPS and made.layer)
     _write_table(names.folder, tables)
     mosaics = _write_mosaic(names, origins, config)
@@ -98,23 +103,21 @@ def write_prediction(
     return written
 
 
-def _finished(names: Names, origins: Mapping[str, Origin]) -> set[str]:
-    """Return the scenes whose predictions are there, all of them, as this run would make them."""
-    found = set()
-    for key in track(origins, "Looking for what is finished", len(origins)):
-        origin = origins[key]
-        place = names.path(key, origin.day, ITEM)
-        if place.is_file() and is_finished(place, origin.hash_of(origin.files())):
-            found.add(key)
-    logger.info("%d of %d scene(s) are finished already", len(found), len(origins))
-    return found
+def _read(origins: Mapping[str, Origin]) -> dict[str, list[InputFile]]:
+    """Return the files of each scene with their checksums."""
+    return {key: origins[key].files() for key in track(origins, "Looking for what is finished", len(origins))}
+
+
+def _is_finished(names: Names, origin: Origin, files: Sequence[InputFile]) -> bool:
+    """Whether the prediction of a scene is there, all of it, as this run would make it."""
+    place = names.path(origin.key, origin.day, ITEM)
+    return place.is_file() and is_finished(place, origin.hash_of(files))
 
 
 def _write_model(folder: Path, run: Run) -> Path:
     """Write what the bundle is, and its item; return where that lies."""
     stem = f"model-{run.bundle_hash}"
-    description = run.bundle.config.model_dump(mode="json")
-    _write_json(folder / f"{stem}-bundle.json", description)
+    _write_json(folder / f"{stem}-bundle.json", json.loads(run.bundle.config.model_dump_json()))
     path = folder / f"{stem}-bundle.json"
     checksum = multihash(fingerprint.of_file(path))
     item = model_item(run.bundle, run.bundle_hash, path.name, checksum, path.stat().st_size)
@@ -122,9 +125,11 @@ def _write_model(folder: Path, run: Run) -> Path:
     return folder / f"{stem}.json"
 
 
-def _write_item(names: Names, origin: Origin, written: Sequence[Written], model: Path) -> None:
+def _write_item(
+    names: Names, origin: Origin, files: Sequence[InputFile], written: Sequence[Written], model: Path
+) -> None:
     place = names.path(origin.key, origin.day, ITEM)
-    item = item_of(origin, origin.files(), written, place, model)
+    item = item_of(origin, files, written, place, model)
     _write_json(place, with_collection(item, place, names.folder))
 
 
@@ -167,4 +172,4 @@ def _write_table(folder: Path, parts: Mapping[str, pd.DataFrame]) -> None:
 
 def _write_json(path: Path, values: Mapping[str, Any]) -> None:
     with whole_file(path) as file:
-        file.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        file.write_text(json.dumps(values, indent=2, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")

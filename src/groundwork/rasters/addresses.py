@@ -105,6 +105,12 @@ def name_inside(name: str, variable: str) -> str:
     return f'{driver}:"{name}":{start}{variable.lstrip("/")}'
 
 
+def holder_of(name: str) -> str:
+    """Return the name of the file that holds a raster: its own, but for those that :func:`name_inside` gives."""
+    found = _INSIDE.fullmatch(name)
+    return name if found is None else found["file"]
+
+
 def is_folder_raster(place: Path) -> bool:
     """Whether a folder is one raster."""
     return place.suffix == ".zarr" and place.is_dir()

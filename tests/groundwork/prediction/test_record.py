@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,8 +26,10 @@ from groundwork.config import InferenceConfig
 from groundwork.errors import PairingError, RasterError, SpecError
 from groundwork.prediction.names import Names
 from groundwork.prediction.scene import predict_scenes
-from groundwork.prediction.writing import write_predictions
+from groundwork.prediction.stac import item_of
+from groundwork.prediction.writing import write_prediction, write_predictions
 from groundwork.rasters.folder import RasterFolder, find_rasters
+from groundwork.rasters.stream import RasterStream
 from stac_schemas import validate
 
 Write = Callable[..., Path]
@@ -149,6 +153,59 @@ def test_a_scene_across_180_degrees_has_two_parts(tiny_bundle: Bundle, tmp_path:
     assert -180 < east < -177
 
 
+def test_several_dates_are_an_interval(tiny_bundle: Bundle, tiny_data: SimpleNamespace, tmp_path: Path) -> None:
+    predictions = predict_scenes(tiny_bundle, tiny_data.scenes, InferenceConfig(tile_size=64))
+    inputs = predictions.origins["p4"].inputs
+    days = {"p4": {"optical": [date(2024, 8, 1), date(2024, 6, 1), date(2024, 7, 1)]}}
+    origin = replace(predictions.origins["p4"], inputs=replace(inputs, dates=days))
+    key, stream = next(predictions.predict(["p4"]))
+    written = write_prediction(Names(tmp_path), key, stream, origin.day)
+    item = item_of(origin, origin.files(), written, tmp_path / "p4_item.json", tmp_path / "model.json")
+    validate({**item, "links": [*item["links"], {"rel": "collection", "href": "./collection.json"}]})
+    said = item["properties"]
+    assert (said["start_datetime"], said["end_datetime"]) == ("2024-06-01T00:00:00Z", "2024-08-01T00:00:00Z")
+    assert said["datetime"] is None
+    other = replace(origin, inputs=replace(inputs, dates={"p4": {"optical": [date(2024, 8, 1)]}}))
+    assert origin.hash_of([]) != other.hash_of([]), "a model that is told the dates says something else"
+
+
+def test_files_are_named_alike_on_any_machine(tiny_bundle: Bundle, scenes: RasterFolder, tmp_path: Path) -> None:
+    origin = predict_scenes(tiny_bundle, scenes, InferenceConfig()).origins["a"]
+    (tmp_path / "in/a.tif.msk").write_bytes(b"mask")
+    (tmp_path / "in/v.nc").write_bytes(b"several")
+    elsewhere = tmp_path / "elsewhere.tif"
+    elsewhere.write_bytes(b"elsewhere")
+    names = ("a.tif", 'NETCDF:"v.nc":x', 'NETCDF:"v.nc":y', "", str(elsewhere), "https://host/c.tif")
+    inputs = replace(origin.inputs, folders={"optical": RasterFolder(tmp_path / "in", {"a": names})})
+    found = {file.name: file.sha256 for file in replace(origin, inputs=inputs).files()}
+    contents = {"a.tif": (tmp_path / "in/a.tif").read_bytes(), "a.tif.msk": b"mask", "v.nc": b"several"}
+    hashes = {name: hashlib.sha256(text).hexdigest() for name, text in contents.items()}
+    hashes["elsewhere.tif"] = hashlib.sha256(b"elsewhere").hexdigest()
+    assert found == {**hashes, "/vsicurl/https://host/c.tif": None}
+
+
+def test_a_scene_that_is_exchanged_while_it_is_predicted_is_not_finished(
+    tiny_bundle: Bundle, scenes: RasterFolder, tmp_path: Path
+) -> None:
+    config = InferenceConfig(tile_size=32, overlap=8)
+    predictions = predict_scenes(tiny_bundle, scenes, config)
+
+    def then_exchanged(key: str, blocks: Iterator[Any]) -> Iterator[Any]:
+        yield from blocks
+        (tmp_path / "in" / f"{key}.tif").write_bytes((tmp_path / "in/c.tif").read_bytes())
+
+    def exchanged(keys: Sequence[str]) -> Iterator[Any]:
+        for key, stream in predictions.predict(keys):
+            assert isinstance(stream, RasterStream)
+            yield key, replace(stream, blocks=then_exchanged(key, stream.blocks))
+
+    write_predictions(Names(tmp_path / "out"), replace(predictions, predict=exchanged))
+    before = _times(tmp_path / "out")
+    _predict(tiny_bundle, scenes, tmp_path / "out", batch_size=8, overwrite=False)
+    after = _times(tmp_path / "out")
+    assert {name[0] for name in after if before[name] != after[name]} == {"a", "b"}
+
+
 def test_items_may_be_left_out(tiny_bundle: Bundle, tiny_data: SimpleNamespace, tmp_path: Path) -> None:
     _predict(tiny_bundle, tiny_data.scenes, tmp_path)
     _predict(tiny_bundle, tiny_data.scenes, tmp_path, items=False)
@@ -185,6 +242,14 @@ def test_a_run_that_broke_off_goes_on_and_ends_as_an_unbroken_one(
     _predict(tiny_bundle, scenes, tmp_path / "out", overwrite=False)
     assert _times(tmp_path / "out")["a_classes.tif"] == before["a_classes.tif"], "it was finished"
     assert _contents(tmp_path / "out") == _contents(tmp_path / "unbroken")
+
+
+def test_the_folder_is_no_part_of_the_result(tiny_bundle: Bundle, scenes: RasterFolder, tmp_path: Path) -> None:
+    _predict(tiny_bundle, scenes, tmp_path / "out", polygons=True)
+    shutil.copytree(tmp_path / "in", tmp_path / "of/another/machine")
+    _predict(tiny_bundle, find_rasters(tmp_path / "of/another/machine", ["{key}.tif"]), tmp_path / "x/y", polygons=True)
+    assert _contents(tmp_path / "x/y") == _contents(tmp_path / "out")
+    assert not [name for name, content in _contents(tmp_path / "out").items() if str(tmp_path).encode() in content]
 
 
 def test_what_is_not_the_same_any_more_is_predicted_anew(

@@ -9,34 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from groundwork.config.split import SPLITS
-
-#: Scores that are shown, as far as the kind of answer has them: one number each, and one for each class or output.
-ROWS = {
-    "map": "mAP",
-    "map_50": "mAP 50",
-    "miou": "mean IoU",
-    "f1": "mean F1",
-    "f1_micro": "F1 of all answers",
-    "f1_macro": "mean F1",
-    "overall_accuracy": "overall accuracy",
-    "top_3_accuracy": "top-3 accuracy",
-    "r2": "R2",
-    "standardised_rmse": "RMSE in deviations",
-    "effective_rank": "effective rank",
-    "boundary_miou": "mean boundary IoU",
-}
-#: Calibration errors, which the model alone has.
-CALIBRATION = {"raw": "calibration error", "calibrated": "after calibration"}
-PARTS = {
-    "ap": "AP",
-    "auroc": "AUROC",
-    "iou": "IoU",
-    "class_f1": "F1",
-    "rmse": "RMSE",
-    "mae": "MAE",
-    "bias": "bias",
-}
+from groundwork.evaluation.score_names import CALIBRATION, PARTS, ROWS, judged_split
 
 
 def show_summary(scores: Mapping[str, Any] | None, results: Mapping[str, Path]) -> None:
@@ -94,11 +67,6 @@ def _notes(scores: Mapping[str, Any]) -> Iterator[str]:
         views = ", ".join(f"{view} {_number(score)}" for view, score in ordered)
         yield f"By orientation, over {orientation['chips']} chips: {views}; {orientation['spread']:.3f} apart."
     yield from scores.get("verdict", ())
-
-
-def judged_split(scores: Mapping[str, Any]) -> str:
-    """Return whose samples the scores are of: the key under which those of the model stand."""
-    return next(split for split in SPLITS if split in scores)
 
 
 def _number(value: float | None, interval: Sequence[float] | None = None) -> str:

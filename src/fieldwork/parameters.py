@@ -36,6 +36,9 @@ PARAMETERS: dict[str, Any] = {
     "sample_data": SampleDataConfig,
 }
 
+#: Parameter -> its keys on which results depend, where others only say who does the work.
+DECIDING_PARTS = {"data_prep": ("on_bad_scene",)}
+
 #: Values for the catalog that may be given with ``--params``.
 RUNTIME_VALUES = ("raw_root", "train_list", "val_list", "test_list")
 

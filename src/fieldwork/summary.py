@@ -9,7 +9,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from groundwork.evaluation.score_names import CALIBRATION, PARTS, ROWS, judged_split
+from groundwork.evaluation.score_names import (
+    CALIBRATION,
+    intervals_of,
+    judged_split,
+    predictors_of,
+    score_of,
+    shown_scores,
+)
 
 
 def show_summary(scores: Mapping[str, Any] | None, results: Mapping[str, Path]) -> None:
@@ -33,25 +40,24 @@ def show_summary(scores: Mapping[str, Any] | None, results: Mapping[str, Path]) 
 
 
 def _score_table(scores: Mapping[str, Any]) -> Table:
-    split = judged_split(scores)
-    table = Table(title=f"Scores on the {split} split")
-    own, columns = scores[split], {"model": scores[split], **scores["baselines"]}
-    confidence = scores.get("confidence") or {}
-    intervals = {"model": confidence.get("model"), **confidence.get("baselines", {})}
+    table = Table(title=f"Scores on the {judged_split(scores)} split")
+    columns = predictors_of(scores)
     table.add_column("score")
     for name in columns:
         table.add_column(name.replace("_", " "), justify="right")
-    for key, label in ROWS.items():
-        if key in own:
+    own, lines = columns["model"], list(shown_scores(columns["model"]))
+    for label, key, part in lines:
+        if part is None:
+            ranges = (score_of(intervals_of(scores, name), key, None) for name in columns)
             table.add_row(
-                label, *(_number(part[key], (intervals.get(name) or {}).get(key)) for name, part in columns.items())
+                label, *(_number(given[key], found) for given, found in zip(columns.values(), ranges, strict=True))
             )
     for key, label in CALIBRATION.items():
         if key in own.get("calibration", {}):
             table.add_row(label, _number(own["calibration"][key]["ece"]))
-    for key, label in PARTS.items():
-        for name in own.get(key, {}):
-            table.add_row(f"{label} {name}", *(_number(part[key][name]) for part in columns.values()))
+    for label, key, part in lines:
+        if part is not None:
+            table.add_row(label, *(_number(score_of(given, key, part)) for given in columns.values()))
     return table
 
 

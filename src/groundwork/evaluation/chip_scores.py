@@ -24,8 +24,8 @@ class ChipScores:
     """Judges chips one by one, each by all that is known of it.
 
     Classes of pixels are judged by their mean IoU over the classes that occur in the chip, objects by F1, classes of
-    images by the mean probability of what is right, numbers by their RMSE, whose sign is turned: of several outputs each
-    is divided by its mean over all chips.
+    images by the mean probability of what is right, numbers by their RMSE, whose sign is turned: of several outputs
+    each is divided by its mean over all chips.
     """
 
     def __init__(self, kind: TargetKind) -> None:
@@ -107,9 +107,7 @@ def _probability_of_truth(kind: TargetKind, truth: Tensor, scores: Tensor) -> fl
     return float(given.gather(1, truth.long().unsqueeze(1)).mean())
 
 
-def notes_of(
-    samples: pd.DataFrame, chips: pd.DataFrame, chosen: Mapping[str, Sequence[str]]
-) -> dict[int, str]:
+def notes_of(samples: pd.DataFrame, chips: pd.DataFrame, chosen: Mapping[str, Sequence[str]]) -> dict[int, str]:
     """Return where chosen samples stand in their split -> what is said of each, such as "worst, miou 0.31".
 
     Args:

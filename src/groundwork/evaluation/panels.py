@@ -45,7 +45,7 @@ def draw_extremes(
     seed: int,
     asked: InferenceConfig | None = None,
 ) -> Figure:
-    """Draw the best chips of the split that is judged, and the worst; of answers that are not judged chip by chip, say so.
+    """Draw the best chips of the split that is judged, and the worst; where chips are not judged one by one, say so.
 
     Args:
         bundle: The model.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from groundwork.config.split import SPLITS
@@ -42,3 +42,31 @@ SHARES_BY_CLASS = ("iou", "ap", "class_f1")
 def judged_split(scores: Mapping[str, Any]) -> str:
     """Return whose samples scores are of: the key under which those of the model stand."""
     return next(split for split in SPLITS if split in scores)
+
+
+def shown_scores(own: Mapping[str, Any]) -> Iterator[tuple[str, str, str | None]]:
+    """Yield what is shown of a predictor's scores, in order: label, score, and the class or output that it is of."""
+    for key, label in ROWS.items():
+        if key in own:
+            yield label, key, None
+    for key, label in PARTS.items():
+        for name in own.get(key, {}):
+            yield f"{label} {name}", key, name
+
+
+def score_of(values: Mapping[str, Any], key: str, part: str | None) -> Any:  # noqa: ANN401 - a number, or its interval
+    """Return a score, or its interval, as :func:`shown_scores` names it; None where there is none."""
+    found = values.get(key)
+    return found if part is None else (found or {}).get(part)
+
+
+def predictors_of(scores: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the scores of the model, then those of the baselines, by name."""
+    return {"model": scores[judged_split(scores)], **scores["baselines"]}
+
+
+def intervals_of(scores: Mapping[str, Any], predictor: str) -> Mapping[str, Any]:
+    """Return the intervals of a predictor's scores; empty where there are none."""
+    confidence = scores.get("confidence") or {}
+    found = confidence.get("model") if predictor == "model" else (confidence.get("baselines") or {}).get(predictor)
+    return found or {}

@@ -9,20 +9,28 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from groundwork.evaluation.score_names import PARTS, ROWS, SHARES, SHARES_BY_CLASS, judged_split
+from groundwork.evaluation.score_names import (
+    ROWS,
+    SHARES,
+    SHARES_BY_CLASS,
+    intervals_of,
+    predictors_of,
+    score_of,
+    shown_scores,
+)
 
 #: Model first, then baselines. They can be told apart by people who see few colours, on light and dark ground
-#: (Okabe and Ito 2008).
-COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
+#: (after Okabe and Ito 2008).
+COLORS = ("#2a8fd0", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x")
-MODEL = "model"
 #: Keyword arguments of every layout: colours of ground and text are the page's.
 PLAIN: dict[str, Any] = {
     "template": "none",
     "paper_bgcolor": "rgba(0,0,0,0)",
     "plot_bgcolor": "rgba(0,0,0,0)",
     "font": {"family": "system-ui, sans-serif", "size": 13},
-    "margin": {"l": 60, "r": 20, "t": 40, "b": 50},
+    "margin": {"l": 60, "r": 40, "t": 40, "b": 50},
+    "modebar": {"orientation": "v", "bgcolor": "rgba(0,0,0,0)"},
     "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
 }
 
@@ -48,15 +56,15 @@ def draw_scores(scores: Mapping[str, Any]) -> go.Figure:
         scores: All scores, as of :class:`groundwork.evaluation.report.Judgement`.
     """
     columns = predictors_of(scores)
-    shown = list(_shares(columns[MODEL]))
+    shown = list(_shares(columns["model"]))
     if not shown:
-        names = [name for key, name in ROWS.items() if key in columns[MODEL]]
+        names = [name for key, name in ROWS.items() if key in columns["model"]]
         return empty_chart(f"{', '.join(names) or 'These scores'}: no shares from 0 to 1; see the table.")
     figure = go.Figure()
     for number, (predictor, own) in enumerate(columns.items()):
         intervals = intervals_of(scores, predictor)
-        values = [_of(own, key, part) for _, key, part in shown]
-        ranges = [_of(intervals, key, part) for _, key, part in shown]
+        values = [score_of(own, key, part) for _, key, part in shown]
+        ranges = [score_of(intervals, key, part) for _, key, part in shown]
         figure.add_scatter(
             x=values,
             y=[label for label, _, _ in shown],
@@ -72,39 +80,21 @@ def draw_scores(scores: Mapping[str, Any]) -> go.Figure:
     return figure
 
 
-def predictors_of(scores: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Return the scores of the model, then those of the baselines, by name."""
-    return {MODEL: scores[judged_split(scores)], **scores["baselines"]}
-
-
-def intervals_of(scores: Mapping[str, Any], predictor: str) -> Mapping[str, Any]:
-    """Return the intervals of a predictor's scores; empty where there are none."""
-    confidence = scores.get("confidence") or {}
-    found = confidence.get(MODEL) if predictor == MODEL else (confidence.get("baselines") or {}).get(predictor)
-    return found or {}
-
-
 def _shares(own: Mapping[str, Any]) -> Iterator[tuple[str, str, str | None]]:
-    """Yield label, score and class of what is drawn."""
-    for key in ROWS:
-        if key in SHARES and key in own:
-            yield ROWS[key], key, None
+    """Yield what is drawn, as of :func:`shown_scores`."""
     by_class = next((key for key in SHARES_BY_CLASS if key in own), None)
-    if by_class is not None:
-        for name in own[by_class]:
-            yield f"{PARTS[by_class]} {name}", by_class, name
-
-
-def _of(values: Mapping[str, Any], key: str, part: str | None) -> Any:  # noqa: ANN401 - a number or an interval
-    found = values.get(key)
-    return found if part is None else (found or {}).get(part)
+    for label, key, part in shown_scores(own):
+        if key in SHARES or key == by_class:
+            yield label, key, part
 
 
 def _bars(values: list[float | None], ranges: list[list[float] | None]) -> dict[str, Any] | None:
     if not any(ranges):
         return None
-    known = [(value, found) if value is not None and found else (0.0, [0.0, 0.0]) for value, found in
-             zip(values, ranges, strict=True)]
+    known = [
+        (value, found) if value is not None and found else (0.0, [0.0, 0.0])
+        for value, found in zip(values, ranges, strict=True)
+    ]
     above = [round(max(found[1] - value, 0.0), 6) for value, found in known]
     below = [round(max(value - found[0], 0.0), 6) for value, found in known]
     return {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "thickness": 1.5, "width": 5}
@@ -120,8 +110,9 @@ def draw_history(history: pd.DataFrame) -> go.Figure:
         return empty_chart("Nothing was learnt in epochs.")
     losses = [name for name in ("train/loss", "val/loss") if name in history]
     scores = [f"val/{name}" for name in ROWS if f"val/{name}" in history]
-    figure = make_subplots(rows=1, cols=2, subplot_titles=("Loss", "Score on the validation split"))
-    for column, names in ((1, losses), (2, scores)):
+    titles = ("Loss", "Score on the validation split")
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.12, subplot_titles=titles)
+    for row, names in ((1, losses), (2, scores)):
         for place, name in enumerate(names):
             measured = history[["epoch", name]].dropna()
             figure.add_scatter(
@@ -129,13 +120,15 @@ def draw_history(history: pd.DataFrame) -> go.Figure:
                 y=[float(f"{value:.6g}") for value in measured[name]],
                 mode="lines+markers",
                 name=ROWS.get(name.removeprefix("val/"), name.replace("/", " ")),
-                line={"color": COLORS[(place + 2 * (column - 1)) % 6]},
-                row=1,
-                col=column,
+                line={"color": COLORS[(place + 2 * (row - 1)) % 6]},
+                row=row,
+                col=1,
             )
     if not scores:
         figure.layout.annotations[1].text = "Score: not measured in training"
-    figure.update_layout(**PLAIN, height=360)
-    figure.update_layout(legend={"y": -0.3, "yanchor": "top"})
-    figure.update_xaxes(title="epoch")
+    figure.update_layout(**PLAIN, height=520)
+    figure.update_layout(legend={"y": -0.16, "yanchor": "top"}, margin={"b": 110})
+    # Epochs are whole numbers.
+    figure.update_xaxes(**({"dtick": 1} if len(history) <= 12 else {"tickformat": "d"}))
+    figure.update_xaxes(title="epoch", row=2, col=1)
     return figure

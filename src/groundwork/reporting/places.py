@@ -44,10 +44,10 @@ def draw_map(samples: pd.DataFrame) -> go.Figure:
         figure.add_scatter(**_centres(placed[placed[table.SPLIT] == split], split, COLORS[number]))
     middle = math.cos(math.radians(float(placed[table.LATITUDE].astype(float).mean())))
     figure.update_layout(**PLAIN, height=460)
-    figure.update_xaxes(title="longitude", ticksuffix="\u00b0")
+    figure.update_xaxes(title="longitude", ticksuffix="\u00b0", constrain="domain")
     # A degree of longitude is shorter than one of latitude.
     ratio = round(1 / max(middle, 0.05), 4)
-    figure.update_yaxes(title="latitude", ticksuffix="\u00b0", scaleanchor="x", scaleratio=ratio)
+    figure.update_yaxes(title="latitude", ticksuffix="\u00b0", scaleanchor="x", scaleratio=ratio, constrain="domain")
     return figure
 
 

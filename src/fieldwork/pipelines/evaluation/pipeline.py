@@ -14,7 +14,11 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             node(
-                open_judged_chips, ["trained_bundle", *read_from, evaluation], "judged_chips", name="open_judged_chips"
+                open_judged_chips,
+                ["trained_bundle", *read_from, evaluation],
+                "judged_chips",
+                name="open_judged_chips",
+                tags="figures",
             ),
             node(
                 evaluate_model,
@@ -22,12 +26,19 @@ def create_pipeline() -> Pipeline:
                 ["metrics", "scores", "scene_scores", "confusion_figure", "reliability_figure", "chip_scores"],
                 name="evaluate_model",
             ),
-            node(draw_panel, [*inputs, evaluation, "params:seed", asked], "panel_figure", name="draw_panel"),
+            node(
+                draw_panel,
+                [*inputs, evaluation, "params:seed", asked],
+                "panel_figure",
+                name="draw_panel",
+                tags="figures",
+            ),
             node(
                 draw_extremes,
                 [*inputs, "chip_scores", evaluation, "params:seed", asked],
                 "extremes_figure",
                 name="draw_extremes",
+                tags="figures",
             ),
         ]
     )

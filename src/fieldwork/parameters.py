@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import Field, TypeAdapter, ValidationError
 
 from fieldwork.pipelines.sample_data.config import SampleDataConfig
+from fieldwork.tracking_config import TrackingConfig
 from groundwork.config import (
     DataConfig,
     EvaluationConfig,
@@ -34,6 +35,7 @@ PARAMETERS: dict[str, Any] = {
     "export": ExportConfig,
     "seed": Seed,
     "sample_data": SampleDataConfig,
+    "tracking": TrackingConfig,
 }
 
 #: Parameter -> its keys on which results depend, where others only say who does the work.

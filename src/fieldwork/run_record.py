@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,6 +22,7 @@ from fieldwork.code_state import head_of, lock_of, state_of, versions_of
 from fieldwork.contents import contents_of
 from fieldwork.entries import paths_of
 from fieldwork.parameters import DECIDING_PARTS
+from fieldwork.runners import name_of
 from fieldwork.source_files import folders_behind
 
 #: The package of the project, which a clone may rename.
@@ -97,7 +97,7 @@ class RunRecord:
         ran = {
             "started": datetime.fromtimestamp(self._started, UTC).isoformat(timespec="seconds"),
             "seconds": round(time.time() - self._started, 1),
-            "runner": _name_of(run_params.get("runner")),
+            "runner": name_of(run_params.get("runner")),
             "commit": head_of(self._project),
             "machine": _machine(),
         }
@@ -136,11 +136,6 @@ def _own_modules(entries: Iterable[str], catalog: DataCatalog) -> Iterator[str]:
         module = str(config.get(entry, {}).get("type")).rpartition(".")[0]
         if module.startswith(f"{PACKAGE}."):
             yield module
-
-
-def _name_of(runner: object) -> str:
-    """Return the name of a runner, which Kedro gives by its name or as it would be printed."""
-    return re.sub(r"^<.*?(\w+) object at .*$", r"\1", str(runner or "SequentialRunner"))
 
 
 def _machine() -> dict[str, Any]:

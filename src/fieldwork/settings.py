@@ -8,10 +8,11 @@ from fieldwork.local_values import make_resolver
 from fieldwork.run_record import RunRecord
 from fieldwork.same_recipe import SameRecipe
 from fieldwork.terminal import show_errors_plainly
+from fieldwork.tracking import Tracking
 
 show_errors_plainly()
 
-HOOKS = (AroundRun(), SameRecipe(), RunRecord())
+HOOKS = (AroundRun(), SameRecipe(), RunRecord(), Tracking())
 
 CONFIG_LOADER_CLASS = RecipeConfigLoader
 #: Gives values of this machine.

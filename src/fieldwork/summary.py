@@ -11,6 +11,7 @@ from rich.table import Table
 
 from groundwork.evaluation.score_names import (
     CALIBRATION,
+    interval_of,
     intervals_of,
     judged_split,
     predictors_of,
@@ -48,7 +49,7 @@ def _score_table(scores: Mapping[str, Any]) -> Table:
     own, lines = columns["model"], list(shown_scores(columns["model"]))
     for label, key, part in lines:
         if part is None:
-            ranges = (score_of(intervals_of(scores, name), key, None) for name in columns)
+            ranges = (interval_of(intervals_of(scores, name), key, None) for name in columns)
             table.add_row(
                 label, *(_number(given[key], found) for given, found in zip(columns.values(), ranges, strict=True))
             )

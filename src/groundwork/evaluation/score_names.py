@@ -54,8 +54,19 @@ def shown_scores(own: Mapping[str, Any]) -> Iterator[tuple[str, str, str | None]
             yield f"{label} {name}", key, name
 
 
-def score_of(values: Mapping[str, Any], key: str, part: str | None) -> Any:  # noqa: ANN401 - a number, or its interval
-    """Return a score, or its interval, as :func:`shown_scores` names it; None where there is none."""
+def score_of(values: Mapping[str, Any], key: str, part: str | None) -> float | None:
+    """Return a score as :func:`shown_scores` names it; None where there is none."""
+    found: float | None = _part_of(values, key, part)
+    return found
+
+
+def interval_of(intervals: Mapping[str, Any], key: str, part: str | None) -> list[float] | None:
+    """Return the interval of a score; None where there is none."""
+    found: list[float] | None = _part_of(intervals, key, part)
+    return found
+
+
+def _part_of(values: Mapping[str, Any], key: str, part: str | None) -> Any:  # noqa: ANN401 - a number, or two
     found = values.get(key)
     return found if part is None else (found or {}).get(part)
 

@@ -13,6 +13,7 @@ from groundwork.evaluation.score_names import (
     ROWS,
     SHARES,
     SHARES_BY_CLASS,
+    interval_of,
     intervals_of,
     predictors_of,
     score_of,
@@ -64,7 +65,7 @@ def draw_scores(scores: Mapping[str, Any]) -> go.Figure:
     for number, (predictor, own) in enumerate(columns.items()):
         intervals = intervals_of(scores, predictor)
         values = [score_of(own, key, part) for _, key, part in shown]
-        ranges = [score_of(intervals, key, part) for _, key, part in shown]
+        ranges = [interval_of(intervals, key, part) for _, key, part in shown]
         figure.add_scatter(
             x=values,
             y=[label for label, _, _ in shown],

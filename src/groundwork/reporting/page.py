@@ -19,6 +19,7 @@ from plotly.offline import get_plotlyjs
 from groundwork.evaluation.score_names import (
     CALIBRATION,
     ROWS,
+    interval_of,
     intervals_of,
     judged_split,
     predictors_of,
@@ -108,7 +109,10 @@ def score_rows(scores: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     rows = [
         (
             label,
-            [_cell(score_of(given, key, part), score_of(ranges[name], key, part)) for name, given in columns.items()],
+            [
+                _cell(score_of(given, key, part), interval_of(ranges[name], key, part))
+                for name, given in columns.items()
+            ],
         )
         for label, key, part in shown_scores(own)
     ]

@@ -48,7 +48,7 @@ class ChipScores:
         Args:
             samples: The chips that were added, in their order.
         """
-        values = np.array(self._found, np.float64).reshape(len(samples), -1)
+        values = np.array(self._found, np.float64).reshape(len(samples), len(self._found[0]) if self._found else 1)
         if values.shape[1] > 1:
             # A unit of an output is none of another.
             values = values / np.abs(np.nanmean(values, axis=0, keepdims=True)).clip(min=1e-12)

@@ -26,7 +26,7 @@ def draw_map(samples: pd.DataFrame) -> go.Figure:
     Args:
         samples: The table of samples, with splits.
     """
-    placed = samples[samples[table.CRS].notna() & (samples[table.CRS] != "")]
+    placed = samples[samples[table.LATITUDE].notna()]
     if placed.empty:
         return empty_chart("No scene says where it lies.")
     shown = placed if len(placed) <= MOST_CHIPS else _together(placed)

@@ -43,11 +43,12 @@ def check_runner(run_params: Mapping[str, Any], pipeline: Pipeline, inference: I
     drawing = DRAWING | (BUILDING if inference is not None and inference.dropout_samples else set())
     for node in pipeline.nodes:
         if node.func.__name__ in drawing and (beside := _beside(node, pipeline)):
+            space = node.name.partition(".")[0]
+            by_itself = f", or run that pipeline by itself: `kedro run --pipelines {space} --runner ThreadRunner`"
             raise RunnerError(
                 f"ThreadRunner may run '{node.name}' in one process with {beside}. All draw from the same random "
                 "generators, so results would depend on which of them comes first. Take SequentialRunner (the "
-                "default) or ParallelRunner, or run that pipeline by itself: "
-                f"`kedro run --pipelines {node.name.partition('.')[0]} --runner ThreadRunner`."
+                f"default) or ParallelRunner{'' if any(name.startswith(space) for name in beside) else by_itself}."
             )
 
 

@@ -10,6 +10,8 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
+from groundwork.progress import track
+
 #: Widest picture in a page, in pixels.
 WIDEST = 1100
 #: Most predictions that a page shows.
@@ -52,7 +54,8 @@ def gather_pictures(figures: Mapping[str, bytes], predictions: Mapping[str, Call
     """
     names = sorted(predictions)
     places = np.unique(np.linspace(0, len(names) - 1, min(MOST_PREDICTIONS, len(names))).astype(int)).tolist()
-    shown = tuple(shrink(names[place], predictions[names[place]]()) for place in places)
+    picked = track(places, "Gathering pictures", len(places))
+    shown = tuple(shrink(names[place], predictions[names[place]]()) for place in picked)
     return Pictures({name: shrink(name, data) for name, data in figures.items()}, shown, len(names))
 
 

@@ -385,6 +385,7 @@ def test_annotated_objects_run_from_files_to_predictions(clone: Path, monkeypatc
     monkeypatch.chdir(clone)
     with KedroSession.create(clone, env="annotated", conf_source=str(clone / "conf")) as session:
         session.run()
+    _check_report(clone, "annotated")
     report = pd.read_csv(clone / "data/02_intermediate/annotated/scene_report.csv")
     assert list(report[["objects_square", "objects_disc"]].sum()) == [18, 18]
     metrics = json.loads((clone / "data/08_reporting/annotated/metrics.json").read_text())

@@ -40,6 +40,7 @@ class RunRecord:
         self._started = time.time()
         self._seconds: dict[str, float] = {}
         self._begun: dict[str, float] = {}
+        self._before: dict[str, dict[str, Any]] = {}
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -47,6 +48,13 @@ class RunRecord:
         self._project = Path(context.project_path)
         self._parameters: Mapping[str, Any] = context.config_loader["parameters"]
         self._started = time.time()
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Keep the records that are there."""
+        for name in _pipelines_of(pipeline.nodes):
+            if catalog.exists(RECORD.format(name)):
+                self._before[name] = catalog.load(RECORD.format(name))
 
     @hook_impl
     def before_node_run(self, node: Node, catalog: DataCatalog) -> None:
@@ -63,9 +71,14 @@ class RunRecord:
 
     @hook_impl
     def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Write the records."""
+        """Write the records of pipelines of which nodes ran."""
         for name, nodes in _pipelines_of(pipeline.nodes).items():
-            catalog.save(RECORD.format(name), self._record(name, nodes, catalog))
+            # Kedro skips nodes whose outputs are there, and says of each only that it ran.
+            is_known = not run_params.get("only_missing_outputs")
+            ran = [node for node in nodes if is_known or node.name in self._seconds]
+            if ran:
+                record = self._record(name, ran, catalog)
+                catalog.save(RECORD.format(name), self._still(self._before.get(name), record, catalog) or record)
         catalog.save(TIMES, self._times(run_params, pipeline, catalog))
 
     def _record(self, name: str, nodes: list[Node], catalog: DataCatalog) -> dict[str, Any]:
@@ -86,6 +99,14 @@ class RunRecord:
             "inputs": self._contents(read, catalog),
             "outputs": self._contents(made, catalog),
         }
+
+    def _still(
+        self, before: dict[str, Any] | None, record: Mapping[str, Any], catalog: DataCatalog
+    ) -> dict[str, Any] | None:
+        """Return the record that was there, where some of its nodes ran again and made what they had made."""
+        if before is None or not set(record["nodes"]) < set(before["nodes"]):
+            return None
+        return before if self._contents(before["outputs"], catalog) == before["outputs"] else None
 
     def _contents(self, entries: Iterable[str], catalog: DataCatalog) -> dict[str, Any]:
         places = sorted(paths_of(entries, catalog).items())

@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from kedro.framework.project import pipelines
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline, node
 
@@ -120,60 +119,87 @@ def _one(value: dict[str, Any], seed: int) -> dict[str, Any]:
     return value | {"seed": seed}
 
 
-@pytest.mark.usefixtures("project")
-def test_each_pipeline_that_ran_leaves_a_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _same(value: dict[str, Any]) -> dict[str, Any]:
+    """Hand on."""
+    return value
+
+
+@pytest.fixture
+def world(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A pipeline of two nodes, its catalog, and what runs some of its nodes as Kedro does."""
+    assert project
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "src").mkdir()
     (tmp_path / "in.json").write_text('{"a": 1}')
-    kinds = {
-        "source": "in.json",
-        "result": "out.json",
-        "run_record_{pipeline}": "run/{pipeline}.json",
-        "run_times": "times.json",
-    }
+    kinds = {"source": "in.json", "result": "out.json", "shown": "shown.json", "run_times": "times.json"}
+    kinds["run_record_{pipeline}"] = "run/{pipeline}.json"
     entry = {"type": "json.JSONDataset", "save_args": {"sort_keys": True}}
-    catalog = DataCatalog.from_config(
-        {name: {**entry, "filepath": str(tmp_path / path)} for name, path in kinds.items()}
-    )
-    made = Pipeline(
-        [node(_one, ["source", "params:seed"], "result", name="hand_on")],
-        namespace="own",
-        inputs={"source"},
-        outputs={"result"},
-        parameters={"params:seed"},
-    )
+    places = {name: {**entry, "filepath": str(tmp_path / path)} for name, path in kinds.items()}
+    catalog = DataCatalog.from_config(places)
+    steps = [node(_one, ["source", "params:seed"], "result", name="make"), node(_same, "result", "shown", name="show")]
+    made = Pipeline(steps, namespace="own", prefix_datasets_with_namespace=False)
     monkeypatch.setattr(run_record, "pipelines", {"own": made, "other": Pipeline([]), "__default__": made})
     monkeypatch.setattr(run_record, "folders_behind", lambda source, modules: ["src"])
-    (tmp_path / "src").mkdir()
-    hook = RunRecord()
-    loader = {"parameters": {"seed": 3, "model": {"name": "a"}}}
-    hook.after_context_created(SimpleNamespace(project_path=tmp_path, config_loader=loader))
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run/own.json").write_text("of a run before")
-    step = made.nodes[0]
-    hook.before_node_run(step, catalog)
-    assert not (tmp_path / "run/own.json").exists(), "a record that no longer holds is worse than none"
-    catalog.save("result", _one(catalog.load("source"), 3))
-    hook.after_node_run(step)
-    hook.after_pipeline_run({"runner": None}, made, catalog)
-    record = json.loads((tmp_path / "run/own.json").read_text())
-    assert record["pipeline"] == "own"
-    assert record["nodes"] == ["own.hand_on"]
+
+    def run(seed: int, *names: str, **said: Any) -> None:
+        part = made if not names else made.only_nodes(*names)
+        hook = RunRecord()
+        loader = {"parameters": {"seed": seed, "model": {"name": "a"}}}
+        hook.after_context_created(SimpleNamespace(project_path=tmp_path, config_loader=loader))
+        hook.before_pipeline_run(part, catalog)
+        for step in said.get("ran", part.nodes):
+            hook.before_node_run(step, catalog)
+            assert not (tmp_path / "run/own.json").exists(), "a record that no longer holds is worse than none"
+            result = {"result": _one(catalog.load("source"), seed)} if step.name == "own.make" else {}
+            for name, value in (result or {"shown": catalog.load("result")}).items():
+                catalog.save(name, value)
+            hook.after_node_run(step)
+        hook.after_pipeline_run({"runner": None, **said}, made if "ran" in said else part, catalog)
+
+    return SimpleNamespace(root=tmp_path, run=run, made=made, file=tmp_path / "run/own.json")
+
+
+def test_each_pipeline_that_ran_leaves_a_record(world: SimpleNamespace) -> None:
+    world.run(3)
+    words = world.file.read_text()
+    record = json.loads(words)
+    assert (record["pipeline"], record["nodes"]) == ("own", ["own.make", "own.show"])
     assert (record["seed"], record["parameters"]) == (3, {"seed": 3})
-    assert record["inputs"]["source"] == contents_of(tmp_path / "in.json", tmp_path)
-    assert record["outputs"]["result"] == contents_of(tmp_path / "out.json", tmp_path)
-    assert not (tmp_path / "run/other.json").exists()
-    words = (tmp_path / "run/own.json").read_text()
-    assert str(tmp_path) not in words
-    times = json.loads((tmp_path / "times.json").read_text())
-    assert times["own"]["runner"] == "SequentialRunner"
-    assert times["own"]["nodes"]["own.hand_on"] >= 0
-    assert times["own"]["machine"]["cores"] >= 1
-    hook.after_pipeline_run({"runner": None}, made, catalog)
-    assert (tmp_path / "run/own.json").read_text() == words, "the same run leaves the same bytes"
+    assert record["inputs"] == {"source": contents_of(world.root / "in.json", world.root)}
+    assert record["outputs"]["result"] == contents_of(world.root / "out.json", world.root)
+    assert not (world.root / "run/other.json").exists()
+    assert str(world.root) not in words
+    times = json.loads((world.root / "times.json").read_text())["own"]
+    assert times["runner"] == "SequentialRunner"
+    assert times["nodes"]["own.make"] >= 0
+    assert times["machine"]["cores"] >= 1
+    world.run(3)
+    assert world.file.read_text() == words, "the same run leaves the same bytes"
+
+
+def test_a_node_that_makes_the_same_again_leaves_the_record_of_the_whole_run(world: SimpleNamespace) -> None:
+    world.run(3)
+    words = world.file.read_text()
+    (world.root / "src/later.py").write_text("1")
+    world.run(3, "own.show")
+    assert world.file.read_text() == words
+    world.run(4, "own.make")
+    record = json.loads(world.file.read_text())
+    assert (record["nodes"], record["seed"]) == (["own.make"], 4)
+    assert list(record["outputs"]) == ["result"]
+
+
+def test_nodes_that_were_skipped_are_not_said_to_have_run(world: SimpleNamespace) -> None:
+    world.run(3)
+    words = world.file.read_text()
+    world.run(4, only_missing_outputs=True, ran=[])
+    assert world.file.read_text() == words
+    (world.root / "shown.json").write_text("{}")
+    world.run(4, only_missing_outputs=True, ran=[world.made.nodes[1]])
+    assert world.file.read_text() == words, "what was missing was made as before"
 
 
 @pytest.mark.usefixtures("project")
 def test_every_pipeline_has_an_entry_for_its_record(catalog_config: dict[str, Any]) -> None:
     assert run_record.RECORD.format("{pipeline}") in catalog_config
     assert run_record.TIMES in catalog_config
-    assert len(dict(pipelines)) > 5

@@ -61,7 +61,8 @@ class RunRecord:
         """Remove the record of the pipeline: from here on it no longer holds."""
         self._begun[node.name] = time.monotonic()
         for name in _pipelines_of([node]):
-            _place(catalog, RECORD.format(name)).unlink(missing_ok=True)
+            for place in _place(catalog, RECORD.format(name)):
+                place.unlink(missing_ok=True)
 
     @hook_impl
     def after_node_run(self, node: Node) -> None:
@@ -76,10 +77,11 @@ class RunRecord:
             # Kedro skips nodes whose outputs are there, and says of each only that it ran.
             is_known = not run_params.get("only_missing_outputs")
             ran = [node for node in nodes if is_known or node.name in self._seconds]
-            if ran:
+            if ran and RECORD.format(name) in catalog:
                 record = self._record(name, ran, catalog)
                 catalog.save(RECORD.format(name), self._still(self._before.get(name), record, catalog) or record)
-        catalog.save(TIMES, self._times(run_params, pipeline, catalog))
+        if TIMES in catalog:
+            catalog.save(TIMES, self._times(run_params, pipeline, catalog))
 
     def _record(self, name: str, nodes: list[Node], catalog: DataCatalog) -> dict[str, Any]:
         """Return what a pipeline was made from and what it made: the same for the same, whatever ran beside it."""
@@ -144,10 +146,11 @@ def _deciding(key: str, value: Any) -> Any:  # noqa: ANN401 - whatever YAML hold
     return {part: value[part] for part in DECIDING_PARTS[key] if part in value} if key in DECIDING_PARTS else value
 
 
-def _place(catalog: DataCatalog, entry: str) -> Path:
+def _place(catalog: DataCatalog, entry: str) -> list[Path]:
+    """Return where an entry lies; nowhere where the catalog has none."""
     # What a pattern of names stands for is known once it was asked for.
     catalog.get(entry)
-    return paths_of([entry], catalog)[entry]
+    return list(paths_of([entry], catalog).values())
 
 
 def _own_modules(entries: Iterable[str], catalog: DataCatalog) -> Iterator[str]:

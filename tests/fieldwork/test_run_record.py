@@ -199,6 +199,15 @@ def test_nodes_that_were_skipped_are_not_said_to_have_run(world: SimpleNamespace
     assert world.file.read_text() == words, "what was missing was made as before"
 
 
+def test_a_catalog_without_these_entries_keeps_no_records(world: SimpleNamespace) -> None:
+    hook, catalog = RunRecord(), DataCatalog.from_config({})
+    hook.after_context_created(SimpleNamespace(project_path=world.root, config_loader={"parameters": {}}))
+    hook.before_pipeline_run(world.made, catalog)
+    hook.before_node_run(world.made.nodes[0], catalog)
+    hook.after_pipeline_run({}, world.made, catalog)
+    assert sorted(path.name for path in world.root.iterdir()) == ["in.json", "src"]
+
+
 @pytest.mark.usefixtures("project")
 def test_every_pipeline_has_an_entry_for_its_record(catalog_config: dict[str, Any]) -> None:
     assert run_record.RECORD.format("{pipeline}") in catalog_config

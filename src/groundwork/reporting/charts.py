@@ -24,6 +24,8 @@ from groundwork.evaluation.score_names import (
 #: (after Okabe and Ito 2008).
 COLORS = ("#2a8fd0", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x")
+#: How far predictors stand apart in the row of a score, so that no interval hides another.
+APART = 0.16
 #: Keyword arguments of every layout: colours of ground and text are the page's.
 PLAIN: dict[str, Any] = {
     "template": "none",
@@ -61,23 +63,26 @@ def draw_scores(scores: Mapping[str, Any]) -> go.Figure:
     if not shown:
         names = [name for key, name in ROWS.items() if key in columns["model"]]
         return empty_chart(f"{', '.join(names) or 'These scores'}: no shares from 0 to 1; see the table.")
-    figure = go.Figure()
+    figure, labels = go.Figure(), [label for label, _, _ in shown]
     for number, (predictor, own) in enumerate(columns.items()):
         intervals = intervals_of(scores, predictor)
         values = [score_of(own, key, part) for _, key, part in shown]
         ranges = [interval_of(intervals, key, part) for _, key, part in shown]
         figure.add_scatter(
             x=values,
-            y=[label for label, _, _ in shown],
+            y=[round(row + APART * (number - (len(columns) - 1) / 2), 3) for row in range(len(shown))],
+            text=labels,
             mode="markers",
             name=predictor.replace("_", " "),
             marker={"color": COLORS[number % 6], "symbol": SYMBOLS[number % 6], "size": 12 if number == 0 else 9},
             error_x=_bars(values, ranges),
-            hovertemplate="%{y}: %{x:.3f}<extra>%{fullData.name}</extra>",
+            hovertemplate="%{text}: %{x:.3f}<extra>%{fullData.name}</extra>",
         )
-    figure.update_layout(**PLAIN, height=110 + 30 * len(shown))
+    figure.update_layout(**PLAIN, height=110 + (20 + 9 * len(columns)) * len(shown))
     figure.update_xaxes(range=[-0.02, 1.02], title="share, 1 at best")
-    figure.update_yaxes(autorange="reversed", automargin=True)
+    figure.update_yaxes(
+        tickvals=list(range(len(shown))), ticktext=labels, range=[len(shown) - 0.5, -0.5], automargin=True
+    )
     return figure
 
 

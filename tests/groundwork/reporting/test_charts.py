@@ -10,7 +10,7 @@ import pytest
 from rasterio.warp import transform_bounds
 
 from groundwork.reporting import places
-from groundwork.reporting.charts import draw_history, draw_scores, reason_of
+from groundwork.reporting.charts import APART, draw_history, draw_scores, reason_of
 from groundwork.reporting.places import draw_map
 
 SCORES: dict[str, Any] = {
@@ -24,8 +24,12 @@ SCORES: dict[str, Any] = {
 
 
 def test_scores_and_their_intervals_are_drawn_by_predictor() -> None:
-    model, baseline = draw_scores(SCORES).data
-    assert list(model.y) == ["mean IoU", "mean F1", "IoU water", "IoU forest"], "one score by class is enough"
+    figure = draw_scores(SCORES)
+    model, baseline = figure.data
+    names = ["mean IoU", "mean F1", "IoU water", "IoU forest"]
+    assert list(model.text) == list(figure.layout.yaxis.ticktext) == names, "one score by class is enough"
+    assert np.allclose(np.subtract(baseline.y, model.y), APART), "no interval hides another"
+    assert np.allclose(np.add(baseline.y, model.y) / 2, figure.layout.yaxis.tickvals)
     assert list(model.x) == [0.6, 0.7, 0.5, None]
     assert list(baseline.x) == [0.1, 0.2, 0.0, 0.3]
     assert (model.name, baseline.name) == ("model", "majority class")

@@ -32,6 +32,8 @@ def test_the_built_page_shows_pipelines_and_previews(finished_run: Path, tmp_pat
     assert kinds["PlotlyPreview"] == 3, "charts of the report"
     assert kinds["HTMLPreview"] >= 4, "card, scenes, audit, and where the page lies"
     assert kinds["JSONPreview"] >= 6, "bundles, scores and reports"
+    status = json.loads((page / "api/run-status").read_text("utf-8"))["nodes"]
+    assert {node["status"] for node in status.values()} == {"success"}, "how the last run went"
     # Kedro-Viz drops all layers where they contradict the flow.
     layers = json.loads((page / "api/main").read_text("utf-8"))["layers"]
     assert layers == ["raw", "intermediate", "model_input", "models", "model_output", "reporting"]

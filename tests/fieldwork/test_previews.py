@@ -19,6 +19,8 @@ from PIL import Image
 
 from fieldwork.io.atomic import AtomicChart, AtomicFigure, AtomicText
 from fieldwork.io.bundle import BundleDataset
+from fieldwork.io.ensemble import EnsembleDataset
+from fieldwork.io.exported import ExportedModelDataset
 from fieldwork.io.label_table import LabelTableDataset
 from fieldwork.io.lists import SplitListsDataset
 from fieldwork.io.project_facts import ProjectFactsDataset
@@ -50,6 +52,17 @@ def test_bundles_show_what_they_are_made_of(tmp_path: Path, tiny_bundle: Bundle)
     assert shown["model"]["encoder"]["model"] == "test_resnet"
     assert "inputs" not in shown
     assert _kind(entry) == "JSONPreview"
+
+
+def test_ensembles_and_exported_models_say_what_they_are(tmp_path: Path, tiny_bundle: Bundle) -> None:
+    members = [str(tmp_path / name) for name in ("one", "two")]
+    for member in members:
+        save_bundle(tiny_bundle, Path(member))
+    shown = json.loads(EnsembleDataset(members=members).preview())
+    assert shown == {member: {"provenance": tiny_bundle.config.provenance} for member in members}
+    (tmp_path / "exported").mkdir()
+    (tmp_path / "exported/model.pt2").write_bytes(b"never read")
+    assert json.loads(ExportedModelDataset(path=str(tmp_path / "exported")).preview()) == {"model.pt2": 10}
 
 
 def test_quicklooks_are_drawn_one_by_one_and_the_first_is_shown(tmp_path: Path) -> None:

@@ -67,5 +67,5 @@ def shrink(name: str, data: bytes) -> Picture:
         height = round(picture.height * WIDEST / picture.width)
         picture = picture.resize((WIDEST, height), Image.Resampling.LANCZOS)
     written = BytesIO()
-    picture.save(written, "WEBP", quality=85, method=4)
+    picture.save(written, "WEBP", quality=85, method=2)
     return Picture(name, written.getvalue(), picture.width, picture.height)

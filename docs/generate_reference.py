@@ -14,6 +14,7 @@ from typing import get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from fieldwork.tracking_config import TrackingConfig
 from groundwork.cli.listing import FAMILIES
 from groundwork.cli.words import as_yaml, described_arguments, first_line, in_yaml_words, type_in_words
 from groundwork.config import (
@@ -52,6 +53,7 @@ FILES: dict[str, type[BaseModel]] = {
     "evaluation": EvaluationConfig,
     "inference": InferenceConfig,
     "export": ExportConfig,
+    "tracking": TrackingConfig,
 }
 
 #: Key -> the file that it stands in.

@@ -18,6 +18,7 @@ from omegaconf import OmegaConf
 from rich.console import Console
 
 from fieldwork.config_loader import AND, ConfigurationError, RecipeConfigLoader
+from fieldwork.parameters import DECIDING_PARTS
 from fieldwork.pipeline_registry import ON_REQUEST
 from fieldwork.settings import CONFIG_LOADER_ARGS, LOCAL_VALUES
 from fieldwork.source_files import folders_behind
@@ -29,8 +30,8 @@ HEADER = "# Derived from pipelines and catalog by `make dvc{}`. Do not edit: cha
 #: What says of an entry where it lies and what reads it: DVC watches files and code themselves.
 WATCHED_OTHERWISE = ("type", "path", "filepath", "metadata")
 
-#: Parameter -> its keys on which results depend, where others only say who does the work.
-DECIDING_PARTS = {"data_prep": ("on_bad_scene",)}
+#: The entry of what each pipeline was made from, by a pattern of names.
+RECORD = "run_record_{pipeline}"
 
 Catalog = Mapping[str, dict[str, Any]]
 
@@ -123,7 +124,7 @@ def _stage(recipe: Recipe, name: str, pipeline: Pipeline) -> dict[str, Any]:
     stage: dict[str, Any] = {"cmd": f"kedro run --env {recipe.name} --pipelines {name}"}
     if recipe.way_up:
         stage["wdir"] = recipe.way_up.rstrip("/")
-    stage["deps"] = sorted({*_paths(inputs, catalog), *code, "requirements.lock"})
+    stage["deps"] = sorted(_outermost({*_paths(inputs, catalog), *code, "requirements.lock"}))
     watched = [*_watched(recipe, inputs), *_catalog_keys(recipe, entries)]
     if watched:
         stage["params"] = watched
@@ -131,7 +132,14 @@ def _stage(recipe: Recipe, name: str, pipeline: Pipeline) -> dict[str, Any]:
         kept = [entry for entry in outputs if _paths([entry], catalog) and _kind(catalog, entry) == kind]
         if kept or kind == "outs":
             stage[kind] = [_out(catalog, entry) for entry in kept]
+    # It travels with what it describes.
+    stage["outs"].append(str(catalog[RECORD]["filepath"]).format(pipeline=name))
     return stage
+
+
+def _outermost(paths: set[str]) -> set[str]:
+    """Leave out what lies in another of the folders."""
+    return {path for path in paths if not paths & {parent.as_posix() for parent in Path(path).parents}}
 
 
 def _outputs(pipeline: Pipeline) -> list[str]:

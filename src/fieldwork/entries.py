@@ -86,7 +86,7 @@ def check_overlaps(pipeline: Pipeline, catalog: DataCatalog, pipelines: Mapping[
     outputs = output_paths(pipeline, catalog)
     sample = {name for maker in ON_REQUEST if maker in pipelines for name in _outputs(pipelines[maker])}
     read = {name for each in (pipeline, *pipelines.values()) for name in each.inputs() if _holds_rasters(catalog, name)}
-    rasters = dict(_paths(read, catalog))
+    rasters = paths_of(read, catalog)
     for output, place in outputs.items():
         for name, path in rasters.items():
             is_made = (output in sample and place == path) or _is_made_to_be_read(catalog, output, place, path)
@@ -174,12 +174,12 @@ def check_labels(target: TargetSpec, entry: Mapping[str, Any]) -> None:
 def input_paths(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, Path]:
     """Return where each free input of a pipeline lies, of those that can say whether they are there."""
     able = (name for name in pipeline.inputs() if name in catalog and _can_tell(catalog[name]))
-    return dict(_paths(able, catalog))
+    return paths_of(able, catalog)
 
 
 def output_paths(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, Path]:
     """Return where each output of a pipeline lies; what stays in memory is left out."""
-    return dict(_paths(_outputs(pipeline), catalog))
+    return paths_of(_outputs(pipeline), catalog)
 
 
 def _outputs(pipeline: Pipeline) -> Iterator[str]:
@@ -190,16 +190,15 @@ def work_folders(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, Path]:
     """Return the folders that nodes work in."""
     config: dict[str, dict[str, Any]] = catalog.to_config()[0]
     working = (name for name in pipeline.inputs() if str(config.get(name, {}).get("type")).endswith(".FolderDataset"))
-    return dict(_paths(working, catalog))
+    return paths_of(working, catalog)
 
 
-def _paths(names: Iterable[str], catalog: DataCatalog) -> Iterator[tuple[str, Path]]:
+def paths_of(names: Iterable[str], catalog: DataCatalog) -> dict[str, Path]:
+    """Return where entries lie, as far as they are files or folders, or addresses of such."""
     config: dict[str, dict[str, Any]] = catalog.to_config()[0]
-    for name in names:
-        entry = config.get(name, {})
-        path = entry.get("filepath") or entry.get("path")
-        if path:
-            yield name, place_of(str(path))
+    stated = {name: config.get(name, {}) for name in names}
+    found = {name: entry.get("filepath") or entry.get("path") for name, entry in stated.items()}
+    return {name: place_of(str(path)) for name, path in found.items() if path}
 
 
 def _is_made_to_be_read(catalog: DataCatalog, output: str, place: Path, path: Path) -> bool:

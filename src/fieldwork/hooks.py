@@ -26,6 +26,7 @@ from fieldwork.entries import (
     work_folders,
 )
 from fieldwork.parameters import read_parameters
+from fieldwork.runners import check_runner
 from fieldwork.selection import check_selection
 from fieldwork.summary import show_summary
 
@@ -67,10 +68,12 @@ class AroundRun:
         """Refuse inputs that are not there, and outputs that cannot be written or would change what is read.
 
         Raises:
+            RunnerError: For a runner with which results would be left to chance.
             CatalogError: With the entry and its path.
             OutputNotWritableError: The same.
             ComponentError, SpecError: For names and options of components that mean nothing, in whatever pipeline.
         """
+        check_runner(run_params, pipeline, self._parameters.get("inference"))
         check_overlaps(pipeline, catalog, pipelines)
         if "labels" in pipeline.inputs() and "data" in self._parameters:
             check_labels(self._parameters["data"].target, catalog.to_config()[0].get("labels", {}))

@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import Field, TypeAdapter, ValidationError
 
 from fieldwork.pipelines.sample_data.config import SampleDataConfig
+from fieldwork.tracking_config import TrackingConfig
 from groundwork.config import (
     DataConfig,
     EvaluationConfig,
@@ -34,7 +35,11 @@ PARAMETERS: dict[str, Any] = {
     "export": ExportConfig,
     "seed": Seed,
     "sample_data": SampleDataConfig,
+    "tracking": TrackingConfig,
 }
+
+#: Parameter -> its keys on which results depend, where others only say who does the work.
+DECIDING_PARTS = {"data_prep": ("on_bad_scene",)}
 
 #: Values for the catalog that may be given with ``--params``.
 RUNTIME_VALUES = ("raw_root", "train_list", "val_list", "test_list")

@@ -5,15 +5,14 @@ from pathlib import Path
 from fieldwork.config_loader import RecipeConfigLoader
 from fieldwork.hooks import AroundRun
 from fieldwork.local_values import make_resolver
+from fieldwork.run_record import RunRecord
 from fieldwork.same_recipe import SameRecipe
 from fieldwork.terminal import show_errors_plainly
+from fieldwork.tracking import Tracking
 
 show_errors_plainly()
 
-HOOKS = (AroundRun(), SameRecipe())
-
-# Its hooks write files beside each run, and warn about every run of a single pipeline.
-DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz",)
+HOOKS = (AroundRun(), SameRecipe(), RunRecord(), Tracking())
 
 CONFIG_LOADER_CLASS = RecipeConfigLoader
 #: Gives values of this machine.

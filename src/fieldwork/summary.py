@@ -9,34 +9,15 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from groundwork.config.split import SPLITS
-
-#: Scores that are shown, as far as the kind of answer has them: one number each, and one for each class or output.
-ROWS = {
-    "map": "mAP",
-    "map_50": "mAP 50",
-    "miou": "mean IoU",
-    "f1": "mean F1",
-    "f1_micro": "F1 of all answers",
-    "f1_macro": "mean F1",
-    "overall_accuracy": "overall accuracy",
-    "top_3_accuracy": "top-3 accuracy",
-    "r2": "R2",
-    "standardised_rmse": "RMSE in deviations",
-    "effective_rank": "effective rank",
-    "boundary_miou": "mean boundary IoU",
-}
-#: Calibration errors, which the model alone has.
-CALIBRATION = {"raw": "calibration error", "calibrated": "after calibration"}
-PARTS = {
-    "ap": "AP",
-    "auroc": "AUROC",
-    "iou": "IoU",
-    "class_f1": "F1",
-    "rmse": "RMSE",
-    "mae": "MAE",
-    "bias": "bias",
-}
+from groundwork.evaluation.score_names import (
+    CALIBRATION,
+    interval_of,
+    intervals_of,
+    judged_split,
+    predictors_of,
+    score_of,
+    shown_scores,
+)
 
 
 def show_summary(scores: Mapping[str, Any] | None, results: Mapping[str, Path]) -> None:
@@ -60,25 +41,24 @@ def show_summary(scores: Mapping[str, Any] | None, results: Mapping[str, Path]) 
 
 
 def _score_table(scores: Mapping[str, Any]) -> Table:
-    split = judged_split(scores)
-    table = Table(title=f"Scores on the {split} split")
-    own, columns = scores[split], {"model": scores[split], **scores["baselines"]}
-    confidence = scores.get("confidence") or {}
-    intervals = {"model": confidence.get("model"), **confidence.get("baselines", {})}
+    table = Table(title=f"Scores on the {judged_split(scores)} split")
+    columns = predictors_of(scores)
     table.add_column("score")
     for name in columns:
         table.add_column(name.replace("_", " "), justify="right")
-    for key, label in ROWS.items():
-        if key in own:
+    own, lines = columns["model"], list(shown_scores(columns["model"]))
+    for label, key, part in lines:
+        if part is None:
+            ranges = (interval_of(intervals_of(scores, name), key, None) for name in columns)
             table.add_row(
-                label, *(_number(part[key], (intervals.get(name) or {}).get(key)) for name, part in columns.items())
+                label, *(_number(given[key], found) for given, found in zip(columns.values(), ranges, strict=True))
             )
     for key, label in CALIBRATION.items():
         if key in own.get("calibration", {}):
             table.add_row(label, _number(own["calibration"][key]["ece"]))
-    for key, label in PARTS.items():
-        for name in own.get(key, {}):
-            table.add_row(f"{label} {name}", *(_number(part[key][name]) for part in columns.values()))
+    for label, key, part in lines:
+        if part is not None:
+            table.add_row(label, *(_number(score_of(given, key, part)) for given in columns.values()))
     return table
 
 
@@ -94,11 +74,6 @@ def _notes(scores: Mapping[str, Any]) -> Iterator[str]:
         views = ", ".join(f"{view} {_number(score)}" for view, score in ordered)
         yield f"By orientation, over {orientation['chips']} chips: {views}; {orientation['spread']:.3f} apart."
     yield from scores.get("verdict", ())
-
-
-def judged_split(scores: Mapping[str, Any]) -> str:
-    """Return whose samples the scores are of: the key under which those of the model stand."""
-    return next(split for split in SPLITS if split in scores)
 
 
 def _number(value: float | None, interval: Sequence[float] | None = None) -> str:

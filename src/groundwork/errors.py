@@ -52,6 +52,10 @@ class WeightsError(GroundworkError, ValueError):
     """Weights cannot be read, or do not belong to the network."""
 
 
+class ProgressError(GroundworkError, ValueError):
+    """Progress cannot be shown as asked for."""
+
+
 class ScoreError(GroundworkError, ValueError):
     """A model gives scores that are no numbers."""
 

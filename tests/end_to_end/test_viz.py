@@ -29,6 +29,11 @@ def test_the_built_page_shows_pipelines_and_previews(finished_run: Path, tmp_pat
     kinds = Counter(entry.get("preview_type") for entry in entries if entry.get("preview"))
     assert kinds["ImagePreview"] >= 6, "scenes, labels, inference scenes, predictions and figures show a picture"
     assert kinds["TablePreview"] >= 4
+    assert kinds["PlotlyPreview"] == 3, "charts of the report"
+    assert kinds["HTMLPreview"] >= 4, "card, scenes, audit, and where the page lies"
+    assert kinds["JSONPreview"] >= 6, "bundles, scores and reports"
+    status = json.loads((page / "api/run-status").read_text("utf-8"))["nodes"]
+    assert {node["status"] for node in status.values()} == {"success"}, "how the last run went"
     # Kedro-Viz drops all layers where they contradict the flow.
     layers = json.loads((page / "api/main").read_text("utf-8"))["layers"]
     assert layers == ["raw", "intermediate", "model_input", "models", "model_output", "reporting"]
@@ -43,5 +48,6 @@ def test_the_built_page_shows_pipelines_and_previews(finished_run: Path, tmp_pat
     finally:
         server.shutdown()
         server.server_close()
-    for text in ("train_model", "predict_scenes", "scan_scenes", "model_output"):
+    for text in ("data_prep", "training", "inference", "report", "trained_bundle", "model_output"):
         assert text.lower() in shown.lower()
+    assert "train_model" not in shown, "each pipeline is a box that opens on a click"

@@ -31,7 +31,7 @@ def test_the_committed_file_is_in_step(project: Path) -> None:
 
 def test_each_stage_is_one_pipeline_behind_those_it_reads_from(derived: dict[str, Any]) -> None:
     names = list(derived["stages"])
-    assert sorted(names) == ["data_prep", "evaluation", "inference", "model_build", "sample_data", "training"]
+    assert sorted(names) == ["data_prep", "evaluation", "inference", "model_build", "report", "sample_data", "training"]
     assert names.index("sample_data") < names.index("data_prep") < names.index("training") < names.index("evaluation")
     for name, stage in derived["stages"].items():
         assert stage["cmd"] == f"kedro run --env base --pipelines {name}"
@@ -65,7 +65,8 @@ def test_an_address_is_watched_as_a_word_and_not_as_a_file() -> None:
 
 
 def test_the_file_can_be_read(derived: dict[str, Any], project: Path) -> None:
-    assert len(derive(project).splitlines()) < 300
+    # The report is a stage of its own, and each stage keeps a record.
+    assert len(derive(project).splitlines()) < 320
     assert all(len(stage["deps"]) <= 32 for stage in derived["stages"].values())
 
 

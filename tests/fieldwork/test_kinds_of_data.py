@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 from shapely.geometry import box
 
 from marked import MARKS, marked_data, write_marked
+from reading import PageReader
 from serving import served
 
 ROOT = Path(__file__).parents[2]
@@ -240,6 +241,25 @@ def _check_outlines(predictions: Path) -> None:
         assert outlines["column"].tolist() == table.loc[table["scene"] == key, "column"].tolist()
 
 
+def _check_report(clone: Path, name: str) -> None:
+    """Expect one page that needs nothing else, and a record of each pipeline."""
+    reports = clone / "data/08_reporting" / name
+    page = PageReader((reports / "report.html").read_text("utf-8"))
+    assert {"scores", "history", "errors", "data", "chips", "predictions", "card", "origin"} <= set(page.ids)
+    assert all(address.startswith(("#", "data:")) for address in page.addresses)
+    assert f"{name}: " in page.text
+    assert sum(address.startswith("data:image/webp") for address in page.addresses) == 4 + len(KEYS)
+    bundle = json.loads((clone / "data/06_models" / name / "trained/bundle.json").read_text())
+    assert bundle["provenance"]["samples"] in page.text
+    records = {path.stem: json.loads(path.read_text()) for path in (reports / "run").glob("*.json")}
+    assert set(records) == {"data_prep", "model_build", "training", "evaluation", "inference", "report"}
+    for record in records.values():
+        assert all(entry["files"] for entry in record["outputs"].values())
+    made, read = records["training"]["outputs"]["trained_bundle"], records["inference"]["inputs"]["trained_bundle"]
+    assert made == read
+    assert str(clone) not in "".join(path.read_text() for path in (reports / "run").glob("*.json"))
+
+
 def _write_recipe(clone: Path, name: str, entries: dict[str, Any], changes: dict[str, Any]) -> None:
     recipe = clone / "conf" / name
     recipe.mkdir()
@@ -260,6 +280,9 @@ def test_a_recipe_runs_from_files_to_predictions(
     with KedroSession.create(clone, env=name, conf_source=str(clone / "conf")) as session:
         session.run()
     reports, written = clone / "data/08_reporting" / name, clone / "data/07_model_output" / name
+    _check_report(clone, name)
+    chips = pd.read_csv(reports / "chip_scores.csv")
+    assert chips.empty == (name == "unlabelled")
     metrics = json.loads((reports / "metrics.json").read_text())
     scores = json.loads((reports / "scores.json").read_text())
     assert len(metrics["baselines"]) == (2 if name == "unlabelled" else 3)
@@ -362,6 +385,7 @@ def test_annotated_objects_run_from_files_to_predictions(clone: Path, monkeypatc
     monkeypatch.chdir(clone)
     with KedroSession.create(clone, env="annotated", conf_source=str(clone / "conf")) as session:
         session.run()
+    _check_report(clone, "annotated")
     report = pd.read_csv(clone / "data/02_intermediate/annotated/scene_report.csv")
     assert list(report[["objects_square", "objects_disc"]].sum()) == [18, 18]
     metrics = json.loads((clone / "data/08_reporting/annotated/metrics.json").read_text())

@@ -5,54 +5,45 @@ Kedro's own open the final file and write into it. These write beside it and ren
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
-from typing import Any
+from pathlib import Path
 
 from kedro_datasets.json import JSONDataset
 from kedro_datasets.matplotlib import MatplotlibDataset
 from kedro_datasets.pandas import CSVDataset
+from kedro_datasets.plotly import JSONDataset as PlotlyDataset
 from kedro_datasets.text import TextDataset
 
-from groundwork.atomic import PARTIAL
+from fieldwork.io.previews import HTMLPreview, of_markdown, of_page
+from fieldwork.io.saved_whole import SavedWhole
 
 
-class _SavedWhole:
-    """Goes before a file entry of Kedro's in the list of bases."""
-
-    _filepath: PurePosixPath
-    _fs: Any
-
-    def save(self, data: Any) -> None:  # noqa: ANN401 - whatever the entry behind this one takes
-        """Save beside the final name, then rename."""
-        final = self._filepath
-        self._filepath = final.with_name(f"{PARTIAL}{final.name}")
-        try:
-            super().save(data)  # type: ignore[misc]
-            self._fs.mv(str(self._filepath), str(final))
-        finally:
-            if self._fs.exists(str(self._filepath)):
-                self._fs.rm(str(self._filepath))
-            self._filepath = final
-
-    def _init_config(self) -> dict[str, Any]:
-        # Kedro records the arguments of a class without a constructor of its own as ``args`` and ``kwargs``.
-        config: dict[str, Any] = super()._init_config()  # type: ignore[misc]
-        named: dict[str, Any] = config.pop("kwargs", {})
-        config.pop("args", None)
-        return {**config, **named}
-
-
-class AtomicCSV(_SavedWhole, CSVDataset):  # type: ignore[misc]
+class AtomicCSV(SavedWhole, CSVDataset):  # type: ignore[misc]
     """A table as CSV."""
 
 
-class AtomicJSON(_SavedWhole, JSONDataset):  # type: ignore[misc]
+class AtomicJSON(SavedWhole, JSONDataset):  # type: ignore[misc]
     """A mapping as JSON."""
 
 
-class AtomicText(_SavedWhole, TextDataset):  # type: ignore[misc]
-    """A text."""
+class AtomicText(SavedWhole, TextDataset):  # type: ignore[misc]
+    """A text; Kedro-Viz shows Markdown as it is meant, and says where a page lies."""
+
+    def preview(self) -> HTMLPreview:
+        """Show the text."""
+        if self._filepath.suffix == ".html":
+            return of_page(Path(self._filepath))
+        return of_markdown(self.load())
 
 
-class AtomicFigure(_SavedWhole, MatplotlibDataset):  # type: ignore[misc]
-    """A figure as a picture."""
+class AtomicFigure(SavedWhole, MatplotlibDataset):  # type: ignore[misc]
+    """A figure of matplotlib as a picture; read as the picture's bytes."""
+
+    def load(self) -> bytes:
+        """Return the file as it is."""
+        with self._fs.open(str(self._filepath), mode="rb") as file:
+            read: bytes = file.read()
+        return read
+
+
+class AtomicChart(SavedWhole, PlotlyDataset):  # type: ignore[misc]
+    """A figure of Plotly as JSON."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
+from fieldwork.io.previews import JSONPreview, of_json
+
 if TYPE_CHECKING:
     from groundwork.bundle import Bundle
 
@@ -39,6 +41,10 @@ class BundleDataset(AbstractDataset["Bundle", "Bundle"]):
         from groundwork.bundle import save_bundle
 
         save_bundle(data, self._path)
+
+    def preview(self) -> JSONPreview:
+        """Show what it is made of and where it comes from; bands and classes stand in the model card."""
+        return of_json(self._path / "bundle.json", ("format_version", "model", "provenance", "trained", "pretrained"))
 
     def _exists(self) -> bool:
         return (self._path / "bundle.json").is_file()

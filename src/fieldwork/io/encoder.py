@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
+from fieldwork.io.previews import JSONPreview, of_json
+
 if TYPE_CHECKING:
     from groundwork.training.encoder import EncoderWeights
 
@@ -29,6 +31,10 @@ class EncoderWeightsDataset(AbstractDataset["EncoderWeights", Path]):
         from groundwork.training.encoder import save_encoder
 
         save_encoder(data, self._path)
+
+    def preview(self) -> JSONPreview:
+        """Show what there is."""
+        return of_json(self._path / "encoder.json")
 
     def _exists(self) -> bool:
         return (self._path / "encoder.json").is_file()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
+
+from fieldwork.io.previews import JSONPreview, of_json
 
 if TYPE_CHECKING:
     from groundwork.bundle import Bundle
@@ -38,6 +41,13 @@ class EnsembleDataset(AbstractDataset["Bundle", "Bundle"]):
     def save(self, data: Bundle) -> NoReturn:  # noqa: ARG002
         """Refuse: its members are trained, each by itself."""
         raise DatasetError("An ensemble is not trained: train each member under a recipe of its own, then name them.")
+
+    def preview(self) -> JSONPreview:
+        """Show its members, and where each comes from."""
+        read = {
+            member.as_posix(): json.loads(of_json(member / "bundle.json", ("provenance",))) for member in self._members
+        }
+        return JSONPreview(json.dumps(read))
 
     def _exists(self) -> bool:
         return all((member / "bundle.json").is_file() for member in self._members)

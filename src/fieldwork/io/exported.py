@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset, DatasetError
+
+from fieldwork.io.previews import JSONPreview
 
 if TYPE_CHECKING:
     from groundwork.bundle import Bundle
@@ -42,6 +45,11 @@ class ExportedModelDataset(AbstractDataset["Export", "Bundle"]):
         from groundwork.export.exporting import write_folder
 
         write_folder(data, self._path)
+
+    def preview(self) -> JSONPreview:
+        """Show its files, and how large they are; nothing of them is read."""
+        files = sorted(self._path.iterdir()) if self._path.is_dir() else [self._path]
+        return JSONPreview(json.dumps({file.name: file.stat().st_size for file in files}))
 
     def _exists(self) -> bool:
         return self._path.is_file() or any(self._path.glob("*.pt2")) or any(self._path.glob("*.onnx"))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
+
+from fieldwork.io.previews import TablePreview
 
 if TYPE_CHECKING:
     from groundwork.data.label_table import LabelTable
@@ -28,6 +31,14 @@ class LabelTableDataset(AbstractDataset[None, "LabelTable"]):
     def save(self, data: None) -> NoReturn:  # noqa: ARG002
         """Refuse: labels are given."""
         raise DatasetError(f"{self._path} holds labels, which are read and not written.")
+
+    def preview(self, nrows: int = 20) -> TablePreview:
+        """Show the first rows."""
+        import pandas as pd
+
+        is_text = self._path.suffix == ".csv"
+        read = pd.read_csv(self._path, dtype=str, nrows=nrows) if is_text else pd.read_parquet(self._path)
+        return TablePreview(json.loads(read.head(nrows).to_json(orient="split", date_format="iso")))
 
     def _exists(self) -> bool:
         return self._path.is_file()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
+
+from fieldwork.io.previews import JSONPreview
 
 
 class SplitListsDataset(AbstractDataset[None, "dict[str, list[str]]"]):
@@ -38,6 +41,10 @@ class SplitListsDataset(AbstractDataset[None, "dict[str, list[str]]"]):
     def save(self, data: None) -> NoReturn:  # noqa: ARG002
         """Refuse: lists are given."""
         raise DatasetError("Lists of a split are given, not made.")
+
+    def preview(self) -> JSONPreview:
+        """Show the lists."""
+        return JSONPreview(json.dumps(self.load()))
 
     def _describe(self) -> dict[str, Any]:
         return {"files": {split: file.as_posix() for split, file in self._files.items()}}

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
+from fieldwork.io.previews import JSONPreview, of_json
+
 if TYPE_CHECKING:
     from groundwork.data.packed import ChipStore
     from groundwork.data.packing import ChipsToStore
@@ -31,6 +33,10 @@ class PackedChipsDataset(AbstractDataset["ChipsToStore", "ChipStore | None"]):
         from groundwork.data.packing import store_chips
 
         store_chips(data, self._path)
+
+    def preview(self) -> JSONPreview:
+        """Show what there is."""
+        return of_json(self._path / "index.json")
 
     def _exists(self) -> bool:
         return (self._path / "index.json").is_file()

@@ -42,10 +42,9 @@ class RasterFolderDataset(AbstractDataset["Mapping[str, RasterStream]", "RasterF
 
     def save(self, data: Mapping[str, RasterStream]) -> None:
         """Write each stream's one product."""
-        from groundwork.rasters.writing import file_to_write, write_rasters
+        from groundwork.rasters.writing import write_folder
 
-        for key, stream in data.items():
-            write_rasters(stream, {next(iter(stream.profiles)): file_to_write(self._path, self._patterns[0], key)})
+        write_folder(data, self._path, self._patterns[0])
 
     def preview(self, bands: list[int] | None = None) -> ImagePreview:
         """Show the first raster as a small picture, read from its overviews."""

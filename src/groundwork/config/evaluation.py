@@ -28,7 +28,8 @@ class EvaluationConfig(Config):
     #: Whether the model is also judged on flipped and turned chips, 64 at most: how much its score depends on where up
     #: is. It costs up to five times as many passes through the model for these chips.
     orientations: bool = True
-    #: Rows of the figure that shows image, truth, prediction and error.
+    #: Rows of the figure that shows image, truth, prediction and error, and how many of the best and of the worst chips
+    #: are shown by themselves.
     panel_rows: int = Field(default=4, gt=0)
     #: Whether the model may be judged on other samples than those it was trained beside. Allow it only for places that
     #: it never saw: after another split, chips it was trained on would count as test.

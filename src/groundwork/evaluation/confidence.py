@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from groundwork.progress import track
 from groundwork.targets.kind import Accumulator, TargetKind
 
 #: Share of the draws that lies within an interval.
@@ -130,13 +131,14 @@ def redraw_of(kind: TargetKind, parts: Sequence[Accumulator]) -> Redraw:
     def sums(drawn: NDArray[np.int64]) -> Iterator[Mapping[str, Any]]:
         together = kind.accumulator()
         stacked = {name: _summed([dict(part.named_buffers())[name] for part in parts], drawn) for name, _ in buffers}
-        for index in range(len(drawn)):
+        for index in track(range(len(drawn)), "Drawing scenes anew", len(drawn)):
             for name, buffer in together.named_buffers():
                 buffer.copy_(stacked[name][index])
             yield together.headline()
 
     def everything(drawn: NDArray[np.int64]) -> Iterator[Mapping[str, Any]]:
-        for row in drawn[:MOST_SLOW].tolist():
+        few = drawn[:MOST_SLOW].tolist()
+        for row in track(few, "Drawing scenes anew", len(few)):
             together = total_of(kind, (part for part, times in zip(parts, row, strict=True) for _ in range(times)))
             yield together.headline()
 

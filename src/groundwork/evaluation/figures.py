@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -54,19 +54,38 @@ def draw_panel(
     Raises:
         SpecError: Where ``rgb`` names a band that is not read.
     """
+    count = len(data.of_split(split))
+    picked = np.unique(np.linspace(0, count - 1, min(num_rows, count)).astype(int))
+    return draw_rows(predictor, data, rgb, dict.fromkeys(picked.tolist(), ""), split)
+
+
+def draw_rows(
+    predictor: Predictor, data: LabelledData, rgb: Sequence[str], rows: Mapping[int, str], split: str
+) -> Figure:
+    """Draw some chips of a split: image, truth, prediction and error side by side.
+
+    Args:
+        predictor: What answers.
+        data: Where chips are read from.
+        rgb: Bands that are shown as red, green and blue.
+        rows: Which chips, counted from 0 -> what is said of each.
+        split: Whose chips.
+
+    Raises:
+        SpecError: Where ``rgb`` names a band that is not read.
+    """
     chips, kind = data.chips(split), data.kind
     bands = rgb_positions(data.inputs[data.reference], rgb)
-    picked = np.unique(np.linspace(0, len(chips) - 1, min(num_rows, len(chips))).astype(int))
-    figure = Figure(figsize=(11, 2.6 * len(picked) + 0.6), layout="constrained")
-    grid: NDArray[Any] = figure.subplots(len(picked), 4, squeeze=False)
-    for row, index in zip(grid, picked, strict=True):
-        chip = chips[int(index)]
+    figure = Figure(figsize=(11, 2.6 * len(rows) + 0.6), layout="constrained")
+    grid: NDArray[Any] = figure.subplots(len(rows), 4, squeeze=False)
+    for row, (index, note) in zip(grid, rows.items(), strict=True):
+        chip = chips[index]
         values, valid = chip.patch.picture_of(data.reference)
         image = stretch(values[bands].astype(np.float32), valid)
         pictures = (image, *kind.panel(chip.patch, predictor.predict(collate([chip])), image))
         for axes, picture in zip(row, pictures, strict=True):
             axes.imshow(picture, interpolation=None if picture is pictures[0] else "nearest")
-        row[0].set_ylabel(chip.sample_id, fontsize=7)
+        row[0].set_ylabel("\n".join(part for part in (note, chip.sample_id) if part), fontsize=7)
     for axes, title in zip(grid[0], ("image", "truth", "prediction", "error"), strict=True):
         axes.set_title(title)
     _finish(figure, grid.ravel().tolist(), kind)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -24,6 +24,7 @@ from groundwork.evaluation.area import AreaShares
 from groundwork.evaluation.boundary import BoundaryIou
 from groundwork.evaluation.calibration import Calibration, Reliability
 from groundwork.evaluation.cells import ChipEmbedder
+from groundwork.evaluation.chip_scores import no_chips
 from groundwork.evaluation.class_sets import SetCoverage
 from groundwork.evaluation.confidence import (
     LEVEL,
@@ -73,6 +74,8 @@ class Judgement:
     #: Where the model is right, and where its probabilities are.
     figure: Figure
     reliability: Figure
+    #: How good the answer for each chip is, as of :mod:`groundwork.evaluation.chip_scores`.
+    chips: pd.DataFrame = field(default_factory=no_chips)
 
 
 def evaluate_model(
@@ -139,7 +142,8 @@ def _evaluate_answers(
         draws = (config.bootstrap, seed)
         scores["orientation"] = judge_orientations(model, data, config.batch_size, config.split, draws)
     reliability = draw_reliability(reliabilities, _WHAT_IS_RIGHT["set" if data.target.multi_label else kind.per])
-    return _judged(scores, compared, by_scene, (evaluation.total(MODEL).draw(), reliability))
+    judged = _judged(scores, compared, by_scene, (evaluation.total(MODEL).draw(), reliability))
+    return replace(judged, chips=evaluation.chips)
 
 
 def _details(data: LabelledData, names: Iterable[str], config: EvaluationConfig) -> dict[str, list[Detail]]:

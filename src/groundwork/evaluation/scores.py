@@ -10,12 +10,13 @@ import pandas as pd
 from torch.utils.data import DataLoader
 
 from groundwork.batch import Truth, collate, known_in
-from groundwork.config.split import SPLITS
 from groundwork.data import sample_table as table
 from groundwork.data.chips import LabelledData, known_once
+from groundwork.evaluation.chip_scores import ChipScores, no_chips
 from groundwork.evaluation.confidence import total_of
 from groundwork.evaluation.details import Detail, Judged
 from groundwork.evaluation.predictors import Predictor
+from groundwork.evaluation.score_names import judged_split
 from groundwork.progress import track
 from groundwork.specs import TargetSpec
 from groundwork.targets.kind import Accumulator, TargetKind
@@ -40,6 +41,8 @@ class Evaluation:
     split: str = "test"
     #: Predictor -> what else was measured.
     details: Mapping[str, Sequence[Detail]] = field(default_factory=dict)
+    #: How good the model's answer for each chip is.
+    chips: pd.DataFrame = field(default_factory=no_chips)
 
     def kind_for(self, predictor: str) -> TargetKind:
         """Return what the answers of a predictor are decided as."""
@@ -95,11 +98,6 @@ def shorten(metrics: Mapping[str, Any], names: Sequence[str], main: str) -> dict
     return {split: {name: metrics[split][name] for name in names}, BASELINES: baselines}
 
 
-def judged_split(metrics: Mapping[str, Any]) -> str:
-    """Return whose samples scores are of: the key under which those of the model stand."""
-    return next(split for split in SPLITS if split in metrics)
-
-
 def evaluate(
     predictors: Mapping[str, Predictor],
     data: LabelledData,
@@ -120,6 +118,7 @@ def evaluate(
     plain = kind_of(data.target.as_stated())
     kinds = {name: kind if name == MODEL else plain for name in predictors}
     accumulators = {name: {scene: kinds[name].accumulator() for scene in sorted(set(scenes))} for name in predictors}
+    chips = ChipScores(kind)
     loader: DataLoader[Any] = DataLoader(data.chips(split), batch_size=batch_size, collate_fn=collate)
     for number, batch in enumerate(track(loader, "Evaluating", len(loader))):
         first = number * batch_size
@@ -131,7 +130,9 @@ def evaluate(
             for index, scores in enumerate(predictor.predict(batch)):
                 scene = scenes[first + index]
                 accumulators[name][scene].update(truth.of(index), scores[None])
+                if name == MODEL:
+                    chips.update(Truth(whole, batch.get("objects")).of(index), scores[None])
                 judged = Judged(whole[index], truth.target[index], scores, valid[index], scene)
                 for detail in measured.get(name, ()):
                     detail.update(judged)
-    return Evaluation(kind, plain, accumulators, split, measured)
+    return Evaluation(kind, plain, accumulators, split, measured, chips.table(data.of_split(split)))

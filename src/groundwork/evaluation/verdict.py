@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from groundwork.evaluation.confidence import Compared
-from groundwork.evaluation.scores import BASELINES, MODEL, judged_split
+from groundwork.evaluation.score_names import judged_split
+from groundwork.evaluation.scores import BASELINES, MODEL
 
 #: Scores of each class, of which more is better.
 OF_CLASSES = ("iou", "class_f1", "ap")

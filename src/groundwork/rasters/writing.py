@@ -17,6 +17,7 @@ from rasterio.shutil import copy as copy_raster
 
 from groundwork.atomic import partial_folder
 from groundwork.errors import RasterError
+from groundwork.progress import track
 from groundwork.rasters.addresses import Address
 from groundwork.rasters.proof import Checksums, DamagedError, checksum, compare
 from groundwork.rasters.stream import RasterProfile, RasterStream
@@ -37,6 +38,21 @@ def file_to_write(root: Path, pattern: str, key: str) -> Path:
             root, f"'{pattern}', which names no file to write", expected, "'*' and '{date}' are for reading."
         )
     return root / pattern.replace("{key}", key)
+
+
+def write_folder(streams: Mapping[str, RasterStream], root: Path, pattern: str) -> None:
+    """Drain the one product of each stream into a file of a folder.
+
+    Args:
+        streams: By key.
+        root: The folder.
+        pattern: Names of files, with ``{key}``.
+
+    Raises:
+        RasterError: Where the folder is an address, or the pattern is one for reading.
+    """
+    for key, stream in track(streams.items(), "Writing rasters", len(streams)):
+        write_rasters(stream, {next(iter(stream.profiles)): file_to_write(root, pattern, key)})
 
 
 def write_rasters(stream: RasterStream, paths: Mapping[str, Path]) -> None:

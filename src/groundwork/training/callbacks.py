@@ -12,6 +12,7 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 
 from groundwork.errors import TrainingError
+from groundwork.progress import Lines
 from groundwork.targets.kind import Direction
 from groundwork.training.averaging import WeightAverage
 
@@ -33,6 +34,25 @@ class SeedEachEpoch(Callback):
         torch.manual_seed(seed)
         np.random.seed(seed)  # noqa: NPY002 - libraries beside ours draw from the global generator
         random.seed(seed)
+
+
+class TellEpoch(Callback):
+    """Says in the log now and then how far an epoch has come, where no bar is shown."""
+
+    _lines: Lines | None = None
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Begin anew."""
+        total = trainer.num_training_batches
+        if trainer.is_global_zero and isinstance(total, int):
+            self._lines = Lines(f"Epoch {trainer.current_epoch + 1} of {trainer.max_epochs}", total)
+        else:
+            self._lines = None
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *given: object) -> None:  # noqa: ARG002
+        """Say it, where the last line is long enough ago."""
+        if self._lines is not None:
+            self._lines.tell(trainer.fit_loop.epoch_loop.batch_idx + 1)
 
 
 class History(Callback):

@@ -12,9 +12,8 @@ import torch
 from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.loggers import Logger
-from rich.console import Console
 
-from groundwork import fingerprint
+from groundwork import fingerprint, progress
 from groundwork.bundle import Bundle
 from groundwork.config.data import read_by_model
 from groundwork.config.training import TrainingConfig
@@ -33,7 +32,7 @@ from groundwork.training.answers import require_answers
 from groundwork.training.batch_norm import MeasureFirst
 from groundwork.training.best_mean import Kept, keep_better
 from groundwork.training.buffers import SameBuffers
-from groundwork.training.callbacks import History
+from groundwork.training.callbacks import History, TellEpoch
 from groundwork.training.checkpoints import KeepWeights, last_checkpoint
 from groundwork.training.checks import (
     DEFAULTS,
@@ -237,9 +236,9 @@ def _build_trainer(
     training: TrainingConfig, callbacks: Sequence[Callback], loggers: Sequence[Logger] | None = None
 ) -> Trainer:
     """Build the trainer of the training, or without loggers one that keeps nothing."""
-    is_terminal = Console().is_terminal
-    shown = [RichProgressBar(leave=False)] if is_terminal else []
-    options = {"callbacks": [*callbacks, *shown], "enable_progress_bar": is_terminal, "logger": loggers or False}
+    how = progress.mode()
+    shown: dict[str, list[Callback]] = {"bar": [RichProgressBar(leave=False)], "lines": [TellEpoch()], "none": []}
+    options = {"callbacks": [*callbacks, *shown[how]], "enable_progress_bar": how == "bar", "logger": loggers or False}
     return build_trainer(training, {**DEFAULTS, **options, "enable_checkpointing": loggers is not None})
 
 

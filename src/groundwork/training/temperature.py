@@ -17,6 +17,7 @@ from groundwork.batch import collate, images_of
 from groundwork.bundle import Bundle
 from groundwork.data.chips import LabelledData, known_once
 from groundwork.models.engine import Engine, ModelScorer
+from groundwork.progress import track
 from groundwork.targets.labels import IGNORE
 
 logger = logging.getLogger(__name__)
@@ -99,7 +100,7 @@ def _known_answers(bundle: Bundle, data: LabelledData, batch_size: int) -> tuple
     loader: DataLoader[Any] = DataLoader(chips, batch_size=batch_size, collate_fn=collate)
     share = max(MOST_ANSWERS // max(len(chips), 1), 1)
     truths, given = [torch.empty(0, dtype=torch.int64)], []
-    for batch in loader:
+    for batch in track(loader, "Looking at the validation split", len(loader)):
         scores = engine.scores(images_of(batch), f"Samples {batch['sample_id']}").cpu().double()
         for answers, own in zip(known_once(batch, kind), scores, strict=True):
             known = answers != IGNORE

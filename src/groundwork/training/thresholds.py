@@ -13,6 +13,7 @@ from groundwork.batch import Truth, collate, images_of
 from groundwork.bundle import Bundle
 from groundwork.data.chips import LabelledData
 from groundwork.models.engine import Engine, ModelScorer
+from groundwork.progress import track
 from groundwork.targets.image_class_sets import EVEN, ImageClassSets
 from groundwork.targets.set_scores import has_both
 
@@ -36,7 +37,7 @@ def with_thresholds(bundle: Bundle, data: LabelledData, batch_size: int) -> Bund
     found = ImageClassSets(target).accumulator()
     engine = Engine(ModelScorer(bundle.build_model()))
     loader: DataLoader[Any] = DataLoader(data.chips("val"), batch_size=batch_size, collate_fn=collate)
-    for batch in loader:
+    for batch in track(loader, "Choosing thresholds", len(loader)):
         scores = engine.scores(images_of(batch), f"Samples {batch['sample_id']}")
         found.update(Truth(data.kind.asked(batch["target"])), scores)
     free = {entry.name for entry in target.classes if entry.threshold is None}

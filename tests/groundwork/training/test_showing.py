@@ -125,3 +125,16 @@ def test_pictures_of_what_is_no_answer_are_refused(make_training: MakeTraining, 
     training = make_training(task="embedding", pictures={"every": 1}, monitor=None)
     with pytest.raises(ComponentError, match=r"training.pictures shows answers .* 'embedding' learns none"):
         check_training(training, land_target)
+
+
+def test_a_log_says_how_far_an_epoch_has_come(
+    run: Fit, tmp_path: Path, plain: FitResult, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("groundwork.progress.BETWEEN_LINES_S", 0.0)
+    monkeypatch.setenv("GROUNDWORK_PROGRESS", "lines")
+    with caplog.at_level("INFO"):
+        result = run(tmp_path, monitor=None)
+    told = [message for message in caplog.messages if message.startswith("Epoch 1 of 3: 1 of ")]
+    assert len(told) == 1
+    assert "left" in told[0]
+    assert same(result.bundle.weights, plain.bundle.weights)

@@ -18,7 +18,7 @@ def open_judged_chips(
 
 def evaluate_model(
     bundle: Any, chips: Any, statistics: Any, evaluation: EvaluationConfig, seed: int, inference: InferenceConfig
-) -> tuple[Any, Any, Any, Any, Any]:
+) -> tuple[Any, ...]:
     """Judge the model and the baselines on samples it never saw, with intervals, and say whether it is of use."""
     from groundwork.data.statistics import Statistics
     from groundwork.evaluation.panels import headline
@@ -26,7 +26,8 @@ def evaluate_model(
 
     given = Statistics.model_validate(statistics)
     found = evaluate_model(bundle, chips, given, evaluation, seed, inference)
-    return headline(found.scores, bundle), found.scores, found.by_scene, found.figure, found.reliability
+    short = headline(found.scores, bundle)
+    return short, found.scores, found.by_scene, found.figure, found.reliability, found.chips
 
 
 def draw_panel(bundle: Any, chips: Any, evaluation: EvaluationConfig, seed: int, inference: InferenceConfig) -> Any:
@@ -34,3 +35,12 @@ def draw_panel(bundle: Any, chips: Any, evaluation: EvaluationConfig, seed: int,
     from groundwork.evaluation.panels import draw_chips
 
     return draw_chips(bundle, chips, evaluation, seed, inference)
+
+
+def draw_extremes(
+    bundle: Any, chips: Any, chip_scores: Any, evaluation: EvaluationConfig, seed: int, inference: InferenceConfig
+) -> Any:
+    """Draw the chips that the model does best, and those that it does worst."""
+    from groundwork.evaluation.panels import draw_extremes
+
+    return draw_extremes(bundle, chips, chip_scores, evaluation, seed, inference)

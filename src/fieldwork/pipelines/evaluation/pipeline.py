@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline, node
 
-from fieldwork.pipelines.evaluation.nodes import draw_panel, evaluate_model, open_judged_chips
+from fieldwork.pipelines.evaluation.nodes import draw_extremes, draw_panel, evaluate_model, open_judged_chips
 
 
 def create_pipeline() -> Pipeline:
@@ -14,14 +14,31 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             node(
-                open_judged_chips, ["trained_bundle", *read_from, evaluation], "judged_chips", name="open_judged_chips"
+                open_judged_chips,
+                ["trained_bundle", *read_from, evaluation],
+                "judged_chips",
+                name="open_judged_chips",
+                tags="figures",
             ),
             node(
                 evaluate_model,
                 [*inputs, "statistics", evaluation, "params:seed", asked],
-                ["metrics", "scores", "scene_scores", "confusion_figure", "reliability_figure"],
+                ["metrics", "scores", "scene_scores", "confusion_figure", "reliability_figure", "chip_scores"],
                 name="evaluate_model",
             ),
-            node(draw_panel, [*inputs, evaluation, "params:seed", asked], "panel_figure", name="draw_panel"),
+            node(
+                draw_panel,
+                [*inputs, evaluation, "params:seed", asked],
+                "panel_figure",
+                name="draw_panel",
+                tags="figures",
+            ),
+            node(
+                draw_extremes,
+                [*inputs, "chip_scores", evaluation, "params:seed", asked],
+                "extremes_figure",
+                name="draw_extremes",
+                tags="figures",
+            ),
         ]
     )

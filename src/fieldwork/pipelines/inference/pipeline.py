@@ -13,6 +13,6 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             node(predict_scenes, [*inputs, "inference_area"], "predictions", name="predict_scenes"),
-            node(draw_quicklooks, [*inputs, "predictions"], "quicklooks", name="draw_quicklooks"),
+            node(draw_quicklooks, [*inputs, "predictions"], "quicklooks", name="draw_quicklooks", tags="figures"),
         ]
     )

@@ -16,6 +16,6 @@ def create_pipeline() -> Pipeline:
             node(open_chips, ["initial_bundle", *read_from], "training_chips", name="open_chips"),
             node(train_model, inputs, ["trained_bundle", "history"], name="train_model"),
             node(keep_encoder, "trained_bundle", "encoder_weights", name="keep_encoder"),
-            node(draw_history, "history", "history_figure", name="draw_history"),
+            node(draw_history, "history", "history_figure", name="draw_history", tags="figures"),
         ]
     )

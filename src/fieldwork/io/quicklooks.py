@@ -1,0 +1,28 @@
+"""A catalog entry for pictures of scenes."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from kedro_datasets.partitions import PartitionedDataset
+
+from fieldwork.io.pictures import ImagePreview
+from fieldwork.io.saved_whole import KnownByName
+
+
+class QuicklooksDataset(KnownByName, PartitionedDataset):  # type: ignore[misc]
+    """A picture per scene, of which Kedro-Viz shows the first."""
+
+    def save(self, data: Mapping[str, Any]) -> None:
+        """Draw and write one picture after the other."""
+        from groundwork.progress import track
+
+        for name in track(sorted(data), "Drawing quick-looks", len(data)):
+            super().save({name: data[name]})
+
+    def preview(self) -> ImagePreview:
+        """Show the first picture."""
+        read = self.load()
+        return ImagePreview(base64.b64encode(read[min(read)]()).decode("ascii"))

@@ -14,12 +14,18 @@ pytestmark = pytest.mark.usefixtures("project")
 PLAIN, DRAWING = InferenceConfig(), InferenceConfig(dropout_samples=4)
 
 
-@pytest.mark.parametrize("runner", [None, "SequentialRunner", SequentialRunner(), ParallelRunner()])
+@pytest.mark.parametrize(
+    "runner",
+    [None, "SequentialRunner", SequentialRunner(), ParallelRunner()],
+    ids=["none", "name", "sequential", "parallel"],
+)
 def test_these_run_everything(runner: object) -> None:
     check_runner({"runner": runner}, pipelines["__default__"], DRAWING)
 
 
-@pytest.mark.parametrize("runner", ["ThreadRunner", ThreadRunner(), str(ThreadRunner())])
+@pytest.mark.parametrize(
+    "runner", ["ThreadRunner", ThreadRunner(), str(ThreadRunner())], ids=["name", "runner", "text"]
+)
 def test_threads_are_refused_where_nodes_would_draw_at_once(runner: object) -> None:
     with pytest.raises(
         RunnerError, match=r"'training\.train_model' in one process with \['model_build\.describe_model'\]"

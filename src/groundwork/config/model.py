@@ -82,8 +82,8 @@ class ModelConfig(Config):
     #: Where the rasters may contradict what the encoder's pre-trained weights were made for.
     accept: tuple[Literal["bands", "unit", "pixel_size"], ...] = ()
     adapters: AdapterConfig | None = None
-    #: How images are grown to a size the encoder takes, and scores are cut back. symmetric: mirrored at the edge, evenly
-    #: on both sides. reflect: mirrored at the last pixel, at the bottom and the right alone. none: they are not.
+    #: How images are grown to a size the encoder takes, and scores are cut back. symmetric: mirrored at the edge, on
+    #: both sides alike. reflect: mirrored at the last pixel, at the bottom and the right alone. none: they are not.
     padding: Literal["symmetric", "reflect", "none"] = "symmetric"
     #: With ``padding: reflect``: images are grown to a multiple of this many pixels. None: to what the encoder needs.
     padding_multiple: int | None = Field(default=None, ge=1, exclude_if=_is_nothing)
@@ -124,7 +124,8 @@ class ModelConfig(Config):
     def _check_padding(self) -> ModelConfig:
         if self.padding_multiple is not None and self.padding != "reflect":
             raise ValueError(
-                f"'padding_multiple' goes with 'padding: reflect'; found padding '{self.padding}'. Leave one of them out"
+                f"'padding_multiple' goes with 'padding: reflect'; found padding '{self.padding}'. Leave one of both "
+                "out"
             )
         return self
 

@@ -123,8 +123,13 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
                 "out_indices": [0, 1, 2, 3],
             },
             "model.necks": [{"name": "pyramid"}],
-            "model.decoder": {"name": "smp", "model": "Unet", "options": {"decoder_channels": [32, 16, 16]}},
-            "model.head": {"name": "segmentation", "channels": [8, 8]},
+            "model.decoder": {
+                "name": "smp",
+                "model": "Unet",
+                "options": {"decoder_channels": [32, 16, 16, 8]},
+                "last_block": "keeps",
+            },
+            "model.head": None,
             "model.standardise": "given",
             "model.statistics.images.NIR_NARROW": {"mean": 2500.0, "std": 800.0},
             "training.max_epochs": 20,
@@ -465,7 +470,7 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
         ],
         {
             "model.encoder": {"name": "prithvi_swin", "variant": "b", "pretrained": False},
-            "model.decoder": {"name": "upernet", "channels": 256},
+            "model.decoder": {"name": "upernet", "channels": 256, "pool_norm": "batch", "align_corners": True},
         },
     ),
     "timm": (
@@ -533,7 +538,7 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
             (f"{MODEL}.necks", [{"name": "SelectIndices", "indices": [0, 1, 2, 3]}]),
         ],
         {
-            "model.decoder": {"name": "upernet", "channels": 64},
+            "model.decoder": {"name": "upernet", "channels": 64, "pool_norm": "batch", "align_corners": True},
             "model.necks": [{"name": "pyramid"}],
         },
     ),
@@ -555,10 +560,62 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
             "model.decoder": {"name": "smp", "model": "FPN"},
         },
     ),
+    "a U-Net of smp": (
+        [
+            (f"{MODEL}.decoder", "smp_Unet"),
+            (f"{MODEL}.decoder_channels", None),
+            (f"{MODEL}.decoder_decoder_channels", [32, 16, 8]),
+        ],
+        {
+            "model.necks": [{"name": "pyramid"}, {"name": "select", "indices": [1, 2, 3]}],
+            "model.decoder": {
+                "name": "smp",
+                "model": "Unet",
+                "options": {"decoder_channels": [32, 16, 8]},
+                "last_block": "doubles",
+            },
+        },
+    ),
+    "a layer on all levels": (
+        [
+            (f"{MODEL}.decoder", "MLPDecoder"),
+            (f"{MODEL}.decoder_channels", None),
+            (f"{MODEL}.necks", [{"name": "SelectIndices", "indices": [1, 3]}, {"name": "ReshapeTokensToImage"}]),
+        ],
+        {"model.decoder": {"name": "mlp", "channels": [256], "level": "all"}},
+    ),
+    "one linear layer": (
+        [
+            (f"{MODEL}.decoder", "LinearDecoder"),
+            (f"{MODEL}.decoder_channels", None),
+            (f"{MODEL}.decoder_upsampling_size", 16),
+            (f"{MODEL}.necks", [{"name": "SelectIndices", "indices": [3]}, {"name": "ReshapeTokensToImage"}]),
+        ],
+        {"model.decoder": {"name": "linear", "channels": 2, "upsampling": 16}},
+    ),
+    "a bottleneck": (
+        [
+            (f"{MODEL}.decoder", "UperNetDecoder"),
+            (f"{MODEL}.decoder_channels", 16),
+            (
+                f"{MODEL}.necks",
+                [
+                    {"name": "SelectIndices", "indices": [1, 3]},
+                    {"name": "ReshapeTokensToImage"},
+                    {"name": "AddBottleneckLayer"},
+                ],
+            ),
+        ],
+        {"model.necks": [{"name": "bottleneck", "halves": False, "norm": "none"}]},
+    ),
+    "layers before the mean": (
+        [*WHOLE_IMAGES, (f"{MODEL}.head_dim_list", [32])],
+        {"model.head": {"name": "classification", "channels": [32], "layers_on": "cells"}},
+    ),
     "options of heads": (
         [(f"{MODEL}.head_dropout", 0.2), (f"{MODEL}.head_channel_list", [64])],
         {
-            "model.head": {"name": "segmentation", "dropout": 0.2, "channels": [8, 8, 64]},
+            "model.head": {"name": "segmentation", "dropout": 0.2, "channels": [64]},
         },
     ),
     "arguments in mappings": (
@@ -615,7 +672,12 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
             )
         ],
         {
-            "model.adapters": {"method": "lora", "modules": ["qkv"], "options": {"r": 32, "lora_alpha": 64}},
+            "model.adapters": {
+                "method": "lora",
+                "split": ["qkv"],
+                "modules": ["qkv.query", "qkv.value"],
+                "options": {"r": 16, "lora_alpha": 32},
+            },
         },
     ),
     "smp as it is": (
@@ -645,7 +707,7 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
             "training.task": "pixel_regression",
             "data.target.outputs": [{"name": "value", "nodata": -1, "minimum": -1000.0, "maximum": 10000.0}],
             "training.loss": [{"name": "rmse"}],
-            "model.head": {"name": "regression", "channels": [8, 8]},
+            "model.head": None,
         },
     ),
     "numbers above 0": (
@@ -655,7 +717,7 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
             ("trainer.callbacks", [{"class_path": "ModelCheckpoint", "init_args": {"monitor": "val/RMSE"}}]),
         ],
         {
-            "model.head.ranges": [[0, None]],
+            "model.head": {"name": "regression", "ranges": [[0, None]], "limit": "cut"},
             "training.monitor": "val/rmse_value",
         },
     ),
@@ -823,7 +885,8 @@ def test_keys_and_values(case: str) -> None:
 BUILT = (
     *("usual", "dates", "several sources", "options of Prithvi", "Prithvi's older factory", "Swin", "timm", "Satlas"),
     *("each date by itself", "UperNet", "a decoder of smp", "auxiliary branches", "adapters", "smp as it is"),
-    *("numbers above 0", "the class token", "timm as it is", "objects"),
+    *("numbers above 0", "the class token", "timm as it is", "objects", "a U-Net of smp", "a layer on all levels"),
+    *("one linear layer", "a bottleneck", "layers before the mean"),
 )
 
 

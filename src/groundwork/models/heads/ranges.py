@@ -18,10 +18,10 @@ Limit: TypeAlias = Literal["smooth", "cut"]
 
 
 class OutputRanges(nn.Module):
-    """Brings raw outputs into their ranges: smoothly, so that gradients pass everywhere, or cut off, as a ReLU does at 0.
+    """Brings raw outputs into their ranges: smoothly, so that gradients pass, or cut off, as a ReLU does at 0.
 
-    Smoothly is: between two limits by a scaled sigmoid, above one by softplus, below one by softplus turned round. All but the first
-    are in the units of the outputs before, once their statistics are set (see :class:`OutputScale`).
+    Smoothly is: between two limits by a scaled sigmoid, above one by softplus, below one by softplus turned round. All
+    but the first are in the units of the outputs before, once their statistics are set (see :class:`OutputScale`).
 
     Args:
         name: The head, as in YAML.

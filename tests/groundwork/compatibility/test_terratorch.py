@@ -469,7 +469,12 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
             (f"{MODEL}.decoder_channels", 256),
         ],
         {
-            "model.encoder": {"name": "prithvi_swin", "variant": "b", "pretrained": False},
+            "model.encoder": {
+                "name": "prithvi_swin",
+                "variant": "b",
+                "pretrained": False,
+                "pads_before_shift": True,
+            },
             "model.decoder": {"name": "upernet", "channels": 256, "pool_norm": "batch", "align_corners": True},
         },
     ),

@@ -160,7 +160,7 @@ def _adapters(arguments: Stated) -> Words:
     modules = options.texts("target_modules")
     words = {key: options.take(key) for key in options.keys() if key != "target_modules"}  # noqa: SIM118
     names = [_split_name(name, replaced) for name in modules] if replaced else modules
-    split = {"split": [replaced]} if names != modules else {}
+    split = {"split": [replaced]} if replaced else {}
     given.finish()
     return {"adapters": {"method": method, **split, "modules": names, "options": words}}
 

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from groundwork.batch import Images, by_name
 from groundwork.models.assembly.standardise import Standardise, in_precision_of
-from groundwork.models.features.padding import crop_back, pad_image, pad_with_nothing
+from groundwork.models.features.padding import crop_back, pad_image, pad_with_nothing, reflect_to
 from groundwork.models.features.resizing import resize_to
 from groundwork.models.features.sizes import Padding, Sizes
 from groundwork.models.interface import Model, ModelOutput, Stage
@@ -54,7 +54,7 @@ class Prepared:
     def share_valid(self, stride: int) -> Tensor:
         """Return how much of each cell of a level is made of data, (batch, 1, height / stride, width / stride).
 
-        From 0 to 1; what padding added holds none. For all that pools over a level.
+        From 0 to 1. What padding added holds none, but for ``reflect``. For all that pools over a level.
 
         Args:
             stride: Of the level, in pixels of the images.
@@ -62,7 +62,11 @@ class Prepared:
         first = next(iter(self.images.values.values()))
         known = self.any_valid()
         valid = torch.ones(len(first), *self.size, device=first.device) if known is None else known.to(torch.float32)
-        grown = pad_with_nothing(valid.unsqueeze(1), self.padded, self.padding)
+        valid = valid.unsqueeze(1)
+        if self.padding == "symmetric":
+            return functional.avg_pool2d(pad_with_nothing(valid, self.padded), stride)
+        # What was added by reflection counts as what it mirrors, as it did where such networks are trained.
+        grown = reflect_to(valid, self.padded)
         # Images that were not grown may end within a cell.
         return functional.avg_pool2d(grown, stride, ceil_mode=self.padding == "none")
 

@@ -77,11 +77,16 @@ def crop_center(image: Tensor, size: tuple[int, int]) -> Tensor:
     return image
 
 
-def pad_with_nothing(mask: Tensor, size: tuple[int, int], how: Padding = "symmetric") -> Tensor:
-    """Grow the last two dimensions to (height, width) by zeros, placed as by :func:`pad_image`."""
+def reflect_to(mask: Tensor, size: tuple[int, int]) -> Tensor:
+    """Grow the last two dimensions to (height, width), which are no smaller, as ``reflect`` does."""
+    for dim, wanted in ((-2, size[0]), (-1, size[1])):
+        mask = _reflect(mask, dim, wanted - mask.shape[dim])
+    return mask
+
+
+def pad_with_nothing(mask: Tensor, size: tuple[int, int]) -> Tensor:
+    """Grow the last two dimensions to (height, width) by zeros, placed as by :func:`pad_symmetric`."""
     rows, columns = size[0] - mask.shape[-2], size[1] - mask.shape[-1]
-    if how != "symmetric":
-        return functional.pad(mask, (0, columns, 0, rows))
     if is_open(rows) or is_open(columns):
         # What pads asks whether there is anything to add.
         grown = pad_to(mask, size)

@@ -17,7 +17,7 @@ from groundwork.errors import TranslationError
 from groundwork.models.examples import example_images
 from groundwork.training.checks import check_together, check_training
 from groundwork.training.standardising import require_statistics
-from terratorch_words import DATA, HLS, MODEL, TASK, changed
+from terratorch_words import DATA, HLS, MODEL, SEVERAL, TASK, changed
 
 PIXELWISE = [
     ("model.class_path", "terratorch.tasks.PixelwiseRegressionTask"),
@@ -33,33 +33,6 @@ WHOLE_IMAGES = [
     (f"{MODEL}.decoder_channels", None),
     (f"{MODEL}.necks", []),
     (f"{TASK}.ignore_index", None),
-]
-SEVERAL = [
-    ("data.class_path", "GenericMultiModalDataModule"),
-    (f"{DATA}.modalities", ["S2L2A", "S1GRD"]),
-    (f"{DATA}.image_grep", {"S2L2A": "*_s2.tif", "S1GRD": "*_s1.tif"}),
-    (f"{DATA}.img_grep", None),
-    (f"{DATA}.dataset_bands", {"S2L2A": ["BLUE", "RED"], "S1GRD": ["VV", "VH"]}),
-    (f"{DATA}.output_bands", None),
-    (f"{DATA}.rgb_indices", None),
-    (f"{DATA}.means", {"S2L2A": [1390.458, 1853.91], "S1GRD": [-12.599, -20.293]}),
-    (f"{DATA}.stds", {"S2L2A": [2106.761, 2134.138], "S1GRD": [5.195, 5.89]}),
-    *(
-        (f"{DATA}.{split}_data_root", {"S2L2A": f"d/{split}/s2", "S1GRD": f"d/{split}/s1"})
-        for split in ("train", "val", "test")
-    ),
-    *((f"{DATA}.{split}_label_data_root", f"d/{split}/labels") for split in ("train", "val", "test")),
-    (f"{MODEL}.backbone", "terramind_v1_base"),
-    (f"{MODEL}.backbone_modalities", ["S2L2A", "S1GRD"]),
-    (f"{MODEL}.backbone_bands", {"S2L2A": ["BLUE", "RED"]}),
-    (
-        f"{MODEL}.necks",
-        [
-            {"name": "SelectIndices", "indices": [2, 5, 8, 11]},
-            {"name": "ReshapeTokensToImage", "remove_cls_token": False},
-            {"name": "LearnedInterpolateToPyramidal"},
-        ],
-    ),
 ]
 OBJECTS = [
     ("model.class_path", "ObjectDetectionTask"),

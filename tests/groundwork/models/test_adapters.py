@@ -129,5 +129,5 @@ def test_queries_and_values_are_adapted_apart(make_model: MakeModel) -> None:
 def test_only_joint_projections_are_taken_apart(make_model: MakeModel) -> None:
     with pytest.raises(ComponentError, match=r"adapters.split: 'network.model.patch_embed.proj' is no joint"):
         make_model(**VIT, adapters={"split": ["proj"]})
-    with pytest.raises(ComponentError, match="adapters.split: the encoder has no module 'qvk'. Did you mean 'qkv'"):
+    with pytest.raises(ComponentError, match=r"adapters\.split: the encoder has no module 'qvk'\. Did you mean 'qkv'"):
         make_model(**VIT, adapters={"split": ["qvk"]})

@@ -131,6 +131,32 @@ def _mlp(arguments: Stated, flow: Flow, ours: str) -> Decoding:  # noqa: ARG001 
     return Decoding(words | ({"activation": activation} if activation != "relu" else {}))
 
 
+#: Arguments of smp's models by another name than "decoder_" and that of the decoder: model, or "" for all -> ours.
+SMP_OPTIONS: Mapping[tuple[str, str], str] = {
+    ("", "decoder_channels"): "decoder_channels",
+    ("", "decoder_interpolation"): "interpolation_mode",
+    ("DeepLabV3", "decoder_channels"): "out_channels",
+    ("DeepLabV3Plus", "decoder_channels"): "out_channels",
+    ("PSPNet", "psp_out_channels"): "out_channels",
+    ("PSPNet", "psp_use_norm"): "use_norm",
+    ("PSPNet", "psp_dropout"): "dropout",
+}
+
+
+def _smp_options(model: str, arguments: Stated) -> Words:
+    """Return options of a decoder of smp, of which TerraTorch takes those of the whole model."""
+    options: Words = {}
+    for key in arguments.keys():  # noqa: SIM118 - it is no mapping
+        name = SMP_OPTIONS.get((model, key)) or SMP_OPTIONS.get(("", key))
+        if name is None and key.startswith("decoder_"):
+            name = key.removeprefix("decoder_")
+        if name is None:
+            arguments.pass_over(key, f"smp's '{model}' takes it and does not use it; 'decoder_decoder_{key}' it would")
+        else:
+            options[name] = arguments.take(key)
+    return options
+
+
 #: Decoders of smp that take exactly four levels, and those that leave the first one aside.
 _FOUR, _WITHOUT_FIRST = ("FPN",), ("UnetPlusPlus", "Linknet", "Unet", "MAnet")
 #: Those of smp that give the same for the same weights.
@@ -138,7 +164,7 @@ EXACT = ("FPN", "UnetPlusPlus", "Linknet", "Unet", "MAnet", "DeepLabV3", "PSPNet
 
 
 def _smp(model: str, arguments: Stated, flow: Flow, ours: str) -> Decoding:
-    options = {key: arguments.take(key) for key in arguments.keys()}  # noqa: SIM118 - it is no mapping
+    options = _smp_options(model, arguments)
     necks: tuple[Words, ...] = ()
     if model in _FOUR and flow.levels != 4:
         necks = ({"name": "select", "indices": [-4, -3, -2, -1]},)

@@ -44,7 +44,7 @@ class Stated:
     def told(self, key: str, value: object) -> Stated:
         """Return the same with a key that others state; it need not be read."""
         more = Stated({key: value, **self._values}, self._where, self.findings)
-        more._read = {*self._read, key}  # noqa: SLF001 - of its own kind
+        more._read = {*self._read, key}
         return more
 
     def look(self, key: str) -> object:

@@ -142,6 +142,8 @@ UNUSED: Mapping[str, str] = {
     "timm": r"network\.(model\.)?(blocks|layers?\d*|stages(_\d)?|norm|fc_norm|head|attn_pool)[._]?.*",
     "prithvi_swin": r"(network|norms)\..+",
 }
+#: Encoders by our name -> names here, behind ``encoder.``, that nothing reads.
+IDLE: Mapping[str, str] = {"prithvi_vit_adapter": r"vit\.(cls_token|norm\..+)"}
 #: Names of TerraMind's norms that add a constant, which is 0 and has no place here.
 ZEROS = r"(encoder\.\d+\.norm\d|encoder_norm)\.bias"
 #: Weights for the dates and places of samples.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -82,7 +82,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
 def _read_torch(path: Path) -> tuple[object, tuple[str, ...]]:
     """Return the content, and the names of what stands in for it."""
     names = get_unsafe_globals_in_checkpoint(path)
-    stand_ins = [(type("StandIn", (StandIn,), {"stands_for": name}), name) for name in names]
+    stand_ins: list[Callable[..., object] | tuple[Callable[..., object], str]] = [
+        (type("StandIn", (StandIn,), {"stands_for": name}), name) for name in names
+    ]
     with safe_globals(stand_ins):
         content: object = torch.load(path, map_location="cpu", weights_only=True)
     return content, tuple(sorted(names))

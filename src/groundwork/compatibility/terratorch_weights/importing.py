@@ -15,10 +15,10 @@ from groundwork import fingerprint
 from groundwork.bundle import Bundle
 from groundwork.compatibility.terratorch.findings import Findings, Note
 from groundwork.compatibility.terratorch.translate import Translation, translate
-from groundwork.compatibility.terratorch.weight_names import COMPUTED, PLACES, UNUSED, ZEROS
+from groundwork.compatibility.terratorch.weight_names import COMPUTED, IDLE, PLACES, UNUSED, ZEROS
 from groundwork.compatibility.terratorch_weights.agreement import with_arguments
 from groundwork.compatibility.terratorch_weights.checkpoint import Checkpoint, read_checkpoint
-from groundwork.compatibility.terratorch_weights.renaming import Renamed, rename
+from groundwork.compatibility.terratorch_weights.renaming import Renamed, rename, require_known
 from groundwork.config.data import DataConfig
 from groundwork.config.model import ModelConfig
 from groundwork.errors import TranslationError
@@ -77,6 +77,7 @@ def import_checkpoint(
     _require_exact(translation, name)
     has_places = _has_places(stated)
     model = _model_of(translation, last_block, has_places=has_places)
+    require_known(model)
     data = DataConfig.model_validate(translation.parameters["data"])
     initial = first_bundle(data.sources, data.target, model.without_pretraining(), 0, {})
     network = initial.build_model()
@@ -141,15 +142,17 @@ def _model_of(translation: Translation, last_block: LastBlock | None, *, has_pla
     """Return the model, without what answers while training alone, and what it is never told of."""
     words = _words(translation.parameters["model"]) | {"auxiliary": {}}
     if not has_places:
-        words["encoder"] = {key: value for key, value in _words(words.get("encoder")).items() if key != "coordinates"} or None
+        words["encoder"] = {
+            key: value for key, value in _words(words.get("encoder")).items() if key != "coordinates"
+        } or None
     decoder = _words(words.get("decoder"))
     if decoder.get("last_block") == "keeps":
         words["decoder"] = decoder | {"last_block": last_block or "keeps"}
         if last_block is None:
             translation.findings.change(
                 "model.init_args.model_args.decoder",
-                "the U-Net's last block keeps the resolution, as with segmentation_models_pytorch from 0.5 on; with 0.4 "
-                "and before, which TerraTorch had until November 2025, it doubled it, of the same weights. For a "
+                "the U-Net's last block keeps the resolution, as with segmentation_models_pytorch from 0.5 on; with "
+                "0.4 and before, which TerraTorch had until November 2025, it doubled it, of the same weights. For a "
                 "checkpoint of that time add --last-block doubles",
                 "model.decoder",
             )
@@ -167,8 +170,8 @@ def _padding(network: Model, encoder: str, data: DataConfig) -> dict[str, object
     """Return how images are grown: by reflection to two patches, where there are patches and one source."""
     found = (part for part in network.modules() if hasattr(part, "patch_size"))
     size = getattr(next(found, None), "patch_size", None)
-    if size is None or encoder in WITHOUT_PATCHES or len(data.sources) > 1 or not hasattr(network, "encoder"):
-        return {"padding": "none"} if hasattr(network, "encoder") else {}
+    if size is None or encoder in ("", *WITHOUT_PATCHES) or len(data.sources) > 1:
+        return {"padding": "none"}
     patch = size[-1] if isinstance(size, Sequence) else size
     return {"padding": "reflect", "padding_multiple": 2 * int(patch)}
 
@@ -182,12 +185,20 @@ def _fill(renamed: Renamed, initial: Bundle, checkpoint: Checkpoint, name: str) 
     own = initial.weights
     if initial.config.model.decoder is not None and initial.config.model.decoder.name == "linear":
         count = initial.config.target.num_outputs
-        renamed.weights |= {"head.classify.weight": torch.eye(count)[..., None, None], "head.classify.bias": torch.zeros(count)}
+        renamed.weights |= {
+            "head.classify.weight": torch.eye(count)[..., None, None],
+            "head.classify.bias": torch.zeros(count),
+        }
     _leave_out(renamed, initial.config.model, own)
     problems = [f"{module}: nothing is known of it here" for module in _modules(renamed.unknown)]
     unplaced = [key for key in renamed.weights if key not in own]
     problems += [f"{module}: the network that the YAML describes has no such part" for module in _modules(unplaced)]
-    missing = [key for key in own if key not in renamed.weights and not _is_given(key)]
+    idle = IDLE.get(_encoder_name(initial), r"(?!)")
+    missing = [
+        key
+        for key in own
+        if key not in renamed.weights and not _is_given(key) and not re.fullmatch(idle, key.removeprefix("encoder."))
+    ]
     problems += [f"{module}: the checkpoint has no weights for it" for module in _modules(missing)]
     problems += [
         f"{key}: {tuple(value.shape)} in the checkpoint, {tuple(own[key].shape)} as the YAML describes it"

@@ -66,6 +66,20 @@ def rename(weights: Mapping[str, Tensor], model: ModelConfig) -> Renamed:
     return found
 
 
+def require_known(model: ModelConfig) -> None:
+    """Refuse an encoder or a decoder whose names are not known.
+
+    Raises:
+        TranslationError: With its name, and those that are known.
+    """
+    if model.factory.name in WHOLE or model.encoder is None:
+        return
+    inner = model.encoder.options.get("encoder") if model.encoder.name == "per_date" else None
+    encoder = model.encoder if inner is None else ComponentConfig.model_validate(inner)
+    _rules(ENCODERS, encoder, "encoder")
+    _rules(DECODERS, model.decoder or ComponentConfig(name="identity"), "decoder")
+
+
 def _rules(table: Mapping[str, tuple[Rule, ...]], part: ComponentConfig, what: str) -> tuple[Rule, ...]:
     if part.name not in table:
         raise TranslationError(
@@ -176,7 +190,9 @@ def _fold(found: Renamed) -> None:
             found.weights[name] = found.weights[name] - value
     places = {hit[1] for name in found.weights if (hit := re.match(r"(head\.upscale\.\d+)\.norm\.", name))}
     for place in sorted(places):
-        norm = {key: found.weights.pop(f"{place}.norm.{key}") for key in ("weight", "bias", "running_mean", "running_var")}
+        norm = {
+            key: found.weights.pop(f"{place}.norm.{key}") for key in ("weight", "bias", "running_mean", "running_var")
+        }
         found.weights.pop(f"{place}.norm.num_batches_tracked", None)
         # Four outputs of the convolution are the four pixels of one channel.
         scale = norm["weight"] / (norm["running_var"] + EPS).sqrt()

@@ -27,6 +27,8 @@ from groundwork.models.necks.base import Neck
 from groundwork.registry import build, find, located
 from groundwork.specs import RasterSpec
 
+#: Factories of whole models that can also leave images as they are.
+LEAVE_SIZES = ("smp", "timm")
 #: The parts of a model's configuration that factories of whole models have no use for.
 COMPONENTS = ("encoder", "encoders", "necks", "decoder", "head", "auxiliary", "adapters")
 
@@ -146,7 +148,7 @@ def refuse_parts(config: ModelConfig, factory: str, parts: tuple[str, ...]) -> N
     Raises:
         ComponentError: With their names.
     """
-    if config.padding != "symmetric":
+    if config.padding != "symmetric" and (config.padding != "none" or factory not in LEAVE_SIZES):
         raise ComponentError(f"The factory '{factory}' grows images in its own way: set 'padding: symmetric'")
     given = [part for part in parts if getattr(config, part)]
     if "encoder" in parts and config.standardise == "from_encoder":

@@ -35,8 +35,8 @@ class SmpDecoder(Decoder):
         model: Name of the library's model whose decoder is taken.
         options: Arguments of that decoder, under the library's names, for example ``decoder_channels``.
         last_block: Of ``Unet`` and ``MAnet``: one block more, behind the finest level, which joins no level. none:
-            there is no such block. doubles: it doubles the resolution. keeps: it keeps that of the finest level (``Unet``
-            alone). Its channels are the last of ``decoder_channels``.
+            there is no such block. doubles: it doubles the resolution. keeps: it keeps that of the finest level
+            (``Unet`` alone). Its channels are the last of ``decoder_channels``.
 
     Raises:
         SpecError: For features that the model does not take.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 #: How images are grown. symmetric: mirrored at the edge, edge pixels twice, evenly on both sides. reflect: mirrored at
@@ -51,6 +51,10 @@ class Sizes:
                 f"The network takes images of {self.only} x {self.only} pixels only, and was given {size[0]} x "
                 f"{size[1]}. {self.remedy.format(self.only)}"
             )
+
+    def left_as_they_are(self) -> Sizes:
+        """Return the same for images that are not grown."""
+        return replace(self, multiple=1, least=1, padding="none")
 
     def require_cells(self, size: tuple[int, int]) -> None:
         """Refuse images that a network would cut into patches with a rest.

@@ -72,7 +72,8 @@ def answer(decoded: Decoded, pool: GlobalPool, layers: nn.Sequential, layers_on:
         answered: Tensor = layers(pool(decoded))
         return answered
     by_cell: Tensor = layers(decoded.map.movedim(1, -1)).movedim(-1, 1)
-    return pool(replace(decoded, map=by_cell))
+    pooled: Tensor = pool(replace(decoded, map=by_cell))
+    return pooled
 
 
 def check_layers_on(name: str, layers_on: LayersOn, pooling: Pooling) -> None:

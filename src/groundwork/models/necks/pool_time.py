@@ -20,8 +20,8 @@ class PoolTimeNeck(Neck):
     Args:
         features: Levels of which at least one has several time steps; of one source or of several.
         pooling: The mean, maximum or minimum over the steps; the ``last`` step; ``difference``, the last step minus
-            the first, or ``first_less_last``, the same with the other sign; or ``attention``, a mean whose weights are learned for each cell
-            (https://arxiv.org/abs/1802.04712).
+            the first, or ``first_less_last``, the same with the other sign; or ``attention``, a mean whose
+            weights are learned for each cell (https://arxiv.org/abs/1802.04712).
 
     Raises:
         SpecError: Where no level has several time steps.

@@ -178,7 +178,7 @@ def test_patches_with_a_rest_are_refused(make_model: MakeModel) -> None:
 
 
 def test_other_factories_grow_images_in_their_own_way(raster: RasterSpec, target: TargetSpec) -> None:
-    config = ModelConfig.model_validate({"factory": {"name": "smp", "architecture": "Unet"}, "padding": "none"})
+    config = ModelConfig.model_validate({"factory": {"name": "smp", "architecture": "Unet"}, "padding": "reflect"})
     with pytest.raises(ComponentError, match="'smp' grows images in its own way: set 'padding: symmetric'"):
         build_factory(config).build_model(config, one(raster), target)
     with pytest.raises(ValidationError, match="'padding_multiple' goes with 'padding: reflect'"):

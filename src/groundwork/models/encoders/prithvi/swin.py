@@ -22,7 +22,6 @@ from groundwork.models.weights.hub import find_weights
 from groundwork.models.weights.info import EncoderInfo
 from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec
 
-
 #: Side of a patch, in pixels.
 PATCH = 4
 

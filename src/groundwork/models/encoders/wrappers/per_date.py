@@ -28,8 +28,8 @@ class PerDateEncoder(OneSourceEncoder):
         inputs: What the rasters hold; at least two time steps.
         encoder: Name and options of the encoder.
         pooling: ``mean`` and ``max``: over the steps. ``difference``: the last step less the first.
-            ``first_less_last``: the same with the other sign. ``concat``: the steps' channels one after the other. ``keep``: as ``concat``, and the map still knows its steps, for a neck
-            that pools them.
+            ``first_less_last``: the same with the other sign. ``concat``: the steps' channels one after the other.
+            ``keep``: as ``concat``, and the map still knows its steps, for a neck that pools them.
         subsets: Lists of steps, counted from 0, that are pooled each by themselves; what they give is concatenated.
             Empty: one subset of all steps.
 

@@ -162,6 +162,10 @@ def test_classes_of_theirs_are_named_and_never_built(
     assert list(found.weights) == ["a"]
 
 
+def leave(path: str) -> None:
+    Path(path).touch()
+
+
 class Runs:
     """Writes a file when it is unpickled."""
 
@@ -169,7 +173,7 @@ class Runs:
         self.path = path
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Path.touch, (self.path,)
+        return leave, (str(self.path),)
 
 
 class RunsSystem(Runs):
@@ -186,7 +190,7 @@ def test_no_code_of_a_file_is_run(tmp_path: Path) -> None:
     path = write(tmp_path / "theirs.ckpt", {"model.a": torch.ones(2)}, hyper_parameters={"x": Runs(mark)})
     assert list(read_checkpoint(path).weights) == ["a"]
     write(path, {"model.a": torch.ones(2)}, hyper_parameters={"x": RunsSystem(mark)})
-    with pytest.raises(WeightsError, match="was not opened, as it could run code"):
+    with pytest.raises(WeightsError, match=r"was not opened, as it could run code \(.*posix.*\)"):
         read_checkpoint(path)
     assert not mark.exists()
 

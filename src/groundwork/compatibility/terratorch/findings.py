@@ -52,6 +52,17 @@ class Findings:
         """Return what makes other scores of the same weights."""
         return [note for note in self.changed if note.alters]
 
+    def __str__(self) -> str:
+        """Compose what a person should read: what changed and why, and what never had a meaning."""
+        lines = []
+        for title, notes in (
+            ("Changed, and why:", self.changed),
+            ("Taken and not used by TerraTorch itself, and left out:", self.ignored),
+        ):
+            if notes:
+                lines += ["", title, *dict.fromkeys(f"  {note}" for note in notes)]
+        return "\n".join(lines) + "\n"
+
     def comments(self) -> Iterator[tuple[str, str]]:
         """Yield key of ours and what is to be said beside it."""
         return ((note.ours, note.text) for note in self.changed if note.ours)

@@ -66,8 +66,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
             content, classes = _read_torch(path)
     except pickle.UnpicklingError as error:
         raise WeightsError(
-            f"{path} was not opened, as it could run code ({str(error).splitlines()[0][:200]}). If you trust it, save "
-            "its 'state_dict' alone in the environment it comes from"
+            f"{path} was not opened, as it could run code ({_reason(error)}). If you trust it, save its 'state_dict' "
+            "alone in the environment it comes from"
         ) from None
     except (SafetensorError, OSError, RuntimeError, EOFError, KeyError, ValueError, TypeError) as error:
         raise WeightsError(f"{path} cannot be read as a checkpoint; it may be truncated: {error}") from None
@@ -88,6 +88,13 @@ def _read_torch(path: Path) -> tuple[object, tuple[str, ...]]:
     with safe_globals(stand_ins):
         content: object = torch.load(path, map_location="cpu", weights_only=True)
     return content, tuple(sorted(names))
+
+
+def _reason(error: Exception) -> str:
+    """Return what torch found, without its advice to read the file all the same."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    told = ("WeightsUnpickler error:", "Trying to load", "Unsupported")
+    return next((line for line in lines if line.startswith(told)), lines[0])
 
 
 def _without_prefix(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -168,8 +168,8 @@ def _encoder_name(bundle: Bundle) -> str:
 
 def _padding(network: Model, encoder: str, data: DataConfig) -> dict[str, object]:
     """Return how images are grown: by reflection to two patches, where there are patches and one source."""
-    found = (part for part in network.modules() if hasattr(part, "patch_size"))
-    size = getattr(next(found, None), "patch_size", None)
+    found = (getattr(part, "patch_size", None) for part in network.modules())
+    size = next((size for size in found if size is not None), None)
     if size is None or encoder in ("", *WITHOUT_PATCHES) or len(data.sources) > 1:
         return {"padding": "none"}
     patch = size[-1] if isinstance(size, Sequence) else size

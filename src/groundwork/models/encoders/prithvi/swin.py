@@ -53,6 +53,21 @@ class WholeWindowsBlock(SwinTransformerBlock):  # type: ignore[misc]
         return mixed[:, :rows, :columns]
 
 
+def _build_network(num_channels: int, sizes: SwinVariant, drop_path: float) -> SwinTransformer:
+    return SwinTransformer(
+        in_chans=num_channels,
+        num_classes=0,
+        embed_dim=sizes.embed_dim,
+        depths=sizes.depths,
+        num_heads=sizes.num_heads,
+        window_size=sizes.window,
+        # Shifted windows also where a map is as small as one window, and maps of any size, as in MMSegmentation.
+        always_partition=True,
+        strict_img_size=False,
+        drop_path_rate=drop_path,
+    )
+
+
 def _pad_before_shift(network: nn.Module) -> None:
     for module in network.modules():
         if type(module) is SwinTransformerBlock:
@@ -108,18 +123,7 @@ class PrithviSwin(OneSourceEncoder):
         self.out_indices = kept
         self.out = FeatureSpec(tuple(FeatureLevel(sizes.embed_dim << index, 4 << index) for index in kept))
         self.size_multiple = 4 << kept[-1]
-        self.network = SwinTransformer(
-            in_chans=raster.num_channels,
-            num_classes=0,
-            embed_dim=sizes.embed_dim,
-            depths=sizes.depths,
-            num_heads=sizes.num_heads,
-            window_size=sizes.window,
-            # Shifted windows also where a map is as small as one window, and maps of any size, as in MMSegmentation.
-            always_partition=True,
-            strict_img_size=False,
-            drop_path_rate=drop_path,
-        )
+        self.network = _build_network(raster.num_channels, sizes, drop_path)
         self.network.prune_intermediate_layers(list(kept), prune_norm=True)
         self.network.set_grad_checkpointing(gradient_checkpointing)
         if pads_before_shift:

@@ -266,7 +266,10 @@ def test_what_is_written_reads_as_if_by_a_person(conf: Path) -> None:
         *("catalog.yml", "parameters.yml", "parameters_data.yml", "parameters_model.yml", "parameters_training.yml")
     ]
     model = text["parameters_model.yml"]
-    assert "  decoder: {name: smp, model: Unet, options: {decoder_channels: [32, 16, 16, 8]}, last_block: keeps}\n" in model
+    assert (
+        "  decoder: {name: smp, model: Unet, options: {decoder_channels: [32, 16, 16, 8]}, last_block: keeps}\n"
+        in model
+    )
     comment = (
         "    # Values are not multiplied by 0.0001: means and deviations are divided by it, which comes to the same.\n"
     )

@@ -109,19 +109,10 @@ _PRITHVI = (
     Rule(r"(?:.+\.)?pos_embed", how="skip", why=_COMPUTED),
     Rule(r"(.+)", r"\1"),
 )
-_ADAPTER = (
-    Rule(r"(?:vit\.)?pos_embed", how="skip", why=_COMPUTED),
-    Rule(r"interactions\.(\d+)\.injector\.(.+)", r"injectors.\1.\2"),
-    Rule(r"interactions\.(\d+)\.extractor\.(.+)", r"extractors.\1.\2"),
-    Rule(r"interactions\.\d+\.extra_extractors\.(?P<fourth>\d+)\.(?P<rest>.+)", r"extractors.\g<fourth>.\g<rest>"),
-    Rule(r"norm(?P<before>[1-4])\.(?P<rest>.+)", r"norms.\g<before>.\g<rest>"),
-    Rule(r"((?:spm|up)\..+|level_embed)", r"\1"),
-    Rule(r"(?:vit\.)?(.+)", r"vit.\1"),
-)
-#: Encoders by our name, behind ``encoder.``. A group ``fourth`` counts from four here, ``before`` one less.
+#: Encoders by our name, behind ``encoder.``. Those of Swin and of the ViT-Adapter are then named as their files are.
 ENCODERS: Mapping[str, tuple[Rule, ...]] = {
     "prithvi_vit": _PRITHVI,
-    "prithvi_vit_adapter": _ADAPTER,
+    "prithvi_vit_adapter": _PRITHVI,
     "terramind": (
         Rule(r"encoder_embeddings\..+\.pos_emb", how="skip", why=_COMPUTED),
         Rule(r"(.+)", r"\1"),

@@ -22,6 +22,7 @@ from groundwork.compatibility.terratorch.weight_names import (
 from groundwork.config.component import ComponentConfig
 from groundwork.config.model import ModelConfig
 from groundwork.errors import TranslationError
+from groundwork.models.encoders.prithvi.adapter_weights import adapter_name
 from groundwork.models.encoders.prithvi.swin_weights import convert_swin
 
 #: What batch norms add to a variance.
@@ -128,10 +129,6 @@ def _numbered(hit: re.Match[str], rule: Rule, weights: Mapping[str, Tensor], mod
         numbers["neck"] = _neck_number(numbers["neck"] or "", kind, weights, model)
     if "double" in numbers:
         numbers["double"] = str(2 * int(numbers["double"] or 0))
-    if "fourth" in numbers:
-        numbers["fourth"] = str(4 + int(numbers["fourth"] or 0))
-    if "before" in numbers:
-        numbers["before"] = str(int(numbers["before"] or 1) - 1)
     if not numbers:
         return hit.expand(rule.ours)
     name = re.sub(r"\\g<(\w+)>", lambda group: str(numbers[group[1]]), rule.ours)
@@ -165,6 +162,8 @@ def _rename_encoder(weights: Mapping[str, Tensor], model: ModelConfig, found: Re
     named = part.weights
     if inner.name == "prithvi_swin":
         named = {name: value for name, (_, value) in convert_swin(named, len({*_stages(named)})).items()}
+    if inner.name == "prithvi_vit_adapter":
+        named = {adapter_name(name): value for name, value in named.items()}
     found.weights |= {start + name: value for name, value in named.items()}
     found.left_out |= {f"encoder.{bare[name]}": why for name, why in part.left_out.items()}
     found.unknown += [f"encoder.{bare[name]}" for name in part.unknown]

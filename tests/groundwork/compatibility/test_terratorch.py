@@ -745,13 +745,19 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
     "a list of losses": (
         [(f"{TASK}.loss", ["ce", "dice"]), (f"{TASK}.class_weights", [0.2, 0.8])],
         {
-            "training.loss": [{"name": "cross_entropy", "class_weights": [0.2, 0.8]}, {"name": "dice"}],
+            "training.loss": [
+                {"name": "cross_entropy", "class_weights": [0.2, 0.8]},
+                {"name": "dice", "over": "all", "smooth": 0},
+            ],
         },
     ),
     "losses by weight": (
         [(f"{TASK}.loss", {"focal": 0.7, "jaccard": 0.3})],
         {
-            "training.loss": [{"name": "focal", "weight": 0.7}, {"name": "jaccard", "weight": 0.3}],
+            "training.loss": [
+                {"name": "focal", "weight": 0.7},
+                {"name": "jaccard", "over": "all", "smooth": 0, "weight": 0.3},
+            ],
         },
     ),
     "the task's optimiser": (
@@ -1053,7 +1059,7 @@ CHANGED: list[tuple[list[tuple[str, Any]], str, str]] = [
     ([], "data.init_args.no_data_replace", "the model sees the mean of each band"),
     ([(f"{DATA}.test_data_root", "data/water/val")], "data.init_args.test_data_root", "are the same files as val"),
     ([(f"{DATA}.constant_scale", 1e-4)], "data.init_args.constant_scale", "divided by it"),
-    ([(f"{TASK}.loss", "dice")], "model.init_args.loss", "classes that occur in a batch"),
+    ([(f"{TASK}.loss", "lovasz")], "model.init_args.loss", "classes that occur in a batch"),
     ([(f"{MODEL}.rescale", False)], "model.init_args.model_args.rescale", "size of the image"),
     ([("trainer.logger", {"class_path": "CometLogger"})], "trainer.logger[0]", "is left out"),
     (

@@ -98,6 +98,7 @@ STEPS = torch.tensor([[1.0, 20.0], [5.0, -20.0], [3.0, 0.0]])
         ("min", [1.0, -20.0]),
         ("last", [3.0, 0.0]),
         ("difference", [2.0, -20.0]),
+        ("first_less_last", [-2.0, 20.0]),
     ],
 )
 def test_time_steps_become_one(pooling: Any, expected: list[float]) -> None:

@@ -202,6 +202,17 @@ def test_published_layout_goes_in_whole(variant: str, tmp_path: Path) -> None:
     assert report.bands == (*MODALITIES["S2L2A"].bands, "VV", "VH", "DEM")
 
 
+def test_concatenated_sources_may_have_another_order() -> None:
+    plain = build(THREE, variant=PLAIN, merge="concat", out_indices=(0,))
+    turned = build(THREE, variant=PLAIN, merge="concat", out_indices=(0,), order=("S2L2A", "DEM", "S1GRD"))
+    turned.load_state_dict(plain.state_dict())
+    with torch.no_grad():
+        given, expected = encode(turned, images())[0], encode(plain, images())[0].chunk(3, dim=1)
+    torch.testing.assert_close(given, torch.cat([expected[0], expected[2], expected[1]], dim=1), rtol=0, atol=0)
+    with pytest.raises(ComponentError, match="'order' must name each of the sources"):
+        build(THREE, variant=PLAIN, order=("S2L2A", "DEM", "S1GRD"))
+
+
 def test_files_of_fine_tuned_models_hold_an_encoder(tmp_path: Path) -> None:
     content = published(PLAIN)
     theirs = {}

@@ -67,6 +67,35 @@ USUAL: dict[str, Any] = {
     "lr_scheduler": {"class_path": "ReduceLROnPlateau", "init_args": {"monitor": "val/loss", "factor": 0.5}},
 }
 
+#: Changes by which it has two sources, and TerraMind.
+SEVERAL: list[tuple[str, Any]] = [
+    ("data.class_path", "GenericMultiModalDataModule"),
+    (f"{DATA}.modalities", ["S2L2A", "S1GRD"]),
+    (f"{DATA}.image_grep", {"S2L2A": "*_s2.tif", "S1GRD": "*_s1.tif"}),
+    (f"{DATA}.img_grep", None),
+    (f"{DATA}.dataset_bands", {"S2L2A": ["BLUE", "RED"], "S1GRD": ["VV", "VH"]}),
+    (f"{DATA}.output_bands", None),
+    (f"{DATA}.rgb_indices", None),
+    (f"{DATA}.means", {"S2L2A": [1390.458, 1853.91], "S1GRD": [-12.599, -20.293]}),
+    (f"{DATA}.stds", {"S2L2A": [2106.761, 2134.138], "S1GRD": [5.195, 5.89]}),
+    *(
+        (f"{DATA}.{split}_data_root", {"S2L2A": f"d/{split}/s2", "S1GRD": f"d/{split}/s1"})
+        for split in ("train", "val", "test")
+    ),
+    *((f"{DATA}.{split}_label_data_root", f"d/{split}/labels") for split in ("train", "val", "test")),
+    (f"{MODEL}.backbone", "terramind_v1_base"),
+    (f"{MODEL}.backbone_modalities", ["S2L2A", "S1GRD"]),
+    (f"{MODEL}.backbone_bands", {"S2L2A": ["BLUE", "RED"]}),
+    (
+        f"{MODEL}.necks",
+        [
+            {"name": "SelectIndices", "indices": [2, 5, 8, 11]},
+            {"name": "ReshapeTokensToImage", "remove_cls_token": False},
+            {"name": "LearnedInterpolateToPyramidal"},
+        ],
+    ),
+]
+
 
 def changed(*changes: tuple[str, Any]) -> dict[str, Any]:
     """Return the usual configuration with other values at some keys; None takes a key away."""
@@ -79,7 +108,7 @@ def changed(*changes: tuple[str, Any]) -> dict[str, Any]:
         if value is None:
             place.pop(last, None)
         else:
-            place[last] = value
+            place[last] = deepcopy(value)
     return words
 
 

@@ -27,6 +27,7 @@ KINDS = {
 }
 #: The reverse.
 TYPES = {kind: name for name, kind in KINDS.items()}
+FOLDERS = "fieldwork.io.split_folders.SplitFoldersDataset"
 LISTS = "fieldwork.io.lists.SplitListsDataset"
 NO_LABELS = "fieldwork.io.no_labels.NoLabelsDataset"
 #: Kinds that are told by what they hold.
@@ -75,7 +76,8 @@ def as_file(parameters: Mapping[str, Any], catalog: Mapping[str, Any], recipe: s
         task_class = ANY_TASK
     trainer = {"max_epochs": training.pop("max_epochs"), **(training.pop("trainer", None) or {})}
     places = {key: _as_place(key, catalog[key]) for key in ENTRIES if catalog[key]["type"] != NO_LABELS}
-    lists = {split: file for split, file in (catalog["split_lists"].get("files") or {}).items() if file}
+    stated_lists = catalog["split_lists"].get("files") or catalog["split_lists"].get("folders") or {}
+    lists = {split: place for split, place in stated_lists.items() if place}
     regions = {key: catalog["split_regions"].get(key) for key in ("path", "layer")}
     if lists:
         places["split_lists"] = lists
@@ -215,12 +217,24 @@ def _as_catalog(places: Mapping[str, Any]) -> dict[str, Any]:
         catalog[name] = (
             {"type": NO_LABELS, "metadata": LAYER} if place is None else {**_entry(place), "metadata": LAYER}
         )
-    if places.get("split_lists"):
-        catalog["split_lists"] = {"type": LISTS, "files": places["split_lists"], "metadata": LAYER}
+    lists = places.get("split_lists")
+    if lists:
+        catalog["split_lists"] = _entry_of_lists(lists)
     if places.get("split_regions"):
         kind = "fieldwork.io.regions.SplitRegionsDataset"
         catalog["split_regions"] = {"type": kind, **places["split_regions"], "metadata": LAYER}
     return catalog
+
+
+def _entry_of_lists(lists: Mapping[str, Any]) -> dict[str, Any]:
+    folders = [split for split, place in lists.items() if isinstance(place, Mapping)]
+    if folders and len(folders) < len(lists):
+        raise RecipeFileError(
+            f"data.init_args.places.split_lists: {folders} are folders, and the others files: a recipe has all of one "
+            "kind. Write files for all."
+        )
+    kind, held = (FOLDERS, "folders") if folders else (LISTS, "files")
+    return {"type": kind, held: lists, "metadata": LAYER}
 
 
 def _entry(place: Mapping[str, Any]) -> dict[str, Any]:

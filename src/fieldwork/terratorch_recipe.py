@@ -12,12 +12,11 @@ import yaml
 
 from fieldwork.config_loader import ConfigurationError, RecipeConfigLoader
 from fieldwork.parameters import read_parameters
-from fieldwork.recipe_file import LAYER, LISTS, TYPES
+from fieldwork.recipe_file import FOLDERS, LAYER, LISTS, TYPES
 from fieldwork.recipe_text import as_text, differing
 from groundwork.compatibility.terratorch.translate import Translation, is_terratorch, translate
 from groundwork.config.merging import merge
 
-FOLDERS = "fieldwork.io.split_folders.SplitFoldersDataset"
 #: Parameter -> the file that it stands in, where that is not called after it.
 FILES = {"seed": "parameters"}
 
@@ -32,15 +31,8 @@ class Report:
 
     def __str__(self) -> str:
         """Compose what a person should read."""
-        findings = self.translation.findings
         lines = ["Written:", *(f"  {file.as_posix()}" for file in self.files)]
-        for title, notes in (
-            ("Changed, and why:", findings.changed),
-            ("Taken and not used by TerraTorch itself, and left out:", findings.ignored),
-        ):
-            if notes:
-                lines += ["", title, *dict.fromkeys(f"  {note}" for note in notes)]
-        return "\n".join(lines) + "\n"
+        return "\n".join(lines) + f"\n{self.translation.findings}"
 
 
 def import_terratorch(path: Path, name: str, conf_folder: Path) -> Report:

@@ -20,6 +20,7 @@ from fieldwork.config_loader import ConfigurationError, RecipeConfigLoader
 from fieldwork.entries import check_entries, check_lists
 from fieldwork.parameters import read_parameters
 from fieldwork.pipeline_registry import register_pipelines
+from fieldwork.recipe_file import RecipeFileError, as_file, as_recipe
 from fieldwork.settings import CONFIG_LOADER_ARGS
 from fieldwork.terratorch_recipe import Report, import_terratorch
 from groundwork.data.augmentation.augmenter import check_augmentation
@@ -264,9 +265,10 @@ def test_what_is_written_reads_as_if_by_a_person(conf: Path) -> None:
     assert sorted(text) == [
         *("catalog.yml", "parameters.yml", "parameters_data.yml", "parameters_model.yml", "parameters_training.yml")
     ]
+    model = text["parameters_model.yml"]
     assert (
-        "  decoder: {name: smp, model: Unet, options: {decoder_channels: [32, 16, 16]}}\n"
-        in text["parameters_model.yml"]
+        "  decoder: {name: smp, model: Unet, options: {decoder_channels: [32, 16, 16, 8]}, last_block: keeps}\n"
+        in model
     )
     comment = (
         "    # Values are not multiplied by 0.0001: means and deviations are divided by it, which comes to the same.\n"
@@ -328,3 +330,16 @@ def test_the_command_writes_and_reports_or_says_what_is_wrong(
         assert "lies in no project" in capsys.readouterr().err
     finally:
         bootstrap_project(ROOT)
+
+
+def test_folders_of_splits_are_said_in_one_file_too(conf: Path) -> None:
+    brought(conf, "folders", changed())
+    catalog = yaml.safe_load((conf / "folders/catalog.yml").read_text("utf-8"))
+    loader = RecipeConfigLoader(str(conf), env="folders", **CONFIG_LOADER_ARGS)
+    stated = as_file(loader["parameters"], loader["catalog"], "folders")
+    lists = stated["data"]["init_args"]["places"]["split_lists"]
+    assert lists == catalog["split_lists"]["folders"]
+    assert as_recipe(stated)[1]["split_lists"] == catalog["split_lists"]
+    lists["test"] = "test.txt"
+    with pytest.raises(RecipeFileError, match=r"are folders, and the others files"):
+        as_recipe(stated)

@@ -93,7 +93,7 @@ def _pyproject(text: str, names: Names) -> str:
     for found, given in (
         ('name = "groundwork"', f'name = "{names.project}"'),
         ('project_name = "Groundwork"', f'project_name = "{names.title}"'),
-        ('"groundwork[dask]"', f'"{names.project}[dask,serve]"'),
+        ('"groundwork[dask,docs,serve]"', f'"{names.project}[dask,serve]"'),
     ):
         text = _replaced(text, found, given)
     # Names of packages lengthen lines that the formatter does not break.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,8 @@ from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 
 from groundwork.atomic import whole_file
-from groundwork.cli.checking import check_file, shorten
+from groundwork.cli.checking import shorten
+from groundwork.cli.files import settle_files
 from groundwork.cli.overrides import apply, split_overrides
 from groundwork.cli.running import Command, run_command
 from groundwork.config.stated import Stated, with_trainer
@@ -187,8 +189,8 @@ def run_lightning(command: str, arguments: Sequence[str]) -> None:
     logging.basicConfig(format="%(message)s")
     logging.getLogger("groundwork").setLevel(logging.INFO)
     given = ["--help" if argument == "--help_all" else argument for argument in arguments]
-    for file in _files(given):
-        check_file(file, [*TOP, *OPTIONS])
+    given, told = settle_files(given, [*TOP, *OPTIONS])
+    sys.stderr.write(told)
     # Seeds, threads and deterministic mode of this process are as before when the command is over.
     with training_process(0, None):
         GroundworkCLI(
@@ -236,11 +238,3 @@ def _fill(arguments: Namespace, values: Mapping[str, object]) -> None:
 
 def _class_of(config: Namespace | None) -> type:
     return find({}, config.class_path) if config is not None else object
-
-
-def _files(arguments: Sequence[str]) -> list[Path]:
-    """Return the files of configuration that a command names."""
-    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
-    found = [text for name, text in pairs if name in ("-c", "--config")]
-    found += [argument.partition("=")[2] for argument in arguments if argument.startswith(("--config=", "-c="))]
-    return [Path(text) for text in found if not text.lstrip().startswith("{")]

@@ -1,4 +1,4 @@
-"""The command ``groundwork``: ``models``, ``data``, ``export``, and those of Lightning, such as ``fit``."""
+"""The command ``groundwork``: ``models``, ``data``, ``bundle``, ``export``, and those of Lightning, such as ``fit``."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             status: int = entry.load()(given[1:])
             return status
     options = _parser().parse_args(given)
-    commands = {"data": _audit, "export": _export, "models": _models, "serve": _serve}
+    commands = {"bundle": _bundle, "data": _audit, "export": _export, "models": _models, "serve": _serve}
     try:
         return commands[options.topic](options)
     except GroundworkError as error:
@@ -77,6 +77,14 @@ def _audit(options: argparse.Namespace) -> int:
     return int(is_wrong)
 
 
+def _bundle(options: argparse.Namespace) -> int:
+    # All of it loads torch.
+    from groundwork.cli.bundles import import_file  # noqa: PLC0415
+
+    sys.stdout.write(import_file(options.checkpoint, options.config, options.output, options.last_block))
+    return 0
+
+
 def _export(options: argparse.Namespace) -> int:
     # All of it loads torch.
     from groundwork.cli.exporting import export_file  # noqa: PLC0415
@@ -107,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         topics.add_parser(entry.name, help=f"of {entry.value.partition('.')[0]}")
     _add_models(topics)
     _add_data(topics)
+    _add_bundle(topics)
     _add_export(topics)
     _add_serve(topics)
     return parser
@@ -149,6 +158,25 @@ def _add_data(topics: _Topics) -> None:
         help="YAML with 'model': bands are compared with what its encoder was trained on",
     )
     audit.add_argument("--format", choices=["markdown", "json"], default="markdown")
+
+
+def _add_bundle(topics: _Topics) -> None:
+    bundle = topics.add_parser("bundle", help="trained weights with all they expect")
+    verbs = bundle.add_subparsers(dest="verb", required=True, metavar="import")
+    bring = verbs.add_parser(
+        "import",
+        help="make a bundle of a checkpoint of TerraTorch and its YAML",
+        epilog="No code of the checkpoint is run. What would not give the same scores is refused.",
+    )
+    bring.add_argument("checkpoint", type=Path, help=".ckpt of Lightning, or weights as .pt or .safetensors")
+    bring.add_argument("--config", type=Path, required=True, metavar="FILE", help="the YAML that it was trained with")
+    bring.add_argument("--output", type=Path, metavar="FOLDER", help="beside the checkpoint where it is not named")
+    bring.add_argument(
+        "--last-block",
+        choices=["keeps", "doubles"],
+        help="of UNetDecoder, what its last block does to the resolution: keeps it, as in segmentation_models_pytorch "
+        "from 0.5 on, or doubles it, as with 0.4 and before",
+    )
 
 
 def _add_export(topics: _Topics) -> None:

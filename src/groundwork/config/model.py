@@ -11,6 +11,10 @@ from groundwork.config.component import ComponentConfig, named
 from groundwork.strict import Config
 
 
+def _is_nothing(value: object) -> bool:
+    return value in (None, (), {})
+
+
 class BranchConfig(Config):
     """An auxiliary decoder with its head, trained beside the main one."""
 
@@ -32,6 +36,9 @@ class AdapterConfig(Config):
     #: Ends of the names of the encoder's modules that are adapted, such as qkv. Empty: every linear layer whose adapter
     #: would be felt.
     modules: tuple[str, ...] = ()
+    #: Ends of the names of joint projections of queries, keys and values, such as qkv, that are taken apart into three
+    #: layers before: query, key and value. ``modules`` may then name qkv.query and qkv.value.
+    split: tuple[str, ...] = Field(default=(), exclude_if=_is_nothing)
     #: Names of the encoder's modules that are trained in full beside the adapters, such as patch_embed for new bands.
     train_also: tuple[str, ...] = ()
     #: Arguments of the method's configuration in peft, such as r and lora_alpha.
@@ -49,10 +56,6 @@ class GivenStatistics(Config):
 
 #: The factory whose option ``members`` holds models of their own.
 ENSEMBLE = "ensemble"
-
-
-def _is_empty(value: object) -> bool:
-    return value == {}
 
 
 class ModelConfig(Config):
@@ -75,12 +78,16 @@ class ModelConfig(Config):
     #: that ``statistics`` states.
     standardise: Literal["from_data", "from_encoder", "given"] = "from_data"
     #: With ``standardise: given``: source -> band -> its mean and deviation, in raw values of the rasters.
-    statistics: dict[str, dict[str, GivenStatistics]] = Field(default_factory=dict, exclude_if=_is_empty)
+    statistics: dict[str, dict[str, GivenStatistics]] = Field(default_factory=dict, exclude_if=_is_nothing)
     #: Where the rasters may contradict what the encoder's pre-trained weights were made for.
     accept: tuple[Literal["bands", "unit", "pixel_size"], ...] = ()
     adapters: AdapterConfig | None = None
-    #: How images are grown to the size the encoder needs: mirrored at the edge, evenly on both sides.
-    padding: Literal["symmetric"] = "symmetric"
+    #: How images are grown to a size the encoder takes, and scores are cut back. symmetric: mirrored at the edge, on
+    #: both sides alike. reflect: mirrored at the last pixel, at the bottom and the right alone; where a whole image has
+    #: one answer, what is added counts as what it mirrors. none: they are not.
+    padding: Literal["symmetric", "reflect", "none"] = "symmetric"
+    #: With ``padding: reflect``: images are grown to a multiple of this many pixels. None: to what the encoder needs.
+    padding_multiple: int | None = Field(default=None, ge=1, exclude_if=_is_nothing)
 
     @field_validator("factory", "encoder", "decoder", "head", mode="before")
     @classmethod
@@ -111,6 +118,15 @@ class ModelConfig(Config):
             raise ValueError(
                 "'standardise: given' and 'statistics' go together: source -> band -> {mean: ..., std: ...}, in raw "
                 f"values; found standardise '{self.standardise}' with statistics of {sorted(self.statistics) or 'none'}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_padding(self) -> ModelConfig:
+        if self.padding_multiple is not None and self.padding != "reflect":
+            raise ValueError(
+                f"'padding_multiple' goes with 'padding: reflect'; found padding '{self.padding}'. Leave one of both "
+                "out"
             )
         return self
 

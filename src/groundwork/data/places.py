@@ -172,6 +172,17 @@ class RegionsFile(Config):
         return read_regions(Path(self.path), self.layer)
 
 
+class SplitFolder(Config):
+    """A folder whose rasters are the scenes of a split."""
+
+    path: str
+    pattern: str
+
+    def keys(self) -> list[str]:
+        """Return the keys of the rasters; what else lies there, such as labels, is no matter of a split."""
+        return sorted(find_rasters(place_of(self.path), [self.pattern], ["{key}"]).files)
+
+
 class Sources(Config):
     """Rasters of several sources, each in a place of its own."""
 
@@ -214,8 +225,9 @@ class PlacesConfig(Config):
     scenes: _Scenes
     #: None: there are no labels, of a target of nothing.
     labels: _Labels | None = None
-    #: Split -> text file that names its scenes, one per line; for ``split.method: lists``.
-    split_lists: dict[str, str | None] = Field(default_factory=dict)
+    #: For ``split.method: lists``: split -> text file that names its scenes, one per line, or ``path`` and ``pattern``
+    #: of the folder that they lie in.
+    split_lists: dict[str, str | SplitFolder | None] = Field(default_factory=dict)
     #: For ``split.method: polygons``.
     split_regions: RegionsFile | None = None
     #: What is predicted. Labels are not needed.
@@ -232,7 +244,11 @@ class PlacesConfig(Config):
         Raises:
             DataError: For a list that is not there, or is no text.
         """
-        return {split: _lines(split, Path(file)) for split, file in self.split_lists.items() if file}
+        return {
+            split: place.keys() if isinstance(place, SplitFolder) else _lines(split, Path(place))
+            for split, place in self.split_lists.items()
+            if place
+        }
 
 
 def _with_kind(place: object) -> object:

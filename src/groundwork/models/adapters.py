@@ -15,6 +15,7 @@ from groundwork.errors import ComponentError
 from groundwork.models.adaptable import choose_modules
 from groundwork.models.encoders.base import Encoder
 from groundwork.models.freezing import fresh_parameters
+from groundwork.models.split_projections import join_projections, split_projections
 from groundwork.specs import RasterSpec
 from groundwork.strict import did_you_mean
 
@@ -29,7 +30,7 @@ Network = TypeVar("Network", bound=nn.Module)
 def add_adapters(encoder: Encoder, config: AdapterConfig, inputs: Mapping[str, RasterSpec]) -> None:
     """Put adapters into an encoder; from then on they are trained, what is fresh, and what the recipe names besides.
 
-    A fused projection of query, key and value is one linear layer, and is adapted as one.
+    A fused projection of query, key and value is one linear layer, and is adapted as one, unless it is split.
 
     Args:
         encoder: Is changed in place.
@@ -42,6 +43,7 @@ def add_adapters(encoder: Encoder, config: AdapterConfig, inputs: Mapping[str, R
     """
     from peft import inject_adapter_in_model  # noqa: PLC0415 - a heavy package that few recipes need
 
+    split_projections(encoder, config.split)
     modules = choose_modules(encoder, inputs, config.modules)
     # Vectors, not modules, are what some methods take as a target; all that adapt modules know this option.
     peft_config = _peft_config(config, modules)
@@ -73,6 +75,7 @@ def merge_adapters(model: Network) -> Network:
             raise ComponentError(f"The adapter of '{name}' cannot be merged: {error}") from None
         parent, _, child = name.rpartition(".")
         setattr(merged.get_submodule(parent), child, module.get_base_layer())
+    join_projections(merged)
     return merged
 
 

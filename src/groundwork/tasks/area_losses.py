@@ -13,7 +13,7 @@ from segmentation_models_pytorch import losses as smp
 from torch import Tensor
 
 from groundwork.targets.labels import IGNORE
-from groundwork.tasks.losses import Loss
+from groundwork.tasks.losses import Loss, Over
 from groundwork.tasks.optimizers import NotNegative
 
 #: Above 0: what an area that was not found, or found too much, counts.
@@ -21,20 +21,32 @@ Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class JaccardLoss(Loss):
-    """One minus the intersection over union, averaged over the classes that occur in the batch.
+    """One minus the intersection over union of each class, averaged.
 
     Args:
         class_pixels: See :class:`Loss`.
         smooth: Is added to both sides of the fraction.
+        over: What the mean is taken over: the classes that are present in the batch, or all, of which those that are
+            not present cost nothing.
     """
 
-    def __init__(self, class_pixels: tuple[int, ...], *, smooth: NotNegative = 1.0) -> None:  # noqa: ARG002
+    def __init__(
+        self,
+        class_pixels: tuple[int, ...],  # noqa: ARG002
+        *,
+        smooth: NotNegative = 1.0,
+        over: Over = "present",
+    ) -> None:
         super().__init__()
-        self._loss = smp.JaccardLoss("multiclass", smooth=smooth)
+        self._loss, self._over = smp.JaccardLoss("multiclass", smooth=smooth), over
 
     def forward(self, scores: Tensor, labels: Tensor) -> Tensor:
         """See :class:`Loss`."""
-        return _over_occurring(self._loss, scores, labels)
+        over_occurring = _over_occurring(self._loss, scores, labels)
+        if self._over == "present":
+            return over_occurring
+        _, classes = _known(scores, labels)
+        return over_occurring * len(_occurring(classes, scores.shape[1])) / scores.shape[1]
 
 
 class TverskyLoss(Loss):

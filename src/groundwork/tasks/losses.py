@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 import torch
 from pydantic import Field
@@ -65,13 +65,29 @@ class CrossEntropyLoss(Loss):
         return total / torch.as_tensor(count, device=total.device).clamp(min=1e-6)
 
 
-class DiceLoss(Loss):
-    """One minus the Dice coefficient, averaged over the classes that occur in the batch (Milletari et al. 2016)."""
+#: Which classes a mean is taken over: those that are present in a batch, or all.
+Over: TypeAlias = Literal["present", "all"]
 
-    def __init__(self, class_pixels: tuple[int, ...], *, smooth: NotNegative = 1.0) -> None:  # noqa: ARG002
-        """Keep ``smooth``, which is added to both sides of the fraction."""
+
+class DiceLoss(Loss):
+    """One minus the Dice coefficient of each class, averaged (Milletari et al. 2016).
+
+    Args:
+        class_pixels: See :class:`Loss`.
+        smooth: Is added to both sides of the fraction.
+        over: What the mean is taken over: the classes that are present in the batch, or all, of which those that are
+            not present cost nothing.
+    """
+
+    def __init__(
+        self,
+        class_pixels: tuple[int, ...],  # noqa: ARG002
+        *,
+        smooth: NotNegative = 1.0,
+        over: Over = "present",
+    ) -> None:
         super().__init__()
-        self._smooth = smooth
+        self._smooth, self._over = smooth, over
 
     def forward(self, scores: Tensor, labels: Tensor) -> Tensor:
         """See :class:`Loss`."""
@@ -81,8 +97,10 @@ class DiceLoss(Loss):
         overlap = (predicted * truth).sum(dim=(0, 2, 3))
         area = predicted.sum(dim=(0, 2, 3)) + truth.sum(dim=(0, 2, 3))
         occurs = (truth.sum(dim=(0, 2, 3)) > 0).to(scores.dtype)
-        dice = (2 * overlap + self._smooth) / (area + self._smooth)
-        return ((1 - dice) * occurs).sum() / occurs.sum().clamp(min=1)
+        # Without smoothing, nothing at all would be divided by nothing.
+        dice = (2 * overlap + self._smooth) / (area + self._smooth).clamp(min=1e-7)
+        total: Tensor = ((1 - dice) * occurs).sum()
+        return total / (len(occurs) if self._over == "all" else occurs.sum().clamp(min=1))
 
 
 class FocalLoss(Loss):

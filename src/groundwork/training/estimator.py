@@ -16,7 +16,6 @@ from groundwork.data.drawn_pixels import draw_pixels
 from groundwork.errors import DataError
 from groundwork.models.assembly.encoder_decoder import EncoderDecoderModel
 from groundwork.models.assembly.raster_model import Prepared
-from groundwork.models.features.padding import crop_center
 from groundwork.models.heads.base import Decoded
 from groundwork.models.heads.scalar_sklearn import ScalarSklearnHead
 from groundwork.models.heads.sklearn import SklearnHead
@@ -80,4 +79,4 @@ def _cell_of_pixel(prepared: Prepared, cells: tuple[int, int]) -> Tensor:
     """Return for each pixel of the images the number of the cell that it lies in, (height, width)."""
     numbers = torch.arange(cells[0] * cells[1], dtype=torch.float64).reshape(1, 1, *cells)
     spread = functional.interpolate(numbers, size=prepared.padded, mode="nearest-exact")
-    return crop_center(spread, prepared.size)[0, 0].long()
+    return prepared.cut(spread)[0, 0].long()

@@ -17,7 +17,7 @@ from groundwork.errors import TranslationError
 from groundwork.models.examples import example_images
 from groundwork.training.checks import check_together, check_training
 from groundwork.training.standardising import require_statistics
-from terratorch_words import DATA, HLS, MODEL, TASK, changed
+from terratorch_words import DATA, HLS, MODEL, SEVERAL, TASK, changed
 
 PIXELWISE = [
     ("model.class_path", "terratorch.tasks.PixelwiseRegressionTask"),
@@ -33,33 +33,6 @@ WHOLE_IMAGES = [
     (f"{MODEL}.decoder_channels", None),
     (f"{MODEL}.necks", []),
     (f"{TASK}.ignore_index", None),
-]
-SEVERAL = [
-    ("data.class_path", "GenericMultiModalDataModule"),
-    (f"{DATA}.modalities", ["S2L2A", "S1GRD"]),
-    (f"{DATA}.image_grep", {"S2L2A": "*_s2.tif", "S1GRD": "*_s1.tif"}),
-    (f"{DATA}.img_grep", None),
-    (f"{DATA}.dataset_bands", {"S2L2A": ["BLUE", "RED"], "S1GRD": ["VV", "VH"]}),
-    (f"{DATA}.output_bands", None),
-    (f"{DATA}.rgb_indices", None),
-    (f"{DATA}.means", {"S2L2A": [1390.458, 1853.91], "S1GRD": [-12.599, -20.293]}),
-    (f"{DATA}.stds", {"S2L2A": [2106.761, 2134.138], "S1GRD": [5.195, 5.89]}),
-    *(
-        (f"{DATA}.{split}_data_root", {"S2L2A": f"d/{split}/s2", "S1GRD": f"d/{split}/s1"})
-        for split in ("train", "val", "test")
-    ),
-    *((f"{DATA}.{split}_label_data_root", f"d/{split}/labels") for split in ("train", "val", "test")),
-    (f"{MODEL}.backbone", "terramind_v1_base"),
-    (f"{MODEL}.backbone_modalities", ["S2L2A", "S1GRD"]),
-    (f"{MODEL}.backbone_bands", {"S2L2A": ["BLUE", "RED"]}),
-    (
-        f"{MODEL}.necks",
-        [
-            {"name": "SelectIndices", "indices": [2, 5, 8, 11]},
-            {"name": "ReshapeTokensToImage", "remove_cls_token": False},
-            {"name": "LearnedInterpolateToPyramidal"},
-        ],
-    ),
 ]
 OBJECTS = [
     ("model.class_path", "ObjectDetectionTask"),
@@ -123,8 +96,13 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
                 "out_indices": [0, 1, 2, 3],
             },
             "model.necks": [{"name": "pyramid"}],
-            "model.decoder": {"name": "smp", "model": "Unet", "options": {"decoder_channels": [32, 16, 16]}},
-            "model.head": {"name": "segmentation", "channels": [8, 8]},
+            "model.decoder": {
+                "name": "smp",
+                "model": "Unet",
+                "options": {"decoder_channels": [32, 16, 16, 8]},
+                "last_block": "keeps",
+            },
+            "model.head": None,
             "model.standardise": "given",
             "model.statistics.images.NIR_NARROW": {"mean": 2500.0, "std": 800.0},
             "training.max_epochs": 20,
@@ -464,8 +442,13 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
             (f"{MODEL}.decoder_channels", 256),
         ],
         {
-            "model.encoder": {"name": "prithvi_swin", "variant": "b", "pretrained": False},
-            "model.decoder": {"name": "upernet", "channels": 256},
+            "model.encoder": {
+                "name": "prithvi_swin",
+                "variant": "b",
+                "pretrained": False,
+                "pads_before_shift": True,
+            },
+            "model.decoder": {"name": "upernet", "channels": 256, "pool_norm": "batch", "align_corners": True},
         },
     ),
     "timm": (
@@ -533,7 +516,7 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
             (f"{MODEL}.necks", [{"name": "SelectIndices", "indices": [0, 1, 2, 3]}]),
         ],
         {
-            "model.decoder": {"name": "upernet", "channels": 64},
+            "model.decoder": {"name": "upernet", "channels": 64, "pool_norm": "batch", "align_corners": True},
             "model.necks": [{"name": "pyramid"}],
         },
     ),
@@ -555,10 +538,62 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
             "model.decoder": {"name": "smp", "model": "FPN"},
         },
     ),
+    "a U-Net of smp": (
+        [
+            (f"{MODEL}.decoder", "smp_Unet"),
+            (f"{MODEL}.decoder_channels", None),
+            (f"{MODEL}.decoder_decoder_channels", [32, 16, 8]),
+        ],
+        {
+            "model.necks": [{"name": "pyramid"}, {"name": "select", "indices": [1, 2, 3]}],
+            "model.decoder": {
+                "name": "smp",
+                "model": "Unet",
+                "options": {"decoder_channels": [32, 16, 8]},
+                "last_block": "doubles",
+            },
+        },
+    ),
+    "a layer on all levels": (
+        [
+            (f"{MODEL}.decoder", "MLPDecoder"),
+            (f"{MODEL}.decoder_channels", None),
+            (f"{MODEL}.necks", [{"name": "SelectIndices", "indices": [1, 3]}, {"name": "ReshapeTokensToImage"}]),
+        ],
+        {"model.decoder": {"name": "mlp", "channels": [256], "level": "all"}},
+    ),
+    "one linear layer": (
+        [
+            (f"{MODEL}.decoder", "LinearDecoder"),
+            (f"{MODEL}.decoder_channels", None),
+            (f"{MODEL}.decoder_upsampling_size", 16),
+            (f"{MODEL}.necks", [{"name": "SelectIndices", "indices": [3]}, {"name": "ReshapeTokensToImage"}]),
+        ],
+        {"model.decoder": {"name": "linear", "channels": 2, "upsampling": 16}},
+    ),
+    "a bottleneck": (
+        [
+            (f"{MODEL}.decoder", "UperNetDecoder"),
+            (f"{MODEL}.decoder_channels", 16),
+            (
+                f"{MODEL}.necks",
+                [
+                    {"name": "SelectIndices", "indices": [1, 3]},
+                    {"name": "ReshapeTokensToImage"},
+                    {"name": "AddBottleneckLayer"},
+                ],
+            ),
+        ],
+        {"model.necks": [{"name": "bottleneck", "halves": False, "norm": "none"}]},
+    ),
+    "layers before the mean": (
+        [*WHOLE_IMAGES, (f"{MODEL}.head_dim_list", [32])],
+        {"model.head": {"name": "classification", "channels": [32], "layers_on": "cells"}},
+    ),
     "options of heads": (
         [(f"{MODEL}.head_dropout", 0.2), (f"{MODEL}.head_channel_list", [64])],
         {
-            "model.head": {"name": "segmentation", "dropout": 0.2, "channels": [8, 8, 64]},
+            "model.head": {"name": "segmentation", "dropout": 0.2, "channels": [64]},
         },
     ),
     "arguments in mappings": (
@@ -615,7 +650,12 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
             )
         ],
         {
-            "model.adapters": {"method": "lora", "modules": ["qkv"], "options": {"r": 32, "lora_alpha": 64}},
+            "model.adapters": {
+                "method": "lora",
+                "split": ["qkv"],
+                "modules": ["qkv.query", "qkv.value"],
+                "options": {"r": 16, "lora_alpha": 32},
+            },
         },
     ),
     "smp as it is": (
@@ -645,7 +685,7 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
             "training.task": "pixel_regression",
             "data.target.outputs": [{"name": "value", "nodata": -1, "minimum": -1000.0, "maximum": 10000.0}],
             "training.loss": [{"name": "rmse"}],
-            "model.head": {"name": "regression", "channels": [8, 8]},
+            "model.head": None,
         },
     ),
     "numbers above 0": (
@@ -655,7 +695,7 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
             ("trainer.callbacks", [{"class_path": "ModelCheckpoint", "init_args": {"monitor": "val/RMSE"}}]),
         ],
         {
-            "model.head.ranges": [[0, None]],
+            "model.head": {"name": "regression", "ranges": [[0, None]], "limit": "cut"},
             "training.monitor": "val/rmse_value",
         },
     ),
@@ -705,13 +745,19 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
     "a list of losses": (
         [(f"{TASK}.loss", ["ce", "dice"]), (f"{TASK}.class_weights", [0.2, 0.8])],
         {
-            "training.loss": [{"name": "cross_entropy", "class_weights": [0.2, 0.8]}, {"name": "dice"}],
+            "training.loss": [
+                {"name": "cross_entropy", "class_weights": [0.2, 0.8]},
+                {"name": "dice", "over": "all", "smooth": 0},
+            ],
         },
     ),
     "losses by weight": (
         [(f"{TASK}.loss", {"focal": 0.7, "jaccard": 0.3})],
         {
-            "training.loss": [{"name": "focal", "weight": 0.7}, {"name": "jaccard", "weight": 0.3}],
+            "training.loss": [
+                {"name": "focal", "weight": 0.7},
+                {"name": "jaccard", "over": "all", "smooth": 0, "weight": 0.3},
+            ],
         },
     ),
     "the task's optimiser": (
@@ -823,7 +869,8 @@ def test_keys_and_values(case: str) -> None:
 BUILT = (
     *("usual", "dates", "several sources", "options of Prithvi", "Prithvi's older factory", "Swin", "timm", "Satlas"),
     *("each date by itself", "UperNet", "a decoder of smp", "auxiliary branches", "adapters", "smp as it is"),
-    *("numbers above 0", "the class token", "timm as it is", "objects"),
+    *("numbers above 0", "the class token", "timm as it is", "objects", "a U-Net of smp", "a layer on all levels"),
+    *("one linear layer", "a bottleneck", "layers before the mean"),
 )
 
 
@@ -1012,7 +1059,7 @@ CHANGED: list[tuple[list[tuple[str, Any]], str, str]] = [
     ([], "data.init_args.no_data_replace", "the model sees the mean of each band"),
     ([(f"{DATA}.test_data_root", "data/water/val")], "data.init_args.test_data_root", "are the same files as val"),
     ([(f"{DATA}.constant_scale", 1e-4)], "data.init_args.constant_scale", "divided by it"),
-    ([(f"{TASK}.loss", "dice")], "model.init_args.loss", "classes that occur in a batch"),
+    ([(f"{TASK}.loss", "lovasz")], "model.init_args.loss", "classes that occur in a batch"),
     ([(f"{MODEL}.rescale", False)], "model.init_args.model_args.rescale", "size of the image"),
     ([("trainer.logger", {"class_path": "CometLogger"})], "trainer.logger[0]", "is left out"),
     (

@@ -105,3 +105,29 @@ def test_without_linear_layers_modules_must_be_named(make_model: MakeModel) -> N
 def test_methods_that_cannot_work_here_are_not_offered(make_model: MakeModel, method: str) -> None:
     with pytest.raises(ComponentError, match=rf"peft adapts no modules by '{method}'.*Known: \[.*'lora'"):
         adapted(make_model, method=method)
+
+
+def test_queries_and_values_are_adapted_apart(make_model: MakeModel) -> None:
+    words = {"split": ["qkv"], "modules": ["qkv.query", "qkv.value"], "options": {"r": 2, "lora_alpha": 6}}
+    model, plain = make_model(**VIT, adapters=words).eval(), make_model(**VIT).eval()
+    stir(model)
+    weights = model.state_dict()
+    assert not any("key.lora" in name for name in weights)
+    place = "encoder.network.model.blocks.0.attn.qkv"
+    joint = merge_adapters(model).state_dict()[f"{place}.weight"]
+    parts = [
+        weights[f"{place}.{part}.base_layer.weight"]
+        + 3 * weights[f"{place}.{part}.lora_B.default.weight"] @ weights[f"{place}.{part}.lora_A.default.weight"]
+        for part in ("query", "value")
+    ]
+    torch.testing.assert_close(joint, torch.cat([parts[0], weights[f"{place}.key.weight"], parts[1]]))
+    image = torch.randn(1, 3, 160, 160)
+    plain.load_state_dict(merge_adapters(model).state_dict(), strict=True)
+    torch.testing.assert_close(ask(plain, image).output, ask(model, image).output, atol=1e-5, rtol=1e-4)
+
+
+def test_only_joint_projections_are_taken_apart(make_model: MakeModel) -> None:
+    with pytest.raises(ComponentError, match=r"adapters.split: 'network.model.patch_embed.proj' is no joint"):
+        make_model(**VIT, adapters={"split": ["proj"]})
+    with pytest.raises(ComponentError, match=r"adapters\.split: the encoder has no module 'qvk'\. Did you mean 'qkv'"):
+        make_model(**VIT, adapters={"split": ["qvk"]})

@@ -272,3 +272,71 @@ def test_pools_of_smp_are_ours(model: Any) -> None:
     decoder = SmpDecoder(PYRAMID, model=model)
     assert not any(isinstance(module, nn.AdaptiveAvgPool2d) for module in decoder.modules())
     assert sorted(module.side for module in decoder.modules() if isinstance(module, AreaPool)) == [1, 2, 3, 6]
+
+
+def test_upernet_with_batch_norms_and_aligned_corners_is_written_out() -> None:
+    torch.manual_seed(0)
+    features = FeatureSpec((FeatureLevel(3, 8), FeatureLevel(4, 16)))
+    decoder = UPerNetDecoder(features, channels=2, pool_scales=(1, 2), pool_norm="batch", align_corners=True).eval()
+    for name, value in decoder.state_dict().items():
+        if value.is_floating_point():
+            value.copy_(torch.rand_like(value) + 0.5 if "running_var" in name else torch.randn_like(value))
+    weights = decoder.state_dict()
+    fine, coarse = torch.randn(2, 3, 7, 9), torch.randn(2, 4, 4, 5)
+
+    def normed(features: Tensor, conv: str, norm: str) -> Tensor:
+        made = functional.conv2d(features, weights[f"{conv}.weight"], padding=weights[f"{conv}.weight"].shape[-1] // 2)
+        mean, var = weights[f"{norm}.running_mean"], weights[f"{norm}.running_var"]
+        scale = weights[f"{norm}.weight"] / (var + 1e-5).sqrt()
+        return ((made - mean[:, None, None]) * scale[:, None, None] + weights[f"{norm}.bias"][:, None, None]).relu()
+
+    def grown(features: Tensor, like: Tensor) -> Tensor:
+        return functional.interpolate(features, size=like.shape[-2:], mode="bilinear", align_corners=True)
+
+    pools = [
+        grown(normed(functional.adaptive_avg_pool2d(coarse, side), f"pools.{index}.1", f"pools.{index}.2"), coarse)
+        for index, side in enumerate((1, 2))
+    ]
+    merged = normed(torch.cat([coarse, *pools], dim=1), "bottleneck.conv", "bottleneck.norm")
+    lateral = normed(fine, "laterals.0.conv", "laterals.0.norm") + grown(merged, fine)
+    smooth = normed(lateral, "smooths.0.conv", "smooths.0.norm")
+    expected = normed(torch.cat([smooth, grown(merged, fine)], dim=1), "fuse.conv", "fuse.norm")
+    torch.testing.assert_close(decoder([fine, coarse]), expected)
+
+
+def test_mlp_reads_all_levels_side_by_side() -> None:
+    features = FeatureSpec((FeatureLevel(3, 16), FeatureLevel(5, 16)))
+    decoder = MLPDecoder(features, channels=(4,), level="all")
+    maps = [torch.randn(2, level.channels, 2, 3) for level in features.levels]
+    weight, bias = decoder.layers[0].weight[..., 0, 0], decoder.layers[0].bias
+    cells = torch.cat(maps, dim=1).permute(0, 2, 3, 1)
+    torch.testing.assert_close(decoder(maps), functional.linear(cells, weight, bias).relu().permute(0, 3, 1, 2))
+    with pytest.raises(SpecError, match="reads all levels at once, which then need one stride"):
+        MLPDecoder(PYRAMID, level="all")
+
+
+@pytest.mark.parametrize(("last_block", "ratio"), [("keeps", 1), ("doubles", 2)])
+def test_unet_may_have_a_block_behind_the_finest_level(last_block: Any, ratio: int) -> None:
+    decoder = SmpDecoder(
+        PYRAMID, model="Unet", options={"decoder_channels": (16, 8, 8, 4)}, last_block=last_block
+    ).eval()
+    plain = SmpDecoder(PYRAMID, model="Unet", options={"decoder_channels": (16, 8, 8)}).eval()
+    own = decoder.state_dict()
+    plain.load_state_dict({name: own[name] for name in plain.state_dict()})
+    maps = maps_of(PYRAMID, 64, 96)
+    grown = plain(maps).repeat_interleave(ratio, dim=2).repeat_interleave(ratio, dim=3)
+    last = decoder.decoder.blocks[3]
+    torch.testing.assert_close(decoder(maps), last.conv2(last.conv1(grown)))
+    assert decoder.out == FeatureLevel(4, 4 // ratio)
+
+
+def test_blocks_that_there_are_not_are_refused() -> None:
+    with pytest.raises(ComponentError, match=r"'smp MAnet' has no last block that keeps .* \['Unet'\] have one"):
+        SmpDecoder(PYRAMID, model="MAnet", last_block="keeps")
+    with pytest.raises(SpecError, match="needs a finest stride that is a multiple of 2 px"):
+        SmpDecoder(
+            FeatureSpec((FeatureLevel(8, 1), FeatureLevel(8, 2))),
+            model="Unet",
+            options={"decoder_channels": (4, 4)},
+            last_block="doubles",
+        )

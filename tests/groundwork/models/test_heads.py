@@ -284,3 +284,29 @@ def test_an_estimator_needs_two_classes_to_tell_apart() -> None:
     ):
         SklearnHead(FeatureSpec((FeatureLevel(4, 1),)), 1)
     assert SklearnHead(FeatureSpec((FeatureLevel(4, 1),)), 1, estimator="ridge").out.channels == 1
+
+
+def test_ranges_may_be_cut_off_as_a_relu_does() -> None:
+    head = RegressionHead(LEVEL, 2, ranges=((0.0, None), (None, 1.5)), limit="cut").eval()
+    head.limit.scale.set_statistics([1.0, 2.0], [3.0, 4.0])
+    features = torch.randn(2, 8, 4, 5)
+    raw = torch.nn.functional.conv2d(features, head.regress.weight, head.regress.bias)
+    expected = torch.stack([(3 * raw[:, 0] + 1).relu(), (4 * raw[:, 1] + 2).clamp(max=1.5)], dim=1)
+    torch.testing.assert_close(head(Decoded(features)), expected)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "max"])
+def test_layers_may_stand_before_the_pool(pooling: Any) -> None:
+    head = ClassificationHead(LEVEL, 3, channels=(6,), layers_on="cells", pooling=pooling).eval()
+    features, share = torch.randn(2, 8, 4, 5), torch.rand(2, 1, 4, 5)
+    first, last = head.layers[0], head.layers[-1]
+    cells = features.flatten(2).transpose(1, 2)
+    answers = ((cells @ first.weight.T + first.bias).relu() @ last.weight.T + last.bias).transpose(1, 2)
+    weighed = (answers * share.flatten(2)).sum(2) / share.flatten(2).sum(2)
+    expected = weighed if pooling == "mean" else answers.amax(2)
+    torch.testing.assert_close(head(Decoded(features, share_valid=share)), expected)
+
+
+def test_layers_on_cells_of_a_vector_are_refused() -> None:
+    with pytest.raises(ComponentError, match="leave out 'layers_on' or 'pooling'"):
+        ScalarRegressionHead(FeatureSpec(LEVEL.levels, vector=4), 1, pooling="vector", layers_on="cells")

@@ -98,6 +98,7 @@ STEPS = torch.tensor([[1.0, 20.0], [5.0, -20.0], [3.0, 0.0]])
         ("min", [1.0, -20.0]),
         ("last", [3.0, 0.0]),
         ("difference", [2.0, -20.0]),
+        ("first_less_last", [-2.0, 20.0]),
     ],
 )
 def test_time_steps_become_one(pooling: Any, expected: list[float]) -> None:
@@ -306,3 +307,11 @@ def test_one_level_of_each_source_needs_no_order() -> None:
     assert SelectNeck(features, indices=(-1,)).out == features
     with pytest.raises(SpecError, match=r"indices \[1, 0\] give \[a:4ch/16px, a:4ch/8px\]. Put them in order"):
         SelectNeck(UNLIKE, indices=(1, 0))
+
+
+def test_bottleneck_may_keep_the_resolution_and_be_a_plain_convolution() -> None:
+    neck = BottleneckNeck(PYRAMID, halves=False, norm="none")
+    maps = [torch.randn(2, level.channels, 16 >> index, 24 >> index) for index, level in enumerate(PYRAMID.levels)]
+    added = neck(maps)[-1]
+    torch.testing.assert_close(added, functional.conv2d(maps[-1], neck.conv.weight, neck.conv.bias))
+    assert neck.out.levels[-1] == FeatureLevel(8, 16)

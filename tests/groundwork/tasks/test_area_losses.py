@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
+import segmentation_models_pytorch as smp
 import torch
 from numpy.typing import NDArray
 
 from groundwork.targets.labels import IGNORE
 from groundwork.tasks.area_losses import BoundaryLoss, JaccardLoss, LovaszLoss, TverskyLoss, signed_distances
-from groundwork.tasks.losses import LOSSES, FocalLoss, Loss
+from groundwork.tasks.losses import LOSSES, DiceLoss, FocalLoss, Loss
 
 PIXELS = (100, 300, 800)
 MAKERS: dict[str, Callable[[], Loss]] = {
@@ -71,6 +73,19 @@ def test_jaccard_is_one_less_intersection_over_union(scores: torch.Tensor, label
     parts = _overlaps(*_known(scores, labels))
     expected = np.mean([1 - (hit + 0.5) / (hit + extra + missed + 0.5) for hit, extra, missed in parts])
     assert float(JaccardLoss(PIXELS, smooth=0.5)(scores, labels)) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(DiceLoss, smp.losses.DiceLoss), (JaccardLoss, smp.losses.JaccardLoss)])
+@pytest.mark.parametrize("most", [2, 1, 0])
+def test_means_may_be_over_all_classes(
+    ours: Any, theirs: Any, most: int, scores: torch.Tensor, labels: torch.Tensor
+) -> None:
+    fewer = labels.clamp(max=most)
+    known = fewer != IGNORE
+    # The library leaves out a label only where it is given one.
+    rows, classes = scores.movedim(1, -1)[known], fewer[known]
+    expected = theirs("multiclass")(rows.T[None, :, :, None], classes[None, :, None])
+    assert float(ours(PIXELS, over="all", smooth=0)(scores, fewer)) == pytest.approx(float(expected), rel=1e-5)
 
 
 def test_tversky_weighs_both_kinds_of_errors(scores: torch.Tensor, labels: torch.Tensor) -> None:

@@ -17,8 +17,6 @@ class Decoding:
 
     #: None: the encoder's last level as it is.
     decoder: Words | None
-    #: Channels of convolutions that belong to the decoder there, and to the head here.
-    head_channels: tuple[int, ...] = ()
     necks: tuple[Words, ...] = ()
 
 
@@ -55,31 +53,30 @@ def _unet(arguments: Stated, flow: Flow, ours: str) -> Decoding:
             "channels", f"{len(channels)} numbers for {flow.levels} levels: one for each, as in TerraTorch"
         )
     if norm not in (None, True, "batchnorm"):
-        arguments.change("use_batchnorm", "convolutions have a batch norm here", ours)
+        arguments.change("use_batchnorm", "convolutions have a batch norm here", ours, alters=True)
     if len(channels) < 2:
         arguments.refuse("channels", "two numbers or more, one for each level, are needed")
         return Decoding(None)
-    options: Words = {"decoder_channels": channels[:-1]}
-    if attention:
-        options["attention_type"] = attention
-        arguments.change("attention_type", "the last block, which is two convolutions of the head here, has none", ours)
-    # The last block has no level to join: it is two convolutions, which the head has here.
-    return Decoding({"name": "smp", "model": "Unet", "options": options}, (channels[-1], channels[-1]))
+    options: Words = {"decoder_channels": channels, **without_empty({"attention_type": attention})}
+    # TerraTorch gives the finest level twice, so that the last block, which joins no level, keeps its resolution.
+    return Decoding({"name": "smp", "model": "Unet", "options": options, "last_block": "keeps"})
 
 
-def _upernet(arguments: Stated, flow: Flow, ours: str) -> Decoding:
+def _upernet(arguments: Stated, flow: Flow, ours: str) -> Decoding:  # noqa: ARG001 - as all decoders
     words: Words = {"name": "upernet", "channels": arguments.whole("channels") or 256}
     words |= without_empty({"pool_scales": arguments.wholes("pool_scales")})
-    arguments.take("align_corners")
-    arguments.change(
-        "channels",
-        "pooled context has a group norm, which trains on single images too, and corners are not aligned",
-        ours,
-    )
+    words |= {"pool_norm": "batch", "align_corners": arguments.flag("align_corners") is not False}
     scales = bool(arguments.flag("scale_modules"))
     if scales and flow.levels not in (None, 4):
         arguments.refuse("scale_modules", f"it takes 4 levels, and gets {flow.levels}")
-    return Decoding(words, (), ({"name": "pyramid"},) if scales else ())
+    _check_pyramid(arguments, flow, "scale_modules") if scales else None
+    return Decoding(words, ({"name": "pyramid"},) if scales else ())
+
+
+def _check_pyramid(arguments: Stated, flow: Flow, key: str) -> None:
+    if flow.stride is not None and flow.stride % 4:
+        text = f"from patches of {flow.stride} pixels strides are whole numbers, and not a quarter of them"
+        arguments.change(key, text, "model.necks", alters=True)
 
 
 def _fcn(arguments: Stated, flow: Flow, ours: str) -> Decoding:
@@ -93,7 +90,10 @@ def _fcn(arguments: Stated, flow: Flow, ours: str) -> Decoding:
     words["norm"] = "layer"
     if doublings < count:
         arguments.change(
-            "num_convs", f"the resolution is doubled {doublings} times, as a patch has {stride} pixels", ours
+            "num_convs",
+            f"the resolution is doubled {doublings} times, as a patch has {stride} pixels",
+            ours,
+            alters=True,
         )
     return Decoding(words)
 
@@ -101,9 +101,10 @@ def _fcn(arguments: Stated, flow: Flow, ours: str) -> Decoding:
 def _linear(arguments: Stated, flow: Flow, ours: str) -> Decoding:  # noqa: ARG001 - as all decoders
     size = arguments.whole("upsampling_size")
     level = arguments.whole("in_index")
-    arguments.take("num_classes")
+    channels = arguments.whole("num_classes")
     arguments.change("num_classes", "one linear layer more, the head, stands behind it", ours)
-    return Decoding({"name": "linear"} | without_empty({"upsampling": size, "level": level if level != -1 else None}))
+    words = {"channels": channels, "upsampling": size, "level": level if level != -1 else None}
+    return Decoding({"name": "linear"} | without_empty(words))
 
 
 def _identity(arguments: Stated, flow: Flow, ours: str) -> Decoding:  # noqa: ARG001 - as all decoders
@@ -111,42 +112,72 @@ def _identity(arguments: Stated, flow: Flow, ours: str) -> Decoding:  # noqa: AR
     return Decoding(None if level in (None, -1) else {"name": "identity", "level": level})
 
 
-def _mlp(arguments: Stated, flow: Flow, ours: str) -> Decoding:
+def _mlp(arguments: Stated, flow: Flow, ours: str) -> Decoding:  # noqa: ARG001 - as all decoders
     for key in ("channels", "out_dim"):
         arguments.pass_over(key)
     arguments.take("out_index")
     activation = (arguments.text("activation") or "ReLU").lower()
-    if flow.levels != 1 or flow.channels is None:
+    if flow.channels is None:
         arguments.findings.refuse(
             arguments.path("")[:-1],
-            "an MLP sees one level here, whose channels are known: select one, or take FCNDecoder",
+            "an MLP gives as many channels as a level has, which are not known here: put no neck before it that "
+            "changes them, or take FCNDecoder",
         )
         return Decoding(None)
     if activation not in ("relu", "gelu"):
         arguments.refuse("activation", f"'{activation}' is none of ReLU and GELU")
     words: Words = {"name": "mlp", "channels": [flow.channels]}
-    del ours
+    words |= {"level": "all"} if flow.levels != 1 else {}
     return Decoding(words | ({"activation": activation} if activation != "relu" else {}))
 
 
+#: Arguments of smp's models by another name than "decoder_" and that of the decoder: model, or "" for all -> ours.
+SMP_OPTIONS: Mapping[tuple[str, str], str] = {
+    ("", "decoder_channels"): "decoder_channels",
+    ("", "decoder_interpolation"): "interpolation_mode",
+    ("DeepLabV3", "decoder_channels"): "out_channels",
+    ("DeepLabV3Plus", "decoder_channels"): "out_channels",
+    ("PSPNet", "psp_out_channels"): "out_channels",
+    ("PSPNet", "psp_use_norm"): "use_norm",
+    ("PSPNet", "psp_dropout"): "dropout",
+}
+
+
+def _smp_options(model: str, arguments: Stated) -> Words:
+    """Return options of a decoder of smp, of which TerraTorch takes those of the whole model."""
+    options: Words = {}
+    for key in arguments.keys():  # noqa: SIM118 - it is no mapping
+        name = SMP_OPTIONS.get((model, key)) or SMP_OPTIONS.get(("", key))
+        if name is None and key.startswith("decoder_"):
+            name = key.removeprefix("decoder_")
+        if name is None:
+            arguments.pass_over(key, f"smp's '{model}' takes it and does not use it; 'decoder_decoder_{key}' it would")
+        else:
+            options[name] = arguments.take(key)
+    return options
+
+
 #: Decoders of smp that take exactly four levels, and those that leave the first one aside.
-_FOUR, _WITHOUT_FIRST = ("FPN",), ("UnetPlusPlus", "Linknet")
+_FOUR, _WITHOUT_FIRST = ("FPN",), ("UnetPlusPlus", "Linknet", "Unet", "MAnet")
+#: Those of smp that give the same for the same weights.
+EXACT = ("FPN", "UnetPlusPlus", "Linknet", "Unet", "MAnet", "DeepLabV3", "PSPNet")
 
 
 def _smp(model: str, arguments: Stated, flow: Flow, ours: str) -> Decoding:
-    options = {key: arguments.take(key) for key in arguments.keys()}  # noqa: SIM118 - it is no mapping
+    options = _smp_options(model, arguments)
     necks: tuple[Words, ...] = ()
     if model in _FOUR and flow.levels != 4:
         necks = ({"name": "select", "indices": [-4, -3, -2, -1]},)
     elif model in _WITHOUT_FIRST and flow.levels is not None:
         necks = ({"name": "select", "indices": list(range(1, flow.levels))},)
-    channels = options.get("decoder_channels")
-    if model in ("Unet", "MAnet") and isinstance(channels, list) and flow.levels is not None:
-        options["decoder_channels"] = channels[: flow.levels - 1]
+    words: Words = {"name": "smp", "model": model} | without_empty({"options": options})
     if model in ("Unet", "MAnet"):
-        arguments.change("decoder_channels", "the last block, which joins no level, is left out", ours)
-    words: Words = {"name": "smp", "model": model}
-    return Decoding(words | without_empty({"options": options}), (), necks)
+        words["last_block"] = "doubles"
+    if model not in EXACT:
+        arguments.findings.change(
+            arguments.path("")[:-1], f"the decoder of '{model}' is fed in another way", ours, alters=True
+        )
+    return Decoding(words, necks)
 
 
 _DECODERS: Mapping[str, Callable[[Stated, Flow, str], Decoding]] = {

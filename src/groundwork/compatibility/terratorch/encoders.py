@@ -69,12 +69,16 @@ def read_encoder(name: str, arguments: Stated, seen: Seen) -> Encoding:
     if not per_date:
         return Encoding(encoder, flow, (), is_new)
     pooling = str(per_date.get("pooling"))
-    keeps = pooling in ("concat", "keep")
+    parts = per_date.get("subsets")
+    keeps = pooling in ("concat", "keep") or bool(parts)
     if by_itself:
+        if parts:
+            arguments.refuse("temporal_subset_lengths", "TerraMind's dates are not grouped here: leave it out")
         necks: tuple[Words, ...] = () if keeps else ({"name": "pool_time", "pooling": pooling},)
         width = flow.channels and flow.channels // (1 if keeps else seen.steps)
         return Encoding(encoder, replace(flow, channels=width), necks, is_new)
-    width = flow.channels and flow.channels * (seen.steps if keeps else 1)
+    count = len(parts) if isinstance(parts, list) else seen.steps
+    width = flow.channels and flow.channels * (count if keeps else 1)
     wrapped: Words = {"name": "per_date", "encoder": encoder, **per_date}
     return Encoding(wrapped, replace(flow, channels=width, steps=seen.steps, is_transformer=False), (), is_new)
 
@@ -118,7 +122,7 @@ def _in_sizes(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flow]:
     words |= read_weights(arguments, seen)
     words |= without_empty({"out_indices": whole_numbers(arguments, "out_indices")})
     if is_swin:
-        words |= without_empty({"drop_path": arguments.number("drop_path")})
+        words |= without_empty({"drop_path": arguments.number("drop_path")}) | {"pads_before_shift": True}
     return words, Flow(levels=4) if is_swin else Flow(stride=16, is_transformer=True)
 
 
@@ -161,7 +165,7 @@ def _timm(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flow]:
 
 
 #: How the maps of several dates become one.
-POOLINGS = {"mean": "mean", "max": "max", "diff": "difference", "concat": "concat", "keep": "keep"}
+POOLINGS = {"mean": "mean", "max": "max", "diff": "first_less_last", "concat": "concat", "keep": "keep"}
 
 
 def _read_dates(arguments: Stated) -> Words:
@@ -175,17 +179,20 @@ def _read_dates(arguments: Stated) -> Words:
         return {}
     if pooling not in POOLINGS:
         arguments.refuse("temporal_pooling", f"'{pooling}' is none of {list(POOLINGS)}")
-    if pooling == "diff":
-        arguments.change(
-            "temporal_pooling",
-            "the difference is the last date less the first: the other sign",
-            "model.encoder.pooling",
+    if isinstance(subsets, list) and not (pooling == "mean" and len(set(subsets)) == 1):
+        return _subsets(arguments, [int(length) for length in subsets], pooling)
+    # The mean of the means of as many dates each is the mean of all.
+    return {"pooling": POOLINGS.get(pooling, "mean")}
+
+
+def _subsets(arguments: Stated, lengths: list[int], pooling: str) -> Words:
+    """Return the means of subsets of dates, which TerraTorch pools once more."""
+    if pooling not in ("concat", "keep"):
+        arguments.refuse(
+            "temporal_subset_lengths",
+            f"the means of subsets are kept beside one another here, and not pooled once more by '{pooling}': take "
+            "'concat', or leave the subsets out",
         )
-    return {"pooling": POOLINGS.get(pooling, "mean"), **_subsets(subsets)}
-
-
-def _subsets(lengths: object) -> Words:
-    if not isinstance(lengths, list):
-        return {}
-    ends = [sum(int(length) for length in lengths[: index + 1]) for index in range(len(lengths))]
-    return {"subsets": [list(range(end - int(length), end)) for end, length in zip(ends, lengths, strict=True)]}
+    ends = [sum(lengths[: index + 1]) for index in range(len(lengths))]
+    subsets = [list(range(end - length, end)) for end, length in zip(ends, lengths, strict=True)]
+    return {"pooling": "mean", "subsets": subsets}

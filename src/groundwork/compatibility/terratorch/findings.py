@@ -18,6 +18,8 @@ class Note:
     text: str
     #: The key of ours that it stands beside, such as ``model.decoder``. Empty: none.
     ours: str = ""
+    #: Whether the same weights would give other scores.
+    alters: bool = False
 
     def __str__(self) -> str:
         """Compose the line of a report."""
@@ -34,9 +36,9 @@ class Findings:
     ignored: list[Note] = field(default_factory=list)
     refused: list[Note] = field(default_factory=list)
 
-    def change(self, key: str, text: str, ours: str = "") -> None:
+    def change(self, key: str, text: str, ours: str = "", *, alters: bool = False) -> None:
         """Note what means something else here."""
-        _add(self.changed, Note(key, text, ours))
+        _add(self.changed, Note(key, text, ours, alters))
 
     def ignore(self, key: str, text: str) -> None:
         """Note what never had a meaning."""
@@ -45,6 +47,21 @@ class Findings:
     def refuse(self, key: str, text: str) -> None:
         """Note what cannot be translated, with what to do."""
         _add(self.refused, Note(key, text))
+
+    def altering(self) -> list[Note]:
+        """Return what makes other scores of the same weights."""
+        return [note for note in self.changed if note.alters]
+
+    def __str__(self) -> str:
+        """Compose what a person should read: what changed and why, and what never had a meaning."""
+        lines = []
+        for title, notes in (
+            ("Changed, and why:", self.changed),
+            ("Taken and not used by TerraTorch itself, and left out:", self.ignored),
+        ):
+            if notes:
+                lines += ["", title, *dict.fromkeys(f"  {note}" for note in notes)]
+        return "\n".join(lines) + "\n"
 
     def comments(self) -> Iterator[tuple[str, str]]:
         """Yield key of ours and what is to be said beside it."""

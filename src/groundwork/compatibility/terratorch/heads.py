@@ -12,42 +12,35 @@ NAMES = {
     ("image", True): "classification",
     ("image", False): "scalar_regression",
 }
-#: Activation behind the last layer -> range of the numbers, and what is other about it.
-RANGES: dict[str, tuple[list[float | None], str]] = {
-    "ReLU": ([0, None], "numbers stay above 0 by a softplus, through which gradients pass everywhere"),
-    "Softplus": ([0, None], ""),
-    "Sigmoid": ([0, 1], ""),
+#: Activation behind the last layer -> range of the numbers, and how it is kept.
+RANGES: dict[str, Words] = {
+    "ReLU": {"ranges": [[0, None]], "limit": "cut"},
+    "Softplus": {"ranges": [[0, None]]},
+    "Sigmoid": {"ranges": [[0, 1]]},
 }
 
 
-def read_head(arguments: Stated, kind: TaskKind, channels: tuple[int, ...], pooling: str) -> Words | None:
+def read_head(arguments: Stated, kind: TaskKind, pooling: str) -> Words | None:
     """Return the head. None: the usual one of the target, without options.
 
     Args:
         arguments: The head's, without prefix.
         kind: What the task learns.
-        channels: Of convolutions that the decoder had there.
         pooling: How a map becomes a vector, where a neck says it.
     """
-    widths = [*channels, *arguments.wholes("channel_list"), *arguments.wholes("dim_list")]
+    widths = [*arguments.wholes("channel_list"), *arguments.wholes("dim_list")]
     found = without_empty({"dropout": arguments.number("dropout") or None, "channels": widths})
     ups = arguments.whole("learned_upscale_layers")
     if ups and kind.has_classes:
         arguments.refuse("learned_upscale_layers", "only heads of numbers make maps finer here: leave it out")
     elif ups:
         found["upscale_layers"] = ups
-        if channels:
-            arguments.change(
-                "learned_upscale_layers",
-                "maps become finer before the decoder's last two convolutions",
-                "model.head.upscale_layers",
-            )
     found |= _ranges(arguments, kind)
     arguments.pass_over("batch_norm")
     for key in ("num_classes", "num_outputs"):
         arguments.take(key)
-    if kind.per == "image" and arguments.flag("linear_after_pool") is not True and widths:
-        arguments.change("dim_list", "maps are pooled before the layers, not behind them", "model.head.channels")
+    if kind.per == "image" and arguments.flag("linear_after_pool") is not True and widths and not pooling:
+        found["layers_on"] = "cells"
     arguments.take("linear_after_pool")
     if pooling and kind.per == "image":
         found["pooling"] = pooling
@@ -64,7 +57,4 @@ def _ranges(arguments: Stated, kind: TaskKind) -> Words:
     if kind.has_classes or name not in RANGES:
         arguments.refuse("final_act", f"'{name}' is not built here; known for numbers: {list(RANGES)}")
         return {}
-    limits, text = RANGES[name]
-    if text:
-        arguments.change("final_act", text, "model.head.ranges")
-    return {"ranges": [limits]}
+    return RANGES[name]

@@ -31,8 +31,6 @@ KNOWN = {
 }
 #: What is other about a loss here.
 OTHER = {
-    "dice": "dice is averaged over the classes that occur in a batch, not over all",
-    "jaccard": "the index is averaged over the classes that occur in a batch, not over all",
     "lovasz": "the mean is taken over the classes that occur in a batch",
     "focal": "the mean is taken over known pixels, each by the weight of its class; it is not normalised",
     "mse": "errors count in deviations of each output, so that rates mean the same for any unit",
@@ -40,6 +38,8 @@ OTHER = {
     "mae": "errors count in deviations of each output, so that rates mean the same for any unit",
     "huber": "errors, and what is a large one, count in deviations of each output",
 }
+#: Options by which a loss is the same as there: ours -> options.
+OPTIONS: Mapping[str, Words] = {"dice": {"over": "all", "smooth": 0}, "jaccard": {"over": "all", "smooth": 0}}
 #: Losses that weigh classes.
 WEIGHING = ("cross_entropy", "focal")
 
@@ -80,7 +80,7 @@ def _term(task: Stated, kind: TaskKind, name: str, weight: object, weights: list
     ours = known[name]
     if name in OTHER:
         task.change("loss", OTHER[name], "training.loss")
-    term: Words = {"name": ours}
+    term: Words = {"name": ours, **OPTIONS.get(ours, {})}
     factor = float(str(weight))
     if factor != 1:
         term["weight"] = factor

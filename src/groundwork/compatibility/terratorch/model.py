@@ -30,6 +30,8 @@ KNOWN = (
     *("backbone", "decoder", "necks", "rescale", "peft_config", "decoder_channels", "head_dropout", "num_classes"),
     *("backbone_bands", "backbone_pretrained", "backbone_num_frames", "backbone_out_indices", "backbone_img_size"),
 )
+#: Queries, keys and values that TerraTorch takes apart: theirs -> ours.
+SPLIT = {"q_linear": "query", "k_linear": "key", "v_linear": "value"}
 #: Frameworks of detectors that are built here.
 FRAMEWORKS = ("faster-rcnn", "mask-rcnn", "retinanet", "fcos")
 
@@ -73,7 +75,7 @@ def _assemble(task: Stated, arguments: Stated, kind: TaskKind, seen: Seen, *, un
     chain, encoding = _read_chain(arguments, seen, unprefixed=unprefixed)
     head_arguments = arguments_of(arguments, "head")
     decoder = arguments.text("decoder") or "IdentityDecoder"
-    decoding = read_decoder(decoder, arguments_of(arguments, "decoder"), chain.flow, "model.decoder")
+    decoding = read_decoder(decoder, _decoder_arguments(decoder, arguments, arguments), chain.flow, "model.decoder")
     if arguments.flag("rescale") is False:
         arguments.change(
             "rescale", "scores are brought to the size of the image, and labels stay as they are", "model.decoder"
@@ -84,11 +86,27 @@ def _assemble(task: Stated, arguments: Stated, kind: TaskKind, seen: Seen, *, un
         "encoder": chain.encoder,
         "necks": [*chain.necks, *decoding.necks],
         "decoder": decoding.decoder,
-        "head": read_head(head_arguments, kind, decoding.head_channels, chain.pooling),
+        "head": read_head(head_arguments, kind, chain.pooling),
         "auxiliary": branches,
         **_adapters(arguments),
         **({"accept": ["bands"]} if _accepts(arguments, encoding) else {}),
     }
+
+
+def _decoder_arguments(decoder: str, arguments: Stated, whole: Stated) -> Stated:
+    """Return the decoder's arguments. One that gives scores itself is told how many.
+
+    Args:
+        decoder: Its name.
+        arguments: Where they stand.
+        whole: Of the model, or of the task.
+    """
+    own = arguments_of(arguments, "decoder")
+    if decoder != "LinearDecoder":
+        return own
+    model = whole.look("model_args")
+    count = model.get("num_classes") if isinstance(model, Mapping) else whole.look("num_classes")
+    return own.told("num_classes", count)
 
 
 def _read_chain(arguments: Stated, seen: Seen, *, unprefixed: bool) -> tuple[Chain, Encoding]:
@@ -116,20 +134,23 @@ def _branches(task: Stated, chain: Chain, kind: TaskKind, head: Stated) -> Words
         for key in [key for key in inner.keys() if key.startswith("head_")]:  # noqa: SIM118 - it is no mapping
             inner.pass_over(key, "TerraTorch builds heads of branches by the arguments of the main one")
         decoding = read_decoder(
-            entry.text("decoder") or "", arguments_of(inner, "decoder"), chain.flow, f"model.auxiliary.{name}"
+            entry.text("decoder") or "",
+            _decoder_arguments(entry.text("decoder") or "", inner, task),
+            chain.flow,
+            f"model.auxiliary.{name}",
         )
         inner.finish()
         entry.finish()
         if decoding.necks:
             entry.refuse("decoder", "it needs necks of its own, which a branch has not here: take another decoder")
         copied = Stated({key: head.look(key) for key in head.keys()}, head.path("")[:-1], head.findings)  # noqa: SIM118
-        branch_head = read_head(copied, kind, decoding.head_channels, chain.pooling)
+        branch_head = read_head(copied, kind, chain.pooling)
         found[name] = without_empty({"decoder": decoding.decoder or {"name": "identity"}, "head": branch_head})
     return found
 
 
 def _adapters(arguments: Stated) -> Words:
-    """Return adapters: of queries, keys and values as one layer, where TerraTorch takes it apart."""
+    """Return adapters: of queries, keys and values apart where TerraTorch takes them apart."""
     given = arguments.section("peft_config")
     if not given.keys():
         return {}
@@ -138,21 +159,16 @@ def _adapters(arguments: Stated) -> Words:
     options = given.section("peft_config_kwargs")
     modules = options.texts("target_modules")
     words = {key: options.take(key) for key in options.keys() if key != "target_modules"}  # noqa: SIM118
-    apart = [name for name in modules if replaced and name.rpartition(".")[2] in ("q_linear", "k_linear", "v_linear")]
-    if apart:
-        times = len(apart)
-        for key in ("r", "lora_alpha"):
-            value = words.get(key)
-            words[key] = times * int(value) if isinstance(value, int | float) else times * 8
-        given.change(
-            "replace_qkv",
-            f"adapters of {apart} became one on '{replaced}' of {times} times the rank: it learns what they can, "
-            "and reaches keys as well",
-            "model.adapters",
-        )
-    names = dict.fromkeys(str(replaced) if name in apart else name for name in modules)
+    names = [_split_name(name, replaced) for name in modules] if replaced else modules
+    split = {"split": [replaced]} if replaced else {}
     given.finish()
-    return {"adapters": {"method": method, "modules": list(names), "options": words}}
+    return {"adapters": {"method": method, **split, "modules": names, "options": words}}
+
+
+def _split_name(name: str, replaced: str) -> str:
+    """Return what a layer is called here that TerraTorch takes out of a joint projection."""
+    start, _, last = name.rpartition(".")
+    return f"{start or replaced}.{SPLIT[last]}" if last in SPLIT else name
 
 
 def _smp(task: Stated, arguments: Stated, kind: TaskKind, seen: Seen) -> Words:

@@ -72,6 +72,7 @@ def _pyramid(entry: Stated, chain: Chain) -> None:
             "name",
             f"from patches of {chain.flow.stride} pixels strides are whole numbers, and not a quarter of them",
             "model.necks",
+            alters=True,
         )
     chain.necks.append({"name": "pyramid"})
     chain.flow = replace(chain.flow, stride=None, channels=None)
@@ -86,7 +87,9 @@ def _interpolate(entry: Stated, chain: Chain) -> None:
     if stride is not None and levels is not None and stride % (1 << levels) == 0:
         words["finest_stride"] = stride >> levels
     else:
-        entry.change("scale_factor", "the finest level has a quarter of the stride that comes in", "model.necks")
+        entry.change(
+            "scale_factor", "the finest level has a quarter of the stride that comes in", "model.necks", alters=True
+        )
     chain.necks.append(words)
     chain.flow = replace(chain.flow, stride=None)
 
@@ -106,13 +109,8 @@ def _fpn(entry: Stated, chain: Chain) -> None:
     chain.flow = replace(chain.flow, channels=channels)
 
 
-def _bottleneck(entry: Stated, chain: Chain) -> None:
-    entry.change(
-        "name",
-        "the level that is added has twice the stride, by a maximum, and a batch norm; TerraTorch's keeps the stride",
-        "model.necks",
-    )
-    chain.necks.append({"name": "bottleneck"})
+def _bottleneck(entry: Stated, chain: Chain) -> None:  # noqa: ARG001 - as all necks
+    chain.necks.append({"name": "bottleneck", "halves": False, "norm": "none"})
     chain.flow = replace(chain.flow, levels=chain.flow.levels and chain.flow.levels + 1, channels=None)
 
 
@@ -132,7 +130,10 @@ def _aggregate(entry: Stated, chain: Chain) -> None:
         chain.pooling = pooling
         if not drops:
             entry.change(
-                "drop_cls", f"the {pooling} is taken over the map, without the class token", "model.head.pooling"
+                "drop_cls",
+                f"the {pooling} is taken over the map, without the class token",
+                "model.head.pooling",
+                alters=True,
             )
     else:
         entry.refuse("pooling", f"'{pooling}' is none of mean, max, min and CLS")

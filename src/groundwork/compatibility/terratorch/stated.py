@@ -41,6 +41,12 @@ class Stated:
         self._read.add(key)
         return self._values.get(key)
 
+    def told(self, key: str, value: object) -> Stated:
+        """Return the same with a key that others state; it need not be read."""
+        more = Stated({key: value, **self._values}, self._where, self.findings)
+        more._read = {*self._read, key}
+        return more
+
     def look(self, key: str) -> object:
         """Return a value that is read elsewhere."""
         return self._values.get(key)
@@ -119,9 +125,9 @@ class Stated:
         """Return the keys that are stated."""
         return [key for key, value in self._values.items() if value is not None]
 
-    def change(self, key: str, text: str, ours: str = "") -> None:
-        """Note what means something else here, under the key's whole name."""
-        self.findings.change(self.path(key), text, ours)
+    def change(self, key: str, text: str, ours: str = "", *, alters: bool = False) -> None:
+        """Note what means something else here, under the key's whole name; see :meth:`Findings.change`."""
+        self.findings.change(self.path(key), text, ours, alters=alters)
 
     def refuse(self, key: str, text: str) -> None:
         """Note what cannot be translated, under the key's whole name."""

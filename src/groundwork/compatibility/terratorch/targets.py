@@ -109,6 +109,7 @@ def _without(data: Stated, classes: list[Words], ignored: list[int]) -> list[Wor
             "model.init_args.ignore_index",
             f"{left} is not known where it lies, and no class: the model has a score less",
             "data.target.classes",
+            alters=True,
         )
     if len(kept) == 1:
         data.findings.refuse(

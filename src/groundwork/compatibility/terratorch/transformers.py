@@ -104,6 +104,8 @@ def read_terramind(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flo
             "out_indices": indices,
         }
     )
+    if merge == "concat" and list(modalities) != sorted(modalities):
+        found["order"] = list(modalities)
     arguments.pass_over("img_size", "images of any size are taken")
     sizes = TERRAMIND[name]
     width = sizes.embed_dim * seen.steps * (len(seen.sources) if merge == "concat" else 1)

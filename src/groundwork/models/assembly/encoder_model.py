@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from groundwork.models.assembly.raster_model import Prepared, RasterModel
 from groundwork.models.encoders.base import Encoder
-from groundwork.models.features.sizes import Sizes
+from groundwork.models.features.sizes import Padding, Sizes
 from groundwork.models.interface import ENCODER, Stage, parameters_of
 from groundwork.models.necks.base import Neck
 from groundwork.models.weights.reading import LoadReport
@@ -27,6 +27,9 @@ class FeatureExtractor:
     inputs: Mapping[str, RasterSpec]
     encoder: Encoder
     necks: Sequence[Neck] = ()
+    padding: Padding = "symmetric"
+    #: Images are grown to a multiple of this. None: to what encoder and necks need.
+    multiple: int | None = None
 
     @property
     def features(self) -> FeatureSpec:
@@ -38,7 +41,13 @@ class FeatureExtractor:
         """Which images it takes: every level divides their height and width without a remainder."""
         specs = [self.encoder.out, *(neck.out for neck in self.necks)]
         strides = [level.stride for spec in specs for level in spec.levels]
-        return Sizes(lcm(self.encoder.size_multiple, *strides), only=self.encoder.only_size)
+        needed = lcm(self.encoder.size_multiple, *strides)
+        multiple = self.multiple or (needed if self.padding != "none" else 1)
+        own = {level.stride for level in self.encoder.out.levels}
+        # What has one stride is made of patches; networks of several strides take a rest.
+        patch = own.pop() if len(own) == 1 else 1
+        cell = 1 if multiple % patch == 0 else patch
+        return Sizes(multiple, only=self.encoder.only_size, padding=self.padding, cell=cell)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,8 @@ from groundwork.models.necks.base import Neck
 from groundwork.registry import build, find, located
 from groundwork.specs import RasterSpec
 
+#: Factories of whole models that can also leave images as they are.
+LEAVE_SIZES = ("smp", "timm")
 #: The parts of a model's configuration that factories of whole models have no use for.
 COMPONENTS = ("encoder", "encoders", "necks", "decoder", "head", "auxiliary", "adapters")
 
@@ -58,7 +60,7 @@ def build_extractor(config: ModelConfig, inputs: Mapping[str, RasterSpec]) -> Fe
         raise SpecError(
             f"The decoder would see the sources {sources} apart: {features}. Put a 'merge_sources' neck before it"
         )
-    return FeatureExtractor(inputs, encoder, necks)
+    return FeatureExtractor(inputs, encoder, necks, config.padding, config.padding_multiple)
 
 
 def build_encoder(config: ModelConfig, inputs: Mapping[str, RasterSpec]) -> Encoder:
@@ -141,11 +143,13 @@ def set_encoder_statistics(model: Model, extractor: FeatureExtractor, config: Mo
 
 
 def refuse_parts(config: ModelConfig, factory: str, parts: tuple[str, ...]) -> None:
-    """Refuse components that a factory has no use for.
+    """Refuse components that a factory has no use for, and another padding than the usual one.
 
     Raises:
         ComponentError: With their names.
     """
+    if config.padding != "symmetric" and (config.padding != "none" or factory not in LEAVE_SIZES):
+        raise ComponentError(f"The factory '{factory}' grows images in its own way: set 'padding: symmetric'")
     given = [part for part in parts if getattr(config, part)]
     if "encoder" in parts and config.standardise == "from_encoder":
         raise ComponentError(f"'standardise: from_encoder' needs an encoder; the factory '{factory}' has none")

@@ -13,9 +13,9 @@ from torch.nn import functional
 
 from groundwork.batch import Images, by_name
 from groundwork.models.assembly.standardise import Standardise, in_precision_of
-from groundwork.models.features.padding import crop_center, pad_symmetric, pad_with_nothing
+from groundwork.models.features.padding import crop_back, pad_image, pad_with_nothing, reflect_to
 from groundwork.models.features.resizing import resize_to
-from groundwork.models.features.sizes import Sizes
+from groundwork.models.features.sizes import Padding, Sizes
 from groundwork.models.interface import Model, ModelOutput, Stage
 from groundwork.models.naming import check_part_name
 from groundwork.specs import RasterSpec
@@ -33,10 +33,16 @@ class Prepared:
     #: Height and width of the images, and of the padded images.
     size: tuple[int, int]
     padded: tuple[int, int]
+    #: How they were padded.
+    padding: Padding = "symmetric"
 
     def crop(self, maps: Tensor) -> Tensor:
         """Bring maps of the padded images (batch, channels, height / stride, width / stride) to the images."""
-        return crop_center(resize_to(maps, self.padded), self.size)
+        return self.cut(resize_to(maps, self.padded))
+
+    def cut(self, maps: Tensor) -> Tensor:
+        """Cut maps of the size of the padded images to the images."""
+        return crop_back(maps, self.size, self.padding)
 
     def any_valid(self) -> Tensor | None:
         """Return where any source, in any step, holds data (batch, height, width). None: everywhere."""
@@ -48,7 +54,7 @@ class Prepared:
     def share_valid(self, stride: int) -> Tensor:
         """Return how much of each cell of a level is made of data, (batch, 1, height / stride, width / stride).
 
-        From 0 to 1; what padding added holds none. For all that pools over a level.
+        From 0 to 1. What padding added holds none, but for ``reflect``. For all that pools over a level.
 
         Args:
             stride: Of the level, in pixels of the images.
@@ -56,7 +62,13 @@ class Prepared:
         first = next(iter(self.images.values.values()))
         known = self.any_valid()
         valid = torch.ones(len(first), *self.size, device=first.device) if known is None else known.to(torch.float32)
-        return functional.avg_pool2d(pad_with_nothing(valid.unsqueeze(1), self.padded), stride)
+        valid = valid.unsqueeze(1)
+        if self.padding == "symmetric":
+            return functional.avg_pool2d(pad_with_nothing(valid, self.padded), stride)
+        # What was added by reflection counts as what it mirrors, as it did where such networks are trained.
+        grown = reflect_to(valid, self.padded)
+        # Images that were not grown may end within a cell.
+        return functional.avg_pool2d(grown, stride, ceil_mode=self.padding == "none")
 
 
 class RasterModel(Model, ABC):
@@ -72,6 +84,7 @@ class RasterModel(Model, ABC):
         self.inputs = by_name(inputs)
         #: Images are padded to a multiple of ``sizes.multiple``.
         self.sizes = sizes
+        self.padding: Padding = sizes.padding
         counts = {check_part_name(source, "A source"): raster.num_channels for source, raster in self.inputs.items()}
         self.standardise = nn.ModuleDict({source: Standardise(count) for source, count in counts.items()})
 
@@ -115,11 +128,13 @@ class RasterModel(Model, ABC):
                 valid[source] = image.valid
         first, padded = (next(iter(entry.values())).shape[-2:] for entry in (images.values, values))
         ready = Images(values, dates=images.dates, location=images.location, seeds=images.seeds)
-        return Prepared(ready, valid, (first[0], first[1]), (padded[0], padded[1]))
+        return Prepared(ready, valid, (first[0], first[1]), (padded[0], padded[1]), self.padding)
 
     def pad(self, image: Tensor) -> Tensor:
         """Grow a standardised image to a size that the network takes."""
-        return pad_symmetric(image, self.sizes.multiple_for((image.shape[-2], image.shape[-1])))
+        grown = pad_image(image, self.sizes.multiple_for((image.shape[-2], image.shape[-1])), self.padding)
+        self.sizes.require_cells((grown.shape[-2], grown.shape[-1]))
+        return grown
 
     def _standardise_of(self, source: str) -> Standardise:
         return cast("Standardise", self.standardise[source])

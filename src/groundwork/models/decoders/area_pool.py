@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
 import torch
 from torch import Tensor, nn
+
+#: What stands behind the convolution of pooled context: a group norm of one group, or a batch norm.
+PoolNorm: TypeAlias = Literal["group", "batch"]
 
 
 class AreaPool(nn.Module):
@@ -31,12 +36,12 @@ class AreaPool(nn.Module):
         return features
 
 
-def build_pool(in_channels: int, out_channels: int, side: int) -> nn.Module:
+def build_pool(in_channels: int, out_channels: int, side: int, norm: PoolNorm = "group") -> nn.Module:
     """Build what averages a map to ``side`` by ``side`` cells and gives them another number of channels."""
     return nn.Sequential(
         AreaPool(side),
         nn.Conv2d(in_channels, out_channels, kernel_size=1, bias=False),
-        # Not batch norm: a 1x1 map of a single image has one value per channel, whose variance is nothing.
-        nn.GroupNorm(1, out_channels),
+        # A 1x1 map of a single image has one value per channel, whose variance a batch norm cannot train on.
+        nn.GroupNorm(1, out_channels) if norm == "group" else nn.BatchNorm2d(out_channels),
         nn.ReLU(inplace=True),
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
-from groundwork.errors import ComponentError
+from groundwork.errors import ComponentError, SpecError
 from groundwork.models.decoders.base import Decoder
 from groundwork.models.decoders.one_level import pick_level
 from groundwork.models.limits import Count
@@ -15,16 +16,17 @@ from groundwork.specs import FeatureLevel, FeatureSpec
 
 
 class MLPDecoder(Decoder):
-    """A multi-layer perceptron that is applied to each cell of one level; it keeps the level's stride.
+    """A multi-layer perceptron that is applied to each cell of one level, or of all; it keeps their stride.
 
     Args:
         features: What the encoder, or the last neck, gives.
         channels: Channels behind each layer, at least one layer.
         activation: What stands behind each layer.
-        level: Which level to use; -1 is the coarsest.
+        level: Which level to use; -1 is the coarsest. all: the channels of all levels behind one another, which must
+            have one stride.
 
     Raises:
-        SpecError: For a level that does not exist, and for levels of several sources.
+        SpecError: For a level that does not exist, levels of several sources, and all levels of several strides.
         ComponentError: For no layer.
     """
 
@@ -34,10 +36,10 @@ class MLPDecoder(Decoder):
         *,
         channels: tuple[Count, ...] = (256, 256),
         activation: Literal["relu", "gelu"] = "relu",
-        level: int = -1,
+        level: int | Literal["all"] = -1,
     ) -> None:
         super().__init__()
-        chosen = pick_level("mlp", features, level)
+        chosen = _join("mlp", features) if level == "all" else pick_level("mlp", features, level)
         if not channels:
             raise ComponentError("'mlp' needs at least one layer in 'channels'. To pass a level on, take 'identity'")
         self.level = level
@@ -49,5 +51,16 @@ class MLPDecoder(Decoder):
 
     def forward(self, features: list[Tensor]) -> Tensor:
         """Give one map. See :class:`Decoder`."""
-        merged: Tensor = self.layers(features[self.level])
+        chosen = torch.cat(features, dim=1) if self.level == "all" else features[self.level]
+        merged: Tensor = self.layers(chosen)
         return merged
+
+
+def _join(name: str, features: FeatureSpec) -> FeatureLevel:
+    """Return all levels as one, their channels behind one another."""
+    first = pick_level(name, features, 0)
+    if any(level.stride != first.stride for level in features.levels):
+        raise SpecError(
+            f"'{name}' reads all levels at once, which then need one stride, got {features}. Set 'level' to one of them"
+        )
+    return FeatureLevel(sum(level.channels for level in features.levels), first.stride)

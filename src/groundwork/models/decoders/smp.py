@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from groundwork.errors import ComponentError, SpecError
 from groundwork.models.decoders.area_pool import AreaPool
 from groundwork.models.decoders.base import Decoder
-from groundwork.models.decoders.smp_models import SMP_MODELS, Name, SmpModel, Value
+from groundwork.models.decoders.smp_models import SMP_MODELS, LastBlock, Name, SmpModel, Value
 from groundwork.models.features.needs import Needs, check_fit, count_named
 from groundwork.specs import FeatureLevel, FeatureSpec
 from groundwork.strict import did_you_mean
@@ -34,18 +34,28 @@ class SmpDecoder(Decoder):
         features: What the encoder, or the last neck, gives; each model says what it takes.
         model: Name of the library's model whose decoder is taken.
         options: Arguments of that decoder, under the library's names, for example ``decoder_channels``.
+        last_block: Of ``Unet`` and ``MAnet``: one block more, behind the finest level, which joins no level. none:
+            there is no such block. doubles: it doubles the resolution. keeps: it keeps that of the finest level
+            (``Unet`` alone). Its channels are the last of ``decoder_channels``.
 
     Raises:
         SpecError: For features that the model does not take.
         ComponentError: For an option that the decoder does not have, or a value that it refuses.
     """
 
-    def __init__(self, features: FeatureSpec, *, model: Name, options: Mapping[str, Value] | None = None) -> None:
+    def __init__(
+        self,
+        features: FeatureSpec,
+        *,
+        model: Name,
+        options: Mapping[str, Value] | None = None,
+        last_block: LastBlock = "none",
+    ) -> None:
         super().__init__()
-        found = SMP_MODELS[model]
-        given = dict(options or {})
         name = f"smp {model}"
-        check_fit(name, _needs(found, given), features)
+        found = _find(model, last_block)
+        given = dict(options or {})
+        check_fit(name, _needs(found, given, last_block), features)
         channels = tuple(level.channels for level in features.levels)
         if model == "PSPNet" and channels[-1] % 4:
             raise SpecError(
@@ -65,14 +75,20 @@ class SmpDecoder(Decoder):
         self.skipped, self.least_cells = found.skipped, found.least_cells
         chosen = features.levels[-1 if found.reads_coarsest else 0]
         self.coarsest_stride = features.levels[-1].stride
-        self.out = FeatureLevel(_width(found, arguments), chosen.stride // found.growth)
+        self.out = FeatureLevel(_width(found, arguments), chosen.stride // _growth(found, last_block))
+        # Segformer reads from the map of full resolution its size, four times that of the finest level.
+        self.image_ratio = {"none": 4, "keeps": 1, "doubles": 2}[last_block]
 
     @classmethod
     def needs(cls, options: Mapping[str, object]) -> Needs:
         """Return what features the model takes. See :class:`Decoder`."""
         found, given = SMP_MODELS.get(str(options.get("model"))), options.get("options")
+        last_block = options.get("last_block", "none")
         # What is wrong with the options is said when the decoder is built.
-        return Needs() if found is None else _needs(found, given if isinstance(given, Mapping) else {})
+        if found is None or last_block not in ("none", *found.last_blocks):
+            return Needs()
+        found = found if last_block == "none" else found.with_last_block()
+        return _needs(found, given if isinstance(given, Mapping) else {}, str(last_block))
 
     def forward(self, features: list[Tensor]) -> Tensor:
         """Give one map. See :class:`Decoder`.
@@ -83,9 +99,9 @@ class SmpDecoder(Decoder):
         if min(features[-1].shape[-2:]) < self.least_cells:
             least = self.least_cells * self.coarsest_stride
             raise ValueError(f"'{self.name}' needs images of at least {least} by {least} pixels, padding included")
-        # Segformer's decoder reads from the map of full resolution only its size, four times that of the finest level.
-        height, width = features[0].shape[-2:]
-        image = features[0].new_empty(features[0].shape[0], 0, 4 * height, 4 * width)
+        # Of the map of full resolution decoders read the size at most.
+        height, width = (self.image_ratio * length for length in features[0].shape[-2:])
+        image = features[0].new_empty(features[0].shape[0], 0, height, width)
         levels = [*[image] * self.skipped, *features]
         merged: Tensor = (
             self.decoder(levels, [None] * len(levels)) if self.reads_prefix_tokens else self.decoder(levels)
@@ -93,12 +109,29 @@ class SmpDecoder(Decoder):
         return merged
 
 
-def _needs(found: SmpModel, options: Mapping[str, object]) -> Needs:
+def _find(model: Name, last_block: LastBlock) -> SmpModel:
+    found = SMP_MODELS[model]
+    if last_block == "none":
+        return found
+    if last_block not in found.last_blocks:
+        able = [name for name, entry in SMP_MODELS.items() if last_block in entry.last_blocks]
+        raise ComponentError(
+            f"'smp {model}' has no last block that {last_block} the resolution: leave 'last_block' out; {able} have one"
+        )
+    return found.with_last_block()
+
+
+def _growth(found: SmpModel, last_block: str) -> int:
+    return found.growth * (2 if last_block == "doubles" else 1)
+
+
+def _needs(found: SmpModel, options: Mapping[str, object], last_block: str) -> Needs:
+    needs = replace(found.needs, finest_multiple=found.needs.finest_multiple * (2 if last_block == "doubles" else 1))
     if found.stages is None:
-        return found.needs
+        return needs
     option, more = found.stages
     stages = count_named(options, option)
-    return found.needs if stages is None else replace(found.needs, least=stages + more, most=stages + more)
+    return needs if stages is None else replace(needs, least=stages + more, most=stages + more)
 
 
 def _import(path: str) -> type[nn.Module]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from groundwork.models.features.needs import Needs
@@ -22,6 +22,8 @@ Name: TypeAlias = Literal[
     "Unet",
     "UnetPlusPlus",
 ]
+#: A block behind the finest level, which joins none: there is none, or one of the level's resolution, or of twice that.
+LastBlock: TypeAlias = Literal["none", "keeps", "doubles"]
 Value: TypeAlias = bool | int | float | str | tuple[int, ...] | None
 
 
@@ -48,8 +50,20 @@ class SmpModel:
     growth: int = 1
     #: Fewest cells of the coarsest level on each side.
     least_cells: int = 1
+    #: What a block behind the finest level may do, beside not being there.
+    last_blocks: tuple[LastBlock, ...] = ()
     #: Whether the library starts its weights in a way of its own.
     initialises: bool = True
+
+    def with_last_block(self) -> SmpModel:
+        """Return the same with one block more, which joins no level."""
+        option, more = self.stages or ("", 0)
+        return replace(
+            self,
+            wired=lambda channels: {**self.wired(channels), "n_blocks": len(channels)},
+            defaults=lambda count: self.defaults(count + 1),
+            stages=(option, more - 1),
+        )
 
 
 def _halved(count: int) -> tuple[int, ...]:
@@ -128,6 +142,7 @@ SMP_MODELS: Mapping[str, SmpModel] = {
         width="decoder_channels",
         stages=("decoder_channels", 1),
         skipped=1,
+        last_blocks=("doubles",),
     ),
     "PAN": SmpModel(
         path="pan.decoder:PANDecoder",
@@ -167,6 +182,7 @@ SMP_MODELS: Mapping[str, SmpModel] = {
         width="decoder_channels",
         stages=("decoder_channels", 1),
         skipped=1,
+        last_blocks=("keeps", "doubles"),
     ),
     "UnetPlusPlus": SmpModel(
         path="unetplusplus.decoder:UnetPlusPlusDecoder",

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from groundwork.errors import ComponentError
-from groundwork.models.decoders.area_pool import build_pool
+from groundwork.models.decoders.area_pool import PoolNorm, build_pool
 from groundwork.models.decoders.base import Decoder
 from groundwork.models.features.convolution import ConvBlock
 from groundwork.models.features.needs import Needs, check_fit
@@ -24,6 +24,10 @@ class UPerNetDecoder(Decoder):
         features: At least two levels.
         channels: Channels of every convolution.
         pool_scales: Sides of the grids, in cells, to which the coarsest level is averaged for context.
+        pool_norm: What stands behind the convolution of each such grid. group: a norm over all values of an image,
+            which trains on batches of a single image too. batch: a batch norm, as published, which does not.
+        align_corners: Whether the corner cells of maps of different sizes lie upon each other when one is brought to
+            the size of the other, as published; otherwise their edges do.
 
     Raises:
         SpecError: For a single level, and for levels of several sources.
@@ -31,14 +35,21 @@ class UPerNetDecoder(Decoder):
     """
 
     def __init__(
-        self, features: FeatureSpec, *, channels: Count = 256, pool_scales: tuple[int, ...] = (1, 2, 3, 6)
+        self,
+        features: FeatureSpec,
+        *,
+        channels: Count = 256,
+        pool_scales: tuple[int, ...] = (1, 2, 3, 6),
+        pool_norm: PoolNorm = "group",
+        align_corners: bool = False,
     ) -> None:
         super().__init__()
         check_fit("upernet", self.needs({}), features)
         if any(scale < 1 for scale in pool_scales):
             raise ComponentError(f"'upernet' needs pool scales of at least 1, got {list(pool_scales)}")
         *finer, coarsest = features.levels
-        self.pools = nn.ModuleList(build_pool(coarsest.channels, channels, scale) for scale in pool_scales)
+        self.align_corners = align_corners
+        self.pools = nn.ModuleList(build_pool(coarsest.channels, channels, scale, pool_norm) for scale in pool_scales)
         self.bottleneck = ConvBlock(coarsest.channels + len(pool_scales) * channels, channels)
         self.laterals = nn.ModuleList(ConvBlock(level.channels, channels, kernel_size=1) for level in finer)
         self.smooths = nn.ModuleList(ConvBlock(channels, channels) for _ in finer)
@@ -53,14 +64,16 @@ class UPerNetDecoder(Decoder):
     def forward(self, features: list[Tensor]) -> Tensor:
         """Give one map. See :class:`Decoder`."""
         *finer, coarsest = features
-        context = [resize_to(pool(coarsest), coarsest.shape[-2:]) for pool in self.pools]
+        context = [self._resize(pool(coarsest), coarsest) for pool in self.pools]
         merged = self.bottleneck(torch.cat([coarsest, *context], dim=1))
         levels = [merged]
         for lateral, smooth, level in zip(
             reversed(self.laterals), reversed(self.smooths), reversed(finer), strict=True
         ):
-            merged = lateral(level) + resize_to(merged, level.shape[-2:])
+            merged = lateral(level) + self._resize(merged, level)
             levels.append(smooth(merged))
-        size = features[0].shape[-2:]
-        fused: Tensor = self.fuse(torch.cat([resize_to(level, size) for level in reversed(levels)], dim=1))
+        fused: Tensor = self.fuse(torch.cat([self._resize(level, features[0]) for level in reversed(levels)], dim=1))
         return fused
+
+    def _resize(self, features: Tensor, like: Tensor) -> Tensor:
+        return resize_to(features, like.shape[-2:], align_corners=self.align_corners)

@@ -1,4 +1,4 @@
-"""Grow images to a multiple of a size by mirroring, and cut them back."""
+"""Grow images to a multiple of a size, and cut them back."""
 
 from __future__ import annotations
 
@@ -6,7 +6,23 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from groundwork.models.features.sizes import is_open
+from groundwork.models.features.sizes import Padding, is_open
+
+
+def pad_image(image: Tensor, multiple: int, how: Padding) -> Tensor:
+    """Grow the last two dimensions to the next multiple."""
+    if how == "reflect":
+        for dim in (-2, -1):
+            image = _reflect(image, dim, -image.shape[dim] % multiple)
+        return image
+    return image if how == "none" else pad_symmetric(image, multiple)
+
+
+def crop_back(image: Tensor, size: tuple[int, int], how: Padding) -> Tensor:
+    """Cut the last two dimensions back to (height, width): the inverse of :func:`pad_image`."""
+    if how == "symmetric":
+        return crop_center(image, size)
+    return image[..., : size[0], : size[1]]
 
 
 def pad_symmetric(image: Tensor, multiple: int) -> Tensor:
@@ -32,6 +48,17 @@ def pad_to(image: Tensor, size: tuple[int, int]) -> Tensor:
     return image
 
 
+def _reflect(image: Tensor, dim: int, extra: int) -> Tensor:
+    """Mirror at the last pixel, as often as it takes: the same values as ``numpy.pad(mode="reflect")`` at the end."""
+    if not is_open(extra) and not extra:
+        return image
+    size = image.shape[dim]
+    # A mirrored line repeats every 2 * size - 2 positions: its two ends stand once.
+    period = 2 * size - 2 if is_open(size) or size > 1 else 1
+    positions = torch.arange(size + extra, device=image.device) % period
+    return image.index_select(dim, torch.where(positions < size, positions, period - positions))
+
+
 def _mirror(image: Tensor, dim: int, extra: int) -> Tensor:
     if is_open(extra) or extra:
         image = image.index_select(dim, _mirrored_positions(image.shape[dim], extra, image.device))
@@ -48,6 +75,13 @@ def crop_center(image: Tensor, size: tuple[int, int]) -> Tensor:
         else:
             image = image.narrow(dim, before, length)
     return image
+
+
+def reflect_to(mask: Tensor, size: tuple[int, int]) -> Tensor:
+    """Grow the last two dimensions to (height, width), which are no smaller, as ``reflect`` does."""
+    for dim, wanted in ((-2, size[0]), (-1, size[1])):
+        mask = _reflect(mask, dim, wanted - mask.shape[dim])
+    return mask
 
 
 def pad_with_nothing(mask: Tensor, size: tuple[int, int]) -> Tensor:

@@ -6,11 +6,12 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def resize_to(features: Tensor, size: tuple[int, ...]) -> Tensor:
+def resize_to(features: Tensor, size: tuple[int, ...], *, align_corners: bool = False) -> Tensor:
     """Interpolate a map (batch, channels, height, width) bilinearly to another height and width.
 
-    Cells are areas, not points (``align_corners=False``), so a map covers the same ground at every stride.
+    Cells are areas, not points, so a map covers the same ground at every stride; with ``align_corners`` they are
+    points, and the first and the last of both maps lie upon each other.
     """
     if features.shape[-2:] == size:
         return features
-    return functional.interpolate(features, size=list(size), mode="bilinear", align_corners=False)
+    return functional.interpolate(features, size=list(size), mode="bilinear", align_corners=align_corners)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
 
+#: How images are grown. symmetric: mirrored at the edge, edge pixels twice, evenly on both sides. reflect: mirrored at
+#: the last pixel, at the bottom and the right alone. none: not at all.
+Padding: TypeAlias = Literal["symmetric", "reflect", "none"]
 #: What helps with every encoder that takes images of one size.
 REMEDY = (
     "Set the encoder's 'image_size' to the size of the chips, cut chips of at most {} pixels, or take a network for "
@@ -28,6 +32,10 @@ class Sizes:
     only: int | None = None
     #: What to change where an image is larger than the only size, with ``{}`` for it.
     remedy: str = REMEDY
+    #: How images are grown.
+    padding: Padding = "symmetric"
+    #: Height and width of a grown image must be multiples of this: of the patch, where the network has no other cells.
+    cell: int = 1
 
     def require(self, size: tuple[int, int]) -> None:
         """Refuse images that are larger than the only size that a network takes; smaller ones can be padded.
@@ -42,6 +50,22 @@ class Sizes:
             raise ValueError(
                 f"The network takes images of {self.only} x {self.only} pixels only, and was given {size[0]} x "
                 f"{size[1]}. {self.remedy.format(self.only)}"
+            )
+
+    def left_as_they_are(self) -> Sizes:
+        """Return the same for images that are not grown."""
+        return replace(self, multiple=1, least=1, padding="none")
+
+    def require_cells(self, size: tuple[int, int]) -> None:
+        """Refuse images that a network would cut into patches with a rest.
+
+        Raises:
+            ValueError: With what to change.
+        """
+        if self.cell > 1 and self.padding != "symmetric" and any(length % self.cell for length in size):
+            raise ValueError(
+                f"The network sees patches of {self.cell} pixels, which an image of {size[0]} x {size[1]} has no whole "
+                "number of. Set the model's 'padding: symmetric', or cut chips and tiles to a multiple"
             )
 
     def multiple_for(self, size: tuple[int, int]) -> int:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
 from torch import Tensor, nn
 
-from groundwork.errors import SpecError
+from groundwork.errors import ComponentError, SpecError
 from groundwork.models.features.pooling import pool_valid
 from groundwork.models.heads.base import Decoded
 from groundwork.specs import FeatureSpec
 
 #: The mean, maximum or minimum over the map, or the encoder's own global vector.
 Pooling: TypeAlias = Literal["mean", "max", "min", "vector"]
+#: What the layers behind are applied to: the pooled vector, or each cell, whose answers are then pooled.
+LayersOn: TypeAlias = Literal["vector", "cells"]
 
 
 class GlobalPool(nn.Module):
@@ -61,3 +64,23 @@ def build_layers(in_channels: int, channels: tuple[int, ...], num_outputs: int, 
     for before, after in pairwise(widths):
         layers += [nn.Linear(before, after), nn.ReLU()]
     return nn.Sequential(*layers, nn.Dropout(dropout), nn.Linear(widths[-1], num_outputs))
+
+
+def answer(decoded: Decoded, pool: GlobalPool, layers: nn.Sequential, layers_on: LayersOn) -> Tensor:
+    """Give (batch, outputs): layers on the pooled vector, or pooled answers of layers on each cell."""
+    if layers_on == "vector":
+        answered: Tensor = layers(pool(decoded))
+        return answered
+    by_cell: Tensor = layers(decoded.map.movedim(1, -1)).movedim(-1, 1)
+    pooled: Tensor = pool(replace(decoded, map=by_cell))
+    return pooled
+
+
+def check_layers_on(name: str, layers_on: LayersOn, pooling: Pooling) -> None:
+    """Refuse layers on cells where the encoder's vector is used, which is made of none.
+
+    Raises:
+        ComponentError: With what to change.
+    """
+    if layers_on == "cells" and pooling == "vector":
+        raise ComponentError(f"'{name}' cannot apply layers to cells of a vector: leave out 'layers_on' or 'pooling'")

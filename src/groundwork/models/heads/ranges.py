@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -13,24 +13,27 @@ from groundwork.models.features.output_scale import OutputScale
 
 #: Lowest and highest value of an output, in its unit. None: no limit on that side.
 Range: TypeAlias = tuple[float | None, float | None]
+#: How outputs are kept within their range: smoothly, or cut off at its ends.
+Limit: TypeAlias = Literal["smooth", "cut"]
 
 
 class OutputRanges(nn.Module):
-    """Brings raw outputs into their ranges, smoothly, so that gradients pass.
+    """Brings raw outputs into their ranges: smoothly, so that gradients pass, or cut off, as a ReLU does at 0.
 
-    Between two limits by a scaled sigmoid, above one by softplus, below one by softplus turned round. All but the first
-    are in the units of the outputs before, once their statistics are set (see :class:`OutputScale`).
+    Smoothly is: between two limits by a scaled sigmoid, above one by softplus, below one by softplus turned round. All
+    but the first are in the units of the outputs before, once their statistics are set (see :class:`OutputScale`).
 
     Args:
         name: The head, as in YAML.
         ranges: One range for all outputs, or one per output. Empty: no limits.
         num_outputs: Number of outputs.
+        limit: How.
 
     Raises:
         ComponentError: For another number of ranges, or one whose lowest value is not below its highest.
     """
 
-    def __init__(self, name: str, ranges: tuple[Range, ...], num_outputs: int) -> None:
+    def __init__(self, name: str, ranges: tuple[Range, ...], num_outputs: int, limit: Limit = "smooth") -> None:
         super().__init__()
         if len(ranges) not in {0, 1, num_outputs}:
             raise ComponentError(
@@ -41,7 +44,7 @@ class OutputRanges(nn.Module):
             if low is not None and high is not None and low >= high:
                 raise ComponentError(f"'{name}' needs ranges from low to high, got [{low}, {high}]. Turn it round")
         # Plain numbers: what is no tensor needs no place in the weights.
-        self.ranges = ranges
+        self.ranges, self.limit = ranges, limit
         self.scale = OutputScale(num_outputs)
 
     def forward(self, outputs: Tensor) -> Tensor:
@@ -57,6 +60,8 @@ class OutputRanges(nn.Module):
 
     def _limit(self, outputs: Tensor, scaled: Tensor, part: slice, limits: Range) -> Tensor:
         low, high = limits
+        if self.limit == "cut" and (low is not None or high is not None):
+            return scaled[:, part].clamp(low, high)
         if low is not None and high is not None:
             return low + (high - low) * torch.sigmoid(outputs[:, part])
         if low is None and high is None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from groundwork.errors import ComponentError
 from groundwork.models.features.convolution import ConvBlock
 from groundwork.models.heads.base import Decoded, Head
-from groundwork.models.heads.ranges import OutputRanges, Range
+from groundwork.models.heads.ranges import Limit, OutputRanges, Range
 from groundwork.models.limits import Chance, Count
 from groundwork.specs import FeatureLevel, FeatureSpec
 
@@ -22,6 +22,8 @@ class RegressionHead(Head):
         num_outputs: Number of outputs.
         ranges: Lowest and highest value of all outputs, or of each; see
             :class:`groundwork.models.heads.ranges.OutputRanges`. Empty: no limits.
+        limit: How outputs are kept within their range. smooth: by softplus and sigmoid, through which gradients pass
+            everywhere. cut: what is beyond becomes the limit, as a ReLU does at 0.
         upscale_layers: How often the resolution is doubled by learned up-sampling before the outputs
             (https://arxiv.org/abs/1609.05158).
         channels: Channels of each 3x3 convolution before the last, 1x1 one. Empty: none.
@@ -37,6 +39,7 @@ class RegressionHead(Head):
         num_outputs: int,
         *,
         ranges: tuple[Range, ...] = (),
+        limit: Limit = "smooth",
         upscale_layers: int = 0,
         channels: tuple[Count, ...] = (),
         dropout: Chance = 0.0,
@@ -54,7 +57,7 @@ class RegressionHead(Head):
         self.convs = nn.Sequential(*(ConvBlock(before, after) for before, after in pairwise(widths)))
         self.dropout = nn.Dropout2d(dropout)
         self.regress = nn.Conv2d(widths[-1], num_outputs, kernel_size=1)
-        self.limit = OutputRanges("regression", ranges, num_outputs)
+        self.limit = OutputRanges("regression", ranges, num_outputs, limit)
         self.out = FeatureLevel(num_outputs, level.stride >> upscale_layers)
 
     def forward(self, decoded: Decoded) -> Tensor:

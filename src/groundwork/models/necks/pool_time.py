@@ -20,8 +20,8 @@ class PoolTimeNeck(Neck):
     Args:
         features: Levels of which at least one has several time steps; of one source or of several.
         pooling: The mean, maximum or minimum over the steps; the ``last`` step; ``difference``, the last step minus
-            the first; or ``attention``, a mean whose weights are learned for each cell
-            (https://arxiv.org/abs/1802.04712).
+            the first, or ``first_less_last``, the same with the other sign; or ``attention``, a mean whose
+            weights are learned for each cell (https://arxiv.org/abs/1802.04712).
 
     Raises:
         SpecError: Where no level has several time steps.
@@ -31,7 +31,7 @@ class PoolTimeNeck(Neck):
         self,
         features: FeatureSpec,
         *,
-        pooling: Literal["mean", "max", "min", "last", "difference", "attention"] = "mean",
+        pooling: Literal["mean", "max", "min", "last", "difference", "first_less_last", "attention"] = "mean",
     ) -> None:
         super().__init__()
         if all(level.steps == 1 for level in features.levels):
@@ -68,7 +68,10 @@ class StepPool(nn.Module):
             return steps.amax(dim=1)
         if self.pooling == "min":
             return steps.amin(dim=1)
-        return steps[:, -1] if self.pooling == "last" else steps[:, -1] - steps[:, 0]
+        if self.pooling == "last":
+            return steps[:, -1]
+        change = steps[:, -1] - steps[:, 0]
+        return -change if self.pooling == "first_less_last" else change
 
 
 class StepAttention(nn.Module):

@@ -7,11 +7,16 @@ from copy import deepcopy
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import nn
+from torch.nn import functional
 
-from asking import ask
+from asking import ask, one
+from groundwork.bundle import build_factory
+from groundwork.config.model import ModelConfig
+from groundwork.errors import ComponentError
 from groundwork.models.assembly.encoder_decoder import EncoderDecoderModel
-from groundwork.specs import RasterSpec
+from groundwork.specs import RasterSpec, TargetSpec
 
 MakeModel = Callable[..., EncoderDecoderModel]
 TINY_VIT = {"name": "timm", "model": "test_vit"}
@@ -138,3 +143,43 @@ def test_decoders_leave_the_features_of_the_others_alone(make_model: MakeModel) 
     alone = make_model()
     alone.load_state_dict({key: value for key, value in model.state_dict().items() if "auxiliary" not in key})
     torch.testing.assert_close(ask(model, image).output, ask(alone.eval(), image).output)
+
+
+@pytest.mark.parametrize("multiple", [None, 64])
+def test_images_may_grow_at_their_end(make_model: MakeModel, multiple: int | None) -> None:
+    model = make_model(padding="reflect", padding_multiple=multiple).eval()
+    plain = make_model().eval()
+    plain.load_state_dict(model.state_dict())
+    image = torch.randn(1, 3, 40, 55)
+    height, width = (64, 64)
+    grown = functional.pad(image, (0, width - 55, 0, height - 40), mode="reflect")
+    torch.testing.assert_close(ask(model, image).output, ask(plain, grown).output[..., :40, :55], rtol=0, atol=0)
+    assert model.sizes.multiple == (multiple or 32)
+
+
+def test_images_may_stay_of_their_size(make_model: MakeModel) -> None:
+    model = make_model(padding="none").eval()
+    image = torch.randn(1, 3, 41, 55)
+    seen = []
+    model.encoder.network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape[-2:]))
+    assert ask(model, image).output.shape == (1, 2, 41, 55)
+    assert seen == [(41, 55)]
+    scores = ask(model, image[..., :32, :32]).output
+    plain = make_model().eval()
+    plain.load_state_dict(model.state_dict())
+    torch.testing.assert_close(scores, ask(plain, image[..., :32, :32]).output, rtol=0, atol=0)
+
+
+def test_patches_with_a_rest_are_refused(make_model: MakeModel) -> None:
+    model = make_model(padding="none", encoder=TINY_VIT, decoder={"name": "fcn", "channels": 8}).eval()
+    assert ask(model, torch.randn(1, 3, 48, 32)).output.shape == (1, 2, 48, 32)
+    with pytest.raises(ValueError, match="sees patches of 16 pixels, which an image of 40 x 32 has no whole number of"):
+        ask(model, torch.randn(1, 3, 40, 32))
+
+
+def test_other_factories_grow_images_in_their_own_way(raster: RasterSpec, target: TargetSpec) -> None:
+    config = ModelConfig.model_validate({"factory": {"name": "smp", "architecture": "Unet"}, "padding": "reflect"})
+    with pytest.raises(ComponentError, match="'smp' grows images in its own way: set 'padding: symmetric'"):
+        build_factory(config).build_model(config, one(raster), target)
+    with pytest.raises(ValidationError, match="'padding_multiple' goes with 'padding: reflect'"):
+        ModelConfig.model_validate({"padding_multiple": 32})

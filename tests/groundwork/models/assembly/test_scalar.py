@@ -99,3 +99,13 @@ def test_images_of_another_shape_are_refused(raster: RasterSpec, target: TargetS
     for shape in ((1, 4, 32, 32), (3, 32, 32), (1, 3, 2, 32, 32), (1, 3, 0, 32)):
         with pytest.raises(ValueError, match=r"'optical' has the shape .* built for \(batch, 3, height, width\)"):
             ask(model, torch.zeros(shape))
+
+
+def test_images_that_stay_of_their_size_are_pooled_with_their_last_cells(
+    raster: RasterSpec, per_image: TargetSpec
+) -> None:
+    model = build(raster, per_image, padding="none").eval()
+    image = torch.randn(2, 3, 65, 70)
+    pooled = encode(model.encoder, image)[-1].mean((-2, -1))
+    last = [part for part in model.head.modules() if isinstance(part, torch.nn.Linear)][-1]
+    torch.testing.assert_close(ask(model, image).output, last(pooled), atol=1e-5, rtol=1e-4)

@@ -44,6 +44,7 @@ def of_steps(encoder: PerDateEncoder, image: torch.Tensor) -> torch.Tensor:
         ("mean", lambda steps: steps.mean(0)),
         ("max", lambda steps: steps.amax(0)),
         ("difference", lambda steps: steps[-1] - steps[0]),
+        ("first_less_last", lambda steps: steps[0] - steps[-1]),
         ("concat", lambda steps: torch.cat(list(steps), 1)),
         ("keep", lambda steps: torch.cat(list(steps), 1)),
     ],

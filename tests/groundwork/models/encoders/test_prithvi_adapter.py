@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from math import floor
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +20,7 @@ from groundwork.models.encoders.prithvi.adapter import PrithviViTAdapter
 from groundwork.models.encoders.prithvi.options import AdapterOptions
 from groundwork.models.encoders.prithvi.variants import VARIANTS, PrithviVariant
 from groundwork.models.encoders.prithvi.vit_adapter import DeformableAttention, cell_centers
+from groundwork.models.weights.file import WeightsFile
 from groundwork.specs import FeatureLevel, RasterSpec
 
 SMALL = AdapterOptions(prior_channels=4)
@@ -113,6 +117,37 @@ def test_gradient_reaches_every_parameter(raster: RasterSpec) -> None:
     for name, parameter in adapter.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.any(), name
+
+
+def test_a_file_of_terratorch_sets_transformer_and_adapter(raster: RasterSpec, tmp_path: Path) -> None:
+    first = PrithviViTAdapter(one(raster), adapter=SMALL)
+    idle = ("vit.pos_embed", "vit.cls_token", "vit.norm.")
+    for name, value in first.state_dict().items():
+        if value.is_floating_point() and not name.startswith(idle):
+            value.uniform_(0.05, 0.15)
+    names: dict[str, Any] = {
+        r"^injectors\.(\d)\.": r"interactions.\1.injector.",
+        r"^extractors\.([0-3])\.": r"interactions.\1.extractor.",
+        r"^extractors\.4\.": "interactions.3.extra_extractors.0.",
+        r"^extractors\.5\.": "interactions.3.extra_extractors.1.",
+        r"^norms\.(\d)\.": lambda found: f"norm{int(found[1]) + 1}.",
+        r"^vit\.": "",
+    }
+    state = {}
+    for ours, value in first.state_dict().items():
+        theirs = ours
+        for pattern, name in names.items():
+            theirs = re.sub(pattern, name, theirs)
+        state |= {} if ours.startswith(idle) else {f"model.encoder.{theirs}": value}
+    torch.save({"state_dict": state}, tmp_path / "theirs.ckpt")
+    told = WeightsFile(file=str(tmp_path / "theirs.ckpt"), bands=raster.band_names)
+    second = PrithviViTAdapter(one(raster), adapter=SMALL, pretrained=True, weights=told)
+    own = second.state_dict()
+    known = {name: value for name, value in first.state_dict().items() if not name.startswith(idle)}
+    assert all(torch.equal(own[name], value) for name, value in known.items())
+    image = torch.randn(1, len(raster.bands), 64, 64)
+    for expected, given in zip(encode(first.eval(), image), encode(second.eval(), image), strict=True):
+        torch.testing.assert_close(given, expected)
 
 
 def test_the_transformer_can_stay_as_it_is(raster: RasterSpec) -> None:

@@ -227,3 +227,25 @@ def test_options_that_cannot_be_are_refused(hls: Inputs, make_raster: Callable[.
         PrithviSwin(hls, pretrained=True)
     with pytest.raises(SpecError, match="'prithvi_swin' sees one date"):
         PrithviSwin(one(make_raster(6, steps=2)))
+
+
+def test_windows_may_be_made_whole_before_they_are_shifted(hls: Inputs) -> None:
+    encoder = PrithviSwin(hls, pads_before_shift=True).eval()
+    block = encoder.network.layers[1].blocks[1]
+    plain = PrithviSwin(hls).eval().network.layers[1].blocks[1]
+    plain.load_state_dict(block.state_dict())
+    cells = torch.randn(1, 10, 9, 32)
+    whole = torch.zeros(1, 14, 14, 32)
+    whole[:, :10, :9] = cells
+    # Of whole windows timm's block is right; what is shifted is then the padded map.
+    torch.testing.assert_close(block._attn(cells), plain._attn(whole)[:, :10, :9])
+    assert not torch.allclose(plain._attn(cells), block._attn(cells))
+    torch.testing.assert_close(block._attn(whole), plain._attn(whole), rtol=0, atol=0)
+
+
+def test_the_last_patches_of_an_image_are_filled_up_by_its_edge(hls: Inputs) -> None:
+    encoder = PrithviSwin(hls).eval()
+    image = torch.randn(1, 6, 30, 33)
+    grown = nn.functional.pad(image, (0, 3, 0, 2), mode="replicate")
+    for given, expected in zip(encode(encoder, image), encode(encoder, grown), strict=True):
+        torch.testing.assert_close(given, expected, rtol=0, atol=0)

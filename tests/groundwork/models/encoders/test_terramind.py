@@ -118,7 +118,7 @@ def published(variant: str, **others: Tensor) -> dict[str, Tensor]:
     return weights | {name: torch.zeros(32) for name in zeros} | others
 
 
-def save(folder: Path, weights: dict[str, Tensor]) -> str:
+def save(folder: Path, weights: dict[str, Any]) -> str:
     torch.save(weights, folder / "terramind.pt")
     return str(folder / "terramind.pt")
 
@@ -200,6 +200,35 @@ def test_published_layout_goes_in_whole(variant: str, tmp_path: Path) -> None:
     assert {"mask_token", "decoder_norm.weight", "encoder.0.norm1.bias"} <= set(report.skipped)
     assert not [name for name in report.skipped if "untok_sen2l2a" in name]
     assert report.bands == (*MODALITIES["S2L2A"].bands, "VV", "VH", "DEM")
+
+
+def test_concatenated_sources_may_have_another_order() -> None:
+    plain = build(THREE, variant=PLAIN, merge="concat", out_indices=(0,))
+    turned = build(THREE, variant=PLAIN, merge="concat", out_indices=(0,), order=("S2L2A", "DEM", "S1GRD"))
+    turned.load_state_dict(plain.state_dict())
+    with torch.no_grad():
+        given, expected = encode(turned, images())[0], encode(plain, images())[0].chunk(3, dim=1)
+    torch.testing.assert_close(given, torch.cat([expected[0], expected[2], expected[1]], dim=1), rtol=0, atol=0)
+    with pytest.raises(ComponentError, match="'order' must name each of the sources"):
+        build(THREE, variant=PLAIN, order=("S2L2A", "DEM", "S1GRD"))
+
+
+def test_files_of_fine_tuned_models_hold_an_encoder(tmp_path: Path) -> None:
+    content = published(PLAIN)
+    theirs = {}
+    for name, value in content.items():
+        parts = zip(("q", "k", "v"), value.chunk(3), strict=True) if ".qkv." in name else ()
+        theirs |= {name.replace(".qkv.", f".qkv.{part}_linear."): piece for part, piece in parts} or {name: value}
+    theirs["missing_mod_token"] = torch.ones(32)
+    state = {f"model.encoder.base_model.model.{name}": value for name, value in theirs.items()}
+    state |= {"model.head.weight": torch.ones(1)}
+    encoder = build(THREE, variant=PLAIN, pretrained=True, weights=save(tmp_path, {"state_dict": state}))
+    own = encoder.state_dict()
+    assert all(torch.equal(own[name], content[name]) for name in report_of(encoder).loaded)
+    assert "missing_mod_token" in report_of(encoder).skipped
+    state["model.encoder.base_model.model.encoder.0.attn.proj.lora_A.default.weight"] = torch.ones(4, 32)
+    with pytest.raises(WeightsError, match=r"holds an encoder with adapters \(1 tensors.*groundwork bundle import"):
+        build(THREE, variant=PLAIN, pretrained=True, weights=save(tmp_path, {"state_dict": state}))
 
 
 def test_codes_of_the_places_come_from_the_file(tmp_path: Path) -> None:

@@ -63,6 +63,20 @@ def test_a_file_gives_what_timm_gives(
         assert set(encoder.loaded[SOURCE].loaded) == set(encoder.network.state_dict())
 
 
+@pytest.mark.parametrize("wrapper", ["", "_timm_module."])
+def test_files_of_fine_tuned_models_hold_an_encoder(wrapper: str, named: MakeInputs, tmp_path: Path) -> None:
+    whole = timm.create_model("test_vit", in_chans=4).eval()
+    state = {f"model.encoder.{wrapper}{name}": value for name, value in whole.state_dict().items()}
+    file = tmp_path / "theirs.ckpt"
+    torch.save({"state_dict": state | {"model.head.weight": torch.ones(1)}}, file)
+    mine = told(str(file), "NIR", "RED", "GREEN", "BLUE")
+    encoder = TimmEncoder(named("RED", "NIR"), model="test_vit", pretrained=True, weights=mine).eval()
+    image = torch.randn(1, 2, 160, 160)
+    four = torch.cat([image[:, 1:], image[:, :1], torch.zeros(1, 2, 160, 160)], dim=1)
+    expected = whole.forward_intermediates(four, intermediates_only=True)[-1]
+    torch.testing.assert_close(encode(encoder, image)[-1], expected)
+
+
 @pytest.mark.parametrize("model", ["test_resnet", "test_vit"])
 def test_bands_find_their_weights_by_name(
     model: str, named: MakeInputs, published: Callable[[str], tuple[str, dict[str, Tensor]]]

@@ -73,6 +73,7 @@ class SMPFactory(ModelFactory):
             raise SpecError("The factory 'smp' gives one answer per pixel: set the target's 'per: pixel'")
         network = self._create(raster.num_channels, target.num_outputs)
         sizes = find_sizes(network, raster.num_channels, network.encoder.output_stride)
+        sizes = sizes.left_as_they_are() if config.padding == "none" else sizes
         return ForeignModel(inputs, network, encoder=("encoder",), sizes=sizes, num_numbers=len(target.outputs))
 
     def _create(self, num_channels: int, num_outputs: int) -> smp.base.SegmentationModel:

@@ -53,6 +53,7 @@ class TimmFactory(ModelFactory):
         network = self._create(raster.num_channels, target.num_outputs)
         native = (self._options.get("img_size"), read_cfg(network)["input_size"][-1])
         sizes = find_sizes(network, raster.num_channels, native=native)
+        sizes = sizes.left_as_they_are() if config.padding == "none" else sizes
         classifier = cast("Callable[[], nn.Module]", network.get_classifier)()
         return ForeignModel(
             inputs, network, encoder=all_but(network, classifier), sizes=sizes, num_numbers=len(target.outputs)

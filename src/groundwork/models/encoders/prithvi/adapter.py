@@ -13,6 +13,7 @@ from groundwork.errors import ComponentError
 from groundwork.models.encoders.one_source import OneSourceEncoder
 from groundwork.models.encoders.parts.dates import drop_time, require_one_date
 from groundwork.models.encoders.parts.tokens import as_buffer, to_map
+from groundwork.models.encoders.prithvi.adapter_weights import load_adapter
 from groundwork.models.encoders.prithvi.options import AdapterOptions
 from groundwork.models.encoders.prithvi.variants import (
     HLS_BANDS,
@@ -56,7 +57,8 @@ class PrithviViTAdapter(OneSourceEncoder):
         variant: Which of the published networks; one with patches of 16 pixels.
         pretrained: Start the transformer from the published weights, which are downloaded.
         weights: A local file in a published layout to start from, in place of the hub's. One that is not the
-            published file and does not say its bands comes as a mapping of ``file`` and ``bands``.
+            published file and does not say its bands comes as a mapping of ``file`` and ``bands``. A file of
+            TerraTorch sets the adapter as well.
         coordinates: What each sample's position code is enriched with; both must then come with the samples.
         image_size: Side of the images that the position codes were trained for, in pixels.
         adapter: Sizes of the adapter, and whether the transformer is trained beside it.
@@ -102,8 +104,10 @@ class PrithviViTAdapter(OneSourceEncoder):
         self.out = FeatureSpec(tuple(FeatureLevel(sizes.embed_dim, stride) for stride in _STRIDES))
         self._build(self.raster.num_channels, sizes, options)
         wanted = [band.name for band in self.raster.used]
-        places = {"encoder": "vit."}
-        loaded = None if source is None else load_prithvi(self, source, places, HLS_BANDS, wanted)
+        loaded = None
+        if source is not None:
+            whole = load_adapter(self, source, wanted)
+            loaded = whole or load_prithvi(self, source, {"encoder": "vit."}, HLS_BANDS, wanted)
         self.publish(describe(variant), loaded)
         if options.freeze_vit:
             freeze(self.vit)

@@ -53,6 +53,7 @@ class TerraMindEncoder(Encoder):
         variant: The network.
         merge: How the sources' maps of a block become one. ``concat``: their channels behind one another. ``none``:
             they stay apart.
+        order: With ``merge: concat``, the order of the sources. Empty: that of their names.
         out_indices: Blocks whose maps are passed on, in order; -1 is the last, which is normalised. None: all.
         drop_path: Rate of stochastic depth of the last block while training, growing from 0 at the first.
         pretrained: Start from the published weights.
@@ -71,6 +72,7 @@ class TerraMindEncoder(Encoder):
         modalities: dict[str, ModalityName],
         variant: VariantName = "terramind_v1_base",
         merge: Merge = "mean",
+        order: tuple[str, ...] = (),
         out_indices: tuple[int, ...] | None = None,
         drop_path: Rate = 0.0,
         pretrained: bool = False,
@@ -80,7 +82,7 @@ class TerraMindEncoder(Encoder):
         self._keys = _name_embeddings(inputs, modalities)
         self.steps = _common_steps(inputs)
         sizes = VARIANTS[variant]
-        self.merge = merge
+        self.merge, self.order = merge, _positions(list(self._keys), order, merge)
         self.size_multiple = PATCH_SIZE
         self.out_indices = block_indices(out_indices, sizes.depth)
         self.out = self._describe_levels(sizes.embed_dim)
@@ -136,7 +138,9 @@ class TerraMindEncoder(Encoder):
         if self.merge == "max":
             return apart.amax(dim=2)
         ordered = apart.transpose(1, 2)
-        return ordered.flatten(1, 2) if self.merge == "concat" else ordered
+        if self.merge == "concat":
+            return (ordered[:, list(self.order)] if self.order else ordered).flatten(1, 2)
+        return ordered
 
     def _describe_levels(self, embed_dim: int) -> FeatureSpec:
         sources = list(self._keys)
@@ -244,6 +248,20 @@ def _name_embeddings(inputs: Mapping[str, RasterSpec], modalities: Mapping[str, 
                 "source as its 'steps', or name the others 'new'"
             )
     return {source: MODALITIES[name].key if (name := modalities[source]) in MODALITIES else source for source in inputs}
+
+
+def _positions(sources: list[str], order: tuple[str, ...], merge: str) -> tuple[int, ...]:
+    """Return which source comes first, which second and so on. Empty: they stay in their order.
+
+    Raises:
+        ComponentError: For an order of other sources, and one that means nothing.
+    """
+    if order and (merge != "concat" or sorted(order) != sorted(sources)):
+        raise ComponentError(
+            f"'order' must name each of the sources {sources} once, with 'merge: concat'; found {list(order)} with "
+            f"'merge: {merge}'"
+        )
+    return tuple(sources.index(source) for source in order)
 
 
 def _common_steps(inputs: Mapping[str, RasterSpec]) -> int:

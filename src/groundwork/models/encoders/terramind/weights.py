@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor, nn
 
 from groundwork.errors import WeightsError
+from groundwork.models.weights.fine_tuned import of_encoder
 from groundwork.models.weights.hub import WeightsSource
 from groundwork.models.weights.published import FirstLayer
 from groundwork.models.weights.reading import LoadReport, load_weights, read_weights
 
-#: How names begin of what the file holds beside an encoder: first layers of other modalities, and the decoder.
-_OTHERS = ("encoder_embeddings.", "decoder", "mask_token", "tokenizer.")
+#: How names begin of what the file holds beside an encoder: first layers of other modalities, what stands for absent
+#: ones, and the decoder.
+_OTHERS = ("encoder_embeddings.", "decoder", "mask_token", "missing_mod_token", "tokenizer.")
 #: What the norms add in the file: constants that are 0.
 _ZEROS = ("norm1.bias", "norm2.bias", "encoder_norm.bias")
 
@@ -24,7 +26,9 @@ def load_terramind(
     wanted: Mapping[str, Sequence[str]],
     unused: tuple[str, ...],
 ) -> LoadReport:
-    """Set a network from a published file; first layers of other bands keep the weights of the bands they know.
+    """Set a network from a published file, or one of a fine-tuned model.
+
+    First layers of other bands keep the weights of the bands they know.
 
     Args:
         network: What is set.
@@ -37,7 +41,7 @@ def load_terramind(
         WeightsError: For a file that cannot be read, or belongs to another network.
     """
     own = network.state_dict()
-    content = read_weights(source.path)
+    content = of_encoder(read_weights(source.path), source.name)
     skipped = [name for name in content if name not in own and name.startswith((*_OTHERS, *unused))]
     skipped += [name for name in content if name.endswith(_ZEROS) and name not in own and name not in skipped]
     weights = {name: value for name, value in content.items() if name not in skipped}

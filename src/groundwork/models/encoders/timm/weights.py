@@ -16,6 +16,7 @@ from groundwork.models.encoders.timm.networks import NetworkOptions, create_netw
 from groundwork.models.freezing import mark_fresh
 from groundwork.models.weights.bands import find_bands
 from groundwork.models.weights.file import Weights, WeightsFile
+from groundwork.models.weights.fine_tuned import of_encoder
 from groundwork.models.weights.hub import WeightsSource, local_source
 from groundwork.models.weights.info import DIGITAL_NUMBER, EncoderInfo
 from groundwork.models.weights.published import FirstLayer, changed_names
@@ -71,7 +72,7 @@ def load_timm(
     """
     named = weights.file if isinstance(weights, WeightsFile) else weights
     source = named or f"timm's {options.model}"
-    content = None if named is None else _read(named)
+    content = None if named is None else of_encoder(_read(named), source)
     names = changed_names(network, probe)
     if content is not None and weights is not None and not source.startswith((*_HUB, *_ADDRESSES)):
         layer = replace(layer, trained=_trained_on(content, local_source(weights, None), names, network))

@@ -18,7 +18,7 @@ from groundwork.models.encoders.parts.dates import fold_dates
 from groundwork.registry import build
 from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec
 
-Pooling = Literal["mean", "max", "difference", "concat", "keep"]
+Pooling = Literal["mean", "max", "difference", "first_less_last", "concat", "keep"]
 
 
 class PerDateEncoder(OneSourceEncoder):
@@ -27,9 +27,9 @@ class PerDateEncoder(OneSourceEncoder):
     Args:
         inputs: What the rasters hold; at least two time steps.
         encoder: Name and options of the encoder.
-        pooling: ``mean`` and ``max``: over the steps. ``difference``: the last step less the first. ``concat``: the
-            steps' channels one after the other. ``keep``: as ``concat``, and the map still knows its steps, for a neck
-            that pools them.
+        pooling: ``mean`` and ``max``: over the steps. ``difference``: the last step less the first.
+            ``first_less_last``: the same with the other sign. ``concat``: the steps' channels one after the other.
+            ``keep``: as ``concat``, and the map still knows its steps, for a neck that pools them.
         subsets: Lists of steps, counted from 0, that are pooled each by themselves; what they give is concatenated.
             Empty: one subset of all steps.
 
@@ -100,6 +100,8 @@ class PerDateEncoder(OneSourceEncoder):
             return steps.amax(dim=1)
         if self.pooling == "difference":
             return steps[:, -1] - steps[:, 0]
+        if self.pooling == "first_less_last":
+            return steps[:, 0] - steps[:, -1]
         return steps.flatten(1, 2)
 
 
@@ -110,5 +112,5 @@ def _check_subsets(subsets: tuple[tuple[int, ...], ...], steps: int, pooling: st
             raise ComponentError(
                 f"'subsets' must list steps from 0 to {steps - 1}, found {list(subset)}. The rasters hold {steps} steps"
             )
-        if pooling == "difference" and len(subset) < 2:
-            raise ComponentError(f"pooling 'difference' needs at least two steps in each subset, found {list(subset)}")
+        if pooling in {"difference", "first_less_last"} and len(subset) < 2:
+            raise ComponentError(f"pooling '{pooling}' needs at least two steps in each subset, found {list(subset)}")

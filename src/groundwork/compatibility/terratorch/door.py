@@ -1,0 +1,37 @@
+"""A translated file as the one file that ``groundwork fit`` reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from groundwork.compatibility.terratorch.translate import Translation
+
+DATA_CLASS, TASK_CLASS = "groundwork.RasterDataModule", "groundwork.RasterTask"
+
+
+def as_file(translation: Translation, name: str) -> dict[str, Any]:
+    """Return what runs in its place.
+
+    Args:
+        translation: Of the file.
+        name: What the folder of the results is called where nobody names one.
+    """
+    parameters = dict(translation.parameters)
+    places = dict(translation.places)
+    lists = places.pop("split_lists", None)
+    if isinstance(lists, Mapping):
+        # Files that name the scenes of each split, or folders that they lie in.
+        places["split_lists"] = {split: where for held in lists.values() for split, where in dict(held).items()}
+    model = {key: value for key, value in _words(parameters["model"]).items() if value is not None}
+    return {
+        "seed_everything": parameters["seed"],
+        "output": f"runs/{name}",
+        "data": {"class_path": DATA_CLASS, "init_args": {"places": places, "data": parameters["data"]}},
+        "model": {"class_path": TASK_CLASS, "init_args": {"model": model, "training": parameters["training"]}},
+        "inference": parameters["inference"],
+    }
+
+
+def _words(value: object) -> dict[str, object]:
+    return {str(key): part for key, part in value.items()} if isinstance(value, Mapping) else {}

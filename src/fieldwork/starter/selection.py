@@ -17,7 +17,7 @@ _KEPT = (
     "requirements.lock", "src/fieldwork", "src/groundwork",
 )  # fmt: skip
 #: Parts of those that are the template's own.
-_LEFT_OUT = ("src/fieldwork/starter", ".github/workflows/template.yml")
+_LEFT_OUT = ("docs/reference/api.md", "src/fieldwork/starter", ".github/workflows/template.yml")
 #: Files that are written for the project, by where they lie in it.
 FILES = Path("src/fieldwork/starter/files")
 #: Placeholders in those.

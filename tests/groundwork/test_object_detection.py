@@ -36,7 +36,8 @@ from groundwork.prediction.names import Names
 from groundwork.prediction.objects import find_objects
 from groundwork.prediction.provenance import was_predicted
 from groundwork.prediction.scene import predict_scenes
-from groundwork.prediction.writing import write_prediction, write_predictions
+from groundwork.prediction.scene_writing import write_prediction
+from groundwork.prediction.writing import write_predictions
 from groundwork.rasters.area import Area
 from groundwork.rasters.feature_writing import tags_of
 from groundwork.rasters.folder import RasterFolder, find_rasters

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from groundwork.config.workforce import check_scheduler
 from groundwork.strict import Config
 
 
@@ -25,8 +26,5 @@ class IndexingConfig(Config):
 
     @model_validator(mode="after")
     def _check(self) -> IndexingConfig:
-        if self.scheduler is not None and self.engine != "dask":
-            raise ValueError(
-                f"'scheduler' is for engine dask, but the engine is '{self.engine}'; leave one of them out"
-            )
+        check_scheduler(self)
         return self

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
+from groundwork.config.workforce import check_scheduler
 from groundwork.specs import RasterSpec
 from groundwork.strict import Config, did_you_mean
 
@@ -110,6 +111,21 @@ class MosaicConfig(Config):
         return self
 
 
+class ShardConfig(Config):
+    """One of several parts of the scenes, as the jobs of an array have."""
+
+    #: Which part, from 0.
+    index: int = Field(ge=0)
+    #: How many parts there are.
+    count: PositiveInt
+
+    @model_validator(mode="after")
+    def _check(self) -> ShardConfig:
+        if self.index >= self.count:
+            raise ValueError(f"index is {self.index}, and of {self.count} parts the last is {self.count - 1}")
+        return self
+
+
 class InferenceConfig(Config):
     """How scenes are predicted, window by window."""
 
@@ -153,6 +169,15 @@ class InferenceConfig(Config):
     overwrite: bool = True
     #: Also write a STAC item for each scene, with checksums of what was read and written, and a collection of them.
     items: bool = True
+    #: Scenes that are predicted at a time, each by a process of its own, with one thread and a model. 1: by this one.
+    workers: PositiveInt = 1
+    #: processes: of this machine. dask: workers of Dask, which may be many machines with the same files.
+    engine: Literal["processes", "dask"] = "processes"
+    #: Address of a running scheduler of Dask, such as ``tcp://10.0.0.7:8786``; ``workers`` is then its matter. None:
+    #: Dask begins as many workers on this machine.
+    scheduler: str | None = None
+    #: The part of the scenes that is predicted. None: all.
+    shard: ShardConfig | None = None
     #: How embeddings are written, of a model that gives such.
     embeddings: EmbeddingsConfig = EmbeddingsConfig()
     #: What the scenes' rasters hold, where that differs from the rasters the model was trained on (other layout, data
@@ -188,6 +213,12 @@ class InferenceConfig(Config):
     def _check(self) -> InferenceConfig:
         if 2 * self.overlap > self.tile_size:
             raise ValueError(f"overlap {self.overlap} is more than half of tile_size {self.tile_size}")
+        check_scheduler(self)
+        if self.shard is not None and self.mosaic is not None:
+            raise ValueError(
+                "'mosaic' is made of all scenes, and 'shard' predicts a part of them: leave the mosaic to a last run "
+                "without 'shard', which 'overwrite: false' keeps short"
+            )
         if self.batch_size == "auto" and self.dropout_samples:
             raise ValueError(
                 "'batch_size: auto' may become smaller while it runs, and what 'dropout_samples' draws follows from "

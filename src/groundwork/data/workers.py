@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, TypeVar
 
-from groundwork.config.indexing import IndexingConfig
+from groundwork.config.workforce import Workforce
 from groundwork.errors import DataError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ PATIENCE_S = 30
 
 
 def run_tasks(
-    function: Callable[[Task], Result], tasks: Mapping[str, Task], config: IndexingConfig
+    function: Callable[[Task], Result], tasks: Mapping[str, Task], config: Workforce
 ) -> Iterator[tuple[str, Result]]:
     """Yield the result of each task with its name, as they are done, in whatever order.
 
@@ -85,7 +85,7 @@ def _in_processes(
             losses += 1
             if losses == MOST_LOSSES:
                 raise _lost(waiting) from error
-            logger.warning("A worker process was lost; %d scene(s) are looked through again.", len(waiting))
+            logger.warning("A worker process was lost; %d scene(s) are begun again.", len(waiting))
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -94,12 +94,12 @@ def _lost(waiting: Mapping[str, object]) -> DataError:
     names = sorted(waiting)
     return DataError(
         f"Worker processes were lost {MOST_LOSSES} times in a row, as happens when memory is short; {len(names)} "
-        f"scene(s) are not looked through, such as '{names[0]}'. Use fewer 'workers', or look into these scenes."
+        f"scene(s) are not done, such as '{names[0]}'. Use fewer 'workers', or look into these scenes."
     )
 
 
 def _on_cluster(
-    function: Callable[[Task], Result], tasks: Mapping[str, Task], config: IndexingConfig
+    function: Callable[[Task], Result], tasks: Mapping[str, Task], config: Workforce
 ) -> Iterator[tuple[str, Result]]:
     if find_spec("distributed") is None:
         raise DataError(
@@ -129,7 +129,7 @@ def _alone(function: Callable[[Task], Result], task: Task) -> Result:
 
 
 @contextmanager
-def _connected(config: IndexingConfig) -> Iterator[Client]:
+def _connected(config: Workforce) -> Iterator[Client]:
     """Connect to the scheduler that is named, or begin one with workers on this machine."""
     from distributed import Client, LocalCluster  # noqa: PLC0415 - an optional package
 

@@ -22,7 +22,7 @@ from groundwork.rasters.grid import describe_crs
 #: What STAC calls the SHA-256 of a file: a multihash, 12 for the kind of hash, 20 for its length in hexadecimal digits.
 _MULTIHASH = "1220"
 #: Options that say what is done with predictions, and not what they are.
-_NOT_DECIDING = {"overwrite", "items", "mosaic"}
+_NOT_DECIDING = {"overwrite", "items", "mosaic", "workers", "engine", "scheduler", "shard"}
 #: What lies beside a raster and is read with it.
 _BESIDE = (".msk", ".aux.xml")
 
@@ -107,7 +107,8 @@ class Origin:
 
 def run_of(bundle: Bundle, config: InferenceConfig, area: Area | None) -> Run:
     """Return what all predictions of a run have in common."""
-    described = bundle.config.model_dump_json()
+    # A bundle that was read has its options in another order than one that was just made.
+    described = _text(bundle.config.model_dump(mode="json"))
     bundle_hash = fingerprint.fingerprint(described, fingerprint.of_weights(bundle.weights))
     versions = {name.removeprefix("version_"): text for name, text in fingerprint.library_versions().items()}
     settings_hash = fingerprint.fingerprint(_text(settings_of(config, area)))

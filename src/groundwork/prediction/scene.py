@@ -104,9 +104,22 @@ def predict_scenes(
 def _predict_each(
     bundle: Bundle, inputs: SceneInputs, config: InferenceConfig, keys: Sequence[str]
 ) -> Iterator[KeyedStream]:
-    if not keys:
-        return
-    model = compiled(bundle.build_model(), config)
+    if keys:
+        yield from predict_each(compiled(bundle.build_model(), config), bundle, inputs, config, keys)
+
+
+def predict_each(
+    model: Model, bundle: Bundle, inputs: SceneInputs, config: InferenceConfig, keys: Sequence[str]
+) -> Iterator[KeyedStream]:
+    """Yield the streams of scenes, one after the other.
+
+    Args:
+        model: The bundle's model, in evaluation mode.
+        bundle: As of :func:`predict_scene`.
+        inputs: Scenes that were checked.
+        config: How they are predicted.
+        keys: Which of them.
+    """
     for key in keys:
         if isinstance(kind_of(bundle.config.target), ObjectBoxes):
             yield key, FeatureStream((OBJECTS,), partial(_read_and_find, model, inputs, bundle, config, key))

@@ -5,28 +5,26 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from groundwork import fingerprint
 from groundwork.atomic import whole_file
 from groundwork.config.inference import InferenceConfig
-from groundwork.prediction.chips import FIRST_COLUMNS, read_table, table_of
+from groundwork.prediction.chips import FIRST_COLUMNS, read_table
 from groundwork.prediction.mosaic import require_possible, write_mosaic
 from groundwork.prediction.names import Names
 from groundwork.prediction.products import ANSWERS, CHIP_TABLE, CHIPS, COLLECTION, ITEM, ITEM_SUFFIX, MOSAIC, PRODUCTS
 from groundwork.prediction.provenance import was_predicted
 from groundwork.prediction.record import InputFile, Origin, Run, multihash
 from groundwork.prediction.scene import Predictions
-from groundwork.prediction.stac import Written, collection_of, is_finished, item_of, read_item, with_collection
+from groundwork.prediction.scene_writing import write_json, write_scene
+from groundwork.prediction.spreading import Writing, is_alone, spread
+from groundwork.prediction.stac import collection_of, is_finished, read_item
 from groundwork.prediction.stac_model import model_item
 from groundwork.progress import track
-from groundwork.rasters.feature_writing import FeatureStream, write_features
-from groundwork.rasters.stream import RasterStream
-from groundwork.rasters.writing import remove_raster, write_rasters
+from groundwork.rasters.writing import remove_raster
 
 logger = logging.getLogger(__name__)
 
@@ -56,51 +54,26 @@ def write_predictions(names: Names, predictions: Predictions) -> None:
     model = _write_model(names.folder, next(iter(origins.values())).run) if config.items and origins else None
     written_before = {key: names.path(key, days[key], CHIPS) for key in finished}
     tables = {key: read_table(key, path) for key, path in written_before.items() if path.is_file()}
-    for key, stream in predictions.predict([key for key in origins if key not in finished]):
-        files = read.get(key) or (origins[key].files() if model is not None else [])
-        written = write_prediction(names, key, stream, days.get(key))
-        if model is not None:
-            _write_item(names, origins[key], files, written, model)
-        tables.update((key, table_of(key, made.layer)) for made in written if made.product == CHIPS and made.layer)
+    pending = [key for key in origins if key not in finished]
+    written = _in_turn if is_alone(config, len(pending)) else spread
+    tables.update(written(Writing(names, predictions, model, read), pending))
+    if config.shard is not None:
+        # What all scenes make together would be overwritten by the next part.
+        logger.info("Tables and collections of all scenes are left to a run without 'inference.shard'")
+        return
     _write_table(names.folder, tables)
     mosaics = _write_mosaic(names, origins, config)
     if model is not None:
         _write_collection(names, mosaics)
 
 
-def write_prediction(
-    names: Names, key: str, stream: RasterStream | FeatureStream, day: date | None = None
-) -> list[Written]:
-    """Write each product of a scene, and remove what an earlier run predicted of the same scene.
-
-    Args:
-        names: Where they will lie, and what they are called.
-        key: Of the scene.
-        stream: What is predicted of it.
-        day: Its date, for names that have one.
-
-    Raises:
-        RasterError: Where a file does not hold what was written.
-    """
-    paths = {product: names.path(key, day, product) for product in PRODUCTS}
-    written = []
-    if isinstance(stream, RasterStream):
-        write_rasters(stream, {product: paths[product] for product in stream.profiles})
-        written = [Written(name, paths[name], profile.grid, profile) for name, profile in stream.profiles.items()]
-    features = stream if isinstance(stream, FeatureStream) else stream.features
-    if features is not None:
-        for product, layer in features.find().items():
-            write_features(layer, paths[product])
-            written.append(Written(product, paths[product], layer.grid, layer=layer))
-    made = {each.product for each in written}
-    for product, path in paths.items():
-        if product not in made and was_predicted(path):
-            remove_raster(path)
-    # Of an earlier prediction; where one of this is wanted, it follows.
-    item = names.path(key, day, ITEM)
-    if read_item(item) is not None:
-        item.unlink()
-    return written
+def _in_turn(writing: Writing, keys: Sequence[str]) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Predict scenes one after the other, and yield what is said of their tiles."""
+    for key, stream in writing.predictions.predict(keys):
+        origin = writing.predictions.origins[key]
+        table = write_scene(writing.names, origin, stream, writing.read.get(key), writing.model)
+        if table is not None:
+            yield key, table
 
 
 def _read(origins: Mapping[str, Origin]) -> dict[str, list[InputFile]]:
@@ -117,20 +90,12 @@ def _is_finished(names: Names, origin: Origin, files: Sequence[InputFile]) -> bo
 def _write_model(folder: Path, run: Run) -> Path:
     """Write what the bundle is, and its item; return where that lies."""
     stem = f"model-{run.bundle_hash}"
-    _write_json(folder / f"{stem}-bundle.json", json.loads(run.bundle.config.model_dump_json()))
+    write_json(folder / f"{stem}-bundle.json", json.loads(run.bundle.config.model_dump_json()))
     path = folder / f"{stem}-bundle.json"
     checksum = multihash(fingerprint.of_file(path))
     item = model_item(run.bundle, run.bundle_hash, path.name, checksum, path.stat().st_size)
-    _write_json(folder / f"{stem}.json", item)
+    write_json(folder / f"{stem}.json", item)
     return folder / f"{stem}.json"
-
-
-def _write_item(
-    names: Names, origin: Origin, files: Sequence[InputFile], written: Sequence[Written], model: Path
-) -> None:
-    place = names.path(origin.key, origin.day, ITEM)
-    item = item_of(origin, files, written, place, model)
-    _write_json(place, with_collection(item, place, names.folder))
 
 
 def _write_mosaic(names: Names, origins: Mapping[str, Origin], config: InferenceConfig) -> list[Path]:
@@ -151,7 +116,7 @@ def _write_mosaic(names: Names, origins: Mapping[str, Origin], config: Inference
 def _write_collection(names: Names, mosaics: Sequence[Path]) -> None:
     """Write the collection of all items that lie in the folder, also of scenes that earlier runs predicted."""
     items = {path: item for path in _files(names.folder) if (item := read_item(path)) is not None}
-    _write_json(names.folder / COLLECTION, collection_of(names.folder, items, mosaics))
+    write_json(names.folder / COLLECTION, collection_of(names.folder, items, mosaics))
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -168,8 +133,3 @@ def _write_table(folder: Path, parts: Mapping[str, pd.DataFrame]) -> None:
             pd.concat([part for _, part in sorted(parts.items())]).to_csv(file, index=False)
     elif table.is_file() and table.read_text("utf-8").startswith(",".join(FIRST_COLUMNS)):
         table.unlink()
-
-
-def _write_json(path: Path, values: Mapping[str, Any]) -> None:
-    with whole_file(path) as file:
-        file.write_text(json.dumps(values, indent=2, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")

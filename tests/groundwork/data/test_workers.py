@@ -77,7 +77,7 @@ def test_a_task_whose_process_was_lost_is_done_again(tmp_path: Path, caplog: pyt
 
 
 def test_processes_that_are_lost_again_and_again_are_an_error() -> None:
-    with pytest.raises(DataError, match=r"lost 3 times in a row.*2 scene\(s\) are not looked through, such as '7'"):
+    with pytest.raises(DataError, match=r"lost 3 times in a row.*2 scene\(s\) are not done, such as '7'"):
         list(run_tasks(dying.die, {"7": 7, "8": 8}, TWO))
 
 

@@ -1,0 +1,98 @@
+"""Write what is predicted of one scene."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from groundwork.atomic import whole_file
+from groundwork.prediction.chips import table_of
+from groundwork.prediction.names import Names
+from groundwork.prediction.products import CHIPS, ITEM, PRODUCTS
+from groundwork.prediction.provenance import was_predicted
+from groundwork.prediction.record import InputFile, Origin
+from groundwork.prediction.stac import Written, item_of, read_item, with_collection
+from groundwork.rasters.feature_writing import FeatureStream, write_features
+from groundwork.rasters.stream import RasterStream
+from groundwork.rasters.writing import remove_raster, write_rasters
+
+
+def write_scene(
+    names: Names,
+    origin: Origin,
+    stream: RasterStream | FeatureStream,
+    files: Sequence[InputFile] | None,
+    model: Path | None,
+) -> pd.DataFrame | None:
+    """Write the products of a scene, and last its item; return what is said of its tiles, where each has an answer.
+
+    Args:
+        names: Where they will lie, and what they are called.
+        origin: What the scene is predicted from.
+        stream: What is predicted of it.
+        files: Of the scene, with checksums. None: they are read first.
+        model: The item of the bundle. None: no items are written.
+
+    Raises:
+        RasterError: Where a file does not hold what was written.
+    """
+    known = files or (origin.files() if model is not None else [])
+    written = write_prediction(names, origin.key, stream, origin.day)
+    if model is not None:
+        _write_item(names, origin, known, written, model)
+    tables = [table_of(origin.key, made.layer) for made in written if made.product == CHIPS and made.layer]
+    return tables[0] if tables else None
+
+
+def write_prediction(
+    names: Names, key: str, stream: RasterStream | FeatureStream, day: date | None = None
+) -> list[Written]:
+    """Write each product of a scene, and remove what an earlier run predicted of the same scene.
+
+    Args:
+        names: Where they will lie, and what they are called.
+        key: Of the scene.
+        stream: What is predicted of it.
+        day: Its date, for names that have one.
+
+    Raises:
+        RasterError: Where a file does not hold what was written.
+    """
+    paths = {product: names.path(key, day, product) for product in PRODUCTS}
+    written = []
+    if isinstance(stream, RasterStream):
+        write_rasters(stream, {product: paths[product] for product in stream.profiles})
+        written = [Written(name, paths[name], profile.grid, profile) for name, profile in stream.profiles.items()]
+    features = stream if isinstance(stream, FeatureStream) else stream.features
+    if features is not None:
+        for product, layer in features.find().items():
+            write_features(layer, paths[product])
+            written.append(Written(product, paths[product], layer.grid, layer=layer))
+    made = {each.product for each in written}
+    for product, path in paths.items():
+        if product not in made and was_predicted(path):
+            remove_raster(path)
+    # Of an earlier prediction; where one of this is wanted, it follows.
+    item = names.path(key, day, ITEM)
+    if read_item(item) is not None:
+        item.unlink()
+    return written
+
+
+def _write_item(
+    names: Names, origin: Origin, files: Sequence[InputFile], written: Sequence[Written], model: Path
+) -> None:
+    place = names.path(origin.key, origin.day, ITEM)
+    item = item_of(origin, files, written, place, model)
+    write_json(place, with_collection(item, place, names.folder))
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Write plain values as JSON, whole or not at all."""
+    with whole_file(path) as file:
+        file.write_text(json.dumps(values, indent=2, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")

@@ -26,8 +26,8 @@ from groundwork.config import InferenceConfig
 from groundwork.errors import PairingError, RasterError, SpecError
 from groundwork.prediction.names import Names
 from groundwork.prediction.scene import predict_scenes
-from groundwork.prediction.stac import item_of
 from groundwork.prediction.scene_writing import write_prediction
+from groundwork.prediction.stac import item_of
 from groundwork.prediction.writing import write_predictions
 from groundwork.rasters.folder import RasterFolder, find_rasters
 from groundwork.rasters.stream import RasterStream

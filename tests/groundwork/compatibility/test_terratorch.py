@@ -1088,3 +1088,26 @@ def test_what_never_had_a_meaning_is_said() -> None:
         "model.init_args.model_args.backbone_*.drop_path_rate",
         "model.init_args.aux_heads[0].decoder_args.head_dropout",
     ]
+
+
+DOFA = [
+    (f"{MODEL}.backbone", "dofa_base_patch16_224"),
+    (f"{MODEL}.backbone_bands", None),
+    (f"{MODEL}.backbone_model_bands", HLS),
+]
+
+
+def test_bands_of_dofa_have_the_wavelengths_that_are_taken_for_their_names() -> None:
+    found = translated(*DOFA)
+    bands = at(found, "data.sources.images.bands")
+    assert [(band["name"], band["wavelength_nm"]) for band in bands] == list(
+        zip(HLS, (490, 560, 665, 864, 1610, 2200), strict=True)
+    )
+    others = ["BLUE", "GREEN", "RED", "NIR", "SWIR_1", "SWIR_2"]
+    named = [
+        (f"{DATA}.dataset_bands", others),
+        (f"{DATA}.output_bands", others),
+        (f"{MODEL}.backbone_model_bands", others),
+    ]
+    with pytest.raises(TranslationError, match=r"none is known of \['NIR'\]. Name each as one of"):
+        translated(*DOFA, *named)

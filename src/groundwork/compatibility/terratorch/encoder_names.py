@@ -11,6 +11,26 @@ FORMER = {
 }
 SWIN = {"prithvi_swin_b": "b", "prithvi_swin_l": "l"}
 DOFA = {"dofa_small_patch16_224": "small", "dofa_base_patch16_224": "base", "dofa_large_patch16_224": "large"}
+#: Wavelengths in nanometres that TerraTorch tells DOFA of the bands that it knows.
+DOFA_NM = {
+    "COASTAL": 440.0,
+    "BLUE": 490.0,
+    "GREEN": 560.0,
+    "RED": 665.0,
+    "RED_EDGE_1": 705.0,
+    "RED_EDGE_2": 740.0,
+    "RED_EDGE_3": 783.0,
+    "NIR_BROAD": 832.0,
+    "NIR_NARROW": 864.0,
+    "WATER_VAPOR": 945.0,
+    "CIRRUS": 1373.0,
+    "SWIR_1": 1610.0,
+    "SWIR_2": 2200.0,
+    "THERMAL_INFRARED_1": 10900.0,
+    "THERMAL_INFRARED_12": 12000.0,
+}
+#: Bands that DOFA knows without a wavelength.
+DOFA_RADAR = ("VV", "VH")
 DINOV3 = {
     "dinov3_vits16": "vit_small_patch16_dinov3",
     "dinov3_vits16plus": "vit_small_plus_patch16_dinov3",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from groundwork.compatibility.terratorch.bands import read_bands, steps_of, unique
+from groundwork.compatibility.terratorch.encoder_names import DOFA_NM, DOFA_RADAR
 from groundwork.compatibility.terratorch.files import FirstFile
 from groundwork.compatibility.terratorch.stated import Stated, Words
 from groundwork.strict import did_you_mean
@@ -24,6 +25,8 @@ class Wanted:
     steps: int = 1
     #: Bands that the model's weights know, where the file lists none for it.
     usual: tuple[str, ...] = ()
+    #: Whether it knows bands by their wavelengths.
+    by_wavelength: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ def read_source(
     bands, used = _named_by_model(stated, bands, seen or bands, wanted)
     where = f"data.sources.{name}"
     _check_bands(stated, bands, used, wanted)
-    spec: Words = {"bands": list(bands)}
+    spec: Words = {"bands": _with_wavelengths(stated, bands, used) if wanted.by_wavelength else list(bands)}
     if used != bands:
         spec["use"] = list(used)
     spec.update(_looks(stated, used, where, first, shown=shown))
@@ -76,6 +79,18 @@ def read_source(
         spec["steps"] = steps
         spec["layout"] = _layout(stated, f"{where}.layout")
     return Source(spec, _statistics(stated, name, used, steps, many=many), tuple(used), steps)
+
+
+def _with_wavelengths(stated: Stated, bands: Sequence[str], used: Sequence[str]) -> list[object]:
+    """Return bands with the wavelengths that TerraTorch takes for their names."""
+    unknown = [band for band in used if band not in DOFA_NM and band not in DOFA_RADAR]
+    if unknown:
+        stated.refuse(
+            "dataset_bands",
+            f"DOFA knows bands by their wavelengths, and none is known of {unknown}. Name each as one of "
+            f"{[*DOFA_NM, *DOFA_RADAR]}, or write the recipe by hand, with 'wavelength_nm' of each band",
+        )
+    return [{"name": band, "wavelength_nm": DOFA_NM[band]} if band in DOFA_NM else band for band in bands]
 
 
 def _named_by_model(stated: Stated, bands: list[str], used: list[str], wanted: Wanted) -> tuple[list[str], list[str]]:

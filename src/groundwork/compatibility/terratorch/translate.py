@@ -8,6 +8,7 @@ from typing import TypeGuard
 
 from groundwork.compatibility.terratorch.bands import band_names
 from groundwork.compatibility.terratorch.datasets import DataPart, read_data
+from groundwork.compatibility.terratorch.encoder_names import DOFA
 from groundwork.compatibility.terratorch.findings import Findings
 from groundwork.compatibility.terratorch.learning import read_freezing, read_optimizer, read_schedule
 from groundwork.compatibility.terratorch.losses import read_losses
@@ -165,8 +166,9 @@ def _wanted(task: Stated) -> Wanted:
     names = _names(bands)
     listed = arguments.get("backbone_modalities", own.get("modalities"))
     modality = str(listed[0]) if isinstance(listed, list) and len(listed) == 1 else ""
-    usual = usual_bands(str(arguments.get("backbone")), modality)
-    return Wanted(names, max(int(str(steps or 1)), int(str(dates or 1))), usual)
+    backbone = str(arguments.get("backbone"))
+    usual = usual_bands(backbone, modality)
+    return Wanted(names, max(int(str(steps or 1)), int(str(dates or 1))), usual, backbone in DOFA)
 
 
 def _names(bands: object) -> tuple[str, ...]:

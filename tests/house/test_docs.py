@@ -104,7 +104,13 @@ def test_the_way_of_a_raster_passes_the_components_of_the_base_recipe() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_file_that_is_named_exists(page: Path) -> None:
-    made_by_the_reader = ("conf/my_", "conf/local/", "src/my_", "src/groundwork/models/decoders/lateral.py")
+    made_by_the_reader = (
+        "conf/my_",
+        "conf/local/",
+        "src/my_",
+        "src/fieldwork/pipelines/areas/",
+        "src/groundwork/models/decoders/lateral.py",
+    )
     for file in FILE.findall(prose(page)):
         if not file.startswith(made_by_the_reader) and "../" not in file:
             assert (ROOT / file).is_file() or (page.parent / file).is_file(), file
@@ -152,6 +158,9 @@ def test_every_recipe_that_is_shown_is_valid(text: str) -> None:
 
 def check_entry(entry: dict[str, Any]) -> None:
     module, _, name = entry["type"].rpartition(".")
+    if module == "my_components":
+        # The page that shows it has a test of its own.
+        return
     kind = getattr(importlib.import_module(module), name)
     inspect.signature(kind).bind(**{key: value for key, value in entry.items() if key != "type"})
 

@@ -221,7 +221,7 @@ def _as_catalog(places: Mapping[str, Any]) -> dict[str, Any]:
     if lists:
         catalog["split_lists"] = _entry_of_lists(lists)
     if places.get("split_regions"):
-        kind = "fieldwork.io.regions.SplitRegionsDataset"
+        kind = "fieldwork.io.regions.RegionsDataset"
         catalog["split_regions"] = {"type": kind, **places["split_regions"], "metadata": LAYER}
     return catalog
 

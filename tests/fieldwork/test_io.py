@@ -32,7 +32,7 @@ from groundwork.config import InferenceConfig
 from groundwork.data.chips import LabelledData
 from groundwork.data.packing import ChipsToStore
 from groundwork.prediction.scene import Predictions
-from groundwork.rasters.feature_writing import FeatureLayer, FeatureStream, boxes
+from groundwork.rasters.features import FeatureLayer, FeatureStream, boxes
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.opening import open_dataset
 from groundwork.rasters.stream import RasterProfile, RasterStream, single

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kedro.io import AbstractDataset
 
 if TYPE_CHECKING:
-    from groundwork.rasters.feature_writing import FeatureLayer
+    from groundwork.rasters.features import FeatureLayer
     from groundwork.rasters.folder import RasterFolder
 
 

@@ -1,4 +1,4 @@
-"""A catalog entry for regions by which samples are split."""
+"""A catalog entry for regions: of a split, or the ground to which predictions are limited."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from groundwork.data.regions import Regions
 
 
-class SplitRegionsDataset(AbstractDataset[None, "Regions | None"]):
+class RegionsDataset(AbstractDataset[None, "Regions | None"]):
     """Polygons of a file, such as a GeoPackage or GeoJSON. Without a file there are no regions."""
 
     def __init__(
@@ -30,7 +30,7 @@ class SplitRegionsDataset(AbstractDataset[None, "Regions | None"]):
 
     def save(self, data: None) -> NoReturn:  # noqa: ARG002
         """Refuse: regions are given."""
-        raise DatasetError("Regions of a split are given, not made.")
+        raise DatasetError("Regions are given, not made.")
 
     def _exists(self) -> bool:
         return self._path is None or self._path.is_file()

@@ -24,7 +24,8 @@ from groundwork.rasters.folder import RasterFolder, preview
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.opened import Opened
 from groundwork.rasters.scene import Scene
-from groundwork.rasters.stated import NOTHING_STATED, StatedFile, check_placed, check_stated
+from groundwork.rasters.stated import check_placed, check_stated
+from groundwork.rasters.stated_file import NOTHING_STATED, StatedFile
 from groundwork.specs import RasterSpec
 from groundwork.strict import did_you_mean
 

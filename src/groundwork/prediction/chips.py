@@ -15,7 +15,7 @@ from rasterio.windows import Window
 
 from groundwork.prediction.blending import Tile
 from groundwork.prediction.products import CHIPS
-from groundwork.rasters.feature_writing import FeatureLayer, FeatureStream, boxes
+from groundwork.rasters.features import FeatureLayer, FeatureStream, boxes
 from groundwork.rasters.grid import Grid, describe_crs
 from groundwork.targets.image_answers import ImageAnswers
 

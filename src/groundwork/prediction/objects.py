@@ -23,7 +23,7 @@ from groundwork.prediction.provenance import provenance_tags
 from groundwork.prediction.tile_predictor import TilePredictor
 from groundwork.prediction.tiles import Axis, make_axis
 from groundwork.progress import track
-from groundwork.rasters.feature_writing import FeatureLayer, boxes
+from groundwork.rasters.features import FeatureLayer, boxes
 from groundwork.targets.objects import ObjectBoxes
 
 #: Row and column of a tile, and the tile.

@@ -13,7 +13,7 @@ from rasterio.windows import Window
 
 from groundwork.config.inference import PolygonsConfig
 from groundwork.prediction.products import POLYGONS
-from groundwork.rasters.feature_writing import FeatureLayer, FeatureStream
+from groundwork.rasters.features import FeatureLayer, FeatureStream
 from groundwork.rasters.stream import RasterProfile
 from groundwork.targets.kind import Products
 

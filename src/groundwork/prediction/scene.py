@@ -33,7 +33,7 @@ from groundwork.prediction.tile_predictor import TilePredictor
 from groundwork.prediction.tiles import make_axis
 from groundwork.progress import track
 from groundwork.rasters.area import Area
-from groundwork.rasters.feature_writing import FeatureLayer, FeatureStream, together
+from groundwork.rasters.features import FeatureLayer, FeatureStream, together
 from groundwork.rasters.folder import RasterFolder
 from groundwork.rasters.stream import RasterProfile, RasterStream
 from groundwork.targets.classes import CLASSES

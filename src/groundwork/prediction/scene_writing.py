@@ -17,7 +17,8 @@ from groundwork.prediction.products import CHIPS, ITEM, PRODUCTS
 from groundwork.prediction.provenance import was_predicted
 from groundwork.prediction.record import InputFile, Origin
 from groundwork.prediction.stac import Written, item_of, read_item, with_collection
-from groundwork.rasters.feature_writing import FeatureStream, write_features
+from groundwork.rasters.feature_writing import write_features
+from groundwork.rasters.features import FeatureStream
 from groundwork.rasters.stream import RasterStream
 from groundwork.rasters.writing import remove_raster, write_rasters
 

@@ -8,7 +8,7 @@ from datetime import date
 
 from groundwork.errors import PairingError
 from groundwork.rasters.folder import RasterFolder
-from groundwork.rasters.stated import NOTHING_STATED
+from groundwork.rasters.stated_file import NOTHING_STATED
 from groundwork.specs import NearestDates, RasterSpec
 
 #: Days of a year, in which days of the year are counted round.

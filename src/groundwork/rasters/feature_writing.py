@@ -3,78 +3,23 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import geopandas
-import numpy as np
-import pandas as pd
 import pyogrio
-import shapely
-from numpy.typing import NDArray
 from pyogrio.errors import DataLayerError, DataSourceError
 
 from groundwork.atomic import partial_folder
 from groundwork.errors import RasterError
-from groundwork.rasters.grid import Grid
+from groundwork.rasters.features import FeatureLayer
 from groundwork.rasters.writing import not_written
 
 SUFFIX = ".gpkg"
 #: A GeoPackage says when it was written; the same features are to be the same bytes on any day.
 _NO_DATE = "1970-01-01T00:00:00.000Z"
 _DATE_OPTION = "OGR_CURRENT_DATE"
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureLayer:
-    """A layer of polygons with attributes, in the CRS of a raster. It may hold none."""
-
-    grid: Grid
-    #: Polygons in columns and rows of the grid, from the upper left corner of its first pixel.
-    shapes: Sequence[shapely.Polygon | shapely.MultiPolygon]
-    #: Attribute -> its value for each polygon. The types also hold where there is no polygon.
-    columns: Mapping[str, NDArray[np.generic]]
-    #: What the layer says of its origin.
-    tags: Mapping[str, str] = field(default_factory=dict)
-
-    def frame(self) -> geopandas.GeoDataFrame:
-        """Return the features, placed on the ground; without a CRS they stay in columns and rows."""
-        transform = self.grid.transform
-        matrix = np.array([[transform.a, transform.b], [transform.d, transform.e]])
-        shift = np.array([transform.c, transform.f])
-        shapes = np.array(list(self.shapes), dtype=object)
-        placed = shapely.transform(shapes, lambda points: points @ matrix.T + shift)
-        crs = None if self.grid.crs is None else self.grid.crs.to_wkt()
-        # A grid whose rows go south turns rings round.
-        oriented = shapely.orient_polygons(placed) if len(placed) else placed
-        return geopandas.GeoDataFrame(pd.DataFrame(dict(self.columns)), geometry=list(oriented), crs=crs)
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureStream:
-    """Layers of features that do not exist yet: they are found when they are asked for, and then forgotten."""
-
-    #: Names of the products, such as "objects".
-    products: tuple[str, ...]
-    #: Gives the layer of each product.
-    find: Callable[[], Mapping[str, FeatureLayer]]
-
-
-def together(streams: Sequence[FeatureStream]) -> FeatureStream | None:
-    """Return several streams as one. None: there are none."""
-
-    def find() -> dict[str, FeatureLayer]:
-        return {name: layer for stream in streams for name, layer in stream.find().items()}
-
-    return FeatureStream(tuple(name for stream in streams for name in stream.products), find) if streams else None
-
-
-def boxes(edges: NDArray[np.floating]) -> list[shapely.Polygon]:
-    """Return boxes (boxes, 4) of left, top, right and bottom as polygons."""
-    found: list[shapely.Polygon] = shapely.box(*edges.reshape(-1, 4).astype(np.float64).T).tolist()
-    return found
 
 
 def write_features(layer: FeatureLayer, path: Path) -> None:

@@ -15,7 +15,7 @@ from groundwork.errors import PairingError
 from groundwork.rasters.addresses import RASTER_SUFFIXES, Address, is_file, is_folder_raster, name_inside, place_below
 from groundwork.rasters.dates import read_day
 from groundwork.rasters.listing import names_at
-from groundwork.rasters.stated import StatedFile
+from groundwork.rasters.stated_file import StatedFile
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from groundwork.errors import PairingError
 from groundwork.rasters.addresses import is_there, name_below
 from groundwork.rasters.folder import RasterFolder, preview
 from groundwork.rasters.stac_items import Items, asset_place, read_items
-from groundwork.rasters.stated import StatedBand, StatedFile
+from groundwork.rasters.stated_file import StatedBand, StatedFile
 from groundwork.strict import did_you_mean
 
 

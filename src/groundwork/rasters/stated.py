@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from affine import Affine
@@ -13,39 +11,10 @@ from rasterio.errors import CRSError
 
 from groundwork.errors import RasterError
 from groundwork.rasters.checks import check_pixel_size, same_value, shortest
+from groundwork.rasters.folder import RasterFolder
 from groundwork.rasters.grid import Grid, name_crs
+from groundwork.rasters.stated_file import StatedBand, StatedFile
 from groundwork.specs import RANGES, BandSpec, RasterSpec
-
-if TYPE_CHECKING:
-    from groundwork.rasters.folder import RasterFolder
-
-
-@dataclass(frozen=True, slots=True)
-class StatedBand:
-    """What is stated of one band. None: nothing is."""
-
-    dtype: str | None = None
-    nodata: float | None = None
-    scale: float | None = None
-    offset: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StatedFile:
-    """What is stated of a file."""
-
-    #: Item and asset, for messages.
-    name: str
-    bands: tuple[StatedBand, ...] = ()
-    #: Such as ``EPSG:32632``.
-    crs: str | None = None
-    transform: tuple[float, ...] | None = None
-    #: Height and width.
-    shape: tuple[int, int] | None = None
-
-
-#: Of the file of a date that has none.
-NOTHING_STATED = StatedFile("")
 
 
 def check_stated(folder: RasterFolder, spec: RasterSpec) -> None:

@@ -14,7 +14,7 @@ from groundwork.rasters.grid import Grid
 
 if TYPE_CHECKING:
     # What writes features writes rasters too.
-    from groundwork.rasters.feature_writing import FeatureStream
+    from groundwork.rasters.features import FeatureStream
 
 
 @dataclass(frozen=True, slots=True)

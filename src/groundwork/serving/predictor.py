@@ -20,7 +20,7 @@ from groundwork.prediction.inputs import area_of, check_scenes
 from groundwork.prediction.objects import find_objects
 from groundwork.prediction.scene import predict_scene
 from groundwork.prediction.source import require_meaning, scene_specs
-from groundwork.rasters.feature_writing import FeatureLayer
+from groundwork.rasters.features import FeatureLayer
 from groundwork.rasters.folder import find_rasters
 from groundwork.rasters.quicklook import read_small, stretch
 from groundwork.rasters.stream import RasterStream

@@ -17,10 +17,8 @@ from groundwork.targets.classes import fraction_column
 from groundwork.targets.kind import TargetKind
 from groundwork.targets.label import Label, LabelSource
 from groundwork.targets.labels import IGNORE
+from groundwork.targets.scene_objects import NO_OBJECT
 from groundwork.targets.statistics import TargetStatistics
-
-#: Stands for pixels in which no object lies; those of class 0 hold 1.
-NO_OBJECT = 0
 
 
 class ObjectAnswers(TargetKind, ABC):

@@ -21,8 +21,10 @@ from groundwork.rasters.vectors import Shapes
 from groundwork.specs import ObjectSpec, TargetSpec, VectorSpec
 from groundwork.targets.drawn import DrawnPlane
 from groundwork.targets.labels import IGNORE
-from groundwork.targets.object_answers import NO_OBJECT
 from groundwork.targets.object_pixels import draw_objects
+
+#: Stands for pixels in which no object lies; those of class 0 hold 1.
+NO_OBJECT = 0
 
 #: How far from its centre an object is counted at most, in pixels, where centres of others lie in the same pixel.
 _REACH = 8

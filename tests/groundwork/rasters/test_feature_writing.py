@@ -16,7 +16,8 @@ from rasterio.transform import from_origin
 
 from groundwork.atomic import PARTIAL
 from groundwork.errors import RasterError
-from groundwork.rasters.feature_writing import FeatureLayer, boxes, tags_of, write_features
+from groundwork.rasters.feature_writing import tags_of, write_features
+from groundwork.rasters.features import FeatureLayer, boxes
 from groundwork.rasters.grid import Grid
 
 GRID = Grid(CRS.from_epsg(32632), from_origin(500_000, 5_000_000, 10, 20), width=100, height=100)

@@ -7,11 +7,11 @@ from typing import Any
 from groundwork.config import InferenceConfig
 
 
-def predict_scenes(bundle: Any, scenes: Any, inference: InferenceConfig, area: Any) -> Any:
+def predict_scenes(bundle: Any, scenes: Any, inference: InferenceConfig, ground: Any) -> Any:
     """Predict each scene window by window; the catalog entry writes the blocks as they come."""
     from groundwork.prediction.scene import predict_scenes
 
-    return predict_scenes(bundle, scenes, inference, area)
+    return predict_scenes(bundle, scenes, inference, None if ground is None else ground.area())
 
 
 def draw_quicklooks(bundle: Any, scenes: Any, inference: InferenceConfig, predictions: Any) -> Any:

@@ -12,7 +12,7 @@ from rasterio.features import shapes
 from scipy import ndimage
 
 from fieldwork.pipelines.sample_data.landscapes import CLASS_NAMES
-from groundwork.rasters.feature_writing import FeatureLayer
+from groundwork.rasters.features import FeatureLayer
 from groundwork.rasters.grid import Grid
 
 #: Class of the label -> what a patch of it is called.

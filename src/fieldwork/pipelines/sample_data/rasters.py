@@ -8,7 +8,7 @@ from rasterio.crs import CRS
 from fieldwork.pipelines.sample_data.landscapes import Landscape, generate_landscapes
 from fieldwork.pipelines.sample_data.patches import outline_patches, outline_seen
 from groundwork.progress import track
-from groundwork.rasters.feature_writing import FeatureLayer
+from groundwork.rasters.features import FeatureLayer
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.stream import RasterProfile, RasterStream, single
 

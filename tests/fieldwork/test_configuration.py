@@ -69,7 +69,8 @@ def test_a_recipe_states_only_what_it_changes() -> None:
     assert recipe["data"]["chips"]["min_valid_fraction"] == base["data"]["chips"]["min_valid_fraction"]
     assert recipe["training"]["schedule"] == {**base["training"]["schedule"], "warmup": 0.05}
     # A list is replaced as a whole.
-    assert recipe["training"]["augmentation"] == base["training"]["augmentation"][:3]
+    assert recipe["training"]["augmentation"] == []
+    assert len(base["training"]["augmentation"]) > 3
 
 
 def test_a_component_named_anew_brings_its_own_options() -> None:

@@ -5,6 +5,8 @@ import io
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import geopandas
 import numpy as np
@@ -144,6 +146,12 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         RasterFolderDataset(path=str(tmp_path / "nowhere")).load()
 
 
+def predicted(keys: str, streams: Any) -> Predictions:
+    """Streams of scenes of which nothing is known but their keys."""
+    origins: Any = {key: SimpleNamespace(key=key, day=None) for key in keys}
+    return Predictions(origins, lambda _: streams, InferenceConfig(items=False))
+
+
 def test_predictions_are_written_scene_by_scene_and_loaded_as_classes(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -156,7 +164,7 @@ def test_predictions_are_written_scene_by_scene_and_loaded_as_classes(
             yield key, RasterStream({"classes": classes, "probabilities": classes}, blocks)
 
     entry = PredictionsDataset(path=str(tmp_path / "predictions"))
-    entry.save(Predictions({}, lambda _: streams(), InferenceConfig()))  # type: ignore[arg-type]
+    entry.save(predicted("ab", streams()))
     assert sorted(path.name for path in (tmp_path / "predictions").iterdir()) == [
         *("a_classes.tif", "a_probabilities.tif", "b_classes.tif", "b_probabilities.tif")
     ]
@@ -173,7 +181,7 @@ def test_predictions_of_objects_are_layers_and_shown_as_outlines(
     entry = PredictionsDataset(path=str(tmp_path / "predictions"))
     assert not entry.exists()
     streams = ((key, FeatureStream(("objects",), lambda: {"objects": layer})) for key in "ab")
-    entry.save(Predictions({}, lambda _: streams, InferenceConfig()))
+    entry.save(predicted("ab", streams))
     assert entry.exists()
     with caplog.at_level("WARNING"):
         assert entry.load().files == {"a": ("a_objects.gpkg",), "b": ("b_objects.gpkg",)}
@@ -204,7 +212,7 @@ def test_predictions_replace_their_own_scenes_only(tmp_path: Path) -> None:
         pixels = np.full((1, 30, 40), value, np.uint8)
         blocks = [(Window(0, 0, 40, 30), dict.fromkeys(products, pixels))]
         streams = ((key, RasterStream(dict.fromkeys(products, classes), iter(blocks))) for key in keys)
-        PredictionsDataset(path=str(tmp_path)).save(Predictions({}, lambda _: streams, InferenceConfig()))
+        PredictionsDataset(path=str(tmp_path)).save(predicted(keys, streams))
 
     (tmp_path / "survey_classes.tif").write_bytes(b"of somebody else")
     save("ab", 1, "classes", "probabilities")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -32,7 +33,9 @@ class Estimators(ABC):
 
     def fit(self, estimator: BaseEstimator, values: ArrayLike, answers: ArrayLike) -> BaseEstimator:
         """Fit one, in one thread: several may add up in any order, and sums would differ in their last digits."""
-        with threadpool_limits(limits=1):
+        # Products of finite numbers sometimes raise the processor's flag of an invalid operation, which NumPy warns of.
+        # Values that are not finite are refused by scikit-learn itself.
+        with threadpool_limits(limits=1), np.errstate(invalid="ignore"):
             return estimator.fit(values, answers)
 
 

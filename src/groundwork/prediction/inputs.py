@@ -81,15 +81,6 @@ def pixels_of(config: InferenceConfig) -> DeclaredPixels | None:
     return DeclaredPixels(crs, config.grid.pixel_size_m)
 
 
-def _of_shard(keys: Sequence[str], config: InferenceConfig) -> Sequence[str]:
-    """Return every so manieth scene, so that parts take alike long."""
-    if config.shard is None:
-        return keys
-    kept = keys[config.shard.index :: config.shard.count]
-    logger.info("%d of %d scene(s) are of part %d of %d", len(kept), len(keys), config.shard.index, config.shard.count)
-    return kept
-
-
 def check_scenes(
     scenes: RasterFolder | Mapping[str, RasterFolder],
     specs: Mapping[str, RasterSpec],
@@ -104,7 +95,7 @@ def check_scenes(
         SpecError: For an area, where a scene has no CRS.
     """
     folders = folders_by_source(scenes, specs)
-    keys = _of_shard(require_sources(folders, specs), config)
+    keys = require_sources(folders, specs)
     pixels = pixels_of(config)
     dates: dict[str, Mapping[str, Sequence[date]]] = {}
     outside: dict[str, str] = {}

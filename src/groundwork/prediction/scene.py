@@ -87,6 +87,19 @@ def predict_scenes(
         PairingError: Where a scene lacks a source that the bundle needs, or nothing lies in the area.
         RasterError: Where a scene is not what the bundle expects.
     """
+    inputs = check_inputs(bundle, scenes, config, area)
+    run = run_of(bundle, config, inputs.area)
+    origins = {key: Origin(key, inputs, run) for key in inputs.dates}
+    return Predictions(origins, partial(_predict_each, bundle, inputs, config), config)
+
+
+def check_inputs(
+    bundle: Bundle,
+    scenes: RasterFolder | Mapping[str, RasterFolder],
+    config: InferenceConfig,
+    area: Area | None = None,
+) -> SceneInputs:
+    """Return the scenes that a bundle is to predict, checked. Arguments and errors are those of `predict_scenes`."""
     bundle.require_trained()
     require_meaning(bundle.config.target, config)
     refuse_asking(bundle.produces, config)
@@ -94,11 +107,7 @@ def predict_scenes(
     for source, spec in specs.items():
         where = "inference.source" if config.grid is None else "inference.grid"
         warn_of_pixel_size(spec, bundle.config.inputs[source], where)
-    ground = area_of(config, area)
-    inputs = check_scenes(scenes, specs, config, ground)
-    run = run_of(bundle, config, ground)
-    origins = {key: Origin(key, inputs, run) for key in inputs.dates}
-    return Predictions(origins, partial(_predict_each, bundle, inputs, config), config)
+    return check_scenes(scenes, specs, config, area_of(config, area))
 
 
 def _predict_each(

@@ -46,15 +46,16 @@ def write_predictions(names: Names, predictions: Predictions) -> None:
     days = {key: origin.day for key, origin in origins.items()}
     names.require_apart(days)
     require_possible(config.mosaic, days)
+    chosen = _of_shard(origins, config)
     # What lies there before a scene is predicted is what it is predicted from, whatever becomes of the files meanwhile.
-    read = {} if config.overwrite else _read(origins)
+    read = {} if config.overwrite else _read(chosen)
     finished = {key for key, files in read.items() if _is_finished(names, origins[key], files)}
     if not config.overwrite:
-        logger.info("%d of %d scene(s) are finished already", len(finished), len(origins))
+        logger.info("%d of %d scene(s) are finished already", len(finished), len(chosen))
     model = _write_model(names.folder, next(iter(origins.values())).run) if config.items and origins else None
     written_before = {key: names.path(key, days[key], CHIPS) for key in finished}
     tables = {key: read_table(key, path) for key, path in written_before.items() if path.is_file()}
-    pending = [key for key in origins if key not in finished]
+    pending = [key for key in chosen if key not in finished]
     written = _in_turn if is_alone(config, len(pending)) else spread
     tables.update(written(Writing(names, predictions, model, read), pending))
     if config.shard is not None:
@@ -65,6 +66,17 @@ def write_predictions(names: Names, predictions: Predictions) -> None:
     mosaics = _write_mosaic(names, origins, config)
     if model is not None:
         _write_collection(names, mosaics)
+
+
+def _of_shard(origins: Mapping[str, Origin], config: InferenceConfig) -> dict[str, Origin]:
+    """Return every so manieth scene, so that parts take alike long; all have been checked, as names must be apart."""
+    if config.shard is None:
+        return dict(origins)
+    keys = list(origins)[config.shard.index :: config.shard.count]
+    logger.info(
+        "%d of %d scene(s) are of part %d of %d", len(keys), len(origins), config.shard.index, config.shard.count
+    )
+    return {key: origins[key] for key in keys}
 
 
 def _in_turn(writing: Writing, keys: Sequence[str]) -> Iterator[tuple[str, pd.DataFrame]]:

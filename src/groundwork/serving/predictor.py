@@ -16,11 +16,8 @@ from groundwork.bundle import Bundle
 from groundwork.config.serving import ServingConfig
 from groundwork.errors import GroundworkError
 from groundwork.models.asking import compiled
-from groundwork.prediction.inputs import area_of, check_scenes
-from groundwork.prediction.objects import find_objects
-from groundwork.prediction.scene import predict_scene
-from groundwork.prediction.source import require_meaning, scene_specs
-from groundwork.rasters.features import FeatureLayer
+from groundwork.prediction.scene import check_inputs, predict_each
+from groundwork.rasters.features import FeatureLayer, FeatureStream
 from groundwork.rasters.folder import find_rasters
 from groundwork.rasters.quicklook import read_small, stretch
 from groundwork.rasters.stream import RasterStream
@@ -28,7 +25,6 @@ from groundwork.rasters.writing import write_rasters
 from groundwork.serving.asked import Asked, product_of, settings_for
 from groundwork.serving.received import require_raster
 from groundwork.serving.refusals import RefusedError, too_large
-from groundwork.targets.classes import class_nodata
 from groundwork.targets.kind import Products
 
 logger = logging.getLogger(__name__)
@@ -61,22 +57,19 @@ class Predictor:
             RefusedError: With the status and words of the answer.
         """
         _require_time(deadline)
-        bundle, inference = self._bundle, self._config.inference
+        bundle = self._bundle
         product = product_of(asked, bundle)
         is_whole = asked.bounds is None or bundle.config.target.per == "object"
         require_raster(raster, self._config.max_pixels, has_area=not is_whole)
         try:
-            config = settings_for(asked, product, inference)
-            require_meaning(bundle.config.target, config)
-            specs = scene_specs(bundle.config.inputs, config)
-            inputs = check_scenes(find_rasters(raster, ["{key}"]), specs, config, area_of(config, None))
-            with inputs.open(raster.stem) as stack:
-                if bundle.config.target.per == "object":
-                    return _as_geojson(find_objects(self._model, stack, bundle, config), raster)
-                stream = predict_scene(self._model, stack, bundle, config)
-                self._require_size(stream)
-                stream = replace(stream, blocks=_in_time(stream.blocks, deadline))
-                return self._written(stream, product, asked, raster)
+            config = settings_for(asked, product, self._config.inference)
+            inputs = check_inputs(bundle, find_rasters(raster, ["{key}"]), config)
+            [(_, stream)] = predict_each(self._model, bundle, inputs, config, [raster.stem])
+            if isinstance(stream, FeatureStream):
+                return _as_geojson(stream.find()[product], raster)
+            self._require_size(stream)
+            stream = replace(stream, blocks=_in_time(stream.blocks, deadline))
+            return self._written(stream, product, asked, raster)
         except GroundworkError as error:
             # Where it lies on the server is nobody's matter.
             raise RefusedError(422, str(error).replace(str(raster), "the raster")) from error
@@ -108,27 +101,17 @@ class Predictor:
             if features is None:
                 raise TypeError(f"'{product}' is of features, and the prediction has none")
             return _as_geojson(features.find()[product], raster)
-        if asked.format == "png":
-            return self._as_picture(stream, raster)
         paths = {name: raster.with_name(f"{name}.tif") for name in stream.profiles}
         write_rasters(stream, paths)
-        return paths[product]
+        return self._as_picture(paths[product]) if asked.format == "png" else paths[product]
 
-    def _as_picture(self, stream: RasterStream, raster: Path) -> Path:
-        """Draw the classes in their colours, clear where there is no data, thinned out to a picture."""
-        profile = stream.profiles["classes"]
-        step = max(1, -(-max(profile.grid.width, profile.grid.height) // PICTURE_SIDE))
-        shape = -(-profile.grid.height // step), -(-profile.grid.width // step)
-        values = np.full(shape, class_nodata(self._bundle.config.target)[1], profile.dtype)
-        for window, products in stream.blocks:
-            top, left = (-int(edge) % step for edge in (window.row_off, window.col_off))
-            part = products["classes"][0, top::step, left::step]
-            row, column = (int(window.row_off) + top) // step, (int(window.col_off) + left) // step
-            values[row : row + part.shape[0], column : column + part.shape[1]] = part
-        colors = np.zeros((*shape, 3), np.uint8)
+    def _as_picture(self, classes: Path) -> Path:
+        """Draw classes in their colours beside their raster, clear where there is no data, as large as `look` does."""
+        values, valid = read_small(classes, (1,), PICTURE_SIDE)
+        colors = np.zeros((*valid.shape, 3), np.uint8)
         for entry in self._bundle.config.target.classes:
-            colors[values == entry.value] = entry.rgb
-        return _as_png(colors, values != class_nodata(self._bundle.config.target)[1], raster)
+            colors[values[0] == entry.value] = entry.rgb
+        return _as_png(colors, valid, classes)
 
 
 def _require_time(deadline: float) -> None:

@@ -10,14 +10,16 @@ from typing import Any
 
 import psutil
 import pytest
+import rasterio
 from pydantic import ValidationError
 
 from groundwork.bundle import Bundle
 from groundwork.config import InferenceConfig
-from groundwork.errors import SpecError
+from groundwork.errors import PairingError, SpecError
 from groundwork.prediction.names import Names
 from groundwork.prediction.scene import predict_scenes
 from groundwork.prediction.writing import write_predictions
+from groundwork.rasters.folder import RasterFolder
 
 
 def write(bundle: Bundle, data: SimpleNamespace, folder: Path, **options: Any) -> None:
@@ -74,6 +76,23 @@ def test_parts_and_a_last_run_make_what_one_run_makes(
     assert contents(tmp_path) == expected
     rasters = [name for name in before if name.endswith(".tif")]
     assert {name: (tmp_path / name).stat().st_mtime_ns for name in rasters} == {name: before[name] for name in rasters}
+
+
+def test_each_part_sees_what_all_scenes_are(tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace) -> None:
+    first, *_, last = sorted(tiny_data.scenes.files)
+    # Names that differ in case alone are one file on some disks; each lies in another part.
+    twins = {first: tiny_data.scenes.files[first], "x": tiny_data.scenes.files[last], "X": tiny_data.scenes.files[last]}
+    scenes = RasterFolder(tiny_data.scenes.root, dict(sorted(twins.items())))
+    for index in range(3):
+        config = InferenceConfig.model_validate({"tile_size": 32, "overlap": 8, "shard": {"index": index, "count": 3}})
+        with pytest.raises(PairingError, match=r"[xX]"):
+            write_predictions(Names(tmp_path), predict_scenes(tiny_bundle, scenes, config))
+    assert not list(tmp_path.glob("*.tif"))
+    with rasterio.open(tiny_data.root / "scenes" / "11.tif") as raster:
+        area = {"bounds": list(raster.bounds), "crs": raster.crs.to_string()}
+    for index in range(6):
+        write(tiny_bundle, tiny_data, tmp_path, shard={"index": index, "count": 6}, area=area)
+    assert (tmp_path / "11_classes.tif").is_file(), "parts without a scene in the area end well"
 
 
 def test_what_cannot_be_spread_is_refused(tiny_bundle: Bundle) -> None:

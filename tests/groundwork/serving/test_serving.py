@@ -139,6 +139,18 @@ def test_a_picture_has_the_colours_of_the_classes_and_is_clear_without_data(
     assert Image.open(io.BytesIO(shown.content)).size == (values.shape[1], values.shape[0])
 
 
+def test_pictures_of_large_scenes_lie_upon_each_other(
+    address: str, scene: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("groundwork.serving.predictor.PICTURE_SIDE", 20)
+    drawn = Image.open(io.BytesIO(post(address, scene.read_bytes(), format="png").content))
+    shown = requests.post(f"{address}/pictures", data=scene.read_bytes(), headers=TIFF, timeout=60)
+    assert max(drawn.size) == 20
+    assert drawn.size == Image.open(io.BytesIO(shown.content)).size
+    colors = np.asarray(drawn).reshape(-1, 4)
+    assert {tuple(color) for color in colors[colors[:, 3] > 0, :3]} <= {(0, 0, 255), (0, 170, 0), (255, 204, 0)}
+
+
 def test_an_area_is_cut_out(address: str, scene: Path) -> None:
     with rasterio.open(scene) as raster:
         crs, (west, south, east, north) = raster.crs.to_string(), raster.bounds

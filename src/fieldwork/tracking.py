@@ -45,8 +45,9 @@ class Tracking:
         name = self._config().name
         if name is not None and find_spec(name) is None:
             raise TrackingError(
-                f"tracking: '{name}' needs the package {name}, which is not installed. Install it (`pip install "
-                f"'groundwork[{name}]'`), or leave 'tracking' out: every run leaves its files and records anyway."
+                f"tracking: '{name}' needs the package {name}, which is not installed. Install it (`uv pip install "
+                f"-e '.[{name}]'` in the project), or leave 'tracking' out: every run leaves its files and "
+                "records anyway."
             )
 
     @hook_impl

@@ -144,7 +144,9 @@ def test_what_is_not_installed_is_refused_before_the_run(monkeypatch: pytest.Mon
     monkeypatch.setattr("fieldwork.tracking.find_spec", lambda package: None)
     hook = Tracking()
     hook.after_context_created(SimpleNamespace(config_loader={"parameters": {"tracking": name}}))
-    with pytest.raises(TrackingError, match=rf"needs the package {name}.*`pip install 'groundwork\[{name}\]'`"):
+    with pytest.raises(
+        TrackingError, match=rf"needs the package {name}.*`uv pip install -e '\.\[{name}\]'` in the project"
+    ):
         hook.before_pipeline_run()
 
 

@@ -18,12 +18,11 @@ from groundwork.compatibility.terratorch.translate import Translation, translate
 from groundwork.compatibility.terratorch.weight_names import COMPUTED, IDLE, PLACES, UNUSED, ZEROS
 from groundwork.compatibility.terratorch_weights.agreement import with_arguments
 from groundwork.compatibility.terratorch_weights.checkpoint import Checkpoint, read_checkpoint
-from groundwork.compatibility.terratorch_weights.renaming import Renamed, rename, require_known
+from groundwork.compatibility.terratorch_weights.renaming import Renamed, bare_encoder, rename, require_known
 from groundwork.config.data import DataConfig
 from groundwork.config.model import ModelConfig
 from groundwork.errors import TranslationError
 from groundwork.models.interface import Model
-from groundwork.strict import Config
 from groundwork.training.initial import first_bundle
 
 #: What the last block of a U-Net does: as with segmentation_models_pytorch from 0.5 on, or up to 0.4.
@@ -217,24 +216,17 @@ def _leave_out(renamed: Renamed, model: ModelConfig, own: Mapping[str, Tensor]) 
     encoder = model.encoder
     if encoder is None:
         return
-    inner = Nested.model_validate({"encoder": encoder.options["encoder"]}) if encoder.name == "per_date" else None
-    name = inner.encoder["name"] if inner else encoder.name
-    start = "encoder.encoder." if inner else "encoder."
+    inner, start = bare_encoder(encoder)
+    name = inner.name
     for key in [key for key in renamed.weights if key.startswith(start) and key not in own]:
         short = key.removeprefix(start)
         if name == "terramind" and re.fullmatch(ZEROS, short) and not bool(renamed.weights[key].any()):
             renamed.left_out[key] = "constants that are 0"
-        elif not re.fullmatch(ZEROS, short) and re.fullmatch(UNUSED.get(str(name), r"(?!)"), short):
+        elif not re.fullmatch(ZEROS, short) and re.fullmatch(UNUSED.get(name, r"(?!)"), short):
             renamed.left_out[key] = "behind the last level that is passed on"
         else:
             continue
         del renamed.weights[key]
-
-
-class Nested(Config):
-    """An encoder inside another."""
-
-    encoder: dict[str, object]
 
 
 def _is_given(name: str) -> bool:

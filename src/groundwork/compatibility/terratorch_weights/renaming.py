@@ -75,10 +75,15 @@ def require_known(model: ModelConfig) -> None:
     """
     if model.factory.name in WHOLE or model.encoder is None:
         return
-    inner = model.encoder.options.get("encoder") if model.encoder.name == "per_date" else None
-    encoder = model.encoder if inner is None else ComponentConfig.model_validate(inner)
-    _rules(ENCODERS, encoder, "encoder")
+    _rules(ENCODERS, bare_encoder(model.encoder)[0], "encoder")
     _rules(DECODERS, model.decoder or ComponentConfig(name="identity"), "decoder")
+
+
+def bare_encoder(encoder: ComponentConfig) -> tuple[ComponentConfig, str]:
+    """Return an encoder, or that which it asks about each date, and how names of its weights begin here."""
+    if encoder.name != "per_date":
+        return encoder, "encoder."
+    return ComponentConfig.model_validate(encoder.options["encoder"]), "encoder.encoder."
 
 
 def _rules(table: Mapping[str, tuple[Rule, ...]], part: ComponentConfig, what: str) -> tuple[Rule, ...]:
@@ -149,9 +154,8 @@ def _rename_encoder(weights: Mapping[str, Tensor], model: ModelConfig, found: Re
     """Name the weights of the encoder, whatever is wrapped around it."""
     if model.encoder is None:
         raise TranslationError("Encoders of several sources have no counterpart in TerraTorch")
-    inner, start, is_wrapped = model.encoder, "encoder.", False
-    if inner.name == "per_date":
-        inner, start, is_wrapped = ComponentConfig.model_validate(inner.options["encoder"]), "encoder.encoder.", True
+    inner, start = bare_encoder(model.encoder)
+    is_wrapped = inner is not model.encoder
     bare = {_unwrap(name): name for name in weights}
     is_wrapped |= any(name.startswith(("encoder.encoder.", "encoder.encoder_embeddings.")) for name in bare)
     if is_wrapped:

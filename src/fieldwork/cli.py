@@ -27,7 +27,8 @@ class _InstalledFirst(click.Group):
             raise click.ClickException(
                 f"`kedro jupyter {args[0]}` starts the package {package}, which is not installed. Install it (`uv "
                 "pip install -e '.[jupyter]'` in the project), or open the notebooks with an editor that has its "
-                "own: `kedro jupyter setup` makes a kernel for it that knows the catalog. `kedro ipython` needs neither."
+                "own: `kedro jupyter setup` makes a kernel for it that knows the catalog. `kedro ipython` needs "
+                "neither."
             )
         return super().resolve_command(ctx, args)
 

@@ -10,17 +10,18 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 
 RUN useradd --create-home --uid 1000 user && mkdir /project && chown user /project
-USER user
+# A number, as a cluster can check that it is not root.
+USER 1000
 WORKDIR /project
 ENV DO_NOT_TRACK=1 PYTHONUNBUFFERED=1 PATH=/project/.venv/bin:$PATH
 
 # Dependencies first: they change less often than code.
-COPY --chown=user requirements.lock pyproject.toml README.md Makefile ./
+COPY --chown=1000 requirements.lock pyproject.toml README.md Makefile ./
 RUN python -m venv .venv \
     && .venv/bin/pip install --no-cache-dir --disable-pip-version-check "$(sed -n 's/^UV := //p' Makefile)" \
     && uv pip install --no-cache --python .venv/bin/python --compile-bytecode --require-hashes -r requirements.lock
 
-COPY --chown=user . .
+COPY --chown=1000 . .
 RUN uv pip install --python .venv/bin/python --no-deps --no-build-isolation -e . && touch .venv/.ready
 
 CMD ["kedro", "run"]

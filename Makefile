@@ -50,12 +50,14 @@ site: $(READY) ## Write the pipelines as a page in build/, without paths of this
 test: $(READY) ## Run the test suite
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup
 
-lint: $(READY) ## ruff, mypy, import contracts, dvc.yaml in step (budgets are held by tests/house)
+lint: $(READY) ## ruff, mypy, import contracts, dvc.yaml in step, Dockerfile and workflows (budgets: tests/house)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m fieldwork.dvc_stages check
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/pytest -q tests/house
 
 starter: $(READY) ## Make a project of one's own of the last commit in build/, and run its tests and linters

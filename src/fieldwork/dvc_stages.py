@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import date
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -14,63 +12,20 @@ import yaml
 from kedro.framework.project import pipelines
 from kedro.framework.startup import bootstrap_project
 from kedro.pipeline import Pipeline
-from omegaconf import OmegaConf
 from rich.console import Console
 
-from fieldwork.config_loader import AND, ConfigurationError, RecipeConfigLoader
+from fieldwork.dvc_recipe import BASE, Catalog, Recipe, dvc_options, files_of, paths_of, read_file, read_recipe
 from fieldwork.parameters import DECIDING_PARTS
 from fieldwork.pipeline_registry import ON_REQUEST
-from fieldwork.settings import CONFIG_LOADER_ARGS, LOCAL_VALUES
 from fieldwork.source_files import folders_behind
 from groundwork.rasters.addresses import Address, place_of
 
-#: The recipe whose stages ``dvc repro`` runs by itself.
-BASE = "base"
 HEADER = "# Derived from pipelines and catalog by `make dvc{}`. Do not edit: change those, and run it again.\n"
 #: What says of an entry where it lies and what reads it: DVC watches files and code themselves.
 WATCHED_OTHERWISE = ("type", "path", "filepath", "metadata")
 
 #: The entry of what each pipeline was made from, by a pattern of names.
 RECORD = "run_record_{pipeline}"
-
-Catalog = Mapping[str, dict[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """A recipe as its stages see it."""
-
-    project: Path
-    name: str
-    catalog: Catalog
-
-    @property
-    def folders(self) -> list[str]:
-        """Folders of ``conf`` that it consists of, the base's first."""
-        return list(dict.fromkeys([BASE, *self.name.split(AND)]))
-
-    @property
-    def file(self) -> Path:
-        """Where its stages stand."""
-        return self.project / ("dvc.yaml" if self.name == BASE else f"conf/{self.name}/dvc.yaml")
-
-    @property
-    def way_up(self) -> str:
-        """From that file's folder to the project's."""
-        return "" if self.name == BASE else "../../"
-
-
-def read_recipe(project: Path, name: str) -> Recipe:
-    """Read a recipe's catalog, without values of this machine.
-
-    Raises:
-        ConfigurationError: For a recipe that is not there, or an entry that lies at a place of this machine only.
-    """
-    arguments: dict[str, Any] = {**CONFIG_LOADER_ARGS, "custom_resolvers": {"local": _default_of}}
-    catalog = RecipeConfigLoader(str(project / "conf"), env=name, **arguments)["catalog"]
-    # Resolvers hold for the whole process: whoever reads a recipe after this one has values of the machine again.
-    OmegaConf.register_new_resolver("local", LOCAL_VALUES, replace=True)
-    return Recipe(project, name, catalog)
 
 
 def derive(project: Path, name: str = BASE) -> str:
@@ -85,19 +40,28 @@ def derive(project: Path, name: str = BASE) -> str:
     others: set[str] = set()
     if name != BASE:
         base = read_recipe(project, BASE).catalog
-        others = {path for pipeline in pipelines.values() for path in _paths(_outputs(pipeline), base)}
+        others = {path for pipeline in pipelines.values() for path in paths_of(_outputs(pipeline), base)}
     stages = {
         stage: _stage(recipe, stage, pipelines[stage])
         for stage in _in_order(recipe.catalog)
-        if _is_wanted(stage, set(_paths(_outputs(pipelines[stage]), recipe.catalog)), others)
+        if _is_wanted(stage, set(paths_of(_outputs(pipelines[stage]), recipe.catalog)), others)
     }
-    plots = [
-        {entry: {"x": plot["x"], "y": {f"{recipe.way_up}{_paths([entry], recipe.catalog)[0]}": plot["y"]}}}
-        for entry, values in recipe.catalog.items()
-        if (plot := _dvc(values).get("plot"))
-    ]
+    plots = list(_plots(recipe, stages))
     header = HEADER.format("" if name == BASE else f" RECIPE={name}")
     return header + yaml.safe_dump({"stages": stages, "plots": plots}, sort_keys=False, width=120)
+
+
+def _plots(recipe: Recipe, stages: Mapping[str, Mapping[str, Any]]) -> Iterator[str | dict[str, Any]]:
+    """Yield what ``dvc plots`` draws: columns of tables, and images as they are, of what the stages make."""
+    made = {out for stage in stages.values() for out in stage["outs"] if isinstance(out, str)}
+    for entry, values in recipe.catalog.items():
+        options = dvc_options(values)
+        path = next(iter(paths_of([entry], recipe.catalog)), "")
+        if "plot" in options:
+            plot = options["plot"]
+            yield {entry: {"x": plot["x"], "y": {f"{recipe.way_up}{path}": plot["y"]}}}
+        elif options.get("image") and path in made:
+            yield f"{recipe.way_up}{path}"
 
 
 def _is_wanted(stage: str, made: set[str], others: set[str]) -> bool:
@@ -108,8 +72,8 @@ def _is_wanted(stage: str, made: set[str], others: set[str]) -> bool:
 def _in_order(catalog: Catalog) -> list[str]:
     """Return the names of the pipelines, each behind those whose results it reads."""
     names = sorted(name for name in pipelines if name != "__default__")
-    made = {name: set(_paths(_outputs(pipelines[name]), catalog)) for name in names}
-    read = {name: set(_paths(pipelines[name].inputs(), catalog)) for name in names}
+    made = {name: set(paths_of(_outputs(pipelines[name]), catalog)) for name in names}
+    read = {name: set(paths_of(pipelines[name].inputs(), catalog)) for name in names}
     graph = {name: [other for other in names if other != name and made[other] & read[name]] for name in names}
     return list(TopologicalSorter(graph).static_order())
 
@@ -124,12 +88,12 @@ def _stage(recipe: Recipe, name: str, pipeline: Pipeline) -> dict[str, Any]:
     stage: dict[str, Any] = {"cmd": f"kedro run --env {recipe.name} --pipelines {name}"}
     if recipe.way_up:
         stage["wdir"] = recipe.way_up.rstrip("/")
-    stage["deps"] = sorted(_outermost({*_paths(inputs, catalog), *code, "requirements.lock"}))
+    stage["deps"] = sorted(_outermost({*paths_of(inputs, catalog), *code, "requirements.lock"}))
     watched = [*_watched(recipe, inputs), *_catalog_keys(recipe, entries)]
     if watched:
         stage["params"] = watched
     for kind in ("outs", "metrics", "plots"):
-        kept = [entry for entry in outputs if _paths([entry], catalog) and _kind(catalog, entry) == kind]
+        kept = [entry for entry in outputs if paths_of([entry], catalog) and _kind(catalog, entry) == kind]
         if kept or kind == "outs":
             stage[kind] = [_out(catalog, entry) for entry in kept]
     # It travels with what it describes.
@@ -156,7 +120,7 @@ def _own_components(recipe: Recipe, inputs: Iterable[str]) -> Iterator[str]:
     """Yield the modules of components that the parameters of a stage name by import path."""
     for entry in _parameters(recipe, inputs):
         for file, keys in entry.items():
-            values = _read(recipe.project / file)
+            values = read_file(recipe.project / file)
             yield from _modules_named([values[key] for key in keys])
 
 
@@ -173,7 +137,9 @@ def _modules_named(value: object) -> Iterator[str]:
 
 def _parameters(recipe: Recipe, inputs: Iterable[str]) -> list[dict[str, list[str]]]:
     wanted = sorted(entry.removeprefix("params:").split(".")[0] for entry in inputs if entry.startswith("params:"))
-    found = {file: [key for key in wanted if key in _read(recipe.project / file)] for file in _files(recipe, "param")}
+    found = {
+        file: [key for key in wanted if key in read_file(recipe.project / file)] for file in files_of(recipe, "param")
+    }
     return [{file: keys} for file, keys in found.items() if keys]
 
 
@@ -181,7 +147,7 @@ def _watched(recipe: Recipe, inputs: Iterable[str]) -> Iterator[dict[str, list[s
     """Yield the parameters on which results depend."""
     for entry in _parameters(recipe, inputs):
         for file, keys in entry.items():
-            stated = _read(recipe.project / file)
+            stated = read_file(recipe.project / file)
             kept = [part for key in keys for part in _parts(key, stated[key])]
             if kept:
                 yield {file: kept}
@@ -196,12 +162,12 @@ def _parts(key: str, stated: Mapping[str, Any]) -> list[str]:
 def _catalog_keys(recipe: Recipe, entries: Iterable[str]) -> list[dict[str, list[str]]]:
     """Watch what the catalog says of a stage's entries beyond where they lie, but not how Kedro-Viz shows them."""
     found: dict[str, list[str]] = {}
-    files = _files(recipe, "catalog")
+    files = files_of(recipe, "catalog")
     for name in sorted(set(entries) & set(recipe.catalog)):
         # A later recipe states an entry anew, as a whole.
-        stated = next(file for file in reversed(files) if name in _read(recipe.project / file))
+        stated = next(file for file in reversed(files) if name in read_file(recipe.project / file))
         keys = [f"{name}.{key}" for key, value in recipe.catalog[name].items() if not _watched_itself(key, value)]
-        if keys and not _dvc(recipe.catalog[name]).get("ignore"):
+        if keys and not dvc_options(recipe.catalog[name]).get("ignore"):
             found.setdefault(stated, []).extend(keys)
     return [{file: keys} for file, keys in sorted(found.items())]
 
@@ -211,66 +177,19 @@ def _watched_itself(key: str, value: object) -> bool:
     return key in WATCHED_OTHERWISE and not (isinstance(value, str) and isinstance(place_of(value), Address))
 
 
-def _files(recipe: Recipe, kind: str) -> list[str]:
-    """Return the files of a recipe whose names begin so, the base's first."""
-    folders = [recipe.project / "conf" / folder for folder in recipe.folders]
-    files = [file for folder in folders for file in sorted(folder.glob(f"{kind}*.yml"))]
-    return [file.relative_to(recipe.project).as_posix() for file in files]
-
-
-def _read(file: Path) -> dict[str, Any]:
-    # A file of comments alone holds nothing.
-    read: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    for day in _days(read):
-        raise ConfigurationError(f"{file}: DVC cannot record the bare date {day}. Write '{day}', in quotation marks.")
-    return read
-
-
-def _days(value: object) -> Iterator[date]:
-    if isinstance(value, date):
-        yield value
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    for part in parts:
-        yield from _days(part)
-
-
-def _default_of(key: str, *default: object) -> object:
-    if not default:
-        raise KeyError(
-            f"'{key}' has a value on this machine only; DVC needs a place that all have, such as data/01_raw"
-        )
-    return default[0]
-
-
 def _kind(catalog: Catalog, name: str) -> str:
     """Return what DVC calls an output. It takes a stage from its cache of runs only where all of git's are not outs."""
-    options = _dvc(catalog[name])
+    options = dvc_options(catalog[name])
     return "metrics" if options.get("metric") else "plots" if "plot" in options else "outs"
 
 
 def _out(catalog: Catalog, name: str) -> str | dict[str, Any]:
-    path, options = _paths([name], catalog)[0], _dvc(catalog[name])
+    path, options = paths_of([name], catalog)[0], dvc_options(catalog[name])
     if not options.keys() & {"metric", "plot"}:
         return path
     # Beside the plot of all columns, DVC draws the last one by itself: over the same axis.
     axes = {"x": options["plot"]["x"], "y": options["plot"]["y"][-1]} if "plot" in options else {}
     return {path: {"cache": False, **axes}}
-
-
-def _paths(entries: Iterable[str], catalog: Catalog) -> list[str]:
-    """Return where entries lie that DVC is to know of."""
-    known = [catalog[name] for name in entries if name in catalog and not _dvc(catalog[name]).get("ignore")]
-    files = [
-        [entry.get("filepath") or entry.get("path"), entry.get("folder"), *(entry.get("files") or {}).values()]
-        for entry in known
-    ]
-    # What lies at an address is no file that DVC could look at.
-    return [str(path) for paths in files for path in paths if path and not isinstance(place_of(path), Address)]
-
-
-def _dvc(entry: Mapping[str, Any]) -> dict[str, Any]:
-    options: dict[str, Any] = (entry.get("metadata") or {}).get("dvc") or {}
-    return options
 
 
 def main(command: str, *names: str) -> int:

@@ -123,23 +123,74 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_weights(finished_run: 
 
 def test_an_experiment_reruns_training_and_what_follows_only(finished_run: Path) -> None:
     change = "conf/base/parameters_training.yml:training.max_epochs=1"
-    command(finished_run, "git", "add", "-A")
-    command(
-        finished_run,
-        "git",
-        "-c",
-        "user.name=t",
-        "-c",
-        "user.email=t@example.org",
-        "commit",
-        "--allow-empty",
-        "-qm",
-        "run",
-    )
+    commit(finished_run, "run")
     shown = command(finished_run, "dvc", "exp", "run", "-S", change).stdout
     ran = [line.split("'")[1] for line in shown.splitlines() if line.startswith("Running stage")]
     assert ran == ["training", "evaluation", "inference", "report"]
     assert len(pd.read_csv(finished_run / "data/08_reporting/base/history.csv")) == 1
+
+
+def test_experiments_wait_in_a_queue_run_side_by_side_and_are_compared(finished_run: Path, tmp_path: Path) -> None:
+    commit(finished_run, "before the experiments")
+    key = "conf/base/parameters_evaluation.yml:evaluation.baseline_pixels"
+    for name, pixels in (("few", 300), ("many", 1500)):
+        command(finished_run, "dvc", "exp", "run", "--queue", "-n", name, "-S", f"{key}={pixels}")
+    command(finished_run, "dvc", "queue", "start", "--jobs", "2")
+    wait_for_queue(finished_run, 2)
+    words = ("few", "many", "--json")
+    parameters = json.loads(command(finished_run, "dvc", "params", "diff", *words).stdout)
+    changed = parameters["conf/base/parameters_evaluation.yml"]
+    assert changed == {"evaluation.baseline_pixels": {"old": 300, "new": 1500, "diff": 1200}}
+    scores = json.loads(command(finished_run, "dvc", "metrics", "diff", *words).stdout)
+    differing = {name.split(".")[0] for name in scores["data/08_reporting/base/metrics.json"]}
+    assert differing == {"baselines"}, "the model is the same, and the baselines are others"
+    command(finished_run, "dvc", "plots", "diff", "few", "many", "--out", str(tmp_path / "plots"))
+    assert (tmp_path / "plots/index.html").is_file()
+    for name in ("few", "many"):
+        figures = {file.stem.rpartition("_")[2] for file in tmp_path.rglob(f"{name}_*.png")}
+        assert figures == {"confusion", "reliability", "panel"}
+
+
+def test_an_earlier_state_comes_back_with_its_results(finished_run: Path) -> None:
+    figure, table = (finished_run / "data/08_reporting/base" / name for name in ("confusion.png", "metrics.json"))
+    before = figure.read_bytes(), table.read_bytes()
+    command(finished_run, "dvc", "exp", "apply", "few")
+    commit(finished_run, "few pixels")
+    assert table.read_bytes() != before[1]
+    command(finished_run, "git", "checkout", "-q", "HEAD~1")
+    command(finished_run, "dvc", "checkout")
+    assert (figure.read_bytes(), table.read_bytes()) == before
+    assert "Running stage" not in command(finished_run, "dvc", "repro").stdout
+
+
+def test_rasters_of_another_repository_are_imported(finished_run: Path, tmp_path: Path) -> None:
+    command(tmp_path, "git", "init", "-q")
+    command(tmp_path, "dvc", "init", "-q")
+    (tmp_path / "data").mkdir()
+    command(tmp_path, "dvc", "import", str(finished_run), "data/01_raw/sample/scenes", "--out", "data/scenes")
+    theirs = {file.name: file.read_bytes() for file in scenes_of(finished_run)}
+    assert {file.name: file.read_bytes() for file in (tmp_path / "data/scenes").glob("*.tif")} == theirs
+    note = yaml.safe_load((tmp_path / "data/scenes.dvc").read_text("utf-8"))
+    head = command(finished_run, "git", "rev-parse", "HEAD").stdout.strip()
+    assert note["deps"][0]["repo"] == {"url": str(finished_run), "rev_lock": head}
+
+
+def commit(project: Path, message: str) -> None:
+    command(project, "git", "add", "-A")
+    author = ("-c", "user.name=t", "-c", "user.email=t@example.org")
+    command(project, "git", *author, "commit", "--allow-empty", "-qm", message)
+
+
+def wait_for_queue(project: Path, count: int) -> None:
+    """Wait until so many queued experiments are done; fail with what one printed where it failed."""
+    deadline = time.monotonic() + 400
+    while True:
+        shown = command(project, "dvc", "queue", "status").stdout
+        if shown.count("Success") == count:
+            return
+        assert "Failed" not in shown, command(project, "dvc", "queue", "logs", "few", check=False).stdout[-4000:]
+        assert time.monotonic() < deadline, shown
+        time.sleep(2)
 
 
 def test_results_travel_through_a_remote(finished_run: Path, tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from kedro.framework.project import pipelines
 from kedro.pipeline import Pipeline, node
 
 from fieldwork.config_loader import ConfigurationError, RecipeConfigLoader
-from fieldwork.dvc_stages import _modules_named, _parameters, _paths, _read, _watched_itself, derive, main, read_recipe
+from fieldwork.dvc_recipe import paths_of, read_file, read_recipe
+from fieldwork.dvc_stages import _modules_named, _parameters, _watched_itself, derive, main
 from fieldwork.local_values import make_resolver
 from fieldwork.settings import CONFIG_LOADER_ARGS
 from fieldwork.source_files import files_behind, folders_behind
@@ -59,12 +60,12 @@ def test_an_address_is_watched_as_a_word_and_not_as_a_file() -> None:
     server = {"type": "x.RasterFolderDataset", "path": "https://host/scenes", "pattern": "{key}.tif"}
     table = {"type": "x.RasterTableDataset", "filepath": "data/a.csv", "folder": "data/rasters", "key": "scene"}
     catalog = {"server": server, "archive": {"path": "/vsizip/data/all.zip"}, "table": table}
-    assert _paths(catalog, catalog) == ["data/a.csv", "data/rasters"]
+    assert paths_of(catalog, catalog) == ["data/a.csv", "data/rasters"]
     assert [key for key, value in server.items() if not _watched_itself(key, value)] == ["path", "pattern"]
     assert [key for key, value in table.items() if not _watched_itself(key, value)] == ["folder", "key"]
 
 
-def test_the_file_can_be_read(derived: dict[str, Any], project: Path) -> None:
+def test_the_file_can_beread_file(derived: dict[str, Any], project: Path) -> None:
     # The report is a stage of its own, and each stage keeps a record.
     assert len(derive(project).splitlines()) < 320
     assert all(len(stage["deps"]) <= 32 for stage in derived["stages"].values())
@@ -118,7 +119,7 @@ def test_values_of_this_machine_are_no_part_of_a_recipe(project: Path, monkeypat
     assert "/somewhere" not in derive(project, "hls_water")
 
 
-def test_under_dvc_places_of_this_machine_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_under_dvc_places_of_this_machine_are_notread_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "values.yml"
     file.write_text("raw_root: /mine\n")
     assert make_resolver(file)("raw_root", "data/01_raw") == "/mine"
@@ -138,10 +139,10 @@ def test_a_pipeline_of_the_users_own_becomes_a_stage(project: Path, monkeypatch:
 def test_bare_dates_are_refused_as_dvc_cannot_record_them(tmp_path: Path) -> None:
     file = tmp_path / "parameters_data.yml"
     file.write_text('data: {split: {dates: {val: ["2022-01-01", null]}}}')
-    assert _read(file)["data"]["split"]["dates"]["val"][0] == "2022-01-01"
+    assert read_file(file)["data"]["split"]["dates"]["val"][0] == "2022-01-01"
     file.write_text("data: {split: {dates: {val: [2022-01-01, null]}}}")
     with pytest.raises(ConfigurationError, match=r"parameters_data.yml: DVC cannot record the bare date 2022-01-01"):
-        _read(file)
+        read_file(file)
 
 
 def test_parameters_that_only_say_who_does_the_work_are_not_watched(derived: dict[str, Any]) -> None:

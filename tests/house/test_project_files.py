@@ -44,7 +44,7 @@ def test_the_oldest_python_that_is_tried_is_the_oldest_that_is_taken() -> None:
 
 def test_the_image_is_made_of_files_that_there_are() -> None:
     text = (ROOT / "Dockerfile").read_text("utf-8")
-    copied = [word for line in re.findall(r"^COPY --chown=user (.*) \S+$", text, re.MULTILINE) for word in line.split()]
+    copied = [word for line in re.findall(r"^COPY --chown=1000 (.*) \S+$", text, re.MULTILINE) for word in line.split()]
     assert {"requirements.lock", "pyproject.toml", "."} <= set(copied)
     assert all((ROOT / name).exists() for name in copied)
     # Each instruction is one that there is, and continued lines are continued.

@@ -44,7 +44,7 @@ def commands(page: Path) -> Iterator[list[str]]:
     text = page.read_text("utf-8")
     shown = [line for block in FENCE.findall(text) for line in block.replace("\\\n", " ").splitlines()]
     for line in shown:
-        words = shlex.split(re.sub(r"\d?> \S+", "", line), comments=True)
+        words = shlex.split(re.sub(r"\d?> \S+", "", re.sub(r"\$\{\w+\}", "1", line)), comments=True)
         while "&&" in words:
             yield words[: words.index("&&")]
             words = words[words.index("&&") + 1 :]
@@ -52,6 +52,9 @@ def commands(page: Path) -> Iterator[list[str]]:
             yield words
     for line in INLINE.findall(FENCE.sub("", text)):
         words = shlex.split(line)
+        if words[:2] == ["kedro", "airflow"]:
+            # Of a plugin that the project does not need.
+            continue
         if words[0] == "make" or words[1] == "run":
             yield words
         else:

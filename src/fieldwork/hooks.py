@@ -26,6 +26,7 @@ from fieldwork.entries import (
     work_folders,
 )
 from fieldwork.parameters import read_parameters
+from fieldwork.recipe_places import check_places
 from fieldwork.runners import check_runner
 from fieldwork.selection import check_selection
 from fieldwork.summary import show_summary
@@ -43,6 +44,7 @@ class AroundRun:
 
     def __init__(self) -> None:
         self._parameters: Mapping[str, Any] = {}
+        self._loader: RecipeConfigLoader | None = None
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -59,6 +61,7 @@ class AroundRun:
         if command is not None and command.command.name == "run":
             check_selection(command.params, pipelines)
         if isinstance(loader, RecipeConfigLoader):
+            self._loader = loader
             loader.check_files()
             self._parameters = read_parameters(loader["parameters"], loader.files_with)
             check_entries(loader["catalog"], pipelines.values())
@@ -75,6 +78,8 @@ class AroundRun:
         """
         check_runner(run_params, pipeline, self._parameters.get("inference"))
         check_overlaps(pipeline, catalog, pipelines)
+        if self._loader is not None:
+            check_places(pipeline, catalog, self._loader, pipelines)
         if "labels" in pipeline.inputs() and "data" in self._parameters:
             check_labels(self._parameters["data"].target, catalog.to_config()[0].get("labels", {}))
         if not run_params.get("only_missing_outputs"):

@@ -44,8 +44,8 @@ def check_places(
             raise CatalogError(
                 f"Catalog entry '{name}': the recipe '{own}' would write to {path}, where the recipe '{owner}' keeps "
                 "its results. Write '${recipe:}' in its path where the name of the recipe belongs, as "
-                "conf/base/catalog.yml does, or give it a place of its own. A recipe that only reads what another made is "
-                "run by the pipelines that read it, such as `--pipelines inference`."
+                "conf/base/catalog.yml does, or give it a place of its own. A recipe that only reads what another made "
+                "is run by the pipelines that read it, such as `--pipelines inference`."
             )
 
 

@@ -8,8 +8,14 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
+INSTALL := UV_COMPILE_BYTECODE_TIMEOUT=0 $(BIN)/uv pip install --python $(BIN)/python --compile-bytecode
 READY := $(VENV)/.ready
 UV := uv==0.13.8
+# cpu: PyTorch without CUDA, from PyTorch's own index. Its versions are the locked ones, its files others.
+TORCH ?=
+ifneq ($(filter-out cpu,$(TORCH)),)
+$(error TORCH=$(TORCH) is not known. TORCH=cpu installs PyTorch without CUDA; leave it out for the locked files)
+endif
 SAMPLE := data/01_raw/sample/.complete
 
 # Kedro and DVC send nothing anywhere.
@@ -25,11 +31,17 @@ $(READY): requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(UV)"
 	# Compiled once here, or each start compiles PyTorch anew where Python is told to write no bytecode.
-	UV_COMPILE_BYTECODE_TIMEOUT=0 $(BIN)/uv pip install --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock
+ifeq ($(TORCH),cpu)
+	awk '/^[a-z]/ {drop = /^(torch|torchvision|triton|nvidia-.*|cuda-.*)==/ && !/^nvidia-ml-py/} !drop' requirements.lock >$(VENV)/others.lock
+	$(INSTALL) --no-deps --require-hashes -r $(VENV)/others.lock
+	$(INSTALL) --no-deps --torch-backend cpu $$(grep -oE '^torch(vision)?==[0-9.]+' requirements.lock)
+else
+	$(INSTALL) --require-hashes -r requirements.lock
+endif
 	$(BIN)/uv pip install --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
-install: $(READY) ## Make .venv with the locked dependencies and the two packages
+install: $(READY) ## Make .venv with the locked dependencies and the two packages; TORCH=cpu leaves out CUDA
 
 $(SAMPLE): $(READY) conf/base/parameters_sample_data.yml $(wildcard src/fieldwork/pipelines/sample_data/*.py)
 	$(BIN)/kedro run --pipelines sample_data

@@ -10,12 +10,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 from lightning import Callback
-from matplotlib.figure import Figure
 
 from groundwork.atomic import whole_file
 from groundwork.bundle import Bundle, component_names, load_bundle, save_bundle
+from groundwork.cli.reporting import (
+    CARD,
+    HISTORY,
+    QUICKLOOKS,
+    save_figure,
+    write_audit,
+    write_quicklooks,
+    write_report,
+    write_text,
+)
 from groundwork.config.evaluation import EvaluationConfig
 from groundwork.config.inference import InferenceConfig
 from groundwork.config.stated import read_stated
@@ -24,12 +34,13 @@ from groundwork.data.raster_module import RasterDataModule
 from groundwork.data.sampling.checks import check_sampling
 from groundwork.errors import BundleError, SpecError
 from groundwork.evaluation.figures import draw_history
-from groundwork.evaluation.panels import headline
+from groundwork.evaluation.panels import draw_chips, draw_extremes, headline
 from groundwork.evaluation.report import evaluate_model, held_out
 from groundwork.prediction.names import Names
 from groundwork.prediction.scene import predict_scenes
 from groundwork.prediction.source import scene_specs
 from groundwork.prediction.writing import write_predictions
+from groundwork.training.card import write_card
 from groundwork.training.checks import check_together, check_training
 from groundwork.training.encoder import encoder_of, save_encoder
 from groundwork.training.fit import fit
@@ -137,14 +148,15 @@ def _fit(command: Command) -> None:
     initial = build_initial(data.config, task.network, command.seed)
     data.setup("fit")
     given = data.prepared
+    write_audit(folder, given.samples, data.config)
     chips = initial.labelled(given.samples, given.scenes, given.labels, given.store)
     run = (initial, chips, given.statistics, task.training_config, command.seed, folder / CHECKPOINTS)
     found = fit(*run, command.callbacks)
     save_bundle(found.bundle, folder / BUNDLE)
     save_encoder(encoder_of(found.bundle), folder / ENCODER)
-    with whole_file(folder / "history.csv") as partial:
-        found.history.to_csv(partial, index=False)
-    _save_figure(draw_history(found.history), folder / "history.png")
+    _save_table(found.history, folder / HISTORY)
+    save_figure(draw_history(found.history), folder / "history.png")
+    write_text(folder / CARD, write_card(initial, data.config.chips.size))
     _say(f"The trained model lies in {folder / BUNDLE}, the history of its training in {folder / 'history.csv'}.")
 
 
@@ -153,31 +165,38 @@ def _judge(command: Command, split: str | None) -> None:
     command.data.setup("test")
     given = command.data.prepared
     chips = held_out(bundle, given.samples, given.scenes, given.labels, config, given.store)
-    found = evaluate_model(bundle, chips, given.statistics, config, command.seed, command.asked())
+    asked = command.asked()
+    found = evaluate_model(bundle, chips, given.statistics, config, command.seed, asked)
     folder = command.folder / config.split
     short = headline(found.scores, bundle)
     for name, values in {"metrics": short, "scores": found.scores}.items():
-        with whole_file(folder / f"{name}.json") as partial:
-            partial.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    with whole_file(folder / "scene_scores.csv") as partial:
-        found.by_scene.to_csv(partial, index=False)
-    _save_figure(found.figure, folder / "confusion.png")
-    _save_figure(found.reliability, folder / "reliability.png")
+        write_text(folder / f"{name}.json", json.dumps(values, indent=2, sort_keys=True) + "\n")
+    _save_table(found.by_scene, folder / "scene_scores.csv")
+    _save_table(found.chips, folder / "chip_scores.csv")
+    extremes = draw_extremes(bundle, chips, found.chips, config, command.seed, asked)
+    panel = draw_chips(bundle, chips, config, command.seed, asked)
+    figures = {"confusion": found.figure, "reliability": found.reliability, "extremes": extremes, "panel": panel}
+    for name, figure in figures.items():
+        save_figure(figure, folder / f"{name}.png")
+    page = write_report(command.folder, config.split, found, given.samples, bundle, command.seed)
     _say(yaml.safe_dump(short, sort_keys=False) + f"All scores lie in {folder}.")
+    if page is not None:
+        _say(f"All of it on one page: {page}.")
 
 
 def _predict(command: Command) -> None:
     place = command.data.places.inference_scenes
     if place is None:
         raise SpecError("'places.inference_scenes' is missing: it names the scenes that are predicted.")
-    predictions = predict_scenes(command.trained(), place.open(), command.asked())
-    folder = command.folder / PREDICTIONS
-    write_predictions(Names(folder), predictions)
-    _say(f"The predictions lie in {folder}.")
+    bundle, scenes, asked, names = command.trained(), place.open(), command.asked(), Names(command.folder / PREDICTIONS)
+    write_predictions(names, predict_scenes(bundle, scenes, asked))
+    write_quicklooks(bundle, scenes, asked, command.folder, names)
+    _say(f"The predictions lie in {names.folder}, pictures of them in {command.folder / QUICKLOOKS}.")
 
 
 def _compute_statistics(command: Command) -> None:
     command.data.setup("fit")
+    write_audit(command.folder, command.data.prepared.samples, command.data.config)
     found = command.data.prepared.statistics
     bands = {
         source: {name: {"mean": band.mean, "std": band.std} for name, band in of_source.items()}
@@ -186,9 +205,9 @@ def _compute_statistics(command: Command) -> None:
     _say(yaml.safe_dump(bands, sort_keys=False) + f"Samples and statistics lie in {command.folder}.")
 
 
-def _save_figure(figure: Figure, file: Path) -> None:
+def _save_table(values: pd.DataFrame, file: Path) -> None:
     with whole_file(file) as partial:
-        figure.savefig(partial, dpi=120, metadata={"Software": None})
+        values.to_csv(partial, index=False)
 
 
 def _say(text: str) -> None:

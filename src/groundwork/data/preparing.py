@@ -14,6 +14,7 @@ from groundwork.atomic import whole_file
 from groundwork.config.data import DataConfig
 from groundwork.config.indexing import IndexingConfig
 from groundwork.data.chips import labelled
+from groundwork.data.label_offset import measure_offset
 from groundwork.data.label_sources import Labels, require_labels
 from groundwork.data.packed import ChipStore, open_store
 from groundwork.data.packing import ChipsToStore, store_chips
@@ -22,12 +23,13 @@ from groundwork.data.sample_table import read_samples, write_samples
 from groundwork.data.scan import scan_scenes
 from groundwork.data.splits import check_method, divide, report_splits
 from groundwork.data.statistics import Statistics, compute_statistics
+from groundwork.data.value_report import report_values
 from groundwork.errors import DataError
 from groundwork.rasters.folder import RasterFolder
 
 #: What a folder of prepared data holds.
-SAMPLES, STATISTICS, PACKED, SCENES, SPLITS = (
-    "samples.csv", "statistics.json", "packed", "scene_report.csv", "splits.json"
+SAMPLES, STATISTICS, PACKED, SCENES, SPLITS, VALUES = (
+    "samples.csv", "statistics.json", "packed", "scene_report.csv", "splits.json", "values.json"
 )  # fmt: skip
 
 
@@ -72,9 +74,10 @@ def prepare_data(
     samples = read_samples(folder / SAMPLES)
     _write_json(folder / SPLITS, report_splits(samples, data, division.left_out))
     _write_json(folder / STATISTICS, compute_statistics(samples, scan.cells, data).model_dump(mode="json"))
-    store_chips(
-        ChipsToStore(labelled(samples, scenes, labels, (data.sources, data.target)), data.store), folder / PACKED
-    )
+    chips = labelled(samples, scenes, labels, (data.sources, data.target))
+    values = report_values(samples, scan.cells, data, measure_offset(chips))
+    _write_json(folder / VALUES, values.model_dump(mode="json"))
+    store_chips(ChipsToStore(chips, data.store), folder / PACKED)
     return PreparedData(samples, _read_statistics(folder / STATISTICS), scenes, labels, open_store(folder / PACKED))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -113,9 +114,22 @@ def test_a_training_leaves_all_that_the_other_commands_need(
     assert run("fit", yaml.safe_load(written.read_text()))[0] == 0
     assert (folder / "bundle/weights.safetensors").read_bytes() == weights
     assert len(list((folder / "checkpoints").iterdir())) == 1
+    assert (
+        "| flow |" in (folder / "model_card.md").read_text() or "parameters" in (folder / "model_card.md").read_text()
+    )
+    assert "wrong" in (folder / "data_audit.md").read_text()
+
+    status, told = run("predict", stated)
+    assert status == 0
+    pictures = {file.stem for file in (folder / "quicklooks").glob("*.png")}
+    assert pictures == set(tiny_data.scenes.files)
 
     status, told = run("test", stated)
     assert status == 0
+    page = (folder / "report.html").read_text()
+    assert f"{folder / 'report.html'}" in told
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>", page, re.DOTALL)
+    assert pictures <= {caption.strip() for caption in captions}
     scores = json.loads((folder / "test/scores.json").read_text())
     assert f"miou: {scores['test']['miou']}" in told
     history = pd.read_csv(folder / "history.csv")

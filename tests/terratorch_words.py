@@ -96,6 +96,16 @@ SEVERAL: list[tuple[str, Any]] = [
     ),
 ]
 
+#: Changes by which it has two sources whose bands lie behind one another.
+STACKED: list[tuple[str, Any]] = [
+    *SEVERAL,
+    (f"{DATA}.concat_bands", True),
+    (f"{MODEL}.backbone", "timm_resnet18"),
+    (f"{MODEL}.backbone_modalities", None),
+    (f"{MODEL}.backbone_bands", None),
+    (f"{MODEL}.necks", None),
+]
+
 
 def changed(*changes: tuple[str, Any]) -> dict[str, Any]:
     """Return the usual configuration with other values at some keys; None takes a key away."""

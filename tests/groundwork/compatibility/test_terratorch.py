@@ -17,7 +17,7 @@ from groundwork.errors import TranslationError
 from groundwork.models.examples import example_images
 from groundwork.training.checks import check_together, check_training
 from groundwork.training.standardising import require_statistics
-from terratorch_words import DATA, HLS, MODEL, SEVERAL, TASK, changed
+from terratorch_words import DATA, HLS, MODEL, SEVERAL, STACKED, TASK, changed
 
 PIXELWISE = [
     ("model.class_path", "terratorch.tasks.PixelwiseRegressionTask"),
@@ -268,6 +268,17 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
             "places.labels": {"path": "d", "pattern": "*/labels/{key}_mask.tif"},
             "model.encoder.modalities": {"S2L2A": "S2L2A", "S1GRD": "S1GRD"},
             "model.encoder.out_indices": [2, 5, 8, 11],
+            "model.statistics.S1GRD.VH": {"mean": -20.293, "std": 5.89},
+        },
+    ),
+    "several sources as one image": (
+        STACKED,
+        {
+            "data.sources.S2L2A.reference": True,
+            "model.encoder.name": "stack_sources",
+            "model.encoder.order": ["S2L2A", "S1GRD"],
+            "model.encoder.encoder.name": "timm",
+            "model.encoder.encoder.model": "resnet18",
             "model.statistics.S1GRD.VH": {"mean": -20.293, "std": 5.89},
         },
     ),
@@ -980,7 +991,20 @@ REFUSED: dict[str, tuple[list[tuple[str, Any]], str, str]] = {
     ),
     "folders at other depths": ([(f"{DATA}.val_data_root", "data/val")], "train_data_root", "lie at different depths"),
     "no classes": ([(f"{MODEL}.num_classes", None), (f"{DATA}.num_classes", None)], "model_args", "nor 'class_names'"),
-    "stacked sources": ([*SEVERAL, (f"{DATA}.concat_bands", True)], "concat_bands", "'merge_sources'"),
+    "stacked sources with one name for two bands": (
+        [*STACKED, (f"{DATA}.dataset_bands", {"S2L2A": ["BLUE", "RED"], "S1GRD": ["VV", "RED"]})],
+        "concat_bands",
+        "several sources have ['RED']",
+    ),
+    "stacked sources for a whole network": (
+        [
+            *STACKED,
+            (MODEL, {"backbone": "resnet18", "model": "Unet", "num_classes": 2}),
+            (f"{TASK}.model_factory", "SMPModelFactory"),
+        ],
+        "model_factory",
+        "take 'EncoderDecoderFactory'",
+    ),
     "a datamodule of HDF5": (
         [("data.class_path", "Landslide4SenseNonGeoDataModule")],
         "data.class_path",

@@ -59,6 +59,10 @@ FAMILIES: dict[str, tuple[Inputs, dict[str, Any]]] = {
         },
     ),
     "terramind": (TWO, {"encoder": TERRAMIND, "decoder": FCN}),
+    "stack_sources": (
+        TWO,
+        {"encoder": {"name": "stack_sources", "encoder": UNET}, "decoder": {"name": "unet", "channels": [4]}},
+    ),
     "per_date": (
         {SOURCE: RASTERS["per_date"]},
         {"encoder": {"name": "per_date", "encoder": UNET, "pooling": "keep"}, "necks": ["pool_time"], "decoder": FCN},

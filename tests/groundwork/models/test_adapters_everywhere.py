@@ -41,6 +41,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "satmae": {"out_indices": [0]},
     "scale_mae": {"variant": "small", "out_indices": [0, 1]},
     "smp": {"model": "mit_b0"},
+    "stack_sources": {"encoder": {"name": "timm", "model": "test_vit"}},
     "terramind": {
         "variant": "terramind_v1_tiny",
         "modalities": {"optical": "S2L2A", "radar": "new"},
@@ -69,7 +70,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 def build_named(label: str, **words: Any) -> tuple[Encoder, dict[str, RasterSpec]]:
     name = label.partition(" ")[0]
     config = ComponentConfig(name=name, **(OPTIONS.get(label, {}) | OTHERS.get(label, {}) | words))
-    inputs = SOURCES if name in {"terramind", "galileo"} else one(RASTERS.get(name, PLAIN))
+    inputs = SOURCES if name in {"terramind", "galileo", "stack_sources"} else one(RASTERS.get(name, PLAIN))
     return build(Encoder, ENCODERS, config, inputs), inputs
 
 

@@ -61,6 +61,7 @@ ENCODER_OPTIONS: dict[str, dict[str, Any]] = {
     "satmae": {"out_indices": [0]},
     "scale_mae": {"variant": "small", "out_indices": [0, 1]},
     "smp": {"model": "resnet18"},
+    "stack_sources": {"encoder": {"name": "timm", "model": "test_resnet"}},
     "terramind": {
         "variant": "terramind_v1_tiny",
         "modalities": {"optical": "S2L2A", "radar": "S1GRD"},

@@ -43,6 +43,8 @@ class DataPart:
     chips: Chips
     #: Under ``training.loader``.
     loader: Words
+    #: The sources whose bands one encoder sees as one image, in this order. Empty: each is seen by itself.
+    stacked: tuple[str, ...]
 
 
 def read_data(
@@ -115,7 +117,7 @@ def _finish(stated: Stated, found: Found, target: Words, chips: Chips, task: Sta
         "split": found.splits.config,
     }
     places = found.places | ({"split_lists": found.splits.place} if found.splits.place else {})
-    return DataPart(data, places, found.sources, chips, loader)
+    return DataPart(data, places, found.sources, chips, loader, found.stacked)
 
 
 def _chip_size(stated: Stated, chips: Chips, first: FirstFile | None, task: Stated) -> int:

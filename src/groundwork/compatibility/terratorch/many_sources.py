@@ -56,7 +56,21 @@ def read_many_sources(stated: Stated, kind: TaskKind, wanted: Wanted, by_source:
         "labels": _labels(stated, kind, roots[reference], patterns[reference]),
         "inference_scenes": _to_predict(stated, scenes),
     }
-    return Found(sources, places, splits, first_of(scenes[reference]))
+    return Found(sources, places, splits, first_of(scenes[reference]), _stacked(stated, sources))
+
+
+def _stacked(stated: Stated, sources: Mapping[str, Source]) -> tuple[str, ...]:
+    """Return the sources that are laid together as one image, where they are; bands are then told by their names."""
+    if not stated.flag("concat_bands"):
+        return ()
+    bands = [band for source in sources.values() for band in source.used]
+    doubled = sorted({band for band in bands if bands.count(band) > 1})
+    if doubled:
+        stated.refuse(
+            "concat_bands",
+            f"bands of one image are told by their names, and several sources have {doubled}: rename them",
+        )
+    return tuple(sources)
 
 
 def _roots(stated: Stated, key: str, name: str) -> dict[str, str]:

@@ -21,15 +21,6 @@ def _joined(stated: Stated, key: str) -> None:
         stated.change(key, "names are compared whole: image and label have one key")
 
 
-def _refused_concat(stated: Stated, key: str) -> None:
-    if stated.take(key):
-        stated.refuse(
-            key,
-            "sources are not stacked to one image here: write their bands into one file (gdalbuildvrt -separate), or "
-            "give each its own encoder with 'encoders' and the neck 'merge_sources'",
-        )
-
-
 def _taken(stated: Stated, key: str) -> None:
     stated.take(key)
 
@@ -40,10 +31,15 @@ PASSED: Mapping[str, Callable[[Stated, str], None]] = {
     "drop_last": _kept,
     "allow_substring_split_file": _joined,
     "allow_substring_file_names": _joined,
-    "concat_bands": _refused_concat,
     **dict.fromkeys(
         (
-            *("check_stackability", "pin_memory", "ignore_split_file_extensions", "expand_temporal_dimension"),
+            *(
+                "check_stackability",
+                "concat_bands",
+                "pin_memory",
+                "ignore_split_file_extensions",
+                "expand_temporal_dimension",
+            ),
             *("predict_dataset_bands", "predict_output_bands", "data_root", "task", "num_classes", "class_names"),
             *(
                 "means",
@@ -56,6 +52,7 @@ PASSED: Mapping[str, Callable[[Stated, str], None]] = {
             ),
             *("allow_missing_modalities", "channel_position", "persistent_workers", "return_georeference", "img_grep"),
             *("reduce_zero_label", "use_metadata", "temporal_channel_major", "label_grep", "skip_file_checks"),
+            "concat_bands",
         ),
         _taken,
     ),

@@ -21,6 +21,8 @@ class Found:
     places: Words
     splits: Splits
     first: FirstFile | None
+    #: The sources whose bands one encoder sees as one image, in this order. Empty: each is seen by itself.
+    stacked: tuple[str, ...] = ()
 
 
 def join(stated: Stated, key: str, roots: Mapping[str, str], pattern: str) -> Place:

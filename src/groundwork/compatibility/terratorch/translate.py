@@ -86,8 +86,7 @@ def translate(stated: Mapping[str, object], name: str) -> Translation:
 def _parameters(whole: Stated, task: Stated, kind: TaskKind, data: DataPart) -> dict[str, object]:
     first = next(iter(data.sources.values()), None)
     steps = first.steps if first else 1
-    seen = Seen({name: source.used for name, source in data.sources.items()}, steps)
-    model = read_model(task, kind, seen)
+    model = _stacked_model(task, kind, data, steps) if data.stacked else read_model(task, kind, _seen(data, steps))
     statistics = {name: source.statistics for name, source in data.sources.items() if source.statistics}
     if statistics and len(statistics) == len(data.sources):
         model |= {"standardise": "given", "statistics": statistics}
@@ -121,6 +120,24 @@ def _parameters(whole: Stated, task: Stated, kind: TaskKind, data: DataPart) -> 
         "training": training,
         "inference": read_inference(task, kind, data.chips.size or 0),
     }
+
+
+def _seen(data: DataPart, steps: int) -> Seen:
+    return Seen({name: source.used for name, source in data.sources.items()}, steps)
+
+
+def _stacked_model(task: Stated, kind: TaskKind, data: DataPart, steps: int) -> Words:
+    """Return a model whose encoder sees the bands of all sources as one image."""
+    bands = tuple(band for name in data.stacked for band in data.sources[name].used)
+    model = read_model(task, kind, Seen({"stacked": bands}, steps))
+    if not model.get("encoder"):
+        task.refuse(
+            "model_factory",
+            "'concat_bands' of the data lays sources together, and only an encoder takes them so here: take "
+            "'EncoderDecoderFactory'",
+        )
+        return model
+    return model | {"encoder": {"name": "stack_sources", "encoder": model["encoder"], "order": list(data.stacked)}}
 
 
 def _entries(words: object, key: str) -> list[Mapping[str, object]]:

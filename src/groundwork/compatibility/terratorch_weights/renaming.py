@@ -67,6 +67,10 @@ def rename(weights: Mapping[str, Tensor], model: ModelConfig) -> Renamed:
     return found
 
 
+#: Encoders that ask another one: about each date by itself, or about all sources as one image.
+WRAPPERS = ("per_date", "stack_sources")
+
+
 def require_known(model: ModelConfig) -> None:
     """Refuse an encoder or a decoder whose names are not known.
 
@@ -80,10 +84,11 @@ def require_known(model: ModelConfig) -> None:
 
 
 def bare_encoder(encoder: ComponentConfig) -> tuple[ComponentConfig, str]:
-    """Return an encoder, or that which it asks about each date, and how names of its weights begin here."""
-    if encoder.name != "per_date":
-        return encoder, "encoder."
-    return ComponentConfig.model_validate(encoder.options["encoder"]), "encoder.encoder."
+    """Return an encoder, or that which it asks itself, and how names of its weights begin here."""
+    beginning = "encoder."
+    while encoder.name in WRAPPERS:
+        encoder, beginning = ComponentConfig.model_validate(encoder.options["encoder"]), f"{beginning}encoder."
+    return encoder, beginning
 
 
 def _rules(table: Mapping[str, tuple[Rule, ...]], part: ComponentConfig, what: str) -> tuple[Rule, ...]:

@@ -17,6 +17,7 @@ _COMPONENTS: Table = {
     "satmae": "groundwork.models.encoders.satmae.encoder:SatMAEEncoder",
     "scale_mae": "groundwork.models.encoders.torchgeo.scale_mae:ScaleMAEEncoder",
     "smp": "groundwork.models.encoders.smp.encoder:SMPEncoder",
+    "stack_sources": "groundwork.models.encoders.wrappers.stack_sources:StackSourcesEncoder",
     "terramind": "groundwork.models.encoders.terramind.encoder:TerraMindEncoder",
     "timm": "groundwork.models.encoders.timm.encoder:TimmEncoder",
     "torchgeo": "groundwork.models.encoders.torchgeo.encoder:TorchGeoEncoder",

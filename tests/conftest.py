@@ -38,6 +38,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class Together(LoadGroupScheduling):
         def _split_scope(self, nodeid: str) -> str:
+            if nodeid.startswith("tests/end_to_end/test_tutorial.py"):
+                return "tutorial"
             return "end_to_end" if nodeid.startswith("tests/end_to_end/") else nodeid
 
     return Together(config, log)

@@ -271,6 +271,33 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
             "model.statistics.S1GRD.VH": {"mean": -20.293, "std": 5.89},
         },
     ),
+    "a crop from the middle for what is judged": (
+        [
+            (f"{DATA}.train_transform", [{"class_path": "RandomCrop", "init_args": {"height": 96, "width": 96}}]),
+            (f"{DATA}.test_transform", [{"class_path": "CenterCrop", "init_args": {"height": 96, "width": 96}}]),
+        ],
+        {"data.chips.size": 96, "training.sampling": "random"},
+    ),
+    "images that are padded": (
+        [(f"{DATA}.train_transform", [{"class_path": "terratorch.datasets.transforms.Padding"}])],
+        {"training.augmentation": []},
+    ),
+    "stages of Satlas by the places of their layers": (
+        [
+            (f"{MODEL}.backbone", "satlas_swin_b_sentinel2_si_ms"),
+            (f"{MODEL}.backbone_out_indices", [1, 3, 5, 7]),
+            (f"{MODEL}.necks", None),
+        ],
+        {"model.encoder.model": "Swin_V2_B_Weights.SENTINEL2_SI_MS_SATLAS", "model.encoder.out_indices": [0, 1, 2, 3]},
+    ),
+    "Prithvi's Swin with its own windows": (
+        [(f"{MODEL}.backbone", "prithvi_swin_B"), (f"{MODEL}.backbone_window_size", 7), (f"{MODEL}.necks", None)],
+        {"model.encoder.name": "prithvi_swin", "model.encoder.variant": "b"},
+    ),
+    "one image of sources whose bands the model names": (
+        [*STACKED, (f"{DATA}.dataset_bands", None), (f"{MODEL}.backbone_bands", ["BLUE", "RED", "VV", "VH"])],
+        {"data.sources.S2L2A.bands": ["BLUE", "RED"], "data.sources.S1GRD.bands": ["VV", "VH"]},
+    ),
     "several sources as one image": (
         STACKED,
         {
@@ -991,6 +1018,20 @@ REFUSED: dict[str, tuple[list[tuple[str, Any]], str, str]] = {
     ),
     "folders at other depths": ([(f"{DATA}.val_data_root", "data/val")], "train_data_root", "lie at different depths"),
     "no classes": ([(f"{MODEL}.num_classes", None), (f"{DATA}.num_classes", None)], "model_args", "nor 'class_names'"),
+    "what lies between stages": (
+        [
+            (f"{MODEL}.backbone", "satlas_swin_b_sentinel2_si_ms"),
+            (f"{MODEL}.backbone_out_indices", [0, 3]),
+            (f"{MODEL}.necks", None),
+        ],
+        "out_indices",
+        "stages stand at 1, 3, 5 and 7",
+    ),
+    "other windows": (
+        [(f"{MODEL}.backbone", "prithvi_swin_B"), (f"{MODEL}.backbone_window_size", 8), (f"{MODEL}.necks", None)],
+        "window_size",
+        "windows of 7 patches",
+    ),
     "stacked sources with one name for two bands": (
         [*STACKED, (f"{DATA}.dataset_bands", {"S2L2A": ["BLUE", "RED"], "S1GRD": ["VV", "RED"]})],
         "concat_bands",

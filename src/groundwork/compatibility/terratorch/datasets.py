@@ -59,7 +59,7 @@ def read_data(
         wanted: What the model says of its only source.
         by_source: The bands that the model says of each of several sources.
     """
-    name, arguments = of_class(stated)
+    name, arguments = of_class(stated, NO_LAYOUTS)
     stated.finish()
     names: list[str] | None = None
     usual_ignore: int | None = None

@@ -9,6 +9,8 @@ FORMER = {
     "prithvi_vit_tiny": "prithvi_eo_tiny",
     "prithvi_v2_300": "prithvi_eo_v2_300",
 }
+#: Side of the windows of Prithvi's Swin transformers, in patches.
+WINDOW = 7
 SWIN = {"prithvi_swin_b": "b", "prithvi_swin_l": "l"}
 DOFA = {"dofa_small_patch16_224": "small", "dofa_base_patch16_224": "base", "dofa_large_patch16_224": "large"}
 #: Wavelengths in nanometres that TerraTorch tells DOFA of the bands that it knows.
@@ -62,6 +64,7 @@ NOT_HERE = {
     "terramind_v01": "version 0.1 of TerraMind is not built here: take 'terramind_v1_base'",
     "clay_v1_base": "Clay 1 is not built here: take the encoder 'clay', which is version 1.5",
     "UNet": "take '{name: unet}', which starts from fresh weights as well, as the encoder",
+    "galileo_": "write 'encoder: {name: galileo, variant: ...}' into the recipe, and translate the rest",
     "heliofm": "it sees the sun, not the earth",
     "convnextv2_": "MMEarth's weights are not known here: take '{name: timm, model: convnextv2_...}'",
 }

@@ -14,6 +14,7 @@ from groundwork.compatibility.terratorch.encoder_names import (
     NOT_HERE,
     SWIN,
     TORCHGEO,
+    WINDOW,
 )
 from groundwork.compatibility.terratorch.flow import Flow
 from groundwork.compatibility.terratorch.stated import Stated, Words, without_empty
@@ -59,6 +60,10 @@ def read_encoder(name: str, arguments: Stated, seen: Seen) -> Encoding:
     # TerraMind sends several dates through itself one by one, and leaves them apart.
     by_itself = plain in TERRAMIND
     encoder, flow = _of_family(plain, arguments, replace(seen, steps=1) if per_date and not by_itself else seen)
+    if not encoder:
+        # The encoder itself was refused, so that its options mean nothing.
+        for key in arguments.keys():  # noqa: SIM118 - it is no mapping
+            arguments.take(key)
     for key in FROM_DATA:
         arguments.take(key)
     # Prithvi reads the size of its images and bands from the data, whatever is stated.
@@ -121,6 +126,10 @@ def _in_sizes(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flow]:
     words: Words = {"name": "prithvi_swin" if is_swin else "dofa", "variant": SWIN.get(name.lower()) or DOFA[name]}
     words |= read_weights(arguments, seen)
     words |= without_empty({"out_indices": whole_numbers(arguments, "out_indices")})
+    if not is_swin:
+        arguments.pass_over("img_size", "codes of places are interpolated to the size of each image")
+    elif arguments.whole("window_size") not in (None, WINDOW):
+        arguments.refuse("window_size", f"the published networks have windows of {WINDOW} patches: leave it out")
     if is_swin:
         words |= without_empty({"drop_path": arguments.number("drop_path")}) | {"pads_before_shift": True}
     return words, Flow(levels=4) if is_swin else Flow(stride=16, is_transformer=True)
@@ -140,7 +149,19 @@ def _torchgeo(name: str, beginning: str, arguments: Stated, seen: Seen) -> tuple
             place_of_part(arguments), f"'{name}' is no entry of TorchGeo that is known here.{hint}"
         )
     found: Words = {"name": "torchgeo", "model": entry, **read_weights(arguments, seen)}
-    return found | without_empty({"out_indices": whole_numbers(arguments, "out_indices")}), Flow()
+    indices = whole_numbers(arguments, "out_indices")
+    if architecture.startswith("swin"):
+        indices = _stages(arguments, indices)
+    return found | without_empty({"out_indices": indices}), Flow()
+
+
+def _stages(arguments: Stated, layers: list[int]) -> list[int]:
+    """Return numbers of stages for those of the layers of a Swin transformer: a stage stands at each odd place."""
+    if any(layer != -1 and layer % 2 == 0 for layer in layers):
+        arguments.refuse(
+            "out_indices", f"stages stand at 1, 3, 5 and 7, what is between them is no level; found {layers}"
+        )
+    return [layer if layer == -1 else layer // 2 for layer in layers]
 
 
 def _timm(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flow]:

@@ -113,6 +113,12 @@ NO_LAYOUTS = {
     "MChesapeakeLandcoverNonGeoDataModule": (
         "GEO-Bench keeps HDF5: write it as GeoTIFF, then describe it by the generic datamodule"
     ),
+    **dict.fromkeys(
+        ("mVHR10DataModule", "ElephantDataModule", "SubstationDataModule"),
+        "boxes lie beside whole images: bring VHR-10 by the pipeline 'torchgeo_import', or write the boxes as COCO's "
+        "JSON, and describe them as docs/how-to/find-objects.md does",
+    ),
+    "Sen4MapLucasDataModule": "its files are HDF5: write them as GeoTIFF, then describe them by the generic datamodule",
     "TorchNonGeoDataModule": (
         "bring the set by the pipeline 'torchgeo_import', see docs/how-to/torchgeo.md, and translate the rest with the "
         "generic datamodule"

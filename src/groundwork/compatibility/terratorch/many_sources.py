@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import accumulate
 
 from groundwork.compatibility.terratorch.patterns import Place, check_pairs, pattern_of
 from groundwork.compatibility.terratorch.places import Found, first_of, join
@@ -32,6 +33,8 @@ def read_many_sources(stated: Stated, kind: TaskKind, wanted: Wanted, by_source:
     if reference not in names:
         stated.refuse("rgb_modality", f"'{reference}' is none of {names}.{did_you_mean(reference, names)}")
         reference = names[0]
+    if stated.look("concat_bands"):
+        by_source = _shared_out(stated, names, wanted)
     roots = {name: _roots(stated, "data_root", name) for name in names}
     patterns = {name: _pattern(stated, name, roots[name]) for name in names}
     scenes = {name: join(stated, f"train_data_root.{name}", roots[name], patterns[name]) for name in names}
@@ -57,6 +60,19 @@ def read_many_sources(stated: Stated, kind: TaskKind, wanted: Wanted, by_source:
         "inference_scenes": _to_predict(stated, scenes),
     }
     return Found(sources, places, splits, first_of(scenes[reference]), _stacked(stated, sources))
+
+
+def _shared_out(stated: Stated, names: Sequence[str], wanted: Wanted) -> dict[str, Wanted]:
+    """Share the bands that the model names of one image out among the sources that it is laid together of."""
+    given = [stated.look(key) for key in ("output_bands", "dataset_bands", "means")]
+    counts: dict[str, int] = {}
+    for name in names:
+        listed = [part[name] for part in given if isinstance(part, Mapping) and part.get(name)]
+        counts[name] = next((len(part) for part in listed if isinstance(part, list)), 0)
+    if sum(counts.values()) != len(wanted.bands) or 0 in counts.values():
+        return {}
+    ends = list(accumulate(counts.values()))
+    return {name: Wanted(wanted.bands[end - counts[name] : end]) for name, end in zip(names, ends, strict=True)}
 
 
 def _stacked(stated: Stated, sources: Mapping[str, Source]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import TypeAlias
 
 from groundwork.compatibility.terratorch.findings import Findings
@@ -154,7 +154,7 @@ class Stated:
         """
         for key in self.keys():
             if key not in self._read:
-                hint = did_you_mean(key, sorted({*self._read, *known}))
+                hint = did_you_mean(key, sorted({*self._read, *known} - {key}))
                 self.findings.refuse(self.path(key), f"this key is not known here.{hint} Correct it, or leave it out")
 
     def _as_number(self, key: str, value: object) -> float | None:
@@ -178,15 +178,20 @@ def _number_in(value: object) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def of_class(stated: Stated) -> tuple[str, Stated]:
-    """Return the bare name of a class and its arguments: of ``class_path`` with ``init_args``."""
-    path = stated.text("class_path") or ""
+def of_class(stated: Stated, refused: Container[str] = ()) -> tuple[str, Stated]:
+    """Return the bare name of a class and its arguments: of ``class_path`` with ``init_args``.
+
+    Args:
+        stated: The two.
+        refused: Classes that are refused as a whole, so that no word is lost on their arguments.
+    """
+    name = (stated.text("class_path") or "").rpartition(".")[2]
     stated.take("name")
     arguments = stated.section("init_args")
     others = stated.section("dict_kwargs")
-    for key in others.keys():  # noqa: SIM118 - it is no mapping
+    for key in others.keys() if name not in refused else ():
         others.refuse(key, "arguments stand in 'init_args': move it there")
-    return path.rpartition(".")[2], arguments
+    return name, arguments
 
 
 def without_empty(words: Mapping[str, object]) -> Words:

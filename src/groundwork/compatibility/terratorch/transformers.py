@@ -54,6 +54,8 @@ def read_prithvi(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flow]
             "prompts": _prompts(arguments),
         }
     )
+    for key in ("window_size", "band_patch_size"):
+        arguments.pass_over(key)
     arguments.pass_over("coords_scale_learn", "whether the factor of codes is learnt follows from the variant")
     indices = whole_numbers(arguments, "out_indices")
     if arguments.flag("vit_adapter"):

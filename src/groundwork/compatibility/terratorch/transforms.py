@@ -15,6 +15,8 @@ DROPPED = (
     "FlattenSamplesIntoChannels",
     "UnflattenSamplesFromChannels",
     "MultimodalTransforms",
+    # Models grow images to a size that they can take by themselves.
+    "Padding",
     "NoOp",
 )
 
@@ -181,7 +183,8 @@ def _resized_size(arguments: Stated, chips: Chips) -> None:
 
 
 def _center_size(arguments: Stated, chips: Chips) -> None:
-    chips.size = chips.size or _side(arguments)
+    side = _side(arguments)
+    chips.size = chips.size or side
     arguments.findings.change(
         arguments.path("height"), "models are judged on chips of all of an image, not on its middle"
     )

@@ -23,6 +23,7 @@ from shapely.geometry import box
 from marked import MARKS, marked_data, write_marked
 from reading import PageReader
 from serving import served
+from torchgeo_sets import write_vhr10
 
 ROOT = Path(__file__).parents[2]
 KEYS = ("1", "11", "2", "3", "4", "5")
@@ -440,6 +441,49 @@ def test_data_of_torchgeo_is_imported_and_runs_as_any_other(
     metrics = json.loads((clone / "data/08_reporting/solar/metrics.json").read_text())
     assert metrics["baselines"]["pixel_regression"]["miou"] > 0.99
     assert len(list((clone / "data/07_model_output/solar/predictions").glob("*.tif"))) == 4
+
+
+def test_masks_of_vhr10_are_imported_learnt_judged_and_found(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_vhr10(clone / "data/01_raw/vhr10")
+    module = {
+        "name": "torchgeo.datamodules.VHR10DataModule", "root": "data/01_raw/vhr10", "batch_size": 2, "patch_size": 64,
+    }  # fmt: skip
+    samples = "data/02_intermediate/${recipe:}/torchgeo"
+    catalog = {
+        "torchgeo_data": {"type": "fieldwork.io.torchgeo.TorchGeoDataset", "reads": {"datamodule": module}},
+        "torchgeo_samples": {"type": "fieldwork.io.torchgeo.TorchGeoSamplesDataset", "path": samples},
+        "scenes": {"type": RASTERS, "path": f"{samples}/scenes/aerial"},
+        "labels": {
+            "type": "fieldwork.io.coco.CocoLabelsDataset", "path": f"{samples}/labels", "pattern": "{key}.json",
+        },
+        "split_lists": {
+            "type": "fieldwork.io.lists.SplitListsDataset",
+            "files": {split: f"{samples}/lists/{split}.txt" for split in ("train", "val", "test")},
+        },
+    }  # fmt: skip
+    source = {"bands": ["RED", "GREEN", "BLUE"], "dtype": "float32", "nodata": None, "georeference": "absent"}
+    classes = [{"value": 1, "name": "airplane", "color": "#000000"}, {"value": 2, "name": "ships", "color": "#ffffff"}]
+    target = {"per": "object", "classes": classes, "ignore_value": None, "objects": {"masks": True}}
+    changes = {
+        "data": {"sources": {"hls": None, "aerial": source}, "target": target, "split": {"method": "lists"}},
+        "model": {
+            "factory": {"name": "object_detection", "framework": "mask-rcnn", "most": 5, "regions": 16},
+            "necks": [{"name": "fpn", "channels": 32}], "decoder": None,
+        },
+        "training": {"task": "object_detection", "loss": [{"name": "detector"}], "monitor": "val/mask_map"},
+    }  # fmt: skip
+    _write_recipe(clone, "vhr10", catalog, changes)
+    monkeypatch.chdir(clone)
+    for names in (["torchgeo_import"], None):
+        with KedroSession.create(clone, env="vhr10", conf_source=str(clone / "conf")) as session:
+            session.run(pipeline_names=names)
+    metrics = json.loads((clone / "data/08_reporting/vhr10/metrics.json").read_text())
+    assert set(metrics["test"]["mask_ap"]) == {"airplane", "ships"}
+    assert 0 <= metrics["test"]["mask_map"] <= 1
+    report = pd.read_csv(clone / "data/02_intermediate/vhr10/scene_report.csv")
+    assert list(report[["objects_airplane", "objects_ships"]].sum()) == [10, 10]
+    found = list((clone / "data/07_model_output/vhr10/predictions").glob("*_objects.gpkg"))
+    assert len(found) == 10
 
 
 @pytest.mark.parametrize("form", ["vectors", "coco"])

@@ -90,7 +90,7 @@ def test_sources_lie_in_folders_of_their_own(tmp_path: Path) -> None:
     assert list(loaded) == ["s1", "s2"]
     assert loaded["s1"].paths("a") == (tmp_path / "radar" / "a_rtc.tif",)
     assert entry.preview([1])
-    with pytest.raises(DatasetError, match=r"Source 's2' has 'folder', 'pattern' and 'variable'; found \['path'\]"):
+    with pytest.raises(DatasetError, match=r"Source 's2' has \['folder', 'pattern', .*\]; found \['path'\]"):
         RasterSourcesDataset(path=str(tmp_path), sources={"s2": {"path": "x"}})
     with pytest.raises(DatasetError, match="are read and not written"):
         entry.save(loaded)

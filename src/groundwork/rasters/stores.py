@@ -15,7 +15,7 @@ from groundwork.errors import PairingError
 from groundwork.rasters.addresses import Address, place_of
 from groundwork.strict import did_you_mean
 
-#: What credentials of a catalog entry may hold -> the variable that says it.
+#: What credentials may hold -> the variable that says it.
 VARIABLES = {
     "key": "AWS_ACCESS_KEY_ID",
     "secret": "AWS_SECRET_ACCESS_KEY",

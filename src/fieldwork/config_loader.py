@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from kedro.config import OmegaConfigLoader
+from kedro.config import MissingConfigException, OmegaConfigLoader
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -38,11 +38,22 @@ class RecipeConfigLoader(OmegaConfigLoader):
         return self.env if self.env not in (None, self.default_run_env) else self.base_env
 
     def __getitem__(self, key: str) -> dict[str, Any]:
-        """Read one kind of configuration.
+        """Read one kind of configuration. Credentials of this machine, in ``conf/local``, hold in every environment.
 
         Raises:
             ConfigurationError: For an environment that is not there, and a value that cannot be filled in.
         """
+        if key != "credentials":
+            return self._read(key)
+        try:
+            stated = self._read(key)
+        except MissingConfigException:
+            stated = {}
+        folder = self._get_conf_env_path(self.default_run_env)
+        files = self._read_dir_configs(folder, self.config_patterns[key], key, set()) if Path(folder).is_dir() else {}
+        return merge(self._merge_and_resolve(key, files) if files else {}, stated)
+
+    def _read(self, key: str) -> dict[str, Any]:
         self._check_environment()
         # Resolvers belong to the process, and another loader may have read since.
         OmegaConf.register_new_resolver("recipe", lambda: self.recipe, replace=True)

@@ -23,6 +23,7 @@ from rasterio.windows import Window
 from fieldwork.io.atomic import AtomicCSV, AtomicFigure, AtomicJSON
 from fieldwork.io.features import FeatureFolderDataset
 from fieldwork.io.folder import FolderDataset
+from fieldwork.io.label_table import LabelTableDataset
 from fieldwork.io.lists import SplitListsDataset
 from fieldwork.io.packed import PackedChipsDataset
 from fieldwork.io.predictions import PredictionsDataset
@@ -90,7 +91,7 @@ def test_sources_lie_in_folders_of_their_own(tmp_path: Path) -> None:
     assert list(loaded) == ["s1", "s2"]
     assert loaded["s1"].paths("a") == (tmp_path / "radar" / "a_rtc.tif",)
     assert entry.preview([1])
-    with pytest.raises(DatasetError, match=r"Source 's2' has 'folder', 'pattern' and 'variable'; found \['path'\]"):
+    with pytest.raises(DatasetError, match=r"Source 's2' has \['folder', 'pattern', .*\]; found \['path'\]"):
         RasterSourcesDataset(path=str(tmp_path), sources={"s2": {"path": "x"}})
     with pytest.raises(DatasetError, match="are read and not written"):
         entry.save(loaded)
@@ -318,3 +319,13 @@ def test_packed_chips_load_as_a_store_and_as_none_where_they_are_read_from_files
     assert store is not None
     chips = replace(tiny_labelled, store=store).chips("val")
     assert chips[0].sample_id == tiny_labelled.of_split("val")["sample_id"].iloc[0]
+
+
+def test_a_table_of_labels_may_have_a_row_for_each_window(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("scene,row,column,class\na,0,0,low\na,0,32,high\nb,0,0,low\n")
+    windows = {"row": "row", "column": "column", "size": 32}
+    path = str(tmp_path / "labels.csv")
+    found = LabelTableDataset(filepath=path, key="scene", windows=windows).load()
+    assert list(found.rows) == ["a", "b"]
+    with pytest.raises(DatasetError, match="'row', 'column' and 'size' in pixels, or 'bounds'"):
+        LabelTableDataset(filepath=path, key="scene", windows={"row": "row"}).load()

@@ -20,9 +20,12 @@ from rasterio.transform import from_origin
 from safetensors.torch import load_file
 from shapely.geometry import box
 
+from groundwork.rasters.stores import VARIABLES
 from marked import MARKS, marked_data, write_marked
 from reading import PageReader
 from serving import served
+from storing import KEY, SECRET, stored
+from torchgeo_sets import write_vhr10
 
 ROOT = Path(__file__).parents[2]
 KEYS = ("1", "11", "2", "3", "4", "5")
@@ -440,6 +443,92 @@ def test_data_of_torchgeo_is_imported_and_runs_as_any_other(
     metrics = json.loads((clone / "data/08_reporting/solar/metrics.json").read_text())
     assert metrics["baselines"]["pixel_regression"]["miou"] > 0.99
     assert len(list((clone / "data/07_model_output/solar/predictions").glob("*.tif"))) == 4
+
+
+def test_masks_of_vhr10_are_imported_learnt_judged_and_found(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_vhr10(clone / "data/01_raw/vhr10")
+    module = {
+        "name": "torchgeo.datamodules.VHR10DataModule", "root": "data/01_raw/vhr10", "batch_size": 2, "patch_size": 64,
+    }  # fmt: skip
+    samples = "data/02_intermediate/${recipe:}/torchgeo"
+    catalog = {
+        "torchgeo_data": {"type": "fieldwork.io.torchgeo.TorchGeoDataset", "reads": {"datamodule": module}},
+        "torchgeo_samples": {"type": "fieldwork.io.torchgeo.TorchGeoSamplesDataset", "path": samples},
+        "scenes": {"type": RASTERS, "path": f"{samples}/scenes/aerial"},
+        "labels": {
+            "type": "fieldwork.io.coco.CocoLabelsDataset", "path": f"{samples}/labels", "pattern": "{key}.json",
+        },
+        "split_lists": {
+            "type": "fieldwork.io.lists.SplitListsDataset",
+            "files": {split: f"{samples}/lists/{split}.txt" for split in ("train", "val", "test")},
+        },
+    }  # fmt: skip
+    source = {"bands": ["RED", "GREEN", "BLUE"], "dtype": "float32", "nodata": None, "georeference": "absent"}
+    classes = [{"value": 1, "name": "airplane", "color": "#000000"}, {"value": 2, "name": "ships", "color": "#ffffff"}]
+    target = {"per": "object", "classes": classes, "ignore_value": None, "objects": {"masks": True}}
+    changes = {
+        "data": {"sources": {"hls": None, "aerial": source}, "target": target, "split": {"method": "lists"}},
+        "model": {
+            "factory": {"name": "object_detection", "framework": "mask-rcnn", "most": 5, "regions": 16},
+            "necks": [{"name": "fpn", "channels": 32}], "decoder": None,
+        },
+        "training": {"task": "object_detection", "loss": [{"name": "detector"}], "monitor": "val/mask_map"},
+    }  # fmt: skip
+    _write_recipe(clone, "vhr10", catalog, changes)
+    monkeypatch.chdir(clone)
+    for names in (["torchgeo_import"], None):
+        with KedroSession.create(clone, env="vhr10", conf_source=str(clone / "conf")) as session:
+            session.run(pipeline_names=names)
+    metrics = json.loads((clone / "data/08_reporting/vhr10/metrics.json").read_text())
+    assert set(metrics["test"]["mask_ap"]) == {"airplane", "ships"}
+    assert 0 <= metrics["test"]["mask_map"] <= 1
+    report = pd.read_csv(clone / "data/02_intermediate/vhr10/scene_report.csv")
+    assert list(report[["objects_airplane", "objects_ships"]].sum()) == [10, 10]
+    found = list((clone / "data/07_model_output/vhr10/predictions").glob("*_objects.gpkg"))
+    assert len(found) == 10
+
+
+def test_a_bucket_runs_from_addresses_to_predictions(
+    clone: Path, write_raster: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (*VARIABLES.values(), "AWS_S3_ENDPOINT", "AWS_HTTPS", "AWS_VIRTUAL_HOSTING"):
+        monkeypatch.setenv(name, "x")
+        monkeypatch.delenv(name)
+    for number, key in enumerate(("a", "b", "c", "d")):
+        random = np.random.default_rng(number)
+        label = np.kron(random.integers(1, 3, (4, 4)), np.ones((16, 16)))
+        place = {"crs": "EPSG:32632", "transform": from_origin(500_000 + 5000 * number, 5_000_000, 10, 10)}
+        for band, low in (("red", 500), ("nir", 900)):
+            pixels = (random.normal(low, 40, (64, 64)) + 800 * label).astype(np.int16)
+            write_raster(tmp_path / f"bucket/scenes/{key}/{band}.tif", pixels, **place)
+        write_raster(tmp_path / f"bucket/labels/{key}.tif", label.astype(np.uint8), **place)
+    (tmp_path / "asked").mkdir()
+    with stored(tmp_path / "asked") as store:
+        store.fill("rasters", tmp_path / "bucket")
+        scenes = {
+            "type": RASTERS, "path": "s3://rasters/scenes", "pattern": ["{key}/red.tif", "{key}/nir.tif"],
+            "credentials": "our_store",
+        }  # fmt: skip
+        entries = {
+            "scenes": scenes, "labels": {"type": RASTERS, "path": "s3://rasters/labels", "credentials": "our_store"},
+        }  # fmt: skip
+        target = {"classes": CLASSES, "ignore_value": None}
+        sources = {"hls": None, "stored": _source("RED", "NIR", nodata=None)}
+        split = {"method": "scenes", "fractions": {"train": 0.5, "val": 0.25, "test": 0.25}}
+        _write_recipe(clone, "bucket", entries, {"data": {"sources": sources, "target": target, "split": split}})
+        access = {"key": KEY, "secret": SECRET, "region": "us-east-1", "endpoint_url": store.url}
+        (clone / "conf/local/credentials.yml").write_text(yaml.safe_dump({"our_store": access}), "utf-8")
+        monkeypatch.chdir(clone)
+        with KedroSession.create(clone, env="bucket", conf_source=str(clone / "conf")) as session:
+            session.run()
+    assert len(list((clone / "data/07_model_output/bucket/predictions").glob("*_classes.tif"))) == 4
+    metrics = json.loads((clone / "data/08_reporting/bucket/metrics.json").read_text())
+    assert metrics["baselines"]["pixel_regression"]["miou"] > 0.95
+    for path in (clone / "data").rglob("*"):
+        if path.is_file() and "/bucket/" in path.as_posix():
+            content = path.read_bytes()
+            assert SECRET.encode() not in content, path
+            assert KEY.encode() not in content, path
 
 
 @pytest.mark.parametrize("form", ["vectors", "coco"])

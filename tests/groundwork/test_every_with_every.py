@@ -34,7 +34,7 @@ from groundwork.evaluation.report import evaluate_model, held_out
 from groundwork.prediction.scene import predict_scenes
 from groundwork.rasters.folder import RasterFolder, find_rasters
 from groundwork.rasters.shared import SharedFiles
-from groundwork.specs import TargetSpec
+from groundwork.specs import ObjectSpec, TargetSpec
 from groundwork.targets.kinds import kind_of
 from groundwork.training.fit import fit
 from groundwork.training.initial import build_initial
@@ -43,7 +43,11 @@ SOURCES = ("one", "two", "optional second")
 DATES = ("one date", "stack", "files per date")
 LABELS = ("class raster", "number raster", "drawn classes", "table of classes")
 CELLS = [pytest.param(*cell, id=", ".join(cell)) for cell in product(SOURCES, DATES, LABELS)]
-OF_OBJECTS = [pytest.param(*cell, id=", ".join(cell)) for cell in product(SOURCES, DATES)]
+OF_OBJECTS = [pytest.param(*cell, False, id=", ".join(cell)) for cell in product(SOURCES, DATES)]
+#: Outlines are asked of the same, with every source and every kind of dates once.
+OF_OBJECTS += [
+    pytest.param(*cell, True, id=f"{', '.join(cell)}, outlines") for cell in zip(SOURCES, DATES, strict=True)
+]
 KEYS = ("1", "11", "2", "3", "4", "5")
 #: The scene that lacks the second source, where that is optional.
 LACKING = "11"
@@ -160,10 +164,12 @@ def _cell(root: Path, sources: str, dates: str, labels: str) -> tuple[DataConfig
     return data, scenes, given
 
 
-def _detector(sources: str, dates: str) -> ModelConfig:
+def _detector(sources: str, dates: str, *, masks: bool = False) -> ModelConfig:
     words = _model(sources, dates, levels=(0, 1)).model_dump(exclude_unset=True)
     necks = [*([] if sources == "one" else [{"name": "merge_sources"}]), {"name": "fpn", "channels": 32}]
-    factory = {"name": "object_detection", "framework": "fcos"}
+    factory: dict[str, Any] = {"name": "object_detection", "framework": "fcos"}
+    if masks:
+        factory |= {"framework": "mask-rcnn", "regions": 8, "most": 5}
     return ModelConfig.model_validate(words | {"necks": necks, "factory": factory, "decoder": None})
 
 
@@ -230,19 +236,23 @@ def test_every_cell_goes_through_the_house(
     assert np.array_equal(~is_nodata, held)
 
 
-@pytest.mark.parametrize(("sources", "dates"), OF_OBJECTS)
+@pytest.mark.parametrize(("sources", "dates", "masks"), OF_OBJECTS)
 def test_objects_go_through_the_house_with_every_source_and_date(
-    world: SimpleNamespace, tmp_path: Path, sources: str, dates: str
+    world: SimpleNamespace, tmp_path: Path, sources: str, dates: str, masks: bool
 ) -> None:
-    labels = "annotated objects" if dates == "stack" else "drawn objects"
+    labels = "annotated objects" if dates == "stack" and not masks else "drawn objects"
     data, scenes, given = _cell(world.root, sources, dates, labels)
+    if masks:
+        target = data.target.model_copy(update={"objects": ObjectSpec(masks=True)})
+        data = data.model_copy(update={"target": target})
     scan = scan_scenes(scenes, given, data)
     samples = assign_splits(scan.chips, data.split, {}, seed=2)
     statistics = compute_statistics(samples, scan.cells, data)
     assert list(scan.report[["objects_low", "objects_high"]].sum()) == [len(KEYS)] * 2
-    initial = build_initial(data, _detector(sources, dates), seed=0)
+    initial = build_initial(data, _detector(sources, dates, masks=masks), seed=0)
+    monitor = "val/mask_map" if masks else "val/map"
     words: dict[str, Any] = {
-        "task": "object_detection", "loss": [{"name": "detector"}], "monitor": "val/map", "max_epochs": 1,
+        "task": "object_detection", "loss": [{"name": "detector"}], "monitor": monitor, "max_epochs": 1,
         "loader": {"batch_size": 4}, "optimizer": {"name": "adamw", "learning_rate": 0.01},
         "augmentation": ["horizontal_flip", "quarter_turns", {"name": "gain", "limit": 0.1}],
         "trainer": {"accelerator": "cpu", "limit_train_batches": 2},
@@ -269,12 +279,14 @@ def test_objects_go_through_the_house_with_every_source_and_date(
     found = evaluate_model(bundle, judged, statistics, EvaluationConfig(), seed=0)
     scores, by_scene = found.scores, found.by_scene
     assert list(scores["baselines"]) == ["boxes_on_a_grid"]
+    assert ("mask_map" in scores["test"]) == masks
     assert by_scene["objects"].sum() == 2 * len(by_scene), "each is judged once, whatever chips show it"
     asked = InferenceConfig.model_validate({"tile_size": SIDE, "overlap": 4, "augment": VIEWS[dates]})
     predictions = dict(predict_scenes(bundle, scenes, asked).streams)
     assert list(predictions) == sorted(KEYS)
     layer = predictions[LACKING].find()["objects"]
     assert {"class", "score"} <= set(layer.columns)
+    assert all(shape.is_valid and shape.area > 0 for shape in layer.shapes)
 
 
 @pytest.mark.parametrize("labels", ["class raster", "drawn numbers", "table of classes"])

@@ -27,8 +27,8 @@ MAX_DUPLICATES = 0.03
 WINDOW = 8
 #: Words of other houses are understood in one room.
 UNDERSTANDS = "groundwork/compatibility/"
-#: But for what files of LightningCLI call so, which a message may name.
-BANNED = re.compile(r"\b(backbone|y_hat|hparams|(?!dict_kwargs\b)\w*_kwargs)\b")
+#: But for what files of LightningCLI call so, which a message may name, and what s3fs calls its options.
+BANNED = re.compile(r"\b(backbone|y_hat|hparams|(?!(?:dict|config)_kwargs\b)\w*_kwargs)\b")
 
 
 def name_of(file: Path) -> str:

@@ -15,18 +15,27 @@ if TYPE_CHECKING:
 
 
 class LabelTableDataset(AbstractDataset[None, "LabelTable"]):
-    """A table (CSV, Parquet) with a row for each scene, which says its class or its numbers."""
+    """A table (CSV, Parquet) with a row for each scene or each of its windows: its class or its numbers."""
 
-    def __init__(self, *, filepath: str, key: str = "key", metadata: dict[str, Any] | None = None) -> None:
-        """Take the file, and the column with the keys of the scenes."""
-        self._path, self._key = Path(filepath), key
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        key: str = "key",
+        windows: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Take the file, the column with the keys of the scenes, and those that say where windows lie."""
+        self._path, self._key, self._windows = Path(filepath), key, windows
         self.metadata = metadata
 
     def load(self) -> LabelTable:
         """Read the table."""
+        from groundwork.config.label_windows import LabelWindows
         from groundwork.data.label_table import read_label_table
 
-        return read_label_table(self._path, self._key)
+        windows = None if self._windows is None else LabelWindows.model_validate(self._windows)
+        return read_label_table(self._path, self._key, windows)
 
     def save(self, data: None) -> NoReturn:  # noqa: ARG002
         """Refuse: labels are given."""
@@ -44,4 +53,4 @@ class LabelTableDataset(AbstractDataset[None, "LabelTable"]):
         return self._path.is_file()
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._path.as_posix(), "key": self._key}
+        return {"filepath": self._path.as_posix(), "key": self._key, "windows": self._windows}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kedro.io import AbstractDataset
 
 from fieldwork.io.pictures import ImagePreview, first_picture
-from groundwork.rasters.addresses import place_of
+from groundwork.rasters.stores import place_with
 
 if TYPE_CHECKING:
     from groundwork.rasters.folder import RasterFolder
@@ -27,10 +27,11 @@ class RasterFolderDataset(AbstractDataset["Mapping[str, RasterStream]", "RasterF
         path: str,
         pattern: str | list[str] = "{key}.tif",
         variable: str | list[str] | None = None,
+        credentials: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         """Take a folder, an address or a raster, names with ``{key}`` in it, and variables; a list: one per band."""
-        self._path = place_of(path)
+        self._path = place_with(path, credentials)
         self._patterns = [pattern] if isinstance(pattern, str) else list(pattern)
         self._variables, self.metadata = [variable] if isinstance(variable, str) else list(variable or ()), metadata
 

@@ -34,9 +34,9 @@ class RasterSourcesDataset(AbstractDataset[None, "dict[str, RasterFolder]"]):
             if "type" in stated:
                 self._entries[name] = AbstractDataset.from_config(name, stated)
                 continue
-            unknown = sorted(set(stated) - {"folder", "pattern", "variable"})
-            if unknown:
-                raise DatasetError(f"Source '{name}' has 'folder', 'pattern' and 'variable'; found {unknown}.")
+            known = ["folder", "pattern", "variable", "credentials"]
+            if unknown := sorted(set(stated) - set(known)):
+                raise DatasetError(f"Source '{name}' has {known}; found {unknown}.")
             options = {key: value for key, value in stated.items() if key != "folder"}
             place = place_below(self._path, str(stated.get("folder", name)))
             self._entries[name] = RasterFolderDataset(path=str(place), **options)

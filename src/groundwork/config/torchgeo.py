@@ -26,12 +26,12 @@ class SplitDatasets(Config):
 class ObjectKeys(Config):
     """What samples call their objects, of a target ``per: object``."""
 
-    #: Left, top, right and bottom edge of each box, in pixels.
+    #: Left, top, right and bottom edge of each box, in pixels; or the corners of turned boxes.
     boxes: str = "bbox_xyxy"
     #: Label value of each box. None: there is one class, and all are of it.
     labels: str | None = "label"
-    #: Masks, where ``target.objects.masks`` asks for them.
-    masks: str = "mask"
+    #: Masks, where ``target.objects.masks`` asks for them. None: outlines are what the corners of ``boxes`` enclose.
+    masks: str | None = "mask"
     #: Whether a sample that has no boxes at all is refused, or one without objects.
     without: Literal["refuse", "no_objects"] = "refuse"
 

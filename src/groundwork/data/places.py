@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, field_validator
 
+from groundwork.config.label_windows import LabelWindows
 from groundwork.data.annotated_images import find_annotated
 from groundwork.data.label_table import LabelTable, find_class_folders, read_label_table
 from groundwork.data.regions import Regions, read_regions
@@ -137,15 +138,16 @@ class ClassFolders(Config):
 
 
 class LabelsInTable(Config):
-    """A table with a row for each scene, which says its class or its numbers."""
+    """A table with a row for each scene or each of its windows, which says its class or its numbers."""
 
     kind: Literal["label_table"]
     filepath: str
     key: str = "key"
+    windows: LabelWindows | None = None
 
     def open(self) -> LabelTable:
         """Read the table."""
-        return read_label_table(Path(self.filepath), self.key)
+        return read_label_table(Path(self.filepath), self.key, self.windows)
 
 
 class Features(Config):

@@ -192,6 +192,7 @@ def _scan(key: str, opened: LabelledScene, data: DataConfig) -> tuple[list[dict[
         cells.add(piece.window, piece.patch)
         for window, patch in piece.chips:
             rows.extend(_chip(key, opened, window, patch, data))
+    opened.label.require_asked()
     return rows, cells
 
 

@@ -11,6 +11,8 @@ from groundwork.config.split import SPLITS
 ROWS = {
     "map": "mAP",
     "map_50": "mAP 50",
+    "mask_map": "mask mAP",
+    "mask_map_50": "mask mAP 50",
     "miou": "mean IoU",
     "f1": "mean F1",
     "f1_micro": "F1 of all answers",
@@ -26,6 +28,7 @@ ROWS = {
 CALIBRATION = {"raw": "calibration error", "calibrated": "after calibration"}
 PARTS = {
     "ap": "AP",
+    "mask_ap": "mask AP",
     "auroc": "AUROC",
     "iou": "IoU",
     "class_f1": "F1",
@@ -34,7 +37,10 @@ PARTS = {
     "bias": "bias",
 }
 #: Scores from 0 to 1, which may share an axis.
-SHARES = ("map", "map_50", "miou", "f1", "f1_micro", "f1_macro", "overall_accuracy", "top_3_accuracy", "boundary_miou")
+SHARES = (
+    *("map", "map_50", "mask_map", "mask_map_50", "miou", "f1", "f1_micro", "f1_macro"),
+    *("overall_accuracy", "top_3_accuracy", "boundary_miou"),
+)
 #: The same by class; the first that there is is drawn.
 SHARES_BY_CLASS = ("iou", "ap", "class_f1")
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from groundwork.batch import Images
 from groundwork.errors import ScoreError
@@ -125,7 +126,7 @@ class Engine:
             most = min(self._most or count, count)
             try:
                 parts = [self._asked(given.part(slice(start, start + most))) for start in range(0, count, most)]
-                return parts[0] if len(parts) == 1 else torch.cat(parts)
+                return parts[0] if len(parts) == 1 else _together(parts)
             except (MemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -146,6 +147,14 @@ class Engine:
     def _in_precision(self) -> AbstractContextManager[object]:
         half = _HALF.get(self._precision)
         return nullcontext() if half is None else torch.autocast(self.device.type, half)
+
+
+def _together(parts: Sequence[Tensor]) -> Tensor:
+    # Of objects each part has as many rows as its fullest image; rows of zeros are none.
+    if parts[0].dim() != 3:
+        return torch.cat(list(parts))
+    most = max(part.shape[1] for part in parts)
+    return torch.cat([functional.pad(part, (0, 0, 0, most - part.shape[1])) for part in parts])
 
 
 def _convert(image: Tensor, conversion: Conversion | None) -> Tensor:

@@ -14,6 +14,7 @@ from torch.nn import functional
 from groundwork.batch import Images
 from groundwork.config.inference import ViewsConfig
 from groundwork.models.engine import Scorer
+from groundwork.targets.object_masks import BOX_COLUMNS, cells_of, has_cells, join_cells
 
 #: What scores are of: pixels of the image, the image as a whole, or boxes in it.
 Per: TypeAlias = Literal["pixel", "image", "object"]
@@ -48,7 +49,7 @@ class View:
         """Return scores of the view as scores of the image.
 
         Args:
-            scores: (batch, outputs, height, width), (batch, outputs) or (batch, objects, 6).
+            scores: (batch, outputs, height, width), (batch, outputs) or (batch, objects, 6 or more).
             size: Height and width of the image.
             per: What they are of.
         """
@@ -83,7 +84,11 @@ class View:
         boxes = torch.stack([left * across, top * down, right * across, bottom * down], dim=-1)
         # Rows that hold no object stay as they are.
         found = rows[..., 4:5] > 0
-        return torch.cat([torch.where(found, boxes, rows[..., :4]), rows[..., 4:]], dim=-1)
+        turned = torch.cat([torch.where(found, boxes, rows[..., :4]), rows[..., 4:BOX_COLUMNS]], dim=-1)
+        if not has_cells(rows):
+            return turned
+        cells = cells_of(rows)
+        return join_cells(turned, torch.rot90(cells.flip(-1) if self.flipped else cells, -self.turns, dims=(-2, -1)))
 
 
 def views_of(config: ViewsConfig) -> tuple[View, ...]:

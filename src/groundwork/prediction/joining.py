@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,18 +32,27 @@ class Found:
     rows: NDArray[np.float64]
     #: Number of the tile along both axes (objects, 2): row of tiles, column of tiles.
     tiles: NDArray[np.int64]
+    #: The outline of each in pixels of the scene (objects,). None: boxes alone are known.
+    outlines: NDArray[np.object_] | None = None
 
-    def __getitem__(self, kept: NDArray[np.bool_]) -> Found:
-        return Found(self.rows[kept], self.tiles[kept])
+    def __getitem__(self, kept: NDArray[np.bool_] | NDArray[np.int64]) -> Found:
+        return Found(self.rows[kept], self.tiles[kept], None if self.outlines is None else self.outlines[kept])
 
 
-def join(found: Found, rows: Axis, columns: Axis) -> NDArray[np.float64]:
-    """Return each object once (objects, 6), from above to below.
+def together(parts: Sequence[Found]) -> Found:
+    """Return the objects of several. Those of all have outlines, or of none; who has no objects, has none of either."""
+    outlines = [part.outlines for part in parts if part.outlines is not None]
+    columns = np.concatenate([part.rows for part in parts]), np.concatenate([part.tiles for part in parts])
+    return Found(*columns, np.concatenate(outlines) if outlines else None)
+
+
+def join(found: Found, rows: Axis, columns: Axis) -> Found:
+    """Return each object once, from above to below.
 
     What a border cuts is taken from the tile that holds all of it, and what several hold from that to whose middle it
     lies nearest. Where no tile holds all, as the object is larger than the overlap, its parts are joined. Of boxes from
     different tiles that are one object still, the one of the highest score is kept; those of one tile are left as the
-    detector gave them.
+    detector gave them. Outlines follow their boxes, and those of parts are united.
 
     Args:
         found: In all tiles.
@@ -54,9 +64,10 @@ def join(found: Found, rows: Axis, columns: Axis) -> NDArray[np.float64]:
     kept = ~_is_better_elsewhere(found, sides, rows, columns)
     found, sides, is_cut = found[kept], sides[kept], is_cut[kept]
     whole, joined = found[~is_cut], _join_parts(found[is_cut], sides[is_cut])
-    single = _once(Found(np.concatenate([whole.rows, joined.rows]), np.concatenate([whole.tiles, joined.tiles])))
+    single = _once(together([whole, joined]))
+    left, top, _, _, score, label = single.rows.T
     # Rounded, as places of boxes differ in their last digits between machines.
-    return single[np.lexsort((-single[:, 4], single[:, 5], single[:, 0].round(1), single[:, 1].round(1)))]
+    return single[np.lexsort((-score, label, left.round(1), top.round(1)))]
 
 
 def _cut_sides(found: Found, rows: Axis, columns: Axis) -> NDArray[np.bool_]:
@@ -121,11 +132,14 @@ def _join_parts(parts: Found, sides: NDArray[np.bool_]) -> Found:
     links = coo_array((np.ones(int(linked.sum())), (one[linked], other[linked])), shape=(count, count))
     number, labels = connected_components(links, directed=False) if count else (0, np.zeros(0, int))
     joined = np.zeros((number, 6))
+    outlines = None if parts.outlines is None else np.zeros(number, object)
     for index in range(number):
         group = boxes[labels == index]
         joined[index] = [*group[:, :2].min(axis=0), *group[:, 2:4].max(axis=0), group[:, 4].min(), group[0, 5]]
+        if parts.outlines is not None and outlines is not None:
+            outlines[index] = shapely.union_all(parts.outlines[labels == index])
     # Each is of a tile of its own, as it is in none.
-    return Found(joined, -1 - np.repeat(np.arange(number), 2).reshape(-1, 2))
+    return Found(joined, -1 - np.repeat(np.arange(number), 2).reshape(-1, 2), outlines)
 
 
 def _continue(
@@ -149,7 +163,7 @@ def _shared(
     return np.asarray(shared.clip(min=0) / covered)
 
 
-def _once(found: Found) -> NDArray[np.float64]:
+def _once(found: Found) -> Found:
     """Return objects without those that another tile shows as well, with a higher score."""
     boxes, tiles = found.rows, found.tiles
     one, other = _pairs(boxes, 0.0)
@@ -165,7 +179,7 @@ def _once(found: Found) -> NDArray[np.float64]:
         if index not in dropped:
             dropped.update(doubles.get(index, []))
     kept = np.array([index for index in range(len(boxes)) if index not in dropped], np.int64)
-    return boxes[kept]
+    return found[kept]
 
 
 def _pairs(boxes: NDArray[np.float64], reach: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -18,12 +18,14 @@ from groundwork.data.scene_stack import SceneStack
 from groundwork.models.asking import engine_of, scorer_of, tiles_at_once
 from groundwork.models.interface import Model
 from groundwork.prediction.blending import Tile, run_ahead
-from groundwork.prediction.joining import Found, join
+from groundwork.prediction.joining import Found, join, together
+from groundwork.prediction.outlines import outlines_in_scene
 from groundwork.prediction.provenance import provenance_tags
 from groundwork.prediction.tile_predictor import TilePredictor
 from groundwork.prediction.tiles import Axis, make_axis
 from groundwork.progress import track
 from groundwork.rasters.features import FeatureLayer, boxes
+from groundwork.targets.object_masks import BOX_COLUMNS, has_cells
 from groundwork.targets.objects import ObjectBoxes
 
 #: Row and column of a tile, and the tile.
@@ -33,9 +35,9 @@ _Numbered: TypeAlias = tuple[tuple[int, int], Tile]
 def find_objects(
     model: Model, stack: SceneStack, bundle: Bundle, config: InferenceConfig, name: str = ""
 ) -> FeatureLayer:
-    """Return the objects of a scene as boxes on the grid of its reference.
+    """Return the objects of a scene on the grid of its reference: as outlines where the model says them, or as boxes.
 
-    Memory holds a batch of tiles, and the next, which is read meanwhile; and all boxes.
+    Memory holds a batch of tiles, and the next, which is read meanwhile; and all boxes and outlines.
 
     Args:
         model: The bundle's model, in evaluation mode.
@@ -52,19 +54,15 @@ def find_objects(
     name = name or stack.reference.path.stem
     size = tiles_at_once(config)
     steps = -(-len(rows.starts) * len(columns.starts) // size)
-    parts = [_none()]
+    parts = [Found(np.zeros((0, 6)), np.zeros((0, 2), np.int64))]
     batches = run_ahead(_batches(_read(stack, rows, columns), size))
     for batch in track(batches, f"Predicting {name}", steps):
         given = predictor.predict([tile for _, tile in batch])
         parts += [_in_scene(number, tile, found) for (number, tile), found in zip(batch, given, strict=True)]
-    found = Found(np.concatenate([part.rows for part in parts]), np.concatenate([part.tiles for part in parts]))
-    single = join(found, rows, columns)
+    single = join(together(parts), rows, columns)
     tags = provenance_tags(bundle, name, config)
-    return FeatureLayer(grid, boxes(single[:, :4]), kind.columns_of(single), tags)
-
-
-def _none() -> Found:
-    return Found(np.zeros((0, 6)), np.zeros((0, 2), np.int64))
+    shapes = boxes(single.rows[:, :4]) if single.outlines is None else single.outlines.tolist()
+    return FeatureLayer(grid, shapes, kind.columns_of(single.rows), tags)
 
 
 def _read(stack: SceneStack, rows: Axis, columns: Axis) -> Iterator[_Numbered]:
@@ -90,13 +88,15 @@ def _batches(tiles: Iterator[_Numbered], size: int) -> Iterator[Sequence[_Number
 def _in_scene(number: tuple[int, int], tile: Tile, given: NDArray[np.float32]) -> Found:
     """Return what was found in a tile, in pixels of the scene; what lies on ground without data is left out."""
     window, patch = tile
-    rows = given[given[:, 4] > 0].astype(np.float64)
-    rows = rows[_has_data(rows, patch)]
+    given = given[given[:, 4] > 0]
+    given = given[_has_data(given, patch)]
+    rows = given[:, :BOX_COLUMNS].astype(np.float64)
     rows[:, :4] += [window.col_off, window.row_off, window.col_off, window.row_off]
-    return Found(rows, np.tile(np.array(number, np.int64), (len(rows), 1)))
+    outlines = outlines_in_scene(given, window, patch) if has_cells(given) else None
+    return Found(rows, np.tile(np.array(number, np.int64), (len(rows), 1)), outlines)
 
 
-def _has_data(rows: NDArray[np.float64], patch: Patch) -> NDArray[np.bool_]:
+def _has_data(rows: NDArray[np.float32], patch: Patch) -> NDArray[np.bool_]:
     height, width = patch.size
     down = ((rows[:, 1] + rows[:, 3]) / 2).astype(int).clip(0, height - 1)
     across = ((rows[:, 0] + rows[:, 2]) / 2).astype(int).clip(0, width - 1)

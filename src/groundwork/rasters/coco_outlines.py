@@ -53,6 +53,13 @@ def box_of(path: Path, image: AnnotatedImage, annotation: Annotation) -> shapely
     return shapely.box(left, top, left + width, top + height)
 
 
+def runs_of(pixels: NDArray[np.bool_]) -> dict[str, list[int]]:
+    """Return pixels (height, width) as COCO's JSON has them: by the lengths of their runs."""
+    flat = np.concatenate([[False], pixels.T.ravel(), [not pixels[-1, -1]]])
+    edges = np.flatnonzero(flat[1:] != flat[:-1])
+    return {"size": list(pixels.shape), "counts": np.diff(edges, prepend=0).tolist()}
+
+
 def _require_inside(path: Path, where: str, bounds: tuple[float, float, float, float], image: AnnotatedImage) -> None:
     left, top, right, bottom = bounds
     if min(left, top) < -BEYOND or right > image.width + BEYOND or bottom > image.height + BEYOND:

@@ -12,6 +12,7 @@ from fsspec import AbstractFileSystem
 
 from groundwork.errors import PairingError
 from groundwork.rasters.addresses import RASTER_SUFFIXES, Address
+from groundwork.rasters.stores import s3fs_options, settle_endpoint
 
 #: GDAL's name of a store -> fsspec's, and the package that fsspec needs for it.
 _STORES = {"s3": ("s3", "s3fs"), "gs": ("gcs", "gcsfs"), "az": ("abfs", "adlfs")}
@@ -29,9 +30,10 @@ def names_at(address: Address) -> list[str] | None:
         PairingError: Where it does not answer, cannot be listed, or there is nothing.
     """
     filesystem, place = _filesystem(address)
+    refusals: tuple[type[Exception], ...] = (OSError, aiohttp.ClientError, *_refusals(filesystem))
     try:
         return names_below(filesystem, place)
-    except (OSError, aiohttp.ClientError) as error:
+    except refusals as error:
         raise PairingError(
             f"{address}: found no answer ({type(error).__name__}: {error}); expected a folder that can be listed. "
             "Correct the address, check network and permission, or name the rasters in a table or by STAC items."
@@ -59,8 +61,22 @@ def names_below(filesystem: AbstractFileSystem, place: str) -> list[str] | None:
     return sorted(name for name in names if not any(part.startswith(".") for part in name.split("/")))
 
 
+def _refusals(filesystem: AbstractFileSystem) -> tuple[type[Exception], ...]:
+    """Return what else a file system raises where it does not answer."""
+    if "s3" not in filesystem.protocol:
+        return ()
+    # It is there where s3fs is, and nothing else needs it.
+    from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    return (BotoCoreError,)
+
+
 def _walk(filesystem: AbstractFileSystem, place: str) -> Iterator[str]:
     """Yield all files below a place. fsspec's own walk passes over folders that do not answer."""
+    if "s3" in filesystem.protocol:
+        # A store knows no folders: it lists a thousand files at once, wherever they lie.
+        yield from filesystem.find(place)
+        return
     for entry in filesystem.ls(place, detail=True):
         if entry["type"] == "directory":
             yield from _walk(filesystem, entry["name"])
@@ -87,10 +103,19 @@ def _filesystem(address: Address) -> tuple[AbstractFileSystem, str]:
         if server is not None:
             return fsspec.filesystem("http"), server["url"]
         if store is not None:
-            return fsspec.filesystem(_STORES[store["kind"]][0]), store["name"]
+            settle_endpoint()
+            options = s3fs_options() if store["kind"] == "s3" else {}
+            return fsspec.filesystem(_STORES[store["kind"]][0], **options), store["name"]
     except ImportError as error:
         package = _STORES[store["kind"]][1] if store is not None else "aiohttp"
-        raise PairingError(f"{address}: listing it needs the package {package}: `pip install {package}`.") from error
+        how = (
+            "the extra, by `uv pip install -e '.[s3]'` in the project"
+            if package == "s3fs"
+            else f"`pip install {package}`"
+        )
+        raise PairingError(
+            f"{address}: listing it needs the package {package}. Install it ({how}), or name the rasters in a table."
+        ) from error
     except (OSError, aiohttp.ClientError) as error:
         raise PairingError(
             f"{address}: found no archive that opens ({type(error).__name__}: {error}). Correct the address."

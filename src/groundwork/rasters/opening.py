@@ -13,6 +13,10 @@ from rasterio.io import DatasetReader
 from groundwork.errors import RasterError
 from groundwork.rasters.addresses import Address
 from groundwork.rasters.grid import Grid
+from groundwork.rasters.stores import settle_endpoint
+
+#: Some of the variables that say who reads from S3.
+_SAYS = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_NO_SIGN_REQUEST")
 
 
 def open_dataset(path: Path) -> DatasetReader:
@@ -20,7 +24,10 @@ def open_dataset(path: Path) -> DatasetReader:
 
     Raises:
         RasterError: Where it is missing, empty, cannot be read or is no raster.
+        PairingError: Where it lies in a store of which two servers are stated.
     """
+    if isinstance(path, Address):
+        settle_endpoint()
     try:
         with warnings.catch_warnings():
             # Whether a georeference is expected is a matter of the spec, and checked against it.
@@ -34,6 +41,8 @@ def _describe(path: Path, reason: str) -> tuple[str, str, str]:
     """Return what was found in place of a raster, what was expected, and what to change."""
     if isinstance(path, Address):
         remedy = "Correct the address, or check network, permission and what is called so there."
+        if "/vsis3/" in str(path):
+            remedy += f" Permission is stated by the environment ({', '.join(_SAYS)}) or by 'credentials' of the entry."
         return f"nothing that opens ({reason})", "a raster at this address", remedy
     if path.is_dir():
         return "a folder", "a raster", "Remove or rename it, or correct the pattern."

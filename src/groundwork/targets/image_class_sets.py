@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import final
 
 import numpy as np
@@ -34,6 +35,7 @@ from groundwork.targets.labels import IGNORE
 from groundwork.targets.set_scores import SetScores
 from groundwork.targets.statistics import TargetStatistics
 from groundwork.targets.tabled_sets import TabledClassSet
+from groundwork.targets.tabled_windows import open_tabled
 
 #: What decides where nobody chose a threshold.
 EVEN = 0.5
@@ -78,9 +80,9 @@ class ImageClassSets(RasterKind, ImageAnswers):
         self.num_terms = 1 + 2 * target.num_outputs
         self.thresholds = tuple(EVEN if entry.threshold is None else entry.threshold for entry in target.classes)
 
-    def open_label(self, source: LabelSource, grid: Grid) -> Label:  # noqa: ARG002
-        """Take the classes that a table says of a scene."""
-        return TabledClassSet(source, self.target)
+    def open_label(self, source: LabelSource, grid: Grid) -> Label:
+        """Take the classes that a table says of a scene, or of each of its windows."""
+        return open_tabled(source, grid, partial(TabledClassSet, target=self.target), IGNORE)
 
     def known(self, answers: Answers) -> NDArray[np.bool_]:
         """Return where the answer to any class is known."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import final
 
 import numpy as np
@@ -14,7 +15,9 @@ from groundwork.specs import TargetSpec
 from groundwork.targets.classes import Classes
 from groundwork.targets.image_answers import ImageAnswers, probability_column, rounded
 from groundwork.targets.label import Label, LabelSource
+from groundwork.targets.labels import IGNORE
 from groundwork.targets.tabled import TabledClass
+from groundwork.targets.tabled_windows import open_tabled
 
 
 @final
@@ -40,9 +43,9 @@ class ImageClasses(Classes, ImageAnswers):
                 "'semantic_segmentation'"
             )
 
-    def open_label(self, source: LabelSource, grid: Grid) -> Label:  # noqa: ARG002
-        """Take the class that a table says of a scene."""
-        return TabledClass(source, self.target)
+    def open_label(self, source: LabelSource, grid: Grid) -> Label:
+        """Take the class that a table says of a scene, or of each of its windows."""
+        return open_tabled(source, grid, partial(TabledClass, target=self.target), IGNORE)
 
     def table(self, activated: NDArray[np.float32]) -> dict[str, NDArray[np.generic]]:
         """Return name, value and probability of the likeliest class, and the probability of each."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import final
 
 import numpy as np
@@ -15,6 +16,7 @@ from groundwork.targets.image_answers import ImageAnswers, rounded
 from groundwork.targets.label import Label, LabelSource
 from groundwork.targets.measures import Measures, require_limits
 from groundwork.targets.tabled import TabledNumbers
+from groundwork.targets.tabled_windows import open_tabled
 
 
 @final
@@ -36,9 +38,9 @@ class ImageNumbers(Measures, ImageAnswers):
             )
         require_limits(target)
 
-    def open_label(self, source: LabelSource, grid: Grid) -> Label:  # noqa: ARG002
-        """Take the numbers that a table says of a scene."""
-        return TabledNumbers(source, self.target)
+    def open_label(self, source: LabelSource, grid: Grid) -> Label:
+        """Take the numbers that a table says of a scene, or of each of its windows."""
+        return open_tabled(source, grid, partial(TabledNumbers, target=self.target), float("nan"))
 
     def table(self, activated: NDArray[np.float32]) -> dict[str, NDArray[np.generic]]:
         """Return each number in its unit, and the deviation of each where the target asks for it."""

@@ -85,7 +85,7 @@ class TargetKind(ABC):
     per: ClassVar[Literal["pixel", "image", "object", "nothing"]]
     #: The score by which predictors are compared, and all that a table of runs shows, as named in a report.
     main_score: ClassVar[str]
-    headline: ClassVar[tuple[str, ...]]
+    headline: tuple[str, ...]
     #: What the baseline is called that says the same of each image; see :meth:`constant`.
     constant_name: ClassVar[str]
     #: Number of sums that the answers of a window have; see :meth:`terms`.

@@ -56,3 +56,10 @@ class Label(Opened):
             patch: As read, with answers that are not known where no source holds data.
         """
         return patch
+
+    def require_asked(self) -> None:
+        """Refuse what the label says of chips that there are none of, when all chips were read.
+
+        Raises:
+            RasterError: With what that is.
+        """

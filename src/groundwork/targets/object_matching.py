@@ -19,6 +19,31 @@ ANY_SIZE = (0.0, np.inf)
 
 
 @dataclass(frozen=True)
+class MaskOverlaps:
+    """How the pixels of what was found in an image stand to those of what is there."""
+
+    #: What two share of what both cover (found, objects).
+    shares: NDArray[np.float64]
+    #: Number of pixels of each that was found, and of each that is there.
+    found: NDArray[np.float64]
+    there: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, found: NDArray[np.bool_], there: NDArray[np.bool_]) -> MaskOverlaps:
+        """Compare masks (found, height, width) with others (objects, height, width)."""
+        # Sums of ones are exact in float32 up to 16 million pixels.
+        size = found.shape[1] * found.shape[2]
+        one, other = (masks.reshape(len(masks), size).astype(np.float32) for masks in (found, there))
+        shared, areas = (one @ other.T).astype(np.float64), (one.sum(axis=1), other.sum(axis=1))
+        covered = areas[0][:, None] + areas[1][None] - shared
+        return cls(shared / np.maximum(covered, 1), areas[0].astype(np.float64), areas[1].astype(np.float64))
+
+    def part(self, found: NDArray[np.bool_], there: NDArray[np.bool_]) -> MaskOverlaps:
+        """Return that of some of both."""
+        return MaskOverlaps(self.shares[found][:, there], self.found[found], self.there[there])
+
+
+@dataclass(frozen=True)
 class ImageObjects:
     """What was found in an image, and what is there, of one class."""
 
@@ -32,6 +57,18 @@ class ImageObjects:
     there: NDArray[np.float64]
     #: Which of these are asked for here. Finding another is neither right nor wrong.
     judged: NDArray[np.bool_]
+    #: By whose pixels they are judged. None: by their boxes.
+    masks: MaskOverlaps | None = None
+
+    def shares(self) -> NDArray[np.float64]:
+        """Return what two share of what both cover (found, objects)."""
+        return overlaps(self.found, self.there) if self.masks is None else self.masks.shares
+
+    def areas(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the area of each that was found, and of each that is there, in pixels."""
+        if self.masks is None:
+            return _areas(self.found), _areas(self.there)
+        return self.masks.found, self.masks.there
 
     @cached_property
     def matched(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
@@ -97,12 +134,11 @@ def match(images: Sequence[ImageObjects], size: tuple[float, float] = ANY_SIZE) 
     return Matches(scores[order], right[:, order], wrong[:, order], num_objects)
 
 
-def verdicts_of(image: ImageObjects) -> list[tuple[str, NDArray[np.float64]]]:
-    """Return the box of each object that is right, wrong or missed at the lowest threshold, under that word."""
+def verdicts_of(image: ImageObjects) -> dict[str, NDArray[np.int64]]:
+    """Return which of what was found is right and wrong at the lowest threshold, and which objects are missed."""
     right, wrong, taken = image.matched
-    found = [(verdict, image.found[part[0]]) for verdict, part in (("right", right), ("wrong", wrong))]
-    missed = image.there[image.judged & ~taken[0]]
-    return [(verdict, box) for verdict, boxes in [*found, ("missed", missed)] for box in boxes]
+    parts = {"right": right[0], "wrong": wrong[0], "missed": image.judged & ~taken[0]}
+    return {verdict: np.flatnonzero(part) for verdict, part in parts.items()}
 
 
 def overlaps(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -121,7 +157,7 @@ def _match_image(
     asked = _asked(image, size)
     count = len(image.scores)
     right, aside = np.zeros((2, len(THRESHOLDS), count), np.bool_)
-    overlap = overlaps(image.found, image.there)
+    overlap = image.shares()
     free = np.ones((len(THRESHOLDS), len(image.there)), np.bool_)
     near = overlap.max(axis=1, initial=0) >= THRESHOLDS[0]
     for index in np.argsort(-image.scores, kind="stable"):
@@ -134,16 +170,15 @@ def _match_image(
         free[matched, best[matched]] = False
         right[:, index] = matched & asked[best]
         aside[:, index] = matched & ~asked[best]
-    outside = ~image.known | ~_within(image.found, size)
+    outside = ~image.known | ~_within(image.areas()[0], size)
     return right, ~right & ~aside & ~outside, ~free
 
 
 def _asked(image: ImageObjects, size: tuple[float, float]) -> NDArray[np.bool_]:
-    return image.judged & _within(image.there, size)
+    return image.judged & _within(image.areas()[1], size)
 
 
-def _within(boxes: NDArray[np.float64], size: tuple[float, float]) -> NDArray[np.bool_]:
-    areas = _areas(boxes)
+def _within(areas: NDArray[np.float64], size: tuple[float, float]) -> NDArray[np.bool_]:
     return np.asarray((areas >= size[0] ** 2) & (areas < size[1] ** 2))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,16 @@ from groundwork.batch import Truth
 from groundwork.targets.kind import Accumulator, Gather
 from groundwork.targets.labels import IGNORE
 from groundwork.targets.object_gathering import gather_objects
-from groundwork.targets.object_matching import ANY_SIZE, SIZES, ImageObjects, Matches, match, verdicts_of
+from groundwork.targets.object_masks import draw_masks
+from groundwork.targets.object_matching import (
+    ANY_SIZE,
+    SIZES,
+    ImageObjects,
+    MaskOverlaps,
+    Matches,
+    match,
+    verdicts_of,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,51 +32,75 @@ if TYPE_CHECKING:
 SHOWN = 0.5
 #: Average precisions at one overlap, and its index among the thresholds.
 _AT = {"map_50": 0, "map_75": 5}
+#: What of masks a training is watched by.
+_OF_MASKS = ("mask_map", "mask_map_50")
 
 
 class FoundObjects(Accumulator):
-    """Keeps the boxes of each image, what was found and what is there; they are few beside pixels."""
+    """Keeps the boxes of each image, what was found and what is there; they are few beside pixels.
+
+    Args:
+        names: Of the classes.
+        masks: Whether objects are judged by their pixels, too. What was found without cells has those of its box.
+    """
 
     only_sums = False
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], *, masks: bool = False) -> None:
         super().__init__()
         self._names = tuple(names)
+        self._has_masks = masks
         self._images: list[list[ImageObjects]] = []
+        #: The same, with the pixels of each.
+        self._masked: list[list[ImageObjects]] = []
 
     def update(self, truth: Truth, scores: Tensor) -> None:
         """Add a batch. See :class:`Accumulator`.
 
         Args:
             truth: With objects. What lies in pixels that are not known is left out on both sides.
-            scores: Rows (batch, most, 6) of box, score and class index; those of score 0 are none.
+            scores: Rows (batch, most, 6 or more) of box, score, class index and cells; those of score 0 are none.
+
+        Raises:
+            ValueError: Where objects are judged by their pixels, and the truth has none.
         """
-        objects = truth.objects or ()
-        answers = truth.target.cpu().numpy()
-        for rows, entry, known in zip(scores.detach().float().cpu().numpy(), objects, answers, strict=True):
+        for given, entry, answers in zip(scores.detach().float().cpu(), truth.objects or (), truth.target, strict=True):
+            known = answers.cpu().numpy()
             boxes, labels = (entry[name].cpu().numpy() for name in ("boxes", "labels"))
-            self._images.append(_by_class(rows[rows[:, 4] > 0], boxes, labels, known, len(self._names)))
+            rows = given[given[:, 4] > 0]
+            parts = _by_class(rows.numpy(), boxes, labels, known, len(self._names))
+            self._images.append([part for part, _ in parts])
+            if self._has_masks:
+                if "masks" not in entry:
+                    raise ValueError("Objects are judged by their masks, and those of the label were not given")
+                pixels = draw_masks(rows, (known.shape[-2], known.shape[-1])).numpy()
+                overlap = MaskOverlaps.of(pixels, entry["masks"].cpu().numpy() > 0)
+                self._masked.append([replace(part, masks=overlap.part(*chosen)) for part, chosen in parts])
 
     def add(self, other: Accumulator) -> None:
         """See :class:`Accumulator`."""
         if not isinstance(other, FoundObjects):
             raise TypeError(f"Objects cannot be added to {type(other).__name__}")
         self._images += other._images  # noqa: SLF001 - of the same class
+        self._masked += other._masked  # noqa: SLF001 - of the same class
 
     def gather(self, gather: Gather) -> None:
         """See :class:`Accumulator`."""
         self._images = gather_objects(self._images, len(self._names), gather)
+        if self._has_masks:
+            self._masked = gather_objects(self._masked, len(self._names), gather, masks=True)
 
     def num_known(self) -> int:
         """Return how many objects are asked for."""
         return sum(int(part.judged.sum()) for image in self._images for part in image)
 
     def compute(self) -> dict[str, float]:
-        """Return ``map``, ``map_50``, ``f1`` and the average precision of each class."""
-        report = self._report(self._matches())
+        """Return ``map``, ``map_50``, ``f1`` and the average precision of each class, and those of masks."""
+        report = self._report(self._images) | self._report_masks()
+        watched = {name: report[name] for name in ("map", "map_50", "f1", *_OF_MASKS) if name in report}
         by_class = {f"ap_{name}": value for name, value in report["ap"].items()}
-        watched = {name: report[name] for name in ("map", "map_50", "f1")} | by_class
-        return {name: float(value) for name, value in watched.items() if value is not None}
+        by_class |= {f"mask_ap_{name}": value for name, value in report.get("mask_ap", {}).items()}
+        return {name: float(value) for name, value in (watched | by_class).items() if value is not None}
 
     def report(self) -> dict[str, Any]:
         """Return all scores, rounded to six digits behind the point.
@@ -75,38 +109,42 @@ class FoundObjects(Accumulator):
         over overlaps from 0.5 to 0.95; ``map_50``, ``map_75`` and ``ap_50`` are those at one overlap, ``map_small``,
         ``map_medium`` and ``map_large`` those of objects below 32, below 96 and from 96 pixels of a square's side on.
         Precision, recall and F1 are of objects from :data:`SHOWN` on, at an overlap of 0.5, and their means over the
-        classes.
+        classes. Overlaps and sizes are those of boxes; of pixels those that begin with ``mask_``.
         """
-        scores = self._report(self._matches())
-        by_size = {f"map_{name}": _mean(_mean_precisions(self._matches(size))) for name, size in SIZES.items()}
+        scores, masks = self._report(self._images), self._report_masks()
         places = list(scores)
         after = places.index("map_75") + 1
-        ordered = [*((name, scores[name]) for name in places[:after]), *by_size.items()]
+        ordered = [*((name, scores[name]) for name in places[:after]), *_by_size(self._images, len(self._names))]
         ordered += [(name, scores[name]) for name in places[after:]]
+        ordered += masks.items()
+        if self._has_masks:
+            ordered += [(f"mask_{name}", value) for name, value in _by_size(self._masked, len(self._names))]
         return {name: _rounded(value) for name, value in ordered}
 
     def headline(self) -> dict[str, Any]:
         """Return all scores but those of sizes, each of which is matched anew."""
-        return {name: _rounded(value) for name, value in self._report(self._matches()).items()}
+        scores = self._report(self._images) | self._report_masks()
+        return {name: _rounded(value) for name, value in scores.items()}
 
     def draw(self) -> Figure:
-        """Draw precision over recall for each class."""
+        """Draw precision over recall for each class: of masks, where objects are judged by them."""
         from groundwork.targets.precision_figure import draw_precision  # noqa: PLC0415 - matplotlib loads slowly
 
-        return draw_precision(dict(zip(self._names, self._matches(), strict=True)), SHOWN)
-
-    def verdicts(self) -> list[tuple[str, NDArray[np.float64]]]:
-        """Return the box of each object that is right, wrong or missed, at an overlap of 0.5, under that word."""
-        return [verdict for image in self._images for part in image for verdict in verdicts_of(part)]
+        matches = _matches(self._masked if self._has_masks else self._images, len(self._names))
+        return draw_precision(dict(zip(self._names, matches, strict=True)), SHOWN)
 
     def reset(self) -> None:
         """Begin anew."""
-        self._images = []
+        self._images, self._masked = [], []
 
-    def _matches(self, size: tuple[float, float] = ANY_SIZE) -> list[Matches]:
-        return [match([image[index] for image in self._images], size) for index in range(len(self._names))]
+    def _report_masks(self) -> dict[str, Any]:
+        if not self._has_masks:
+            return {}
+        found = self._report(self._masked)
+        return {f"mask_{name}": found[name] for name in ("map", *_AT, "ap", "ap_50")}
 
-    def _report(self, matches: Sequence[Matches]) -> dict[str, Any]:
+    def _report(self, images: Sequence[Sequence[ImageObjects]]) -> dict[str, Any]:
+        matches = _matches(images, len(self._names))
         precisions = [entry.average_precision() for entry in matches]
         by_class = {
             "ap": _mean_precisions(matches),
@@ -127,22 +165,55 @@ class FoundObjects(Accumulator):
         }
 
 
+def verdicts(truth: Truth, rows: Tensor, num_classes: int, *, masks: bool) -> list[tuple[str, int]]:
+    """Return what of one image is "right" or "wrong", with its number in rows, and which objects are "missed".
+
+    Args:
+        truth: As a batch of one.
+        rows: What was found (found, 6 or more), all of a score above 0.
+        num_classes: Number of classes.
+        masks: Whether an overlap of 0.5 is that of pixels, and not that of boxes.
+    """
+    judged = FoundObjects([str(index) for index in range(num_classes)], masks=masks)
+    judged.update(truth, rows[None])
+    (image,) = judged._masked if masks else judged._images  # noqa: SLF001 - of this module
+    labels = (truth.objects or ())[0]["labels"].cpu().numpy()
+    found: list[tuple[str, int]] = []
+    for index, part in enumerate(image):
+        mine, theirs = (np.flatnonzero(of == index) for of in (rows[:, 5].cpu().numpy(), labels))
+        for verdict, numbers in verdicts_of(part).items():
+            whole = theirs if verdict == "missed" else mine
+            found += [(verdict, int(number)) for number in whole[numbers]]
+    return found
+
+
+def _matches(
+    images: Sequence[Sequence[ImageObjects]], num_classes: int, size: tuple[float, float] = ANY_SIZE
+) -> list[Matches]:
+    return [match([image[index] for image in images], size) for index in range(num_classes)]
+
+
+def _by_size(images: Sequence[Sequence[ImageObjects]], num_classes: int) -> list[tuple[str, float | None]]:
+    found = [(name, _mean_precisions(_matches(images, num_classes, size))) for name, size in SIZES.items()]
+    return [(f"map_{name}", _mean(values)) for name, values in found]
+
+
 def _by_class(
     rows: NDArray[np.float32],
     boxes: NDArray[np.float32],
     labels: NDArray[np.int64],
     answers: NDArray[np.int64],
     num_classes: int,
-) -> list[ImageObjects]:
+) -> list[tuple[ImageObjects, tuple[NDArray[np.bool_], NDArray[np.bool_]]]]:
+    """Return the objects of each class, and which of all they are: of those found, and of those there."""
     found = rows[:, :4].astype(np.float64)
     there = boxes.reshape(-1, 4).astype(np.float64)
     judged, known = _judged(there, labels, answers), answers[0][_centers(found, answers.shape[-2:])] != IGNORE
     parts = []
     for index in range(num_classes):
         mine, theirs = rows[:, 5] == index, labels == index
-        parts.append(
-            ImageObjects(found[mine], rows[mine, 4].astype(np.float64), known[mine], there[theirs], judged[theirs])
-        )
+        part = ImageObjects(found[mine], rows[mine, 4].astype(np.float64), known[mine], there[theirs], judged[theirs])
+        parts.append((part, (mine, theirs)))
     return parts
 
 

@@ -25,7 +25,9 @@ def draw_precision(matches: Mapping[str, Matches], score: float) -> Figure:
             continue
         recall, precision = entry.curve()
         label = f"{name}: AP 50 {precisions[0]:.2f}, {entry.num_objects} objects"
-        line = axes.plot(np.append(0.0, recall), np.append(precision[:1], precision), label=label)[0]
+        # Of a class of which nothing was found there is no precision.
+        first = precision[:1] if len(precision) else np.zeros(1)
+        line = axes.plot(np.append(0.0, recall), np.append(first, precision), label=label)[0]
         right, wrong, missed = entry.counts(score)
         if right:
             axes.plot(right / (right + missed), right / (right + wrong), "o", color=line.get_color())

@@ -51,49 +51,49 @@ def boxes_of(found: np.ndarray) -> list[Box]:
     ids=str,
 )
 def test_an_object_is_found_once_and_whole(box: Box) -> None:
-    found = join(shown([(box, 0)]), ROWS, COLUMNS)
+    found = join(shown([(box, 0)]), ROWS, COLUMNS).rows
     assert boxes_of(found) == [box]
     assert found[0, 4:].tolist() == [0.9, 0]
 
 
 def test_nothing_found_is_nothing() -> None:
-    assert join(shown([]), ROWS, COLUMNS).shape == (0, 6)
+    assert join(shown([]), ROWS, COLUMNS).rows.shape == (0, 6)
 
 
 def test_objects_beside_one_another_stay_apart() -> None:
     # Both are cut by the border of a tile at column 64, one below the other; so are two classes in the same place.
     objects = [((30.0, 10.0, 90.0, 20.0), 0), ((30.0, 24.0, 90.0, 34.0), 0), ((32.0, 12.0, 88.0, 22.0), 1)]
-    found = join(shown(objects), ROWS, COLUMNS)
+    found = join(shown(objects), ROWS, COLUMNS).rows
     assert sorted(boxes_of(found)) == sorted(box for box, _ in objects)
 
 
 def test_boxes_of_one_tile_are_left_as_the_detector_gave_them() -> None:
     rows = np.array([[10, 10, 30, 30, 0.9, 0], [10, 10, 29, 30, 0.8, 0]], np.float64)
-    assert len(join(Found(rows, np.zeros((2, 2), np.int64)), ROWS, COLUMNS)) == 2
+    assert len(join(Found(rows, np.zeros((2, 2), np.int64)), ROWS, COLUMNS).rows) == 2
     other = np.array([[0, 0], [0, 1]])
     within = rows + np.array([40, 0, 25, 0, 0, 0])
-    assert join(Found(within, other), ROWS, COLUMNS).tolist() == within[:1].tolist()
+    assert join(Found(within, other), ROWS, COLUMNS).rows.tolist() == within[:1].tolist()
 
 
 def test_an_object_is_taken_from_the_tile_to_whose_middle_it_lies_nearest() -> None:
     # Tiles from 0 and from 48: the first, at whose end the object lies, shows half of it to be sure of.
     rows = np.array([[52, 10, 57, 20, 0.9, 0], [52, 10, 62, 20, 0.6, 0]], np.float64)
     beside = Found(rows + np.array([5, 0, 5, 0, 0, 0]), np.array([[0, 0], [0, 1]]))
-    assert join(beside, ROWS, COLUMNS).tolist() == [[57, 10, 67, 20, 0.6, 0]]
+    assert join(beside, ROWS, COLUMNS).rows.tolist() == [[57, 10, 67, 20, 0.6, 0]]
 
 
 def test_parts_that_are_unsure_are_left_apart() -> None:
     # Both reach over the overlap of tiles from 0 and from 48.
     parts = np.array([[30, 10, 64, 20, 0.9, 0], [48, 10, 90, 20, 0.6, 0]], np.float64)
     tiles = np.array([[0, 0], [0, 1]])
-    assert join(Found(parts, tiles), ROWS, COLUMNS).tolist() == [[30, 10, 90, 20, 0.6, 0]]
+    assert join(Found(parts, tiles), ROWS, COLUMNS).rows.tolist() == [[30, 10, 90, 20, 0.6, 0]]
     parts[1, 4] = 0.3
-    assert boxes_of(join(Found(parts, tiles), ROWS, COLUMNS)) == [(30, 10, 64, 20), (48, 10, 90, 20)]
+    assert boxes_of(join(Found(parts, tiles), ROWS, COLUMNS).rows) == [(30, 10, 64, 20), (48, 10, 90, 20)]
 
 
 def test_they_come_from_above_to_below() -> None:
     objects = [((90.0, 120.0, 95.0, 125.0), 0), ((150.0, 5.0, 155.0, 10.0), 0), ((5.0, 5.0, 10.0, 10.0), 1)]
-    found = join(shown(objects), ROWS, COLUMNS)
+    found = join(shown(objects), ROWS, COLUMNS).rows
     assert [row[:2] for row in boxes_of(found)] == [(5, 5), (150, 5), (90, 120)]
 
 
@@ -109,7 +109,7 @@ def test_objects_apart_are_found_once_where_boxes_are_a_little_off(seed: int) ->
             box = (left, top, min(left + side[0], 200.0), min(top + side[1], 200.0))
             objects.append((tuple(float(edge) for edge in box), int(random.integers(0, 2))))
     # Objects are smaller than the overlap, so that each lies whole in a tile; detectors find nothing of slivers.
-    found = join(shown(objects, lambda: float(random.uniform(-0.4, 0.4)), least=4.0), ROWS, COLUMNS)
+    found = join(shown(objects, lambda: float(random.uniform(-0.4, 0.4)), least=4.0), ROWS, COLUMNS).rows
     expected = np.array([box for box, _ in objects])
     nearest = [np.abs(expected - row[:4]).max(axis=1).min() for row in found]
     assert len(found) == len(objects)

@@ -6,11 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import rasterio.features
+from pycocotools import mask as coco_mask
 
 from groundwork.data.annotated_images import find_annotated
 from groundwork.errors import PairingError, RasterError
-from groundwork.rasters.coco import read_coco
+from groundwork.rasters.coco import AnnotatedImage, Annotation, read_coco
+from groundwork.rasters.coco_outlines import outline_of, runs_of
 from marked import MarkedScenes
 
 IMAGES = [{"id": 1, "file_name": "a.tif", "width": 20, "height": 12}]
@@ -119,3 +123,24 @@ def test_images_of_other_names_or_of_one_key_are_refused(tmp_path: Path) -> None
 def test_the_scenes_of_tests_are_read_as_they_were_made(tmp_path: Path) -> None:
     made = MarkedScenes(tmp_path, {"a": [], "b": []}, 64)
     assert list(read_coco(made.write_coco(tmp_path / "c.json"))) == ["a.tif", "b.tif"]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_runs_are_those_of_pycocotools(tmp_path: Path, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    height, width = (int(side) for side in random.integers(3, 90, 2))
+    # From single pixels to large pieces, so that runs take one letter and several.
+    grain = int(random.integers(1, 12))
+    pixels = np.kron(random.random((height, width)) < 0.4, np.ones((grain, grain)))[:height, :width] > 0
+    pixels[-1, -1] = seed % 2
+    pixels[0, 0] = seed % 3 == 0
+    pixels[height // 2, width // 2] = True
+    packed = coco_mask.encode(np.asfortranarray(pixels.astype(np.uint8)))
+    plain = runs_of(pixels)
+    assert coco_mask.frPyObjects(plain, height, width) == packed
+    box, image = (0.0, 0.0, float(width), float(height)), AnnotatedImage("a.tif", width, height, ())
+    for counts in (packed["counts"].decode(), plain["counts"]):
+        segmentation = {"size": [height, width], "counts": counts}
+        outline = outline_of(tmp_path, image, Annotation("annotation 1", "ship", box, False, segmentation))
+        drawn = rasterio.features.rasterize([outline], (height, width)) > 0
+        assert np.array_equal(drawn, pixels)

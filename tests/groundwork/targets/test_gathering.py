@@ -60,12 +60,24 @@ def _object_batches(random: np.random.Generator) -> Batches:
     return batches
 
 
+def _mask_batches(random: np.random.Generator) -> Batches:
+    batches = []
+    for truth, found in _object_batches(random):
+        (entry,) = truth.objects or ()
+        masks = np.zeros((len(entry["boxes"]), 64, 64), np.uint8)
+        for mask, (left, top, right, bottom) in zip(masks, entry["boxes"].int().tolist(), strict=True):
+            mask[top : bottom - 2, left:right] = 1
+        batches.append((Truth(truth.target, [dict(entry) | {"masks": torch.from_numpy(masks)}]), found))
+    return batches
+
+
 KINDS: dict[str, tuple[dict[str, Any], Callable[[np.random.Generator], Batches]]] = {
     "pixel classes": ({"classes": CLASSES}, _class_batches),
     "image classes": ({"classes": CLASSES, "per": "image"}, _image_batches),
     "pixel numbers": ({"outputs": NUMBERS}, _number_batches),
     "class sets": ({"classes": CLASSES, "per": "image", "multi_label": True}, _set_batches),
     "objects": ({"classes": CLASSES, "per": "object"}, _object_batches),
+    "masks of objects": ({"classes": CLASSES, "per": "object", "objects": {"masks": True}}, _mask_batches),
 }
 
 

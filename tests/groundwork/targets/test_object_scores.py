@@ -182,3 +182,11 @@ def test_the_figure_shows_precision_over_recall_of_classes_that_occur() -> None:
     assert curve.get_xdata().tolist() == [0, 0.5, 0.5, 1]
     assert curve.get_ydata().tolist() == pytest.approx([1, 1, 0.5, 2 / 3])
     assert (dot.get_xdata(), dot.get_ydata()) == ([0.5], [0.5])
+
+
+def test_the_figure_shows_a_class_of_which_nothing_was_found() -> None:
+    truth = truth_of([(0, 0, 10, 10), (20, 20, 30, 30)], [0, 1])
+    _, found, _, *_ = judged(truth, rows((0, 0, 10, 10, 0.9, 0)), ("a", "b")).draw().axes[0].lines
+    assert found.get_xdata() == [1.0]
+    lines = judged(truth, rows(), ("a", "b")).draw().axes[0].lines
+    assert [(line.get_xdata().tolist(), line.get_ydata().tolist()) for line in lines] == [([0], [0]), ([0], [0])]

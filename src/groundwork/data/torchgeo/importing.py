@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import shapely
 import torch
 from affine import Affine
 from numpy.typing import NDArray
@@ -23,10 +24,11 @@ from groundwork.config.split import SPLITS
 from groundwork.config.torchgeo import TorchGeoConfig
 from groundwork.config.training import LoaderConfig
 from groundwork.data.torchgeo.chips import image_of, part_of
-from groundwork.data.torchgeo.objects import objects_of
+from groundwork.data.torchgeo.objects import SampleObjects, objects_of
 from groundwork.data.torchgeo.reading import Reading, read_torchgeo
 from groundwork.errors import DataError, SpecError
 from groundwork.progress import track
+from groundwork.rasters.coco_outlines import runs_of
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.stream import RasterProfile, single
 from groundwork.rasters.writing import write_rasters
@@ -58,7 +60,7 @@ def import_samples(samples: SamplesToImport, path: Path) -> None:
     random is drawn once. Samples lie where TorchGeo says, or else have no georeference.
 
     Raises:
-        SpecError: For masks of objects, and keys for other sources.
+        SpecError: For keys of other sources.
         ComponentError: For names and options that TorchGeo does not know.
         DataError: Where files are not there, or samples are not as declared.
     """
@@ -135,10 +137,9 @@ def _write_sample(
 
 
 def _write_objects(sample: Mapping[str, Any], name: str, grid: Grid, samples: SamplesToImport, path: Path) -> None:
-    """Write the boxes of a sample as COCO's JSON has them, with the names of their classes."""
+    """Write the objects of a sample as COCO's JSON has them, with the names of their classes."""
     target = samples.target
-    if target.objects is not None and target.objects.masks:
-        raise SpecError("Masks of TorchGeo are not written as files: train on them from Python, or leave 'masks' out.")
+    has_masks = target.objects is not None and target.objects.masks
     found = objects_of(sample, samples.config.objects, target, (grid.height, grid.width), name)
     annotations = [
         {
@@ -148,6 +149,7 @@ def _write_objects(sample: Mapping[str, Any], name: str, grid: Grid, samples: Sa
             "bbox": [left, top, right - left, bottom - top],
             # Of what nobody knows COCO has a crowd: it is neither asked for nor wrong.
             "iscrowd": int(index == IGNORE),
+            **(_segmentation(found, number) if has_masks else {}),
         }
         for number, ((left, top, right, bottom), index) in enumerate(
             zip(found.boxes.tolist(), found.classes.tolist(), strict=True)
@@ -158,6 +160,14 @@ def _write_objects(sample: Mapping[str, Any], name: str, grid: Grid, samples: Sa
     content = {"images": [image], "annotations": annotations, "categories": categories}
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+
+
+def _segmentation(found: SampleObjects, number: int) -> dict[str, object]:
+    """Return the outline of an object; nothing where it has no pixel."""
+    if found.masks is not None:
+        return {"segmentation": runs_of(found.masks[number])} if found.masks[number].any() else {}
+    corners = shapely.get_coordinates(found.outlines[number].exterior)[:-1]
+    return {"segmentation": [corners.ravel().tolist()]}
 
 
 def _grid(sample: Mapping[str, Any], size: tuple[int, int]) -> Grid:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import geopandas
 import numpy as np
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
-from rasterio.features import shapes
 from rasterio.windows import Window
 from torch import Tensor
 
@@ -21,7 +20,10 @@ from groundwork.errors import DataError
 from groundwork.rasters.grid import Grid
 from groundwork.specs import TargetSpec
 from groundwork.targets.labels import IGNORE
+from groundwork.targets.object_masks import outline_of
 from groundwork.targets.scene_objects import SceneObjects
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,10 @@ class SampleObjects:
     boxes: NDArray[np.float64]
     #: Class index of each; IGNORE where nobody knows (objects,).
     classes: NDArray[np.int64]
-    #: What each covers: its box, or what its mask says.
+    #: What each covers: its box, what its corners enclose, or what its mask says.
     outlines: NDArray[np.object_]
+    #: The pixels of each (objects, height, width). None: they are not asked for, or corners say them.
+    masks: NDArray[np.bool_] | None = None
 
 
 def objects_of(
@@ -53,20 +57,20 @@ def objects_of(
             class declares.
     """
     if keys.boxes not in sample and keys.without == "no_objects":
-        boxes = np.zeros((0, 4))
+        outlines = np.zeros(0, object)
     else:
-        boxes = _tensor(sample, keys.boxes, name).reshape(-1, 4).double().numpy()
-    _check_boxes(boxes, size, name)
+        outlines = _outlines(_tensor(sample, keys.boxes, name), size, keys.boxes, name)
+    boxes, masks = shapely.bounds(outlines).reshape(-1, 4), None
     classes = _classes(sample, keys, target, len(boxes), name)
-    outlines = shapely.box(*boxes.T) if len(boxes) else np.zeros(0, object)
-    if target.objects is not None and target.objects.masks:
-        masks = _tensor(sample, keys.masks, name).numpy() if len(boxes) else np.zeros((0, *size))
-        if masks.shape != (len(boxes), *size):
-            raise DataError(
-                f"Sample {name}: '{keys.masks}' has the shape {masks.shape}; expected {(len(boxes), *size)}."
-            )
-        outlines = np.array([_outline(mask) for mask in masks], dtype=object)
-    return SampleObjects(boxes, classes, np.atleast_1d(np.asarray(outlines, object)))
+    if target.objects is not None and target.objects.masks and keys.masks is not None:
+        masks = _masks(sample, keys.masks, (len(boxes), *size), name)
+        empty = ~masks.any(axis=(1, 2))
+        if empty.any():
+            logger.warning("Sample %s: %d mask(s) without a pixel; nobody knows what is there", name, empty.sum())
+        classes[empty] = IGNORE
+        drawn = [outline_of(mask) for mask in masks[~empty]]
+        outlines[~empty] = np.fromiter(drawn, object, len(drawn))
+    return SampleObjects(boxes, classes, outlines, masks)
 
 
 def with_objects(patch: Patch, objects: SampleObjects, target: TargetSpec, name: str) -> Patch:
@@ -87,6 +91,46 @@ def _tensor(sample: Mapping[str, object], key: str, name: str) -> Tensor:
             "labels and masks, or 'without: no_objects' where those without any have none."
         )
     return part
+
+
+def _outlines(given: Tensor, size: tuple[int, int], key: str, name: str) -> NDArray[np.object_]:
+    """Return boxes (objects, 4), or what corners enclose (objects, corners, 2) or (objects, 8), as polygons."""
+    numbers = given.double().numpy()
+    if not given.numel():
+        return np.zeros(0, object)
+    if numbers.shape[1:] == (4,):
+        _check_boxes(numbers, size, name)
+        return np.asarray(shapely.box(*numbers.T), object)
+    if numbers.shape[1:] == (8,):
+        numbers = numbers.reshape(-1, 4, 2)
+    if numbers.ndim != 3 or numbers.shape[1] < 4 or numbers.shape[2] != 2:
+        raise DataError(
+            f"Sample {name}: '{key}' has the shape {tuple(given.shape)}; expected (objects, 4) for left, top, right "
+            "and bottom, or (objects, 8) or (objects, corners, 2) for the corners of turned boxes."
+        )
+    return _enclosed(numbers, size, name)
+
+
+def _enclosed(corners: NDArray[np.float64], size: tuple[int, int], name: str) -> NDArray[np.object_]:
+    """Return what corners (objects, corners, 2) enclose within the image: those of turned boxes may lie beyond it."""
+    inside = shapely.intersection(shapely.polygons(corners), shapely.box(0, 0, size[1], size[0]))
+    wrong = ~(shapely.area(inside) > 0) | (shapely.get_type_id(inside) != shapely.GeometryType.POLYGON)
+    if wrong.any():
+        number = int(np.flatnonzero(wrong)[0])
+        raise DataError(
+            f"Sample {name}: the corners {corners[number].tolist()} of object {number} enclose nothing within the "
+            f"image of {size[0]} x {size[1]} pixels (height x width); expected columns and rows of a polygon."
+        )
+    return np.asarray(inside, object)
+
+
+def _masks(sample: Mapping[str, object], key: str, shape: tuple[int, ...], name: str) -> NDArray[np.bool_]:
+    if not shape[0]:
+        return np.zeros(shape, np.bool_)
+    masks = _tensor(sample, key, name).numpy()
+    if masks.shape != shape:
+        raise DataError(f"Sample {name}: '{key}' has the shape {masks.shape}; expected {shape}.")
+    return np.asarray(masks != 0)
 
 
 def _check_boxes(boxes: NDArray[np.float64], size: tuple[int, int], name: str) -> None:
@@ -121,10 +165,3 @@ def _classes(
             "Declare the classes, or add the values to 'ignore_value'."
         )
     return np.array([meaning[label] for label in labels], np.int64)
-
-
-def _outline(mask: NDArray[np.generic]) -> shapely.Geometry:
-    """Return what a mask covers, in columns and rows."""
-    covered = (mask != 0).astype(np.uint8)
-    found = [geometry for geometry, value in shapes(covered) if value]
-    return geopandas.GeoSeries([shapely.geometry.shape(geometry) for geometry in found]).union_all()

@@ -25,9 +25,9 @@ class DetectionModel(EncoderModel):
     """Sends an image through encoder and necks, and finds the objects in it.
 
     In evaluation ``output`` is (batch, most, 6): left, top, right and bottom in pixels of the image, score, and class
-    index; images with fewer objects than another are filled up with rows of score 0. ``auxiliary["masks"]`` of
-    mask-rcnn is (batch, most, height, width), the chance of each pixel. In training ``losses`` holds the detector's
-    own, and ``output`` no row.
+    index; images with fewer objects than another are filled up with rows of score 0. Of mask-rcnn the chances of the
+    cells of each box stand behind, (batch, most, 6 + 784): see :mod:`groundwork.targets.object_masks`. In
+    training ``losses`` holds the detector's own, and ``output`` no row.
 
     Args:
         extractor: Encoder and necks; its levels have one number of channels, and strides that double.
@@ -37,6 +37,8 @@ class DetectionModel(EncoderModel):
         score_threshold: Objects below this score are left out.
         iou_threshold: Of two boxes of a class that overlap by more than this, the one of the lower score is left out.
         most: Most objects per image.
+        regions: Regions of each image that faster-rcnn and mask-rcnn learn from, a quarter of them of objects. Masks
+            of small chips are learnt several times quicker from fewer.
 
     Raises:
         SpecError: For levels of several numbers of channels, or whose strides do not double.
@@ -51,10 +53,11 @@ class DetectionModel(EncoderModel):
         score_threshold: float = 0.05,
         iou_threshold: float = 0.5,
         most: int = 100,
+        regions: int = 512,
     ) -> None:
         super().__init__(extractor)
         _check_levels(extractor.features)
-        limits = Limits(score_threshold, iou_threshold, most)
+        limits = Limits(score_threshold, iou_threshold, most, regions)
         self.detector = build_detector(framework, extractor.features.levels, target.num_outputs, limits)
         self._num_classes = target.num_outputs
 
@@ -102,8 +105,7 @@ class DetectionModel(EncoderModel):
             losses = self.detector(features.maps, padded, told).losses
             return ModelOutput(features.maps[0].new_zeros(len(told), 0, 6), losses=losses)
         found = [from_padded(entry, size, padded) for entry in self.detector(features.maps, padded).found]
-        rows, masks = stack_objects([entry | {"labels": entry["labels"] - first_label} for entry in found])
-        return ModelOutput(rows, {} if masks is None else {"masks": masks})
+        return ModelOutput(stack_objects([entry | {"labels": entry["labels"] - first_label} for entry in found]))
 
     def pad(self, image: Tensor) -> Tensor:
         """Pad with nothing, not with a mirror image, whose objects nobody has drawn boxes for."""
@@ -122,6 +124,8 @@ class ObjectDetectionModelFactory(ModelFactory):
         score_threshold: Objects below this score are left out.
         iou_threshold: Of two boxes of a class that overlap by more than this, the one of the lower score is left out.
         most: Most objects per image.
+        regions: Regions of each image that faster-rcnn and mask-rcnn learn from, a quarter of them of objects. Masks
+            of small chips are learnt several times quicker from fewer.
     """
 
     def __init__(
@@ -131,13 +135,17 @@ class ObjectDetectionModelFactory(ModelFactory):
         score_threshold: float = 0.05,
         iou_threshold: float = 0.5,
         most: int = 100,
+        regions: int = 512,
     ) -> None:
         if most < 1 or not 0 <= score_threshold <= 1 or not 0 <= iou_threshold <= 1:
             raise ComponentError("'most' must be at least 1, and both thresholds from 0 to 1")
+        if regions < 4:
+            raise ComponentError(f"'regions' is {regions}; a quarter of them are of objects: give 4 or more")
         self._framework: Framework = framework
         self._score = score_threshold
         self._iou = iou_threshold
         self._most = most
+        self._regions = regions
 
     def resolve(self, config: ModelConfig, inputs: Mapping[str, RasterSpec], target: TargetSpec) -> ModelConfig:  # noqa: ARG002
         """Write out the necks. See :class:`ModelFactory`."""
@@ -160,6 +168,7 @@ class ObjectDetectionModelFactory(ModelFactory):
             score_threshold=self._score,
             iou_threshold=self._iou,
             most=self._most,
+            regions=self._regions,
         )
         set_encoder_statistics(model, extractor, config)
         return model

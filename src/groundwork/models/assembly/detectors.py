@@ -39,7 +39,7 @@ Objects: TypeAlias = Mapping[str, Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Which of the objects are passed on."""
+    """Which of the objects are passed on, and how many regions are learnt from."""
 
     #: Objects below this score are left out.
     score: float
@@ -47,6 +47,8 @@ class Limits:
     iou: float
     #: Most objects per image.
     most: int
+    #: Regions of each image that a detector of two stages learns from.
+    regions: int = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +235,7 @@ def _build_two_stage(
         box_score_thresh=limits.score,
         box_nms_thresh=limits.iou,
         box_detections_per_img=limits.most,
+        box_batch_size_per_image=limits.regions,
         **masks,
     )
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torchvision.models.detection.roi_heads import paste_masks_in_image
 
 from groundwork.models.features.padding import pad_with_nothing
+from groundwork.targets.object_masks import cells_within, join_cells
 
 #: Boxes of which less than this share lies in the image were found in the padding, and are left out.
 _LEAST_INSIDE = 0.25
@@ -76,7 +76,7 @@ def from_padded(found: Mapping[str, Tensor], size: tuple[int, int], padded: tupl
         padded: Of the padded image.
 
     Returns:
-        The same, ``masks`` as (objects, height, width).
+        The same, ``masks`` as (objects, 28, 28), each over what of its box lies in the image.
     """
     boxes = found["boxes"] - _shift(size, padded, found["boxes"].device)
     limit = boxes.new_tensor([size[1], size[0], size[1], size[0]])
@@ -85,24 +85,23 @@ def from_padded(found: Mapping[str, Tensor], size: tuple[int, int], padded: tupl
     kept = (area > 0) & (area >= _LEAST_INSIDE * _area(boxes))
     moved = {name: found[name][kept] for name in ("labels", "scores")} | {"boxes": inside[kept]}
     if "masks" in found:
-        # Over the box as it was found: cut off at the edge it would squeeze the mask.
-        moved["masks"] = paste_masks_in_image(found["masks"][kept], boxes[kept], size)[:, 0]
+        moved["masks"] = cells_within(found["masks"][kept][:, 0], boxes[kept], inside[kept])
     return moved
 
 
-def stack_objects(found: Sequence[Mapping[str, Tensor]]) -> tuple[Tensor, Tensor | None]:
+def stack_objects(found: Sequence[Mapping[str, Tensor]]) -> Tensor:
     """Lay the objects of all images over one another, filled up with zeros to as many for each.
 
     Returns:
-        Rows (batch, most, 6) of box, score and label, and where there are masks those: (batch, most, height, width).
+        Rows (batch, most, 6) of box, score and label; where there are masks with the cells of each box behind, see
+        :mod:`groundwork.targets.object_masks`.
     """
-    most = max(len(entry["boxes"]) for entry in found)
     rows = [torch.cat([entry["boxes"], entry["scores"][:, None], entry["labels"][:, None]], dim=1) for entry in found]
-    stacked = torch.stack([functional.pad(row, (0, 0, 0, most - len(row))) for row in rows])
-    if "masks" not in found[0]:
-        return stacked, None
-    masks = [functional.pad(entry["masks"], (0, 0, 0, 0, 0, most - len(entry["masks"]))) for entry in found]
-    return stacked, torch.stack(masks)
+    rows = [
+        join_cells(row, entry["masks"]) if "masks" in entry else row for row, entry in zip(rows, found, strict=True)
+    ]
+    most = max(len(row) for row in rows)
+    return torch.stack([functional.pad(row, (0, 0, 0, most - len(row))) for row in rows])
 
 
 def _check_boxes(where: str, boxes: Tensor, size: tuple[int, int]) -> None:

@@ -23,6 +23,7 @@ from groundwork.models.encoders.prithvi.variants import PrithviVariant
 from groundwork.models.encoders.terramind.variants import VARIANTS as TERRAMIND
 from groundwork.models.encoders.terramind.variants import TerraMindVariant
 from groundwork.specs import ClassSpec, RasterSpec, TargetSpec
+from groundwork.targets.object_masks import cells_of, has_cells
 
 FRAMEWORKS = ["faster-rcnn", "mask-rcnn", "retinanet", "fcos"]
 RESNET = {"name": "timm", "model": "test_resnet", "out_indices": [1, 2, 3, 4]}
@@ -119,9 +120,11 @@ def test_detectors_learn_and_answer(framework: str, raster: RasterSpec, target: 
     assert (boxes[..., :2] < boxes[..., 2:])[scores > 0].all()
     assert scores.min() >= 0
     assert set(labels[scores > 0].tolist()) <= {0.0, 1.0}
-    assert ("masks" in found.auxiliary) == (framework == "mask-rcnn")
+    assert has_cells(found.output) == (framework == "mask-rcnn")
     if framework == "mask-rcnn":
-        assert found.auxiliary["masks"].shape == (2, found.output.shape[1], 70, 90)
+        cells = cells_of(found.output)
+        assert cells.shape == (2, found.output.shape[1], 28, 28)
+        assert ((cells >= 0) & (cells <= 1)).all()
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

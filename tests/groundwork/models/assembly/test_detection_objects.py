@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from groundwork.models.assembly.objects import check_objects, from_padded, stack_objects, to_padded
+from groundwork.targets.object_masks import draw_masks
 
 SIZE, PADDED = (70, 90), (96, 96)
 
@@ -78,11 +79,8 @@ def test_objects_move_with_the_padding() -> None:
     assert moved["masks"].sum() == 30 * 40
     back = from_padded(found(moved["boxes"].tolist()), SIZE, PADDED)
     assert back["boxes"].tolist() == entry()["boxes"].tolist()
-    assert back["masks"].shape == (1, *SIZE)
-    assert back["masks"][0, 12:38, 22:58].min() == pytest.approx(1)
-    outside = back["masks"].clone()
-    outside[0, 9:41, 19:61] = 0
-    assert outside.max() == 0
+    (drawn,) = draw_masks(stack_objects([back])[0], SIZE)
+    assert torch.equal(drawn, entry()["masks"][0] > 0)
 
 
 def found(boxes: list[list[float]]) -> dict[str, Tensor]:
@@ -102,12 +100,20 @@ def test_what_lies_in_the_padding_is_left_out() -> None:
     back = from_padded(found(boxes), SIZE, PADDED)
     assert back["labels"].tolist() == [2, 4]
     assert back["boxes"].tolist() == [[30.0, 0.0, 50.0, 10.0], [37.0, 27.0, 57.0, 47.0]]
-    assert back["masks"].shape == (2, *SIZE)
     nothing = from_padded(found(boxes[:2]), SIZE, PADDED)
-    assert nothing["masks"].shape == (0, *SIZE)
-    rows, masks = stack_objects([back, nothing])
-    assert rows.shape == (2, 2, 6)
+    rows = stack_objects([back, nothing])
+    assert rows.shape == (2, 2, 6 + 28 * 28)
     assert rows[1].eq(0).all()
-    assert masks is not None
-    assert masks.shape == (2, 2, *SIZE)
-    assert stack_objects([nothing, nothing])[0].shape == (2, 0, 6)
+    assert stack_objects([nothing, nothing]).shape == (2, 0, 6 + 28 * 28)
+    without = [{name: part for name, part in entry.items() if name != "masks"} for entry in (back, nothing)]
+    assert torch.equal(stack_objects(without), rows[..., :6])
+
+
+def test_a_mask_that_reaches_into_the_padding_is_cut_and_not_squeezed() -> None:
+    # Of a box whose upper half lies in the padding the lower half of the cells is left, all of which are covered.
+    half = found([[33.0, 3.0, 53.0, 23.0]])
+    half["masks"][:, :, :12] = 0
+    (drawn,) = draw_masks(stack_objects([from_padded(half, SIZE, PADDED)])[0], SIZE)
+    expected = torch.zeros(SIZE, dtype=torch.bool)
+    expected[:10, 30:50] = True
+    assert torch.equal(drawn, expected)

@@ -11,8 +11,8 @@ class FeatureLevel:
     """One feature map of shape (batch, channels, height / stride, width / stride)."""
 
     channels: int
-    #: Input pixels per feature cell: 1 is full resolution, 16 a ViT patch of 16.
-    stride: int
+    #: Input pixels per feature cell: 1 is full resolution, 16 a ViT patch of 16, 3.5 a quarter of a patch of 14.
+    stride: float
     #: Time steps whose maps lie behind one another in the channels: ``channels / steps`` of step 1 first.
     steps: int = 1
     #: The source the map was made from, where several sources have maps of their own.
@@ -22,7 +22,7 @@ class FeatureLevel:
         """Return for example ``64ch/8px``, or ``optical:64ch*3t/8px`` for three steps of one of several sources."""
         source = f"{self.source}:" if self.source else ""
         channels = f"{self.channels // self.steps}ch*{self.steps}t" if self.steps > 1 else f"{self.channels}ch"
-        return f"{source}{channels}/{self.stride}px"
+        return f"{source}{channels}/{self.stride:g}px"
 
 
 @dataclass(frozen=True, slots=True)

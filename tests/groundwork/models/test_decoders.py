@@ -97,8 +97,14 @@ def test_fcn_doubles_the_resolution_as_often_as_it_is_told() -> None:
     assert sum(isinstance(module, nn.ConvTranspose2d) for module in decoder.modules()) == 2
     with pytest.raises(ComponentError, match="num_upsamplings=2 with num_convs=1"):
         FCNDecoder(PLAIN, num_convs=1, num_upsamplings=2)
-    with pytest.raises(ComponentError, match=r"stride 14 4 times finer, as 'num_upsamplings' .* \[1, 2, 7, 14\] times"):
-        FCNDecoder(FeatureSpec((FeatureLevel(8, 14),)), num_upsamplings=2)
+    patches = FeatureSpec((FeatureLevel(8, 14),))
+    quarters = FCNDecoder(patches, channels=4, num_convs=2, num_upsamplings=2)
+    assert quarters.out == FeatureLevel(4, 3.5)
+    assert quarters([torch.zeros(1, 8, 4, 3)]).shape == (1, 4, 16, 12)
+    with pytest.raises(
+        ComponentError, match=r"16 times finer, as .num_upsamplings. .* \[1, 2, 4, 7, 8, 14\]"
+    ):
+        FCNDecoder(patches, num_convs=4, num_upsamplings=4)
 
 
 def test_linear_computes_a_pixel_from_its_cell_alone() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from groundwork.compatibility.terratorch.flow import Flow
+from groundwork.compatibility.terratorch.necks import pyramid_neck
 from groundwork.compatibility.terratorch.stated import Stated, Words, without_empty
 from groundwork.models.decoders.smp_models import SMP_MODELS
 from groundwork.strict import did_you_mean
@@ -69,20 +70,13 @@ def _upernet(arguments: Stated, flow: Flow, ours: str) -> Decoding:  # noqa: ARG
     scales = bool(arguments.flag("scale_modules"))
     if scales and flow.levels not in (None, 4):
         arguments.refuse("scale_modules", f"it takes 4 levels, and gets {flow.levels}")
-    _check_pyramid(arguments, flow, "scale_modules") if scales else None
-    return Decoding(words, ({"name": "pyramid"},) if scales else ())
-
-
-def _check_pyramid(arguments: Stated, flow: Flow, key: str) -> None:
-    if flow.stride is not None and flow.stride % 4:
-        text = f"from patches of {flow.stride} pixels strides are whole numbers, and not a quarter of them"
-        arguments.change(key, text, "model.necks", alters=True)
+    return Decoding(words, (pyramid_neck(flow.stride),) if scales else ())
 
 
 def _fcn(arguments: Stated, flow: Flow, ours: str) -> Decoding:
     count = arguments.whole("num_convs") or 4
     stride = flow.stride or 16
-    doublings = min(count, (stride & -stride).bit_length() - 1)
+    doublings = min(count, stride.bit_length() - 1)
     words: Words = {"name": "fcn", "channels": arguments.whole("channels") or 256, "num_convs": count}
     words |= without_empty({"num_upsamplings": doublings, "level": arguments.whole("in_index")})
     if words.get("level") == -1:

@@ -64,17 +64,16 @@ def _dropped(entry: Stated, chain: Chain) -> None:  # noqa: ARG001 - as all neck
     entry.take("new_order")
 
 
+def pyramid_neck(stride: int | None) -> Words:
+    """Return the neck that makes four levels of one, the first of a quarter of its stride."""
+    # Of whole numbers it is a quarter by itself.
+    return {"name": "pyramid"} | ({"finest_stride": stride / 4} if stride is not None and stride % 4 else {})
+
+
 def _pyramid(entry: Stated, chain: Chain) -> None:
     if chain.flow.levels not in (None, 4):
         entry.refuse("name", f"it takes 4 levels, and gets {chain.flow.levels}: select four before it")
-    if chain.flow.stride is not None and chain.flow.stride % 4:
-        entry.change(
-            "name",
-            f"from patches of {chain.flow.stride} pixels strides are whole numbers, and not a quarter of them",
-            "model.necks",
-            alters=True,
-        )
-    chain.necks.append({"name": "pyramid"})
+    chain.necks.append(pyramid_neck(chain.flow.stride))
     chain.flow = replace(chain.flow, stride=None, channels=None)
 
 
@@ -84,8 +83,9 @@ def _interpolate(entry: Stated, chain: Chain) -> None:
     if factor != 2:
         entry.refuse("scale_factor", f"strides double here; found {factor:g}. Take 2")
     words: Words = {"name": "interpolate_pyramid", "mode": mode}
-    if stride is not None and levels is not None and stride % (1 << levels) == 0:
-        words["finest_stride"] = stride >> levels
+    if stride is not None and levels is not None and stride >= 1 << levels:
+        finest = stride / (1 << levels)
+        words["finest_stride"] = int(finest) if finest == int(finest) else finest
     else:
         entry.change(
             "scale_factor", "the finest level has a quarter of the stride that comes in", "model.necks", alters=True

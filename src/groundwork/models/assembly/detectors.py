@@ -103,7 +103,7 @@ class TwoStageDetector(Detector):
 
     first_label = 1
 
-    def __init__(self, network: FasterRCNN, strides: Sequence[int]) -> None:
+    def __init__(self, network: FasterRCNN, strides: Sequence[float]) -> None:
         super().__init__()
         self.rpn = network.rpn
         self.roi_heads = network.roi_heads
@@ -193,7 +193,7 @@ class _Channels(nn.Module):
         self.out_channels = channels
 
 
-def _build_fcos(channels: int, strides: Sequence[int], num_classes: int, limits: Limits) -> FCOS:
+def _build_fcos(channels: int, strides: Sequence[float], num_classes: int, limits: Limits) -> FCOS:
     anchors = AnchorGenerator(tuple((stride,) for stride in strides), ((1.0,),) * len(strides))
     # As torchvision makes them, but not rounded: it would leave those of odd strides too wide, and of stride 1 no box.
     halves = [torch.tensor([[-0.5, -0.5, 0.5, 0.5]], device="cpu") * stride for stride in strides]
@@ -208,7 +208,7 @@ def _build_fcos(channels: int, strides: Sequence[int], num_classes: int, limits:
     )
 
 
-def _build_retinanet(channels: int, strides: Sequence[int], num_classes: int, limits: Limits) -> RetinaNet:
+def _build_retinanet(channels: int, strides: Sequence[float], num_classes: int, limits: Limits) -> RetinaNet:
     octaves = tuple(tuple(int(4 * stride * 2 ** (part / 3)) for part in range(3)) for stride in strides)
     return RetinaNet(
         _Channels(channels),
@@ -221,7 +221,7 @@ def _build_retinanet(channels: int, strides: Sequence[int], num_classes: int, li
 
 
 def _build_two_stage(
-    framework: Framework, channels: int, strides: Sequence[int], num_classes: int, limits: Limits
+    framework: Framework, channels: int, strides: Sequence[float], num_classes: int, limits: Limits
 ) -> FasterRCNN:
     names = [str(index) for index in range(len(strides))]
     masks = {"mask_roi_pool": MultiScaleRoIAlign(names, 14, 2)} if framework == "mask-rcnn" else {}
@@ -240,7 +240,7 @@ def _build_two_stage(
     )
 
 
-def _set_scales(pool: MultiScaleRoIAlign, strides: Sequence[int]) -> None:
+def _set_scales(pool: MultiScaleRoIAlign, strides: Sequence[float]) -> None:
     """State the scales of the levels, which torchvision would guess from the first image, as powers of two."""
     finest = round(log2(strides[0]))
     pool.scales = [1 / stride for stride in strides]

@@ -45,8 +45,12 @@ class EmbeddingModel(EncoderModel):
         self.pooling = pooling
         self.level = level
         chosen = features.levels[level]
+        if chosen.stride != int(chosen.stride):
+            raise SpecError(
+                f"'embedding' passes on cells of whole pixels; level {level} has {chosen}. Take another level"
+            )
         #: Side of a cell of the map, in pixels.
-        self.stride = chosen.stride
+        self.stride = int(chosen.stride)
         #: What ``forward`` gives: a map, or one vector.
         self.out = FeatureSpec((chosen,)) if pooling == "none" else FeatureSpec((), _width(extractor, pooling, level))
 

@@ -40,10 +40,11 @@ class FeatureExtractor:
     def sizes(self) -> Sizes:
         """Which images it takes: every level divides their height and width without a remainder."""
         specs = [self.encoder.out, *(neck.out for neck in self.necks)]
-        strides = [level.stride for spec in specs for level in spec.levels]
+        # The least whole number of pixels that holds whole cells: 7 where a cell has 3.5.
+        strides = [level.stride.as_integer_ratio()[0] for spec in specs for level in spec.levels]
         needed = lcm(self.encoder.size_multiple, *strides)
         multiple = self.multiple or (needed if self.padding != "none" else 1)
-        own = {level.stride for level in self.encoder.out.levels}
+        own = {int(level.stride) for level in self.encoder.out.levels}
         # What has one stride is made of patches; networks of several strides take a rest.
         patch = own.pop() if len(own) == 1 else 1
         cell = 1 if multiple % patch == 0 else patch

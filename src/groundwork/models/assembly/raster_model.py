@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import cast
 
 import torch
@@ -51,7 +52,7 @@ class Prepared:
         masks = [mask.any(dim=1) if mask.dim() == 4 else mask for mask in self.valid.values()]
         return torch.stack(masks).any(dim=0)
 
-    def share_valid(self, stride: int) -> Tensor:
+    def share_valid(self, stride: float) -> Tensor:
         """Return how much of each cell of a level is made of data, (batch, 1, height / stride, width / stride).
 
         From 0 to 1. What padding added holds none, but for ``reflect``. For all that pools over a level.
@@ -64,11 +65,18 @@ class Prepared:
         valid = torch.ones(len(first), *self.size, device=first.device) if known is None else known.to(torch.float32)
         valid = valid.unsqueeze(1)
         if self.padding == "symmetric":
-            return functional.avg_pool2d(pad_with_nothing(valid, self.padded), stride)
+            return _share_of_cells(pad_with_nothing(valid, self.padded), stride)
         # What was added by reflection counts as what it mirrors, as it did where such networks are trained.
-        grown = reflect_to(valid, self.padded)
-        # Images that were not grown may end within a cell.
-        return functional.avg_pool2d(grown, stride, ceil_mode=self.padding == "none")
+        return _share_of_cells(reflect_to(valid, self.padded), stride)
+
+
+def _share_of_cells(valid: Tensor, stride: float) -> Tensor:
+    """Return the mean of each cell. Images that were not grown may end within a cell."""
+    if stride == int(stride):
+        return functional.avg_pool2d(valid, int(stride), ceil_mode=True)
+    # A pixel on the edge of two cells counts for both.
+    height, width = valid.shape[-2:]
+    return functional.adaptive_avg_pool2d(valid, (ceil(height / stride), ceil(width / stride)))
 
 
 class RasterModel(Model, ABC):

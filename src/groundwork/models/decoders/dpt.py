@@ -10,7 +10,7 @@ from groundwork.errors import ComponentError
 from groundwork.models.decoders.base import Decoder
 from groundwork.models.features.needs import Needs, check_fit, count_named
 from groundwork.models.features.resizing import resize_to
-from groundwork.models.features.strides import count_doublings
+from groundwork.models.features.strides import as_stride, count_doublings
 from groundwork.models.limits import Count
 from groundwork.specs import FeatureLevel, FeatureSpec
 
@@ -50,9 +50,9 @@ class DPTDecoder(Decoder):
             for index, (level, width) in enumerate(zip(features.levels, widths, strict=True))
         )
         self.fusions = nn.ModuleList(Fusion(channels, has_coarser=index < count - 1) for index in range(count))
-        finest = features.levels[0].stride >> doublings
+        finest = as_stride(features.levels[0].stride / (1 << doublings))
         self.growth = 2 if finest % 2 == 0 else 1
-        self.out = FeatureLevel(channels, finest // self.growth)
+        self.out = FeatureLevel(channels, as_stride(finest / self.growth))
 
     @classmethod
     def needs(cls, options: Mapping[str, object]) -> Needs:

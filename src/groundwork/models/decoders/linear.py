@@ -29,7 +29,7 @@ class LinearDecoder(Decoder):
     ) -> None:
         super().__init__()
         chosen = pick_level("linear", features, level)
-        factor = chosen.stride if upsampling is None else upsampling
+        factor = int(chosen.stride) if upsampling is None else upsampling
         self.level = level
         self.out = FeatureLevel(channels, divide_stride("linear", "upsampling", chosen.stride, factor))
         self.upsample = nn.ConvTranspose2d(chosen.channels, channels, kernel_size=factor, stride=factor)

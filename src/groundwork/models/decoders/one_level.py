@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from groundwork.errors import ComponentError, SpecError
 from groundwork.models.features.needs import Needs, check_fit
+from groundwork.models.features.strides import as_stride
 from groundwork.specs import FeatureLevel, FeatureSpec
 
 
@@ -28,16 +29,17 @@ def pick_level(name: str, features: FeatureSpec, level: int) -> FeatureLevel:
     return features.levels[level]
 
 
-def divide_stride(name: str, option: str, stride: int, factor: int) -> int:
+def divide_stride(name: str, option: str, stride: float, factor: int) -> float:
     """Return the stride of a map that is ``factor`` times finer.
 
     Raises:
-        ComponentError: Where ``factor`` does not divide the stride, naming the option that asks for it.
+        ComponentError: Where ``factor`` neither divides the stride nor is a power of two up to it, naming the
+            option that asks for it.
     """
-    possible = [number for number in range(1, stride + 1) if stride % number == 0]
+    possible = [number for number in range(1, int(stride) + 1) if stride % number == 0 or number.bit_count() == 1]
     if factor not in possible:
         raise ComponentError(
-            f"'{name}' cannot make a level of stride {stride} {factor} times finer, as '{option}' asks for. "
+            f"'{name}' cannot make a level of stride {stride:g} {factor} times finer, as '{option}' asks for. "
             f"It can be made finer {possible} times"
         )
-    return stride // factor
+    return as_stride(stride / factor)

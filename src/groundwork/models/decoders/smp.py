@@ -17,6 +17,7 @@ from groundwork.models.decoders.area_pool import AreaPool
 from groundwork.models.decoders.base import Decoder
 from groundwork.models.decoders.smp_models import SMP_MODELS, LastBlock, Name, SmpModel, Value
 from groundwork.models.features.needs import Needs, check_fit, count_named
+from groundwork.models.features.strides import as_stride
 from groundwork.specs import FeatureLevel, FeatureSpec
 from groundwork.strict import did_you_mean
 
@@ -75,7 +76,7 @@ class SmpDecoder(Decoder):
         self.skipped, self.least_cells = found.skipped, found.least_cells
         chosen = features.levels[-1 if found.reads_coarsest else 0]
         self.coarsest_stride = features.levels[-1].stride
-        self.out = FeatureLevel(_width(found, arguments), chosen.stride // _growth(found, last_block))
+        self.out = FeatureLevel(_width(found, arguments), as_stride(chosen.stride / _growth(found, last_block)))
         # Segformer reads from the map of full resolution its size, four times that of the finest level.
         self.image_ratio = {"none": 4, "keeps": 1, "doubles": 2}[last_block]
 
@@ -98,7 +99,7 @@ class SmpDecoder(Decoder):
         """
         if min(features[-1].shape[-2:]) < self.least_cells:
             least = self.least_cells * self.coarsest_stride
-            raise ValueError(f"'{self.name}' needs images of at least {least} by {least} pixels, padding included")
+            raise ValueError(f"'{self.name}' needs images of at least {least:g} by {least:g} pixels, padding included")
         # Of the map of full resolution decoders read the size at most.
         height, width = (self.image_ratio * length for length in features[0].shape[-2:])
         image = features[0].new_empty(features[0].shape[0], 0, height, width)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from groundwork.config.component import ComponentConfig
 from groundwork.errors import SpecError
-from groundwork.models.features.strides import MAX_LEVELS, USUAL_LEVELS, count_doublings, have_ratio, spread
+from groundwork.models.features.strides import MAX_LEVELS, USUAL_LEVELS, as_stride, count_doublings, have_ratio, spread
 from groundwork.specs import FeatureSpec
 
 _RATIOS = {2: "levels whose strides double", 4: "levels of which each has four times the stride of the one before"}
@@ -83,8 +83,8 @@ def plan_necks(features: FeatureSpec, needs: Needs) -> tuple[ComponentConfig, ..
 
 
 def _make_alike(
-    strides: Mapping[str | None, tuple[int, ...]], needs: Needs
-) -> Iterator[tuple[dict[str | None, tuple[ComponentConfig, ...]], tuple[int, ...]]]:
+    strides: Mapping[str | None, tuple[float, ...]], needs: Needs
+) -> Iterator[tuple[dict[str | None, tuple[ComponentConfig, ...]], tuple[float, ...]]]:
     """Yield ways to give all sources the same strides, best first: necks of each source that needs some, and strides.
 
     Args:
@@ -113,15 +113,15 @@ def _make_alike(
             yield _select_each(made, kept, plans)
 
 
-def _is_one_stride(strides: tuple[int, ...]) -> bool:
+def _is_one_stride(strides: tuple[float, ...]) -> bool:
     return len(strides) > 1 and have_ratio(strides, 1)
 
 
 def _select_each(
-    strides: Mapping[str | None, tuple[int, ...]],
+    strides: Mapping[str | None, tuple[float, ...]],
     kept: Mapping[str | None, tuple[int, ...]],
     plans: Mapping[str | None, tuple[ComponentConfig, ...]],
-) -> tuple[dict[str | None, tuple[ComponentConfig, ...]], tuple[int, ...]]:
+) -> tuple[dict[str | None, tuple[ComponentConfig, ...]], tuple[float, ...]]:
     """Return the plans of the sources that need one, each with what keeps some of the levels, and their strides."""
     chosen: dict[str | None, tuple[ComponentConfig, ...]] = {}
     for source, group in strides.items():
@@ -132,14 +132,14 @@ def _select_each(
     return chosen, tuple(group[at] for at in kept[source])
 
 
-def _apply(strides: tuple[int, ...], plan: tuple[ComponentConfig, ...]) -> tuple[int, ...]:
+def _apply(strides: tuple[float, ...], plan: tuple[ComponentConfig, ...]) -> tuple[float, ...]:
     """Return the strides behind necks that were planned."""
     for neck in plan:
         if neck.name == "select":
             strides = tuple(strides[at] for at in neck.options["indices"])
         elif neck.name == "pyramid":
-            finest = neck.options.get("finest_stride", strides[0] >> count_doublings(strides[0]))
-            strides = tuple(finest << at for at in range(len(strides)))
+            finest = neck.options.get("finest_stride", strides[0] / (1 << count_doublings(strides[0])))
+            strides = tuple(as_stride(finest * (1 << at)) for at in range(len(strides)))
         else:
             strides = (*strides, 2 * strides[-1])
     return strides
@@ -151,7 +151,7 @@ def _find_problem(features: FeatureSpec, needs: Needs) -> str | None:
     return _find_stride_problem(tuple(level.stride for level in features.levels), needs)
 
 
-def _find_stride_problem(strides: tuple[int, ...], needs: Needs) -> str | None:
+def _find_stride_problem(strides: tuple[float, ...], needs: Needs) -> str | None:
     may_be_equal = needs.takes_one_stride and have_ratio(strides, 1)
     if needs.ratio is not None and not may_be_equal and not have_ratio(strides, needs.ratio):
         return _RATIOS[needs.ratio] + (" or are all the same" if needs.takes_one_stride else "")
@@ -159,12 +159,17 @@ def _find_stride_problem(strides: tuple[int, ...], needs: Needs) -> str | None:
         if needs.least == needs.most:
             return f"exactly {needs.least} level{'s' * (needs.least > 1)}"
         return f"at least {needs.least} levels" if len(strides) < needs.least else f"at most {needs.most} levels"
-    if strides[0] % needs.finest_multiple:
+    if not _is_multiple(strides[0], needs):
         return f"a finest stride that is a multiple of {needs.finest_multiple} px"
     return None
 
 
-def _plan_levels(strides: tuple[int, ...], needs: Needs) -> tuple[ComponentConfig, ...] | None:
+def _is_multiple(stride: float, needs: Needs) -> bool:
+    # Any stride is one of 1, that of half a pixel too.
+    return needs.finest_multiple == 1 or stride % needs.finest_multiple == 0
+
+
+def _plan_levels(strides: tuple[float, ...], needs: Needs) -> tuple[ComponentConfig, ...] | None:
     has_one_stride = have_ratio(strides, 1)
     makes_pyramid = needs.prefers_pyramid and has_one_stride and len(strides) > 1
     if _find_stride_problem(strides, needs) is None and not makes_pyramid:
@@ -179,25 +184,24 @@ def _plan_levels(strides: tuple[int, ...], needs: Needs) -> tuple[ComponentConfi
     return _plan_chain(strides, needs)
 
 
-def _plan_pyramid(strides: tuple[int, ...], needs: Needs) -> tuple[ComponentConfig, ...] | None:
+def _plan_pyramid(strides: tuple[float, ...], needs: Needs) -> tuple[ComponentConfig, ...] | None:
     stride, count = strides[0], len(strides)
     wanted = count if 1 < count <= USUAL_LEVELS else USUAL_LEVELS
     wanted = min(max(wanted, needs.least), needs.most or MAX_LEVELS)
     made = min(wanted, MAX_LEVELS)
-    finest = [
-        stride >> up for up in range(count_doublings(stride), -1, -1) if (stride >> up) % needs.finest_multiple == 0
-    ]
+    reachable = [as_stride(stride / (1 << up)) for up in range(count_doublings(stride), -1, -1)]
+    finest = [found for found in reachable if _is_multiple(found, needs)]
     if not finest or made < 2:
         return None
     # The default is left out, so that the model card shows only what had to be chosen.
     options: dict[str, object] = {}
-    if finest[0] != stride >> count_doublings(stride):
+    if finest[0] != reachable[0]:
         options["finest_stride"] = finest[0]
     select = () if count == made else (_neck("select", {"indices": spread(count, made)}),)
     return (*select, _neck("pyramid", options), *[_neck("bottleneck")] * (wanted - made))
 
 
-def _plan_chain(strides: tuple[int, ...], needs: Needs) -> tuple[ComponentConfig, ...] | None:
+def _plan_chain(strides: tuple[float, ...], needs: Needs) -> tuple[ComponentConfig, ...] | None:
     """Keep the longest run of levels with the right ratio, the coarsest of several, and add coarser ones if short."""
     chain = _find_chain(strides, needs)
     if not chain:
@@ -207,7 +211,7 @@ def _plan_chain(strides: tuple[int, ...], needs: Needs) -> tuple[ComponentConfig
     return (*select, *[_neck("bottleneck")] * (needs.least - len(kept)))
 
 
-def _find_chain(strides: tuple[int, ...], needs: Needs) -> tuple[int, ...]:
+def _find_chain(strides: tuple[float, ...], needs: Needs) -> tuple[int, ...]:
     # Of several levels with one stride the last has seen most layers.
     last = {stride: index for index, stride in enumerate(strides)}
     if needs.ratio is None:
@@ -223,7 +227,7 @@ def _find_chain(strides: tuple[int, ...], needs: Needs) -> tuple[int, ...]:
     return best
 
 
-def _plan_every_other(strides: tuple[int, ...], needs: Needs) -> tuple[ComponentConfig, ...] | None:
+def _plan_every_other(strides: tuple[float, ...], needs: Needs) -> tuple[ComponentConfig, ...] | None:
     chain = _find_chain(strides, needs)
     if len(chain) >= needs.least:
         return _plan_chain(strides, needs)

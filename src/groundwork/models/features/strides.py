@@ -13,7 +13,12 @@ USUAL_LEVELS = 4
 MAX_LEVELS = 5
 
 
-def have_ratio(strides: tuple[int, ...], ratio: int) -> bool:
+def as_stride(pixels: float) -> float:
+    """Return a stride as a whole number where it is one. Halves of it are exact."""
+    return int(pixels) if pixels == int(pixels) else pixels
+
+
+def have_ratio(strides: tuple[float, ...], ratio: int) -> bool:
     """Whether each stride is ``ratio`` times the one before it. 1: all are equal."""
     return all(coarse == ratio * fine for fine, coarse in pairwise(strides))
 
@@ -23,19 +28,19 @@ def spread(count: int, kept: int) -> tuple[int, ...]:
     return tuple(-(-(part + 1) * count // kept) - 1 for part in range(kept))
 
 
-def count_doublings(stride: int) -> int:
+def count_doublings(stride: float) -> int:
     """Return how often the resolution of a pyramid's first level doubles, unless someone says otherwise: 2 at most."""
-    return min(2, (stride & -stride).bit_length() - 1)
+    return sum(stride % (1 << count) == 0 for count in (1, 2))
 
 
-def pyramid_strides(name: str, features: FeatureSpec, finest_stride: int | None) -> tuple[int, ...]:
+def pyramid_strides(name: str, features: FeatureSpec, finest_stride: float | None) -> tuple[float, ...]:
     """Return one stride per level of ``features``, each twice the one before.
 
     Args:
         name: The component that asks, for its messages.
         features: Two to five levels of one stride.
-        finest_stride: The first stride, in pixels. None: a quarter of the stride that comes in, or as near to it as
-            whole numbers allow.
+        finest_stride: The first stride, in pixels, which may be 3.5. None: a quarter of the stride that comes in, or as
+            near to it as whole numbers allow.
 
     Raises:
         SpecError: For other features, and for a first stride that doubling the resolution does not reach.
@@ -55,11 +60,11 @@ def pyramid_strides(name: str, features: FeatureSpec, finest_stride: int | None)
             f"'{name}' needs 2 to {MAX_LEVELS} levels, got {features}. "
             "Let the encoder pass on more levels (or name one several times in a 'select' neck)"
         )
-    reachable = [strides[0] >> count for count in range(strides[0].bit_length()) if strides[0] % (1 << count) == 0]
-    finest = strides[0] >> count_doublings(strides[0]) if finest_stride is None else finest_stride
+    reachable = [strides[0] / (1 << count) for count in range(int(strides[0]).bit_length())]
+    finest = strides[0] / (1 << count_doublings(strides[0])) if finest_stride is None else finest_stride
     if finest not in reachable:
         raise SpecError(
-            f"'{name}' cannot reach finest_stride {finest} from stride {strides[0]} by doubling the resolution. "
-            f"It can reach {sorted(reachable)}"
+            f"'{name}' cannot reach finest_stride {finest:g} from stride {strides[0]:g} by doubling the resolution. "
+            f"It can reach {sorted(map(as_stride, reachable))}"
         )
-    return tuple(finest << index for index in range(len(strides)))
+    return tuple(as_stride(finest * (1 << index)) for index in range(len(strides)))

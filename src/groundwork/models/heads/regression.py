@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from groundwork.errors import ComponentError
 from groundwork.models.features.convolution import ConvBlock
+from groundwork.models.features.strides import as_stride
 from groundwork.models.heads.base import Decoded, Head
 from groundwork.models.heads.ranges import Limit, OutputRanges, Range
 from groundwork.models.limits import Chance, Count
@@ -46,10 +47,10 @@ class RegressionHead(Head):
     ) -> None:
         super().__init__()
         level = features.levels[0]
-        most = (level.stride & -level.stride).bit_length() - 1
+        most = int(level.stride).bit_length() - 1
         if not 0 <= upscale_layers <= most:
             raise ComponentError(
-                f"'regression' can double the resolution of a map of stride {level.stride} 0 to {most} times, got "
+                f"'regression' can double the resolution of a map of stride {level.stride:g} 0 to {most} times, got "
                 f"upscale_layers={upscale_layers}"
             )
         self.upscale = nn.Sequential(*(_build_doubling(level.channels) for _ in range(upscale_layers)))
@@ -58,7 +59,7 @@ class RegressionHead(Head):
         self.dropout = nn.Dropout2d(dropout)
         self.regress = nn.Conv2d(widths[-1], num_outputs, kernel_size=1)
         self.limit = OutputRanges("regression", ranges, num_outputs, limit)
-        self.out = FeatureLevel(num_outputs, level.stride >> upscale_layers)
+        self.out = FeatureLevel(num_outputs, as_stride(level.stride / (1 << upscale_layers)))
 
     def forward(self, decoded: Decoded) -> Tensor:
         """Give the outputs. See :class:`Head`."""

@@ -22,8 +22,8 @@ class InterpolatePyramidNeck(Neck):
     Args:
         features: Two to five levels of one stride.
         mode: How finer maps are made: the nearest cell's value, or bilinear between cells.
-        finest_stride: Stride of the first level passed on, in pixels. None: a quarter of the stride that comes in,
-            or as near to it as whole numbers allow.
+        finest_stride: Stride of the first level passed on, in pixels, such as 3.5 of patches of 14. None: a quarter of
+            the stride that comes in, or as near to it as whole numbers allow.
 
     Raises:
         SpecError: For another number of levels, for levels of several strides or sources, and for a finest stride
@@ -35,7 +35,7 @@ class InterpolatePyramidNeck(Neck):
         features: FeatureSpec,
         *,
         mode: Literal["nearest", "bilinear"] = "nearest",
-        finest_stride: int | None = None,
+        finest_stride: float | None = None,
     ) -> None:
         super().__init__()
         check_fit("interpolate_pyramid", Needs(), features)
@@ -50,12 +50,12 @@ class InterpolatePyramidNeck(Neck):
         """Give one map per level, each with twice the stride of the one before. See :class:`Neck`."""
         return [self._scale(feature, *step) for feature, step in zip(features, self.steps, strict=True)]
 
-    def _scale(self, feature: Tensor, stride: int, wanted: int) -> Tensor:
+    def _scale(self, feature: Tensor, stride: float, wanted: float) -> Tensor:
         if wanted > stride:
-            return functional.avg_pool2d(feature, wanted // stride)
+            return functional.avg_pool2d(feature, int(wanted / stride))
         if wanted == stride:
             return feature
-        ratio = stride // wanted
+        ratio = int(stride / wanted)
         size = [feature.shape[-2] * ratio, feature.shape[-1] * ratio]
         corners = False if self.mode == "bilinear" else None
         return functional.interpolate(feature, size=size, mode=self.mode, align_corners=corners)

@@ -20,8 +20,8 @@ class PyramidNeck(Neck):
 
     Args:
         features: Two to five levels of one stride.
-        finest_stride: Stride of the first level passed on, in pixels. None: a quarter of the stride that comes in,
-            or as near to it as whole numbers allow.
+        finest_stride: Stride of the first level passed on, in pixels, such as 3.5 of patches of 14. None: a quarter of
+            the stride that comes in, or as near to it as whole numbers allow.
         channels: Channels of each level passed on, finest first. None: halved with each doubling.
 
     Raises:
@@ -31,12 +31,12 @@ class PyramidNeck(Neck):
     """
 
     def __init__(
-        self, features: FeatureSpec, *, finest_stride: int | None = None, channels: tuple[Count, ...] | None = None
+        self, features: FeatureSpec, *, finest_stride: float | None = None, channels: tuple[Count, ...] | None = None
     ) -> None:
         super().__init__()
         check_fit("pyramid", Needs(), features)
         strides = pyramid_strides("pyramid", features, finest_stride)
-        doublings = (features.levels[0].stride // strides[0]).bit_length() - 1
+        doublings = int(features.levels[0].stride / strides[0]).bit_length() - 1
         if channels is not None and len(channels) != len(features.levels):
             raise ComponentError(
                 f"'pyramid' needs one number of channels for each of {len(features.levels)} levels, got {channels}"

@@ -32,7 +32,7 @@ class FeatureNetwork(OneSourceEncoder):
         super().__init__(inputs)
         self.network = network
         self.out = FeatureSpec(levels)
-        self.size_multiple = max(level.stride for level in levels)
+        self.size_multiple = int(max(level.stride for level in levels))
         self._is_channels_last = channels_last
 
     def encode(self, image: Image) -> list[Tensor]:

@@ -65,7 +65,7 @@ class SMPEncoder(OneSourceEncoder):
         with torch.device("meta"):
             probe = build_stages(model, num_probed, depth)
         self.out = FeatureSpec(read_stages(self.network))
-        self.size_multiple = self.out.levels[-1].stride
+        self.size_multiple = int(self.out.levels[-1].stride)
         freeze_unused(self.network, probe, num_probed, 4 * self.size_multiple)
         settings = _find_settings(model, published, pretrained)
         if settings is None:

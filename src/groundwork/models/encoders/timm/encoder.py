@@ -83,7 +83,7 @@ class TimmEncoder(OneSourceEncoder):
         self.size_multiple = sizes.multiple
         self.only_size = sizes.multiple if sizes.is_fixed else None
         self._is_channels_last = is_channels_last(self.network)
-        info = describe_weights(self.network, [level.stride for level in self.out.levels])
+        info = describe_weights(self.network, [int(level.stride) for level in self.out.levels])
         loaded = None
         if pretrained:
             wanted = tuple(band.name for band in raster.used)

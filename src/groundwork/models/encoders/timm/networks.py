@@ -144,7 +144,7 @@ def find_sizes(probe: nn.Module, options: NetworkOptions) -> Sizes:
         ComponentError: For a network whose maps do not cover images evenly.
     """
     probe.eval()
-    stride = lcm(*(level.stride for level in read_levels(probe)))
+    stride = lcm(*(int(level.stride) for level in read_levels(probe)))
     for window in _WINDOWS:
         step = stride * window
         if _covers(probe, options.num_channels, (2 * step, 3 * step)):

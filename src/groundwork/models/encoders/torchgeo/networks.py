@@ -83,7 +83,7 @@ def build_vit(request: Request) -> Built:
     network = _build_timm(request, request.builder, indices, image_size=request.entry.meta.get("img_size"))
     encoder = _wrap_timm(request, network)
     unused = tuple(f"model.{part}." for part in ("norm", "head", "fc_norm", "blocks"))
-    stride = encoder.out.levels[0].stride
+    stride = int(encoder.out.levels[0].stride)
     return Built(encoder, "model.patch_embed.proj.weight", unused, lambda name: f"model.{name}", stride)
 
 

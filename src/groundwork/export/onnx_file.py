@@ -1,50 +1,92 @@
-"""Write a program as one ONNX file."""
+"""Say a program in ONNX, and write it as one file."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
+from torch.export import ExportedProgram
 
 from groundwork.errors import ExportError
-from groundwork.export.description import Description
-from groundwork.export.tracing import Traced
+from groundwork.export.description import ProgramInput
+from groundwork.export.refusals import NotTracedError, first_line
 
-#: Version of the operators of ONNX: OpenVINO, TensorRT and the runtime that QGIS Deepness installs read it.
-OPSET = 18
+if TYPE_CHECKING:
+    from torch.onnx import ONNXProgram
+
+#: Version of the operators of ONNX, and of the file around them: OpenVINO, TensorRT and the runtime that QGIS Deepness
+#: installs (ONNX Runtime 1.17 at most) read both.
+OPSET, FILE_VERSION = 18, 8
 
 
-def write_onnx(traced: Traced, description: Description, metadata: Mapping[str, str], path: Path) -> None:
-    """Write a program; the same program gives the same bytes.
+def convert(program: ExportedProgram, inputs: Sequence[ProgramInput], output: str) -> ONNXProgram:
+    """Say a program in ONNX.
 
     Args:
-        traced: The program.
-        description: Names of its inputs and of its output.
-        metadata: What the file says of itself, by key.
-        path: The file, in a folder of its own.
+        program: Of ``torch.export``.
+        inputs: What it is given.
+        output: Name of what it gives.
 
     Raises:
-        ExportError: Where it does not fit into one file.
+        NotTracedError: Where ONNX has no words for an operator, with the module that it stands in.
     """
     from groundwork.export.onnx_operators import TRANSLATIONS  # noqa: PLC0415 - an extra
 
-    written = torch.onnx.export(
-        traced.program,
-        input_names=[entry.name for entry in description.inputs],
-        output_names=[description.output.name],
-        opset_version=OPSET,
-        custom_translation_table=TRANSLATIONS,
-        dynamo=True,
-        verbose=False,
-    )
-    if written is None:
+    try:
+        converted = torch.onnx.export(
+            program,
+            input_names=[entry.name for entry in inputs],
+            output_names=[output],
+            opset_version=OPSET,
+            custom_translation_table=TRANSLATIONS,
+            dynamo=True,
+            verbose=False,
+        )
+    except torch.onnx.OnnxExporterError as error:
+        raise NotTracedError(_reason(program, error)) from error
+    if converted is None:
         raise TypeError("torch.onnx.export gave no program")
-    written.model.metadata_props.update(metadata)
-    written.save(path)
+    converted.model.ir_version = FILE_VERSION
+    return converted
+
+
+def save(converted: ONNXProgram, path: Path) -> None:
+    """Write a program into one file, in a folder of its own.
+
+    Raises:
+        ExportError: Where it does not fit.
+    """
+    converted.save(path)
     beside = sorted(file.name for file in path.parent.iterdir() if file != path)
     if beside:
         raise ExportError(
             f"A model of more than 2 GB does not fit into one ONNX file; found {beside} beside it. Set "
             "'export.format: pt2'"
         )
+
+
+def _reason(program: ExportedProgram, error: BaseException) -> str:
+    """Return which operator ONNX cannot say, and in which module it stands."""
+    texts, cause = [str(error)], error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+        texts.append(str(cause))
+    found = next((match for text in texts if (match := re.search(r"call_function\[target=([\w.]+)\]", text))), None)
+    if found is None:
+        return f"ONNX cannot say it: {first_line(cause)}"
+    target = found[1].removeprefix("torch.ops.")
+    return f"{_module_of(program, target)}ONNX cannot say the operator '{target}': {first_line(cause)}"
+
+
+def _module_of(program: ExportedProgram, target: str) -> str:
+    # What is decomposed stands in the program under the name of the whole, such as linalg_eigvals for linalg_eig.
+    name = target.rpartition(".")[0]
+    for node in program.graph.nodes:
+        stack = node.meta.get("nn_module_stack")
+        if stack and str(node.target).startswith(name):
+            path, kind = list(stack.values())[-1]
+            return f"in the module '{path.removeprefix('model.')} ({str(kind).rpartition('.')[2]})': "
+    return ""

@@ -9,7 +9,7 @@ import torch
 
 from groundwork.export.deepness import deepness_keys
 from groundwork.export.description import Description
-from groundwork.export.onnx_file import write_onnx
+from groundwork.export.onnx_file import save
 from groundwork.export.programs import INSIDE
 from groundwork.export.tracing import Traced
 
@@ -19,15 +19,16 @@ def write_program(traced: Traced, description: Description, path: Path) -> None:
 
     Args:
         traced: The program.
-        description: What it says of itself, with the format.
+        description: What it says of itself.
         path: The file, in a folder of its own.
 
     Raises:
         ExportError: Where it does not fit into one file.
     """
     text = as_text(description)
-    if description.format == "onnx":
-        write_onnx(traced, description, {INSIDE: text, **deepness_keys(description)}, path)
+    if traced.onnx is not None:
+        traced.onnx.model.metadata_props.update({INSIDE: text, **deepness_keys(description)})
+        save(traced.onnx, path)
     else:
         torch.export.save(traced.program, path, extra_files={INSIDE: text})
 

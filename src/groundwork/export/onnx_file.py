@@ -38,6 +38,7 @@ def convert(program: ExportedProgram, inputs: Sequence[ProgramInput], output: st
     try:
         converted = torch.onnx.export(
             program,
+            dynamic_shapes=(_axis_names(inputs),),
             input_names=[entry.name for entry in inputs],
             output_names=[output],
             opset_version=OPSET,
@@ -51,6 +52,18 @@ def convert(program: ExportedProgram, inputs: Sequence[ProgramInput], output: st
         raise TypeError("torch.onnx.export gave no program")
     converted.model.ir_version = FILE_VERSION
     return converted
+
+
+def _axis_names(inputs: Sequence[ProgramInput]) -> tuple[dict[int, str], ...]:
+    """Return the names of open axes by input, each name once: axes of one length share it."""
+    axes: list[dict[int, str]] = []
+    known: set[str] = set()
+    for entry in inputs:
+        axes.append(
+            {axis: name for axis, name in enumerate(entry.shape) if isinstance(name, str) and name not in known}
+        )
+        known.update(axes[-1].values())
+    return tuple(axes)
 
 
 def save(converted: ONNXProgram, path: Path) -> None:

@@ -281,6 +281,11 @@ def test_onnx_gives_what_the_bundle_gives(tiny_bundle: Bundle, tiny_data: Simple
     assert "model_type" not in keys
     assert b"site-packages" not in path.read_bytes()
     assert [entry.name for entry in model.graph.input] == ["optical"]
+    axes = [axis.dim_param or axis.dim_value for axis in model.graph.input[0].type.tensor_type.shape.dim]
+    assert axes == ["batch", 3, "height", "width"]
+    item = json.loads((tmp_path / "exported" / "model.stac.json").read_text())
+    assert len(validate(item)) == 4
+    assert item["assets"]["model"]["mlm:artifact_type"] == "onnx"
     assert [entry.name for entry in model.graph.output] == ["probabilities"]
     exported = load_exported(path, frozenset([made.report["sha256"]]))
     given = _images(torch.randint(0, 3000, (3, 3, 21, 34)).float(), torch.rand(3, 21, 34) > 0.3)

@@ -51,9 +51,6 @@ class MLflowTracker(Tracker):
 
     def record(self, run: Recorded, folder: Path, config: TrackingConfig) -> None:
         """See :class:`Tracker`."""
-        from groundwork.training.loggers import keep_to_itself  # noqa: PLC0415 - it loads torch
-
-        keep_to_itself()
         from mlflow import MlflowClient  # noqa: PLC0415 - an extra
 
         client = MlflowClient(tracking_uri=config.server or f"sqlite:///{folder.resolve() / 'mlflow.db'}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from importlib.util import find_spec
 from pathlib import Path
@@ -91,7 +90,6 @@ class MLflow(ScoreLogger):
 
     def build(self, folder: Path) -> Logger:
         """See :class:`ScoreLogger`. A run that goes on writes on in the same one."""
-        keep_to_itself()
         shared = folder.resolve().parent
         place = self._server or f"sqlite:///{shared / 'mlflow.db'}"
         self._flow = MLFlowLogger(
@@ -180,11 +178,6 @@ def require_packages(loggers: tuple[ComponentConfig, ...]) -> None:
                 f"it (`uv pip install -e '.[{packages[0]}]'` in the project), or leave the logger out; the history is "
                 "kept anyway"
             )
-
-
-def keep_to_itself() -> None:
-    """Let MLflow tell nobody that it is used, unless the environment says otherwise. To be called before its import."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 
 def _find(config: ComponentConfig) -> type[ScoreLogger]:

@@ -82,23 +82,30 @@ class DVCLiveTracker(Tracker):
     def record(self, run: Recorded, folder: Path, config: TrackingConfig) -> None:
         """See :class:`Tracker`."""
         from dvclive import Live  # noqa: PLC0415 - an extra
+        from dvclive.utils import clean_and_copy_into  # noqa: PLC0415 - an extra
 
         place = folder / "dvclive" / config.experiment / run.recipe
-        with Live(dir=str(place), save_dvc_exp=False, dvcyaml=None, cache_images=False) as live:
+        place.mkdir(parents=True, exist_ok=True)
+        # What trains begins anew. An evaluation or a report, which DVC runs by themselves, adds to what is there.
+        adds = not run.history
+        with Live(dir=str(place), resume=adds, save_dvc_exp=False, dvcyaml=None, cache_images=False) as live:
+            if adds:
+                # Otherwise each addition would count as an epoch.
+                live.step = live.read_step()
             live.log_params(dict(run.parameters))
             epochs = sorted({epoch for values in run.history.values() for epoch, _ in values})
             by_epoch = {name: dict(values) for name, values in run.history.items()}
             for epoch in epochs:
+                live.step = epoch
                 for name, values in by_epoch.items():
                     if epoch in values:
                         live.log_metric(name, values[epoch])
-                live.next_step()
             for name, score in run.scores.items():
                 live.log_metric(name, score, plot=False)
             for name, path in run.pictures.items():
                 live.log_image(f"{name}{path.suffix}", str(path))
-            for name, path in run.artifacts.items():
-                live.log_artifact(str(path), name=name, copy=True, cache=False)
+            for path in run.artifacts.values():
+                clean_and_copy_into(str(path), live.artifacts_dir)
 
 
 #: Name -> what records with it; each is named as the package that it needs.

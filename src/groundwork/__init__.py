@@ -5,6 +5,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from groundwork.telemetry import switch_off
+
+# Before anything else is imported, as some libraries send what they have to say right then.
+switch_off()
+
 #: What configuration files of Lightning name -> where it is. Loaded when asked for: the library itself stays light.
 _NAMED = {
     "RasterDataModule": "groundwork.data.raster_module",

@@ -1,71 +1,34 @@
-"""What is handed to MLflow and DVCLive is what the run made. The two themselves are stood in for: they are extras."""
+"""MLflow and DVCLive hold what a run made, and leave nothing anywhere else."""
 
 from __future__ import annotations
 
-import importlib.machinery
 import json
-import sys
-from collections.abc import Callable
+import os
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline, node
+from PIL import Image
 from pydantic import ValidationError
 
 from fieldwork.tracking import Tracking, TrackingError, flat
 from fieldwork.tracking_config import TrackingConfig
 
 PARAMETERS = {"seed": 3, "model": {"encoder": {"name": "timm"}, "necks": [{"name": "select"}]}, "unused": 1}
-Tell = Callable[[str], list[tuple[Any, ...]]]
 
 
 def _anything(**values: Any) -> None:
     """Make what the catalog holds already."""
 
 
-class Notes:
-    """Keeps what it is called with."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        def note(*given: Any, **named: Any) -> Any:
-            self.calls.append((name, given, named))
-            return {
-                "get_experiment_by_name": None,
-                "create_experiment": "7",
-                "create_run": SimpleNamespace(info=SimpleNamespace(run_id="r")),
-            }.get(name)
-
-        return note
-
-    def of(self, name: str) -> list[tuple[Any, ...]]:
-        return [(*given, *named.values()) for called, given, named in self.calls if called == name]
-
-    def __enter__(self) -> Notes:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.calls.append(("end", (), {}))
+MADE = {"metrics", "confusion_figure", "report", "trained_bundle", "history"}
 
 
-@pytest.fixture
-def notes(monkeypatch: pytest.MonkeyPatch) -> Notes:
-    """Stand-ins that are found as installed packages."""
-    made = Notes()
-    for package, name in (("mlflow", "MlflowClient"), ("dvclive", "Live")):
-        module = ModuleType(package)
-        module.__spec__ = importlib.machinery.ModuleSpec(package, None)
-        setattr(module, name, lambda **named: (made.calls.append(("begin", (), named)), made)[1])
-        monkeypatch.setitem(sys.modules, package, module)
-    return made
-
-
-def _run(folder: Path, tracking: Any) -> Tracking:
+def _run(folder: Path, tracking: Any, made: set[str] = MADE) -> Tracking:
     files = {
         "metrics": "metrics.json",
         "confusion_figure": "confusion.png",
@@ -81,11 +44,12 @@ def _run(folder: Path, tracking: Any) -> Tracking:
     )
     (folder / "metrics.json").write_text(json.dumps({"test": {"miou": 0.5, "iou": {"a b": 0.25, "ä": None}}}))
     (folder / "history.csv").write_text("epoch,train/loss,val/miou,note\n0,2.5,,x\n1,1.5,0.5,y\n")
-    (folder / "confusion.png").write_bytes(b"png")
+    Image.new("RGB", (4, 3), "red").save(folder / "confusion.png")
     (folder / "report.html").write_text("page")
-    (folder / "trained").mkdir()
+    (folder / "trained").mkdir(exist_ok=True)
+    (folder / "trained" / "bundle.json").write_text("{}")
     inputs = {name: f"params:{name}" for name in ("seed", "model")}
-    pipeline = Pipeline([node(_anything, inputs, [*files, "history", "not_made"], name="all")])
+    pipeline = Pipeline([node(_anything, inputs, [*sorted(made), "not_made"], name="all")])
     hook = Tracking()
     loader = {"parameters": PARAMETERS | {"tracking": tracking}}
     hook.after_context_created(SimpleNamespace(config_loader=loader))
@@ -94,48 +58,73 @@ def _run(folder: Path, tracking: Any) -> Tracking:
     return hook
 
 
-def test_mlflow_gets_parameters_scores_history_figures_and_the_bundle(tmp_path: Path, notes: Notes) -> None:
-    _run(tmp_path, {"name": "mlflow", "experiment": "land"})
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory that is no project, to see what is left in it."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_mlflow_holds_parameters_scores_history_figures_and_the_bundle(tmp_path: Path, elsewhere: Path) -> None:
+    mlflow = pytest.importorskip("mlflow")
+    for _ in range(2):
+        _run(tmp_path, {"name": "mlflow", "experiment": "land"})
     folder = tmp_path / "tracking"
-    assert notes.of("begin") == [(f"sqlite:///{folder}/mlflow.db",)]
-    assert notes.of("create_experiment") == [("land", (folder / "mlflow").as_uri())]
-    assert notes.of("create_run") == [("7", "base")]
-    assert set(notes.of("log_param")) == {
-        ("r", "seed", "3"),
-        ("r", "model.encoder.name", "timm"),
-        ("r", "model.necks.0.name", "select"),
-    }
-    assert notes.of("log_metric") == [
-        ("r", "test.miou", 0.5), ("r", "test.iou.a b", 0.25),
-        ("r", "train/loss", 2.5, 0), ("r", "train/loss", 1.5, 1), ("r", "val/miou", 0.5, 1),
-    ]  # fmt: skip
-    assert set(notes.of("log_artifact")) == {
-        ("r", str(tmp_path / "confusion.png"), "figures"),
-        ("r", str(tmp_path / "report.html"), "report"),
-    }
-    assert notes.of("log_artifacts") == [("r", str(tmp_path / "trained"), "trained_bundle")]
-    assert notes.calls[-1][0] == "set_terminated"
+    client = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    runs = client.search_runs([client.get_experiment_by_name("land").experiment_id])
+    assert [(run.info.run_name, run.info.status) for run in runs] == [("base", "FINISHED")] * 2
+    run = runs[0]
+    assert run.data.params == {"seed": "3", "model.encoder.name": "timm", "model.necks.0.name": "select"}
+    assert run.data.metrics == {"test.miou": 0.5, "test.iou.a b": 0.25, "train/loss": 1.5, "val/miou": 0.5}
+    by_epoch = {name: client.get_metric_history(run.info.run_id, name) for name in ("train/loss", "val/miou")}
+    found = {name: [(entry.step, entry.value) for entry in entries] for name, entries in by_epoch.items()}
+    assert found == {"train/loss": [(0, 2.5), (1, 1.5)], "val/miou": [(1, 0.5)]}
+    kept = folder / "mlflow" / run.info.run_id / "artifacts"
+    files = {path.relative_to(kept).as_posix() for path in kept.rglob("*") if path.is_file()}
+    assert files == {"figures/confusion.png", "report/report.html", "trained_bundle/bundle.json"}
+    assert {path.name for path in folder.iterdir()} == {"mlflow", "mlflow.db"}
+    assert list(elsewhere.iterdir()) == []
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
 
 
-def test_dvclive_gets_the_same_and_leaves_dvcs_files_alone(tmp_path: Path, notes: Notes) -> None:
-    _run(tmp_path, "dvclive")
-    begun = next(named for name, _, named in notes.calls if name == "begin")
-    assert begun["dir"] == str(tmp_path / "tracking/dvclive/groundwork/base")
-    assert (begun["save_dvc_exp"], begun["dvcyaml"]) == (False, None)
-    assert notes.of("log_params") == [({"seed": 3, "model.encoder.name": "timm", "model.necks.0.name": "select"},)]
-    assert [call[:2] for call in notes.of("log_metric")] == [
-        ("train/loss", 2.5), ("train/loss", 1.5), ("val/miou", 0.5), ("test.miou", 0.5), ("test.iou.a b", 0.25),
-    ]  # fmt: skip
-    assert len(notes.of("next_step")) == 2
-    assert notes.of("log_image") == [("confusion_figure.png", str(tmp_path / "confusion.png"))]
-    assert {call[0] for call in notes.of("log_artifact")} == {str(tmp_path / "report.html"), str(tmp_path / "trained")}
-    assert all(named["cache"] is False for name, _, named in notes.calls if name == "log_artifact")
-    assert notes.calls[-1][0] == "end"
+def test_dvclive_holds_the_same_and_leaves_dvcs_files_alone(tmp_path: Path, elsewhere: Path) -> None:
+    pytest.importorskip("dvclive")
+    for _ in range(2):
+        _run(tmp_path, "dvclive")
+    folder = tmp_path / "tracking/dvclive/groundwork/base"
+    parameters = yaml.safe_load((folder / "params.yaml").read_text())
+    assert parameters == {"seed": 3, "model.encoder.name": "timm", "model.necks.0.name": "select"}
+    scores = json.loads((folder / "metrics.json").read_text())
+    assert scores == {
+        "train": {"loss": 1.5}, "val": {"miou": 0.5}, "test.miou": 0.5, "test.iou.a b": 0.25, "step": 1,
+    }  # fmt: skip
+    assert (folder / "plots/metrics/train/loss.tsv").read_text() == "step\tloss\n0\t2.5\n1\t1.5\n"
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert files == {
+        "params.yaml", "metrics.json", "plots/metrics/train/loss.tsv", "plots/metrics/val/miou.tsv",
+        "plots/images/confusion_figure.png", "artifacts/report.html", "artifacts/trained/bundle.json",
+    }  # fmt: skip
+    assert list(elsewhere.iterdir()) == []
 
 
-def test_nothing_is_recorded_unless_asked_for(tmp_path: Path, notes: Notes) -> None:
+def test_a_run_that_trains_nothing_adds_to_the_files_of_dvclive(tmp_path: Path) -> None:
+    pytest.importorskip("dvclive")
+    _run(tmp_path, "dvclive", {"history", "trained_bundle"})
+    _run(tmp_path, "dvclive", {"metrics", "confusion_figure", "report"})
+    folder = tmp_path / "tracking/dvclive/groundwork/base"
+    scores = json.loads((folder / "metrics.json").read_text())
+    assert scores == {
+        "train": {"loss": 1.5}, "val": {"miou": 0.5}, "test.miou": 0.5, "test.iou.a b": 0.25, "step": 1,
+    }  # fmt: skip
+    assert (folder / "plots/metrics/train/loss.tsv").read_text() == "step\tloss\n0\t2.5\n1\t1.5\n"
+    assert (folder / "artifacts/trained/bundle.json").is_file()
+    assert (folder / "artifacts/report.html").is_file()
+
+
+def test_nothing_is_recorded_unless_asked_for(tmp_path: Path) -> None:
     _run(tmp_path, None)
-    assert not notes.calls
     assert not (tmp_path / "tracking").exists()
 
 

@@ -196,7 +196,9 @@ def _add_export(topics: _Topics) -> None:
     export.add_argument("--format", choices=["pt2", "onnx"], default="pt2")
     export.add_argument("--output", type=Path, metavar="FILE", help="model.<format> where it is not named")
     export.add_argument("--validity", choices=["masks", "nodata"], default="masks", help="how it is told of no data")
-    export.add_argument("--sizes", choices=["auto", "fixed"], default="auto", help="fixed: tiles of one size alone")
+    export.add_argument(
+        "--sizes", choices=["auto", "tiles", "fixed"], default="auto", help="tiles: one size; fixed: one batch size too"
+    )
     export.add_argument("--tile-size", type=_positive, default=256)
     export.add_argument("--allow-module", nargs="+", default=[], metavar="MODULE", help="your own, named by the bundle")
 

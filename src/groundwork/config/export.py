@@ -22,6 +22,7 @@ class ExportConfig(Config):
     #: sees itself, by the nodata value of the source and by NaN; then a model of one source has one input, as QGIS
     #: Deepness needs.
     validity: Validity = "masks"
-    #: auto: any number of images, of any size, where the network allows. fixed: batches of ``inference.batch_size``
-    #: tiles of ``inference.tile_size``, which some accelerators need.
-    sizes: Literal["auto", "fixed"] = "auto"
+    #: auto: any number of images, of any size, where the network allows. tiles: any number of images of
+    #: ``inference.tile_size``, which QGIS Deepness needs. fixed: batches of ``inference.batch_size`` such tiles, which
+    #: some accelerators need.
+    sizes: Literal["auto", "tiles", "fixed"] = "auto"

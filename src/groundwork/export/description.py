@@ -30,6 +30,8 @@ class ProgramSizes(Config):
     width: int | None = None
     #: Height and width must be at least this.
     least: int = 1
+    #: The network grows images to a multiple of this by itself, evenly on all sides. None: it does otherwise.
+    grown: int | None = None
     #: Why something is settled that was wanted open.
     why: str | None = None
 
@@ -150,6 +152,11 @@ def _dates(source: str, shape: tuple[Length, ...]) -> ProgramInput:
     return ProgramInput(name=f"{source}_dates", holds="dates", source=source, shape=shape, meaning=meaning)
 
 
+def output_name(bundle: Bundle) -> Literal["probabilities", "numbers"]:
+    """Return what the output of a program is called."""
+    return "probabilities" if bundle.config.target.classes else "numbers"
+
+
 def _output(bundle: Bundle, sizes: ProgramSizes) -> ProgramOutput:
     target = bundle.config.target
     names = (*target.names, *(f"deviation_{name}" for name in target.names if target.deviation))
@@ -162,5 +169,4 @@ def _output(bundle: Bundle, sizes: ProgramSizes) -> ProgramOutput:
     if target.multi_label:
         meaning = "The probability of each class, of each image; each is a question of its own."
     shape = (sizes.batch or "batch", len(names), *size)
-    name: Literal["probabilities", "numbers"] = "probabilities" if target.classes else "numbers"
-    return ProgramOutput(name=name, shape=shape, channels=names, meaning=meaning)
+    return ProgramOutput(name=output_name(bundle), shape=shape, channels=names, meaning=meaning)

@@ -23,8 +23,8 @@ from groundwork.targets.kinds import kind_of
 class ExportedModel(Model):
     """Gives the scores of a program. It has no weights of its own, and cannot be trained.
 
-    Where the program takes batches and images of one size, smaller ones are filled up, by their last image and by
-    mirroring, and cut back.
+    Where the program takes batches of one size, smaller ones are filled up by their last image. Images that are smaller
+    than the program takes are mirrored at their edges where the network would do just that, and cut back.
 
     Args:
         program: What is run.
@@ -44,12 +44,16 @@ class ExportedModel(Model):
         """Give raw scores. See :class:`Model`.
 
         Raises:
-            ExportError: For images larger than the only size that the program takes.
+            ExportError: For images larger than the only size that the program takes, and for smaller ones where the
+                program would give something else than the network.
         """
         sizes, first = self._description.sizes, next(iter(images.values.values()))
         size = (first.shape[-2], first.shape[-1])
         _require_size(size, sizes)
-        grown = _grown(images, _padded(size, sizes))
+        padded = _padded(size, sizes)
+        if padded != size:
+            self._require_same_growth(size, padded)
+        grown = _grown(images, padded)
         parts = [self._ask(part, sizes.batch) for part in _batches(grown, sizes.batch)]
         activated = torch.cat(parts) if len(parts) > 1 else parts[0]
         scores = self._kind.deactivate(activated[: len(first)])
@@ -67,6 +71,21 @@ class ExportedModel(Model):
         """Return none. See :class:`Model`."""
         return {}
 
+    def _require_same_growth(self, size: tuple[int, int], padded: tuple[int, int]) -> None:
+        """Refuse to grow images to a size that the network would not have grown them to by itself.
+
+        What is grown counts as data, which answers of whole images would take for a part of the image.
+        """
+        multiple = self._description.sizes.grown
+        by_itself = None if multiple is None else tuple(-(-length // multiple) * multiple for length in size)
+        if self._kind.per == "pixel" and by_itself == padded:
+            return
+        raise ExportError(
+            f"The exported program takes images of {_words(self._description.sizes)} pixels, and was given {size[0]} x "
+            f"{size[1]}. Filled up it would give other answers than the bundle. Predict these with the bundle itself, "
+            "or export again with an 'inference.tile_size' of this size"
+        )
+
     def _ask(self, images: Images, batch: int | None) -> Tensor:
         count = len(next(iter(images.values.values())))
         full = images.grown(batch - count) if batch is not None and count < batch else images
@@ -80,6 +99,11 @@ def _require_size(size: tuple[int, int], sizes: ProgramSizes) -> None:
                 f"The exported program takes images of {sizes.height} x {sizes.width} pixels, and was given {size[0]} "
                 f"x {size[1]}: set 'inference.tile_size: {sizes.height}', or export again with that tile size"
             )
+
+
+def _words(sizes: ProgramSizes) -> str:
+    least = f"at least {sizes.least}"
+    return f"{sizes.height or least} x {sizes.width or least}"
 
 
 def _padded(size: tuple[int, int], sizes: ProgramSizes) -> tuple[int, int]:

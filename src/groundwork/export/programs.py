@@ -21,6 +21,8 @@ from groundwork.export.description import FORMAT_VERSION, Description
 
 #: Under which name the description stands in a file.
 INSIDE = "groundwork.json"
+#: What ONNX Runtime computes with, the first that is there; TF32 keeps three digits, and answers shall be the same.
+_PROVIDERS: dict[str, dict[str, str]] = {"CUDAExecutionProvider": {"use_tf32": "0"}, "CPUExecutionProvider": {}}
 #: Packages that write and run ONNX.
 ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
@@ -55,13 +57,14 @@ class TorchProgram(Program):
                 f"{path}: torch {torch.__version__} cannot read it as a program of torch.export: {error}. Export the "
                 "bundle again with this version."
             ) from error
-        self._run, self._device = self._program.module(), torch.device("cpu")
+        # Guards keep what a trace met once, such as more than one cell; other sizes were tried when it was exported.
+        self._run, self._device = self._program.module(check_guards=False), torch.device("cpu")
 
     def run(self, given: Sequence[Tensor]) -> Tensor:
         """See :class:`Program`."""
         device = given[0].device
         if device != self._device:
-            self._run = move_to_device_pass(self._program, str(device)).module()
+            self._run = move_to_device_pass(self._program, str(device)).module(check_guards=False)
             self._device = device
         try:
             scores: Tensor = self._run(*given)
@@ -90,17 +93,43 @@ class OnnxProgram(Program):
         require_format("onnx")
         import onnxruntime  # noqa: PLC0415 - an extra
 
+        options = onnxruntime.SessionOptions()
+        # As many as torch may take: of several processes, each keeps to its share of the cores.
+        options.intra_op_num_threads = torch.get_num_threads()
+        options.inter_op_num_threads = 1
+        # Threads that wait busily would take the cores of whatever reads and writes meanwhile.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        here = onnxruntime.get_available_providers()
+        providers = [name for name in _PROVIDERS if name in here]
         try:
-            self._session = onnxruntime.InferenceSession(str(path), providers=onnxruntime.get_available_providers())
-        except RuntimeError as error:
-            raise ExportError(f"{path}: ONNX Runtime cannot read it: {error}") from error
-        self._names = [entry.name for entry in self._session.get_inputs()]
+            self.session = onnxruntime.InferenceSession(
+                str(path), options, providers=providers, provider_options=[_PROVIDERS[name] for name in providers]
+            )
+        except _onnx_errors() as error:
+            raise ExportError(f"{path}: ONNX Runtime {onnxruntime.__version__} cannot read it: {error}") from error
+        self._names = [entry.name for entry in self.session.get_inputs()]
 
     def run(self, given: Sequence[Tensor]) -> Tensor:
-        """See :class:`Program`."""
+        """See :class:`Program`.
+
+        Raises:
+            ExportError: Where the runtime does not take the tensors.
+        """
         arrays = (tensor.detach().cpu().contiguous().numpy() for tensor in given)
         feed = dict(zip(self._names, arrays, strict=True))
-        return torch.from_numpy(self._session.run(None, feed)[0]).to(given[0].device)
+        try:
+            found = self.session.run(None, feed)[0]
+        except _onnx_errors() as error:
+            sizes = [tuple(tensor.shape) for tensor in given]
+            raise ExportError(f"ONNX Runtime ended at tensors of the sizes {sizes}: {error}") from error
+        return torch.from_numpy(found).to(given[0].device)
+
+
+def _onnx_errors() -> tuple[type[Exception], ...]:
+    """Return what ONNX Runtime raises, but for memory that does not suffice, which is told by its message."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as states  # noqa: PLC0415 - an extra
+
+    return (states.Fail, states.InvalidArgument, states.InvalidGraph, states.InvalidProtobuf, states.NotImplemented)
 
 
 def require_format(form: ExportFormat) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -17,25 +19,27 @@ from groundwork.config.data import read_by_model
 from groundwork.config.export import ExportConfig
 from groundwork.config.inference import InferenceConfig
 from groundwork.errors import ExportError
-from groundwork.export.description import ProgramInput, ProgramSizes, program_inputs
+from groundwork.export.description import ProgramInput, ProgramSizes, output_name, program_inputs
+from groundwork.export.onnx_file import convert, save
 from groundwork.export.program_module import ProgramModule
+from groundwork.export.programs import OnnxProgram
+from groundwork.export.refusals import REFUSALS, NotTracedError, first_line
+from groundwork.export.trying import example, lengths_of, require_same
 from groundwork.models.asking import tiles_at_once
 from groundwork.models.assembly.raster_model import RasterModel
+from groundwork.models.features.sizes import Sizes
 from groundwork.models.interface import Model
 from groundwork.targets.kinds import kind_of
 
+if TYPE_CHECKING:
+    from torch.onnx import ONNXProgram
+
 logger = logging.getLogger(__name__)
-
-#: Where a program and the network that it was traced from may differ.
-TOLERANCE = 1e-4
-#: What torch.export and networks raise where something cannot be traced, or was settled by a trace.
-_REFUSALS = (
-    RuntimeError, AssertionError, ValueError, TypeError, IndexError, KeyError, AttributeError, NotImplementedError
-)  # fmt: skip
-
 
 #: Layers of timm by name of their class, whose windows make a trace with open sizes grow without end.
 _WINDOWED = {"WindowAttention"}
+#: Side of the cells that a network of a user's own is thought to see, and one that is given images as they are.
+_CELL = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +48,15 @@ class Traced:
 
     program: ExportedProgram
     sizes: ProgramSizes
+    #: The same for ONNX. None: that was not asked for.
+    onnx: ONNXProgram | None = None
 
 
 def trace(bundle: Bundle, model: Model, config: ExportConfig, inference: InferenceConfig) -> Traced:
     """Trace a model, with all axes open that can be.
 
-    An axis is called open only where the program was tried with other lengths, and gave what the network gives.
+    An axis is called open only where the program was tried with other lengths, and gave what the network gives. Of
+    ONNX, its runtime is asked.
 
     Args:
         bundle: What is exported.
@@ -58,9 +65,9 @@ def trace(bundle: Bundle, model: Model, config: ExportConfig, inference: Inferen
         inference: How large tiles are, and batches, where they are settled.
 
     Raises:
-        ExportError: Where the model cannot be traced, with the module where it ended.
+        ExportError: Where the model cannot be traced, or said in ONNX, with the module where it ended.
     """
-    why = _settled(model) if config.sizes == "auto" else "as 'export.sizes: fixed' asks"
+    why = _settled(model) if config.sizes == "auto" else f"as 'export.sizes: {config.sizes}' asks"
     for wanted in _wanted(model, config, inference):
         logger.info("Tracing with open axes %s; 'export.sizes: fixed' is the quickest", _open(wanted))
         inputs = program_inputs(bundle, model, config.validity, wanted)
@@ -68,54 +75,83 @@ def trace(bundle: Bundle, model: Model, config: ExportConfig, inference: Inferen
             model, kind_of(bundle.config.target), inputs, read_by_model(bundle.config.inputs), config.validity
         ).eval()
         try:
-            program = _trace(module, inputs, wanted)
-            _try_others(module, program, inputs, wanted, inference.tile_size)
-            return Traced(program, wanted.model_copy(update={"why": why}))
-        except _TraceError as error:
+            program = _trace(module, inputs, wanted, _cell(model))
+            converted = convert(program, inputs, output_name(bundle)) if config.format == "onnx" else None
+            with _runnable(program, converted) as run:
+                least = require_same(module, run, inputs, wanted, (_cell(model), inference.tile_size))
+            return Traced(program, wanted.model_copy(update={"why": why, "least": least}), converted)
+        except NotTracedError as error:
             logger.info("That did not work out: %s", error)
             why, last = f"with open {', '.join(_open(wanted)) or 'nothing'}: {error}", error
+    another = "Set 'export.format: pt2', predict" if config.format == "onnx" else "Predict"
     raise ExportError(
-        f"The model {bundle.config.model.title()} cannot be exported: {last} Predict with the bundle itself, or train "
-        "with another component in the place of this one."
+        f"The model {bundle.config.model.title()} cannot be exported as {config.format}: {last} {another} with the "
+        "bundle itself, or train with another component in the place of this one."
     ) from last
 
 
-class _TraceError(Exception):
-    """A trace did not work out."""
+@contextmanager
+def _runnable(program: ExportedProgram, converted: ONNXProgram | None) -> Iterator[Callable[..., Tensor]]:
+    """Give what runs a program."""
+    if converted is None:
+        # Guards of torch keep all that a trace met once; whether other sizes give the same is tried instead.
+        yield program.module(check_guards=False)
+        return
+    with tempfile.TemporaryDirectory(prefix="export-") as folder:
+        path = Path(folder) / "tried.onnx"
+        save(converted, path)
+        runtime = OnnxProgram(path)
+        yield lambda *given: runtime.run(given)
 
 
 def _wanted(model: Model, config: ExportConfig, inference: InferenceConfig) -> Iterator[ProgramSizes]:
     """Yield what is tried, with fewer and fewer open axes."""
-    side = inference.tile_size
-    if isinstance(model, RasterModel) and model.sizes.only is not None:
-        side = min(side, model.sizes.only)
-    if config.sizes == "auto":
-        if _settled(model) is None:
-            yield ProgramSizes(least=_least(model))
-        yield ProgramSizes(height=side, width=side)
-    yield ProgramSizes(batch=tiles_at_once(inference), height=side, width=side)
+    only = [sizes.only for sizes in _sizes(model) if sizes.only is not None]
+    side, grown = min([inference.tile_size, *only]), _grown(model)
+    if config.sizes == "auto" and _settled(model) is None:
+        yield ProgramSizes(grown=grown)
+    if config.sizes != "fixed":
+        yield ProgramSizes(height=side, width=side, grown=grown)
+    yield ProgramSizes(batch=tiles_at_once(inference), height=side, width=side, grown=grown)
 
 
 def _settled(model: Model) -> str | None:
     """Return why height and width cannot be open, where that is known beforehand."""
-    if isinstance(model, RasterModel) and model.sizes.only is not None:
-        return f"the network takes images of {model.sizes.only} pixels a side"
+    only = [sizes.only for sizes in _sizes(model) if sizes.only is not None]
+    if only:
+        return f"the network takes images of {min(only)} pixels a side"
     windowed = any(type(part).__name__ in _WINDOWED for part in model.modules())
     return "a trace of attention in windows does not end with open sizes" if windowed else None
 
 
-def _least(model: Model) -> int:
-    """Return a side from which on a network sees two cells or more: one alone is a case of its own to a trace."""
-    return 2 * max(model.sizes.multiple, model.sizes.least) if isinstance(model, RasterModel) else 64
+def _sizes(model: Model) -> list[Sizes]:
+    """Return which images each of the networks takes that a model is made of."""
+    return [part.sizes for part in model.modules() if isinstance(part, RasterModel)]
+
+
+def _cell(model: Model) -> int:
+    """Return the side from which on no network has to grow an image."""
+    sides = [max(sizes.multiple, sizes.least) for sizes in _sizes(model) if sizes.padding != "none"]
+    return max(sides, default=_CELL)
+
+
+def _grown(model: Model) -> int | None:
+    """Return what all networks grow images to a multiple of, evenly on all sides. None: they do otherwise."""
+    ways = {(sizes.multiple, sizes.least <= sizes.multiple, sizes.padding) for sizes in _sizes(model)}
+    if len(ways) != 1:
+        return None
+    multiple, is_always, padding = ways.pop()
+    return multiple if is_always and padding == "symmetric" else None
 
 
 def _open(sizes: ProgramSizes) -> list[str]:
     return [name for name in ("batch", "height", "width") if getattr(sizes, name) is None]
 
 
-def _trace(module: ProgramModule, inputs: Sequence[ProgramInput], sizes: ProgramSizes) -> ExportedProgram:
+def _trace(module: ProgramModule, inputs: Sequence[ProgramInput], sizes: ProgramSizes, cell: int) -> ExportedProgram:
     open_axes = _open(sizes)
-    first = _lengths(sizes, 2, (2 * sizes.least, 3 * sizes.least))
+    # To a trace, one cell is a case of its own, and so is a square.
+    first = lengths_of(sizes, 2, (4 * cell, 6 * cell))
     shapes = tuple(
         {axis: Dim.AUTO for axis, length in enumerate(entry.shape) if length in open_axes} for entry in inputs
     )
@@ -123,38 +159,13 @@ def _trace(module: ProgramModule, inputs: Sequence[ProgramInput], sizes: Program
     try:
         with torch.no_grad(), path.watch(module.model):
             program = torch.export.export(module, example(inputs, first), dynamic_shapes=(shapes,), strict=False)
-    except _REFUSALS as error:
-        raise _TraceError(f"{path.where()}{_first_line(error)}") from error
+    except REFUSALS as error:
+        raise NotTracedError(f"{path.where()}{first_line(error)}") from error
     for node in program.graph.nodes:
         # It names files of this machine.
         node.meta.pop("stack_trace", None)
     _require_open(program, inputs, open_axes)
     return program
-
-
-def _lengths(sizes: ProgramSizes, batch: int, size: tuple[int, int]) -> dict[str, int]:
-    return {
-        "batch": sizes.batch or batch,
-        "height": sizes.height or size[0],
-        "width": sizes.width or size[1],
-    }
-
-
-def example(inputs: Sequence[ProgramInput], lengths: dict[str, int], seed: int = 0) -> tuple[Tensor, ...]:
-    """Return values for each input of a program, with these lengths of the open axes."""
-    generator = torch.Generator().manual_seed(seed)
-    given = []
-    for entry in inputs:
-        shape = [lengths[length] if isinstance(length, str) else length for length in entry.shape]
-        if entry.holds == "validity":
-            given.append(torch.rand(shape, generator=generator) > 0.1)
-        elif entry.holds == "dates":
-            given.append(torch.tensor([2021.0, 150.0]).expand(shape).contiguous())
-        elif entry.holds == "location":
-            given.append(torch.tensor([47.0, 8.0]).expand(shape).contiguous())
-        else:
-            given.append(torch.rand(shape, generator=generator) * 1000)
-    return tuple(given)
 
 
 def _require_open(program: ExportedProgram, inputs: Sequence[ProgramInput], open_axes: Sequence[str]) -> None:
@@ -168,33 +179,9 @@ def _require_open(program: ExportedProgram, inputs: Sequence[ProgramInput], open
             if isinstance(length, str):
                 found[length].add(str(seen))
                 if isinstance(seen, int):
-                    raise _TraceError(f"the network settles {length} to {seen}.")
+                    raise NotTracedError(f"the network settles {length} to {seen}.")
     if len(set.union(set(), *found.values())) < len(open_axes):
-        raise _TraceError("the network takes square images alone.")
-
-
-def _try_others(
-    module: ProgramModule, program: ExportedProgram, inputs: Sequence[ProgramInput], sizes: ProgramSizes, tile: int
-) -> None:
-    """Run a program with other lengths than those that it was traced with: small ones, odd ones, those of tiles."""
-    least, side = sizes.least, max(tile, sizes.least)
-    others = [*product((1, 3), ((least, 2 * least + 1), (3 * least - 1, 2 * least))), (1, (side, side))]
-    runnable = program.module()
-    for seed, lengths in enumerate({tuple(_lengths(sizes, *other).items()): None for other in others}):
-        given = example(inputs, dict(lengths), seed + 1)
-        try:
-            with torch.no_grad():
-                found, expected = runnable(*given), module(*given)
-        except _REFUSALS as error:
-            raise _TraceError(f"it does not take {dict(lengths)}: {_first_line(error)}") from error
-        scale = max(1.0, float(expected.abs().max()))
-        if found.shape != expected.shape or not bool(((found - expected).abs() <= TOLERANCE * scale).all()):
-            raise _TraceError(f"it gives other values than the network for {dict(lengths)}.")
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip() or type(error).__name__
-    return f"{text.splitlines()[0].rstrip('.')}."
+        raise NotTracedError("the network takes square images alone.")
 
 
 @dataclass(slots=True)

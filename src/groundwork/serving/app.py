@@ -7,8 +7,9 @@ import logging
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,12 +21,12 @@ from starlette.concurrency import run_in_threadpool
 from groundwork import fingerprint
 from groundwork.bundle import Bundle
 from groundwork.config.serving import ServingConfig
-from groundwork.errors import BundleError
 from groundwork.serving.asked import MEDIA_TYPES, Asked, Fetched, Format, products_of
 from groundwork.serving.fetching import fetch
 from groundwork.serving.predictor import Predictor
 from groundwork.serving.queueing import Workers
 from groundwork.serving.refusals import RefusedError, too_large
+from groundwork.serving.sources import Sent
 
 logger = logging.getLogger(__name__)
 
@@ -40,21 +41,16 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
     429: {"description": "Too many requests are under way; Retry-After says when to ask again"},
     504: {"description": "It took too long"},
 }
-_RASTERS = ("image/tiff", "application/octet-stream")
+_BODIES = ("image/tiff", "application/octet-stream", "application/zip")
 
 
 def make_app(bundle: Bundle, config: ServingConfig) -> FastAPI:
     """Return the server of a bundle.
 
     Raises:
-        BundleError: Where the bundle was never trained, or reads several sources.
+        BundleError: Where the bundle was never trained.
     """
     bundle.require_trained()
-    if len(bundle.config.inputs) > 1:
-        raise BundleError(
-            f"The model reads the sources {sorted(bundle.config.inputs)}, and one raster is sent to a server. Predict "
-            "its scenes by the pipeline 'inference'."
-        )
     workers = Workers([Predictor(bundle, config) for _ in range(config.workers)], config.max_waiting)
 
     @asynccontextmanager
@@ -65,12 +61,12 @@ def make_app(bundle: Bundle, config: ServingConfig) -> FastAPI:
     # The pages of FastAPI load scripts from elsewhere.
     title = bundle.config.model.title()
     app = FastAPI(title="Groundwork", summary=title, lifespan=lifespan, docs_url=None, redoc_url=None)
-    _add_answers(app, workers, config)
+    _add_answers(app, workers, config, tuple(bundle.config.inputs))
     _add_descriptions(app, bundle, config, workers)
     return app
 
 
-def _add_answers(app: FastAPI, workers: Workers, config: ServingConfig) -> None:
+def _add_answers(app: FastAPI, workers: Workers, config: ServingConfig, sources: Sequence[str]) -> None:
     @app.exception_handler(RefusedError)
     async def refused(request: Request, refusal: Exception) -> JSONResponse:  # noqa: ARG001 - FastAPI gives it
         if not isinstance(refusal, RefusedError):
@@ -90,30 +86,29 @@ def _add_answers(app: FastAPI, workers: Workers, config: ServingConfig) -> None:
         """Predict the raster that is sent, or that lies at the address that is sent."""
         deadline = time.monotonic() + config.timeout_s
 
-        def work(predictor: Predictor, raster: Path) -> Path:
-            return predictor.answer(raster, asked, deadline)
+        def work(predictor: Predictor, sent: Sent) -> Path:
+            return predictor.answer(sent, asked, deadline)
 
-        return await _answered(request, workers, config, work, asked.format)
+        receive = partial(_receive, request, config, sources)
+        return await _answered(workers, receive, work, asked.format)
 
     @app.post("/pictures", responses=_REFUSALS, openapi_extra=_body())
     async def look(request: Request) -> FileResponse:
         """Return a picture of the raster that is sent, to be seen beside a prediction."""
-        return await _answered(request, workers, config, Predictor.look, "png")
+        return await _answered(workers, partial(_receive, request, config, sources), Predictor.look, "png")
 
 
 async def _answered(
-    request: Request,
     workers: Workers,
-    config: ServingConfig,
-    work: Callable[[Predictor, Path], Path],
+    receive: Callable[[Path], Awaitable[Sent]],
+    work: Callable[[Predictor, Sent], Path],
     form: Format,
 ) -> FileResponse:
     folder = Path(tempfile.mkdtemp(prefix="groundwork-serve-"))
     try:
         with workers.place():
-            raster = folder / _NAME
-            await _receive(request, config, raster)
-            made = await workers.run(lambda predictor: work(predictor, raster))
+            sent = await receive(folder)
+            made = await workers.run(lambda predictor: work(predictor, sent))
     except BaseException:
         shutil.rmtree(folder)
         raise
@@ -121,8 +116,8 @@ async def _answered(
     return FileResponse(made, media_type=MEDIA_TYPES[form], filename=made.name, background=clean)
 
 
-async def _receive(request: Request, config: ServingConfig, target: Path) -> None:
-    """Write what is sent into a file, or what lies at the address that is sent."""
+async def _receive(request: Request, config: ServingConfig, sources: Sequence[str], folder: Path) -> Sent:
+    """Write what is sent into a file, or what lies at the addresses that are sent."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
         body = b"".join([chunk async for chunk in _limited(request, 10_000)])
@@ -130,15 +125,29 @@ async def _receive(request: Request, config: ServingConfig, target: Path) -> Non
             fetched = Fetched.model_validate_json(body)
         except ValueError as error:
             raise RefusedError(422, f"Expected {{'address': 'https://...'}}; {error}") from error
-        await run_in_threadpool(fetch, fetched.address, config.addresses, config.max_bytes, target)
-        return
-    if kind not in _RASTERS:
-        raise RefusedError(
-            415, f"Found the content type '{kind}'; expected {' or '.join(_RASTERS)}, or application/json."
-        )
-    with target.open("wb") as file:
+        return await run_in_threadpool(_fetch, fetched, config, sources, folder)
+    if kind not in _BODIES:
+        raise RefusedError(415, f"Found the content type '{kind}'; expected {', '.join(_BODIES)}, or application/json.")
+    with (folder / _NAME).open("wb") as file:
         async for chunk in _limited(request, config.max_bytes):
             await asyncio.to_thread(file.write, chunk)
+    return folder / _NAME
+
+
+def _fetch(fetched: Fetched, config: ServingConfig, sources: Sequence[str], folder: Path) -> Sent:
+    if fetched.address is not None:
+        fetch(fetched.address, config.addresses, config.max_bytes, folder / _NAME)
+        return folder / _NAME
+    unknown = sorted(set(fetched.addresses) - set(sources))
+    if unknown:
+        raise RefusedError(422, f"Found addresses of {unknown}; the model reads {sorted(sources)}.")
+    found = {source: folder / source / _NAME for source in fetched.addresses}
+    left = config.max_bytes
+    for source, path in found.items():
+        path.parent.mkdir()
+        fetch(fetched.addresses[source], config.addresses, left, path)
+        left -= path.stat().st_size
+    return found
 
 
 async def _limited(request: Request, most: int) -> AsyncIterator[bytes]:
@@ -168,17 +177,18 @@ def _asked(
 
 def _body() -> dict[str, Any]:
     """Return what is said of the body in the description of the server."""
-    content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _RASTERS}
+    content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _BODIES}
     return {"requestBody": {"content": {**content, "application/json": {"schema": Fetched.model_json_schema()}}}}
 
 
 def _add_descriptions(app: FastAPI, bundle: Bundle, config: ServingConfig, workers: Workers) -> None:
     page = (Path(__file__).parent / "page.html").read_text("utf-8")
-    spec = next(iter(bundle.config.inputs.values()))
     card = {
         "model": bundle.config.model.title(),
         "weights": fingerprint.of_weights(bundle.weights),
-        "input": spec.model_dump(mode="json", exclude_defaults=True),
+        "inputs": {
+            source: spec.model_dump(mode="json", exclude_defaults=True) for source, spec in bundle.config.inputs.items()
+        },
         "target": bundle.config.target.model_dump(mode="json", exclude_defaults=True),
         "products": products_of(bundle),
         "provenance": bundle.config.provenance,

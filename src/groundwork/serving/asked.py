@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from groundwork.bundle import Bundle
 from groundwork.config.inference import AreaConfig, InferenceConfig
@@ -22,11 +22,22 @@ MEDIA_TYPES: dict[Format, str] = {
 }
 
 
+Address: TypeAlias = Annotated[str, Field(max_length=2000)]
+
+
 class Fetched(Config):
-    """A raster that the server fetches."""
+    """A raster that the server fetches, or one of each source."""
 
     #: One that begins as the server's owner allows.
-    address: str = Field(max_length=2000)
+    address: Address | None = None
+    #: Source -> such an address.
+    addresses: dict[str, Address] = Field(default={})
+
+    @model_validator(mode="after")
+    def _check(self) -> Fetched:
+        if (self.address is None) == (not self.addresses):
+            raise ValueError("name one address, or the 'addresses' of all sources by name")
+        return self
 
 
 class Asked(Config):

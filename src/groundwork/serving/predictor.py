@@ -13,18 +13,19 @@ from PIL import Image
 from rasterio.windows import Window
 
 from groundwork.bundle import Bundle
+from groundwork.config.data import reference_of
 from groundwork.config.serving import ServingConfig
 from groundwork.errors import GroundworkError
 from groundwork.models.asking import compiled
 from groundwork.prediction.scene import check_inputs, predict_each
 from groundwork.rasters.features import FeatureLayer, FeatureStream
-from groundwork.rasters.folder import find_rasters
 from groundwork.rasters.quicklook import read_small, stretch
 from groundwork.rasters.stream import RasterStream
 from groundwork.rasters.writing import write_rasters
 from groundwork.serving.asked import Asked, product_of, settings_for
 from groundwork.serving.received import require_raster
 from groundwork.serving.refusals import RefusedError, too_large
+from groundwork.serving.sources import Sent, by_source, folders_of, without_places
 from groundwork.targets.kind import Products
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class Predictor:
     """A model that answers one request after the other.
 
     Args:
-        bundle: A trained one, of one source.
+        bundle: A trained one.
         config: What is taken.
     """
 
@@ -45,11 +46,11 @@ class Predictor:
         self._bundle, self._config = bundle, config
         self._model = compiled(bundle.build_model(), config.inference)
 
-    def answer(self, raster: Path, asked: Asked, deadline: float) -> Path:
-        """Write a product of a raster beside it, and return the file.
+    def answer(self, sent: Sent, asked: Asked, deadline: float) -> Path:
+        """Write a product of rasters beside them, and return the file.
 
         Args:
-            raster: What was sent.
+            sent: What was sent.
             asked: What is wanted of it.
             deadline: When it is given up, as ``time.monotonic`` counts.
 
@@ -60,10 +61,13 @@ class Predictor:
         bundle = self._bundle
         product = product_of(asked, bundle)
         is_whole = asked.bounds is None or bundle.config.target.per == "object"
-        require_raster(raster, self._config.max_pixels, has_area=not is_whole)
+        rasters = by_source(sent, bundle.config.inputs, self._config.max_bytes)
+        for path in rasters.values():
+            require_raster(path, self._config.max_pixels, has_area=not is_whole)
+        raster = rasters[reference_of(bundle.config.inputs)]
         try:
             config = settings_for(asked, product, self._config.inference)
-            inputs = check_inputs(bundle, find_rasters(raster, ["{key}"]), config)
+            inputs = check_inputs(bundle, folders_of(rasters, bundle.config.inputs), config)
             [(_, stream)] = predict_each(self._model, bundle, inputs, config, [raster.stem])
             if isinstance(stream, FeatureStream):
                 return _as_geojson(stream.find()[product], raster)
@@ -71,20 +75,22 @@ class Predictor:
             stream = replace(stream, blocks=_in_time(stream.blocks, deadline))
             return self._written(stream, product, asked, raster)
         except GroundworkError as error:
-            # Where it lies on the server is nobody's matter.
-            raise RefusedError(422, str(error).replace(str(raster), "the raster")) from error
+            raise RefusedError(422, without_places(str(error), rasters)) from error
         except MemoryError as error:
             raise RefusedError(503, "The server is out of memory: ask for a smaller area.", 10) from error
 
-    def look(self, raster: Path) -> Path:
-        """Write a picture of a raster beside it, in the colours that its model's reference is shown in."""
+    def look(self, sent: Sent) -> Path:
+        """Write a picture of the reference beside it, in the colours that it is shown in."""
+        inputs = self._bundle.config.inputs
+        reference = reference_of(inputs)
+        rasters = by_source(sent, inputs, self._config.max_bytes)
+        raster, spec = rasters[reference], inputs[reference]
         require_raster(raster, self._config.max_pixels, has_area=False)
-        spec = next(iter(self._bundle.config.inputs.values()))
         positions = tuple(spec.band_names.index(name) + 1 for name in spec.shown)
         try:
             values, valid = read_small(raster, positions, PICTURE_SIDE)
         except (GroundworkError, IndexError) as error:
-            raise RefusedError(422, str(error).replace(str(raster), "the raster")) from error
+            raise RefusedError(422, without_places(str(error), rasters)) from error
         return _as_png(stretch(values, valid).squeeze(), valid, raster)
 
     def _require_size(self, stream: RasterStream) -> None:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -44,7 +45,7 @@ from groundwork.training.checks import (
 )
 from groundwork.training.choices import with_choices
 from groundwork.training.estimator import fit_estimator
-from groundwork.training.identity import identity
+from groundwork.training.identity import SHOWN, identity
 from groundwork.training.initial import BUILT_FROM
 from groundwork.training.own_callbacks import require_one_process, require_steps
 from groundwork.training.precision import check_half
@@ -165,7 +166,19 @@ def train(prepared: Prepared) -> None:
     task, trainer = prepared.task, prepared.trainer
     with explained(prepared.run.training, trainer):
         last = last_checkpoint(prepared.run.folder, task.state_dict())
+        for shown in trainer.loggers:
+            shown.log_hyperparams(_stated(prepared.run))
         trainer.fit(task, datamodule=prepared.module, ckpt_path=last, weights_only=True)
+
+
+def _stated(run: Run) -> dict[str, Any]:
+    """Return what a run is made from, as loggers show it: nothing that another look at the same run would change."""
+    config = run.initial.config
+    return {
+        "seed": run.seed,
+        "model": config.model.model_dump(mode="json", exclude_defaults=True),
+        "training": run.training.model_dump(mode="json", exclude=SHOWN),
+    }
 
 
 def _alone(training: TrainingConfig, trainer: Trainer) -> TrainingConfig:

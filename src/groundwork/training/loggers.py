@@ -15,6 +15,10 @@ from pydantic import Field
 from groundwork.config.component import ComponentConfig
 from groundwork.errors import ComponentError
 from groundwork.registry import Table, check_options, find, located
+from groundwork.training.checkpoints import LAST
+
+#: Tag of MLflow's runs that says which training they show.
+_RUN = "groundwork.run"
 
 
 class ScoreLogger(ABC):
@@ -85,15 +89,31 @@ class MLflow(ScoreLogger):
         super().__init__(folder)
 
     def build(self, folder: Path) -> Logger:
-        """See :class:`ScoreLogger`. A run that goes on is a new one there, of the same name."""
+        """See :class:`ScoreLogger`. A run that goes on writes on in the same one."""
         shared = folder.resolve().parent
+        place = self._server or f"sqlite:///{shared / 'mlflow.db'}"
         self._flow = MLFlowLogger(
             self._experiment,
             run_name=folder.name,
-            tracking_uri=self._server or f"sqlite:///{shared / 'mlflow.db'}",
+            tracking_uri=place,
+            tags={_RUN: folder.name},
             artifact_location=None if self._server else (shared / "mlflow").as_uri(),
+            run_id=self._begun(place, folder),
         )
         return self._flow
+
+    def _begun(self, place: str, folder: Path) -> str | None:
+        """Return the run of MLflow that a training goes on in. None: it begins."""
+        if not any(LAST.fullmatch(path.name) for path in folder.glob("*")):
+            return None
+        from mlflow import MlflowClient  # noqa: PLC0415 - an extra
+
+        client = MlflowClient(place)
+        known = client.get_experiment_by_name(self._experiment)
+        if known is None:
+            return None
+        found = client.search_runs([known.experiment_id], f"tags.`{_RUN}` = '{folder.name}'", max_results=1)
+        return found[0].info.run_id if found else None
 
     def show(self, name: str, picture: NDArray[np.uint8], step: int) -> None:
         """See :class:`ScoreLogger`."""

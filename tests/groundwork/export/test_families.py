@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -10,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from asking import SOURCE
-from described import RASTERS, SOURCES
+from described import RASTERS
+from exportable import CLASSES, DEVIATIONS, FCN, PLAIN, TERRAMIND, TILES, TWO, UNET, Inputs, bundle_of, make_small
 from groundwork.batch import Images
-from groundwork.bundle import Bundle, BundleConfig
-from groundwork.config import ExportConfig, InferenceConfig, ModelConfig
+from groundwork.config import ExportConfig
 from groundwork.ensembles import ensemble_of
 from groundwork.errors import ExportError
 from groundwork.export.comparison import _differences
@@ -21,25 +20,10 @@ from groundwork.export.deepness import deepness_keys
 from groundwork.export.description import ProgramSizes, describe
 from groundwork.export.program_module import holds_data
 from groundwork.export.tracing import trace
-from groundwork.models.assembly.encoder_decoder import EncoderDecoderFactory
-from groundwork.models.assembly.raster_model import RasterModel
-from groundwork.models.encoders.prithvi import variants as prithvi
-from groundwork.models.encoders.terramind import variants as terramind
 from groundwork.rasters import validity
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.targets.kinds import kind_of
 
-TILES = InferenceConfig(tile_size=32, overlap=8, batch_size=2)
-PLAIN = RasterSpec(bands=["RED", "BLUE"], dtype="int16", nodata=-1, date_tag="DATE", pixel_size_m=10)
-CLASSES = {"classes": [{"value": value, "name": f"c{value}", "color": "#102030"} for value in (1, 2, 3)]}
-UNET = {"name": "unet", "channels": [4, 8]}
-FCN = {"name": "fcn", "channels": 4}
-TERRAMIND = {
-    "name": "terramind", "variant": "terramind_v1_tiny", "modalities": {"optical": "S2L2A", "radar": "S1GRD"},
-    "out_indices": [0],
-}  # fmt: skip
-Inputs = Mapping[str, RasterSpec]
-TWO = {"optical": SOURCES["optical"].model_copy(update={"reference": True}), "radar": SOURCES["radar"]}
 FAMILIES: dict[str, tuple[Inputs, dict[str, Any]]] = {
     "timm": (
         {SOURCE: PLAIN},
@@ -72,18 +56,7 @@ FAMILIES: dict[str, tuple[Inputs, dict[str, Any]]] = {
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(prithvi.VARIANTS, "prithvi_eo_v2_tiny_tl", prithvi.PrithviVariant(32, 2, 2, learned_scale=True))
-    monkeypatch.setitem(terramind.VARIANTS, "terramind_v1_tiny", terramind.TerraMindVariant(32, 2, 2, False, None))
-
-
-def bundle_of(
-    inputs: Inputs, model: dict[str, Any], target: dict[str, Any] | None = None
-) -> tuple[Bundle, RasterModel]:
-    config, asked = ModelConfig.model_validate(model), TargetSpec.model_validate(target or CLASSES)
-    torch.manual_seed(0)
-    built = EncoderDecoderFactory().build_model(config, dict(inputs), asked).eval()
-    described = BundleConfig(model=config, inputs=dict(inputs), target=asked, trained=True, provenance={})
-    return Bundle(described, built.state_dict()), built
+    make_small(monkeypatch)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -112,7 +85,7 @@ def test_networks_of_each_family_give_the_same_as_programs(family: str) -> None:
         given.append(made)
     location = given[-1] if described.inputs[-1].holds == "location" else None
     with torch.no_grad():
-        found = traced.program.module()(*given)
+        found = traced.program.module(check_guards=False)(*given)
         expected = model(Images(values, valid, dates, location)).output.softmax(dim=1)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
 
@@ -127,11 +100,9 @@ def test_answers_of_images_and_numbers_are_traced() -> None:
     values = torch.rand(3, 2, 9, 14) * 100
     values[:, :, :4] = -1
     known = Images({SOURCE: values}, {SOURCE: torch.ones(3, 9, 14).bool().index_fill(1, torch.arange(4), value=False)})
+    run = traced.program.module(check_guards=False)
     with torch.no_grad():
-        torch.testing.assert_close(traced.program.module()(values), model(known).output, atol=1e-4, rtol=1e-5)
-
-
-DEVIATIONS = {"outputs": [{"name": "height", "minimum": 0, "maximum": 30}], "deviation": True}
+        torch.testing.assert_close(run(values), model(known).output, atol=1e-4, rtol=1e-5)
 
 
 @pytest.mark.parametrize("what", ["an ensemble", "deviations of pixels", "deviations of images"])
@@ -152,7 +123,8 @@ def test_ensembles_and_deviations_are_traced_as_other_answers(what: str) -> None
     values, valid = torch.rand(3, 2, 9, 14) * 100, torch.rand(3, 9, 14) > 0.2
     with torch.no_grad():
         expected = kind.activate(model(Images({SOURCE: values}, {SOURCE: valid})).output)
-        torch.testing.assert_close(traced.program.module()(values, valid), expected, atol=1e-5, rtol=1e-5)
+        found = traced.program.module(check_guards=False)(values, valid)
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
 class Asks(nn.Module):
@@ -166,7 +138,8 @@ def test_a_model_that_cannot_be_traced_is_refused_with_the_module() -> None:
     bundle, model = bundle_of({SOURCE: PLAIN}, {"encoder": UNET, "decoder": FCN})
     model.decoder = nn.Sequential(Asks(), model.decoder)  # type: ignore[assignment]
     with pytest.raises(
-        ExportError, match=r"unet \+ fcn cannot be exported: in the module 'decoder\.0 \(Asks\)': Could not guard"
+        ExportError,
+        match=r"unet \+ fcn cannot be exported as pt2: in the module 'decoder\.0 \(Asks\)': Could not guard",
     ):
         trace(bundle, model, ExportConfig(sizes="fixed"), TILES)
 
@@ -201,8 +174,8 @@ def test_no_data_is_seen_by_values_as_files_are_read(changes: dict[str, Any]) ->
 
 def test_deepness_reads_its_keys() -> None:
     bundle, model = bundle_of({SOURCE: PLAIN}, {"encoder": UNET, "decoder": FCN})
-    asked = ExportConfig(validity="nodata")
-    keys = deepness_keys(describe(bundle, model, ProgramSizes(), asked, TILES))
+    asked, tiles = ExportConfig(validity="nodata"), ProgramSizes(height=32, width=32)
+    keys = deepness_keys(describe(bundle, model, tiles, asked, TILES))
     assert keys == {
         "model_type": '"Segmentor"',
         "class_names": '{"0": "c1", "1": "c2", "2": "c3"}',
@@ -213,7 +186,9 @@ def test_deepness_reads_its_keys() -> None:
         "standardization_std": f"[{1 / 255}, {1 / 255}]",
         "seg_thresh": "0.0",
     }
-    assert deepness_keys(describe(bundle, model, ProgramSizes(), ExportConfig(), TILES)) == {}
+    for sizes in (ProgramSizes(), ProgramSizes(batch=8, height=32, width=32), ProgramSizes(height=32, width=48)):
+        assert deepness_keys(describe(bundle, model, sizes, asked, TILES)) == {}
+    assert deepness_keys(describe(bundle, model, tiles, ExportConfig(), TILES)) == {}
 
 
 @pytest.mark.parametrize("changes", [{}, {"temperature": 2.5}, {"per": "image", "multi_label": True}])

@@ -163,7 +163,11 @@ def test_an_area_is_cut_out(address: str, scene: Path) -> None:
 
 def test_the_server_says_what_it_reads_and_how_it_is(address: str) -> None:
     card = requests.get(f"{address}/model", timeout=60).json()
-    assert [band["name"] if isinstance(band, dict) else band for band in card["input"]["bands"]] == ["A", "B", "C"]
+    assert [band["name"] if isinstance(band, dict) else band for band in card["inputs"]["optical"]["bands"]] == [
+        "A",
+        "B",
+        "C",
+    ]
     assert card["products"]["tif"][0] == "classes"
     assert requests.get(f"{address}/health", timeout=60).json() == {"status": "ok"}
     assert requests.get(f"{address}/ready", timeout=60).status_code == 200
@@ -186,7 +190,7 @@ def test_what_is_no_geotiff_is_not_opened(address: str) -> None:
     # A VRT names other files, which would be read.
     refused(post(address, b"<VRTDataset rasterXSize='1' rasterYSize='1'></VRTDataset>"), 415, "expected a GeoTIFF")
     refused(post(address, b"II*\0 and nothing"), 422, "The GeoTIFF cannot be read")
-    refused(post(address, b"x", {"Content-Type": "text/plain"}), 415, "expected image/tiff or")
+    refused(post(address, b"x", {"Content-Type": "text/plain"}), 415, "expected image/tiff, application")
 
 
 def test_what_the_model_cannot_read_is_refused_in_words_without_places_of_the_server(

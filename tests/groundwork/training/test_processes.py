@@ -241,3 +241,17 @@ def _trains(folder: Path) -> list[str]:
             continue
         commands += [words] if str(folder) in words and "pytest" not in words.split(str(folder))[0] else []
     return commands
+
+
+def test_they_record_one_run_and_each_score_once(
+    run: Fit, two: FitResult, write: Callable[..., Path], tmp_path: Path
+) -> None:
+    mlflow = pytest.importorskip("mlflow")
+    folder = write(tmp_path, loggers=["mlflow"])
+    assert train_together(folder, 2) == [0, 0]
+    result = run(tmp_path, trainer=TWO, loggers=["mlflow"])
+    client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    [found] = client.search_runs([client.get_experiment_by_name("groundwork").experiment_id])
+    shown = [entry.value for entry in client.get_metric_history(found.info.run_id, "val/miou")]
+    assert shown == pytest.approx(result.history["val/miou"].tolist())
+    assert result.history["val/miou"].tolist() == two.history["val/miou"].tolist()

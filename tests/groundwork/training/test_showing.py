@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from breaking import same
+from breaking import KilledError, die, same
 from groundwork.batch import collate
 from groundwork.config import ModelConfig, TrainingConfig
 from groundwork.data.chips import LabelledData
@@ -97,10 +97,15 @@ def test_loggers_that_cannot_be_are_refused(
 
 @pytest.mark.parametrize("name", ["tensorboard", "mlflow", "wandb"])
 def test_a_package_that_is_missing_is_named_before_the_training(
-    run: Fit, tmp_path: Path, make_training: MakeTraining, model_config: ModelConfig, land_target: TargetSpec, name: str
+    run: Fit,
+    tmp_path: Path,
+    make_training: MakeTraining,
+    model_config: ModelConfig,
+    land_target: TargetSpec,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if find_spec(name) is not None or (name == "tensorboard" and find_spec("tensorboardX") is not None):
-        pytest.skip(f"{name} is installed")
+    monkeypatch.setattr("groundwork.training.loggers.find_spec", lambda package: None)
     training = make_training(loggers=[name])
     check_training(training, land_target)
     message = rf"training.loggers: '{name}' needs the package {name}, .*pip install -e '.\[{name}\]'"
@@ -119,6 +124,33 @@ def test_scores_and_pictures_lie_in_the_files_of_tensorboard(run: Fit, tmp_path:
     shown = [event.value for event in found.Scalars("val/miou")]
     assert shown == pytest.approx(result.history["val/miou"].tolist())
     assert len(found.Images("predictions")) == 1
+
+
+def test_mlflow_holds_what_a_run_is_made_from_its_scores_and_pictures_and_goes_on_with_it(
+    run: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mlflow = pytest.importorskip("mlflow")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    words: dict[str, Any] = {"pictures": {"every": 1}, "loggers": [{"name": "mlflow", "experiment": "land"}]}
+    runs = tmp_path / "runs"
+    with monkeypatch.context() as patch:
+        die(patch, "start")
+        with pytest.raises(KilledError):
+            run(runs, **words)
+    result = run(runs, **words)
+    assert run(runs, **words).history["val/miou"].tolist() == result.history["val/miou"].tolist()
+    client = mlflow.MlflowClient(f"sqlite:///{runs / 'mlflow.db'}")
+    [found] = client.search_runs([client.get_experiment_by_name("land").experiment_id])
+    shown = [(entry.value) for entry in client.get_metric_history(found.info.run_id, "val/miou")]
+    assert shown == pytest.approx(result.history["val/miou"].tolist())
+    assert found.info.status == "FINISHED"
+    assert found.data.params["training/max_epochs"] == str(len(result.history))
+    assert found.data.params["model/encoder/name"] == "timm"
+    assert len(client.list_artifacts(found.info.run_id, "predictions")) == len(result.history)
+    assert (runs / "mlflow" / found.info.run_id / "artifacts" / "predictions").is_dir()
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
 
 
 def test_pictures_of_what_is_no_answer_are_refused(make_training: MakeTraining, land_target: TargetSpec) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -54,7 +56,7 @@ def _reflect(image: Tensor, dim: int, extra: int) -> Tensor:
         return image
     size = image.shape[dim]
     # A mirrored line repeats every 2 * size - 2 positions: its two ends stand once.
-    period = 2 * size - 2 if is_open(size) or size > 1 else 1
+    period = cast("int", torch.sym_max(2 * size - 2, 1))
     positions = torch.arange(size + extra, device=image.device) % period
     return image.index_select(dim, torch.where(positions < size, positions, period - positions))
 

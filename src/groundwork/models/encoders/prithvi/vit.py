@@ -188,8 +188,9 @@ class PrithviViT(OneSourceEncoder):
         tokens = patches.flatten(2).transpose(1, 2) + positions[:, 1:]
         if "time" in self.coordinates:
             dates = require_dates("prithvi_vit", image, grid[0])
-            codes = self.temporal_embed_enc(dates)
-            tokens = tokens + codes.to(tokens.dtype).repeat_interleave(grid[1] * grid[2], dim=1)
+            codes = self.temporal_embed_enc(dates).to(tokens.dtype)
+            # Expanded, as ONNX repeats by no number that is open.
+            tokens = tokens + codes.unsqueeze(2).expand(-1, -1, grid[1] * grid[2], -1).flatten(1, 2)
         if "location" in self.coordinates:
             codes = self.location_embed_enc(require_location("prithvi_vit", image))
             tokens = tokens + codes.to(tokens.dtype).unsqueeze(1)

@@ -1,0 +1,61 @@
+"""What was sent, as the rasters of a model's sources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+from groundwork.rasters.folder import RasterFolder, find_rasters
+from groundwork.serving.archives import is_archive, unpack
+from groundwork.serving.refusals import RefusedError
+from groundwork.specs import RasterSpec
+
+#: The raster of the only source, an archive of all, or rasters by source.
+Sent: TypeAlias = Path | Mapping[str, Path]
+
+
+def by_source(sent: Sent, inputs: Mapping[str, RasterSpec], most: int) -> dict[str, Path]:
+    """Return the raster of each source; of those that scenes may lack, where there is one.
+
+    Args:
+        sent: What was sent.
+        inputs: What the model reads.
+        most: Bytes that are unpacked.
+
+    Raises:
+        RefusedError: Where a source is missing, or there is another.
+    """
+    if isinstance(sent, Mapping):
+        found = dict(sent)
+    elif is_archive(sent):
+        found = unpack(sent, sent.parent, inputs, most)
+    elif len(inputs) == 1:
+        found = {next(iter(inputs)): sent}
+    else:
+        files = ", ".join(f"{source}.tif" for source in sorted(inputs))
+        raise RefusedError(
+            415,
+            f"The model reads the sources {sorted(inputs)}, and one raster was sent: send a ZIP archive of {files}, as "
+            "application/zip.",
+        )
+    missing = sorted(source for source, spec in inputs.items() if source not in found and not spec.optional)
+    if missing:
+        raise RefusedError(422, f"Found the sources {sorted(found)}; {missing} are missing.")
+    return found
+
+
+def folders_of(rasters: Mapping[str, Path], inputs: Mapping[str, RasterSpec]) -> dict[str, RasterFolder]:
+    """Return rasters as prediction reads them: a folder for each source, empty where it was not sent."""
+    nothing = next(iter(rasters.values())).parent
+    return {
+        source: find_rasters(rasters[source], ["{key}"]) if source in rasters else RasterFolder(nothing, {})
+        for source in inputs
+    }
+
+
+def without_places(text: str, rasters: Mapping[str, Path]) -> str:
+    """Return a message without the places of files: where they lie on the server is nobody's matter."""
+    for source, path in rasters.items():
+        text = text.replace(str(path), "the raster" if len(rasters) == 1 else f"the raster of '{source}'")
+    return text

@@ -169,8 +169,12 @@ class InferenceConfig(Config):
     overwrite: bool = True
     #: Also write a STAC item for each scene, with checksums of what was read and written, and a collection of them.
     items: bool = True
-    #: Scenes that are predicted at a time, each by a process of its own, with one thread and a model. 1: by this one.
+    #: How many predict at a time, each a process of its own, with one thread and a model. 1: this one.
     workers: PositiveInt = 1
+    #: Rows of pixels of a scene that one of several workers predicts at a time, so that all of them work on it. Of each
+    #: block a row of tiles is predicted twice. auto: large scenes are cut where there are fewer than ``workers``. None:
+    #: a scene is predicted by one worker.
+    block_rows: PositiveInt | Literal["auto"] | None = "auto"
     #: processes: of this machine. dask: workers of Dask, which may be many machines with the same files.
     engine: Literal["processes", "dask"] = "processes"
     #: Address of a running scheduler of Dask, such as ``tcp://10.0.0.7:8786``; ``workers`` is then its matter. None:

@@ -17,14 +17,20 @@ from groundwork.targets.kind import TargetKind
 _ON_GPU, _ELSEWHERE = 32, 8
 
 
-def engine_of(scorer: Scorer, config: InferenceConfig) -> Engine:
+def engine_of(scorer: Scorer, config: InferenceConfig, largest: int = 0) -> Engine:
     """Return what asks a scorer: on which device, how precisely, and in how large batches.
+
+    Args:
+        scorer: Is asked.
+        config: How.
+        largest: Size of the largest batch that may come, where it is known.
 
     Raises:
         ComponentError: For a device that is not here.
     """
     device = device_of(config)
-    return Engine(scorer, device, config.precision, fill=config.compile, divide=config.batch_size == "auto")
+    divide = config.batch_size == "auto"
+    return Engine(scorer, device, config.precision, fill=config.compile, divide=divide, largest=largest)
 
 
 def device_of(config: InferenceConfig) -> torch.device:

@@ -56,8 +56,8 @@ def write_predictions(names: Names, predictions: Predictions) -> None:
     written_before = {key: names.path(key, days[key], CHIPS) for key in finished}
     tables = {key: read_table(key, path) for key, path in written_before.items() if path.is_file()}
     pending = [key for key in chosen if key not in finished]
-    written = _in_turn if is_alone(config, len(pending)) else spread
-    tables.update(written(Writing(names, predictions, model, read), pending))
+    writing = Writing(names, predictions, model, read)
+    tables.update(_in_turn(writing, pending) if is_alone(writing, pending) else spread(writing, pending))
     if config.shard is not None:
         # What all scenes make together would be overwritten by the next part.
         logger.info("Tables and collections of all scenes are left to a run without 'inference.shard'")

@@ -19,7 +19,7 @@ from groundwork.atomic import partial_folder
 from groundwork.errors import RasterError
 from groundwork.progress import track
 from groundwork.rasters.addresses import Address
-from groundwork.rasters.proof import Checksums, DamagedError, checksum, compare
+from groundwork.rasters.proof import Checksums, DamagedError, checksum, compare, compare_plain
 from groundwork.rasters.stream import RasterProfile, RasterStream
 from groundwork.rasters.styles import TABLE, sidecars, write_styles
 
@@ -88,6 +88,27 @@ def write_rasters(stream: RasterStream, paths: Mapping[str, Path]) -> None:
             raise not_written(first, str(error)) from None
         for product, path in done.items():
             _put(path, paths[product])
+
+
+def write_plain(stream: RasterStream, paths: Mapping[str, Path]) -> None:
+    """Drain a stream into plain GeoTIFFs, which are read back: for what is read once more and then removed.
+
+    Args:
+        stream: What to write.
+        paths: Product name -> file to make.
+
+    Raises:
+        RasterError: Where a file does not hold what was written, as the disk or a quota is full.
+    """
+    first = next(iter(paths.values()))
+    try:
+        written = _write_blocks(stream, paths)
+        for product, path in paths.items():
+            compare_plain(path, written[product])
+    except (RasterioError, CPLE_BaseError, OSError) as error:
+        raise not_written(first, str(error.__cause__ or error)) from error
+    except DamagedError as error:
+        raise not_written(first, str(error)) from None
 
 
 def _put(done: Path, target: Path) -> None:

@@ -26,7 +26,7 @@ from groundwork.prediction.record import Origin, run_of
 from groundwork.prediction.source import require_meaning, scene_specs, warn_of_pixel_size
 from groundwork.prediction.tile_predictor import TilePredictor
 from groundwork.rasters.area import Area
-from groundwork.rasters.features import FeatureLayer, FeatureStream
+from groundwork.rasters.features import FeatureStream, Layer
 from groundwork.rasters.folder import RasterFolder
 from groundwork.rasters.stream import RasterStream
 from groundwork.targets.classes import CLASSES
@@ -152,7 +152,7 @@ class _Later:
             yield from stream.blocks
         self._features = stream.features
 
-    def features(self) -> Mapping[str, FeatureLayer]:
+    def features(self) -> Mapping[str, Layer]:
         if self._features is None:
             raise ValueError("The features of a prediction are there when all of its blocks were taken")
         return self._features.find()
@@ -160,7 +160,7 @@ class _Later:
 
 def _read_and_find(
     model: Model, inputs: SceneInputs, bundle: Bundle, config: InferenceConfig, key: str
-) -> Mapping[str, FeatureLayer]:
+) -> Mapping[str, Layer]:
     with inputs.open(key) as stack:
         return {OBJECTS: find_objects(model, stack, bundle, config, key)}
 

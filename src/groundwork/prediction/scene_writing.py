@@ -46,7 +46,7 @@ def write_scene(
     written = write_prediction(names, origin.key, stream, origin.day)
     if model is not None:
         _write_item(names, origin, known, written, model)
-    tables = [table_of(origin.key, made.layer) for made in written if made.product == CHIPS and made.layer]
+    tables = [table_of(origin.key, made.layer.whole()) for made in written if made.product == CHIPS and made.layer]
     return tables[0] if tables else None
 
 

@@ -20,7 +20,7 @@ from rasterio.warp import transform_geom
 from groundwork.prediction.products import COLLECTION
 from groundwork.prediction.record import InputFile, Origin, checksum
 from groundwork.prediction.stac_model import ALWAYS, CLASSIFICATION_SCHEMA, FILE_SCHEMA, classes_of
-from groundwork.rasters.features import FeatureLayer
+from groundwork.rasters.features import Layer
 from groundwork.rasters.grid import NO_TRANSFORMATION, Grid
 from groundwork.rasters.stream import RasterProfile
 from groundwork.rasters.styles import QML, SLD, TABLE, sidecars
@@ -45,7 +45,7 @@ class Written:
     grid: Grid
     #: Of a raster; None: features.
     profile: RasterProfile | None = None
-    layer: FeatureLayer | None = None
+    layer: Layer | None = None
 
 
 def item_of(

@@ -103,6 +103,9 @@ class MosaicConfig(Config):
     crs: str | None = None
     #: Side of its pixels, in units of ``crs``. None: that of the first scene, whose pixels are kept as they lie.
     pixel_size: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    #: Side in pixels of the tiles that it is cut into: each is a file, and a VRT shows all of them as one raster. None:
+    #: it is one file.
+    tile_size: PositiveInt | None = None
 
     @model_validator(mode="after")
     def _check(self) -> MosaicConfig:

@@ -104,6 +104,19 @@ def refuse_asking(produces: str, config: InferenceConfig) -> None:
         raise SpecError(_no_answers(produces))
 
 
+def refuse_compiling(produces: str, config: InferenceConfig) -> None:
+    """Refuse to predict with a model compiled that is not asked as it is in training, and would run as it is.
+
+    Raises:
+        SpecError: With what to change.
+    """
+    if produces == "reconstruction" and config.compile:
+        raise SpecError(
+            "'inference.compile' has no effect where a model of images alone paints a scene, as it is asked in another "
+            "way than in training: set it to false"
+        )
+
+
 def _no_answers(given: str) -> str:
     return (
         f"'inference' asks the model several times, to make one answer of all; it gives {given}, no answers: set "

@@ -13,7 +13,7 @@ from groundwork.bundle import Bundle
 from groundwork.config.data import read_by_model
 from groundwork.config.inference import InferenceConfig
 from groundwork.data.scene_stack import SceneStack
-from groundwork.models.asking import compiled, engine_of, refuse_asking
+from groundwork.models.asking import compiled, engine_of, refuse_asking, refuse_compiling
 from groundwork.models.assembly.embedding import EmbeddingModel
 from groundwork.models.engine import ModelScorer
 from groundwork.models.interface import Model
@@ -95,6 +95,7 @@ def check_inputs(
     bundle.require_trained()
     require_meaning(bundle.config.target, config)
     refuse_asking(bundle.produces, config)
+    refuse_compiling(bundle.produces, config)
     specs = scene_specs(bundle.config.inputs, config)
     for source, spec in specs.items():
         where = "inference.source" if config.grid is None else "inference.grid"

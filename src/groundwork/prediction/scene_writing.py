@@ -20,7 +20,7 @@ from groundwork.prediction.stac import Written, item_of, read_item, with_collect
 from groundwork.rasters.feature_writing import write_features
 from groundwork.rasters.features import FeatureStream
 from groundwork.rasters.stream import RasterStream
-from groundwork.rasters.writing import remove_raster, write_rasters
+from groundwork.rasters.writing import not_written, remove_raster, write_rasters
 
 
 def write_scene(
@@ -94,6 +94,22 @@ def _write_item(
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Write plain values as JSON, whole or not at all."""
-    with whole_file(path) as file:
-        file.write_text(json.dumps(values, indent=2, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+    """Write plain values as JSON, whole or not at all.
+
+    Raises:
+        RasterError: Where the file cannot be written, as the disk is full.
+    """
+    write_text(path, json.dumps(values, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text beside predictions, whole or not at all.
+
+    Raises:
+        RasterError: Where the file cannot be written, as the disk is full.
+    """
+    try:
+        with whole_file(path) as file:
+            file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise not_written(path, str(error.strerror or error)) from error

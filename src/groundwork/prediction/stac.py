@@ -241,7 +241,7 @@ def assets_of(made: Written, start: Path) -> dict[str, pystac.Asset]:
         asset.extra_fields["raster:spatial_resolution"] = grid.pixel_size * grid.crs.linear_units_factor[1]
     found = {made.product: asset}
     for ending, path in sidecars(made.path).items():
-        if path.is_file() and profile.legend:
+        if path.is_file() and (profile.legend or profile.legends):
             role = "metadata" if ending == TABLE else "style"
             found[f"{made.product}_{ending.strip('.').replace('.', '_')}"] = asset_of(
                 path, start, _MEDIA[ending], [role]

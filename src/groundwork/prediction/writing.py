@@ -10,7 +10,6 @@ from pathlib import Path
 import pandas as pd
 
 from groundwork import fingerprint
-from groundwork.atomic import whole_file
 from groundwork.config.inference import InferenceConfig
 from groundwork.prediction.chips import FIRST_COLUMNS, read_table
 from groundwork.prediction.mosaic import mosaic_of, require_possible
@@ -19,7 +18,7 @@ from groundwork.prediction.names import Names
 from groundwork.prediction.products import CHIP_TABLE, CHIPS, COLLECTION, ITEM, ITEM_SUFFIX, MOSAIC, PRODUCTS
 from groundwork.prediction.record import InputFile, Origin, Run, multihash
 from groundwork.prediction.scene import Predictions
-from groundwork.prediction.scene_writing import write_json, write_scene
+from groundwork.prediction.scene_writing import write_json, write_scene, write_text
 from groundwork.prediction.spreading import Writing, is_alone, spread
 from groundwork.prediction.stac import collection_of, is_finished, read_item
 from groundwork.prediction.stac_model import model_item
@@ -146,7 +145,6 @@ def _write_table(folder: Path, parts: Mapping[str, pd.DataFrame]) -> None:
     """Write the outlines of all scenes as one table; without any, remove one that an earlier run wrote."""
     table = folder / CHIP_TABLE
     if parts:
-        with whole_file(table) as file:
-            pd.concat([part for _, part in sorted(parts.items())]).to_csv(file, index=False)
+        write_text(table, pd.concat([part for _, part in sorted(parts.items())]).to_csv(index=False))
     elif table.is_file() and table.read_text("utf-8").startswith(",".join(FIRST_COLUMNS)):
         table.unlink()

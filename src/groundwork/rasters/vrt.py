@@ -10,7 +10,7 @@ from rasterio.windows import Window
 
 from groundwork.atomic import whole_file
 from groundwork.rasters.stream import RasterProfile
-from groundwork.rasters.styles import write_styles
+from groundwork.rasters.styles import write_styles, write_tables
 
 VRT = ".vrt"
 #: GDAL's names of the types of pixels.
@@ -42,6 +42,8 @@ def write_vrt(path: Path, profile: RasterProfile, tiles: Mapping[Path, Window]) 
         file.write_text(ET.tostring(root, encoding="unicode") + "\n", encoding="utf-8")
     if profile.legend:
         write_styles(path, profile.legend, path.stem)
+    if profile.legends:
+        write_tables(path, profile.legends)
 
 
 def _add_band(root: ET.Element, number: int, name: str, profile: RasterProfile) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 from pydantic import ValidationError
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -22,6 +22,7 @@ from groundwork.data.chips import LabelledData, labelled
 from groundwork.data.label_sources import Labels
 from groundwork.data.packed import ChipStore
 from groundwork.errors import BundleError
+from groundwork.fingerprint import of_text
 from groundwork.models.adapters import merge_adapters
 from groundwork.models.factories import FACTORIES
 from groundwork.models.freezing import mark_fresh
@@ -33,6 +34,10 @@ from groundwork.strict import Config
 
 #: What a bundle's description says of looks alone, by field: no part of what weights are made from.
 PRESENTATION: dict[str, Any] = {"target": {"classes": {"__all__": {"color"}}}, "inputs": {"__all__": {"rgb"}}}
+
+
+#: In the metadata of the weights: the fingerprint of the description that they were written with.
+_DESCRIBED = "groundwork_description"
 
 
 class PretrainedWeights(Config):
@@ -208,7 +213,7 @@ def save_bundle(bundle: Bundle, path: Path) -> None:
         made = partial / "made"
         made.mkdir()
         (made / "bundle.json").write_text(text + "\n", encoding="utf-8")
-        save_file(weights, made / "weights.safetensors")
+        save_file(weights, made / "weights.safetensors", metadata={_DESCRIBED: _described(json.loads(text))})
         (made / "weights.safetensors").chmod(0o644)
         replace_folder(made, path)
 
@@ -221,7 +226,8 @@ def load_bundle(path: Path, allow_modules: tuple[str, ...] = ()) -> Bundle:
         allow_modules: Modules of the user's own whose components the bundle may name.
 
     Raises:
-        BundleError: Where the folder is no bundle, of another format, or names components of modules not allowed.
+        BundleError: Where the folder is no bundle, of another format, or names components of modules not allowed; and
+            where its description was edited since.
     """
     config, raw = _read_config(path)
     for name in component_names(config.model):
@@ -231,11 +237,33 @@ def load_bundle(path: Path, allow_modules: tuple[str, ...] = ()) -> Bundle:
                 f"{path}: the bundle names the component '{name}', whose code would be run. "
                 f"If you trust it, allow the module '{module}' by name (allow_modules)."
             )
+    file = path / "weights.safetensors"
     try:
-        weights = load_file(path / "weights.safetensors")
+        with safe_open(file, framework="pt") as opened:
+            said = (opened.metadata() or {}).get(_DESCRIBED)
+        weights = load_file(file)
     except (SafetensorError, OSError) as error:
-        raise BundleError(f"{path / 'weights.safetensors'} cannot be read as safetensors: {error}") from None
+        raise BundleError(f"{file} cannot be read as safetensors: {error}") from None
+    # Bundles of earlier versions say nothing.
+    if said is not None and said != _described(raw):
+        raise BundleError(
+            f"{path / 'bundle.json'} is not the description that was written with {file.name}: one of both was edited "
+            "or exchanged, and classes, bands or units may be others than those of the training. Restore both, or make "
+            "the bundle anew."
+        )
     return Bundle(config, name_anew(weights, raw))
+
+
+def _described(raw: Mapping[str, Any]) -> str:
+    """Return a fingerprint of a description, without looks, and without what it came from."""
+    said = {key: value for key, value in raw.items() if key != "provenance"}
+    return of_text(json.dumps(_without_looks(said), sort_keys=True))
+
+
+def _without_looks(value: Any) -> Any:  # noqa: ANN401 - plain values of JSON
+    if isinstance(value, Mapping):
+        return {key: _without_looks(part) for key, part in value.items() if key not in {"color", "rgb"}}
+    return [_without_looks(part) for part in value] if isinstance(value, list) else value
 
 
 def _read_config(path: Path) -> tuple[BundleConfig, dict[str, Any]]:
@@ -247,8 +275,11 @@ def _read_config(path: Path) -> tuple[BundleConfig, dict[str, Any]]:
         raise BundleError(f"{file} cannot be read as a bundle's description: {error}") from None
     version = raw.get("format_version") if isinstance(raw, dict) else None
     if version not in KNOWN_VERSIONS:
+        is_newer = isinstance(version, int) and version > max(KNOWN_VERSIONS)
+        remedy = " A newer one wrote the bundle: update this one." if is_newer else ""
         raise BundleError(
             f"{file}: found format version {version!r}; this version of groundwork reads {list(KNOWN_VERSIONS)}."
+            f"{remedy}"
         )
     try:
         return BundleConfig.model_validate(describe_anew(raw)), raw

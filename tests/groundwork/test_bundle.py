@@ -83,6 +83,37 @@ def test_it_says_all_that_prediction_needs(saved: Path) -> None:
     assert str(saved.parent) not in (saved / "bundle.json").read_text()
 
 
+@pytest.mark.parametrize("part", ["target", "inputs", "model"])
+def test_a_description_that_was_edited_is_refused(saved: Path, part: str) -> None:
+    raw = json.loads((saved / "bundle.json").read_text())
+    if part == "target":
+        first, second, *_ = raw["target"]["classes"]
+        first["name"], second["name"] = second["name"], first["name"]
+    elif part == "inputs":
+        raw["inputs"]["optical"]["bands"].reverse()
+    else:
+        raw["model"]["encoder"]["out_indices"] = [0, 2]
+    (saved / "bundle.json").write_text(json.dumps(raw))
+    with pytest.raises(
+        BundleError, match=r"bundle.json is not the description that was written with weights.safetensors"
+    ):
+        load_bundle(saved)
+
+
+def test_looks_and_origin_may_be_edited_and_its_lines_laid_out_anew(saved: Path) -> None:
+    raw = json.loads((saved / "bundle.json").read_text())
+    raw["target"]["classes"][0]["color"] = "#123456"
+    raw["provenance"]["note"] = "of the spring"
+    (saved / "bundle.json").write_text(json.dumps(raw, indent=1).replace("\n", "\r\n"))
+    assert load_bundle(saved).config.target.classes[0].color == "#123456"
+
+
+def test_a_newer_format_says_so(saved: Path) -> None:
+    _edit(saved, format_version=99)
+    with pytest.raises(BundleError, match=r"found format version 99; .* A newer one wrote the bundle: update this one"):
+        load_bundle(saved)
+
+
 # --- earlier formats ------------------------------------------------------------------------------------------------
 
 
@@ -133,7 +164,7 @@ def test_options_of_the_first_format_have_their_new_names(first: dict[str, Any],
 def test_a_failure_while_writing_leaves_the_earlier_bundle_whole(
     saved: Path, tiny_bundle: Bundle, tiny_initial: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: dict[str, torch.Tensor], path: Path) -> None:
+    def fail(_: dict[str, torch.Tensor], path: Path, **__: object) -> None:
         path.write_bytes(b"half")
         raise OSError("No space left on device")
 
@@ -156,7 +187,7 @@ def test_a_killed_process_leaves_the_earlier_bundle_whole(saved: Path, tiny_bund
         import os, signal
         from pathlib import Path
         from groundwork import bundle
-        def half(weights, path):
+        def half(weights, path, metadata):
             path.write_bytes(b"half")
             os.kill(os.getpid(), signal.SIGKILL)
         path = Path({str(saved)!r})
@@ -296,6 +327,8 @@ def test_a_component_of_ones_own_runs_only_where_its_module_is_allowed(
 def test_an_allowed_module_is_used(saved: Path, own_module: str) -> None:
     model = json.loads((saved / "bundle.json").read_text())["model"]
     _edit(saved, model=model | {"decoder": {"name": f"{own_module}.Own", "channels": 16}})
+    # As one that was made with it, and not edited by hand.
+    save_file(load_file(saved / "weights.safetensors"), saved / "weights.safetensors")
     try:
         network = load_bundle(saved, allow_modules=(own_module,)).build_model()
         assert type(network.decoder).__name__ == "Own"

@@ -215,6 +215,7 @@ def test_a_scene_is_mapped_by_class_and_drawn(run: SimpleNamespace, world: Simpl
     with rasterio.open(tmp_path / "006_classes.tif") as raster:
         found, tags = raster.read(), raster.tags()
         assert raster.descriptions == NAMES
+        assert (tmp_path / "006_classes.tif.aux.xml").read_text("utf-8").count("not of this class") == 4
         assert raster.nodatavals == (255,) * 4
         # Four bands of bytes are no picture with an alpha band.
         assert {interpretation.name for interpretation in raster.colorinterp[1:]} == {"undefined"}

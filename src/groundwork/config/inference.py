@@ -103,6 +103,9 @@ class MosaicConfig(Config):
     crs: str | None = None
     #: Side of its pixels, in units of ``crs``. None: that of the first scene, whose pixels are kept as they lie.
     pixel_size: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    #: Side in pixels of the tiles that it is cut into: each is a file, and a VRT shows all of them as one raster. None:
+    #: it is one file.
+    tile_size: PositiveInt | None = None
 
     @model_validator(mode="after")
     def _check(self) -> MosaicConfig:
@@ -169,8 +172,12 @@ class InferenceConfig(Config):
     overwrite: bool = True
     #: Also write a STAC item for each scene, with checksums of what was read and written, and a collection of them.
     items: bool = True
-    #: Scenes that are predicted at a time, each by a process of its own, with one thread and a model. 1: by this one.
+    #: How many predict at a time, each a process of its own, with one thread and a model. 1: this one.
     workers: PositiveInt = 1
+    #: Rows of pixels of a scene that one of several workers predicts at a time, so that all of them work on it. Of each
+    #: block a row of tiles is predicted twice. auto: large scenes are cut where there are fewer than ``workers``. None:
+    #: a scene is predicted by one worker.
+    block_rows: PositiveInt | Literal["auto"] | None = "auto"
     #: processes: of this machine. dask: workers of Dask, which may be many machines with the same files.
     engine: Literal["processes", "dask"] = "processes"
     #: Address of a running scheduler of Dask, such as ``tcp://10.0.0.7:8786``; ``workers`` is then its matter. None:

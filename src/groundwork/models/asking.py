@@ -17,14 +17,20 @@ from groundwork.targets.kind import TargetKind
 _ON_GPU, _ELSEWHERE = 32, 8
 
 
-def engine_of(scorer: Scorer, config: InferenceConfig) -> Engine:
+def engine_of(scorer: Scorer, config: InferenceConfig, largest: int = 0) -> Engine:
     """Return what asks a scorer: on which device, how precisely, and in how large batches.
+
+    Args:
+        scorer: Is asked.
+        config: How.
+        largest: Size of the largest batch that may come, where it is known.
 
     Raises:
         ComponentError: For a device that is not here.
     """
     device = device_of(config)
-    return Engine(scorer, device, config.precision, fill=config.compile, divide=config.batch_size == "auto")
+    divide = config.batch_size == "auto"
+    return Engine(scorer, device, config.precision, fill=config.compile, divide=divide, largest=largest)
 
 
 def device_of(config: InferenceConfig) -> torch.device:
@@ -96,6 +102,19 @@ def refuse_asking(produces: str, config: InferenceConfig) -> None:
     """
     if produces != "answers" and not (config.augment.is_plain and not config.dropout_samples):
         raise SpecError(_no_answers(produces))
+
+
+def refuse_compiling(produces: str, config: InferenceConfig) -> None:
+    """Refuse to predict with a model compiled that is not asked as it is in training, and would run as it is.
+
+    Raises:
+        SpecError: With what to change.
+    """
+    if produces == "reconstruction" and config.compile:
+        raise SpecError(
+            "'inference.compile' has no effect where a model of images alone paints a scene, as it is asked in another "
+            "way than in training: set it to false"
+        )
 
 
 def _no_answers(given: str) -> str:

@@ -79,6 +79,8 @@ class Engine:
         precision: What scores are computed in. They are given in float32.
         fill: Fill smaller batches up to the largest that came, for programs that are compiled for each size.
         divide: Ask about half as many images at once from then on, where memory does not suffice.
+        largest: Size of the largest batch that may come, where it is known; with ``fill``, all have it from the first
+            on, so that scores do not follow from what came before.
     """
 
     def __init__(
@@ -88,12 +90,13 @@ class Engine:
         precision: Precision = "float32",
         fill: bool = False,
         divide: bool = False,
+        largest: int = 0,
     ) -> None:
         self.device = device or torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
         scorer.to(self.device)
         self._scorer, self._precision, self._fill, self._divide = scorer, precision, fill, divide
         #: Of the batches that came, and how many images memory takes at once. None: as many as come.
-        self._largest = 0
+        self._largest = largest
         self._most: int | None = None
 
     @property

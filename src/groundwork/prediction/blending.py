@@ -20,6 +20,8 @@ Item = TypeVar("Item")
 
 #: A window, and where it lies in the scene.
 Tile: TypeAlias = tuple[Window, Patch]
+#: A window, its blended scores (outputs, height, width), and where it is valid (height, width).
+Blended: TypeAlias = tuple[Window, NDArray[np.float32], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +38,44 @@ class Tiling:
 
     @property
     def num_steps(self) -> int:
-        """Number of windows that :func:`blend` yields."""
+        """Number of windows that :func:`blend` yields of all rows."""
         return len(self.rows.starts) * len(column_bands(self.columns))
 
+    @property
+    def all_rows(self) -> range:
+        """Numbers of all rows of tiles."""
+        return range(len(self.rows.starts))
 
-def blend(tiling: Tiling) -> Iterator[tuple[Window, NDArray[np.float32], NDArray[np.bool_]]]:
-    """Yield windows that cover the scene once, with blended scores (outputs, height, width) and validity.
+    def pixel_rows(self, rows: range) -> tuple[int, int]:
+        """Return the first row of pixels that some rows of tiles make final, and the one after the last."""
+        return self.rows.starts[rows.start], self.rows.next_start(rows.stop - 1)
 
-    Memory holds one row of tiles, at most as wide as a band of columns; the next row is read meanwhile.
+
+def blend(tiling: Tiling, rows: range | None = None) -> Iterator[Blended]:
+    """Yield the windows of :func:`windows_of`, with blended scores (outputs, height, width) and validity.
+
+    Memory holds one row of tiles, at most as wide as a band of columns; the next row is read meanwhile. A part of the
+    rows gets the same numbers, to the last bit, as where all are asked for: the rows above that reach into it are asked
+    for again.
+
+    Args:
+        tiling: How the scene is cut and read.
+        rows: Numbers of the rows of tiles whose windows are wanted. None: all.
     """
+    wanted = tiling.all_rows if rows is None else rows
     with ThreadPoolExecutor(max_workers=1) as reader:
         for band in column_bands(tiling.columns):
-            yield from _blend_band(tiling, band, reader)
+            yield from _blend_band(tiling, band, wanted, reader)
+
+
+def windows_of(tiling: Tiling, rows: range | None = None) -> Iterator[tuple[int, Window]]:
+    """Yield the windows that :func:`blend` gives, each with the number of its row of tiles.
+
+    Those of all rows cover the scene once.
+    """
+    for band in column_bands(tiling.columns):
+        for index in tiling.all_rows if rows is None else rows:
+            yield index, _window(tiling, band, index)
 
 
 def run_ahead(items: Iterator[Item]) -> Iterator[Item]:
@@ -59,23 +87,28 @@ def run_ahead(items: Iterator[Item]) -> Iterator[Item]:
             yield item
 
 
-def _blend_band(
-    tiling: Tiling, band: Band, reader: ThreadPoolExecutor
-) -> Iterator[tuple[Window, NDArray[np.float32], NDArray[np.bool_]]]:
+def _window(tiling: Tiling, band: Band, index: int) -> Window:
+    """Return the pixels of a band that a row of tiles makes final."""
+    top = tiling.rows.starts[index]
+    return Window(band.left, top, band.right - band.left, tiling.rows.next_start(index) - top)
+
+
+def _blend_band(tiling: Tiling, band: Band, wanted: range, reader: ThreadPoolExecutor) -> Iterator[Blended]:
     rows, columns = tiling.rows, tiling.columns
     left, right = columns.starts[band.tiles[0]], columns.starts[band.tiles[-1]] + columns.size
     inner = slice(band.left - left, band.right - left)
-    windows = [Window(left, start, right - left, rows.size) for start in rows.starts]
-    pending = reader.submit(tiling.read, windows[0])
+    asked = range(rows.first_reaching(wanted.start), wanted.stop)
+    windows = {index: Window(left, rows.starts[index], right - left, rows.size) for index in asked}
+    pending = reader.submit(tiling.read, windows[asked.start])
     sums = np.zeros((tiling.num_outputs, rows.size, right - left), np.float32)
-    for index, window in enumerate(windows):
+    for index in asked:
         patch = pending.result()
-        if index + 1 < len(windows):
+        if index + 1 < asked.stop:
             pending = reader.submit(tiling.read, windows[index + 1])
-        _add_row(tiling, band, window, patch, sums, rows.weights[index])
+        _add_row(tiling, band, windows[index], patch, sums, rows.weights[index])
         done = rows.next_start(index) - rows.starts[index]
-        final = Window(band.left, rows.starts[index], band.right - band.left, done)
-        yield final, sums[:, :done, inner].copy(), patch.known[:done, inner]
+        if index >= wanted.start:
+            yield _window(tiling, band, index), sums[:, :done, inner].copy(), patch.known[:done, inner]
         sums[:, : rows.size - done] = sums[:, done:].copy()
         sums[:, rows.size - done :] = 0
 
@@ -94,10 +127,7 @@ def _add_row(
             where = Window(columns.starts[index], window.row_off, columns.size, window.height)
             places.append((index, part))
             tiles.append((where, strip.cut(slice(None), part)))
-    # Batches of nearly one size: a last one of a single tile would leave most of the processor idle.
-    count = -(-len(tiles) // tiling.batch_size)
-    # The largest comes first: programs that are compiled for a size are compiled once.
-    edges = [-(-len(tiles) * number // max(count, 1)) for number in range(count + 1)]
+    edges = _batches(len(tiles), tiling.batch_size)
     with ThreadPoolExecutor(max_workers=1) as adder:
         additions = []
         for begin, end in pairwise(edges):
@@ -107,6 +137,19 @@ def _add_row(
             additions.append(adder.submit(_add, sums, parts, scores, weights))
         for addition in additions:
             addition.result()
+
+
+def _batches(num_tiles: int, batch_size: int) -> list[int]:
+    """Return where batches begin, and the last ends."""
+    # Of nearly one size: a last one of a single tile would leave most of the processor idle. The largest comes first:
+    # programs that are compiled for a size are compiled once.
+    count = -(-num_tiles // batch_size)
+    return [-(-num_tiles * number // max(count, 1)) for number in range(count + 1)]
+
+
+def largest_batch(columns: Axis, batch_size: int) -> int:
+    """Return how many tiles the largest batch has of a row of tiles that all hold data."""
+    return max(_batches(len(band.tiles), batch_size)[1] for band in column_bands(columns))
 
 
 def _add(

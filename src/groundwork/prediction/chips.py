@@ -21,6 +21,8 @@ from groundwork.targets.image_answers import ImageAnswers
 
 #: Gives activated scores (outputs, height, width) for each tile, which are the same in all of its pixels.
 Predict: TypeAlias = Callable[[Sequence[Tile]], Sequence[NDArray[np.float32]]]
+#: Row, column, height and width of a tile -> its scores.
+Given: TypeAlias = dict[tuple[int, int, int, int], NDArray[np.float32]]
 #: Columns that a table of chips begins with.
 FIRST_COLUMNS = ("scene", "row", "column")
 
@@ -38,8 +40,8 @@ class ChipAnswers:
             tags: What its outlines say of their origin.
         """
         self._kind, self._num_outputs, self._grid, self._tags = kind, num_outputs, grid, dict(tags)
-        #: Row, column, height and width of a tile -> its scores. Wide scenes ask about some tiles twice.
-        self._given: dict[tuple[int, int, int, int], NDArray[np.float32]] = {}
+        #: Wide scenes ask about some tiles twice.
+        self._given: Given = {}
 
     def keeping(self, predict: Predict) -> Predict:
         """Return the same function, which keeps what it gives."""
@@ -51,6 +53,15 @@ class ChipAnswers:
             return given
 
         return predict_and_keep
+
+    @property
+    def given(self) -> Given:
+        """What was said of the tiles that were asked about."""
+        return dict(self._given)
+
+    def add(self, given: Given) -> None:
+        """Add what another process was told of other tiles."""
+        self._given |= given
 
     def stream(self) -> FeatureStream:
         """Return the outlines, to be asked for when all tiles were asked about."""

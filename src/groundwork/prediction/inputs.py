@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from groundwork.config.data import reference_of
@@ -36,6 +36,13 @@ class SceneInputs:
     reference: str
     #: Key of each scene that is predicted -> source -> its dates, where they are known.
     dates: Mapping[str, Mapping[str, Sequence[date]]]
+    #: Key of each scene -> height and width of its prediction's grid, in pixels of the scene.
+    sizes: Mapping[str, tuple[int, int]]
+
+    def only(self, key: str) -> SceneInputs:
+        """Return what there is of one scene: all that another process is to be told."""
+        folders = {source: folder.only(key) for source, folder in self.folders.items()}
+        return replace(self, folders=folders, dates={key: self.dates[key]}, sizes={key: self.sizes[key]})
 
     def day(self, key: str) -> date | None:
         """Return the last date of the reference of a scene; None where it is not known."""
@@ -98,6 +105,7 @@ def check_scenes(
     keys = require_sources(folders, specs)
     pixels = pixels_of(config)
     dates: dict[str, Mapping[str, Sequence[date]]] = {}
+    sizes: dict[str, tuple[int, int]] = {}
     outside: dict[str, str] = {}
     for key in track(keys, "Checking scenes", len(keys)):
         with open_checked(folders, key, specs, pixels) as stack:
@@ -106,9 +114,10 @@ def check_scenes(
                 continue
             known = {source: stack.dates(source) for source in specs}
             dates[key] = {source: days for source, days in known.items() if days is not None}
+            sizes[key] = stack.grid.height, stack.grid.width
     if area is not None and outside:
         _report(outside, area, is_all=not dates)
-    return SceneInputs(folders, specs, area, pixels, config.tile_size, reference_of(specs), dates)
+    return SceneInputs(folders, specs, area, pixels, config.tile_size, reference_of(specs), dates, sizes)
 
 
 def limit(stack: SceneStack, area: Area, reach: int) -> bool:

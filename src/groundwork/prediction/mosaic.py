@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from math import ceil, floor
 from pathlib import Path
@@ -20,14 +20,12 @@ from rasterio.windows import Window
 
 from groundwork.config.inference import InferenceConfig, MosaicConfig
 from groundwork.errors import PairingError, RasterError, SpecError
-from groundwork.prediction.products import MOSAIC
 from groundwork.progress import track
 from groundwork.rasters.folder import preview
 from groundwork.rasters.grid import NO_TRANSFORMATION, Grid, crs_of_text, describe_crs
 from groundwork.rasters.opening import grid_of, open_dataset
 from groundwork.rasters.stream import RasterProfile, RasterStream
 from groundwork.rasters.windows import blocks
-from groundwork.rasters.writing import write_rasters
 from groundwork.specs import TargetSpec
 from groundwork.targets.classes import CLASSES, PROBABILITIES
 from groundwork.targets.kind import Products, RasterKind
@@ -59,18 +57,32 @@ class Mosaic:
     overlaps: str
     #: Product of the pieces.
     product: str
+    #: Where the pieces lie, in columns and rows of the mosaic.
+    places: shapely.STRtree
 
-    def blocks(self, answer: str) -> Iterator[tuple[Window, Products]]:
-        """Yield the blocks of the mosaic, row by row."""
-        grid = self.profile.grid
-        places = shapely.STRtree([_place_in(grid, piece) for piece in self.pieces])
-        windows = list(blocks(grid.width, grid.height, BLOCK))
-        for window in track(windows, "Putting scenes together", len(windows)):
-            (top, bottom), (left, right) = window.toranges()
-            # Those that count first come first.
-            near = [self.pieces[index] for index in sorted(places.query(shapely.box(left, top, right, bottom)))]
+    @property
+    def answer(self) -> str:
+        """What the mosaic holds."""
+        return CLASSES if self.product == PROBABILITIES else self.product
+
+    def near(self, window: Window) -> list[Piece]:
+        """Return the pieces of which something may lie in a window; those that count first come first."""
+        (top, bottom), (left, right) = window.toranges()
+        return [self.pieces[index] for index in sorted(self.places.query(shapely.box(left, top, right, bottom)))]
+
+    def stream(self, tile: Window) -> RasterStream:
+        """Return a part of the mosaic as a raster of its own."""
+        part = replace(self.profile, grid=self.profile.grid.part(tile))
+        return RasterStream({self.answer: part}, self._blocks(tile))
+
+    def _blocks(self, tile: Window) -> Iterator[tuple[Window, Products]]:
+        left, top = int(tile.col_off), int(tile.row_off)
+        windows = list(blocks(int(tile.width), int(tile.height), BLOCK))
+        for here in track(windows, "Putting scenes together", len(windows)):
+            window = Window(here.col_off + left, here.row_off + top, here.width, here.height)
+            near = self.near(window)
             together = self._mean(near, window) if self.overlaps == "mean" else self._first(near, window)
-            yield window, {answer: together}
+            yield here, {self.answer: together}
 
     def _first(self, pieces: Sequence[Piece], window: Window) -> NDArray[np.generic]:
         size, nodata = (int(window.height), int(window.width)), self.profile.nodata
@@ -93,13 +105,8 @@ class Mosaic:
             sums[:, known] += values[:, known].astype(np.float64)
             counts += known
         means = (sums / np.maximum(counts, 1)).astype(np.float32)
-        (found,) = self.kind.products(means, counts > 0, {self.product_made: self.profile}).values()
+        (found,) = self.kind.products(means, counts > 0, {self.answer: self.profile}).values()
         return found
-
-    @property
-    def product_made(self) -> str:
-        """What the mosaic holds."""
-        return CLASSES if self.product == PROBABILITIES else self.product
 
     def _read(
         self, piece: Piece, window: Window, resampling: Resampling
@@ -126,19 +133,15 @@ class Mosaic:
         return values, np.asarray(known)
 
 
-def write_mosaic(
-    folder: Path,
-    target: TargetSpec,
-    config: InferenceConfig,
-    pieces: Mapping[str, tuple[Mapping[str, Path], date | None]],
-) -> Path:
-    """Write the mosaic of all predictions as a Cloud-Optimized GeoTIFF; return where it lies.
+def mosaic_of(
+    target: TargetSpec, config: InferenceConfig, pieces: Mapping[str, tuple[Mapping[str, Path], date | None]]
+) -> Mosaic:
+    """Return the mosaic of all predictions.
 
     Args:
-        folder: Of the predictions.
         target: What the predictions are.
         config: With ``mosaic``.
-        pieces: All scenes.
+        pieces: Key of each scene -> the files of its products, and its date.
 
     Raises:
         RasterError: Where a prediction has no CRS, or no place in that of the mosaic.
@@ -154,10 +157,9 @@ def write_mosaic(
     grid = mosaic_grid(found, options)
     tags = _tags(found[0].path) | {"GROUNDWORK_INPUT": f"{len(found)} scenes", "GROUNDWORK_MOSAIC": options.overlaps}
     profile = kind.profiles(grid, tags, details=())[answer]
-    mosaic = Mosaic(kind, profile, _in_order(found, options), options.overlaps, product)
-    path = folder / MOSAIC / f"{answer}.tif"
-    write_rasters(RasterStream({answer: profile}, mosaic.blocks(answer)), {answer: path})
-    return path
+    ordered = _in_order(found, options)
+    places = shapely.STRtree([_place_in(grid, piece) for piece in ordered])
+    return Mosaic(kind, profile, ordered, options.overlaps, product, places)
 
 
 def require_possible(config: MosaicConfig | None, days: Mapping[str, date | None]) -> None:

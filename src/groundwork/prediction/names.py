@@ -16,8 +16,6 @@ from groundwork.strict import did_you_mean
 #: Words that stand in braces.
 WORDS = ("key", "product", "date")
 PATTERN = "{key}_{product}"
-#: Files of what all scenes make together.
-_MOSAICS = tuple(f"{MOSAIC}/{product}{PRODUCTS[product]}" for product in ("classes", "numbers"))
 _WORD = re.compile(r"\{([^{}]*)\}")
 
 
@@ -85,9 +83,14 @@ class Names:
                 f"Names are '{self.pattern}', and {len(without)} scene(s) have no date: {preview(without)}. Leave "
                 "'{date}' out, or say where dates stand ('date_tag', or '{date}' in the pattern of the scenes)."
             )
-        together = (CHIP_TABLE, COLLECTION, *_MOSAICS)
+        together = (CHIP_TABLE, COLLECTION)
         taken = {str(self.folder / name).casefold(): "what all scenes make together" for name in together}
         for key, product, path in self._all(scenes.items()):
+            if path.relative_to(self.folder).parts[0].casefold() == MOSAIC:
+                raise PairingError(
+                    f"Names are '{self.pattern}', by which the {product} of scene '{key}' would lie in the folder "
+                    f"'{MOSAIC}', which holds what all scenes make together. Write a pattern with another folder."
+                )
             name = str(path).casefold()
             if name in taken:
                 raise PairingError(

@@ -22,7 +22,7 @@ from groundwork.rasters.grid import describe_crs
 #: What STAC calls the SHA-256 of a file: a multihash, 12 for the kind of hash, 20 for its length in hexadecimal digits.
 _MULTIHASH = "1220"
 #: Options that say what is done with predictions, and not what they are.
-_NOT_DECIDING = {"overwrite", "items", "mosaic", "workers", "engine", "scheduler", "shard"}
+_NOT_DECIDING = {"overwrite", "items", "mosaic", "workers", "block_rows", "engine", "scheduler", "shard"}
 #: What lies beside a raster and is read with it.
 _BESIDE = (".msk", ".aux.xml")
 

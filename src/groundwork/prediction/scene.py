@@ -13,32 +13,24 @@ from groundwork.bundle import Bundle
 from groundwork.config.data import read_by_model
 from groundwork.config.inference import InferenceConfig
 from groundwork.data.scene_stack import SceneStack
-from groundwork.errors import SpecError
-from groundwork.models.asking import compiled, engine_of, refuse_asking, scorer_of, tiles_at_once
+from groundwork.models.asking import compiled, engine_of, refuse_asking, refuse_compiling
 from groundwork.models.assembly.embedding import EmbeddingModel
-from groundwork.models.engine import ModelScorer, Scorer
+from groundwork.models.engine import ModelScorer
 from groundwork.models.interface import Model
-from groundwork.models.painting import UnseenPainter, require_painter
-from groundwork.prediction.blending import Tiling, blend, run_ahead
-from groundwork.prediction.chips import ChipAnswers
 from groundwork.prediction.embeddings import Features, embed_scene
 from groundwork.prediction.inputs import SceneInputs, area_of, check_scenes
 from groundwork.prediction.objects import find_objects
-from groundwork.prediction.painted import PaintedScene
-from groundwork.prediction.polygons import ClassPolygons
+from groundwork.prediction.plan import RasterPlan, plan_rasters
 from groundwork.prediction.provenance import provenance_tags
 from groundwork.prediction.record import Origin, run_of
 from groundwork.prediction.source import require_meaning, scene_specs, warn_of_pixel_size
 from groundwork.prediction.tile_predictor import TilePredictor
-from groundwork.prediction.tiles import make_axis
-from groundwork.progress import track
 from groundwork.rasters.area import Area
-from groundwork.rasters.features import FeatureLayer, FeatureStream, together
+from groundwork.rasters.features import FeatureStream, Layer
 from groundwork.rasters.folder import RasterFolder
-from groundwork.rasters.stream import RasterProfile, RasterStream
+from groundwork.rasters.stream import RasterStream
 from groundwork.targets.classes import CLASSES
-from groundwork.targets.image_answers import ImageAnswers
-from groundwork.targets.kind import Products, RasterKind
+from groundwork.targets.kind import Products
 from groundwork.targets.kinds import kind_of
 from groundwork.targets.objects import OBJECTS, ObjectBoxes
 
@@ -103,6 +95,7 @@ def check_inputs(
     bundle.require_trained()
     require_meaning(bundle.config.target, config)
     refuse_asking(bundle.produces, config)
+    refuse_compiling(bundle.produces, config)
     specs = scene_specs(bundle.config.inputs, config)
     for source, spec in specs.items():
         where = "inference.source" if config.grid is None else "inference.grid"
@@ -160,7 +153,7 @@ class _Later:
             yield from stream.blocks
         self._features = stream.features
 
-    def features(self) -> Mapping[str, FeatureLayer]:
+    def features(self) -> Mapping[str, Layer]:
         if self._features is None:
             raise ValueError("The features of a prediction are there when all of its blocks were taken")
         return self._features.find()
@@ -168,7 +161,7 @@ class _Later:
 
 def _read_and_find(
     model: Model, inputs: SceneInputs, bundle: Bundle, config: InferenceConfig, key: str
-) -> Mapping[str, FeatureLayer]:
+) -> Mapping[str, Layer]:
     with inputs.open(key) as stack:
         return {OBJECTS: find_objects(model, stack, bundle, config, key)}
 
@@ -185,47 +178,19 @@ def predict_scene(
         config: Tiles, overlap, and whether probabilities are wanted.
         name: What the scene is called in tags and on the terminal; its file's name where empty.
     """
-    grid, name = stack.grid, name or stack.reference.path.stem
+    plan = plan_scene(model, stack, bundle, config, name)
+    return plan.stream(plan.blocks()) if isinstance(plan, RasterPlan) else plan
+
+
+def plan_scene(
+    model: Model, stack: SceneStack, bundle: Bundle, config: InferenceConfig, name: str = ""
+) -> RasterPlan | RasterStream:
+    """Return how a scene is predicted; of embeddings, the prediction. Arguments are those of :func:`predict_scene`."""
+    name = name or stack.reference.path.stem
     tags = provenance_tags(bundle, name, config)
     has_dates = any(stack.dates(source) is not None for source in read_by_model(bundle.config.inputs))
-    model.require_coordinates(time=has_dates, location=grid.crs is not None)
+    model.require_coordinates(time=has_dates, location=stack.grid.crs is not None)
     if isinstance(model, EmbeddingModel):
         embed = TilePredictor(engine_of(ModelScorer(model), config), Features(), stack, bundle).predict
         return embed_scene(model, embed, stack, config, tags, name)
-    products, scorer = _products_of(model, bundle, config)
-    predict = TilePredictor(engine_of(scorer, config), products, stack, bundle).predict
-    chips = ChipAnswers(products, products.num_outputs, grid, tags) if isinstance(products, ImageAnswers) else None
-    tiling = Tiling(
-        rows=make_axis(grid.height, config.tile_size, config.overlap),
-        columns=make_axis(grid.width, config.tile_size, config.overlap),
-        read=stack.read,
-        predict=predict if chips is None else chips.keeping(predict),
-        num_outputs=products.num_outputs,
-        batch_size=tiles_at_once(config),
-    )
-    profiles = products.profiles(grid, tags, details=config.details)
-    blocks = _decide(tiling, products, profiles, name)
-    streams = [] if chips is None else [chips.stream()]
-    if config.polygons is not None:
-        outlines = ClassPolygons(CLASSES, profiles[CLASSES], config.polygons)
-        blocks = outlines.keeping(blocks)
-        streams.append(outlines.stream())
-    return RasterStream(profiles, blocks, together(streams))
-
-
-def _products_of(model: Model, bundle: Bundle, config: InferenceConfig) -> tuple[RasterKind | PaintedScene, Scorer]:
-    """Return what comes of a model's output, and who asks it."""
-    if model.produces == "reconstruction":
-        painter = require_painter(model)
-        return PaintedScene(bundle.config.inputs[painter.source]), UnseenPainter(painter)
-    kind = kind_of(bundle.config.target)
-    if not isinstance(kind, RasterKind):
-        raise SpecError(f"Answers per {kind.per} are no raster: find them by 'find_objects'")
-    return kind, scorer_of(model, kind, config)
-
-
-def _decide(
-    tiling: Tiling, kind: RasterKind | PaintedScene, profiles: Mapping[str, RasterProfile], name: str
-) -> Iterator[tuple[Window, Products]]:
-    for window, scores, valid in track(run_ahead(blend(tiling)), f"Predicting {name}", tiling.num_steps):
-        yield window, kind.products(scores, valid, profiles)
+    return plan_rasters(model, stack, bundle, config, tags, name)

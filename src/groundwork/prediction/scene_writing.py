@@ -20,7 +20,7 @@ from groundwork.prediction.stac import Written, item_of, read_item, with_collect
 from groundwork.rasters.feature_writing import write_features
 from groundwork.rasters.features import FeatureStream
 from groundwork.rasters.stream import RasterStream
-from groundwork.rasters.writing import remove_raster, write_rasters
+from groundwork.rasters.writing import not_written, remove_raster, write_rasters
 
 
 def write_scene(
@@ -46,7 +46,7 @@ def write_scene(
     written = write_prediction(names, origin.key, stream, origin.day)
     if model is not None:
         _write_item(names, origin, known, written, model)
-    tables = [table_of(origin.key, made.layer) for made in written if made.product == CHIPS and made.layer]
+    tables = [table_of(origin.key, made.layer.whole()) for made in written if made.product == CHIPS and made.layer]
     return tables[0] if tables else None
 
 
@@ -94,6 +94,22 @@ def _write_item(
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Write plain values as JSON, whole or not at all."""
-    with whole_file(path) as file:
-        file.write_text(json.dumps(values, indent=2, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+    """Write plain values as JSON, whole or not at all.
+
+    Raises:
+        RasterError: Where the file cannot be written, as the disk is full.
+    """
+    write_text(path, json.dumps(values, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text beside predictions, whole or not at all.
+
+    Raises:
+        RasterError: Where the file cannot be written, as the disk is full.
+    """
+    try:
+        with whole_file(path) as file:
+            file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise not_written(path, str(error.strerror or error)) from error

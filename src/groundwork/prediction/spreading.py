@@ -1,26 +1,28 @@
-"""Predict scenes by several processes, or by a cluster: a scene is a task that leaves its files behind, and no more."""
+"""Predict scenes by several processes, or by a cluster: a scene, or a block of one, is a task that leaves files."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import pandas as pd
 
 from groundwork.atomic import partial_folder
-from groundwork.bundle import Bundle, component_names, load_bundle, save_bundle
+from groundwork.bundle import component_names, save_bundle
 from groundwork.config.inference import InferenceConfig
 from groundwork.data.workers import run_tasks
 from groundwork.errors import SpecError
-from groundwork.models.asking import compiled
-from groundwork.models.interface import Model
-from groundwork.prediction.inputs import SceneInputs
+from groundwork.prediction.chips import Given
 from groundwork.prediction.names import Names
-from groundwork.prediction.record import InputFile, Origin, Run, run_of
-from groundwork.prediction.scene import Predictions, predict_each
-from groundwork.prediction.scene_writing import write_scene
+from groundwork.prediction.record import InputFile
+from groundwork.prediction.rows import JoiningTask, RowsTask, blocks_of, can_be_cut
+from groundwork.prediction.scene import Predictions
+from groundwork.prediction.scene_task import SceneTask
 from groundwork.progress import track
+
+_Task: TypeAlias = SceneTask | RowsTask | JoiningTask
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,44 +37,18 @@ class Writing:
     read: Mapping[str, Sequence[InputFile]]
 
 
-@dataclass(frozen=True, slots=True)
-class SceneTask:
-    """A scene that is predicted by whichever process; it is told all that it takes."""
-
-    #: A folder that all processes see.
-    bundle: Path
-    #: Modules of the user's own that the bundle may name.
-    modules: tuple[str, ...]
-    inputs: SceneInputs
-    config: InferenceConfig
-    names: Names
-    key: str
-    files: Sequence[InputFile] | None
-    model: Path | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """What a process keeps from one scene to the next."""
-
-    bundle: Bundle
-    network: Model
-    run: Run
-
-
-#: Folder of the bundle of a run -> what is made of it; of the last run alone.
-_PREPARED: dict[Path, _Prepared] = {}
-
-
-def is_alone(config: InferenceConfig, num_scenes: int) -> bool:
+def is_alone(writing: Writing, keys: Sequence[str]) -> bool:
     """Whether this process predicts all scenes itself."""
-    return config.engine == "processes" and (config.workers == 1 or num_scenes < 2)
+    config = writing.predictions.config
+    if config.engine != "processes":
+        return False
+    return config.workers == 1 or not keys or (len(keys) == 1 and len(_blocks(writing, keys)[keys[0]]) == 1)
 
 
 def spread(writing: Writing, keys: Sequence[str]) -> Iterator[tuple[str, pd.DataFrame]]:
     """Predict and write scenes by several processes, and yield what is said of their tiles, as they are done.
 
-    A scene whose process was lost is begun again by another.
+    A scene, or a block of one, whose process was lost is begun again by another.
 
     Args:
         writing: What is written where.
@@ -82,48 +58,89 @@ def spread(writing: Writing, keys: Sequence[str]) -> Iterator[tuple[str, pd.Data
         SpecError: For what was read from an exported file, which other processes cannot be given.
         DataError: As of :func:`groundwork.data.workers.run_tasks`.
     """
-    origins, config, names = writing.predictions.origins, writing.predictions.config, writing.names
     if not keys:
         return
-    first = origins[keys[0]]
-    bundle = first.run.bundle
-    if bundle.exported is not None:
+    if writing.predictions.origins[keys[0]].run.bundle.exported is not None:
         raise SpecError(
             "'inference.workers' and 'engine' give the bundle to other processes, and an exported file stays in one: "
             "set 'workers: 1' and 'engine: processes', or predict with the bundle itself"
         )
+    with partial_folder(writing.names.folder, _folder_name(writing.predictions.config)) as folder:
+        scenes = _tasks(writing, keys, folder / "bundle")
+        blocks = {key: rows for key, rows in _blocks(writing, keys).items() if len(rows) > 1}
+        for key in blocks:
+            (folder / str(keys.index(key))).mkdir()
+        cut = {key: _Cut(scenes[key], rows, folder / str(keys.index(key))) for key, rows in blocks.items()}
+        yield from _run(scenes, cut, writing.predictions.config)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A scene that is predicted block by block."""
+
+    scene: SceneTask
+    blocks: Sequence[range]
+    folder: Path
+
+    def tasks(self) -> dict[str, RowsTask]:
+        return {f"{self.scene.key}, {rows}": RowsTask(self.scene, rows, self.folder) for rows in self.blocks}
+
+    def joining(self, said: Mapping[str, Given]) -> JoiningTask:
+        given = [said[name] for name in self.tasks() if name in said]
+        return JoiningTask(self.scene, self.blocks, self.folder, given)
+
+
+def _run(
+    scenes: Mapping[str, SceneTask], cut: Mapping[str, _Cut], config: InferenceConfig
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Predict scenes and blocks, then put blocks together."""
+    tasks: dict[str, _Task] = {name: task for each in cut.values() for name, task in each.tasks().items()}
+    tasks |= {key: task for key, task in scenes.items() if key not in cut}
+    said: dict[str, Given] = {}
+    for name, given in track(run_tasks(_do, tasks, config), "Predicting", len(tasks)):
+        if isinstance(given, pd.DataFrame):
+            yield name, given
+        elif given is not None:
+            said[name] = given
+    joining: dict[str, _Task] = {key: each.joining(said) for key, each in cut.items()}
+    for key, table in track(run_tasks(_do, joining, config), "Putting blocks together", len(joining)) if cut else ():
+        if isinstance(table, pd.DataFrame):
+            yield key, table
+
+
+def _do(task: _Task) -> pd.DataFrame | Given | None:
+    return task.run()
+
+
+def _folder_name(config: InferenceConfig) -> str:
+    """Return what the folder of a run is called: parts of an array work in the same folder, each with its own."""
+    return "bundle" if config.shard is None else f"bundle-{config.shard.index}-of-{config.shard.count}"
+
+
+def _blocks(writing: Writing, keys: Sequence[str]) -> dict[str, list[range]]:
+    """Return the rows of tiles of each block of each scene."""
+    origins, config = writing.predictions.origins, writing.predictions.config
+    if not can_be_cut(origins[keys[0]].run.bundle):
+        config = config.model_copy(update={"block_rows": None})
+    return {key: blocks_of(origins[key].inputs.sizes[key][0], len(keys), config) for key in keys}
+
+
+def _tasks(writing: Writing, keys: Sequence[str], place: Path) -> dict[str, SceneTask]:
+    """Save the bundle where all processes see it, and return what each scene takes."""
+    origins = writing.predictions.origins
+    bundle = origins[keys[0]].run.bundle
+    save_bundle(bundle, place)
     modules = {name.replace(":", ".").rpartition(".")[0] for name in component_names(bundle.config.model)} - {""}
-    with partial_folder(names.folder, "bundle") as folder:
-        place = folder / "bundle"
-        save_bundle(bundle, place)
-        tasks = {
-            key: SceneTask(
-                bundle=place,
-                modules=tuple(sorted(modules)),
-                inputs=origins[key].inputs,
-                config=config,
-                names=names,
-                key=key,
-                files=writing.read.get(key),
-                model=writing.model,
-            )
-            for key in keys
-        }
-        done = run_tasks(predict_and_write, tasks, config)
-        yield from ((key, table) for key, table in track(done, "Predicting", len(tasks)) if table is not None)
-
-
-def predict_and_write(task: SceneTask) -> pd.DataFrame | None:
-    """Predict a scene, write its files, and return what is said of its tiles, where each has an answer."""
-    known = _PREPARED.get(task.bundle)
-    if known is None:
-        _PREPARED.clear()
-        known = _PREPARED[task.bundle] = _prepare(task)
-    [(key, stream)] = predict_each(known.network, known.bundle, task.inputs, task.config, [task.key])
-    return write_scene(task.names, Origin(key, task.inputs, known.run), stream, task.files, task.model)
-
-
-def _prepare(task: SceneTask) -> _Prepared:
-    bundle = load_bundle(task.bundle, task.modules)
-    run = run_of(bundle, task.config, task.inputs.area)
-    return _Prepared(bundle, compiled(bundle.build_model(), task.config), run)
+    return {
+        key: SceneTask(
+            bundle=place,
+            modules=tuple(sorted(modules)),
+            inputs=origins[key].inputs.only(key),
+            config=writing.predictions.config,
+            names=writing.names,
+            key=key,
+            files=writing.read.get(key),
+            model=writing.model,
+        )
+        for key in keys
+    }

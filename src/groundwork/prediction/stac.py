@@ -20,7 +20,7 @@ from rasterio.warp import transform_geom
 from groundwork.prediction.products import COLLECTION
 from groundwork.prediction.record import InputFile, Origin, checksum
 from groundwork.prediction.stac_model import ALWAYS, CLASSIFICATION_SCHEMA, FILE_SCHEMA, classes_of
-from groundwork.rasters.features import FeatureLayer
+from groundwork.rasters.features import Layer
 from groundwork.rasters.grid import NO_TRANSFORMATION, Grid
 from groundwork.rasters.stream import RasterProfile
 from groundwork.rasters.styles import QML, SLD, TABLE, sidecars
@@ -45,7 +45,7 @@ class Written:
     grid: Grid
     #: Of a raster; None: features.
     profile: RasterProfile | None = None
-    layer: FeatureLayer | None = None
+    layer: Layer | None = None
 
 
 def item_of(
@@ -71,7 +71,7 @@ def item_of(
         "processing:lineage": f"Predicted by {run.bundle.config.model.title()}.",
         "processing:software": dict(run.software),
         "processing:expression": {"format": "groundwork-inference", "expression": run.settings},
-        **_projection(written[0].grid.crs),
+        **projection_of(written[0].grid.crs),
     }
     item = pystac.Item(
         id=origin.key,
@@ -79,18 +79,18 @@ def item_of(
         bbox=geometry and bounds_of(geometry),
         properties=properties,
         collection=ID,
-        **_times(origin.dates),
+        **times_of(origin.dates),
     )
     item.stac_extensions += [PROCESSING_SCHEMA, FILE_SCHEMA, PROJECTION_SCHEMA]
     for made in written:
-        item.assets.update(_assets(made, place.parent))
+        item.assets.update(assets_of(made, place.parent))
         if made.profile is not None and made.profile.legend:
             classes = [entry.to_dict() for entry in classes_of(target)]
             item.assets[made.product].extra_fields["classification:classes"] = classes
             item.stac_extensions.append(CLASSIFICATION_SCHEMA)
     if any(made.profile is not None for made in written):
         item.stac_extensions.append(RASTER_SCHEMA)
-    item.add_link(pystac.Link("derived_from", _relative(model, place.parent), "application/geo+json"))
+    item.add_link(pystac.Link("derived_from", relative(model, place.parent), "application/geo+json"))
     found: dict[str, Any] = item.to_dict(include_self_link=False, transform_hrefs=False)
     return found
 
@@ -119,14 +119,18 @@ def read_item(place: Path) -> dict[str, Any] | None:
 
 
 def collection_of(
-    folder: Path, items: Mapping[Path, Mapping[str, Any]], mosaics: Sequence[Path] = ()
+    folder: Path,
+    items: Mapping[Path, Mapping[str, Any]],
+    assets: Mapping[str, pystac.Asset] | None = None,
+    identity: tuple[str, str] = (ID, "Predictions of Groundwork, an item for each scene."),
 ) -> dict[str, Any]:
     """Return the collection of the items in a folder as plain values.
 
     Args:
         folder: Where the collection will lie.
         items: Where each lies -> what it says.
-        mosaics: Rasters that all of them make together.
+        assets: What all of them make together, by name.
+        identity: Its name, and what it holds.
     """
     boxes = [item["bbox"] for item in items.values() if item.get("bbox")]
     # STAC wants a place; what has none may lie anywhere.
@@ -137,28 +141,41 @@ def collection_of(
         edges = [[min(west), min(south), max(east), max(north)]]
     days = [day for item in items.values() for day in _days(item["properties"])]
     collection = pystac.Collection(
-        id=ID,
-        description="Predictions of Groundwork, an item for each scene.",
+        id=identity[0],
+        description=identity[1],
         extent=pystac.Extent(
             pystac.SpatialExtent(edges), pystac.TemporalExtent([[min(days, default=None), max(days, default=None)]])
         ),
         license="other",
     )
     for place, item in sorted(items.items()):
-        collection.add_link(pystac.Link("item", _relative(place, folder), "application/geo+json", str(item["id"])))
-    for path in mosaics:
-        collection.add_asset(f"mosaic_{path.stem}", _asset(path, folder, pystac.MediaType.COG, ["data"]))
-    if mosaics:
+        collection.add_link(pystac.Link("item", relative(place, folder), "application/geo+json", str(item["id"])))
+    for name, asset in (assets or {}).items():
+        collection.add_asset(name, asset)
+    if assets:
         collection.stac_extensions.append(FILE_SCHEMA)
     found: dict[str, Any] = collection.to_dict(include_self_link=False, transform_hrefs=False)
     return found
 
 
-def with_collection(item: dict[str, Any], place: Path, folder: Path) -> dict[str, Any]:
-    """Return an item with links to the collection that it belongs to."""
-    href = _relative(folder / COLLECTION, place.parent)
-    links = [{"rel": rel, "href": href, "type": "application/json"} for rel in ("root", "parent", "collection")]
-    return {**item, "links": [*links, *item["links"]]}
+def with_collection(item: dict[str, Any], place: Path, folder: Path, root: Path | None = None) -> dict[str, Any]:
+    """Return an item with links to the collection that it belongs to.
+
+    Args:
+        item: As plain values; may be a collection within another.
+        place: Where it will lie.
+        folder: Where the collection lies.
+        root: Where the outermost collection lies. None: there.
+    """
+    rels = {"root": root or folder, "parent": folder}
+    if item["type"] == "Feature":
+        rels["collection"] = folder
+    links = [
+        {"rel": rel, "href": relative(where / COLLECTION, place.parent), "type": "application/json"}
+        for rel, where in rels.items()
+    ]
+    kept = [link for link in item["links"] if link["rel"] not in rels]
+    return {**item, "links": [*links, *kept]}
 
 
 def geometry_of(grid: Grid) -> shapely.Geometry | None:
@@ -186,7 +203,8 @@ def bounds_of(shape: shapely.Geometry) -> list[float]:
     return [west, south, east, north]
 
 
-def _times(dates: Sequence[date]) -> dict[str, Any]:
+def times_of(dates: Sequence[date]) -> dict[str, Any]:
+    """Return when something was: a day, or from when to when; without dates, always."""
     if not dates:
         return {"datetime": None, "start_datetime": ALWAYS[0], "end_datetime": ALWAYS[1]}
     begin, end = (datetime.combine(each, time(), UTC) for each in (min(dates), max(dates)))
@@ -199,17 +217,19 @@ def _days(properties: Mapping[str, Any]) -> Iterable[datetime]:
     return [day for day in days if day not in ALWAYS]
 
 
-def _projection(crs: CRS | None) -> dict[str, Any]:
+def projection_of(crs: CRS | None) -> dict[str, Any]:
+    """Return what the extension for projections says of a CRS."""
     if crs is None:
         return {"proj:code": None}
     authority = crs.to_authority()
     return {"proj:code": ":".join(authority)} if authority else {"proj:code": None, "proj:wkt2": crs.to_wkt()}
 
 
-def _assets(made: Written, start: Path) -> dict[str, pystac.Asset]:
+def assets_of(made: Written, start: Path) -> dict[str, pystac.Asset]:
+    """Return the assets of a file and of what lies beside it; addresses are relative to the folder ``start``."""
     if made.profile is None:
-        return {made.product: _asset(made.path, start, _GEOPACKAGE, ["data"])}
-    asset = _asset(made.path, start, pystac.MediaType.COG, ["data"])
+        return {made.product: asset_of(made.path, start, _GEOPACKAGE, ["data"])}
+    asset = asset_of(made.path, start, pystac.MediaType.COG, ["data"])
     grid, profile = made.grid, made.profile
     asset.extra_fields |= {
         "proj:shape": [grid.height, grid.width],
@@ -221,9 +241,11 @@ def _assets(made: Written, start: Path) -> dict[str, pystac.Asset]:
         asset.extra_fields["raster:spatial_resolution"] = grid.pixel_size * grid.crs.linear_units_factor[1]
     found = {made.product: asset}
     for ending, path in sidecars(made.path).items():
-        if path.is_file() and profile.legend:
+        if path.is_file() and (profile.legend or profile.legends):
             role = "metadata" if ending == TABLE else "style"
-            found[f"{made.product}_{ending.strip('.').replace('.', '_')}"] = _asset(path, start, _MEDIA[ending], [role])
+            found[f"{made.product}_{ending.strip('.').replace('.', '_')}"] = asset_of(
+                path, start, _MEDIA[ending], [role]
+            )
     return found
 
 
@@ -245,9 +267,10 @@ def _bands(profile: RasterProfile) -> list[dict[str, Any]]:
     return bands
 
 
-def _asset(path: Path, start: Path, media: str, roles: list[str]) -> pystac.Asset:
+def asset_of(path: Path, start: Path, media: str, roles: list[str]) -> pystac.Asset:
+    """Return the asset of a file, with size and checksum; its address is relative to the folder ``start``."""
     said = {"file:size": path.stat().st_size, "file:checksum": checksum(path)}
-    return pystac.Asset(_relative(path, start), media_type=media, roles=roles, extra_fields=said)
+    return pystac.Asset(relative(path, start), media_type=media, roles=roles, extra_fields=said)
 
 
 def _is_whole(path: Path, asset: Mapping[str, Any]) -> bool:
@@ -256,6 +279,7 @@ def _is_whole(path: Path, asset: Mapping[str, Any]) -> bool:
     return checksum(path) == asset.get("file:checksum")
 
 
-def _relative(path: Path, start: Path) -> str:
+def relative(path: Path, start: Path) -> str:
+    """Return the address of a file as seen from a folder."""
     name = Path(os.path.relpath(path, start)).as_posix()
     return name if name.startswith("..") else f"./{name}"

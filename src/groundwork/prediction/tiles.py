@@ -28,6 +28,10 @@ class Axis:
         """Return where the next tile starts; up to there the pixels of tile ``index`` are final."""
         return self.starts[index + 1] if index + 1 < len(self.starts) else self.length
 
+    def first_reaching(self, index: int) -> int:
+        """Return the first tile that reaches into tile ``index``, or itself."""
+        return next(number for number, start in enumerate(self.starts) if start + self.size > self.starts[index])
+
 
 def make_axis(length: int, tile_size: int, overlap: int) -> Axis:
     """Lay tiles along an axis of ``length`` pixels; neighbours share at least ``overlap`` pixels."""
@@ -62,7 +66,7 @@ def column_bands(axis: Axis, band_width: int = BAND_WIDTH) -> list[Band]:
     begin = 0
     while begin < len(axis.starts):
         left = axis.starts[begin]
-        first = next(index for index, start in enumerate(axis.starts) if start + axis.size > left)
+        first = axis.first_reaching(begin)
         stop = begin + 1
         while stop < len(axis.starts) and axis.starts[stop] + axis.size - axis.starts[first] <= band_width:
             stop += 1

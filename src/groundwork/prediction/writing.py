@@ -10,21 +10,19 @@ from pathlib import Path
 import pandas as pd
 
 from groundwork import fingerprint
-from groundwork.atomic import whole_file
 from groundwork.config.inference import InferenceConfig
 from groundwork.prediction.chips import FIRST_COLUMNS, read_table
-from groundwork.prediction.mosaic import require_possible, write_mosaic
+from groundwork.prediction.mosaic import mosaic_of, require_possible
+from groundwork.prediction.mosaic_writing import WrittenMosaic, describe_mosaic, remove_others, write_mosaic
 from groundwork.prediction.names import Names
-from groundwork.prediction.products import ANSWERS, CHIP_TABLE, CHIPS, COLLECTION, ITEM, ITEM_SUFFIX, MOSAIC, PRODUCTS
-from groundwork.prediction.provenance import was_predicted
+from groundwork.prediction.products import CHIP_TABLE, CHIPS, COLLECTION, ITEM, ITEM_SUFFIX, MOSAIC, PRODUCTS
 from groundwork.prediction.record import InputFile, Origin, Run, multihash
 from groundwork.prediction.scene import Predictions
-from groundwork.prediction.scene_writing import write_json, write_scene
+from groundwork.prediction.scene_writing import write_json, write_scene, write_text
 from groundwork.prediction.spreading import Writing, is_alone, spread
 from groundwork.prediction.stac import collection_of, is_finished, read_item
 from groundwork.prediction.stac_model import model_item
 from groundwork.progress import track
-from groundwork.rasters.writing import remove_raster
 
 logger = logging.getLogger(__name__)
 
@@ -56,16 +54,18 @@ def write_predictions(names: Names, predictions: Predictions) -> None:
     written_before = {key: names.path(key, days[key], CHIPS) for key in finished}
     tables = {key: read_table(key, path) for key, path in written_before.items() if path.is_file()}
     pending = [key for key in chosen if key not in finished]
-    written = _in_turn if is_alone(config, len(pending)) else spread
-    tables.update(written(Writing(names, predictions, model, read), pending))
+    writing = Writing(names, predictions, model, read)
+    tables.update(_in_turn(writing, pending) if is_alone(writing, pending) else spread(writing, pending))
     if config.shard is not None:
         # What all scenes make together would be overwritten by the next part.
         logger.info("Tables and collections of all scenes are left to a run without 'inference.shard'")
         return
     _write_table(names.folder, tables)
-    mosaics = _write_mosaic(names, origins, config)
+    mosaic = _write_mosaic(names, origins, model) if config.mosaic is not None and origins else None
+    if mosaic is None:
+        remove_others(names.folder, None)
     if model is not None:
-        _write_collection(names, mosaics)
+        _write_collection(names, mosaic)
 
 
 def _of_shard(origins: Mapping[str, Origin], config: InferenceConfig) -> dict[str, Origin]:
@@ -110,25 +110,29 @@ def _write_model(folder: Path, run: Run) -> Path:
     return folder / f"{stem}.json"
 
 
-def _write_mosaic(names: Names, origins: Mapping[str, Origin], config: InferenceConfig) -> list[Path]:
-    """Write what all scenes make together, where it is wanted; return it. That of an earlier run is removed."""
-    made = []
-    if config.mosaic is not None and origins:
-        target = next(iter(origins.values())).run.bundle.config.target
-        days = {key: origin.day for key, origin in origins.items()}
-        pieces = {key: ({name: names.path(key, day, name) for name in PRODUCTS}, day) for key, day in days.items()}
-        made.append(write_mosaic(names.folder, target, config, pieces))
-    for product in ANSWERS:
-        path = names.folder / MOSAIC / f"{product}.tif"
-        if path not in made and was_predicted(path):
-            remove_raster(path)
-    return made
+def _write_mosaic(names: Names, origins: Mapping[str, Origin], model: Path | None) -> WrittenMosaic:
+    """Write what all scenes make together, and remove what an earlier run left of it."""
+    run = next(iter(origins.values())).run
+    pieces = {
+        key: ({name: names.path(key, origin.day, name) for name in PRODUCTS}, origin.day)
+        for key, origin in origins.items()
+    }
+    written = write_mosaic(names.folder, mosaic_of(run.bundle.config.target, run.config, pieces), run.config)
+    remove_others(names.folder, written)
+    if model is not None:
+        items = {key: names.path(key, origin.day, ITEM) for key, origin in origins.items()}
+        describe_mosaic(names.folder, written, run, items, model)
+    return written
 
 
-def _write_collection(names: Names, mosaics: Sequence[Path]) -> None:
+def _write_collection(names: Names, mosaic: WrittenMosaic | None) -> None:
     """Write the collection of all items that lie in the folder, also of scenes that earlier runs predicted."""
     items = {path: item for path in _files(names.folder) if (item := read_item(path)) is not None}
-    write_json(names.folder / COLLECTION, collection_of(names.folder, items, mosaics))
+    collection = collection_of(names.folder, items, {} if mosaic is None else mosaic.assets(names.folder))
+    if mosaic is not None:
+        href = f"./{MOSAIC}/{COLLECTION}"
+        collection["links"].append({"rel": "child", "href": href, "type": "application/json"})
+    write_json(names.folder / COLLECTION, collection)
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -141,7 +145,6 @@ def _write_table(folder: Path, parts: Mapping[str, pd.DataFrame]) -> None:
     """Write the outlines of all scenes as one table; without any, remove one that an earlier run wrote."""
     table = folder / CHIP_TABLE
     if parts:
-        with whole_file(table) as file:
-            pd.concat([part for _, part in sorted(parts.items())]).to_csv(file, index=False)
+        write_text(table, pd.concat([part for _, part in sorted(parts.items())]).to_csv(index=False))
     elif table.is_file() and table.read_text("utf-8").startswith(",".join(FIRST_COLUMNS)):
         table.unlink()

@@ -7,6 +7,7 @@ from math import ceil, floor
 from pathlib import Path
 from typing import Protocol
 
+import pyproj
 from affine import Affine
 from rasterio.crs import CRS
 from rasterio.warp import transform_bounds
@@ -14,6 +15,9 @@ from rasterio.warp import transform_bounds
 from groundwork.errors import RasterError
 from groundwork.rasters.grid import NO_TRANSFORMATION, Grid, name_crs
 from groundwork.rasters.opening import grid_of, open_dataset
+
+#: Degrees beyond the ground for which a CRS is used: neighbouring zones are used on purpose.
+FAR = 15.0
 
 
 class Placed(Protocol):
@@ -62,6 +66,7 @@ class DeclaredPixels:
             raise RasterError(
                 path, f"the CRS {name_crs(crs)}", expected, "Name a projected CRS in 'inference.grid.crs'."
             )
+        _require_near(own, crs, path)
         try:
             bounds = own.bounds if own.crs == crs else transform_bounds(own.crs, crs, *own.bounds, densify_pts=101)
         except NO_TRANSFORMATION as error:
@@ -72,3 +77,30 @@ class DeclaredPixels:
         west, south = (floor(edge / size + 1e-6) for edge in bounds[:2])
         east, north = (ceil(edge / size - 1e-6) for edge in bounds[2:])
         return Canvas(Grid(crs, Affine(size, 0, west * size, 0, -size, north * size), east - west, north - south), path)
+
+
+def _require_near(grid: Grid, crs: CRS, path: Path) -> None:
+    """Refuse a CRS that is made for another part of the Earth, in which lengths would be far from those on the ground.
+
+    Raises:
+        RasterError: With where it is used.
+    """
+    authority, place = crs.to_authority(), grid.center_coordinates()
+    # A CRS of one's own says nothing of where it is used.
+    area = pyproj.CRS.from_authority(*authority).area_of_use if authority else None
+    if area is None or place is None:
+        return
+    latitude, longitude = place
+    # One across the 180th meridian ends further west than it begins.
+    width = (area.east - area.west) % 360 or 360
+    beyond = (longitude - area.west) % 360 - width
+    aside = 0.0 if beyond <= 0 else min(beyond, 360 - width - beyond)
+    above = max(area.south - latitude, latitude - area.north)
+    if max(aside, above) > FAR:
+        raise RasterError(
+            path,
+            f"a raster at latitude {latitude:.4g}, longitude {longitude:.4g}",
+            f"one near where {name_crs(crs)} is used, from latitude {area.south:g} to {area.north:g} and longitude "
+            f"{area.west:g} to {area.east:g}",
+            "Choose another CRS in 'inference.grid.crs'.",
+        )

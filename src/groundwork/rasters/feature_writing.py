@@ -7,28 +7,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import geopandas
 import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError
 
 from groundwork.atomic import partial_folder
 from groundwork.errors import RasterError
-from groundwork.rasters.features import FeatureLayer
+from groundwork.rasters.features import Layer
 from groundwork.rasters.writing import not_written
 
-SUFFIX = ".gpkg"
+SUFFIX, _DRIVER = ".gpkg", "GPKG"
 #: A GeoPackage says when it was written; the same features are to be the same bytes on any day.
 _NO_DATE = "1970-01-01T00:00:00.000Z"
 _DATE_OPTION = "OGR_CURRENT_DATE"
 
 
-def write_features(layer: FeatureLayer, path: Path) -> None:
+def write_features(features: Layer, path: Path) -> None:
     """Write a layer as the only one of a GeoPackage, under the name of the file.
 
     The same features are the same bytes, on any day. The file is read back before it gets its name.
 
     Args:
-        layer: What to write.
+        features: What to write; of a layer in parts, memory holds one.
         path: File to make, with the ending ``.gpkg``. An earlier file of this name stays until the new one is whole.
 
     Raises:
@@ -36,27 +35,31 @@ def write_features(layer: FeatureLayer, path: Path) -> None:
     """
     if path.suffix != SUFFIX:
         raise RasterError(path, f"the ending '{path.suffix}'", f"'{SUFFIX}'", "Features are written as GeoPackage.")
-    frame = layer.frame()
     with partial_folder(path.parent, path.stem) as partial:
         made = partial / path.name
         try:
             with _without_date(), warnings.catch_warnings():
                 # A scene without georeference gets features without one.
                 warnings.filterwarnings("ignore", message="'crs' was not provided", category=UserWarning)
-                pyogrio.write_dataframe(
-                    frame,
-                    made,
-                    layer=path.stem,
-                    driver="GPKG",
-                    geometry_type=_geometry_type(frame),
-                    layer_metadata=dict(sorted(layer.tags.items())),
-                )
+                expected = _write(features, made, path.stem)
             found = pyogrio.read_info(made, layer=path.stem, force_feature_count=True)["features"]
         except (DataSourceError, DataLayerError, RuntimeError, OSError) as error:
             raise not_written(path, str(error)) from error
-        if found != len(frame):
-            raise not_written(path, f"it holds {found} features instead of {len(frame)}")
+        if found != expected:
+            raise not_written(path, f"it holds {found} features instead of {expected}")
         made.replace(path)
+
+
+def _write(features: Layer, path: Path, name: str) -> int:
+    """Write the parts of a layer one after the other, and return how many features they are."""
+    kind, tags, count = _geometry_type(features), dict(sorted(features.tags.items())), 0
+    for number, part in enumerate(features.batches()):
+        frame = part.frame()
+        # What a layer says of itself is written with the first part.
+        said = {} if number else {"layer_metadata": tags}
+        pyogrio.write_dataframe(frame, path, layer=name, driver=_DRIVER, geometry_type=kind, append=number > 0, **said)
+        count += len(frame)
+    return count
 
 
 def tags_of(path: Path) -> dict[str, str]:
@@ -71,9 +74,9 @@ def tags_of(path: Path) -> dict[str, str]:
         raise RasterError(path, f"no vector file that can be read ({error})", "a GeoPackage") from error
 
 
-def _geometry_type(frame: geopandas.GeoDataFrame) -> str:
+def _geometry_type(features: Layer) -> str:
     """Return the one type of a layer: a file whose types are mixed is none that every GIS opens."""
-    return "MultiPolygon" if (frame.geom_type == "MultiPolygon").any() else "Polygon"
+    return "MultiPolygon" if features.is_mixed else "Polygon"
 
 
 @contextmanager

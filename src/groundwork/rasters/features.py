@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import geopandas
 import numpy as np
@@ -26,6 +27,19 @@ class FeatureLayer:
     #: What the layer says of its origin.
     tags: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def is_mixed(self) -> bool:
+        """Whether a feature consists of several polygons."""
+        return any(shape.geom_type == "MultiPolygon" for shape in self.shapes)
+
+    def batches(self) -> Iterator[FeatureLayer]:
+        """Yield the layer itself: see :class:`FeatureBatches`."""
+        yield self
+
+    def whole(self) -> FeatureLayer:
+        """Return the layer itself: see :class:`FeatureBatches`."""
+        return self
+
     def frame(self) -> geopandas.GeoDataFrame:
         """Return the features, placed on the ground; without a CRS they stay in columns and rows."""
         transform = self.grid.transform
@@ -40,19 +54,46 @@ class FeatureLayer:
 
 
 @dataclass(frozen=True, slots=True)
+class FeatureBatches:
+    """A layer of any number of polygons, which is handed on in parts, so that memory does not grow with it."""
+
+    grid: Grid
+    #: What the layer says of its origin.
+    tags: Mapping[str, str]
+    #: Gives the parts in order, each time anew.
+    parts: Callable[[], Iterator[FeatureLayer]]
+    #: Whether a feature consists of several polygons.
+    is_mixed: bool = False
+
+    def batches(self) -> Iterator[FeatureLayer]:
+        """Yield the parts, at least one: attributes have their types also where there is no polygon."""
+        return self.parts()
+
+    def whole(self) -> FeatureLayer:
+        """Return all parts as one."""
+        parts = list(self.parts())
+        columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns}
+        return FeatureLayer(self.grid, [shape for part in parts for shape in part.shapes], columns, self.tags)
+
+
+#: A layer at once, or in parts.
+Layer: TypeAlias = FeatureLayer | FeatureBatches
+
+
+@dataclass(frozen=True, slots=True)
 class FeatureStream:
     """Layers of features that do not exist yet: they are found when they are asked for, and then forgotten."""
 
     #: Names of the products, such as "objects".
     products: tuple[str, ...]
     #: Gives the layer of each product.
-    find: Callable[[], Mapping[str, FeatureLayer]]
+    find: Callable[[], Mapping[str, Layer]]
 
 
 def together(streams: Sequence[FeatureStream]) -> FeatureStream | None:
     """Return several streams as one. None: there are none."""
 
-    def find() -> dict[str, FeatureLayer]:
+    def find() -> dict[str, Layer]:
         return {name: layer for stream in streams for name, layer in stream.find().items()}
 
     return FeatureStream(tuple(name for stream in streams for name in stream.products), find) if streams else None

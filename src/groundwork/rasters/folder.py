@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from groundwork.errors import PairingError
 from groundwork.rasters.addresses import RASTER_SUFFIXES, Address, is_file, is_folder_raster, name_inside, place_below
@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 #: Key and date of a file; None where the pattern has no date.
 Place: TypeAlias = tuple[str, date | None]
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,23 @@ class RasterFolder:
         kept = {key: names[-(len(names) // len(self.dates.get(key, "x"))) :] for key, names in self.files.items()}
         return replace(self, files=kept, dates={})
 
+    def only(self, key: str) -> RasterFolder:
+        """Return the same with one raster, or without any where it is not there."""
+        return replace(
+            self,
+            files=_only(self.files, key),
+            dates=_only(self.dates, key),
+            columns=_only(self.columns, key),
+            stated=_only(self.stated, key),
+        )
+
     def locate(self, name: str) -> Path:
         """Return where a file lies, by its name in :attr:`files` or in a table made of them."""
         return place_below(self.root, name)
+
+
+def _only(values: Mapping[str, Value], key: str) -> dict[str, Value]:
+    return {key: values[key]} if key in values else {}
 
 
 def find_rasters(

@@ -53,12 +53,25 @@ def compare(path: Path, raw: Path, profile: RasterProfile, written: Checksums) -
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with rasterio.open(path) as raster, rasterio.open(raw) as before:
             _compare_headers(raster, before, profile)
-            _compare_pixels(raster, written)
+            _compare_pixels(raster, written, "finished file")
             levels = len(raster.overviews(1))
         for level in range(levels):
             with rasterio.open(path, overview_level=level) as overview:
                 for _, window in overview.block_windows(1):
                     overview.read(window=window)
+
+
+def compare_plain(path: Path, written: Checksums) -> None:
+    """Read the pixels of a file back that holds blocks as they were written.
+
+    Raises:
+        DamagedError: Where something differs; it says what.
+        RasterioError: Where the file cannot be read.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.open(path) as raster:
+            _compare_pixels(raster, written, "file")
 
 
 def _compare_headers(raster: DatasetReader, before: DatasetReader, profile: RasterProfile) -> None:
@@ -73,8 +86,8 @@ def _compare_headers(raster: DatasetReader, before: DatasetReader, profile: Rast
         raise DamagedError(f"the finished file has the geotransform {raster.transform} instead of {before.transform}")
 
 
-def _compare_pixels(raster: DatasetReader, written: Checksums) -> None:
+def _compare_pixels(raster: DatasetReader, written: Checksums, name: str) -> None:
     for window, known in written:
         if checksum(raster.read(window=window)) != known:
             row, column = int(window.row_off), int(window.col_off)
-            raise DamagedError(f"the finished file holds other pixels from row {row}, column {column} on")
+            raise DamagedError(f"the {name} holds other pixels from row {row}, column {column} on")

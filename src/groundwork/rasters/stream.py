@@ -54,6 +54,8 @@ class RasterProfile:
     tags: Mapping[str, str] = field(default_factory=dict)
     #: What the values of the only band mean. Empty: they are numbers.
     legend: tuple[LegendEntry, ...] = field(default=(), kw_only=True)
+    #: What the values of each of several bands mean. Empty: they are numbers.
+    legends: tuple[tuple[LegendEntry, ...], ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

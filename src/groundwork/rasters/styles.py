@@ -42,18 +42,30 @@ def write_styles(path: Path, legend: Sequence[LegendEntry], name: str) -> None:
         name: Of the style.
     """
     places = sidecars(path)
-    table = ET.parse(places[TABLE]).getroot() if places[TABLE].exists() else ET.Element("PAMDataset")
-    _add_table(table, legend)
-    places[TABLE].write_text(_text(table), encoding="utf-8")
+    write_tables(path, [legend])
     places[QML].write_text(_DOCTYPE + _text(_qml(legend)), encoding="utf-8")
     header = '<?xml version="1.0" encoding="UTF-8"?>\n'
     places[SLD].write_text(header + _text(_sld(legend, name)), encoding="utf-8")
 
 
-def _add_table(root: ET.Element, legend: Sequence[LegendEntry]) -> None:
-    band = root.find("PAMRasterBand[@band='1']")
+def write_tables(path: Path, legends: Sequence[Sequence[LegendEntry]]) -> None:
+    """Write GDAL's sidecar with an attribute table for each band; what GDAL keeps in it stays.
+
+    Args:
+        path: The raster.
+        legends: Names and colours of the values of each band.
+    """
+    place = sidecars(path)[TABLE]
+    root = ET.parse(place).getroot() if place.exists() else ET.Element("PAMDataset")
+    for number, legend in enumerate(legends, start=1):
+        _add_table(root, number, legend)
+    place.write_text(_text(root), encoding="utf-8")
+
+
+def _add_table(root: ET.Element, number: int, legend: Sequence[LegendEntry]) -> None:
+    band = root.find(f"PAMRasterBand[@band='{number}']")
     if band is None:
-        band = ET.SubElement(root, "PAMRasterBand", band="1")
+        band = ET.SubElement(root, "PAMRasterBand", band=str(number))
     table = ET.SubElement(band, "GDALRasterAttributeTable", tableType="thematic")
     for index, (name, kind, usage) in enumerate(_COLUMNS):
         column = ET.SubElement(table, "FieldDefn", index=str(index))

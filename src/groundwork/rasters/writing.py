@@ -19,9 +19,9 @@ from groundwork.atomic import partial_folder
 from groundwork.errors import RasterError
 from groundwork.progress import track
 from groundwork.rasters.addresses import Address
-from groundwork.rasters.proof import Checksums, DamagedError, checksum, compare
+from groundwork.rasters.proof import Checksums, DamagedError, checksum, compare, compare_plain
 from groundwork.rasters.stream import RasterProfile, RasterStream
-from groundwork.rasters.styles import TABLE, sidecars, write_styles
+from groundwork.rasters.styles import TABLE, sidecars, write_styles, write_tables
 
 
 def file_to_write(root: Path, pattern: str, key: str) -> Path:
@@ -82,12 +82,35 @@ def write_rasters(stream: RasterStream, paths: Mapping[str, Path]) -> None:
                 compare(path, raw[product], stream.profiles[product], written[product])
                 if legend := stream.profiles[product].legend:
                     write_styles(path, legend, paths[product].stem)
+                if legends := stream.profiles[product].legends:
+                    write_tables(path, legends)
         except (RasterioError, CPLE_BaseError, OSError) as error:
             raise not_written(first, str(error.__cause__ or error)) from error
         except DamagedError as error:
             raise not_written(first, str(error)) from None
         for product, path in done.items():
             _put(path, paths[product])
+
+
+def write_plain(stream: RasterStream, paths: Mapping[str, Path]) -> None:
+    """Drain a stream into plain GeoTIFFs, which are read back: for what is read once more and then removed.
+
+    Args:
+        stream: What to write.
+        paths: Product name -> file to make.
+
+    Raises:
+        RasterError: Where a file does not hold what was written, as the disk or a quota is full.
+    """
+    first = next(iter(paths.values()))
+    try:
+        written = _write_blocks(stream, paths)
+        for product, path in paths.items():
+            compare_plain(path, written[product])
+    except (RasterioError, CPLE_BaseError, OSError) as error:
+        raise not_written(first, str(error.__cause__ or error)) from error
+    except DamagedError as error:
+        raise not_written(first, str(error)) from None
 
 
 def _put(done: Path, target: Path) -> None:
@@ -110,12 +133,13 @@ def remove_raster(path: Path) -> None:
 
 def not_written(path: Path, reason: str) -> RasterError:
     """Return the error of a file that does not hold what was written, with the space that is free."""
-    free = shutil.disk_usage(path.parent).free / 2**20
+    there = next(folder for folder in path.parents if folder.exists())
+    free = shutil.disk_usage(there).free / 2**20
     return RasterError(
         path,
         f"an incomplete file after writing it ({reason})",
         "all of it as it was predicted or made",
-        f"{free:.0f} MiB are free in {path.parent}, and a quota may allow less: make room, and run again. An earlier "
+        f"{free:.0f} MiB are free in {there}, and a quota may allow less: make room, and run again. An earlier "
         "file of this name is untouched.",
     )
 

@@ -70,7 +70,7 @@ class Predictor:
             inputs = check_inputs(bundle, folders_of(rasters, bundle.config.inputs), config)
             [(_, stream)] = predict_each(self._model, bundle, inputs, config, [raster.stem])
             if isinstance(stream, FeatureStream):
-                return _as_geojson(stream.find()[product], raster)
+                return _as_geojson(stream.find()[product].whole(), raster)
             self._require_size(stream)
             stream = replace(stream, blocks=_in_time(stream.blocks, deadline))
             return self._written(stream, product, asked, raster)
@@ -106,7 +106,7 @@ class Predictor:
             features = stream.features
             if features is None:
                 raise TypeError(f"'{product}' is of features, and the prediction has none")
-            return _as_geojson(features.find()[product], raster)
+            return _as_geojson(features.find()[product].whole(), raster)
         paths = {name: raster.with_name(f"{name}.tif") for name in stream.profiles}
         write_rasters(stream, paths)
         return self._as_picture(paths[product]) if asked.format == "png" else paths[product]

@@ -19,6 +19,7 @@ from groundwork.specs import TargetSpec
 from groundwork.targets.confusion import ConfusionMatrix
 from groundwork.targets.kind import Accumulator, Direction, Gather, Products, RasterKind
 from groundwork.targets.labels import IGNORE
+from groundwork.targets.legends import NO_SET, profile_of_sets
 from groundwork.targets.metrics import Scores, compute_scores
 from groundwork.targets.statistics import TargetStatistics
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CLASSES, PROBABILITIES, ENTROPY, SETS = "classes", "probabilities", "entropy", "sets"
-#: What sets of classes are where the scene has no data.
-NO_SET = 255
 #: Colours of pictures: of what is not known, and of right and wrong answers.
 UNKNOWN, RIGHT, WRONG = (255, 255, 255), (217, 217, 217), (197, 27, 27)
 
@@ -141,8 +140,7 @@ class Classes(RasterKind, ABC):
             if product in details:
                 profiles[product] = RasterProfile(grid, "float32", bands, float("nan"), "average", tags=tags)
         if SETS in details and self.target.sets is not None:
-            tags = {**tags, "SETS_MISS": f"{self.target.sets.miss:g}"}
-            profiles[SETS] = RasterProfile(grid, "uint8", self.target.names, NO_SET, "mode", tags=tags)
+            profiles[SETS] = profile_of_sets(grid, self.target, self.target.sets, tags)
         return profiles
 
     def from_product(self, values: NDArray[np.generic], known: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -32,6 +32,7 @@ from groundwork.targets.image_answers import ImageAnswers, probability_column, r
 from groundwork.targets.kind import Direction, Products, RasterKind
 from groundwork.targets.label import Label, LabelSource
 from groundwork.targets.labels import IGNORE
+from groundwork.targets.legends import NO, yes_or_no
 from groundwork.targets.set_scores import SetScores
 from groundwork.targets.statistics import TargetStatistics
 from groundwork.targets.tabled_sets import TabledClassSet
@@ -42,7 +43,7 @@ EVEN = 0.5
 #: Width in pixels of the stripes that show several classes in one picture.
 STRIPE = 8
 #: What rasters hold where the scene has no data, and the colour of images that are of no class.
-NODATA, NONE = 255, (240, 240, 240)
+NODATA, NONE = 255, NO
 
 
 @final
@@ -211,7 +212,10 @@ class ImageClassSets(RasterKind, ImageAnswers):
         """Return a raster with a band of 0 and 1 for each class; as details the probability of each, and entropy."""
         names = self.target.names
         said = {f"THRESHOLD_{name}": f"{limit:g}" for name, limit in zip(names, self.thresholds, strict=True)}
-        profiles = {CLASSES: RasterProfile(grid, "uint8", names, NODATA, "mode", tags={**tags, **said})}
+        legends = yes_or_no(self.target, "not of this class")
+        profiles = {
+            CLASSES: RasterProfile(grid, "uint8", names, NODATA, "mode", tags={**tags, **said}, legends=legends)
+        }
         for product in (PROBABILITIES, ENTROPY):
             if product in details:
                 profiles[product] = RasterProfile(grid, "float32", names, float("nan"), "average", tags=tags)

@@ -19,7 +19,7 @@ from groundwork.data.statistics import Statistics
 from groundwork.errors import SpecError
 from groundwork.evaluation.predictors import ModelPredictor
 from groundwork.evaluation.report import evaluate_model
-from groundwork.models.asking import refuse_asking, scorer_of
+from groundwork.models.asking import refuse_asking, refuse_compiling, scorer_of
 from groundwork.models.dropout import DropoutScorer
 from groundwork.models.engine import Engine, ModelScorer
 from groundwork.models.views import View, ViewScorer, views_of
@@ -276,3 +276,10 @@ def test_entropy_of_several_classes_is_that_of_each() -> None:
     products = kind.products(blended, np.array([[True, True]]), profiles)  # type: ignore[attr-defined]
     bits = -(0.1 * np.log2(0.1) + 0.9 * np.log2(0.9))
     assert np.allclose(products["entropy"], [[[1, 0]], [[bits, 0]]], atol=1e-6)
+
+
+def test_what_is_not_compiled_is_not_said_to_be() -> None:
+    refuse_compiling("answers", _config(compile=True))
+    refuse_compiling("reconstruction", _config())
+    with pytest.raises(SpecError, match=r"'inference.compile' has no effect where a model of images alone paints"):
+        refuse_compiling("reconstruction", _config(compile=True))

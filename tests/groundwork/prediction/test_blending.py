@@ -111,6 +111,32 @@ def test_bands_of_columns_change_nothing_at_all(monkeypatch: pytest.MonkeyPatch)
     assert max(window.width for window in recorder.reads) <= 64
 
 
+@settings(max_examples=40)
+@given(
+    height=st.integers(1, 90),
+    size=st.integers(2, 40),
+    share=st.floats(0, 0.5),
+    begin=st.floats(0, 0.99),
+    length=st.integers(1, 4),
+)
+def test_a_part_of_the_rows_gets_the_same_bits(height: int, size: int, share: float, begin: float, length: int) -> None:
+    recorder = _recorder(height, 50)
+    axes = make_axis(height, size, int(size * share)), make_axis(50, size, int(size * share))
+    tiling = Tiling(*axes, recorder.read, recorder.predict, num_outputs=2, batch_size=3)
+    first = int(begin * len(axes[0].starts))
+    rows = range(first, min(first + length, len(axes[0].starts)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blending, "column_bands", lambda axis: tiles.column_bands(axis, 30))
+        whole = [(window, scores.tobytes(), known.tobytes()) for window, scores, known in blend(tiling)]
+        part = [(window, scores.tobytes(), known.tobytes()) for window, scores, known in blend(tiling, rows)]
+        windows = list(blending.windows_of(tiling))
+        assert [window for _, window in windows] == [window for window, _, _ in whole]
+    wanted = [each for (row, _), each in zip(windows, whole, strict=True) if row in rows]
+    assert part == wanted
+    top, bottom = tiling.pixel_rows(rows)
+    assert (top, bottom) == (part[0][0].row_off, part[-1][0].row_off + part[-1][0].height)
+
+
 def test_neighbours_are_blended_by_their_weights() -> None:
     # Each tile answers with its own column; in the overlap the answers are mixed as the weights are.
     def predict(batch: Sequence[Tile]) -> list[np.ndarray]:

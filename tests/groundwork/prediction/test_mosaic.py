@@ -10,12 +10,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pystac
 import pytest
 import rasterio
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.transform import from_origin
-from rasterio.warp import reproject
+from rasterio.warp import reproject, transform_bounds
 
 from fieldwork.io.predictions import PredictionsDataset
 from groundwork.bundle import Bundle
@@ -23,7 +24,8 @@ from groundwork.config import InferenceConfig
 from groundwork.config.inference import MosaicConfig
 from groundwork.errors import PairingError, SpecError
 from groundwork.prediction import mosaic as module
-from groundwork.prediction.mosaic import write_mosaic
+from groundwork.prediction.mosaic import mosaic_of
+from groundwork.prediction.mosaic_writing import write_mosaic
 from groundwork.prediction.names import Names
 from groundwork.prediction.scene import predict_scenes
 from groundwork.prediction.source import require_meaning
@@ -144,12 +146,17 @@ def test_numbers_are_put_together_too(tmp_path: Path, write_raster: Write) -> No
         path = write_raster(tmp_path / f"{key}_numbers.tif", pixels, transform=place, nodata=float("nan"))
         pieces[key] = ({"numbers": path}, None)
     config = InferenceConfig(mosaic=MosaicConfig(overlaps="mean"))
-    with rasterio.open(write_mosaic(tmp_path, target, config, pieces)) as raster:
+    with rasterio.open(write_mosaic(tmp_path, mosaic_of(target, config, pieces), config).whole) as raster:
         found = raster.read(1)
         assert raster.units == ("m",)
     expected = np.repeat([[10.0, 15.0, 20.0]], 20, axis=1) * np.ones((40, 1))
     expected[0, 0], expected[0, 20] = np.nan, 10
     np.testing.assert_array_equal(found, expected)
+    tiled = InferenceConfig(mosaic=MosaicConfig(overlaps="mean", tile_size=16))
+    with rasterio.open(write_mosaic(tmp_path / "tiles", mosaic_of(target, tiled, pieces), tiled).whole) as raster:
+        np.testing.assert_array_equal(raster.read(1), expected)
+        assert (raster.units, raster.descriptions, raster.dtypes) == (("m",), ("height",), ("float32",))
+        assert np.isnan(raster.nodata)
 
 
 def test_a_mosaic_is_no_prediction_of_a_scene(world: SimpleNamespace, tiny_bundle: Bundle, tmp_path: Path) -> None:
@@ -171,6 +178,75 @@ def test_a_mosaic_is_no_prediction_of_a_scene(world: SimpleNamespace, tiny_bundl
     plain = config.model_copy(update={"mosaic": None, "overwrite": True})
     write_predictions(Names(tmp_path), predict_scenes(tiny_bundle, world.scenes, plain))
     assert not list((tmp_path / "mosaic").iterdir())
+
+
+def _stac(folder: Path) -> list[pystac.Item]:
+    """All items below the collection of a folder, each held against its schemas, as its links lead to them."""
+    root = pystac.Collection.from_file(str(folder / "collection.json"))
+    [mosaic] = root.get_children()
+    for path in (folder / "mosaic").glob("*.json"):
+        validate(json.loads(path.read_text()))
+    validate(json.loads((folder / "collection.json").read_text()))
+    assert mosaic.get_parent() is root
+    items = list(mosaic.get_items())
+    for item in items:
+        assert item.get_collection() is mosaic
+        for asset in item.assets.values():
+            file = Path(asset.get_absolute_href() or "")
+            assert asset.extra_fields["file:checksum"] == f"1220{hashlib.sha256(file.read_bytes()).hexdigest()}"
+    return items
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("mosaic", [{"overlaps": "newest"}, {"overlaps": "mean", "crs": "EPSG:3035", "pixel_size": 25}])
+def test_tiles_show_what_one_file_shows(
+    world: SimpleNamespace, tiny_bundle: Bundle, tmp_path: Path, mosaic: dict[str, Any]
+) -> None:
+    with _predict(world, tiny_bundle, tmp_path, **mosaic) as raster:
+        expected, profile, colors, tags = raster.read(), raster.profile, raster.colormap(1), raster.tags()
+    [whole] = _stac(tmp_path)
+    assert whole.id == "mosaic-classes"
+    with rasterio.open(tmp_path / "mosaic/classes.tif") as raster:
+        edges = transform_bounds(raster.crs, "EPSG:4326", *raster.bounds)
+    assert whole.bbox == pytest.approx(edges, abs=1e-4)
+    dates = (whole.properties["start_datetime"][:10], whole.properties["end_datetime"][:10])
+    assert dates == ("2024-06-01", "2024-08-01")
+    derived = [Path(link.get_absolute_href()).name for link in whole.get_links("derived_from")]
+    assert derived[1:] == ["a_item.json", "b_item.json", "c_item.json"]
+    with pytest.raises(rasterio.RasterioIOError):
+        _predict(world, tiny_bundle, tmp_path, tile_size=16, **mosaic)
+    names = {path.name for path in (tmp_path / "mosaic").iterdir()}
+    assert {"classes.vrt", "classes.qml", "collection.json"} <= names
+    assert not {"classes.tif", "classes.tif.aux.xml", "classes_item.json"} & names, "those of one file are gone"
+    with rasterio.open(tmp_path / "mosaic/classes.vrt") as raster:
+        assert np.array_equal(raster.read(), expected)
+        assert (raster.transform, raster.crs, raster.nodata) == (profile["transform"], profile["crs"], 255)
+        # A palette of a virtual raster ends with the last class; that of a GeoTIFF has 256 colours.
+        assert raster.colormap(1).items() <= {**colors, 0: (0, 0, 0, 255)}.items()
+        assert raster.descriptions == ("class",)
+        assert {name: text for name, text in raster.tags().items() if name != "AREA_OR_POINT"}.items() <= tags.items()
+        places = [f"classes_{row}_{column}.tif" for row in range(8) for column in range(8)]
+        assert {Path(file).name for file in raster.files} - {"classes.vrt", "classes.vrt.aux.xml"} <= set(places)
+    items = _stac(tmp_path)
+    assert {f"{item.id.removeprefix('mosaic-')}.tif" for item in items} == {n for n in names if n.endswith(".tif")}
+    for item in items:
+        with rasterio.open(item.assets["classes"].get_absolute_href()) as raster:
+            assert raster.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+            assert max(raster.shape) <= 16
+            assert item.assets["classes"].extra_fields["proj:transform"] == list(raster.transform[:6])
+    # No scene lies in the upper left corner.
+    assert "crs" in mosaic or "classes_0_0.tif" not in names
+    of_tiles = {
+        item.id: {Path(link.get_absolute_href()).name for link in item.get_links("derived_from")} for item in items
+    }
+    assert {f"{key}_item.json" for key in SCENES} <= set.union(*of_tiles.values())
+    assert "crs" in mosaic or "c_item.json" not in of_tiles["mosaic-classes_0_2"], "c begins further below"
+
+
+def test_scenes_do_not_lie_where_the_mosaic_does(world: SimpleNamespace, tiny_bundle: Bundle, tmp_path: Path) -> None:
+    predictions = predict_scenes(tiny_bundle, world.scenes, InferenceConfig(tile_size=32, overlap=8))
+    with pytest.raises(PairingError, match=r"scene 'a' would lie in the folder 'mosaic', which holds what all scenes"):
+        write_predictions(Names(tmp_path, "Mosaic/{key}_{product}"), predictions)
 
 
 def test_what_cannot_be_put_together_is_refused(

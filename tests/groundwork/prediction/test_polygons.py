@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import resource
+import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import geopandas
+import geopandas.testing
 import numpy as np
 import pytest
 import rasterio
@@ -25,12 +28,14 @@ from scipy import ndimage
 from groundwork.bundle import Bundle
 from groundwork.config import InferenceConfig
 from groundwork.config.inference import PolygonsConfig
-from groundwork.errors import SpecError
+from groundwork.errors import DataError, SpecError
+from groundwork.prediction import outline_joining, outline_store
 from groundwork.prediction.names import Names
 from groundwork.prediction.polygons import ClassPolygons
 from groundwork.prediction.scene import predict_scenes
 from groundwork.prediction.source import require_meaning
 from groundwork.prediction.writing import write_predictions
+from groundwork.rasters.feature_writing import write_features
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.stream import LegendEntry, RasterProfile
 from groundwork.specs import TargetSpec
@@ -53,7 +58,7 @@ def _outlined(pixels: np.ndarray, height: int, width: int, simplify: float = 0, 
     profile = RasterProfile(grid, "uint8", ("class",), 255, legend=LEGEND)
     outlines = ClassPolygons("classes", profile, PolygonsConfig(simplify=simplify))
     list(outlines.keeping(_blocks(pixels, height, width)))
-    return outlines.layer()
+    return outlines.outlines().whole()
 
 
 def _in_one_pass(pixels: np.ndarray) -> Counter[tuple[int, bytes]]:
@@ -66,12 +71,18 @@ def _in_one_pass(pixels: np.ndarray) -> Counter[tuple[int, bytes]]:
     height=st.integers(1, 20),
     width=st.integers(1, 25),
     block=st.tuples(st.integers(1, 20), st.integers(1, 25)),
+    points=st.sampled_from([1, 50_000]),
 )
-def test_any_blocks_give_the_outlines_of_one_pass(seed: int, height: int, width: int, block: tuple[int, int]) -> None:
+def test_any_blocks_give_the_outlines_of_one_pass(
+    seed: int, height: int, width: int, block: tuple[int, int], points: int
+) -> None:
     pixels = np.random.default_rng(seed).choice(
         np.array([1, 2, 3, 255], np.uint8), (height, width), p=[0.5, 0.3, 0.1, 0.1]
     )
-    layer = _outlined(pixels, *block)
+    with pytest.MonkeyPatch.context() as patch:
+        # Parts of a region are made one again and again, or at last.
+        patch.setattr(outline_joining, "_POINTS", points)
+        layer = _outlined(pixels, *block)
     found = Counter(
         (int(value), shapely.normalize(shape).wkb)
         for value, shape in zip(layer.columns["value"], layer.shapes, strict=True)
@@ -84,6 +95,74 @@ def test_any_blocks_give_the_outlines_of_one_pass(seed: int, height: int, width:
         of_value = layer.columns["value"] == value
         assert of_value.sum() == count
         assert layer.columns["area_m2"][of_value].sum() == pytest.approx(100 * (pixels == value).sum())
+
+
+def _fields(height: int) -> Iterator[tuple[Window, dict[str, np.ndarray]]]:
+    random = np.random.default_rng(0)
+    for top in range(0, height, 32):
+        # Whether a field goes on in the next block is left to chance, so that few are large.
+        pixels = np.repeat(np.repeat(random.integers(1, 4, (4, 25)), 8, axis=0), 6, axis=1).astype(np.uint8)
+        yield Window(0, top, 150, 32), {"classes": pixels[None]}
+
+
+def _most_memory(height: int, path: Path) -> int:
+    grid = Grid(UTM, from_origin(0, 50, 10, 10), 150, height)
+    outlines = ClassPolygons(
+        "classes", RasterProfile(grid, "uint8", ("class",), 255, legend=LEGEND), PolygonsConfig(simplify=0)
+    )
+    tracemalloc.start()
+    for _ in outlines.keeping(_fields(height)):
+        pass
+    write_features(outlines.outlines(), path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def test_memory_does_not_grow_with_the_map(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outline_store, "BATCH", 100)
+    _most_memory(64, tmp_path / "first.gpkg")
+    peaks = [_most_memory(height, tmp_path / f"{height}.gpkg") for height in (320, 3200)]
+    counts = [len(geopandas.read_file(tmp_path / f"{height}.gpkg")) for height in (320, 3200)]
+    assert counts[1] > 9 * counts[0] > 9 * 100
+    # The largest open region is a little larger among ten times as many.
+    assert peaks[1] < min(2.5 * peaks[0], 1e6)
+
+
+def test_outlines_in_parts_are_those_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = _landscape()
+    grid = Grid(UTM, from_origin(0, 50, 10, 10), pixels.shape[1], pixels.shape[0])
+    outlines = ClassPolygons(
+        "classes", RasterProfile(grid, "uint8", ("class",), 255, {}, "mode", {}, legend=LEGEND), PolygonsConfig()
+    )
+    list(outlines.keeping(_blocks(pixels, 40, 60)))
+    write_features(outlines.outlines(), tmp_path / "once.gpkg")
+    monkeypatch.setattr(outline_store, "BATCH", 7)
+    assert len(list(outlines.outlines().batches())) > 3
+    write_features(outlines.outlines(), tmp_path / "parts.gpkg")
+    once, parts = (geopandas.read_file(tmp_path / name) for name in ("once.gpkg", "parts.gpkg"))
+    geopandas.testing.assert_geodataframe_equal(once, parts)
+
+
+def test_a_block_that_does_not_come_is_no_gap_that_nobody_sees() -> None:
+    pixels = _landscape()
+    grid = Grid(UTM, from_origin(0, 50, 10, 10), pixels.shape[1], pixels.shape[0])
+    outlines = ClassPolygons("classes", RasterProfile(grid, "uint8", ("class",), 255, legend=LEGEND), PolygonsConfig())
+    list(outlines.keeping(iter(list(_blocks(pixels, 40, 60))[:-1])))
+    with pytest.raises(ValueError, match="No block came that lies at"):
+        outlines.outlines()
+
+
+def test_a_full_disk_of_temporary_files_is_told() -> None:
+    store = outline_store.OutlineStore()
+    shape = shapely.segmentize(shapely.box(0, 0, 100, 100), 1)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, before[1]))
+    try:
+        with pytest.raises(DataError, match=r"no room among the temporary files .*: make room there, or name a folder"):
+            store.add(1, [shape] * 2000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def _landscape() -> np.ndarray:

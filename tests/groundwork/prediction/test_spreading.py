@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 import rasterio
 from pydantic import ValidationError
 
 from groundwork.bundle import Bundle
-from groundwork.config import InferenceConfig
+from groundwork.config import DataConfig, InferenceConfig, ModelConfig
 from groundwork.errors import PairingError, SpecError
 from groundwork.prediction.names import Names
+from groundwork.prediction.rows import blocks_of
 from groundwork.prediction.scene import predict_scenes
+from groundwork.prediction.spreading import Writing, spread
 from groundwork.prediction.writing import write_predictions
-from groundwork.rasters.folder import RasterFolder
+from groundwork.rasters.folder import RasterFolder, find_rasters
+from groundwork.training.initial import build_initial
 
 
 def write(bundle: Bundle, data: SimpleNamespace, folder: Path, **options: Any) -> None:
@@ -111,3 +117,100 @@ def test_an_exported_file_stays_in_one_process(
     monkeypatch.setattr(Bundle, "exported", tiny_bundle.build_model(), raising=False)
     with pytest.raises(SpecError, match=r"an exported file stays in one"):
         write(tiny_bundle, tiny_data, tmp_path, workers=2)
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory, write_raster: Callable[..., Path]) -> SimpleNamespace:
+    """One scene of many rows of tiles, some of them without data."""
+    root = tmp_path_factory.mktemp("large")
+    image = np.random.default_rng(0).integers(100, 3000, (3, 700, 90)).astype(np.int16)
+    image[:, 300:380] = -9999
+    image[:, 500:, :30] = -9999
+    write_raster(root / "scenes" / "one.tif", image, nodata=-9999, tags={"DATE": "2024-06-01"})
+    return SimpleNamespace(scenes=find_rasters(root / "scenes", ["{key}.tif"]))
+
+
+@pytest.fixture(scope="module")
+def of_one_process(
+    tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle, large: SimpleNamespace
+) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("one_process")
+    write(tiny_bundle, large, folder, probabilities=True)
+    return contents(folder)
+
+
+def test_blocks_of_one_scene_are_predicted_by_several_and_one_that_dies_loses_nothing(
+    of_one_process: dict[str, bytes], tmp_path: Path, tiny_bundle: Bundle, large: SimpleNamespace
+) -> None:
+    killed: list[int] = []
+
+    def kill_one() -> None:
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob(".partial-*/0/rows-*")) and time.monotonic() < deadline:
+            time.sleep(0.002)
+        at_work = [child for child in psutil.Process().children(recursive=True) if child.cpu_percent(0.05) > 0]
+        for child in at_work[:1]:
+            child.kill()
+            killed.append(child.pid)
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    write(tiny_bundle, large, tmp_path, probabilities=True, workers=2, block_rows=50)
+    killer.join()
+    assert killed
+    assert contents(tmp_path) == of_one_process
+
+
+def test_large_scenes_are_cut_where_there_are_fewer_than_workers(
+    of_one_process: dict[str, bytes], tmp_path: Path, tiny_bundle: Bundle, large: SimpleNamespace
+) -> None:
+    config = InferenceConfig(tile_size=32, overlap=8, workers=2)
+    blocks = blocks_of(700, 1, config)
+    assert len(blocks) == 4
+    assert [row for rows in blocks for row in rows] == list(range(29))
+    assert min(len(rows) for rows in blocks[:-1]) >= 8
+    assert len(blocks_of(700, 2, config)) == 1, "each worker has a scene of its own"
+    assert len(blocks_of(100, 1, config)) == 1, "too small"
+    assert len(blocks_of(700, 1, config.model_copy(update={"block_rows": None}))) == 1
+    seen = set[str]()
+
+    def look() -> None:
+        while threading.main_thread().is_alive() and not (tmp_path / "collection.json").exists():
+            seen.update(path.name for path in tmp_path.glob(".partial-*/0/rows-*"))
+            time.sleep(0.002)
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    write(tiny_bundle, large, tmp_path, probabilities=True, engine="dask", workers=2)
+    watcher.join()
+    assert len(seen) == 4
+    assert contents(tmp_path) == of_one_process
+
+
+def test_what_is_said_of_whole_tiles_is_put_together_too(
+    tmp_path: Path, tiny_bundle: Bundle, large: SimpleNamespace
+) -> None:
+    source = tiny_bundle.config.inputs["optical"].model_dump(mode="json")
+    classes = [{"value": value, "name": f"class {value}", "color": "#000000"} for value in (1, 2, 3)]
+    words = {"sources": {"optical": source}, "target": {"per": "image", "classes": classes}, "chips": {"size": 32}}
+    data = DataConfig.model_validate(words | {"split": {"method": "scenes"}})
+    encoder = {"name": "timm", "model": "test_resnet", "out_indices": [0, 1]}
+    bundle = build_initial(data, ModelConfig.model_validate({"encoder": encoder}), 0)
+    bundle = replace(bundle, config=bundle.config.model_copy(update={"trained": True}))
+    for name, rows in (("whole", None), ("blocks", 200)):
+        config = InferenceConfig.model_validate({"tile_size": 32, "overlap": 8, "items": False, "block_rows": rows})
+        predictions = predict_scenes(bundle, large.scenes, config)
+        [(key, table)] = spread(Writing(Names(tmp_path / name), predictions, None, {}), ["one"])
+        # 29 rows of 4 tiles; of two rows no tile holds any data.
+        assert (key, len(table)) == ("one", 108)
+    assert contents(tmp_path / "whole") == contents(tmp_path / "blocks")
+    assert set(contents(tmp_path / "blocks")) >= {"one_classes.tif", "one_chips.gpkg"}
+
+
+def test_parts_of_an_array_do_not_remove_what_the_others_work_with(
+    tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace
+) -> None:
+    beside = tmp_path / ".partial-bundle-1-of-2-abcdefgh"
+    beside.mkdir()
+    write(tiny_bundle, tiny_data, tmp_path, workers=2, shard={"index": 0, "count": 2})
+    assert beside.is_dir()

@@ -96,3 +96,17 @@ def test_numbers_have_no_style_and_a_persons_own_stays(tmp_path: Path) -> None:
     assert {file.name: file.read_bytes() for file in tmp_path.glob("x*")} == before
     remove_raster(path)
     assert {file.name for file in tmp_path.iterdir()} == {"y.tif", "y.qml"}
+
+
+def test_each_band_has_a_table_of_its_own(tmp_path: Path) -> None:
+    legends = tuple((LegendEntry(0, "no", (240, 240, 240)), LegendEntry(1, entry.name, entry.rgb)) for entry in LEGEND)
+    profile = RasterProfile(GRID, "uint8", tuple(entry.name for entry in LEGEND), 255, "mode", legends=legends)
+    pixels = np.stack([np.zeros((30, 40)), np.ones((30, 40))]).astype(np.uint8)
+    write_rasters(single(profile, pixels), {"": tmp_path / "sets.tif"})
+    with rasterio.open(tmp_path / "sets.tif") as raster:
+        assert raster.descriptions == tuple(entry.name for entry in LEGEND)
+    copy_raster(tmp_path / "sets.tif", tmp_path / "copy.vrt", driver="VRT")
+    bands = ET.parse(tmp_path / "copy.vrt").getroot().findall("VRTRasterBand")
+    said = [[row.findall("F")[1].text for row in band.iter("Row")] for band in bands]
+    assert said == [["no", LEGEND[0].name], ["no", LEGEND[1].name]]
+    assert not (tmp_path / "sets.qml").exists(), "a style would show the first band alone"

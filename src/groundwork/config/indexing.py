@@ -20,8 +20,8 @@ class IndexingConfig(Config):
     #: Address of a running scheduler of Dask, such as ``tcp://10.0.0.7:8786``; ``workers`` is then its matter. None:
     #: Dask begins as many workers on this machine.
     scheduler: str | None = None
-    #: refuse: all scenes that are not as declared are listed, and nothing is made. leave_out: they stand in the scene
-    #: report with the reason, and nowhere else.
+    #: refuse: nothing is made, and the first ten scenes that are not as declared are listed. leave_out: they stand in
+    #: the scene report with the reason, and nowhere else.
     on_bad_scene: Literal["refuse", "leave_out"] = "refuse"
 
     @model_validator(mode="after")

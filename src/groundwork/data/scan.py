@@ -102,7 +102,7 @@ def scan_scenes(
     Raises:
         PairingError: Where an image or a label has no partner, or a scene lacks a source that is not optional.
         SpecError: For labels without a target, or the reverse.
-        DataError: Where scenes are not as declared (it lists them all), or no chip is left.
+        DataError: Where scenes are not as declared (it lists the first ten), or no chip is left.
     """
     require_labels(labels, data.target)
     folders, how = folders_by_source(scenes, data.sources), indexing or IndexingConfig()

@@ -93,9 +93,16 @@ def _pyproject(text: str, names: Names) -> str:
     for found, given in (
         ('name = "groundwork"', f'name = "{names.project}"'),
         ('project_name = "Groundwork"', f'project_name = "{names.title}"'),
-        ('"groundwork[dask,docs,serve]"', f'"{names.project}[dask,serve]"'),
     ):
         text = _replaced(text, found, given)
+    # The project's own extras; the site of the documentation is the template's.
+    text, count = re.subn(
+        r'"groundwork\[([\w,]+)\]"',
+        lambda found: f'"{names.project}[{",".join(part for part in found[1].split(",") if part != "docs")}]"',
+        text,
+    )
+    if not count:
+        raise NewProjectError("The template names no extras of its own for its development: it is damaged.")
     # Names of packages lengthen lines that the formatter does not break.
     text = _replaced(text, '    "D105", ', '    "E501",\n    "D105", ')
     text = re.sub(r'^description = ".*"$', f'description = "{names.title}"', text, count=1, flags=re.MULTILINE)
@@ -118,7 +125,7 @@ def _makefile(text: str, names: Names) -> str:
     text = _replaced(text, "# Groundwork. ", f"# {names.title}. ")
     # Targets of the template alone.
     text = re.sub(r"^(starter|soak): .*\n(\t.*\n)+\n", "", text, flags=re.MULTILINE).replace(" starter soak ", " ")
-    text = _replaced(text, " (budgets are held by tests/house)", "")
+    text = _replaced(text, " (budgets: tests/house)", "")
     return _replaced(text, "\t$(BIN)/pytest -q tests/house\n", "")
 
 

@@ -83,7 +83,7 @@ class ModelConfig(Config):
     accept: tuple[Literal["bands", "unit", "pixel_size"], ...] = ()
     adapters: AdapterConfig | None = None
     #: How images are grown to a size the encoder takes, and scores are cut back. symmetric: mirrored at the edge, on
-    #: both sides alike. reflect: mirrored at the last pixel, at the bottom and the right alone; where a whole image has
+    #: both sides alike. reflect: mirrored at the last pixel, likewise on both sides; where a whole image has
     #: one answer, what is added counts as what it mirrors. none: they are not.
     padding: Literal["symmetric", "reflect", "none"] = "symmetric"
     #: With ``padding: reflect``: images are grown to a multiple of this many pixels. None: to what the encoder needs.

@@ -101,9 +101,7 @@ def test_fcn_doubles_the_resolution_as_often_as_it_is_told() -> None:
     quarters = FCNDecoder(patches, channels=4, num_convs=2, num_upsamplings=2)
     assert quarters.out == FeatureLevel(4, 3.5)
     assert quarters([torch.zeros(1, 8, 4, 3)]).shape == (1, 4, 16, 12)
-    with pytest.raises(
-        ComponentError, match=r"16 times finer, as .num_upsamplings. .* \[1, 2, 4, 7, 8, 14\]"
-    ):
+    with pytest.raises(ComponentError, match=r"16 times finer, as .num_upsamplings. .* \[1, 2, 4, 7, 8, 14\]"):
         FCNDecoder(patches, num_convs=4, num_upsamplings=4)
 
 

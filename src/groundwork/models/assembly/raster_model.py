@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from groundwork.batch import Images, by_name
 from groundwork.models.assembly.standardise import Standardise, in_precision_of
-from groundwork.models.features.padding import crop_back, pad_image, pad_with_nothing, reflect_to
+from groundwork.models.features.padding import crop_center, pad_image, pad_with_nothing, reflect_to
 from groundwork.models.features.resizing import resize_to
 from groundwork.models.features.sizes import Padding, Sizes
 from groundwork.models.interface import Model, ModelOutput, Stage
@@ -43,7 +43,7 @@ class Prepared:
 
     def cut(self, maps: Tensor) -> Tensor:
         """Cut maps of the size of the padded images to the images."""
-        return crop_back(maps, self.size, self.padding)
+        return crop_center(maps, self.size)
 
     def any_valid(self) -> Tensor | None:
         """Return where any source, in any step, holds data (batch, height, width). None: everywhere."""

@@ -12,19 +12,12 @@ from groundwork.models.features.sizes import Padding, is_open
 
 
 def pad_image(image: Tensor, multiple: int, how: Padding) -> Tensor:
-    """Grow the last two dimensions to the next multiple."""
+    """Grow the last two dimensions to the next multiple, evenly on both sides; what is odd goes to the end."""
     if how == "reflect":
         for dim in (-2, -1):
             image = _reflect(image, dim, -image.shape[dim] % multiple)
         return image
     return image if how == "none" else pad_symmetric(image, multiple)
-
-
-def crop_back(image: Tensor, size: tuple[int, int], how: Padding) -> Tensor:
-    """Cut the last two dimensions back to (height, width): the inverse of :func:`pad_image`."""
-    if how == "symmetric":
-        return crop_center(image, size)
-    return image[..., : size[0], : size[1]]
 
 
 def pad_symmetric(image: Tensor, multiple: int) -> Tensor:
@@ -51,13 +44,13 @@ def pad_to(image: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _reflect(image: Tensor, dim: int, extra: int) -> Tensor:
-    """Mirror at the last pixel, as often as it takes: the same values as ``numpy.pad(mode="reflect")`` at the end."""
+    """Mirror at the last pixels, as often as it takes: the same values as ``numpy.pad(mode="reflect")``."""
     if not is_open(extra) and not extra:
         return image
-    size = image.shape[dim]
+    size, before = image.shape[dim], extra // 2
     # A mirrored line repeats every 2 * size - 2 positions: its two ends stand once.
     period = cast("int", torch.sym_max(2 * size - 2, 1))
-    positions = torch.arange(size + extra, device=image.device) % period
+    positions = torch.arange(-before, size + extra - before, device=image.device) % period
     return image.index_select(dim, torch.where(positions < size, positions, period - positions))
 
 
@@ -68,7 +61,7 @@ def _mirror(image: Tensor, dim: int, extra: int) -> Tensor:
 
 
 def crop_center(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """Cut the last two dimensions back to (height, width): the inverse of :func:`pad_symmetric`."""
+    """Cut the last two dimensions back to (height, width): the inverse of :func:`pad_image`."""
     for dim, length in ((-2, size[0]), (-1, size[1])):
         before = (image.shape[dim] - length) // 2
         if is_open(before):

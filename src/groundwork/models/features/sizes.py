@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 #: How images are grown. symmetric: mirrored at the edge, edge pixels twice, evenly on both sides. reflect: mirrored at
-#: the last pixel, at the bottom and the right alone. none: not at all.
+#: the last pixel, evenly on both sides. none: not at all.
 Padding: TypeAlias = Literal["symmetric", "reflect", "none"]
 #: What helps with every encoder that takes images of one size.
 REMEDY = (

@@ -36,7 +36,7 @@ MADE_BY_THE_READER = re.compile(r"my_\w+|burns|solar|together|NAME|name")
 VALUE_OF_THE_READER = "raw_root"
 PIPELINES_OF_THE_READER = {"areas", "<name>"}
 #: Programs that are no part of this project, and words of the shell.
-OTHERS = {"cd", "curl", "docker", "git", "mkdir", "mlflow", "pip", "source", "uv"}
+OTHERS = {"cd", "curl", "docker", "git", "mkdir", "mlflow", "pip", "source", "uv", "zip"}
 
 
 def commands(page: Path) -> Iterator[list[str]]:

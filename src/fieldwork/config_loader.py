@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from groundwork.config.merging import merge
 from groundwork.strict import did_you_mean
+
+logger = logging.getLogger(__name__)
 
 #: Files of environments that are read otherwise: DVC's, and values of this machine in one of them.
 OTHER_FILES = ("dvc.yaml", "dvc.lock")
@@ -94,6 +97,23 @@ class RecipeConfigLoader(OmegaConfigLoader):
                     f"{self._shorten(file)}: nothing reads this file.{did_you_mean(file.name, known)} "
                     f"Names of files begin with {kinds}, or are 'globals.yml'."
                 )
+
+    def warn_of_local(self) -> None:
+        """Say which files of this machine alone an environment that is named leaves out."""
+        if self.default_run_env in self._folders():
+            return
+        root = Path(self._get_conf_env_path(self.default_run_env))
+        kinds = ("parameters", "catalog")
+        patterns = [pattern for kind in kinds for pattern in self.config_patterns[kind]]
+        found = sorted({Path(file) for pattern in patterns for file in self._fs.glob(f"{root.as_posix()}/{pattern}")})
+        if found:
+            names = ", ".join(map(self._shorten, found))
+            logger.warning(
+                "%s: not read with `--env %s`; it holds for `kedro run` without it. State it in the recipe, or by "
+                "`--params`.",
+                names,
+                self.env,
+            )
 
     def files_with(self, parameter: str) -> list[str]:
         """Return the files that state a parameter, the base's first."""

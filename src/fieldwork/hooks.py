@@ -63,6 +63,7 @@ class AroundRun:
         if isinstance(loader, RecipeConfigLoader):
             self._loader = loader
             loader.check_files()
+            loader.warn_of_local()
             self._parameters = read_parameters(loader["parameters"], loader.files_with)
             check_entries(loader["catalog"], pipelines.values())
 

@@ -296,6 +296,20 @@ def test_values_of_this_machine_lie_in_local(tmp_path: Path) -> None:
     RecipeConfigLoader(str(tmp_path / "conf"), env="local", **CONFIG_LOADER_ARGS).check_files()
 
 
+@pytest.mark.parametrize("env", ["mine", "local"])
+def test_parameters_in_local_that_a_named_environment_leaves_out_are_told(
+    tmp_path: Path, env: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    recipe_of(tmp_path, {"../local/parameters_data.yml": "data_prep: {workers: 8}\n", "../local/values.yml": "{}\n"})
+    made = RecipeConfigLoader(str(tmp_path / "conf"), env=env, **CONFIG_LOADER_ARGS)
+    with caplog.at_level("WARNING"):
+        made.warn_of_local()
+    told = [record.getMessage() for record in caplog.records]
+    assert [f"conf/local/parameters_data.yml: not read with `--env {env}`" in text for text in told] == (
+        [True] if env != "local" else []
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -37,7 +37,7 @@ def test_the_oldest_python_that_is_tried_is_the_oldest_that_is_taken() -> None:
     tried = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text("utf-8"))
     versions = tried["jobs"]["test"]["strategy"]["matrix"]["python"]
     [oldest] = re.findall(
-        r'^requires-python = ">=([\d.]+)"', (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE
+        r'^requires-python = ">=([\d.]+),<', (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE
     )
     assert versions[0] == oldest
 

@@ -102,7 +102,8 @@ def _export(options: argparse.Namespace) -> int:
 def _serve(options: argparse.Namespace) -> int:
     from groundwork.cli.serving import serve_bundle  # noqa: PLC0415 - it loads torch
 
-    serve_bundle(options.bundle, options.report, options.config, (options.host, options.port))
+    where = (options.host, options.port)
+    serve_bundle(options.bundle, options.report, options.config, where, options.allow_module)
     return 0
 
 
@@ -214,6 +215,7 @@ def _add_serve(topics: _Topics) -> None:
         "--report", type=Path, help="of the export, for an exported file: it names the file that is meant"
     )
     serve.add_argument("--config", type=Path, metavar="FILE", help="YAML that says what is taken, and how much of it")
+    serve.add_argument("--allow-module", nargs="+", default=[], metavar="MODULE", help="your own, named by the bundle")
     serve.add_argument("--host", default="127.0.0.1", help="127.0.0.1: this machine alone")
     serve.add_argument("--port", type=_positive, default=8000)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,13 @@ from groundwork.strict import explain
 _PACKAGES = ("fastapi", "uvicorn")
 
 
-def serve_bundle(place: Path, report: Path | None, config_file: Path | None, where: tuple[str, int]) -> None:
+def serve_bundle(
+    place: Path,
+    report: Path | None,
+    config_file: Path | None,
+    where: tuple[str, int],
+    allow_modules: Sequence[str] = (),
+) -> None:
     """Serve until it is stopped.
 
     Args:
@@ -25,6 +32,7 @@ def serve_bundle(place: Path, report: Path | None, config_file: Path | None, whe
         report: Of the export of such a file.
         config_file: YAML of :class:`ServingConfig`. None: its defaults.
         where: Host and port that are listened at.
+        allow_modules: Modules of the user's own whose components the bundle may name.
 
     Raises:
         SpecError: Where packages are missing, or the configuration is wrong.
@@ -41,7 +49,7 @@ def serve_bundle(place: Path, report: Path | None, config_file: Path | None, whe
     from groundwork.serving.app import make_app  # noqa: PLC0415 - an extra
 
     config = read_serving(config_file)
-    app = make_app(_load(place, report), config)
+    app = make_app(_load(place, report, tuple(allow_modules)), config)
     uvicorn.run(app, host=where[0], port=where[1], timeout_keep_alive=5, log_level="info")
 
 
@@ -62,9 +70,9 @@ def read_serving(file: Path | None) -> ServingConfig:
         raise SpecError(f"{file} cannot be read: {error}") from error
 
 
-def _load(place: Path, report: Path | None) -> Bundle:
+def _load(place: Path, report: Path | None, allow_modules: tuple[str, ...]) -> Bundle:
     if place.is_dir():
-        return load_bundle(place)
+        return load_bundle(place, allow_modules)
     if not place.is_file():
         raise BundleError(f"{place}: there is neither a bundle nor an exported file.")
     from groundwork.export.loading import load_exported, trusted_in  # noqa: PLC0415 - it loads torch.export

@@ -17,7 +17,8 @@ def require_one_date(name: str, inputs: RasterSpec) -> None:
     if inputs.steps > 1:
         raise SpecError(
             f"'{name}' sees one date, the rasters hold {inputs.steps}. Wrap it, as in "
-            f"{{name: per_date, encoder: {{name: {name}, ...}}}}, or take an encoder that sees time ('prithvi_vit')"
+            f"{{name: per_date, encoder: {{name: {name}, ...}}}}, or take an encoder that sees time ('prithvi_vit', "
+            "'galileo')"
         )
 
 

@@ -30,6 +30,8 @@ TYPES = {kind: name for name, kind in KINDS.items()}
 FOLDERS = "fieldwork.io.split_folders.SplitFoldersDataset"
 LISTS = "fieldwork.io.lists.SplitListsDataset"
 NO_LABELS = "fieldwork.io.no_labels.NoLabelsDataset"
+#: What an entry says beside its place. Without Kedro, access is what the environment states, and no file holds it.
+OF_KEDRO = ("type", "metadata", "credentials")
 #: Kinds that are told by what they hold.
 UNSAID = ("rasters", "sources")
 #: Catalog entries that are places of their own.
@@ -193,7 +195,7 @@ def _as_place(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
             f"Known: {list(KINDS)}"
         )
     kind = KINDS[entry["type"]]
-    options = {key: value for key, value in entry.items() if key not in ("type", "metadata")}
+    options = {key: value for key, value in entry.items() if key not in OF_KEDRO}
     if kind == "sources":
         root, sources = options["path"], options["sources"]
         return {"sources": {source: _below(root, source, one) for source, one in sources.items()}}
@@ -204,7 +206,10 @@ def _below(root: str, source: str, stated: Mapping[str, Any]) -> dict[str, Any]:
     if "type" in stated:
         return _as_place(source, stated)
     folder = str(stated.get("folder", source))
-    return {"path": f"{root}/{folder}", **{key: value for key, value in stated.items() if key != "folder"}}
+    return {
+        "path": f"{root}/{folder}",
+        **{key: value for key, value in stated.items() if key not in ("folder", *OF_KEDRO)},
+    }
 
 
 def _as_catalog(places: Mapping[str, Any]) -> dict[str, Any]:

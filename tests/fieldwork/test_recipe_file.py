@@ -20,7 +20,7 @@ from kedro.framework.startup import bootstrap_project
 from fieldwork.config_command import export_recipe, import_recipe, main
 from fieldwork.config_loader import RecipeConfigLoader
 from fieldwork.parameters import read_parameters
-from fieldwork.recipe_file import KINDS, RecipeFileError, changes
+from fieldwork.recipe_file import KINDS, OF_KEDRO, RecipeFileError, changes
 from fieldwork.settings import CONFIG_LOADER_ARGS
 from groundwork.cli import main as command
 from groundwork.data import places
@@ -153,7 +153,7 @@ def test_a_place_has_the_options_of_its_entry() -> None:
     for path, kind in KINDS.items():
         module, _, name = path.rpartition(".")
         entry = getattr(import_module(module), name)
-        options = set(inspect.signature(entry).parameters) - {"metadata"}
+        options = set(inspect.signature(entry).parameters) - {*OF_KEDRO}
         # Several sources have a path each.
         assert set(places.KINDS[kind].model_fields) - {"kind"} == options - ({"path"} if kind == "sources" else set())
 

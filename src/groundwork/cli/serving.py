@@ -70,7 +70,7 @@ def read_serving(file: Path | None) -> ServingConfig:
         raise SpecError(f"{file} cannot be read: {error}") from error
 
 
-def _load(place: Path, report: Path | None, allow_modules: tuple[str, ...]) -> Bundle:
+def _load(place: Path, report: Path | None, allow_modules: tuple[str, ...] = ()) -> Bundle:
     if place.is_dir():
         return load_bundle(place, allow_modules)
     if not place.is_file():

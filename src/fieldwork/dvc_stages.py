@@ -137,9 +137,8 @@ def _modules_named(value: object) -> Iterator[str]:
 
 def _parameters(recipe: Recipe, inputs: Iterable[str]) -> list[dict[str, list[str]]]:
     wanted = sorted(entry.removeprefix("params:").split(".")[0] for entry in inputs if entry.startswith("params:"))
-    found = {
-        file: [key for key in wanted if key in read_file(recipe.project / file)] for file in files_of(recipe, "param")
-    }
+    stated = {file: read_file(recipe.project / file) for file in files_of(recipe, "param")}
+    found = {file: [key for key in wanted if key in values] for file, values in stated.items()}
     return [{file: keys} for file, keys in found.items() if keys]
 
 

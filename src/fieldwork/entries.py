@@ -84,7 +84,7 @@ def check_overlaps(pipeline: Pipeline, catalog: DataCatalog, pipelines: Mapping[
         CatalogError: With both entries and paths.
     """
     outputs = output_paths(pipeline, catalog)
-    sample = {name for maker in ON_REQUEST if maker in pipelines for name in _outputs(pipelines[maker])}
+    sample = brought_on_request(pipelines)
     read = {name for each in (pipeline, *pipelines.values()) for name in each.inputs() if _holds_rasters(catalog, name)}
     rasters = paths_of(read, catalog)
     for output, place in outputs.items():
@@ -180,6 +180,11 @@ def input_paths(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, Path]:
 def output_paths(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, Path]:
     """Return where each output of a pipeline lies; what stays in memory is left out."""
     return paths_of(_outputs(pipeline), catalog)
+
+
+def brought_on_request(pipelines: Mapping[str, Pipeline]) -> set[str]:
+    """Return what pipelines make that run on request alone, such as the data of all recipes."""
+    return {name for maker in ON_REQUEST if maker in pipelines for name in _outputs(pipelines[maker])}
 
 
 def _outputs(pipeline: Pipeline) -> Iterator[str]:

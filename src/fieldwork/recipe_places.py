@@ -11,8 +11,7 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
 from fieldwork.config_loader import RecipeConfigLoader
-from fieldwork.entries import CatalogError, output_paths
-from fieldwork.pipeline_registry import ON_REQUEST
+from fieldwork.entries import CatalogError, brought_on_request, output_paths
 
 #: Holds values of this machine.
 LOCAL = "local"
@@ -33,8 +32,7 @@ def check_places(
         CatalogError: With the entry, its path, and the other recipe.
     """
     own, project = loader.recipe, Path(loader.conf_source).resolve().parent
-    bringing = [pipelines[name] for name in ON_REQUEST if name in pipelines]
-    shared = {name for each in bringing for node in each.nodes for name in node.outputs}
+    shared = brought_on_request(pipelines)
     paths = {name: path for name, path in output_paths(pipeline, catalog).items() if name not in shared}
     literal = {name: path for name, path in paths.items() if own not in path.parts}
     others = sorted(set(_recipes(project)) - {own})

@@ -24,6 +24,7 @@ from groundwork.evaluation.quicklooks import draw_quicklooks
 from groundwork.evaluation.report import Judgement
 from groundwork.prediction.names import Names
 from groundwork.prediction.products import ANSWERS
+from groundwork.prediction.scene_writing import write_text
 from groundwork.prediction.source import scene_specs
 from groundwork.rasters.folder import RasterFolder
 from groundwork.reporting.charts import draw_history, draw_scores
@@ -131,12 +132,6 @@ def write_report(
 def _versions() -> dict[str, Any]:
     packages = ("groundwork", "torch", "lightning", "timm", "rasterio", "numpy")
     return {"python": sys.version.split()[0], **{name: version(name) for name in packages}}
-
-
-def write_text(file: Path, text: str) -> None:
-    """Write a text, whole or not at all."""
-    with whole_file(file) as partial:
-        partial.write_text(text, encoding="utf-8")
 
 
 def save_figure(figure: Figure, file: Path) -> None:

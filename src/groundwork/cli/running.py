@@ -24,7 +24,6 @@ from groundwork.cli.reporting import (
     write_audit,
     write_quicklooks,
     write_report,
-    write_text,
 )
 from groundwork.config.evaluation import EvaluationConfig
 from groundwork.config.inference import InferenceConfig
@@ -38,6 +37,7 @@ from groundwork.evaluation.panels import draw_chips, draw_extremes, headline
 from groundwork.evaluation.report import evaluate_model, held_out
 from groundwork.prediction.names import Names
 from groundwork.prediction.scene import predict_scenes
+from groundwork.prediction.scene_writing import write_text
 from groundwork.prediction.source import scene_specs
 from groundwork.prediction.writing import write_predictions
 from groundwork.training.card import write_card

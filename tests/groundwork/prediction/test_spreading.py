@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -37,6 +38,27 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
+@contextmanager
+def one_killed(folder: Path, pattern: str) -> Iterator[None]:
+    """Kill one of the processes that are at work, once there is a file of such a name."""
+    killed: list[int] = []
+
+    def kill_one() -> None:
+        deadline = time.monotonic() + 60
+        while not list(folder.glob(pattern)) and time.monotonic() < deadline:
+            time.sleep(0.002)
+        at_work = [child for child in psutil.Process().children(recursive=True) if child.cpu_percent(0.05) > 0]
+        for child in at_work[:1]:
+            child.kill()
+            killed.append(child.pid)
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    yield
+    killer.join()
+    assert killed
+
+
 @pytest.fixture(scope="module")
 def expected(
     tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle, tiny_data: SimpleNamespace
@@ -50,22 +72,8 @@ def expected(
 def test_a_worker_that_dies_loses_nothing(
     expected: dict[str, bytes], tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace
 ) -> None:
-    killed: list[int] = []
-
-    def kill_one() -> None:
-        deadline = time.monotonic() + 60
-        while not list(tmp_path.glob("*_classes.tif")) and time.monotonic() < deadline:
-            time.sleep(0.005)
-        at_work = [child for child in psutil.Process().children(recursive=True) if child.cpu_percent(0.05) > 0]
-        for child in at_work[:1]:
-            child.kill()
-            killed.append(child.pid)
-
-    killer = threading.Thread(target=kill_one)
-    killer.start()
-    write(tiny_bundle, tiny_data, tmp_path, engine="dask", workers=2)
-    killer.join()
-    assert killed
+    with one_killed(tmp_path, "*_classes.tif"):
+        write(tiny_bundle, tiny_data, tmp_path, engine="dask", workers=2)
     assert contents(tmp_path) == expected
 
 
@@ -142,22 +150,8 @@ def of_one_process(
 def test_blocks_of_one_scene_are_predicted_by_several_and_one_that_dies_loses_nothing(
     of_one_process: dict[str, bytes], tmp_path: Path, tiny_bundle: Bundle, large: SimpleNamespace
 ) -> None:
-    killed: list[int] = []
-
-    def kill_one() -> None:
-        deadline = time.monotonic() + 60
-        while not list(tmp_path.glob(".partial-*/0/rows-*")) and time.monotonic() < deadline:
-            time.sleep(0.002)
-        at_work = [child for child in psutil.Process().children(recursive=True) if child.cpu_percent(0.05) > 0]
-        for child in at_work[:1]:
-            child.kill()
-            killed.append(child.pid)
-
-    killer = threading.Thread(target=kill_one)
-    killer.start()
-    write(tiny_bundle, large, tmp_path, probabilities=True, workers=2, block_rows=50)
-    killer.join()
-    assert killed
+    with one_killed(tmp_path, ".partial-*/0/rows-*"):
+        write(tiny_bundle, large, tmp_path, probabilities=True, workers=2, block_rows=50)
     assert contents(tmp_path) == of_one_process
 
 

@@ -176,7 +176,7 @@ def _plan_levels(strides: tuple[float, ...], needs: Needs) -> tuple[ComponentCon
         return ()
     if needs.ratio == 4:
         return _plan_every_other(strides, needs)
-    if has_one_stride and needs.takes_one_stride and strides[0] % needs.finest_multiple == 0:
+    if has_one_stride and needs.takes_one_stride and _is_multiple(strides[0], needs):
         kept = min(max(USUAL_LEVELS, needs.least), needs.most or USUAL_LEVELS)
         return (_neck("select", {"indices": spread(len(strides), kept)}),)
     if has_one_stride and (needs.ratio == 2 or needs.prefers_pyramid):

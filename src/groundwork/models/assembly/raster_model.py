@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from groundwork.batch import Images, by_name
 from groundwork.models.assembly.standardise import Standardise, in_precision_of
-from groundwork.models.features.padding import crop_center, pad_image, pad_with_nothing, reflect_to
+from groundwork.models.features.padding import crop_center, pad_image, pad_to, pad_with_nothing
 from groundwork.models.features.resizing import resize_to
 from groundwork.models.features.sizes import Padding, Sizes
 from groundwork.models.interface import Model, ModelOutput, Stage
@@ -67,7 +67,7 @@ class Prepared:
         if self.padding == "symmetric":
             return _share_of_cells(pad_with_nothing(valid, self.padded), stride)
         # What was added by reflection counts as what it mirrors, as it did where such networks are trained.
-        return _share_of_cells(reflect_to(valid, self.padded), stride)
+        return _share_of_cells(pad_to(valid, self.padded, "reflect"), stride)
 
 
 def _share_of_cells(valid: Tensor, stride: float) -> Tensor:

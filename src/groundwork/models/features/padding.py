@@ -12,51 +12,32 @@ from groundwork.models.features.sizes import Padding, is_open
 
 
 def pad_image(image: Tensor, multiple: int, how: Padding) -> Tensor:
-    """Grow the last two dimensions to the next multiple, evenly on both sides; what is odd goes to the end."""
-    if how == "reflect":
-        for dim in (-2, -1):
-            image = _reflect(image, dim, -image.shape[dim] % multiple)
-        return image
-    return image if how == "none" else pad_symmetric(image, multiple)
-
-
-def pad_symmetric(image: Tensor, multiple: int) -> Tensor:
     """Grow the last two dimensions to the next multiple, evenly on both sides.
 
-    What is odd goes to the bottom and the right. The image is mirrored at its edges, edge pixels included, as often
-    as it takes: the same values as ``numpy.pad(mode="symmetric")``, and any size from one pixel works, where
+    What is odd goes to the bottom and the right. The image is mirrored as often as it takes: the same values as
+    ``numpy.pad`` with ``symmetric`` (edge pixels twice) or ``reflect`` (once), and any size from one pixel works, where
     ``torch.nn.functional.pad`` refuses to add more than the image holds.
 
     Args:
         image: (..., height, width).
         multiple: In pixels, at least 1.
+        how: How it is mirrored; ``none``: the image stays as it is.
     """
-    for dim in (-2, -1):
-        image = _mirror(image, dim, -image.shape[dim] % multiple)
+    for dim in (-2, -1) if how != "none" else ():
+        image = _mirror(image, dim, -image.shape[dim] % multiple, how)
     return image
 
 
-def pad_to(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """Grow the last two dimensions to (height, width), which are no smaller, as :func:`pad_symmetric` does."""
+def pad_to(image: Tensor, size: tuple[int, int], how: Padding = "symmetric") -> Tensor:
+    """Grow the last two dimensions to (height, width), which are no smaller, as :func:`pad_image` does."""
     for dim, wanted in ((-2, size[0]), (-1, size[1])):
-        image = _mirror(image, dim, wanted - image.shape[dim])
+        image = _mirror(image, dim, wanted - image.shape[dim], how)
     return image
 
 
-def _reflect(image: Tensor, dim: int, extra: int) -> Tensor:
-    """Mirror at the last pixels, as often as it takes: the same values as ``numpy.pad(mode="reflect")``."""
-    if not is_open(extra) and not extra:
-        return image
-    size, before = image.shape[dim], extra // 2
-    # A mirrored line repeats every 2 * size - 2 positions: its two ends stand once.
-    period = cast("int", torch.sym_max(2 * size - 2, 1))
-    positions = torch.arange(-before, size + extra - before, device=image.device) % period
-    return image.index_select(dim, torch.where(positions < size, positions, period - positions))
-
-
-def _mirror(image: Tensor, dim: int, extra: int) -> Tensor:
+def _mirror(image: Tensor, dim: int, extra: int, how: Padding) -> Tensor:
     if is_open(extra) or extra:
-        image = image.index_select(dim, _mirrored_positions(image.shape[dim], extra, image.device))
+        image = image.index_select(dim, _mirrored_positions(image.shape[dim], extra, how, image.device))
     return image
 
 
@@ -72,15 +53,8 @@ def crop_center(image: Tensor, size: tuple[int, int]) -> Tensor:
     return image
 
 
-def reflect_to(mask: Tensor, size: tuple[int, int]) -> Tensor:
-    """Grow the last two dimensions to (height, width), which are no smaller, as ``reflect`` does."""
-    for dim, wanted in ((-2, size[0]), (-1, size[1])):
-        mask = _reflect(mask, dim, wanted - mask.shape[dim])
-    return mask
-
-
 def pad_with_nothing(mask: Tensor, size: tuple[int, int]) -> Tensor:
-    """Grow the last two dimensions to (height, width) by zeros, placed as by :func:`pad_symmetric`."""
+    """Grow the last two dimensions to (height, width) by zeros, placed as by :func:`pad_image`."""
     rows, columns = size[0] - mask.shape[-2], size[1] - mask.shape[-1]
     if is_open(rows) or is_open(columns):
         # What pads asks whether there is anything to add.
@@ -89,12 +63,14 @@ def pad_with_nothing(mask: Tensor, size: tuple[int, int]) -> Tensor:
     return functional.pad(mask, (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2))
 
 
-def _mirrored_positions(size: int, extra: int, device: torch.device) -> Tensor:
+def _mirrored_positions(size: int, extra: int, how: Padding, device: torch.device) -> Tensor:
     """Return, for each position of the grown line, the position of the line it shows."""
     before = extra // 2
-    # A mirrored line repeats every 2 * size positions: once forwards, once backwards.
-    positions = torch.arange(-before, size + extra - before, device=device) % (2 * size)
-    return torch.where(positions < size, positions, 2 * size - 1 - positions)
+    # A mirrored line repeats once it went forwards and backwards; of a reflection the two ends stand once.
+    period = cast("int", torch.sym_max(2 * size - 2, 1)) if how == "reflect" else 2 * size
+    last = period if how == "reflect" else period - 1
+    positions = torch.arange(-before, size + extra - before, device=device) % period
+    return torch.where(positions < size, positions, last - positions)
 
 
 def _inside(length: int, grown: int, like: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from groundwork.models.features.padding import crop_center, pad_image, pad_symmetric
+from groundwork.models.features.padding import crop_center, pad_image
 
 sizes = st.integers(1, 40)
 multiples = st.integers(1, 32)
@@ -17,7 +17,7 @@ multiples = st.integers(1, 32)
 @settings(deadline=None, max_examples=150)
 def test_cropping_takes_padding_back_and_values_are_numpys(height: int, width: int, multiple: int) -> None:
     image = torch.arange(2 * height * width).reshape(2, height, width)
-    padded = pad_symmetric(image, multiple)
+    padded = pad_image(image, multiple, "symmetric")
     extra = [-height % multiple, -width % multiple]
     expected = np.pad(image.numpy(), [(0, 0), *((e // 2, e - e // 2) for e in extra)], mode="symmetric")
     np.testing.assert_array_equal(padded.numpy(), expected)
@@ -26,11 +26,11 @@ def test_cropping_takes_padding_back_and_values_are_numpys(height: int, width: i
 
 def test_padding_leaves_what_fits_alone() -> None:
     image = torch.rand(1, 3, 2, 32, 64)
-    assert pad_symmetric(image, 32) is image
+    assert pad_image(image, 32, "symmetric") is image
 
 
 def test_padding_takes_masks() -> None:
-    assert pad_symmetric(torch.tensor([[True, False]]), 4).tolist() == [[True, True, False, False]] * 4
+    assert pad_image(torch.tensor([[True, False]]), 4, "symmetric").tolist() == [[True, True, False, False]] * 4
 
 
 @given(sizes, sizes, multiples)

@@ -19,6 +19,7 @@ from groundwork.models.necks.maxpool_pyramid import MaxPoolPyramidNeck
 from groundwork.models.necks.merge_sources import MergeSourcesNeck
 from groundwork.models.necks.pool_time import PoolTimeNeck
 from groundwork.models.necks.project import ProjectNeck
+from groundwork.models.necks.pyramid import PyramidNeck
 from groundwork.models.necks.select import SelectNeck
 from groundwork.registry import build
 from groundwork.specs import FeatureLevel, FeatureSpec
@@ -27,6 +28,28 @@ PLAIN = FeatureSpec((FeatureLevel(6, 16, steps=2),) * 4)
 PYRAMID = FeatureSpec(tuple(FeatureLevel(4 << index, 4 << index) for index in range(3)))
 #: One level after the other, each source in turn.
 TWO = FeatureSpec(tuple(FeatureLevel(4, 8 << index, source=source) for index in range(2) for source in ("s1", "s2")))
+
+
+def test_levels_of_14_pixels_become_a_pyramid_from_3_5_on() -> None:
+    neck = PyramidNeck(FeatureSpec((FeatureLevel(8, 14),) * 4), finest_stride=3.5).eval()
+    assert neck.out == FeatureSpec((FeatureLevel(2, 3.5), FeatureLevel(4, 7), FeatureLevel(8, 14), FeatureLevel(8, 28)))
+    assert str(neck.out) == "[2ch/3.5px, 4ch/7px, 8ch/14px, 8ch/28px]"
+    maps = [torch.randn(1, 8, 4, 6) for _ in range(4)]
+    given = neck(maps)
+    assert [level.shape[-2:] for level in given] == [(16, 24), (8, 12), (4, 6), (2, 3)]
+    weights = neck.levels[1][0]
+    torch.testing.assert_close(given[1], functional.conv_transpose2d(maps[1], weights.weight, weights.bias, stride=2))
+    assert torch.equal(given[2], maps[2])
+    assert torch.equal(given[3], functional.max_pool2d(maps[3], 2))
+    # Left to itself, it keeps to whole numbers.
+    assert [level.stride for level in PyramidNeck(FeatureSpec((FeatureLevel(8, 14),) * 4)).out.levels] == [
+        7,
+        14,
+        28,
+        56,
+    ]
+    with pytest.raises(SpecError, match=r"finest_stride 4 from stride 14 .* \[1.75, 3.5, 7, 14\]"):
+        PyramidNeck(FeatureSpec((FeatureLevel(8, 14),) * 2), finest_stride=4)
 
 
 def test_interpolated_pyramid_repeats_finer_cells_and_averages_coarser_ones() -> None:

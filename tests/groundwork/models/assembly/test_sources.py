@@ -95,6 +95,25 @@ JOURNEYS: dict[str, tuple[dict[str, RasterSpec], dict[str, Any]]] = {
     "one encoder each, of other bands": (UNSORTED, {"encoders": dict.fromkeys(UNSORTED, RESNET)}),
     "one shared encoder": (ALIKE, {"encoder": RESNET}),
     "terramind, channels behind one another": (UNSORTED, {"encoder": TERRAMIND, "necks": []}),
+    "one image of all bands": (UNSORTED, {"encoder": {"name": "stack_sources", "encoder": RESNET}, "necks": []}),
+    "one image of all bands, in an order of its own": (
+        UNSORTED,
+        {
+            "encoder": {"name": "stack_sources", "encoder": RESNET, "order": ["optical", "elevation"]},
+            "necks": [],
+        },
+    ),
+    "one image of all bands, in patches of 14 pixels": (
+        UNSORTED,
+        {
+            "encoder": {
+                "name": "stack_sources",
+                "encoder": {"name": "prithvi_vit", "image_size": 56, "patch_size": 14, "out_indices": [0, 1]},
+            },
+            "necks": [{"name": "pyramid", "finest_stride": 3.5}],
+            "decoder": {"name": "upernet", "channels": 8},
+        },
+    ),
     "one vector of both": (
         ALIKE,
         {"factory": {"name": "embedding", "pooling": "max"}, "encoders": dict.fromkeys(ALIKE, RESNET), "decoder": None},

@@ -16,6 +16,7 @@ from groundwork.models.assembly.encoder_decoder import EncoderDecoderFactory
 from groundwork.models.encoders import ENCODERS
 from groundwork.models.encoders.timm.encoder import TimmEncoder
 from groundwork.models.encoders.wrappers.stack_sources import StackSourcesEncoder
+from groundwork.models.expectations import check_expectations, statistics_of
 from groundwork.registry import build
 from groundwork.specs import RasterSpec, TargetSpec
 
@@ -23,7 +24,7 @@ MakeRaster = Callable[..., RasterSpec]
 RESNET = {"name": "timm", "model": "test_resnet", "out_indices": [2, 3]}
 
 
-def raster(names: list[str], **more: Any) -> RasterSpec:
+def raster(names: list[Any], **more: Any) -> RasterSpec:
     return RasterSpec.model_validate({"bands": names, "dtype": "uint16", "nodata": 0} | more)
 
 
@@ -85,6 +86,19 @@ def test_dates_are_those_of_the_reference() -> None:
     other = encode(encoder, images, {"s2": days + 90, "a_other": days})[0]
     torch.testing.assert_close(given, same)
     assert (given - other).abs().max() > 1e-4
+
+
+def test_weights_say_of_each_source_what_they_know_of_its_bands(inputs: dict[str, RasterSpec]) -> None:
+    encoder = make(inputs, encoder={"name": "prithvi_vit", "out_indices": [0], "image_size": 32})
+    assert encoder.info["s2"].unit == "reflectance"
+    check_expectations(encoder.info["s2"], inputs["s2"], ())
+    with pytest.raises(SpecError, match=r"never saw the bands \['VV', 'VH'\]"):
+        check_expectations(encoder.info["s1"], inputs["s1"], ())
+    # Of radar they know neither unit nor size of pixels, so that nothing but the bands has to be accepted.
+    decibels = raster([{"name": "VV", "unit": "dB"}], dtype="float32", pixel_size_m=10)
+    check_expectations(encoder.info["s1"], decibels, ("bands",))
+    with pytest.raises(SpecError, match="take 'from_data'"):
+        statistics_of(encoder.info["s1"], inputs["s1"])
 
 
 def test_a_whole_model_predicts_and_standardises_each_source(

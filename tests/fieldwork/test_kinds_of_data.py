@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -502,6 +503,8 @@ def test_a_bucket_runs_from_addresses_to_predictions(
             pixels = (random.normal(low, 40, (64, 64)) + 800 * label).astype(np.int16)
             write_raster(tmp_path / f"bucket/scenes/{key}/{band}.tif", pixels, **place)
         write_raster(tmp_path / f"bucket/labels/{key}.tif", label.astype(np.uint8), **place)
+    for split, keys in (("train", "a\nb\n"), ("val", "c\n"), ("test", "d\n")):
+        (tmp_path / f"bucket/{split}.txt").write_text(keys)
     (tmp_path / "asked").mkdir()
     with stored(tmp_path / "asked") as store:
         store.fill("rasters", tmp_path / "bucket")
@@ -514,7 +517,11 @@ def test_a_bucket_runs_from_addresses_to_predictions(
         }  # fmt: skip
         target = {"classes": CLASSES, "ignore_value": None}
         sources = {"hls": None, "stored": _source("RED", "NIR", nodata=None)}
-        split = {"method": "scenes", "fractions": {"train": 0.5, "val": 0.25, "test": 0.25}}
+        files = {split: f"s3://rasters/{split}.txt" for split in ("train", "val", "test")}
+        entries["split_lists"] = {
+            "type": "fieldwork.io.lists.SplitListsDataset", "files": files, "credentials": "our_store",
+        }  # fmt: skip
+        split = {"method": "lists"}
         _write_recipe(clone, "bucket", entries, {"data": {"sources": sources, "target": target, "split": split}})
         access = {"key": KEY, "secret": SECRET, "region": "us-east-1", "endpoint_url": store.url}
         (clone / "conf/local/credentials.yml").write_text(yaml.safe_dump({"our_store": access}), "utf-8")
@@ -531,7 +538,7 @@ def test_a_bucket_runs_from_addresses_to_predictions(
             assert KEY.encode() not in content, path
 
 
-@pytest.mark.parametrize("form", ["vectors", "coco"])
+@pytest.mark.parametrize("form", ["vectors", "coco", "archive"])
 def test_objects_are_prepared_from_both_forms_of_labels(
     clone: Path, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
@@ -539,9 +546,15 @@ def test_objects_are_prepared_from_both_forms_of_labels(
     made = write_marked(clone / place / "scenes", {"1": 4, "11": 3, "2": 0, "3": 5})
     made.write_vectors(clone / place / "labels.gpkg")
     made.write_coco(clone / place / "labels.json")
+    with zipfile.ZipFile(clone / place / "labels.zip", "w") as archive:
+        archive.write(clone / place / "labels.json", "all/labels.json")
     labels = {
         "vectors": {"type": "fieldwork.io.vectors.VectorLabelsDataset", "path": f"{place}/labels.gpkg"},
         "coco": {"type": "fieldwork.io.coco.CocoLabelsDataset", "path": f"{place}/labels.json"},
+        "archive": {
+            "type": "fieldwork.io.coco.CocoLabelsDataset",
+            "path": f"/vsizip/{place}/labels.zip/all/labels.json",
+        },
     }
     vectors = {"attribute": "kind"} if form == "vectors" else None
     data = marked_data(vectors=vectors, objects={"masks": True}, ignore_value=None)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
+
+from groundwork.rasters.stores import place_with
 
 if TYPE_CHECKING:
     from groundwork.data.label_table import LabelTable
@@ -15,10 +16,15 @@ class ClassFoldersDataset(AbstractDataset[None, "LabelTable"]):
     """A folder for each class, in which the scenes of that class lie."""
 
     def __init__(
-        self, *, path: str, pattern: str = "{class}/{key}.tif", metadata: dict[str, Any] | None = None
+        self,
+        *,
+        path: str,
+        pattern: str = "{class}/{key}.tif",
+        credentials: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Take the folder, and paths with ``{class}`` and ``{key}`` relative to it."""
-        self._path, self._pattern = Path(path), pattern
+        """Take the folder or address, and paths with ``{class}`` and ``{key}`` relative to it."""
+        self._path, self._pattern = place_with(path, credentials), pattern
         self.metadata = metadata
 
     def load(self) -> LabelTable:
@@ -32,7 +38,9 @@ class ClassFoldersDataset(AbstractDataset[None, "LabelTable"]):
         raise DatasetError(f"{self._path} holds labels, which are read and not written.")
 
     def _exists(self) -> bool:
-        return self._path.is_dir() and any(self._path.iterdir())
+        from groundwork.rasters.folder import has_files
+
+        return has_files(self._path)
 
     def _describe(self) -> dict[str, Any]:
-        return {"path": self._path.as_posix(), "pattern": self._pattern}
+        return {"path": str(self._path), "pattern": self._pattern}

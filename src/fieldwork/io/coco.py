@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
+
+from groundwork.rasters.stores import place_with
 
 if TYPE_CHECKING:
     from groundwork.data.label_table import LabelTable
@@ -21,27 +22,30 @@ class CocoLabelsDataset(AbstractDataset[None, "LabelTable | RasterFolder"]):
         path: str,
         pattern: str = "{key}.json",
         image: str = "{key}.*",
+        credentials: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Take a file, and what it calls the image of a scene; or a folder, and how files in it are called."""
-        self._path, self._pattern, self._image = Path(path), pattern, image
+        """Take a file, and what it calls the image of a scene; or a folder, and how files in it are called.
+
+        Addresses of files end as files do.
+        """
+        self._path, self._pattern, self._image = place_with(path, credentials), pattern, image
         self.metadata = metadata
 
     def load(self) -> LabelTable | RasterFolder:
         """Find the files, and the images of one that serves all scenes."""
-        from groundwork.data.annotated_images import find_annotated
-        from groundwork.rasters.folder import find_rasters
+        from groundwork.data.label_files import find_coco
 
-        if self._path.is_dir():
-            return find_rasters(self._path, [self._pattern])
-        return find_annotated(self._path, self._image)
+        return find_coco(self._path, self._pattern, self._image)
 
     def save(self, data: None) -> NoReturn:  # noqa: ARG002
         """Refuse: labels are given."""
         raise DatasetError(f"{self._path} holds labels, which are read and not written.")
 
     def _exists(self) -> bool:
-        return self._path.is_file() or (self._path.is_dir() and any(self._path.iterdir()))
+        from groundwork.rasters.fetched import can_be_fetched
+
+        return can_be_fetched(self._path)
 
     def _describe(self) -> dict[str, Any]:
-        return {"path": self._path.as_posix(), "pattern": self._pattern, "image": self._image}
+        return {"path": str(self._path), "pattern": self._pattern, "image": self._image}

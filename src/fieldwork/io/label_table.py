@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 
 from fieldwork.io.previews import TablePreview
+from groundwork.rasters.addresses import is_there
+from groundwork.rasters.stores import place_with
 
 if TYPE_CHECKING:
     from groundwork.data.label_table import LabelTable
@@ -23,19 +23,21 @@ class LabelTableDataset(AbstractDataset[None, "LabelTable"]):
         filepath: str,
         key: str = "key",
         windows: dict[str, Any] | None = None,
+        credentials: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Take the file, the column with the keys of the scenes, and those that say where windows lie."""
-        self._path, self._key, self._windows = Path(filepath), key, windows
+        """Take the file or address, the column with the keys of the scenes, and those that say where windows lie."""
+        self._path, self._key, self._windows = place_with(filepath, credentials), key, windows
         self.metadata = metadata
 
     def load(self) -> LabelTable:
         """Read the table."""
         from groundwork.config.label_windows import LabelWindows
         from groundwork.data.label_table import read_label_table
+        from groundwork.rasters.fetched import fetched
 
         windows = None if self._windows is None else LabelWindows.model_validate(self._windows)
-        return read_label_table(self._path, self._key, windows)
+        return read_label_table(fetched(self._path), self._key, windows)
 
     def save(self, data: None) -> NoReturn:  # noqa: ARG002
         """Refuse: labels are given."""
@@ -43,14 +45,14 @@ class LabelTableDataset(AbstractDataset[None, "LabelTable"]):
 
     def preview(self, nrows: int = 20) -> TablePreview:
         """Show the first rows."""
-        import pandas as pd
+        from groundwork.rasters.fetched import fetched
+        from groundwork.rasters.raster_table import read_rows
 
-        is_text = self._path.suffix == ".csv"
-        read = pd.read_csv(self._path, dtype=str, nrows=nrows) if is_text else pd.read_parquet(self._path)
-        return TablePreview(json.loads(read.head(nrows).to_json(orient="split", date_format="iso")))
+        header, *rows = read_rows(fetched(self._path), "labels")
+        return TablePreview({"index": list(range(len(rows[:nrows]))), "columns": header, "data": rows[:nrows]})
 
     def _exists(self) -> bool:
-        return self._path.is_file()
+        return is_there(self._path)
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._path.as_posix(), "key": self._key, "windows": self._windows}
+        return {"filepath": str(self._path), "key": self._key, "windows": self._windows}

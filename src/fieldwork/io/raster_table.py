@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 
 from fieldwork.io.pictures import ImagePreview, first_picture
-from groundwork.rasters.addresses import place_of
+from groundwork.rasters.addresses import is_there, place_of
+from groundwork.rasters.stores import place_with
 
 if TYPE_CHECKING:
     from groundwork.rasters.folder import RasterFolder
@@ -26,13 +26,11 @@ class RasterTableDataset(AbstractDataset[None, "RasterFolder"]):
         folder: str | None = None,
         date: str | None = None,
         columns: list[str] | None = None,
+        credentials: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Take the table, and which of its columns hold key, path (a list: one per band), date, and what else is kept.
-
-        Paths start from ``folder``, or else from the table's.
-        """
-        self._filepath = Path(filepath)
+        """Take the table, the folder of its paths, and its columns with key, path (one per band), date and others."""
+        self._filepath = place_with(filepath, credentials)
         self._root = self._filepath.parent if folder is None else place_of(folder)
         self._named = (key, (paths,) if isinstance(paths, str) else tuple(paths), date)
         self._others = None if columns is None else tuple(columns)
@@ -40,9 +38,10 @@ class RasterTableDataset(AbstractDataset[None, "RasterFolder"]):
 
     def load(self) -> RasterFolder:
         """Read the table."""
+        from groundwork.rasters.fetched import fetched
         from groundwork.rasters.raster_table import TableColumns, read_raster_table
 
-        return read_raster_table(self._filepath, self._root, TableColumns(*self._named, self._others))
+        return read_raster_table(fetched(self._filepath), self._root, TableColumns(*self._named, self._others))
 
     def save(self, data: None) -> NoReturn:  # noqa: ARG002
         """Refuse: the table is given."""
@@ -53,7 +52,7 @@ class RasterTableDataset(AbstractDataset[None, "RasterFolder"]):
         return first_picture(self.load(), bands)
 
     def _exists(self) -> bool:
-        return self._filepath.is_file()
+        return is_there(self._filepath)
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath.as_posix(), "folder": str(self._root)}
+        return {"filepath": str(self._filepath), "folder": str(self._root)}

@@ -9,11 +9,12 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, field_validator
 
 from groundwork.config.label_windows import LabelWindows
-from groundwork.data.annotated_images import find_annotated
+from groundwork.data.label_files import find_coco, find_vectors
 from groundwork.data.label_table import LabelTable, find_class_folders, read_label_table
 from groundwork.data.regions import Regions, read_regions
-from groundwork.errors import DataError
+from groundwork.data.split_lists import read_list
 from groundwork.rasters.addresses import place_of
+from groundwork.rasters.fetched import fetched
 from groundwork.rasters.folder import RasterFolder, find_rasters
 from groundwork.rasters.raster_table import TableColumns, read_raster_table
 from groundwork.rasters.shared import SharedFiles
@@ -58,9 +59,10 @@ class RasterTable(Config):
 
     def open(self) -> RasterFolder:
         """Read the table."""
-        root = Path(self.filepath).parent if self.folder is None else place_of(self.folder)
+        table = place_of(self.filepath)
+        root = table.parent if self.folder is None else place_of(self.folder)
         columns = TableColumns(self.key, _several(self.paths), self.date, self.columns)
-        return read_raster_table(Path(self.filepath), root, columns)
+        return read_raster_table(fetched(table), root, columns)
 
 
 class StacItems(Config):
@@ -94,20 +96,8 @@ class VectorLabels(Config):
     complete: str | None = None
 
     def open(self) -> RasterFolder | SharedFiles:
-        """Find the files.
-
-        Raises:
-            DataError: For ``complete`` beside a folder.
-        """
-        path = Path(self.path)
-        if not path.is_dir():
-            return SharedFiles(path.parent, (path.name, *_several(self.complete)))
-        if self.complete is not None:
-            raise DataError(
-                f"{path} is a folder, and 'complete' names a file beside a file: give two patterns instead, the second "
-                "for the polygons that say where labelling is complete."
-            )
-        return find_rasters(path, _several(self.pattern))
+        """Find the files. See :func:`groundwork.data.label_files.find_vectors`."""
+        return find_vectors(place_of(self.path), _several(self.pattern), self.complete)
 
 
 class CocoLabels(Config):
@@ -120,9 +110,8 @@ class CocoLabels(Config):
     image: str = "{key}.*"
 
     def open(self) -> LabelTable | RasterFolder:
-        """Find the files, and the images of one that serves all scenes."""
-        path = Path(self.path)
-        return find_rasters(path, [self.pattern]) if path.is_dir() else find_annotated(path, self.image)
+        """Find the files. See :func:`groundwork.data.label_files.find_coco`."""
+        return find_coco(place_of(self.path), self.pattern, self.image)
 
 
 class ClassFolders(Config):
@@ -134,7 +123,7 @@ class ClassFolders(Config):
 
     def open(self) -> LabelTable:
         """Find which class each scene has."""
-        return find_class_folders(Path(self.path), self.pattern)
+        return find_class_folders(place_of(self.path), self.pattern)
 
 
 class LabelsInTable(Config):
@@ -147,7 +136,7 @@ class LabelsInTable(Config):
 
     def open(self) -> LabelTable:
         """Read the table."""
-        return read_label_table(Path(self.filepath), self.key, self.windows)
+        return read_label_table(fetched(place_of(self.filepath)), self.key, self.windows)
 
 
 class Features(Config):
@@ -171,7 +160,7 @@ class RegionsFile(Config):
 
     def open(self) -> Regions:
         """Read the polygons."""
-        return read_regions(Path(self.path), self.layer)
+        return read_regions(fetched(place_of(self.path)), self.layer)
 
 
 class SplitFolder(Config):
@@ -244,10 +233,10 @@ class PlacesConfig(Config):
         """Read the lists of the splits.
 
         Raises:
-            DataError: For a list that is not there, or is no text.
+            DataError: As of :func:`groundwork.data.split_lists.read_list`.
         """
         return {
-            split: place.keys() if isinstance(place, SplitFolder) else _lines(split, Path(place))
+            split: place.keys() if isinstance(place, SplitFolder) else read_list(split, place_of(place))
             for split, place in self.split_lists.items()
             if place
         }
@@ -262,14 +251,3 @@ def _with_kind(place: object) -> object:
             f"there is no kind '{kind}' of places.{did_you_mean(str(kind), list(KINDS))} Known: {list(KINDS)}"
         )
     return {**place, "kind": kind}
-
-
-def _lines(split: str, file: Path) -> list[str]:
-    try:
-        # Windows begins a text with a mark that would become a part of the first name.
-        text = file.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise DataError(f"The list of split '{split}' is not there: {file}. Correct its path.") from None
-    except UnicodeDecodeError as error:
-        raise DataError(f"{file} is no text in UTF-8 ({error.reason}). Save it as UTF-8.") from error
-    return [line.strip() for line in text.splitlines() if line.strip()]

@@ -121,6 +121,11 @@ def is_file(place: Path) -> bool:
     return place.is_file() or is_folder_raster(place)
 
 
+def is_folder(place: Path) -> bool:
+    """Whether a place is a folder: of an address, its ending tells."""
+    return not place.suffix if isinstance(place, Address) else place.is_dir()
+
+
 def is_there(place: Path) -> bool:
     """Whether there is a raster. Whether an address answers is seen when it is opened."""
     return isinstance(place, Address) or is_file(place)

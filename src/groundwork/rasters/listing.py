@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import PurePosixPath
 
 import aiohttp
@@ -29,15 +30,26 @@ def names_at(address: Address) -> list[str] | None:
     Raises:
         PairingError: Where it does not answer, cannot be listed, or there is nothing.
     """
+    with filesystem_of(address) as (filesystem, place):
+        try:
+            return names_below(filesystem, place)
+        except refusals_of(filesystem) as error:
+            raise PairingError(
+                f"{address}: found no answer ({type(error).__name__}: {error}); expected a folder that can be listed. "
+                "Correct the address, check network and permission, or name the rasters in a table or by STAC items."
+            ) from error
+
+
+@contextmanager
+def filesystem_of(address: Address) -> Iterator[tuple[AbstractFileSystem, str]]:
+    """Yield the file system that an address lies in, and its place there.
+
+    Raises:
+        PairingError: Where there is none, or a package is missing for it.
+    """
     filesystem, place = _filesystem(address)
-    refusals: tuple[type[Exception], ...] = (OSError, aiohttp.ClientError, *_refusals(filesystem))
     try:
-        return names_below(filesystem, place)
-    except refusals as error:
-        raise PairingError(
-            f"{address}: found no answer ({type(error).__name__}: {error}); expected a folder that can be listed. "
-            "Correct the address, check network and permission, or name the rasters in a table or by STAC items."
-        ) from error
+        yield filesystem, place
     finally:
         # Only archives are opened here; who made the file system closes it.
         if _ARCHIVE.fullmatch(str(address)):
@@ -61,14 +73,14 @@ def names_below(filesystem: AbstractFileSystem, place: str) -> list[str] | None:
     return sorted(name for name in names if not any(part.startswith(".") for part in name.split("/")))
 
 
-def _refusals(filesystem: AbstractFileSystem) -> tuple[type[Exception], ...]:
-    """Return what else a file system raises where it does not answer."""
+def refusals_of(filesystem: AbstractFileSystem) -> tuple[type[Exception], ...]:
+    """Return what a file system raises where it does not answer."""
     if "s3" not in filesystem.protocol:
-        return ()
+        return (OSError, aiohttp.ClientError)
     # It is there where s3fs is, and nothing else needs it.
     from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]  # noqa: PLC0415
 
-    return (BotoCoreError,)
+    return (OSError, aiohttp.ClientError, BotoCoreError)
 
 
 def _walk(filesystem: AbstractFileSystem, place: str) -> Iterator[str]:
@@ -91,7 +103,6 @@ def _one_raster(parts: Sequence[str]) -> str:
 
 
 def _filesystem(address: Address) -> tuple[AbstractFileSystem, str]:
-    """Return the file system that an address lies in, and its place there."""
     text = str(address)
     archive, server, store = _ARCHIVE.fullmatch(text), _SERVER.fullmatch(text), _STORE.fullmatch(text)
     try:
@@ -114,7 +125,8 @@ def _filesystem(address: Address) -> tuple[AbstractFileSystem, str]:
             else f"`pip install {package}`"
         )
         raise PairingError(
-            f"{address}: listing it needs the package {package}. Install it ({how}), or name the rasters in a table."
+            f"{address}: listing or fetching it needs the package {package}. Install it ({how}), or name the rasters "
+            "in a table."
         ) from error
     except (OSError, aiohttp.ClientError) as error:
         raise PairingError(

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 import pystac
+from pystac.stac_io import DefaultStacIO
 from pystac.utils import make_absolute_href
 
 from groundwork.errors import PairingError
 from groundwork.rasters.addresses import Address, place_of
+from groundwork.rasters.fetched import fetched
 
 
 class _Tree(Protocol):
@@ -50,6 +52,16 @@ def read_items(place: str) -> Items:
     return Items(found, root)
 
 
+class _Reader(DefaultStacIO):
+    """Reads from stores as well, which pystac does not know."""
+
+    def read_text_from_href(self, href: str) -> str:
+        """See :class:`DefaultStacIO`."""
+        place = place_of(href)
+        is_stored = isinstance(place, Address) and "/vsicurl/" not in str(place)
+        return fetched(place).read_text("utf-8") if is_stored else super().read_text_from_href(href)
+
+
 def _items_of(content: dict[str, Any], place: str) -> Iterator[tuple[pystac.Item, str]]:
     kind = content.get("type")
     if kind == "Feature":
@@ -66,7 +78,7 @@ def _items_of(content: dict[str, Any], place: str) -> Iterator[tuple[pystac.Item
     else:
         try:
             # pystac reads items and trees of them here, and refuses what is neither.
-            tree = cast("_Tree", pystac.read_file(place))
+            tree = cast("_Tree", pystac.read_file(place, stac_io=_Reader()))
             found = [(item, item.get_self_href() or place) for item in tree.get_items(recursive=True)]
         except Exception as error:
             raise _refused(place, error) from error
@@ -75,7 +87,7 @@ def _items_of(content: dict[str, Any], place: str) -> Iterator[tuple[pystac.Item
 
 def _read(place: str) -> dict[str, Any]:
     try:
-        return pystac.StacIO.default().read_json(place)
+        return _Reader().read_json(place)
     except Exception as error:
         raise _refused(place, error) from error
 

@@ -146,7 +146,7 @@ def test_a_server_is_listed_and_read(archive: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("gs://bucket/x", r"listing it needs the package gcsfs. Install it \(`pip install gcsfs`\)"),
+        ("gs://bucket/x", r"listing or fetching it needs the package gcsfs. Install it \(`pip install gcsfs`\)"),
         ("/vsimem/x", "found an address that cannot be listed; expected http, https, s3, gs, az, or an archive"),
     ],
 )

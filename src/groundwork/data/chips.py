@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -20,12 +22,14 @@ from groundwork.data.facts import ChipFacts
 from groundwork.data.label_sources import Labels, LabelSources, require_labels
 from groundwork.data.labelled import LabelledScene, OpenScenes, open_labelled
 from groundwork.data.packed import ChipStore, PackedChips
-from groundwork.data.scene_stack import folders_by_source
+from groundwork.data.scene_stack import Files, folders_by_source
 from groundwork.data.texts import Texts
+from groundwork.data.unchanged import Unchanged
 from groundwork.rasters.folder import RasterFolder
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.targets.kind import TargetKind
 from groundwork.targets.kinds import kind_of
+from groundwork.targets.label import LabelSource
 
 
 class ChipReader(Protocol):
@@ -68,7 +72,8 @@ class RasterChips:
         self._files = [Texts(samples[column].iloc[firsts].fillna("")) for column in columns]
         self._place = named
         self._windows = table.windows(samples)
-        self._checksums = samples[table.CHECKSUM].fillna("").to_numpy("S") if table.CHECKSUM in samples else None
+        checksums = samples[table.CHECKSUM].fillna("").to_numpy("S") if table.CHECKSUM in samples else None
+        self._unchanged = Unchanged(checksums, len(samples))
         self._opened = OpenScenes(self._inputs, self._kind)
         #: Whether there are other chips in the files of a chip. Files of one chip are closed at once: keeping them open
         #: costs more than it saves.
@@ -83,11 +88,12 @@ class RasterChips:
         Raises:
             RasterError: Where pixels or place changed since they were indexed.
         """
-        with self._open(index) as opened:
+        files, label = self._named(index)
+        with self._open(index, files, label) as opened:
             window = table.window_of(*self._windows[index].tolist())
             patch = opened.read(window)
-            if self._checksums is not None:
-                opened.require_unchanged(window, patch, self._checksums[index].decode())
+            behind = chain(*files.values(), label.paths)
+            self._unchanged.require(index, opened, window, patch, behind)
             return self._facts.chip(index, patch)
 
     def read_at(self, index: int, row: int | None = None, column: int | None = None) -> Chip:
@@ -100,24 +106,26 @@ class RasterChips:
         """
         top, left, size = self._windows[index].tolist()
         window = table.window_of(top if row is None else row, left if column is None else column, size)
-        with self._open(index) as opened:
+        with self._open(index, *self._named(index)) as opened:
             patch = opened.read(window)
             opened.require_unchanged(window, patch, "")
             place = opened.grid.part(window).center_coordinates()
         return self._facts.elsewhere(index, patch, (window.row_off - top, window.col_off - left), place)
 
-    @contextmanager
-    def _open(self, index: int) -> Iterator[LabelledScene]:
-        """Open the scene of a chip; it is closed where no other chip lies in its files."""
-        place = self._place[index]
-        key, *cells, cell_of_label = (names[place] for names in self._files)
-        label = self._labels.source(key, cell_of_label)
+    def _named(self, index: int) -> tuple[dict[str, tuple[Path, ...]], LabelSource]:
+        """Return the files of a chip by source, and what says its answers."""
+        key, *cells, cell_of_label = (names[self._place[index]] for names in self._files)
         files = {
             source: tuple(folder.locate(name) for name in table.split_files(cell))
             for (source, folder), cell in zip(self._folders.items(), cells, strict=True)
             if cell
         }
-        if self._shared[place]:
+        return files, self._labels.source(key, cell_of_label)
+
+    @contextmanager
+    def _open(self, index: int, files: Files, label: LabelSource) -> Iterator[LabelledScene]:
+        """Open the scene of a chip; it is closed where no other chip lies in its files."""
+        if self._shared[self._place[index]]:
             yield self._opened.get(files, label)
             return
         with open_labelled(files, label, self._inputs, self._kind) as opened:

@@ -59,7 +59,8 @@ class Classes(RasterKind, ABC):
 
     def hide(self, answers: Answers, known: NDArray[np.bool_]) -> None:
         """See :class:`TargetKind`."""
-        np.putmask(answers, ~known, IGNORE)
+        if not known.all():
+            np.putmask(answers, ~known, IGNORE)
 
     def nothing_known(self, answers: Tensor) -> Tensor:
         """Return IGNORE."""

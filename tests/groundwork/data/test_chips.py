@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
+import rasterio.shutil
 import torch
 from rasterio.transform import from_origin
 from torch.utils.data import DataLoader
 
 from groundwork.batch import Chip, collate
-from groundwork.config.data import ChipsConfig
+from groundwork.config.data import ChipsConfig, DataConfig, SplitConfig
 from groundwork.data import labelled as labelled_module
 from groundwork.data import sample_table, scene_stack
 from groundwork.data.chips import ChipDataset, LabelledData, RasterChips, known_once
@@ -192,6 +193,38 @@ def test_a_scene_that_changed_since_it_was_indexed_is_refused(
     _rewrite(indexed.root / file / "1.tif", change, **profile)
     with pytest.raises(RasterError, match=r"scenes/1.tif: found other pixels in rows 0\+32, .*or another place"):
         indexed.chips[0]
+
+
+@pytest.mark.parametrize("form", ["file", "vrt", "label"])
+def test_a_chip_that_was_read_once_is_refused_where_its_files_change_later(
+    tmp_path: Path, write_raster: Write, make_spec: Callable[..., RasterSpec], land_target: TargetSpec, form: str
+) -> None:
+    pixels = np.ones((2, 8, 8), np.int16)
+    changed = write_raster(tmp_path / "pixels.tif", pixels)
+    (tmp_path / "s").mkdir()
+    if form == "vrt":
+        rasterio.shutil.copy(changed, tmp_path / "s/x.vrt", driver="VRT")
+    else:
+        changed = write_raster(tmp_path / "s/x.tif", pixels)
+    label = write_raster(tmp_path / "l/x.tif", np.ones((8, 8), np.uint8))
+    scenes, labels = find_rasters(tmp_path / "s", ["{key}.*"]), find_rasters(tmp_path / "l", ["{key}.tif"])
+    config = DataConfig(
+        sources={"s": make_spec()},
+        target=land_target,
+        chips=ChipsConfig(size=8, min_valid_fraction=0),
+        split=SplitConfig(method="scenes"),
+    )
+    samples = scan_scenes(scenes, labels, config).chips
+    chips = RasterChips(LabelledData(samples, {"s": scenes}, labels, config.sources, config.target), samples)
+    for _ in range(2):
+        assert np.array_equal(chips.read(0).patch.values["s"], pixels)
+    if form == "label":
+        write_raster(label, np.full((8, 8), 2, np.uint8))
+    else:
+        write_raster(changed, pixels * 2)
+    for _ in range(2):
+        with pytest.raises(RasterError, match="other pixels in rows"):
+            chips.read(0)
 
 
 @pytest.mark.parametrize(

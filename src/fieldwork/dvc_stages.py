@@ -19,6 +19,7 @@ from fieldwork.parameters import DECIDING_PARTS
 from fieldwork.pipeline_registry import ON_REQUEST
 from fieldwork.source_files import folders_behind
 from groundwork.rasters.addresses import Address, place_of
+from groundwork.table import module_of
 
 HEADER = "# Derived from pipelines and catalog by `make dvc{}`. Do not edit: change those, and run it again.\n"
 #: What says of an entry where it lies and what reads it: DVC watches files and code themselves.
@@ -127,8 +128,8 @@ def _own_components(recipe: Recipe, inputs: Iterable[str]) -> Iterator[str]:
 def _modules_named(value: object) -> Iterator[str]:
     if isinstance(value, dict):
         name = value.get("name")
-        if isinstance(name, str) and "." in name:
-            yield name.replace(":", ".").rpartition(".")[0]
+        if isinstance(name, str) and module_of(name):
+            yield module_of(name)
         yield from _modules_named(list(value.values()))
     elif isinstance(value, list):
         for part in value:

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, ValidationError, create_model
 from groundwork.config.component import ComponentConfig
 from groundwork.errors import ComponentError, SpecError
 from groundwork.strict import did_you_mean, text_for_number
-from groundwork.table import AdvisedTable, Table
+from groundwork.table import AdvisedTable, Table, module_of
 
 __all__ = ["Table", "build", "check_options", "find", "located", "option_fields"]
 
@@ -117,12 +117,12 @@ def _import_own(table: Table, name: str) -> type:
         advice = _advise(table, name) or did_you_mean(name, list(table))
         raise ComponentError(f"Unknown component '{name}'.{advice} Known: {sorted(table)}")
     path = name.replace(":", ".")
-    module_name, _, class_name = path.rpartition(".")
+    class_name = path.rpartition(".")[2]
     if not all(part.isidentifier() for part in path.split(".")):
         advice = _advise(table, name) or " Write package.module.Class"
         raise ComponentError(f"'{name}' is not the import path of a component.{advice}")
     try:
-        found = getattr(import_module(module_name), class_name)
+        found = getattr(import_module(module_of(name)), class_name)
     except (ImportError, AttributeError) as error:
         advice = _advise(table, name)
         raise ComponentError(f"'{name}' cannot be imported as a component: {error}.{advice}") from error

@@ -10,6 +10,11 @@ from typing import TypeAlias
 Table: TypeAlias = Mapping[str, str | type]
 
 
+def module_of(name: str) -> str:
+    """Return the module behind the name of a component: that of an import path, empty for one of a table."""
+    return name.replace(":", ".").rpartition(".")[0]
+
+
 class AdvisedTable(dict[str, str | type]):
     """A table that knows at which of its components other names are at home: variants, and the models of zoos.
 

@@ -107,6 +107,11 @@ def test_a_source_may_be_an_entry_of_its_own(tmp_path: Path) -> None:
         "path": str(tmp_path),
         "sources": {"s2": {}, "s1": {**table, "filepath": str(tmp_path / "s1.csv")}},
     }
+    alone = {key: value for key, value in written.items() if key != "path"}
+    with pytest.raises(DatasetError, match="Source 's2' lies below 'path', which is missing"):
+        DataCatalog.from_config({"scenes": alone}).load("scenes")
+    alone["sources"] = {"s1": written["sources"]["s1"]}  # type: ignore[index]
+    assert list(DataCatalog.from_config({"scenes": alone}).load("scenes")) == ["s1"]
     loaded = DataCatalog.from_config({"scenes": written}).load("scenes")
     assert {name: folder.paths("a") for name, folder in loaded.items()} == {
         "s1": (tmp_path / "other/x.tif",),

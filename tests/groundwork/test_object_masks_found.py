@@ -29,6 +29,7 @@ from groundwork.prediction.names import Names
 from groundwork.prediction.objects import find_objects
 from groundwork.prediction.scene import predict_scenes
 from groundwork.prediction.scene_writing import write_prediction
+from groundwork.prediction.stac_model import task_of
 from groundwork.rasters.folder import find_rasters
 from groundwork.rasters.scene import Scene
 from groundwork.rasters.shared import SharedFiles
@@ -101,6 +102,12 @@ class BrightPixels(Model):
                 box = torch.tensor([[columns.start, lines.start, columns.stop, lines.stop, 0.9, label]]).float()
                 rows.append(join_cells(box, seen[down][:, across][None]))
         return torch.cat(rows)
+
+
+def test_an_item_says_what_the_model_does(world: SimpleNamespace) -> None:
+    target = world.data.target
+    assert task_of("answers", target) == "instance-segmentation"
+    assert task_of("answers", target.model_copy(update={"objects": None})) == "object-detection"
 
 
 @pytest.mark.parametrize(("tile_size", "overlap"), [(150, 0), (64, 24), (40, 12), (32, 4)])

@@ -18,16 +18,14 @@ class RasterSourcesDataset(AbstractDataset[None, "dict[str, RasterFolder]"]):
     """Rasters by source and key: each source has a folder and patterns, or an entry, of its own. Loads as handles."""
 
     def __init__(
-        self, *, path: str, sources: dict[str, dict[str, Any]], metadata: dict[str, Any] | None = None
+        self, *, sources: dict[str, dict[str, Any]], path: str | None = None, metadata: dict[str, Any] | None = None
     ) -> None:
-        """Take the folder that all lie in, and for each source ``folder`` (or its name), ``pattern``, ``variable``.
-
-        Or ``type``, and all that an entry of this type has.
+        """Take each source's ``folder`` below ``path`` (or its name), ``pattern``, ``variable``; or an entry's keys.
 
         Raises:
-            DatasetError: For another key.
+            DatasetError: For another key, or a source without a place.
         """
-        self._path = place_of(path)
+        self._path = None if path is None else place_of(path)
         self.metadata = metadata
         self._entries: dict[str, AbstractDataset[Any, RasterFolder]] = {}
         for name, stated in sources.items():
@@ -37,6 +35,8 @@ class RasterSourcesDataset(AbstractDataset[None, "dict[str, RasterFolder]"]):
             known = ["folder", "pattern", "variable", "credentials"]
             if unknown := sorted(set(stated) - set(known)):
                 raise DatasetError(f"Source '{name}' has {known}; found {unknown}.")
+            if self._path is None:
+                raise DatasetError(f"Source '{name}' lies below 'path', which is missing. Add it, or give a 'type'.")
             options = {key: value for key, value in stated.items() if key != "folder"}
             place = place_below(self._path, str(stated.get("folder", name)))
             self._entries[name] = RasterFolderDataset(path=str(place), **options)
@@ -47,7 +47,7 @@ class RasterSourcesDataset(AbstractDataset[None, "dict[str, RasterFolder]"]):
 
     def save(self, data: None) -> NoReturn:  # noqa: ARG002
         """Refuse: sources are read."""
-        raise DatasetError(f"{self._path} holds sources, which are read and not written.")
+        raise DatasetError(f"{self._path or 'The entry'} holds sources, which are read and not written.")
 
     def preview(self, bands: list[int] | None = None) -> ImagePreview:
         """Show the first raster of the first source."""
@@ -57,4 +57,4 @@ class RasterSourcesDataset(AbstractDataset[None, "dict[str, RasterFolder]"]):
         return all(entry.exists() for entry in self._entries.values())
 
     def _describe(self) -> dict[str, Any]:
-        return {"path": str(self._path), "sources": sorted(self._entries)}
+        return {"path": self._path and str(self._path), "sources": sorted(self._entries)}

@@ -40,6 +40,7 @@ from groundwork.prediction.scene import predict_scenes
 from groundwork.prediction.scene_writing import write_text
 from groundwork.prediction.source import scene_specs
 from groundwork.prediction.writing import write_predictions
+from groundwork.table import module_of
 from groundwork.training.card import write_card
 from groundwork.training.checks import check_together, check_training
 from groundwork.training.encoder import encoder_of, save_encoder
@@ -99,8 +100,7 @@ class Command:
         if not (path / "bundle.json").is_file():
             raise BundleError(f"{path}: found no bundle. `groundwork fit` with the same file makes it.")
         # Modules that this very configuration names are the user's own.
-        names = [name.replace(":", ".") for name in component_names(self.task.network)]
-        return load_bundle(path, tuple({name.rpartition(".")[0] for name in names if "." in name}))
+        return load_bundle(path, tuple({module_of(name) for name in component_names(self.task.network)} - {""}))
 
 
 def run_command(name: str, command: Command) -> None:

@@ -21,6 +21,7 @@ from groundwork.prediction.rows import JoiningTask, RowsTask, blocks_of, can_be_
 from groundwork.prediction.scene import Predictions
 from groundwork.prediction.scene_task import SceneTask
 from groundwork.progress import track
+from groundwork.table import module_of
 
 _Task: TypeAlias = SceneTask | RowsTask | JoiningTask
 
@@ -130,7 +131,7 @@ def _tasks(writing: Writing, keys: Sequence[str], place: Path) -> dict[str, Scen
     origins = writing.predictions.origins
     bundle = origins[keys[0]].run.bundle
     save_bundle(bundle, place)
-    modules = {name.replace(":", ".").rpartition(".")[0] for name in component_names(bundle.config.model)} - {""}
+    modules = {module_of(name) for name in component_names(bundle.config.model)} - {""}
     return {
         key: SceneTask(
             bundle=place,

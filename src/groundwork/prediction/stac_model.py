@@ -107,6 +107,8 @@ def task_of(produces: str, target: TargetSpec) -> TaskType:
     """Return what STAC calls what a model does."""
     if produces in _OTHER_TASKS:
         return _OTHER_TASKS[produces]
+    if target.objects is not None and target.objects.masks:
+        return TaskType.INSTANCE_SEGMENTATION
     return _TASKS.get(("classes" if target.classes else "numbers", target.per), TaskType.REGRESSION)
 
 

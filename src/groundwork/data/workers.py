@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
@@ -20,6 +20,8 @@ from groundwork.config.workforce import Workforce
 from groundwork.errors import DataError
 
 if TYPE_CHECKING:
+    from multiprocessing.queues import Queue
+
     from distributed import Client
 
 logger = logging.getLogger(__name__)
@@ -36,7 +38,7 @@ PATIENCE_S = 30
 
 
 def run_tasks(
-    function: Callable[[Task], Result], tasks: Mapping[str, Task], config: Workforce
+    function: Callable[[Task], Result], tasks: Mapping[str, Task], config: Workforce, gpus: Sequence[str] = ()
 ) -> Iterator[tuple[str, Result]]:
     """Yield the result of each task with its name, as they are done, in whatever order.
 
@@ -46,6 +48,8 @@ def run_tasks(
         function: Does a task; a function of a module, as it travels to other processes.
         tasks: Name -> what is to be done.
         config: Who does it.
+        gpus: What CUDA calls the GPUs of this machine: each process of this machine sees one of them, and where there
+            are more processes, they share. Workers of a cluster see what whoever began them lets them see.
 
     Raises:
         DataError: Where processes are lost again and again, or there is no cluster.
@@ -55,7 +59,7 @@ def run_tasks(
     elif config.workers == 1 or len(tasks) == 1:
         yield from ((name, function(task)) for name, task in tasks.items())
     else:
-        yield from _in_processes(function, tasks, min(config.workers, len(tasks)))
+        yield from _in_processes(function, tasks, min(config.workers, len(tasks)), gpus)
 
 
 def use_one_thread() -> None:
@@ -67,13 +71,25 @@ def use_one_thread() -> None:
         sys.modules["torch"].set_num_threads(1)
 
 
+def _begin(own_gpus: Queue[str] | None) -> None:
+    """Make a process ready to work beside others."""
+    use_one_thread()
+    if own_gpus is not None:
+        # Read when CUDA is first used. The only one that is seen is the first.
+        os.environ["CUDA_VISIBLE_DEVICES"] = own_gpus.get()
+
+
 def _in_processes(
-    function: Callable[[Task], Result], tasks: Mapping[str, Task], workers: int
+    function: Callable[[Task], Result], tasks: Mapping[str, Task], workers: int, gpus: Sequence[str]
 ) -> Iterator[tuple[str, Result]]:
     waiting, losses = dict(tasks), 0
+    # A process that is forked would share open files of GDAL, and the place in them, with this one.
+    context = get_context("spawn")
     while waiting:
-        # A process that is forked would share open files of GDAL, and the place in them, with this one.
-        pool = ProcessPoolExecutor(workers, get_context("spawn"), use_one_thread)
+        own_gpus: Queue[str] = context.Queue()
+        for number in range(workers) if gpus else ():
+            own_gpus.put(gpus[number % len(gpus)])
+        pool = ProcessPoolExecutor(workers, context, _begin, (own_gpus if gpus else None,))
         try:
             names = {pool.submit(function, task): name for name, task in waiting.items()}
             for future in as_completed(names):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 
 from groundwork.config.inference import InferenceConfig
@@ -52,6 +54,18 @@ def device_of(config: InferenceConfig) -> torch.device:
             "installed without it."
         )
     return torch.device(wanted)
+
+
+def gpus_of(config: InferenceConfig) -> tuple[str, ...]:
+    """Return what CUDA calls the GPUs that processes of this machine may share among them; none for a device of choice.
+
+    They are those that this process sees: ``CUDA_VISIBLE_DEVICES`` may leave some out.
+    """
+    if config.device not in {"auto", "cuda"}:
+        return ()
+    seen = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    count = torch.cuda.device_count()
+    return tuple(seen[:count] or map(str, range(count)))
 
 
 def tiles_at_once(config: InferenceConfig) -> int:

@@ -14,6 +14,7 @@ from groundwork.bundle import component_names, save_bundle
 from groundwork.config.inference import InferenceConfig
 from groundwork.data.workers import run_tasks
 from groundwork.errors import SpecError
+from groundwork.models.asking import gpus_of
 from groundwork.prediction.chips import Given
 from groundwork.prediction.names import Names
 from groundwork.prediction.record import InputFile
@@ -98,7 +99,7 @@ def _run(
     tasks: dict[str, _Task] = {name: task for each in cut.values() for name, task in each.tasks().items()}
     tasks |= {key: task for key, task in scenes.items() if key not in cut}
     said: dict[str, Given] = {}
-    for name, given in track(run_tasks(_do, tasks, config), "Predicting", len(tasks)):
+    for name, given in track(run_tasks(_do, tasks, config, gpus_of(config)), "Predicting", len(tasks)):
         if isinstance(given, pd.DataFrame):
             yield name, given
         elif given is not None:

@@ -76,6 +76,17 @@ def test_a_task_whose_process_was_lost_is_done_again(tmp_path: Path, caplog: pyt
     assert "A worker process was lost;" in caplog.text
 
 
+def test_each_process_sees_a_gpu_of_its_own_and_one_that_takes_anothers_place_too(tmp_path: Path) -> None:
+    tasks = {name: (number, tmp_path) for name, number in NUMBERS.items()}
+    found = dict(run_tasks(dying.own_gpu, tasks, TWO, ("2", "GPU-5"))).values()
+    assert {gpu for _, gpu in found} <= {"2", "GPU-5"}
+    by_process = dict(found)
+    assert all(by_process[process] == gpu for process, gpu in found), "no process changes its GPU"
+    assert len(set(by_process.values())) == 2
+    alone = dict(run_tasks(dying.own_gpu, {"a": (1, tmp_path), "b": (2, tmp_path)}, TWO)).values()
+    assert {gpu for _, gpu in alone} == {os.environ.get("CUDA_VISIBLE_DEVICES")}, "without GPUs nothing is said"
+
+
 def test_processes_that_are_lost_again_and_again_are_an_error() -> None:
     with pytest.raises(DataError, match=r"lost 3 times in a row.*2 scene\(s\) are not done, such as '7'"):
         list(run_tasks(dying.die, {"7": 7, "8": 8}, TWO))

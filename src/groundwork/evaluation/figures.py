@@ -18,6 +18,7 @@ from groundwork.batch import collate
 from groundwork.data.chips import LabelledData
 from groundwork.errors import SpecError
 from groundwork.evaluation.predictors import Predictor
+from groundwork.rasters.bad_blocks import BadBlocks
 from groundwork.rasters.folder import RasterFolder
 from groundwork.rasters.quicklook import part_shown, stretch
 from groundwork.rasters.scene import Scene
@@ -118,7 +119,8 @@ def draw_quicklooks(
     rgb_positions(spec, rgb)
 
     def draw(key: str) -> Figure:
-        with Scene(scenes.paths(key), spec) as scene:
+        # What cannot be decoded was refused when the scene was predicted, or taken as without data.
+        with Scene(scenes.paths(key), spec, bad=BadBlocks()) as scene:
             return draw_quicklook(scene, predictions.paths(key)[0], target, rgb)
 
     return {key: partial(draw, key) for key in scenes.files if key in predictions.files}

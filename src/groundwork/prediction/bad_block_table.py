@@ -23,8 +23,8 @@ def warn_of_bad_blocks(scene: str, files: Sequence[BadFile]) -> None:
     """Say at the terminal which blocks of a scene were taken as without data; nothing where all were decoded."""
     if files:
         logger.warning(
-            "%s: predicted as without data where blocks cannot be decoded, as 'inference.on_bad_block: nodata' says: %s. "
-            "Fetch what is named again, and predict anew.",
+            "%s: predicted as without data where blocks cannot be decoded (inference.on_bad_block: nodata): %s. Fetch "
+            "what is named again, and predict anew.",
             scene,
             "; ".join(file.described() for file in files),
         )

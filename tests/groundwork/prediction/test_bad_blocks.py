@@ -23,6 +23,7 @@ from groundwork.errors import RasterError
 from groundwork.evaluation.quicklooks import draw_quicklooks
 from groundwork.prediction.names import Names
 from groundwork.prediction.scene import predict_scenes
+from groundwork.prediction.spreading import Writing, spread
 from groundwork.prediction.writing import write_predictions
 from groundwork.rasters.feature_writing import tags_of
 from groundwork.rasters.folder import RasterFolder, find_rasters
@@ -112,13 +113,26 @@ def test_all_that_is_made_says_that_the_hole_is_none_of_the_scene(made: Path) ->
     assert row == {**named, "source": "optical", "pixels": 256, "share": 0.016}
 
 
-def test_several_processes_make_the_same_bytes(
-    made: Path, tmp_path: Path, tiny_bundle: Bundle, world: SimpleNamespace, caplog: pytest.LogCaptureFixture
+def test_blocks_of_rows_that_are_put_together_are_the_same_bytes(
+    made: Path, tmp_path: Path, tiny_bundle: Bundle, world: SimpleNamespace
 ) -> None:
-    with caplog.at_level(logging.WARNING, "groundwork"):
-        _predict(tiny_bundle, world.broken, tmp_path, mosaic={"overlaps": "first"}, workers=2, block_rows=50)
-    assert _contents(tmp_path) == _contents(made)
-    about_scene, about_all = (record.getMessage() for record in caplog.records if "decoded" in record.getMessage())
+    """What a worker leaves and says travels to the one that puts blocks together."""
+    words = {"tile_size": 32, "overlap": 8, "polygons": {}, "probabilities": True, "block_rows": 50}
+    config = InferenceConfig.model_validate({**words, "on_bad_block": "nodata"})
+    predictions = predict_scenes(tiny_bundle, world.broken, config)
+    done = dict(spread(Writing(Names(tmp_path), predictions, None, {}), ["x"]))
+    assert [file.as_json() for file in done["x"].bad] == [SAID]
+    made_by_one = _contents(made)
+    assert _contents(tmp_path) == {name: made_by_one[name] for name in _contents(tmp_path)}
+    assert {"x_classes.tif", "x_probabilities.tif", "x_polygons.gpkg"} < set(_contents(tmp_path))
+
+
+def test_a_run_tells_of_each_scene_once_and_of_all(
+    tmp_path: Path, tiny_bundle: Bundle, world: SimpleNamespace, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        _predict(tiny_bundle, world.broken, tmp_path)
+    about_scene, about_all = (record.getMessage() for record in caplog.records)
     assert "x.tif: 256 pixels (1.600% of the file) in rows 96+16, columns 16+16." in about_scene
     assert "1 of 2 scene(s) were predicted with holes where blocks of 1 file(s)" in about_all
 

@@ -34,6 +34,8 @@ def draw_history(history: pd.DataFrame) -> Figure:
     left, right = figure.subplots(1, 2)
     curves = [(left, "train/loss", "tab:blue"), (left, "val/loss", "tab:orange")]
     curves += [(right, f"val/{name}", "tab:green") for name in sorted({kind.main_score for kind in KINDS.values()})]
+    # Beside that of boxes, where a model gives outlines.
+    curves.append((right, "val/mask_map", "tab:red"))
     for axes, name, color in curves:
         if name in history:
             measured = history[["epoch", name]].dropna()

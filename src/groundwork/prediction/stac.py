@@ -69,25 +69,14 @@ def item_of(
         model: The item of the bundle.
         bad_files: Files of the scene of which blocks could not be decoded.
     """
-    run, target = origin.run, origin.run.bundle.config.target
-    geometry = geometry_of(written[0].grid)
-    bundle = {"fingerprint": run.bundle_hash, **run.bundle.config.provenance}
-    properties = {
-        HASH: origin.hash_of(files),
-        "groundwork:bundle": bundle,
-        "groundwork:settings": run.settings_hash,
-        "groundwork:inputs": [file.as_json() for file in files],
-        "processing:lineage": f"Predicted by {run.bundle.config.model.title()}.",
-        "processing:software": dict(run.software),
-        "processing:expression": {"format": "groundwork-inference", "expression": run.settings},
-        **({BAD_BLOCKS: [file.as_json() for file in bad_files]} if bad_files else {}),
-        **projection_of(written[0].grid.crs),
-    }
+    target, grid = origin.run.bundle.config.target, written[0].grid
+    geometry = geometry_of(grid)
+    holes = {BAD_BLOCKS: [file.as_json() for file in bad_files]} if bad_files else {}
     item = pystac.Item(
         id=origin.key,
         geometry=geometry and shapely.geometry.mapping(geometry),
         bbox=geometry and bounds_of(geometry),
-        properties=properties,
+        properties={**_origin_of(origin, files), **holes, **projection_of(grid.crs)},
         collection=ID,
         **times_of(origin.dates),
     )
@@ -103,6 +92,19 @@ def item_of(
     item.add_link(pystac.Link("derived_from", relative(model, place.parent), "application/geo+json"))
     found: dict[str, Any] = item.to_dict(include_self_link=False, transform_hrefs=False)
     return found
+
+
+def _origin_of(origin: Origin, files: Sequence[InputFile]) -> dict[str, Any]:
+    run = origin.run
+    return {
+        HASH: origin.hash_of(files),
+        "groundwork:bundle": {"fingerprint": run.bundle_hash, **run.bundle.config.provenance},
+        "groundwork:settings": run.settings_hash,
+        "groundwork:inputs": [file.as_json() for file in files],
+        "processing:lineage": f"Predicted by {run.bundle.config.model.title()}.",
+        "processing:software": dict(run.software),
+        "processing:expression": {"format": "groundwork-inference", "expression": run.settings},
+    }
 
 
 def is_finished(place: Path, expected: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import final
 
 import numpy as np
@@ -90,13 +91,20 @@ def find_bad_blocks(part: Part) -> list[Window]:
         anew = replace(part, dataset=dataset, rescue=None)
         windows = [window for _, window in dataset.block_windows(part.indexes[0])]
         bad = [window for window in windows if not _decodes(anew, window)]
-    end, size = end_of_blocks(path), path.stat().st_size
-    if bad and (end is None or end > size):
-        found = f"{size} bytes, and blocks that end at byte {end}" if end else f"{size} bytes, which end too early"
-        raise RasterError(path, found, "a whole file", remedy)
+    if bad:
+        for file in (path, path.with_name(path.name + ".msk")):
+            if file.is_file():
+                _require_whole(file, remedy)
     if len(bad) == len(windows):
         raise RasterError(path, f"{len(bad)} block(s), none of which can be decoded", "a whole file", remedy)
     return bad
+
+
+def _require_whole(path: Path, remedy: str) -> None:
+    end, size = end_of_blocks(path), path.stat().st_size
+    if end is None or end > size:
+        found = f"{size} bytes, which end too early" if end is None else f"{size} bytes, and blocks that end at {end}"
+        raise RasterError(path, found, "a whole file", remedy)
 
 
 def _decodes(part: Part, window: Window) -> bool:

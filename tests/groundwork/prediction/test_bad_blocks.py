@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,7 +18,7 @@ from rasterio.transform import from_origin
 
 from broken import break_block
 from groundwork.bundle import Bundle
-from groundwork.config import InferenceConfig
+from groundwork.config import DataConfig, InferenceConfig, ModelConfig
 from groundwork.config.serving import ServingConfig
 from groundwork.errors import RasterError
 from groundwork.evaluation.quicklooks import draw_quicklooks
@@ -28,6 +29,7 @@ from groundwork.prediction.writing import write_predictions
 from groundwork.rasters.feature_writing import tags_of
 from groundwork.rasters.folder import RasterFolder, find_rasters
 from groundwork.serving.asked import Asked, settings_for
+from groundwork.training.initial import build_initial
 from stac_schemas import validate
 
 Write = Callable[..., Path]
@@ -160,6 +162,27 @@ def test_a_picture_of_such_a_scene_is_drawn(made: Path, tiny_bundle: Bundle, wor
     image = drawn["x"]().axes[0].images[0].get_array()
     assert image is not None
     assert len(np.unique(np.asarray(image)[ROWS, COLUMNS].reshape(-1, 3), axis=0)) == 1
+
+
+@pytest.mark.parametrize("what", ["objects", "embeddings"])
+def test_what_is_no_map_says_so_too(tiny_bundle: Bundle, world: SimpleNamespace, tmp_path: Path, what: str) -> None:
+    source = tiny_bundle.config.inputs["optical"].model_dump(mode="json")
+    classes = [entry.model_dump(mode="json") for entry in tiny_bundle.config.target.classes]
+    target = {"per": "object" if what == "objects" else "pixel", "classes": classes}
+    words = {"sources": {"optical": source}, "target": target, "chips": {"size": 64}, "split": {"method": "scenes"}}
+    encoder = {"name": "timm", "model": "resnet18" if what == "objects" else "test_resnet", "out_indices": [1]}
+    detector = {
+        "factory": {"name": "object_detection", "framework": "fcos"},
+        "necks": [{"name": "fpn", "channels": 16}],
+    }
+    model = (detector if what == "objects" else {"factory": "embedding"}) | {"encoder": encoder}
+    bundle = build_initial(DataConfig.model_validate(words), ModelConfig.model_validate(model), 0)
+    bundle = replace(bundle, config=bundle.config.model_copy(update={"trained": True}))
+    made = {"tile_size": 64, "overlap": 32, "polygons": None, "probabilities": False}
+    _predict(bundle, world.broken.only("x"), tmp_path, **made)
+    assert json.loads((tmp_path / "x_item.json").read_text())["properties"]["groundwork:bad_blocks"] == [SAID]
+    said = tags_of(tmp_path / "x_objects.gpkg")[TAG] if what == "objects" else None
+    assert (json.loads(said) if said else _said(tmp_path / "x_embeddings.tif")) == [SAID]
 
 
 def test_what_is_sent_to_a_server_is_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 import rasterio
 from affine import Affine
 from rasterio.enums import ColorInterp
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.shutil import copy as copy_raster
 from rasterio.transform import from_origin
 from rasterio.windows import Window
@@ -225,9 +227,7 @@ def test_what_is_cut_off_or_lost_altogether_is_refused(tmp_path: Path, make_spec
     assert end_of_blocks(path) == size
     cut = tmp_path / "cut.tif"
     cut.write_bytes(path.read_bytes()[: size - 600])
-    _refuse(
-        cut, make_spec(), rf"cut.tif: found {size - 600} bytes, and blocks that end at byte {size}; expected a whole"
-    )
+    _refuse(cut, make_spec(), rf"cut.tif: found {size - 600} bytes, and blocks that end at {size}; expected a whole")
     for row in range(4):
         for column in range(4):
             break_block(path, row, column)
@@ -242,6 +242,26 @@ def test_what_is_cut_off_or_lost_altogether_is_refused(tmp_path: Path, make_spec
 def _refuse(path: Path, spec: RasterSpec, message: str) -> None:
     with Scene([path], spec, bad=BadBlocks()) as scene, pytest.raises(RasterError, match=message):
         scene.read(Window(0, 0, SIZE, SIZE))
+
+
+def test_a_mask_that_is_cut_off_is_no_broken_block(tmp_path: Path, make_spec: MakeSpec) -> None:
+    path = _write(tmp_path / "x.tif", _pixels(2))
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=False), rasterio.open(path, "r+") as raster:
+        raster.write_mask(np.random.default_rng(0).random((SIZE, SIZE)) < 0.5)
+    mask = tmp_path / "x.tif.msk"
+    mask.write_bytes(mask.read_bytes()[:-20])
+    _refuse(path, make_spec(nodata=None), r"x.tif.msk: found \d+ bytes, and blocks that end at \d+;")
+
+
+def test_a_raster_without_place_has_holes_as_well(tmp_path: Path, make_spec: MakeSpec) -> None:
+    """By a name that XML would read otherwise."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        path = _write(tmp_path / "a & <b>.tif", _pixels(2).astype(np.float32), crs=None, transform=None, nodata=np.nan)
+        break_block(path, 1, 2)
+    spec = make_spec(georeference="absent", dtype="float32", nodata="nan")
+    with Scene([path], spec, bad=BadBlocks()) as scene:
+        assert np.array_equal(scene.read(Window(0, 0, SIZE, SIZE))[1], ~HOLE)
 
 
 @pytest.mark.parametrize("words", [{}, {"bigtiff": "YES"}, {"endianness": "BIG"}, {"tiled": False, "blockysize": 3}])

@@ -170,10 +170,11 @@ def test_what_is_no_map_says_so_too(tiny_bundle: Bundle, world: SimpleNamespace,
     classes = [entry.model_dump(mode="json") for entry in tiny_bundle.config.target.classes]
     target = {"per": "object" if what == "objects" else "pixel", "classes": classes}
     words = {"sources": {"optical": source}, "target": target, "chips": {"size": 64}, "split": {"method": "scenes"}}
-    encoder = {"name": "timm", "model": "resnet18" if what == "objects" else "test_resnet", "out_indices": [1]}
+    network, levels = ("resnet18", [1, 2]) if what == "objects" else ("test_resnet", [1])
+    encoder = {"name": "timm", "model": network, "out_indices": levels}
     detector = {
         "factory": {"name": "object_detection", "framework": "fcos"},
-        "necks": [{"name": "fpn", "channels": 16}],
+        "necks": [{"name": "fpn", "channels": 32}],
     }
     model = (detector if what == "objects" else {"factory": "embedding"}) | {"encoder": encoder}
     bundle = build_initial(DataConfig.model_validate(words), ModelConfig.model_validate(model), 0)

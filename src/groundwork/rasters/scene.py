@@ -20,7 +20,7 @@ from groundwork.rasters import checks
 from groundwork.rasters.addresses import NO_FILE
 from groundwork.rasters.bad_blocks import BadBlocks
 from groundwork.rasters.canvas import Placed
-from groundwork.rasters.date_parts import DateParts, holds_by_step
+from groundwork.rasters.date_parts import DateParts, by_step, holds_by_step
 from groundwork.rasters.filling import Filling
 from groundwork.rasters.grid import TOLERANCE, Grid, name_crs
 from groundwork.rasters.opened import Opened
@@ -106,7 +106,9 @@ class Scene(Opened):
             rule.band: self._quality(path, dataset, spec.file_indexes(order, [rule.band]), declared)
             for rule in [*spec.own_rules, *self._lent]
         }
-        return DateParts(dataset, [self._part(path, dataset, spec.file_indexes(order), declared)], quality)
+        wanted = by_step(spec.file_indexes(order), 1 if self._bad is None else spec.steps)
+        parts = [self._part(path, dataset, indexes, declared) for indexes in wanted]
+        return DateParts(dataset, parts, quality)
 
     def _one_file_per_band(self, paths: Sequence[Path], datasets: Sequence[DatasetReader]) -> DateParts:
         """Return the files of bands, each with all steps that are stacked in it."""
@@ -149,8 +151,7 @@ class Scene(Opened):
         if self._onto is None and part.dataset is self._first:
             return self._rescued(part, spec, None)
         own = placed(grid_of(part.dataset))
-        differences = self.grid.differences(own)
-        if not differences:
+        if not (differences := self.grid.differences(own)):
             return self._rescued(part, spec, None)
         others = self.path.name if self._onto is None else self._onto.path.name
         require = require_same_edges if self._onto is None else require_overlap
@@ -166,8 +167,7 @@ class Scene(Opened):
 
     def _rescued(self, part: Part, spec: RasterSpec, grid: Grid | None) -> Part:
         """Return a file with what reads it where blocks cannot be decoded, if that is wanted."""
-        found = self._bad
-        return part if found is None else replace(part, rescue=Filling(part, spec, grid, found, self._stack))
+        return part if self._bad is None else replace(part, rescue=Filling(part, spec, grid, self._bad, self._stack))
 
     @property
     def _extent(self) -> Grid | DatasetReader:

@@ -221,6 +221,25 @@ def test_each_date_and_source_has_holes_of_its_own(tmp_path: Path, make_spec: Ma
     assert [(file.source, file.name) for file in files] == [("s1", "radar.tif"), ("s2", "2024-02-01/x.tif")]
 
 
+@pytest.mark.parametrize("layout", ["steps_first", "bands_first"])
+@pytest.mark.parametrize("interleave", ["band", "pixel"])
+def test_of_stacked_dates_those_are_lost_that_lie_in_the_block(
+    tmp_path: Path, make_spec: MakeSpec, layout: str, interleave: str
+) -> None:
+    path = _write(tmp_path / "x.tif", _pixels(4), nodata=-9999, interleave=interleave)
+    spec = make_spec(steps=2, layout=layout, validity_per_step=True)
+    with Scene([path], spec) as scene:
+        wanted = scene.read(Window(0, 0, SIZE, SIZE))[0]
+    # B of the first date, or A of the second.
+    break_block(path, 1, 2, band=2 if interleave == "band" else 1)
+    with Scene([path], spec, bad=BadBlocks()) as scene:
+        values, valid = scene.read(Window(0, 0, SIZE, SIZE))
+    lost = [0, 1] if interleave == "pixel" else [0 if layout == "steps_first" else 1]
+    assert [bool((~step).any()) for step in valid] == [step in lost for step in (0, 1)]
+    assert all(np.array_equal(valid[step], ~HOLE) for step in lost)
+    assert np.array_equal(values[:, valid], wanted[:, valid])
+
+
 def test_what_is_cut_off_or_lost_altogether_is_refused(tmp_path: Path, make_spec: MakeSpec) -> None:
     path = _write(tmp_path / "x.tif", _pixels(2), nodata=-9999)
     size = path.stat().st_size

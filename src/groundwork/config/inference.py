@@ -167,6 +167,10 @@ class InferenceConfig(Config):
     mosaic: MosaicConfig | None = None
     #: The ground that is predicted, as a box; a file of polygons is named as the input ``inference_area``. None: all.
     area: AreaConfig | None = None
+    #: What becomes of a block of a GeoTIFF, one of its tiles or strips, that cannot be decoded. refuse: the run ends.
+    #: nodata: its pixels hold no data; a warning, the tags of the prediction and its item say which. A file that is
+    #: cut off is refused in either case.
+    on_bad_block: Literal["refuse", "nodata"] = "refuse"
     #: Whether a scene is predicted anew whose prediction is there already. false: it is kept where it was made of the
     #: same scene by the same bundle, settings and versions, so that a run that broke off goes on.
     overwrite: bool = True

@@ -18,7 +18,8 @@ from groundwork.data.dates import dates_of_reference
 from groundwork.errors import PairingError, RasterError
 from groundwork.rasters.addresses import NO_FILE
 from groundwork.rasters.area import AreaPart, runs
-from groundwork.rasters.canvas import DeclaredPixels
+from groundwork.rasters.bad_blocks import BadBlocks, BadFile, joined
+from groundwork.rasters.canvas import DeclaredPixels, Placed
 from groundwork.rasters.choosing import choose_dates
 from groundwork.rasters.folder import RasterFolder, preview
 from groundwork.rasters.grid import Grid
@@ -26,7 +27,7 @@ from groundwork.rasters.opened import Opened
 from groundwork.rasters.scene import Scene
 from groundwork.rasters.stated import check_placed, check_stated
 from groundwork.rasters.stated_file import NOTHING_STATED, StatedFile
-from groundwork.specs import RasterSpec
+from groundwork.specs import QualityRule, RasterSpec
 from groundwork.strict import did_you_mean
 
 #: Source -> the files of its raster. Absent: the scene lacks the source.
@@ -46,6 +47,7 @@ class SceneStack(Opened):
         inputs: Mapping[str, RasterSpec],
         dates: Dates | None = None,
         pixels: DeclaredPixels | None = None,
+        bad: Mapping[str, BadBlocks] | None = None,
     ) -> None:
         """Open the reference first, then the others onto its grid.
 
@@ -54,13 +56,15 @@ class SceneStack(Opened):
             inputs: Source -> what its rasters hold.
             dates: Source -> the dates that the files' names say; they go before those that tags say.
             pixels: Onto which the reference is brought as well. None: it has its own.
+            bad: Source -> what is told which blocks cannot be decoded; their pixels then hold no data. None: they are
+                refused.
 
         Raises:
             RasterError: Where a file is not what its spec says, shows other ground than the reference, or lies on
                 another grid and nothing says how it is resampled.
         """
         self.inputs = by_name(inputs)
-        self._named = dates or {}
+        self._named, self._bad = dates or {}, bad or {}
         self._rules = [rule for spec in self.inputs.values() for rule in spec.valid if rule.source is not None]
         self._part: AreaPart | None = None
         self._reach = 0
@@ -70,17 +74,20 @@ class SceneStack(Opened):
             lent = {source: [rule for rule in self._rules if rule.source == source] for source in inputs}
             first = next(path for path in files[name] if path != NO_FILE)
             canvas = None if pixels is None else pixels.over(first)
-            self.reference = self._opened.enter_context(Scene(files[name], inputs[name], canvas, lent[name]))
+            self.reference = self._opened.enter_context(self._scene(files, name, canvas, lent[name]))
             self._scenes = {
                 source: self.reference
                 if source == name
-                else self._opened.enter_context(Scene(files[source], spec, self.reference, lent[source]))
-                for source, spec in self.inputs.items()
+                else self._opened.enter_context(self._scene(files, source, self.reference, lent[source]))
+                for source in self.inputs
                 if source in files
             }
         except BaseException:
             self._opened.close()
             raise
+
+    def _scene(self, files: Files, source: str, onto: Placed | None, lent: list[QualityRule]) -> Scene:
+        return Scene(files[source], self.inputs[source], onto, lent, self._bad.get(source))
 
     @property
     def grid(self) -> Grid:
@@ -118,6 +125,10 @@ class SceneStack(Opened):
         if source in self._named:
             return list(self._named[source])
         return self._scenes[source].dates if source in self._scenes else None
+
+    def bad_files(self) -> tuple[BadFile, ...]:
+        """Return the files of which blocks could not be decoded so far, where that is not refused."""
+        return joined(file for bad in self._bad.values() for file in bad.files())
 
     def read(self, window: Window) -> Patch:
         """Read raw values and validity of all sources; a source that is missing holds data nowhere.
@@ -258,13 +269,23 @@ def open_checked(
     key: str,
     inputs: Mapping[str, RasterSpec],
     pixels: DeclaredPixels | None = None,
+    *,
+    fill_bad_blocks: bool = False,
 ) -> SceneStack:
     """Open a scene, with its grid and its dates checked, as of :class:`SceneStack`.
+
+    Args:
+        scenes: Source -> its rasters.
+        key: Of the scene.
+        inputs: Source -> what its rasters hold.
+        pixels: Onto which the reference is brought. None: it has its own.
+        fill_bad_blocks: Whether pixels of blocks that cannot be decoded hold no data; else they are refused.
 
     Raises:
         RasterError: As of :class:`SceneStack`.
     """
-    stack = SceneStack(files_of(scenes, key), inputs, dates_of(scenes, key), pixels)
+    bad = {source: BadBlocks(source, folder.root) for source, folder in scenes.items()} if fill_bad_blocks else None
+    stack = SceneStack(files_of(scenes, key), inputs, dates_of(scenes, key), pixels, bad)
     try:
         _ = stack.grid, [stack.dates(source) for source in inputs]
         require_stated_places(stack, stated_of(scenes, key))

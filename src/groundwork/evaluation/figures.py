@@ -18,6 +18,7 @@ from groundwork.batch import collate
 from groundwork.data.chips import LabelledData
 from groundwork.errors import SpecError
 from groundwork.evaluation.predictors import Predictor
+from groundwork.rasters.bad_blocks import BadBlocks
 from groundwork.rasters.folder import RasterFolder
 from groundwork.rasters.quicklook import part_shown, stretch
 from groundwork.rasters.scene import Scene
@@ -33,6 +34,8 @@ def draw_history(history: pd.DataFrame) -> Figure:
     left, right = figure.subplots(1, 2)
     curves = [(left, "train/loss", "tab:blue"), (left, "val/loss", "tab:orange")]
     curves += [(right, f"val/{name}", "tab:green") for name in sorted({kind.main_score for kind in KINDS.values()})]
+    # Beside that of boxes, where a model gives outlines.
+    curves.append((right, "val/mask_map", "tab:red"))
     for axes, name, color in curves:
         if name in history:
             measured = history[["epoch", name]].dropna()
@@ -118,7 +121,8 @@ def draw_quicklooks(
     rgb_positions(spec, rgb)
 
     def draw(key: str) -> Figure:
-        with Scene(scenes.paths(key), spec) as scene:
+        # What cannot be decoded was refused when the scene was predicted, or taken as without data.
+        with Scene(scenes.paths(key), spec, bad=BadBlocks()) as scene:
             return draw_quicklook(scene, predictions.paths(key)[0], target, rgb)
 
     return {key: partial(draw, key) for key in scenes.files if key in predictions.files}

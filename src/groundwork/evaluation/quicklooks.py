@@ -14,6 +14,7 @@ from sklearn.decomposition import PCA
 from groundwork.bundle import Bundle
 from groundwork.evaluation.figures import draw_quicklooks as draw_answers
 from groundwork.evaluation.figures import rgb_positions
+from groundwork.rasters.bad_blocks import BadBlocks
 from groundwork.rasters.folder import RasterFolder
 from groundwork.rasters.opening import open_dataset
 from groundwork.rasters.quicklook import part_shown, read_small, stretch, stretched_as
@@ -45,7 +46,8 @@ def draw_quicklooks(
     draw = draw_reconstruction if bundle.produces == "reconstruction" else draw_embeddings
 
     def drawn(key: str) -> Figure:
-        with Scene(scenes.paths(key), spec) as scene:
+        # What cannot be decoded was refused when the scene was predicted, or taken as without data.
+        with Scene(scenes.paths(key), spec, bad=BadBlocks()) as scene:
             return draw(scene, predictions.paths(key)[0], bands)
 
     return {key: partial(drawn, key) for key in scenes.files if key in predictions.files}

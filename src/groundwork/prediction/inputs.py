@@ -38,6 +38,8 @@ class SceneInputs:
     dates: Mapping[str, Mapping[str, Sequence[date]]]
     #: Key of each scene -> height and width of its prediction's grid, in pixels of the scene.
     sizes: Mapping[str, tuple[int, int]]
+    #: Whether pixels of blocks that cannot be decoded hold no data; else they are refused.
+    fill_bad_blocks: bool = False
 
     def only(self, key: str) -> SceneInputs:
         """Return what there is of one scene: all that another process is to be told."""
@@ -54,7 +56,7 @@ class SceneInputs:
         Raises:
             RasterError: Where it is not what its spec says.
         """
-        stack = open_checked(self.folders, key, self.specs, self.pixels)
+        stack = open_checked(self.folders, key, self.specs, self.pixels, fill_bad_blocks=self.fill_bad_blocks)
         if self.area is not None:
             try:
                 # What was found when scenes were checked is found again, unless a file was exchanged since.
@@ -117,7 +119,8 @@ def check_scenes(
             sizes[key] = stack.grid.height, stack.grid.width
     if area is not None and outside:
         _report(outside, area, is_all=not dates)
-    return SceneInputs(folders, specs, area, pixels, config.tile_size, reference_of(specs), dates, sizes)
+    fills, reference = config.on_bad_block == "nodata", reference_of(specs)
+    return SceneInputs(folders, specs, area, pixels, config.tile_size, reference, dates, sizes, fills)
 
 
 def limit(stack: SceneStack, area: Area, reach: int) -> bool:

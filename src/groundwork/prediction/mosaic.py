@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from math import ceil, floor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import shapely
@@ -21,6 +23,7 @@ from rasterio.windows import Window
 from groundwork.config.inference import InferenceConfig, MosaicConfig
 from groundwork.errors import PairingError, RasterError, SpecError
 from groundwork.progress import track
+from groundwork.rasters.bad_blocks import TAG
 from groundwork.rasters.folder import preview
 from groundwork.rasters.grid import NO_TRANSFORMATION, Grid, crs_of_text, describe_crs
 from groundwork.rasters.opening import grid_of, open_dataset
@@ -44,6 +47,8 @@ class Piece:
     path: Path
     day: date | None
     grid: Grid
+    #: What the prediction says of its origin.
+    tags: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +160,23 @@ def mosaic_of(
     product = PROBABILITIES if options.overlaps == "mean" and target.classes else answer
     found = [_piece(key, paths[product], day) for key, (paths, day) in sorted(pieces.items())]
     grid = mosaic_grid(found, options)
-    tags = _tags(found[0].path) | {"GROUNDWORK_INPUT": f"{len(found)} scenes", "GROUNDWORK_MOSAIC": options.overlaps}
+    of_all = {"GROUNDWORK_INPUT": f"{len(found)} scenes", "GROUNDWORK_MOSAIC": options.overlaps}
+    holes = bad_blocks_of(found)
+    tags = {name: text for name, text in found[0].tags.items() if name != TAG} | of_all
+    tags |= {TAG: json.dumps(holes)} if holes else {}
     profile = kind.profiles(grid, tags, details=())[answer]
     ordered = _in_order(found, options)
     places = shapely.STRtree([_place_in(grid, piece) for piece in ordered])
     return Mosaic(kind, profile, ordered, options.overlaps, product, places)
+
+
+def bad_blocks_of(pieces: Sequence[Piece]) -> list[dict[str, Any]]:
+    """Return the files of scenes of which blocks could not be decoded, each with its scene."""
+    return [
+        {"scene": piece.key, **file}
+        for piece in sorted(pieces, key=lambda piece: piece.key)
+        for file in json.loads(piece.tags.get(TAG, "[]"))
+    ]
 
 
 def require_possible(config: MosaicConfig | None, days: Mapping[str, date | None]) -> None:
@@ -210,9 +227,10 @@ def mosaic_grid(pieces: Sequence[Piece], config: MosaicConfig) -> Grid:
 def _piece(key: str, path: Path, day: date | None) -> Piece:
     with open_dataset(path) as raster:
         grid = grid_of(raster)
+        tags = {name: text for name, text in raster.tags().items() if name.startswith("GROUNDWORK_")}
     if grid.crs is None:
         raise RasterError(path, "no CRS", "one, as a mosaic lies on the ground", "Leave 'inference.mosaic' out.")
-    return Piece(key, path, day, grid)
+    return Piece(key, path, day, grid, tags)
 
 
 def _in_order(pieces: Sequence[Piece], config: MosaicConfig) -> list[Piece]:
@@ -220,11 +238,6 @@ def _in_order(pieces: Sequence[Piece], config: MosaicConfig) -> list[Piece]:
     if config.overlaps != "newest":
         return list(pieces)
     return sorted(pieces, key=lambda piece: -(piece.day or date.min).toordinal())
-
-
-def _tags(path: Path) -> dict[str, str]:
-    with open_dataset(path) as raster:
-        return {name: text for name, text in raster.tags().items() if name.startswith("GROUNDWORK_")}
 
 
 def _bounds_in(crs: CRS | None, piece: Piece) -> tuple[float, float, float, float]:

@@ -13,12 +13,13 @@ import shapely
 from rasterio.windows import Window
 
 from groundwork.config.inference import InferenceConfig
-from groundwork.prediction.mosaic import Mosaic, Piece
+from groundwork.prediction.mosaic import Mosaic, Piece, bad_blocks_of
 from groundwork.prediction.products import ANSWERS, COLLECTION, ITEM, ITEM_SUFFIX, MOSAIC
 from groundwork.prediction.provenance import was_predicted
 from groundwork.prediction.record import Run
 from groundwork.prediction.scene_writing import write_json
 from groundwork.prediction.stac import (
+    BAD_BLOCKS,
     PROCESSING_SCHEMA,
     PROJECTION_SCHEMA,
     RASTER_SCHEMA,
@@ -126,7 +127,7 @@ def describe_mosaic(folder: Path, written: WrittenMosaic, run: Run, items: Mappi
 def _item(tile: Tile, mosaic: Mosaic, run: Run, derived: Sequence[Path]) -> dict[str, Any]:
     here = tile.path.parent
     profile = mosaic.stream(tile.window).profiles[mosaic.answer]
-    geometry = geometry_of(profile.grid)
+    geometry, holes = geometry_of(profile.grid), bad_blocks_of(tile.pieces)
     item = pystac.Item(
         id=f"mosaic-{tile.path.stem}",
         geometry=geometry and shapely.geometry.mapping(geometry),
@@ -137,6 +138,7 @@ def _item(tile: Tile, mosaic: Mosaic, run: Run, derived: Sequence[Path]) -> dict
             "groundwork:mosaic": run.config.mosaic and run.config.mosaic.model_dump(mode="json"),
             "processing:lineage": f"Predictions of {len(tile.pieces)} scene(s), put together.",
             "processing:software": dict(run.software),
+            **({BAD_BLOCKS: holes} if holes else {}),
             **projection_of(profile.grid.crs),
         },
         collection=ID,

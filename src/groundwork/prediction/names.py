@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path, PurePosixPath
 
 from groundwork.errors import PairingError, SpecError
-from groundwork.prediction.products import CHIP_TABLE, COLLECTION, ITEM, ITEM_SUFFIX, MOSAIC, PRODUCTS
+from groundwork.prediction.products import BAD_BLOCK_TABLE, CHIP_TABLE, COLLECTION, ITEM, ITEM_SUFFIX, MOSAIC, PRODUCTS
 from groundwork.rasters.folder import preview
 from groundwork.strict import did_you_mean
 
@@ -83,7 +83,7 @@ class Names:
                 f"Names are '{self.pattern}', and {len(without)} scene(s) have no date: {preview(without)}. Leave "
                 "'{date}' out, or say where dates stand ('date_tag', or '{date}' in the pattern of the scenes)."
             )
-        together = (CHIP_TABLE, COLLECTION)
+        together = (CHIP_TABLE, BAD_BLOCK_TABLE, COLLECTION)
         taken = {str(self.folder / name).casefold(): "what all scenes make together" for name in together}
         for key, product, path in self._all(scenes.items()):
             if path.relative_to(self.folder).parts[0].casefold() == MOSAIC:

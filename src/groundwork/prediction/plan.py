@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rasterio.windows import Window
@@ -22,6 +22,7 @@ from groundwork.prediction.polygons import ClassPolygons
 from groundwork.prediction.tile_predictor import TilePredictor
 from groundwork.prediction.tiles import Axis, make_axis
 from groundwork.progress import track
+from groundwork.rasters.bad_blocks import BadFile
 from groundwork.rasters.features import together
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.stream import RasterProfile, RasterStream
@@ -43,6 +44,8 @@ class RasterPlan:
     #: What is kept of each tile, where it has one answer.
     chips: ChipAnswers | None
     polygons: PolygonsConfig | None
+    #: As of :class:`RasterStream`.
+    bad_files: Callable[[], tuple[BadFile, ...]]
 
     def blocks(self, rows: range | None = None) -> Iterator[tuple[Window, Products]]:
         """Ask the model, and yield the blocks of some rows of tiles, or of all: band by band, from above to below."""
@@ -62,7 +65,7 @@ class RasterPlan:
             outlines = ClassPolygons(CLASSES, self.profiles[CLASSES], self.polygons)
             blocks = outlines.keeping(blocks)
             streams.append(outlines.stream())
-        return RasterStream(self.profiles, blocks, together(streams))
+        return RasterStream(self.profiles, blocks, together(streams), self.bad_files)
 
 
 def plan_rasters(
@@ -88,7 +91,7 @@ def plan_rasters(
         batch_size=size,
     )
     profiles = products.profiles(grid, tags, details=config.details)
-    return RasterPlan(name, products, profiles, tiling, chips, config.polygons)
+    return RasterPlan(name, products, profiles, tiling, chips, config.polygons, stack.bad_files)
 
 
 def axes_of(grid: Grid, config: InferenceConfig) -> tuple[Axis, Axis]:

@@ -18,6 +18,8 @@ _DETAILS = {"probabilities": ".tif", "entropy": ".tif", "sets": ".tif", "deviati
 PRODUCTS = {**ANSWERS, **_DETAILS, CHIPS: ".gpkg", POLYGONS: ".gpkg"}
 #: Where the outlines of all scenes stand as one table.
 CHIP_TABLE = "chips.csv"
+#: Where the files of all scenes stand of which blocks could not be decoded, if there are any.
+BAD_BLOCK_TABLE = "bad_blocks.csv"
 #: What says of a scene what was predicted, from what and with what: the STAC item that names all of its products.
 ITEM, ITEM_SUFFIX = "item", ".json"
 #: The folder of what all scenes make together.

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
@@ -22,7 +21,9 @@ from groundwork.prediction.chips import Given
 from groundwork.prediction.plan import RasterPlan
 from groundwork.prediction.scene import plan_scene
 from groundwork.prediction.scene_task import SceneTask
+from groundwork.prediction.scene_writing import SceneDone
 from groundwork.prediction.tiles import make_axis
+from groundwork.rasters.bad_blocks import BadFile, joined
 from groundwork.rasters.opening import open_dataset
 from groundwork.rasters.stream import RasterStream
 from groundwork.rasters.writing import write_plain
@@ -61,6 +62,16 @@ def can_be_cut(bundle: Bundle) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class RowsDone:
+    """What is known of a block of a scene beside its rasters."""
+
+    #: What is said of its tiles, where each has an answer.
+    given: Given
+    #: Files of which blocks could not be decoded.
+    bad: tuple[BadFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RowsTask:
     """A block of a scene."""
 
@@ -70,8 +81,8 @@ class RowsTask:
     #: Of the blocks of this scene.
     folder: Path
 
-    def run(self) -> Given | None:
-        """Predict the block, leave its rasters in the folder, and return what is said of its tiles.
+    def run(self) -> RowsDone:
+        """Predict the block, leave its rasters in the folder, and return what else is known of it.
 
         The rasters are there under their name whole, or not at all.
         """
@@ -81,10 +92,11 @@ class RowsTask:
             with self.scene.inputs.open(self.scene.key) as stack:
                 plan = _plan(self.scene, stack)
                 write_plain(_stream_of(plan, self.rows), {name: partial / f"{name}.tif" for name in plan.profiles})
+                bad = stack.bad_files()
             _put(partial, _place(self.folder, self.rows))
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-        return None if plan.chips is None else plan.chips.given
+        return RowsDone({} if plan.chips is None else plan.chips.given, bad)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +106,18 @@ class JoiningTask:
     scene: SceneTask
     blocks: Sequence[range]
     folder: Path
-    #: Of the tiles of each block, where each has an answer.
-    said: Sequence[Given]
+    done: Sequence[RowsDone]
 
-    def run(self) -> pd.DataFrame | None:
+    def run(self) -> SceneDone:
         """Write the files of the scene, as one process would. See :meth:`SceneTask.run`."""
         with self.scene.inputs.open(self.scene.key) as stack:
             plan = _plan(self.scene, stack)
-            for given in self.said:
+            for block in self.done:
                 if plan.chips is not None:
-                    plan.chips.add(given)
-            return self.scene.write(plan.stream(_read_blocks(plan, self.folder, self.blocks)))
+                    plan.chips.add(block.given)
+            bad = joined(file for block in self.done for file in block.bad)
+            stream = plan.stream(_read_blocks(plan, self.folder, self.blocks))
+            return self.scene.write(replace(stream, bad_files=lambda: bad))
 
 
 def _plan(task: SceneTask, stack: SceneStack) -> RasterPlan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
 
@@ -26,6 +26,7 @@ from groundwork.prediction.record import Origin, run_of
 from groundwork.prediction.source import require_meaning, scene_specs, warn_of_pixel_size
 from groundwork.prediction.tile_predictor import TilePredictor
 from groundwork.rasters.area import Area
+from groundwork.rasters.bad_blocks import BadFile
 from groundwork.rasters.features import FeatureStream, Layer
 from groundwork.rasters.folder import RasterFolder
 from groundwork.rasters.stream import RasterStream
@@ -124,14 +125,16 @@ def predict_each(
     """
     for key in keys:
         if isinstance(kind_of(bundle.config.target), ObjectBoxes):
-            yield key, FeatureStream((OBJECTS,), partial(_read_and_find, model, inputs, bundle, config, key))
+            met: list[BadFile] = []
+            find = partial(_read_and_find, model, inputs, bundle, config, key, met)
+            yield key, FeatureStream((OBJECTS,), find, partial(tuple, met))
             continue
         with inputs.open(key) as stack:
             planned = predict_scene(model, stack, bundle, config, key)
         # Opened when its turn comes, so that streams can be kept and drained in any order.
         later = _Later(partial(inputs.open, key), partial(_predict_opened, model, bundle, config, key))
         features = None if planned.features is None else FeatureStream(planned.features.products, later.features)
-        yield key, RasterStream(planned.profiles, later.blocks(), features)
+        yield key, RasterStream(planned.profiles, later.blocks(), features, later.bad_files)
 
 
 def _predict_opened(
@@ -146,12 +149,17 @@ class _Later:
     def __init__(self, open_scene: Callable[[], SceneStack], predict: Callable[[SceneStack], RasterStream]) -> None:
         self._open, self._predict = open_scene, predict
         self._features: FeatureStream | None = None
+        self._bad: tuple[BadFile, ...] = ()
 
     def blocks(self) -> Iterator[tuple[Window, Products]]:
         with self._open() as stack:
             stream = self._predict(stack)
             yield from stream.blocks
+            self._bad = stream.bad_files()
         self._features = stream.features
+
+    def bad_files(self) -> tuple[BadFile, ...]:
+        return self._bad
 
     def features(self) -> Mapping[str, Layer]:
         if self._features is None:
@@ -160,10 +168,13 @@ class _Later:
 
 
 def _read_and_find(
-    model: Model, inputs: SceneInputs, bundle: Bundle, config: InferenceConfig, key: str
+    model: Model, inputs: SceneInputs, bundle: Bundle, config: InferenceConfig, key: str, met: list[BadFile]
 ) -> Mapping[str, Layer]:
+    """Return the objects of a scene, and add files with blocks that cannot be decoded to those that were met."""
     with inputs.open(key) as stack:
-        return {OBJECTS: find_objects(model, stack, bundle, config, key)}
+        found = find_objects(model, stack, bundle, config, key)
+        met += stack.bad_files()
+    return {OBJECTS: found}
 
 
 def predict_scene(
@@ -192,5 +203,5 @@ def plan_scene(
     model.require_coordinates(time=has_dates, location=stack.grid.crs is not None)
     if isinstance(model, EmbeddingModel):
         embed = TilePredictor(engine_of(ModelScorer(model), config), Features(), stack, bundle).predict
-        return embed_scene(model, embed, stack, config, tags, name)
+        return replace(embed_scene(model, embed, stack, config, tags, name), bad_files=stack.bad_files)
     return plan_rasters(model, stack, bundle, config, tags, name)

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from groundwork.bundle import Bundle, load_bundle
 from groundwork.config.inference import InferenceConfig
 from groundwork.models.asking import compiled
@@ -16,7 +14,7 @@ from groundwork.prediction.inputs import SceneInputs
 from groundwork.prediction.names import Names
 from groundwork.prediction.record import InputFile, Origin, Run, run_of
 from groundwork.prediction.scene import predict_each
-from groundwork.prediction.scene_writing import write_scene
+from groundwork.prediction.scene_writing import SceneDone, write_scene
 from groundwork.rasters.features import FeatureStream
 from groundwork.rasters.stream import RasterStream
 
@@ -60,13 +58,13 @@ class SceneTask:
             known = _PREPARED[self.bundle] = Prepared(bundle, compiled(bundle.build_model(), self.config), run)
         return known
 
-    def run(self) -> pd.DataFrame | None:
-        """Predict the scene, write its files, and return what is said of its tiles, where each has an answer."""
+    def run(self) -> SceneDone:
+        """Predict the scene, write its files, and return what else is known of it."""
         known = self.prepared()
         [(_, stream)] = predict_each(known.network, known.bundle, self.inputs, self.config, [self.key])
         return self.write(stream)
 
-    def write(self, stream: RasterStream | FeatureStream) -> pd.DataFrame | None:
+    def write(self, stream: RasterStream | FeatureStream) -> SceneDone:
         """Write the files of the scene. See :meth:`run`."""
         origin = Origin(self.key, self.inputs, self.prepared().run)
         return write_scene(self.names, origin, stream, self.files, self.model)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,21 @@ from groundwork.prediction.products import CHIPS, ITEM, PRODUCTS
 from groundwork.prediction.provenance import was_predicted
 from groundwork.prediction.record import InputFile, Origin
 from groundwork.prediction.stac import Written, item_of, read_item, with_collection
+from groundwork.rasters.bad_blocks import BadFile, tags_of
 from groundwork.rasters.feature_writing import write_features
 from groundwork.rasters.features import FeatureStream
 from groundwork.rasters.stream import RasterStream
 from groundwork.rasters.writing import not_written, remove_raster, write_rasters
+
+
+@dataclass(frozen=True, slots=True)
+class SceneDone:
+    """What is known of a scene beside its files."""
+
+    #: What is said of its tiles, where each has an answer.
+    table: pd.DataFrame | None
+    #: Files of which blocks could not be decoded.
+    bad: tuple[BadFile, ...]
 
 
 def write_scene(
@@ -29,8 +41,8 @@ def write_scene(
     stream: RasterStream | FeatureStream,
     files: Sequence[InputFile] | None,
     model: Path | None,
-) -> pd.DataFrame | None:
-    """Write the products of a scene, and last its item; return what is said of its tiles, where each has an answer.
+) -> SceneDone:
+    """Write the products of a scene, and last its item; return what else is known of it.
 
     Args:
         names: Where they will lie, and what they are called.
@@ -45,9 +57,11 @@ def write_scene(
     known = files or (origin.files() if model is not None else [])
     written = write_prediction(names, origin.key, stream, origin.day)
     if model is not None:
-        _write_item(names, origin, known, written, model)
+        place = names.path(origin.key, origin.day, ITEM)
+        item = item_of(origin, known, written, place, model, bad_files=stream.bad_files())
+        write_json(place, with_collection(item, place, names.folder))
     tables = [table_of(origin.key, made.layer.whole()) for made in written if made.product == CHIPS and made.layer]
-    return tables[0] if tables else None
+    return SceneDone(tables[0] if tables else None, stream.bad_files())
 
 
 def write_prediction(
@@ -71,7 +85,8 @@ def write_prediction(
         written = [Written(name, paths[name], profile.grid, profile) for name, profile in stream.profiles.items()]
     features = stream if isinstance(stream, FeatureStream) else stream.features
     if features is not None:
-        for product, layer in features.find().items():
+        for product, found in features.find().items():
+            layer = replace(found, tags={**found.tags, **tags_of(stream.bad_files())})
             write_features(layer, paths[product])
             written.append(Written(product, paths[product], layer.grid, layer=layer))
     made = {each.product for each in written}
@@ -83,14 +98,6 @@ def write_prediction(
     if read_item(item) is not None:
         item.unlink()
     return written
-
-
-def _write_item(
-    names: Names, origin: Origin, files: Sequence[InputFile], written: Sequence[Written], model: Path
-) -> None:
-    place = names.path(origin.key, origin.day, ITEM)
-    item = item_of(origin, files, written, place, model)
-    write_json(place, with_collection(item, place, names.folder))
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:

@@ -7,20 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-import pandas as pd
-
 from groundwork.atomic import partial_folder
 from groundwork.bundle import component_names, save_bundle
 from groundwork.config.inference import InferenceConfig
 from groundwork.data.workers import run_tasks
 from groundwork.errors import SpecError
 from groundwork.models.asking import gpus_of
-from groundwork.prediction.chips import Given
 from groundwork.prediction.names import Names
 from groundwork.prediction.record import InputFile
-from groundwork.prediction.rows import JoiningTask, RowsTask, blocks_of, can_be_cut
+from groundwork.prediction.rows import JoiningTask, RowsDone, RowsTask, blocks_of, can_be_cut
 from groundwork.prediction.scene import Predictions
 from groundwork.prediction.scene_task import SceneTask
+from groundwork.prediction.scene_writing import SceneDone
 from groundwork.progress import track
 from groundwork.table import module_of
 
@@ -47,8 +45,8 @@ def is_alone(writing: Writing, keys: Sequence[str]) -> bool:
     return config.workers == 1 or not keys or (len(keys) == 1 and len(_blocks(writing, keys)[keys[0]]) == 1)
 
 
-def spread(writing: Writing, keys: Sequence[str]) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Predict and write scenes by several processes, and yield what is said of their tiles, as they are done.
+def spread(writing: Writing, keys: Sequence[str]) -> Iterator[tuple[str, SceneDone]]:
+    """Predict and write scenes by several processes, and yield what else is known of each, as they are done.
 
     A scene, or a block of one, whose process was lost is begun again by another.
 
@@ -87,30 +85,29 @@ class _Cut:
     def tasks(self) -> dict[str, RowsTask]:
         return {f"{self.scene.key}, {rows}": RowsTask(self.scene, rows, self.folder) for rows in self.blocks}
 
-    def joining(self, said: Mapping[str, Given]) -> JoiningTask:
-        given = [said[name] for name in self.tasks() if name in said]
-        return JoiningTask(self.scene, self.blocks, self.folder, given)
+    def joining(self, done: Mapping[str, RowsDone]) -> JoiningTask:
+        return JoiningTask(self.scene, self.blocks, self.folder, [done[name] for name in self.tasks()])
 
 
 def _run(
     scenes: Mapping[str, SceneTask], cut: Mapping[str, _Cut], config: InferenceConfig
-) -> Iterator[tuple[str, pd.DataFrame]]:
+) -> Iterator[tuple[str, SceneDone]]:
     """Predict scenes and blocks, then put blocks together."""
     tasks: dict[str, _Task] = {name: task for each in cut.values() for name, task in each.tasks().items()}
     tasks |= {key: task for key, task in scenes.items() if key not in cut}
-    said: dict[str, Given] = {}
-    for name, given in track(run_tasks(_do, tasks, config, gpus_of(config)), "Predicting", len(tasks)):
-        if isinstance(given, pd.DataFrame):
-            yield name, given
-        elif given is not None:
-            said[name] = given
-    joining: dict[str, _Task] = {key: each.joining(said) for key, each in cut.items()}
-    for key, table in track(run_tasks(_do, joining, config), "Putting blocks together", len(joining)) if cut else ():
-        if isinstance(table, pd.DataFrame):
-            yield key, table
+    rows: dict[str, RowsDone] = {}
+    for name, done in track(run_tasks(_do, tasks, config, gpus_of(config)), "Predicting", len(tasks)):
+        if isinstance(done, RowsDone):
+            rows[name] = done
+        else:
+            yield name, done
+    joining: dict[str, _Task] = {key: each.joining(rows) for key, each in cut.items()}
+    for key, done in track(run_tasks(_do, joining, config), "Putting blocks together", len(joining)) if cut else ():
+        if isinstance(done, SceneDone):
+            yield key, done
 
 
-def _do(task: _Task) -> pd.DataFrame | Given | None:
+def _do(task: _Task) -> SceneDone | RowsDone:
     return task.run()
 
 

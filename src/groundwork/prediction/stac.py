@@ -20,6 +20,7 @@ from rasterio.warp import transform_geom
 from groundwork.prediction.products import COLLECTION
 from groundwork.prediction.record import InputFile, Origin, checksum
 from groundwork.prediction.stac_model import ALWAYS, CLASSIFICATION_SCHEMA, FILE_SCHEMA, classes_of
+from groundwork.rasters.bad_blocks import BadFile
 from groundwork.rasters.features import Layer
 from groundwork.rasters.grid import NO_TRANSFORMATION, Grid
 from groundwork.rasters.stream import RasterProfile
@@ -30,6 +31,8 @@ PROJECTION_SCHEMA = "https://stac-extensions.github.io/projection/v2.0.0/schema.
 RASTER_SCHEMA = "https://stac-extensions.github.io/raster/v2.0.0/schema.json"
 #: In an item: the fingerprint of all that a prediction depends on.
 HASH = "groundwork:hash"
+#: In an item: files of which blocks could not be decoded, and were taken as without data.
+BAD_BLOCKS = "groundwork:bad_blocks"
 ID = "groundwork-predictions"
 _GEOPACKAGE = "application/geopackage+sqlite3"
 _MEDIA = {TABLE: "application/xml", QML: "application/xml", SLD: "application/vnd.ogc.sld+xml"}
@@ -49,7 +52,12 @@ class Written:
 
 
 def item_of(
-    origin: Origin, files: Sequence[InputFile], written: Sequence[Written], place: Path, model: Path
+    origin: Origin,
+    files: Sequence[InputFile],
+    written: Sequence[Written],
+    place: Path,
+    model: Path,
+    bad_files: Sequence[BadFile] = (),
 ) -> dict[str, Any]:
     """Return the item of a prediction as plain values.
 
@@ -59,25 +67,16 @@ def item_of(
         written: What was made of it; the first says where it lies.
         place: Where the item will lie: the addresses in it are relative to that.
         model: The item of the bundle.
+        bad_files: Files of the scene of which blocks could not be decoded.
     """
-    run, target = origin.run, origin.run.bundle.config.target
-    geometry = geometry_of(written[0].grid)
-    bundle = {"fingerprint": run.bundle_hash, **run.bundle.config.provenance}
-    properties = {
-        HASH: origin.hash_of(files),
-        "groundwork:bundle": bundle,
-        "groundwork:settings": run.settings_hash,
-        "groundwork:inputs": [file.as_json() for file in files],
-        "processing:lineage": f"Predicted by {run.bundle.config.model.title()}.",
-        "processing:software": dict(run.software),
-        "processing:expression": {"format": "groundwork-inference", "expression": run.settings},
-        **projection_of(written[0].grid.crs),
-    }
+    target, grid = origin.run.bundle.config.target, written[0].grid
+    geometry = geometry_of(grid)
+    holes = {BAD_BLOCKS: [file.as_json() for file in bad_files]} if bad_files else {}
     item = pystac.Item(
         id=origin.key,
         geometry=geometry and shapely.geometry.mapping(geometry),
         bbox=geometry and bounds_of(geometry),
-        properties=properties,
+        properties={**_origin_of(origin, files), **holes, **projection_of(grid.crs)},
         collection=ID,
         **times_of(origin.dates),
     )
@@ -93,6 +92,19 @@ def item_of(
     item.add_link(pystac.Link("derived_from", relative(model, place.parent), "application/geo+json"))
     found: dict[str, Any] = item.to_dict(include_self_link=False, transform_hrefs=False)
     return found
+
+
+def _origin_of(origin: Origin, files: Sequence[InputFile]) -> dict[str, Any]:
+    run = origin.run
+    return {
+        HASH: origin.hash_of(files),
+        "groundwork:bundle": {"fingerprint": run.bundle_hash, **run.bundle.config.provenance},
+        "groundwork:settings": run.settings_hash,
+        "groundwork:inputs": [file.as_json() for file in files],
+        "processing:lineage": f"Predicted by {run.bundle.config.model.title()}.",
+        "processing:software": dict(run.software),
+        "processing:expression": {"format": "groundwork-inference", "expression": run.settings},
+    }
 
 
 def is_finished(place: Path, expected: str) -> bool:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from groundwork import fingerprint
 from groundwork.config.inference import InferenceConfig
+from groundwork.prediction.bad_block_table import stated_in, warn_of_bad_blocks, write_bad_blocks
 from groundwork.prediction.chips import FIRST_COLUMNS, read_table
 from groundwork.prediction.mosaic import mosaic_of, require_possible
 from groundwork.prediction.mosaic_writing import WrittenMosaic, describe_mosaic, remove_others, write_mosaic
@@ -18,7 +19,7 @@ from groundwork.prediction.names import Names
 from groundwork.prediction.products import CHIP_TABLE, CHIPS, COLLECTION, ITEM, ITEM_SUFFIX, MOSAIC, PRODUCTS
 from groundwork.prediction.record import InputFile, Origin, Run, multihash
 from groundwork.prediction.scene import Predictions
-from groundwork.prediction.scene_writing import write_json, write_scene, write_text
+from groundwork.prediction.scene_writing import SceneDone, write_json, write_scene, write_text
 from groundwork.prediction.spreading import Writing, is_alone, spread
 from groundwork.prediction.stac import collection_of, is_finished, read_item
 from groundwork.prediction.stac_model import model_item
@@ -53,14 +54,20 @@ def write_predictions(names: Names, predictions: Predictions) -> None:
     model = _write_model(names.folder, next(iter(origins.values())).run) if config.items and origins else None
     written_before = {key: names.path(key, days[key], CHIPS) for key in finished}
     tables = {key: read_table(key, path) for key, path in written_before.items() if path.is_file()}
+    holes = {key: stated_in(names.path(key, days[key], ITEM)) for key in finished}
     pending = [key for key in chosen if key not in finished]
     writing = Writing(names, predictions, model, read)
-    tables.update(_in_turn(writing, pending) if is_alone(writing, pending) else spread(writing, pending))
+    for key, done in _in_turn(writing, pending) if is_alone(writing, pending) else spread(writing, pending):
+        warn_of_bad_blocks(key, done.bad)
+        holes[key] = [file.as_json() for file in done.bad]
+        if done.table is not None:
+            tables[key] = done.table
     if config.shard is not None:
         # What all scenes make together would be overwritten by the next part.
         logger.info("Tables and collections of all scenes are left to a run without 'inference.shard'")
         return
     _write_table(names.folder, tables)
+    write_bad_blocks(names.folder, holes, len(chosen))
     mosaic = _write_mosaic(names, origins, model) if config.mosaic is not None and origins else None
     if mosaic is None:
         remove_others(names.folder, None)
@@ -79,13 +86,11 @@ def _of_shard(origins: Mapping[str, Origin], config: InferenceConfig) -> dict[st
     return {key: origins[key] for key in keys}
 
 
-def _in_turn(writing: Writing, keys: Sequence[str]) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Predict scenes one after the other, and yield what is said of their tiles."""
+def _in_turn(writing: Writing, keys: Sequence[str]) -> Iterator[tuple[str, SceneDone]]:
+    """Predict scenes one after the other, and yield what else is known of each."""
     for key, stream in writing.predictions.predict(keys):
         origin = writing.predictions.origins[key]
-        table = write_scene(writing.names, origin, stream, writing.read.get(key), writing.model)
-        if table is not None:
-            yield key, table
+        yield key, write_scene(writing.names, origin, stream, writing.read.get(key), writing.model)
 
 
 def _read(origins: Mapping[str, Origin]) -> dict[str, list[InputFile]]:

@@ -40,14 +40,16 @@ class DateParts:
             spec: What the files hold.
 
         Returns:
-            Raw values (steps * channels, height, width), and where masks let them through (height, width).
+            Raw values (steps * channels, height, width), and where masks let them through (steps, height, width); of
+            one step, where all are read together.
 
         Raises:
             RasterError: Where a file cannot be decoded, or holds nodata although none is declared.
         """
-        pieces, valid = [], np.ones((int(window.height), int(window.width)), np.bool_)
-        for part in self.parts:
-            values, unmasked = part.read(part.indexes, window, valid.shape)
+        steps = 1 if len(self.parts) == 1 else spec.of_a_file.steps
+        pieces, valid = [], np.ones((steps, int(window.height), int(window.width)), np.bool_)
+        for number, part in enumerate(self.parts):
+            values, unmasked = part.read(part.indexes, window, valid.shape[1:])
             if part.mixed is not None:
                 there = window_in(window, grid(), part.mixed.dataset)
                 raw = part.mixed.read(part.indexes, there, (int(there.height), int(there.width)))
@@ -55,7 +57,7 @@ class DateParts:
             # A value beneath a mask is no measurement, whatever it is.
             checks.check_values(values if unmasked.all() else values[:, unmasked], part.path, spec)
             pieces.append(values)
-            valid &= unmasked
+            valid[number * steps // len(self.parts)] &= unmasked
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces), valid
 
     def passed(self, window: Window, shape: tuple[int, ...], rules: Sequence[QualityRule]) -> NDArray[np.bool_]:
@@ -84,6 +86,12 @@ class DateParts:
                 pieces.append(values)
                 valid &= unmasked
         return np.concatenate(pieces), valid
+
+
+def by_step(indexes: tuple[int, ...], steps: int) -> list[tuple[int, ...]]:
+    """Return the bands of each step that is read by itself, of all bands, those of the first step first."""
+    count = len(indexes) // steps
+    return [indexes[start : start + count] for start in range(0, len(indexes), count)]
 
 
 def holds_by_step(values: NDArray[np.generic], spec: RasterSpec) -> NDArray[np.bool_]:

@@ -12,6 +12,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from groundwork.rasters.bad_blocks import BadFile
 from groundwork.rasters.grid import Grid
 
 
@@ -88,6 +89,8 @@ class FeatureStream:
     products: tuple[str, ...]
     #: Gives the layer of each product.
     find: Callable[[], Mapping[str, Layer]]
+    #: Gives the files that they were found in and of which blocks could not be decoded, when they were found.
+    bad_files: Callable[[], tuple[BadFile, ...]] = tuple
 
 
 def together(streams: Sequence[FeatureStream]) -> FeatureStream | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from math import hypot, isfinite
 from pathlib import Path
@@ -25,6 +26,20 @@ from groundwork.specs import RasterSpec
 _MIXING = ("bilinear", "cubic")
 
 
+class Rescue(ABC):
+    """Reads a file of which something cannot be decoded."""
+
+    @abstractmethod
+    def read(
+        self, indexes: tuple[int, ...], window: Window, shape: tuple[int, ...]
+    ) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+        """Read as :meth:`Part.read` does; what cannot be decoded is not let through.
+
+        Raises:
+            RasterError: Where the file is to be refused nevertheless.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """A file that is read, with some of its bands."""
@@ -39,6 +54,8 @@ class Part:
     declared: int = 1
     #: The file itself, where this one mixes neighbours and leaves out by a mask alone.
     mixed: Part | None = None
+    #: What is asked where something cannot be decoded. None: that is refused.
+    rescue: Rescue | None = None
 
     def read(
         self, indexes: tuple[int, ...], window: Window, shape: tuple[int, ...]
@@ -52,6 +69,8 @@ class Part:
             values = self.dataset.read(indexes, window=window, out_shape=(len(indexes), *shape))
             return values, read_masks(self.dataset, self.masks, window, shape)
         except RasterioError as error:
+            if self.rescue is not None:
+                return self.rescue.read(indexes, window, shape)
             found = f"pixels that cannot be decoded in {describe_window(window)} ({error.__cause__ or error})"
             raise RasterError(self.path, found, "a whole file", "Fetch it again.") from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -17,12 +18,15 @@ from rasterio.windows import Window
 from groundwork.errors import RasterError
 from groundwork.rasters import checks
 from groundwork.rasters.addresses import NO_FILE
+from groundwork.rasters.bad_blocks import BadBlocks
 from groundwork.rasters.canvas import Placed
-from groundwork.rasters.date_parts import DateParts, holds_by_step
-from groundwork.rasters.grid import TOLERANCE, Grid, describe_bounds, name_crs
+from groundwork.rasters.date_parts import DateParts, by_step, holds_by_step
+from groundwork.rasters.filling import Filling
+from groundwork.rasters.grid import TOLERANCE, Grid, name_crs
 from groundwork.rasters.opened import Opened
 from groundwork.rasters.opening import grid_of, open_dataset, placed
 from groundwork.rasters.part import Part, warp
+from groundwork.rasters.same_ground import require_overlap, require_same_edges
 from groundwork.rasters.validity import holds_data, masks_of
 from groundwork.rasters.windows import clip, grown
 from groundwork.specs import QualityRule, RasterSpec
@@ -35,7 +39,12 @@ class Scene(Opened):
     """
 
     def __init__(
-        self, paths: Sequence[Path], spec: RasterSpec, onto: Placed | None = None, lent: Sequence[QualityRule] = ()
+        self,
+        paths: Sequence[Path],
+        spec: RasterSpec,
+        onto: Placed | None = None,
+        lent: Sequence[QualityRule] = (),
+        bad: BadBlocks | None = None,
     ) -> None:
         """Open the files and check bands, data type, nodata and scaling.
 
@@ -45,13 +54,14 @@ class Scene(Opened):
             spec: What they hold.
             onto: The scene of the reference source, or a canvas, on whose grid this is read. None: it has its own.
             lent: Rules of other sources for bands of this one.
+            bad: Is told which blocks cannot be decoded; their pixels then hold no data. None: they are refused.
 
         Raises:
             RasterError: Where a file cannot be opened, or is not what ``spec`` says.
         """
         self.path = next(path for path in paths if path != NO_FILE)
         self.spec = spec
-        self._onto, self._lent, self._stack = onto, tuple(lent), ExitStack()
+        self._onto, self._lent, self._bad, self._stack = onto, tuple(lent), bad, ExitStack()
         try:
             self._open(paths)
         except BaseException:
@@ -96,7 +106,9 @@ class Scene(Opened):
             rule.band: self._quality(path, dataset, spec.file_indexes(order, [rule.band]), declared)
             for rule in [*spec.own_rules, *self._lent]
         }
-        return DateParts(dataset, [self._part(path, dataset, spec.file_indexes(order), declared)], quality)
+        wanted = by_step(spec.file_indexes(order), 1 if self._bad is None else spec.steps)
+        parts = [self._part(path, dataset, indexes, declared) for indexes in wanted]
+        return DateParts(dataset, parts, quality)
 
     def _one_file_per_band(self, paths: Sequence[Path], datasets: Sequence[DatasetReader]) -> DateParts:
         """Return the files of bands, each with all steps that are stacked in it."""
@@ -137,37 +149,25 @@ class Scene(Opened):
     def _brought(self, part: Part, spec: RasterSpec) -> Part:
         """Return a file on the grid of the raster: that of its first file, or of the reference."""
         if self._onto is None and part.dataset is self._first:
-            return part
+            return self._rescued(part, spec, None)
         own = placed(grid_of(part.dataset))
-        differences = self.grid.differences(own)
-        if not differences:
-            return part
+        if not (differences := self.grid.differences(own)):
+            return self._rescued(part, spec, None)
         others = self.path.name if self._onto is None else self._onto.path.name
-        self._require_place(part.path, own, f"the ground that {others} covers")
+        require = require_same_edges if self._onto is None else require_overlap
+        require(part.path, own, self.grid, f"the ground that {others} covers")
         if self.spec.resampling is None:
             alike = abs(own.pixel_size - self.grid.pixel_size) < TOLERANCE * own.pixel_size
             is_grid = alike or self._onto is not None
             expected = f"the grid of {others}" if is_grid else f"the pixel size of {others}"
             raise RasterError(part.path, "; ".join(differences), expected, "Set 'resampling'.")
-        brought, warped = warp(part, self.grid, spec)
+        brought, warped = warp(self._rescued(part, spec, None), self.grid, spec)
         self._stack.enter_context(warped)
-        return brought
+        return replace(brought, rescue=self._rescued(part, spec, self.grid).rescue)
 
-    def _require_place(self, path: Path, own: Grid, expected: str) -> None:
-        """Refuse a file that shows other ground: of one raster by half a pixel, of another source altogether."""
-        grid = self.grid
-        if self._onto is None:
-            distances = [abs(a - b) for a, b in zip(own.bounds, grid.bounds, strict=True)]
-            if own.crs != grid.crs or max(distances) > own.pixel_size / 2:
-                raise RasterError(path, "; ".join(grid.differences(own)), expected)
-        elif own.crs is None or grid.crs is None:
-            raise RasterError(
-                path, "; ".join(grid.differences(own)), expected, "Georeference both, or crop them alike."
-            )
-        elif not grid.overlaps(own):
-            place = f"{describe_bounds(grid)} in {name_crs(grid.crs)}"
-            found = f"bounds {describe_bounds(own)} in {name_crs(own.crs)}, of which nothing lies in {place}"
-            raise RasterError(path, found, expected, "Correct the patterns or the files.")
+    def _rescued(self, part: Part, spec: RasterSpec, grid: Grid | None) -> Part:
+        """Return a file with what reads it where blocks cannot be decoded, if that is wanted."""
+        return part if self._bad is None else replace(part, rescue=Filling(part, spec, grid, self._bad, self._stack))
 
     @property
     def _extent(self) -> Grid | DatasetReader:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
+from groundwork.rasters.bad_blocks import BadFile
 from groundwork.rasters.grid import Grid
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ class RasterStream:
     blocks: Iterator[tuple[Window, Mapping[str, NDArray[np.generic]]]]
     #: What is found on the way, and is there when all blocks were taken.
     features: FeatureStream | None = None
+    #: Gives the files that it was made of and of which blocks could not be decoded, when all blocks were taken.
+    bad_files: Callable[[], tuple[BadFile, ...]] = tuple
 
 
 def single(profile: RasterProfile, pixels: NDArray[np.generic], product: str = "") -> RasterStream:

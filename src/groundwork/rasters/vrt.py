@@ -14,7 +14,11 @@ from groundwork.rasters.styles import write_styles, write_tables
 
 VRT = ".vrt"
 #: GDAL's names of the types of pixels.
-_TYPES = {"uint8": "Byte", "int8": "Int8", "int16": "Int16", "int32": "Int32", "float32": "Float32"}
+TYPES = {
+    "uint8": "Byte",
+    **{f"{kind}int{bits}": f"{'UInt' if kind else 'Int'}{bits}" for kind in ("u", "") for bits in (16, 32, 64)},
+    **{"int8": "Int8", "float32": "Float32", "float64": "Float64"},
+}
 
 
 def write_vrt(path: Path, profile: RasterProfile, tiles: Mapping[Path, Window]) -> None:
@@ -47,7 +51,7 @@ def write_vrt(path: Path, profile: RasterProfile, tiles: Mapping[Path, Window]) 
 
 
 def _add_band(root: ET.Element, number: int, name: str, profile: RasterProfile) -> None:
-    band = ET.SubElement(root, "VRTRasterBand", dataType=_TYPES[profile.dtype], band=str(number))
+    band = ET.SubElement(root, "VRTRasterBand", dataType=TYPES[profile.dtype], band=str(number))
     said = {"Description": name, "NoDataValue": None if profile.nodata is None else repr(profile.nodata)}
     if profile.units:
         said["UnitType"] = profile.units[number - 1]

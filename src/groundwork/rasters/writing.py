@@ -19,6 +19,7 @@ from groundwork.atomic import partial_folder
 from groundwork.errors import RasterError
 from groundwork.progress import track
 from groundwork.rasters.addresses import Address
+from groundwork.rasters.bad_blocks import tags_of
 from groundwork.rasters.proof import Checksums, DamagedError, checksum, compare, compare_plain
 from groundwork.rasters.stream import RasterProfile, RasterStream
 from groundwork.rasters.styles import TABLE, sidecars, write_styles, write_tables
@@ -153,6 +154,8 @@ def _write_blocks(stream: RasterStream, paths: Mapping[str, Path]) -> dict[str, 
             for name, writer in writers.items():
                 writer.write(products[name], window=window)
                 written[name].append((window, checksum(products[name])))
+        for writer in writers.values():
+            writer.update_tags(**tags_of(stream.bad_files()))
     return written
 
 

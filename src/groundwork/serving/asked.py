@@ -59,7 +59,9 @@ def settings_for(asked: Asked, product: str, base: InferenceConfig) -> Inference
         RefusedError: For bounds that are none.
     """
     details = {name: name == product for name in ("probabilities", "entropy", "sets")}
-    changes = {**base.model_dump(), **details, "mosaic": None, "items": False}
+    # Who sends a broken file has a whole one, or is to know that it is broken.
+    fixed = {"mosaic": None, "items": False, "on_bad_block": "refuse"}
+    changes = {**base.model_dump(), **details, **fixed}
     if product == POLYGONS:
         changes["polygons"] = changes["polygons"] or {}
     try:

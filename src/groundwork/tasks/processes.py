@@ -139,5 +139,22 @@ def without_filling(scores: Tensor, batch: Batch) -> tuple[Tensor, Batch]:
     return scores[own], cut
 
 
+def with_own(batch: Batch) -> Batch:
+    """Return what a model is given of a batch without chips that only fill it up; all of it where it has no others."""
+    own = batch.get("own")
+    if own is None or not own.any():
+        return batch
+    cut = batch.copy()
+    cut["images"] = {source: values[own] for source, values in batch["images"].items()}
+    cut["valid"] = {source: mask[own] for source, mask in batch["valid"].items()}
+    if "dates" in batch:
+        cut["dates"] = {source: days[own] for source, days in batch["dates"].items()}
+    if "location" in batch:
+        cut["location"] = batch["location"][own]
+    if "seeds" in batch:
+        cut["seeds"] = batch["seeds"][own]
+    return without_filling(own, cut)[1]
+
+
 def _chosen(values: Sequence[Any], own: Tensor) -> list[Any]:
     return [value for value, chosen in zip(values, own.tolist(), strict=True) if chosen]

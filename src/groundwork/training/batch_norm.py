@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from lightning import Callback, LightningModule, Trainer
@@ -13,6 +14,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from groundwork.batch import Batch
 from groundwork.data.datamodule import ChipDataModule
 from groundwork.tasks.base import Task
+from groundwork.tasks.processes import process_count, with_own
+from groundwork.training.norms_together import measured_together
 
 #: Of what is drawn on the way, such as by dropout: the same each time.
 _SEED = 0
@@ -21,7 +24,8 @@ _SEED = 0
 def measure_batch_norm(task: Task, trainer: Trainer) -> None:
     """Measure mean and deviation of each batch normalisation over the training chips; frozen ones keep theirs.
 
-    The chips are those of the first epoch, without augmentation: the same each time.
+    The chips are those of the first epoch, without augmentation: the same each time. Several processes measure together
+    what one would over batches of all of theirs; all of them must take part.
     ``torch.optim.swa_utils.update_bn`` would also begin frozen ones anew, and never fill them.
 
     Args:
@@ -31,19 +35,28 @@ def measure_batch_norm(task: Task, trainer: Trainer) -> None:
     before = task.training
     task.train()
     norms = [part for part in task.model.modules() if isinstance(part, _BatchNorm) and _is_measured(part)]
-    momenta = [norm.momentum for norm in norms]
     if norms:
         for norm in norms:
             norm.reset_running_stats()
-            # The mean over all batches alike.
-            norm.momentum = None
-        with torch.no_grad(), torch.random.fork_rng(), trainer.precision_plugin.forward_context():
+        how = _by_themselves(norms) if process_count() == 1 else measured_together(norms)
+        with how as counted, torch.no_grad(), torch.random.fork_rng(), trainer.precision_plugin.forward_context():
             torch.manual_seed(_SEED)
             for batch in _batches(trainer):
-                task.ask(batch)
-        for norm, momentum in zip(norms, momenta, strict=True):
-            norm.momentum = momentum
+                own = batch.get("own")
+                counted(own is None or bool(own.any()))
+                task.ask(batch if own is None else with_own(batch))
     task.train(before)
+
+
+@contextmanager
+def _by_themselves(norms: Sequence[_BatchNorm]) -> Iterator[Callable[[bool], None]]:
+    """Let norms count what they see, all batches alike."""
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = None
+    yield lambda is_counted: None  # noqa: ARG005 - one process has no batch that is not
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
 
 
 class MeasureFirst(Callback):

@@ -42,16 +42,17 @@ def check_strategy(trainer: Trainer, training: TrainingConfig) -> None:
     stated = training.trainer.get("strategy", "auto")
     if trainer.world_size == 1:
         return
-    if training.averaging is not None and training.averaging.name == "swa":
-        raise ComponentError(
-            "training.averaging: 'swa' measures batch normalisation over all training chips, of which each of several "
-            "processes has a share: take 'ema', or 'devices: 1'"
-        )
     strategy = trainer.strategy
     if not isinstance(strategy, DDPStrategy | FSDPStrategy) or isinstance(strategy, DeepSpeedStrategy):
         raise ComponentError(
             f"training.trainer.strategy: '{stated}' keeps its state in another way than checkpoints here are; take "
             "'ddp', or 'fsdp' for models that do not fit into the memory of one GPU"
+        )
+    is_swa = training.averaging is not None and training.averaging.name == "swa"
+    if is_swa and not isinstance(strategy, DDPStrategy):
+        raise ComponentError(
+            f"training.averaging: 'swa' measures batch normalisation with whole networks, which '{stated}' cuts into "
+            "parts: take 'ema', or the strategy 'ddp'"
         )
     if isinstance(strategy, DDPStrategy) and strategy._start_method != "popen":  # noqa: SLF001 - nowhere else told
         raise ComponentError(

@@ -106,6 +106,16 @@ def test_the_history_draws_what_was_measured() -> None:
     assert [list(line.get_xdata()) for line in (*left.lines, *right.lines)] == [[1, 2], [2], [2]]
 
 
+def test_the_history_of_outlines_shows_their_score_beside_that_of_boxes() -> None:
+    history = pd.DataFrame({"epoch": [0, 1], "val/map": [0.2, 0.7], "val/mask_map": [0.1, 0.6], "val/map_50": [1, 1]})
+    lines = draw_history(history).axes[1].lines
+    assert {line.get_label(): list(line.get_ydata()) for line in lines} == {
+        "val/map": [0.2, 0.7],
+        "val/mask_map": [0.1, 0.6],
+    }
+    assert len({line.get_color() for line in lines}) == 2
+
+
 def test_quicklooks_show_scene_and_prediction(tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace) -> None:
     config = InferenceConfig(tile_size=64)
     for key, stream in predict_scenes(tiny_bundle, tiny_data.scenes, config).streams:

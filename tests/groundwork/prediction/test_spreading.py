@@ -194,9 +194,10 @@ def test_what_is_said_of_whole_tiles_is_put_together_too(
     for name, rows in (("whole", None), ("blocks", 200)):
         config = InferenceConfig.model_validate({"tile_size": 32, "overlap": 8, "items": False, "block_rows": rows})
         predictions = predict_scenes(bundle, large.scenes, config)
-        [(key, table)] = spread(Writing(Names(tmp_path / name), predictions, None, {}), ["one"])
+        [(key, done)] = spread(Writing(Names(tmp_path / name), predictions, None, {}), ["one"])
         # 29 rows of 4 tiles; of two rows no tile holds any data.
-        assert (key, len(table)) == ("one", 108)
+        assert done.table is not None
+        assert (key, len(done.table), done.bad) == ("one", 108, ())
     assert contents(tmp_path / "whole") == contents(tmp_path / "blocks")
     assert set(contents(tmp_path / "blocks")) >= {"one_classes.tif", "one_chips.gpkg"}
 

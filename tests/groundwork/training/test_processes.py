@@ -20,7 +20,9 @@ import pytest
 import rasterio
 import torch
 from lightning import Trainer
+from torch.optim.swa_utils import update_bn
 
+from groundwork.batch import images_of
 from groundwork.bundle import Bundle
 from groundwork.config import DataConfig, ModelConfig, TrainingConfig
 from groundwork.config.training import LoaderConfig
@@ -163,6 +165,50 @@ def test_aids_are_those_of_one_process(run: Fit, write: Callable[..., Path], tmp
     assert [file.name for file in (folder.parent / "pictures").iterdir()] == ["epoch-0001.png"]
     left = {file.suffix for file in folder.parent.iterdir() if file.is_file()}
     assert left == {".ckpt", ".safetensors", ".json"}, "nothing half written"
+
+
+def test_the_mean_of_epochs_is_that_of_one_process(run: Fit, write: Callable[..., Path], tmp_path: Path) -> None:
+    swa: dict[str, Any] = {"averaging": {"name": "swa", "from_epoch": 1}, "max_epochs": 3}
+    assert train_together(write(tmp_path / "two", **swa), 2) == [0, 0]
+    two = run(tmp_path / "two", trainer=TWO, **swa)
+    one = run(tmp_path / "one", loader={"batch_size": 8}, **swa)
+    pd.testing.assert_frame_equal(two.history, one.history, rtol=1e-5, atol=1e-6)
+    assert two.history["averaged"].tolist() == [0, 1, 2]
+    assert _largest_difference(two.bundle, one.bundle) < 1e-5
+
+
+@pytest.mark.filterwarnings("ignore:.*treespec.*is deprecated", "ignore:.*does not have many workers")
+def test_norms_of_the_mean_are_measured_over_the_chips_of_all(
+    tiny_initial: Bundle,
+    patchy: LabelledData,
+    tiny_statistics: Statistics,
+    make_training: MakeTraining,
+    tmp_path: Path,
+) -> None:
+    """By 11 chips, of which the last batch of one process holds one more than that of the other."""
+    swa = {"averaging": {"name": "swa", "from_epoch": 0}, "max_epochs": 2, "threads": 1, "trainer": TWO}
+    training = make_training(**swa)
+
+    def run(folder: Path, before: Callable[[int], None] | None) -> Bundle:
+        arguments = tiny_initial, patchy, tiny_statistics, training, 0, folder
+        with pytest.raises(TrainingError, match="runs on 2 machines"):
+            fit(*arguments)
+        (written,) = folder.glob("*/specification")
+        if before is not None:
+            assert train_together(written, 2, before)[1] == -signal.SIGKILL
+        assert train_together(written, 2) == [0, 0]
+        return fit(*arguments).bundle
+
+    bundle, resumed = run(tmp_path / "whole", None), run(tmp_path / "killed", die_in_second_epoch)
+    assert all(torch.equal(resumed.weights[name], bundle.weights[name]) for name in bundle.weights)
+    # torch's own measurement, by one process with batches of all.
+    model = bundle.build_model()
+    module = ChipDataModule(patchy, tiny_statistics, LoaderConfig(batch_size=8), (), 0)
+    batches = list(module.train_dataloader())
+    assert [len(batch["sample_id"]) for batch in batches] == [8, 3]
+    update_bn([images_of(batch) for batch in batches], model)
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(bundle.weights[name], value, rtol=1e-5, atol=1e-6, msg=name)
 
 
 @pytest.mark.filterwarnings("ignore:.*treespec.*is deprecated", "ignore:.*does not have many workers")

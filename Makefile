@@ -21,7 +21,7 @@ SAMPLE := data/01_raw/sample/.complete
 # Kedro and DVC send nothing anywhere.
 export DO_NOT_TRACK := 1
 
-.PHONY: help install sample run viz site test lint starter soak docs format lock dvc clean
+.PHONY: help install sample run viz site test lint starter repro soak docs format lock dvc clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -80,6 +80,10 @@ starter: $(READY) ## Make a project of one's own of the last commit in build/, a
 
 docs: $(READY) ## Write the documentation as a site, in site/ (search needs a server: python -m http.server -d site)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+repro: $(READY) ## Run what is out of date (dvc repro), also where a kill hit DVC itself
+	$(BIN)/python -m fieldwork.dvc_locks
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro
 
 soak: $(READY) ## Kill the stages twenty times, and compare what is made in the end with an unbroken run (half an hour)
 	$(BIN)/python tests/end_to_end/soak.py

@@ -1,4 +1,4 @@
-"""Kill ``dvc repro`` again and again, anywhere, and see that the rerun ends with the bytes of an unbroken run.
+"""Kill ``make repro`` again and again, anywhere, and see that the rerun ends with the bytes of an unbroken run.
 
 ``make soak`` runs it. It takes the time of some ten runs, and so is no test.
 """
@@ -19,6 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from end_to_end.commands import command, copy_project, environment
+from fieldwork.dvc_locks import mend_locks
 
 #: What a killed process may leave: under these names nobody takes it for whole.
 PARTIAL = ".partial-*"
@@ -50,6 +51,7 @@ def _soak(folder: Path, kills: int, chance: random.Random) -> int:
             continue
         done += 1
         print(f"Kill {done}, after {moment:.1f} s, in {where}", flush=True)
+    mend_locks(broken)
     command(broken, "dvc", "repro")
     problems = _problems(broken, unbroken, expected)
     print("\n".join(problems) or f"{done} kills: the same bytes, nothing half, no lock left")
@@ -58,6 +60,9 @@ def _soak(folder: Path, kills: int, chance: random.Random) -> int:
 
 def _killed(project: Path, moment: float) -> str | None:
     """Run the stages, kill them after so many seconds, and return in which stage. None: they were done before."""
+    # As of "make repro".
+    if mend_locks(project):
+        print("DVC's list of locks was cut off, and mended", flush=True)
     log = project.parent / "log.txt"
     with log.open("w") as output:
         process = subprocess.Popen(

@@ -74,6 +74,8 @@ def _fetch(folder: Address, names: Sequence[str]) -> Path:
     """Copy files of a folder, and return the folder of the copies."""
     copies = _folder() / str(folder).removeprefix("/vsi").strip("/")
     with filesystem_of(folder) as (filesystem, place):
+        # What it remembers of files may be as old as this process.
+        filesystem.invalidate_cache()
         for name in track(names, f"Fetching from {folder}", len(names)):
             copy = copies / _name_of(name)
             if not Path(os.path.normpath(copy)).is_relative_to(copies):

@@ -773,10 +773,92 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
         {
             "training.task": "object_detection",
             "data.target.classes.1": {"value": 2, "name": "class_2", "color": "#2f6fb5"},
-            "model.factory": {"name": "object_detection", "framework": "fcos"},
+            "model.factory": {
+                "name": "object_detection",
+                "framework": "fcos",
+                "anchors": [8, 16, 32, 64],
+                "score_threshold": 0.5,
+                "iou_threshold": 0.6,
+                "iou_across_classes": 0.5,
+            },
             "model.necks": [{"name": "pyramid"}, {"name": "fpn", "channels": 64}],
             "training.monitor": "val/map",
-            "places.labels": {"kind": "coco_labels", "path": "data/water", "pattern": "*/{key}.json"},
+            "places.labels": {"kind": "coco_labels", "path": "data/water", "pattern": "*/{key}_img.json"},
+        },
+    ),
+    "objects by regions": (
+        [
+            *OBJECTS,
+            (f"{MODEL}.framework", "faster-rcnn"),
+            (f"{MODEL}.framework_box_nms_thresh", 0.4),
+            (f"{MODEL}.framework_box_batch_size_per_image", 64),
+            (f"{MODEL}.framework_rpn_nms_thresh", 0.7),
+            (f"{MODEL}.framework_min_size", 800),
+            (f"{MODEL}.in_channels", 6),
+            (f"{TASK}.score_threshold", "0.01"),
+            (f"{TASK}.iou_threshold", 0.3),
+            (f"{TASK}.class_names", ["Background", "ship", "buoy"]),
+            ("lr_scheduler.init_args", {"monitor": "val_map", "mode": "max"}),
+        ],
+        {
+            "data.target.classes.0": {"value": 1, "name": "ship", "color": "#c8443c"},
+            "model.factory": {
+                "name": "object_detection",
+                "framework": "faster-rcnn",
+                "anchors": [32, 64, 128, 256],
+                # The detector's own threshold, which is higher than that of the task.
+                "score_threshold": 0.05,
+                "iou_threshold": 0.4,
+                "iou_across_classes": 0.3,
+                "regions": 64,
+            },
+            "training.schedule": {"name": "plateau", "factor": 0.1, "patience": 10},
+        },
+    ),
+    "objects whose labels count from 0": (
+        [
+            *OBJECTS,
+            (f"{MODEL}.framework", "retinanet"),
+            (f"{MODEL}.framework_score_thresh", 0.6),
+            (f"{MODEL}.framework_detections_per_img", 20),
+            (f"{TASK}.class_names", ["ship", "buoy", "pier"]),
+            (f"{TASK}.ignore_index", 1),
+        ],
+        {
+            # One that is passed over is no class.
+            "data.target.classes": [
+                {"value": 0, "name": "ship", "color": "#4d4d4d"},
+                {"value": 2, "name": "pier", "color": "#2f6fb5"},
+            ],
+            "data.target.objects": {"background": ["1", "buoy"]},
+            "model.factory": {
+                "name": "object_detection",
+                "framework": "retinanet",
+                "heads": "v2",
+                "anchors": [16, 32, 64, 128],
+                "score_threshold": 0.6,
+                "iou_across_classes": 0.5,
+                "most": 20,
+            },
+        },
+    ),
+    "outlines of objects": (
+        [
+            *OBJECTS,
+            (f"{MODEL}.framework", "mask-rcnn"),
+            (f"{MODEL}.backbone", "timm_resnet18"),
+            (f"{MODEL}.backbone_out_indices", [1, 2]),
+            (f"{MODEL}.necks", [{"name": "FeaturePyramidNetworkNeck"}]),
+            (
+                "trainer.callbacks",
+                [{"class_path": "ModelCheckpoint", "init_args": {"monitor": "val_segm_map", "mode": "max"}}],
+            ),
+        ],
+        {
+            "data.target.objects": {"masks": True},
+            "model.factory.heads": "v2",
+            "model.factory.anchors": [32, 64],
+            "training.monitor": "val/mask_map",
         },
     ),
     # Losses, optimisers, schedules, the Trainer.
@@ -908,7 +990,8 @@ BUILT = (
     *("usual", "dates", "several sources", "options of Prithvi", "Prithvi's older factory", "Swin", "timm", "Satlas"),
     *("each date by itself", "UperNet", "a decoder of smp", "auxiliary branches", "adapters", "smp as it is"),
     *("numbers above 0", "the class token", "timm as it is", "objects", "a U-Net of smp", "a layer on all levels"),
-    *("one linear layer", "a bottleneck", "layers before the mean"),
+    *("one linear layer", "a bottleneck", "layers before the mean", "objects by regions"),
+    *("objects whose labels count from 0", "outlines of objects"),
 )
 
 
@@ -929,7 +1012,7 @@ def test_what_is_translated_fits_together(case: str) -> None:
         built = factory.build_model(factory.resolve(model, data.sources, data.target), data.sources, data.target)
         output = built.eval()(example_images(data.sources, (64, 64), device)).output
     size = () if data.target.per == "image" else (64, 64)
-    objects = (1, output.shape[1], 6)
+    objects = (1, output.shape[1], 6 if model.factory.options.get("framework") != "mask-rcnn" else 6 + 28**2)
     assert output.shape == (objects if data.target.per == "object" else (1, data.target.num_outputs, *size))
 
 
@@ -1061,6 +1144,48 @@ REFUSED: dict[str, tuple[list[tuple[str, Any]], str, str]] = {
         "aux_loss",
         "name the same in both",
     ),
+    "no kind of detector": ([*OBJECTS, (f"{MODEL}.framework", None)], "framework", "TerraTorch fails without one"),
+    "a detector": ([*OBJECTS, (f"{MODEL}.framework", "fcoss")], "framework", "Did you mean 'fcos'"),
+    "a transformer that finds objects": (
+        [*OBJECTS, (f"{MODEL}.framework", "rf-detr")],
+        "framework",
+        "asks a transformer for objects",
+    ),
+    "a detector without a pyramid": (
+        [*OBJECTS, (f"{MODEL}.necks", OBJECTS[-1][1][:3])],
+        "model_args.necks",
+        "add one as the last neck",
+    ),
+    "a detector of levels that nobody counts": (
+        [*OBJECTS, (f"{MODEL}.backbone", "timm_resnet18"), (f"{MODEL}.necks", OBJECTS[-1][1][3:])],
+        "model_args.necks",
+        "choose levels by 'SelectIndices'",
+    ),
+    "an option of a detector": (
+        [*OBJECTS, (f"{MODEL}.framework_scor_thresh", 0.1)],
+        "framework_scor_thresh",
+        "Did you mean 'score_thresh'",
+    ),
+    "an option that detectors have one value of": (
+        [*OBJECTS, (f"{MODEL}.framework_topk_candidates", 400)],
+        "framework_topk_candidates",
+        "it is 1000 here",
+    ),
+    "a first class that is the background": (
+        [*OBJECTS, (f"{MODEL}.framework", "faster-rcnn"), (f"{TASK}.class_names", ["ship", "buoy", "pier"])],
+        "class_names",
+        "'ship' would never be found",
+    ),
+    "the background alone": ([*OBJECTS, (f"{MODEL}.num_classes", 1)], "num_classes", "the background alone"),
+    **{
+        f"objects of {name}": ([*OBJECTS, ("data.class_path", f"terratorch.datamodules.{name}")], "class_path", words)
+        for name, words in (
+            ("mVHR10DataModule", "torchgeo_import"),
+            ("ElephantDataModule", "join its two files of COCO's JSON"),
+            ("SubstationDataModule", "a list of boxes for each"),
+            ("GeoBenchV2ObjectDetectionDataModule", "GEO-Bench 2 keeps samples in files of its own"),
+        )
+    },
     "code of one's own": ([("custom_modules_path", "mine")], "custom_modules_path", "import path"),
 }
 
@@ -1133,6 +1258,19 @@ CHANGED: list[tuple[list[tuple[str, Any]], str, str]] = [
         "chips of the split",
     ),
     ([("seed_everything", True)], "seed_everything", "a seed that nobody states"),
+    (OBJECTS, "model.init_args.score_threshold", "objects of 0.5 and less are left out"),
+    (OBJECTS, "lr_scheduler.init_args.mode", "no longer rises"),
+    (OBJECTS, "model.init_args.model_args.num_classes", "label 0 is taken for the background"),
+    (
+        [*OBJECTS, (f"{TASK}.freeze_backbone", True)],
+        "model.init_args.freeze_backbone",
+        "the necks learn",
+    ),
+    (
+        [*OBJECTS, (f"{DATA}.train_transform", [{"class_path": "HorizontalFlip"}])],
+        "data.init_args.train_transform",
+        "TerraTorch 1.2.13 leaves them where they were",
+    ),
 ]
 
 

@@ -26,7 +26,7 @@ from groundwork.compatibility.terratorch_weights.importing import import_checkpo
 from groundwork.errors import TranslationError, WeightsError
 from groundwork.models.interface import Model
 from recorded_weights import numbers_of, unfold, weight_of
-from terratorch_cases import CASES, DATES, IMAGES, SIZES
+from terratorch_cases import CASES, DATES, DETECTORS, IMAGES, SIZES, SQUARES
 from terratorch_words import DATA, HLS, MODEL, SEVERAL, TASK, changed
 
 RECORDED = json.loads(Path(__file__).with_name("terratorch_recorded.json").read_text("utf-8"))
@@ -73,6 +73,54 @@ def test_scores_are_those_that_were_recorded(case: str, tmp_path: Path) -> None:
         assert (scores.double().mean().item(), scores.double().std().item()) == pytest.approx(
             (expected["mean"], expected["std"]), abs=1e-5
         )
+
+
+def state_of_detector(case: str) -> dict[str, Tensor]:
+    """Return the weights of a detector under the names that they have in a checkpoint.
+
+    Regions are drawn by small numbers, so that no score is nearly 1; what was never asked for has no score.
+    """
+    encoder = {
+        name.replace("encoder.", "torchvision_model.backbone.backbone.", 1): shape
+        for name, shape in unfold(RECORDED["groups"][0]).items()
+    }
+    state = {}
+    for name, shape in {**encoder, **RECORDED["detectors"][case]["names"]}.items():
+        value = weight_of(name, tuple(shape))
+        if ".rpn." in name or "box_predictor" in name:
+            value = 0.2 * value
+        if "cls_logits" in name and case == "anchors":
+            value.view(9, -1, *value.shape[1:])[:, 0] = -20 if name.endswith("bias") else 0
+        state[f"model.{name}"] = value
+    return state
+
+
+@pytest.mark.parametrize("case", DETECTORS)
+def test_objects_are_those_that_were_recorded(case: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "theirs.ckpt", state_of_detector(case))
+    found = import_checkpoint(path, changed(*DETECTORS[case]), "theirs.yaml")
+    label_0 = "cls_logits.bias: its part for label 0, which is no class here"
+    assert (label_0 in str(found)) == (case == "anchors")
+    model, values = found.bundle.build_model(), found.bundle.config.target.values
+    for size, expected in zip(SQUARES, RECORDED["detectors"][case]["found"], strict=True):
+        rows = scores_of(model, numbers_of("image", (1, 6, *size)))[0]
+        assert len(rows) == expected["count"]
+        some = rows[: len(expected["rows"])]
+        boxes, scores, labels = (
+            [row[:4] for row in expected["rows"]],
+            [row[4] for row in expected["rows"]],
+            [row[5] for row in expected["rows"]],
+        )
+        # Edges are sums of numbers of some hundred pixels, in single precision.
+        torch.testing.assert_close(some[:, :4], torch.tensor(boxes), atol=2e-3, rtol=0)
+        torch.testing.assert_close(some[:, 4], torch.tensor(scores), atol=1e-5, rtol=0)
+        assert [values[int(label)] for label in some[:, 5]] == labels
+
+
+def test_outlines_of_other_cells_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "theirs.ckpt", state_of_detector("regions"))
+    with pytest.raises(TranslationError, match="framework: outlines have 28 cells along each side"):
+        bundle_of(path, changed(*DETECTORS["regions"], (f"{MODEL}.framework", "mask-rcnn")))
 
 
 def test_the_last_block_doubles_the_resolution_where_that_is_said(tmp_path: Path) -> None:

@@ -96,6 +96,15 @@ WHOLE: Mapping[str, tuple[Rule, ...]] = {
     "smp": (Rule(r"smp_model\.(.+)", r"network.\1"),),
     "timm": (Rule(r"timm_model\.(.+)", r"network.\1"),),
 }
+#: Parts of a detector behind its necks.
+DETECTOR = (
+    Rule(r"torchvision_model\.((?:rpn|roi_heads)\..+)", r"detector.\1"),
+    Rule(r"torchvision_model\.(head\..+)", r"detector.network.\1"),
+)
+#: How names of encoder and necks begin in a detector, and in all other networks.
+OF_DETECTORS = {"torchvision_model.backbone.backbone.": "encoder.", "torchvision_model.backbone.necks.": "neck."}
+#: Scores of places that one number of anchors has for each class, one class after the other.
+PER_CLASS = r"detector\.network\.head\.classification_head\.cls_logits\.(weight|bias)"
 #: What training programs put before, or into, the names of an encoder's weights: theirs -> ours, in this order.
 WRAPPINGS = (
     (r"^base_model\.model\.", ""),

@@ -102,6 +102,7 @@ STACKED: list[tuple[str, Any]] = [
     *SEVERAL,
     (f"{DATA}.concat_bands", True),
     (f"{MODEL}.backbone", "timm_resnet18"),
+    (f"{MODEL}.decoder_channels", [32, 16, 16, 8, 8]),
     (f"{MODEL}.backbone_modalities", None),
     (f"{MODEL}.backbone_bands", None),
     (f"{MODEL}.necks", None),
@@ -153,7 +154,7 @@ def write_objects(write: Callable[..., Path], root: Path, first_label: int = 1) 
     """Write a set of rasters of 64 x 64 pixels with a list of boxes for each: small and large bright squares."""
     for split, count in (("train", 3), ("val", 2), ("test", 2)):
         for number in range(count):
-            image = np.random.default_rng([number, count]).normal(1000, 100, (6, 64, 64))
+            image = np.random.default_rng([number, len(split)]).normal(1000, 100, (6, 64, 64))
             boxes = [[8, 8 + number, 20, 20 + number], [30, 28, 58, 56]][: number + 1]
             for left, top, right, bottom in boxes:
                 image[:, top:bottom, left:right] += 2000

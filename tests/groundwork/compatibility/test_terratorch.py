@@ -504,6 +504,7 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
     "Satlas": (
         [
             (f"{MODEL}.backbone", "satlas_swin_b_sentinel2_si_ms"),
+            (f"{MODEL}.backbone_out_indices", [1, 3, 5, 7]),
             (f"{MODEL}.necks", [{"name": "PermuteDims", "new_order": [0, 3, 1, 2]}]),
         ],
         {
@@ -511,8 +512,79 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
                 "name": "torchgeo",
                 "model": "Swin_V2_B_Weights.SENTINEL2_SI_MS_SATLAS",
                 "pretrained": False,
+                "out_indices": [0, 1, 2, 3],
             },
             "model.necks": [],
+        },
+    ),
+    "Satlas of other names, whose last level alone is passed on": (
+        [
+            (f"{MODEL}.backbone", "satlas_swin_b_landsat_mi_rgb"),
+            (f"{MODEL}.necks", None),
+            (f"{MODEL}.decoder", "FCNDecoder"),
+            (f"{MODEL}.decoder_channels", 8),
+        ],
+        {
+            "model.encoder": {
+                "name": "torchgeo",
+                "model": "Swin_V2_B_Weights.LANDSAT_SI_SATLAS",
+                "pretrained": False,
+                "out_indices": [3],
+            },
+        },
+    ),
+    "a vision transformer of TorchGeo, which passes on all blocks": (
+        [
+            (f"{MODEL}.backbone", "ssl4eol_vit_small_patch16_224_landsat_tm_toa_moco"),
+            (f"{MODEL}.backbone_out_indices", [3]),
+            (f"{MODEL}.necks", [{"name": "SelectIndices", "indices": [2, 5, 8, 11]}, *OBJECTS[-1][1][1:3]]),
+        ],
+        {
+            "model.encoder": {
+                "name": "torchgeo",
+                "model": "ViTSmall16_Weights.LANDSAT_TM_TOA_MOCO",
+                "pretrained": False,
+                "out_indices": [2, 5, 8, 11],
+            },
+        },
+    ),
+    "a vision transformer of timm, which passes on its last blocks": (
+        [
+            (f"{MODEL}.backbone", "timm_vit_tiny_patch16_224"),
+            (f"{MODEL}.necks", None),
+            (f"{MODEL}.decoder", "FCNDecoder"),
+            (f"{MODEL}.decoder_channels", 8),
+        ],
+        {"model.encoder.out_indices": [9, 10, 11]},
+    ),
+    "DINOv3, which passes on all blocks": (
+        [
+            (f"{MODEL}.backbone", "dinov3_vits16"),
+            (f"{MODEL}.backbone_return_cls_token", True),
+            (f"{MODEL}.necks", [{"name": "SelectIndices", "indices": [2, 5, 8, -1]}, *OBJECTS[-1][1][1:3]]),
+        ],
+        {"model.encoder.out_indices": [2, 5, 8, 11], "model.necks": [{"name": "pyramid"}]},
+    ),
+    "a later decoder of smp": (
+        [(f"{MODEL}.decoder", "smp_Segformer"), (f"{MODEL}.decoder_channels", None)],
+        {
+            "model.necks": [{"name": "pyramid"}, {"name": "select", "indices": [1, 2, 3]}],
+            "model.decoder": {"name": "smp", "model": "Segformer", "coarser": 2},
+        },
+    ),
+    "a decoder of smp that reads two levels": (
+        [
+            (f"{MODEL}.decoder", "smp_DeepLabV3Plus"),
+            (f"{MODEL}.decoder_channels", None),
+            (f"{MODEL}.decoder_decoder_channels", 16),
+        ],
+        {
+            "model.necks": [{"name": "pyramid"}, {"name": "select", "indices": [2, 3]}],
+            "model.decoder": {
+                "name": "smp",
+                "model": "DeepLabV3Plus",
+                "options": {"out_channels": 16, "output_stride": 8},
+            },
         },
     ),
     "each date by itself": (
@@ -991,7 +1063,8 @@ BUILT = (
     *("each date by itself", "UperNet", "a decoder of smp", "auxiliary branches", "adapters", "smp as it is"),
     *("numbers above 0", "the class token", "timm as it is", "objects", "a U-Net of smp", "a layer on all levels"),
     *("one linear layer", "a bottleneck", "layers before the mean", "objects by regions"),
-    *("objects whose labels count from 0", "outlines of objects"),
+    *("objects whose labels count from 0", "outlines of objects", "a later decoder of smp"),
+    *("a decoder of smp that reads two levels", "a vision transformer of TorchGeo, which passes on all blocks"),
 )
 
 
@@ -1039,6 +1112,30 @@ REFUSED: dict[str, tuple[list[tuple[str, Any]], str, str]] = {
         "gives 4 levels",
     ),
     "a decoder": ([(f"{MODEL}.decoder", "UNetDecodr")], "decoder_*", "Did you mean 'UNetDecoder'"),
+    "an encoder that is not there": (
+        [(f"{MODEL}.backbone", "galileo_nano")],
+        "backbone_*",
+        "'encoder: {name: galileo, variant: galileo_nano}'",
+    ),
+    "levels of an encoder that passes on its last one": (
+        [(f"{MODEL}.backbone", "dofa_base_patch16_224"), (f"{MODEL}.backbone_bands", None)],
+        "indices",
+        "Name more of them in 'backbone_out_indices'",
+    ),
+    "stages that are not there": (
+        [
+            (f"{MODEL}.backbone", "ssl4eos12_resnet18_sentinel2_all_moco"),
+            (f"{MODEL}.backbone_out_indices", [3, 5]),
+            (f"{MODEL}.necks", None),
+        ],
+        "out_indices",
+        "counted from 0 to 4",
+    ),
+    "a decoder that fails": (
+        [(f"{MODEL}.decoder", "smp_DPT"), (f"{MODEL}.decoder_channels", None)],
+        "decoder_*",
+        "TerraTorch fails with it",
+    ),
     "channels": ([(f"{MODEL}.decoder_channels", [8, 8])], "decoder_*.channels", "2 numbers for 4 levels"),
     "a factory that fails": (
         [(f"{TASK}.model_factory", "GenericUnetModelFactory")],
@@ -1157,7 +1254,7 @@ REFUSED: dict[str, tuple[list[tuple[str, Any]], str, str]] = {
         "add one as the last neck",
     ),
     "a detector of levels that nobody counts": (
-        [*OBJECTS, (f"{MODEL}.backbone", "timm_resnet18"), (f"{MODEL}.necks", OBJECTS[-1][1][3:])],
+        [*OBJECTS, (f"{MODEL}.backbone", "mit_b0"), (f"{MODEL}.necks", OBJECTS[-1][1][3:])],
         "model_args.necks",
         "choose levels by 'SelectIndices'",
     ),
@@ -1206,7 +1303,7 @@ def keys_of(words: dict[str, Any], prefix: str = "") -> Iterator[str]:
             yield from keys_of(value, f"{prefix}{key}.")
 
 
-@pytest.mark.parametrize("changes", [[], SEVERAL], ids=["one source", "several"])
+@pytest.mark.parametrize("changes", [[], SEVERAL, OBJECTS], ids=["one source", "several", "objects"])
 def test_whatever_stands_at_a_key_is_a_configuration_or_refused(changes: list[tuple[str, Any]]) -> None:
     count = 0
     for key in keys_of(changed(*changes)):
@@ -1295,6 +1392,7 @@ def test_what_never_had_a_meaning_is_said() -> None:
 
 DOFA = [
     (f"{MODEL}.backbone", "dofa_base_patch16_224"),
+    (f"{MODEL}.backbone_out_indices", [2, 5, 8, 11]),
     (f"{MODEL}.backbone_bands", None),
     (f"{MODEL}.backbone_model_bands", HLS),
 ]

@@ -33,8 +33,8 @@ from groundwork.errors import TranslationError
 from groundwork.training.checks import check_together, check_training
 from groundwork.training.fit import FitResult, fit
 from groundwork.training.initial import build_initial
-from terratorch_cases import DETECTORS
-from terratorch_words import DATA, MODEL, TASK, changed, rooted, write_objects, write_set
+from terratorch_cases import DETECTORS, decoder
+from terratorch_words import DATA, HLS, MODEL, TASK, changed, rooted, write_objects, write_set
 
 ROOT = Path(__file__).parents[2]
 
@@ -176,6 +176,31 @@ def test_images_in_a_folder_for_each_class_train(conf: Path, tmp_path: Path, wri
     # Names come from the folders, in their order.
     assert result.bundle.config.target.names == ("crops", "town")
     assert np.isfinite(result.history["train/loss"]).all()
+
+
+#: Encoders of zoos, which are told their bands in another way, and decoders that read some of the levels.
+ZOO = {
+    "dofa": ("dofa_small_patch16_224", [{"name": "ReshapeTokensToImage"}], decoder("FCNDecoder", 8, num_convs=1)),
+    "torchgeo": ("ssl4eos12_resnet18_sentinel2_all_moco", None, decoder("smp_UPerNet", decoder_channels=8)),
+}
+
+
+@pytest.mark.parametrize("case", ZOO)
+def test_encoders_of_zoos_train(conf: Path, water: Path, tmp_path: Path, case: str) -> None:
+    encoder, necks, decoding = ZOO[case]
+    changes = [
+        (f"{MODEL}.backbone", encoder),
+        (f"{MODEL}.backbone_bands", None),
+        (f"{MODEL}.backbone_model_bands", HLS),
+        (f"{MODEL}.backbone_out_indices", [0, 1, 2, 3] if case == "torchgeo" else [0]),
+        (f"{MODEL}.necks", necks),
+        (f"{DATA}.batch_size", 3),
+    ]
+    brought(conf, f"zoo_{case}", changed(*rooted(water), *SMALL, *decoding, *changes))
+    result = trained(conf, f"zoo_{case}", tmp_path)
+    assert np.isfinite(result.history["train/loss"]).all()
+    assert result.bundle.config.model.encoder is not None
+    assert result.bundle.config.model.encoder.name == case
 
 
 @pytest.mark.parametrize("case", DETECTORS)

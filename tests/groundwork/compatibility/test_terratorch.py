@@ -1273,6 +1273,11 @@ REFUSED: dict[str, tuple[list[tuple[str, Any]], str, str]] = {
         "class_names",
         "'ship' would never be found",
     ),
+    "names of other classes than are counted": (
+        [*OBJECTS, (f"{MODEL}.framework", "faster-rcnn"), (f"{TASK}.class_names", ["background", "ship"])],
+        "class_names",
+        "2 name(s) for 3 class(es)",
+    ),
     "the background alone": ([*OBJECTS, (f"{MODEL}.num_classes", 1)], "num_classes", "the background alone"),
     **{
         f"objects of {name}": ([*OBJECTS, ("data.class_path", f"terratorch.datamodules.{name}")], "class_path", words)

@@ -38,7 +38,7 @@ def read_object_classes(data: Stated, task: Stated, names: Sequence[str], count:
             f"of {count} classes the first is the background to '{stated}', so that '{names[0]}' would never be found: "
             f"name the background as the first, or set 'num_classes: {count + 1}'",
         )
-    elif names and len(names) not in (count, count - 1):
+    elif names and len(names) not in ((count,) if is_called else (count, count - 1)):
         data.findings.refuse("model.init_args.class_names", f"{len(names)} name(s) for {count} class(es)")
     labels = _labels(data)
     if has_background or is_called or len(names) == count - 1:

@@ -103,6 +103,35 @@ CASES: dict[str, Changes] = {
     ],
     "radar": RADAR,
 }
+#: What finds objects, with a small pyramid.
+DETECTION: Changes = [
+    ("model.class_path", "ObjectDetectionTask"),
+    ("data.class_path", "GenericNonGeoObjectDetectionDataModule"),
+    *((key, None) for key in (f"{DATA}.label_grep", f"{DATA}.no_label_replace", f"{DATA}.num_classes")),
+    *((f"{TASK}.{key}", None) for key in ("loss", "ignore_index")),
+    (f"{TASK}.model_factory", "ObjectDetectionModelFactory"),
+    *((f"{MODEL}.{key}", None) for key in ("decoder", "decoder_channels")),
+    (f"{MODEL}.num_classes", 3),
+    (f"{MODEL}.necks", [SELECT, RESHAPE, PYRAMID, {"name": "FeaturePyramidNetworkNeck", "out_channel": 32}]),
+]
+#: Case -> changes of the usual file, of detectors. Those of one stage have label 0, here a class and there none.
+DETECTORS: dict[str, Changes] = {
+    "regions": [
+        *DETECTION,
+        (f"{MODEL}.framework", "faster-rcnn"),
+        (f"{TASK}.score_threshold", 0.4),
+        (f"{TASK}.iou_threshold", 0.3),
+    ],
+    "anchors": [*DETECTION, (f"{MODEL}.framework", "retinanet"), (f"{MODEL}.framework_score_thresh", 0.6)],
+    "places": [
+        *DETECTION,
+        (f"{MODEL}.framework", "fcos"),
+        (f"{MODEL}.framework_nms_thresh", 0.4),
+        (f"{TASK}.class_names", ["ship", "buoy", "pier"]),
+    ],
+}
+#: Sizes of their images: TerraTorch cannot lay tokens out for a detector unless images are squares.
+SQUARES = ((64, 64), (96, 96))
 #: Sizes of the images: one of them is no multiple of anything.
 SIZES = ((64, 64), (96, 64), (75, 53))
 #: Cases of several dates.

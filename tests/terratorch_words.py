@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -101,6 +102,7 @@ STACKED: list[tuple[str, Any]] = [
     *SEVERAL,
     (f"{DATA}.concat_bands", True),
     (f"{MODEL}.backbone", "timm_resnet18"),
+    (f"{MODEL}.decoder_channels", [32, 16, 16, 8, 8]),
     (f"{MODEL}.backbone_modalities", None),
     (f"{MODEL}.backbone_bands", None),
     (f"{MODEL}.necks", None),
@@ -145,4 +147,20 @@ def write_set(
             }
             write(root / split / names[0].format(f"{split}{number}"), image.astype(np.int16), nodata=-9999, **place)
             write(root / split / names[1].format(f"{split}{number}"), mask, **place)
+    return root
+
+
+def write_objects(write: Callable[..., Path], root: Path, first_label: int = 1) -> Path:
+    """Write a set of rasters of 64 x 64 pixels with a list of boxes for each: small and large bright squares."""
+    for split, count in (("train", 3), ("val", 2), ("test", 2)):
+        for number in range(count):
+            image = np.random.default_rng([number, len(split)]).normal(1000, 100, (6, 64, 64))
+            boxes = [[8, 8 + number, 20, 20 + number], [30, 28, 58, 56]][: number + 1]
+            for left, top, right, bottom in boxes:
+                image[:, top:bottom, left:right] += 2000
+            place = {"transform": from_origin(500_000 + 10_000 * number, 5_000_000 + 10_000 * count, 10, 10)}
+            place["transform"] *= place["transform"].translation(0, 0 if split != "test" else 10_000)
+            path = write(root / split / f"{split}{number}_img.tif", image.astype(np.int16), nodata=-9999, **place)
+            labels = list(range(first_label, first_label + len(boxes)))
+            path.with_suffix(".json").write_text(json.dumps({"boxes": boxes, "labels": labels}), encoding="utf-8")
     return root

@@ -33,7 +33,8 @@ from groundwork.errors import TranslationError
 from groundwork.training.checks import check_together, check_training
 from groundwork.training.fit import FitResult, fit
 from groundwork.training.initial import build_initial
-from terratorch_words import DATA, MODEL, TASK, changed, rooted, write_set
+from terratorch_cases import DETECTORS, decoder
+from terratorch_words import DATA, HLS, MODEL, TASK, changed, rooted, write_objects, write_set
 
 ROOT = Path(__file__).parents[2]
 
@@ -175,6 +176,60 @@ def test_images_in_a_folder_for_each_class_train(conf: Path, tmp_path: Path, wri
     # Names come from the folders, in their order.
     assert result.bundle.config.target.names == ("crops", "town")
     assert np.isfinite(result.history["train/loss"]).all()
+
+
+#: Encoders of zoos, which are told their bands in another way, and decoders that read some of the levels.
+ZOO = {
+    "dofa": ("dofa_small_patch16_224", [{"name": "ReshapeTokensToImage"}], decoder("FCNDecoder", 8, num_convs=1)),
+    "torchgeo": ("ssl4eos12_resnet18_sentinel2_all_moco", None, decoder("smp_UPerNet", decoder_channels=8)),
+}
+
+
+@pytest.mark.parametrize("case", ZOO)
+def test_encoders_of_zoos_train(conf: Path, water: Path, tmp_path: Path, case: str) -> None:
+    encoder, necks, decoding = ZOO[case]
+    changes = [
+        (f"{MODEL}.backbone", encoder),
+        (f"{MODEL}.backbone_bands", None),
+        (f"{MODEL}.backbone_model_bands", HLS),
+        (f"{MODEL}.backbone_out_indices", [0, 1, 2, 3] if case == "torchgeo" else [0]),
+        (f"{MODEL}.necks", necks),
+        (f"{DATA}.batch_size", 3),
+    ]
+    brought(conf, f"zoo_{case}", changed(*rooted(water), *SMALL, *decoding, *changes))
+    result = trained(conf, f"zoo_{case}", tmp_path)
+    assert np.isfinite(result.history["train/loss"]).all()
+    assert result.bundle.config.model.encoder is not None
+    assert result.bundle.config.model.encoder.name == case
+
+
+@pytest.mark.parametrize("case", DETECTORS)
+def test_objects_in_lists_of_boxes_train(
+    conf: Path, tmp_path: Path, write_raster: Callable[..., Path], case: str
+) -> None:
+    first = 0 if case == "places" else 1
+    root = write_objects(write_raster, tmp_path / "set", first)
+    words = changed(*DETECTORS[case], *rooted(root), *SMALL, (f"{DATA}.batch_size", 2))
+    report = brought(conf, f"objects_{case}", words)
+    target = report.translation.parameters["data"]["target"]  # type: ignore[index]
+    assert [entry["value"] for entry in target["classes"]] == list(range(first, 3))
+    result = trained(conf, f"objects_{case}", tmp_path / "runs")
+    assert np.isfinite(result.history["train/loss"]).all()
+    assert "val/map" in result.history
+    objects = result.bundle.config.model.factory
+    assert objects.options["iou_across_classes"] in (0.3, 0.5)
+
+
+def test_images_without_a_list_of_boxes_and_labels_without_a_class_are_refused(
+    conf: Path, tmp_path: Path, write_raster: Callable[..., Path]
+) -> None:
+    root = write_objects(write_raster, tmp_path / "set", 0)
+    words = changed(*DETECTORS["regions"], *rooted(root))
+    with pytest.raises(TranslationError, match=r"num_classes: files of boxes hold the label\(s\) \[0\], where 1 to 2"):
+        brought(conf, "background", words)
+    (root / "val" / "val1_img.json").unlink()
+    with pytest.raises(TranslationError, match=r"val_label_data_root: 1 image\(s\) have no '\{key\}_img.json'"):
+        brought(conf, "missing", words)
 
 
 def test_two_sensors_train(conf: Path, tmp_path: Path, write_raster: Callable[..., Path]) -> None:

@@ -30,7 +30,7 @@ from groundwork.evaluation.figures import draw_history, draw_panel, draw_quicklo
 from groundwork.evaluation.predictors import ModelPredictor
 from groundwork.evaluation.report import evaluate_model, held_out
 from groundwork.evaluation.scores import headline
-from groundwork.models.assembly.detectors import LOSSES
+from groundwork.models.assembly.detector_networks import LOSSES
 from groundwork.models.interface import Model, ModelOutput
 from groundwork.prediction.names import Names
 from groundwork.prediction.objects import find_objects

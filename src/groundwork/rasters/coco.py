@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from math import isfinite
 from pathlib import Path
 from typing import TypeAlias
 
 from groundwork.errors import RasterError
+from groundwork.rasters.annotations import AnnotatedImage, Annotation
+from groundwork.rasters.box_lists import is_box_list, read_box_list
 from groundwork.rasters.folder import preview
 
 #: An object of JSON.
@@ -22,34 +23,10 @@ _PARTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Annotation:
-    """One object."""
-
-    #: How messages call it.
-    name: str
-    category: str
-    #: Left, top, width and height in pixels.
-    box: tuple[float, float, float, float]
-    #: Whether it stands for many objects, which are not told apart.
-    is_crowd: bool
-    #: As the file has it. None: there is none.
-    segmentation: object = None
-
-
-@dataclass(frozen=True, slots=True)
-class AnnotatedImage:
-    """One image with its objects."""
-
-    #: As the file calls it.
-    name: str
-    width: int
-    height: int
-    annotations: tuple[Annotation, ...]
-
-
 def read_coco(path: Path) -> Mapping[str, AnnotatedImage]:
     """Return the images of a file by their ``file_name``, in its order. What was read last is kept.
+
+    A file may be a list of boxes as well (:mod:`groundwork.rasters.box_lists`), which holds one image, called as it is.
 
     Raises:
         RasterError: Where it is no such JSON, and where an entry lacks what is needed,
@@ -68,6 +45,8 @@ def _read(path: Path, stamp: tuple[int, int]) -> Mapping[str, AnnotatedImage]:  
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise RasterError(path, f"no JSON that can be read ({error})", "annotations in COCO's JSON") from None
+    if is_box_list(content):
+        return {path.stem: read_box_list(path, content)}
     parts = {name: _entries(path, content, name) for name in _PARTS}
     for part, key in (("images", "id"), ("images", "file_name"), ("categories", "id"), ("categories", "name")):
         _require_once(path, part, key, parts[part])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rasterio.features import shapes
 
 from groundwork.errors import RasterError
-from groundwork.rasters.coco import AnnotatedImage, Annotation
+from groundwork.rasters.annotations import AnnotatedImage, Annotation
 
 #: How far an object may reach beyond its image, in pixels: programs round in their own ways.
 BEYOND = 1.0

@@ -1,7 +1,8 @@
-"""Objects as annotations in COCO's JSON."""
+"""Objects as annotations in COCO's JSON, or as lists of boxes."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import final
 
 import numpy as np
@@ -10,7 +11,8 @@ from rasterio.windows import Window
 
 from groundwork.batch import Answers, Patch
 from groundwork.errors import RasterError
-from groundwork.rasters.coco import AnnotatedImage, Annotation, read_coco
+from groundwork.rasters.annotations import AnnotatedImage, Annotation
+from groundwork.rasters.coco import read_coco
 from groundwork.rasters.coco_outlines import box_of, outline_of
 from groundwork.rasters.folder import preview
 from groundwork.rasters.grid import Grid
@@ -33,7 +35,7 @@ class AnnotatedObjects(Label):
 
         Args:
             source: The file, with a row that says what it calls the scene; or one that holds this scene alone.
-            target: With classes, called as categories are, or mapped to them.
+            target: With classes, called as categories are, or mapped to them; of a list of boxes with their values.
             grid: Of the scene.
 
         Raises:
@@ -42,13 +44,16 @@ class AnnotatedObjects(Label):
         self.path, self._target = source.paths[0], target
         self._spec = target.objects or ObjectSpec()
         image = self._find(source)
+        if image.by_value:
+            image = replace(image, width=grid.width, height=grid.height)
         if (image.width, image.height) != (grid.width, grid.height):
             found = f"{image.width} x {image.height} pixels for '{image.name}'"
             expected = f"{grid.width} x {grid.height}, as its raster has"
             raise RasterError(self.path, found, expected, "Correct the file, or give the raster that was annotated.")
-        kept = [annotation for annotation in image.annotations if annotation.category not in self._spec.background]
+        background = {str(category) for category in self._spec.background}
+        kept = [annotation for annotation in image.annotations if annotation.category not in background]
         outlines = np.array([self._outline(image, annotation) for annotation in kept], np.object_)
-        meanings = self._meanings(kept)
+        meanings = self._meanings(kept, by_value=image.by_value)
         # Of a crowd it is known that it is there, and not which pixels are one object.
         classes = np.array([IGNORE if entry.is_crowd else meanings[entry.category] for entry in kept], np.int64)
         self._objects = SceneObjects(self.path, target, grid, outlines, classes)
@@ -67,10 +72,12 @@ class AnnotatedObjects(Label):
             )
         return next(iter(images.values()))
 
-    def _meanings(self, kept: list[Annotation]) -> dict[str, int]:
+    def _meanings(self, kept: list[Annotation], *, by_value: bool) -> dict[str, int]:
         """Return the class index of each category, IGNORE for what nobody knows."""
         names, mapping = self._target.names, self._spec.mapping
-        meanings = {name: index for index, name in enumerate(names)}
+        called = [str(entry.value) for entry in self._target.classes] if by_value else names
+        meanings = {name: index for index, name in enumerate(called)}
+        meanings |= {str(value): IGNORE for value in self._target.ignore_values} if by_value else {}
         meanings |= {name: IGNORE if to is None else names.index(to) for name, to in mapping.items()}
         wrong = [annotation for annotation in kept if annotation.category not in meanings]
         if wrong:

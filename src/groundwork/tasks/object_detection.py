@@ -13,7 +13,7 @@ from groundwork.config.training import LossTerm, TrainingConfig
 from groundwork.data.statistics import Statistics
 from groundwork.errors import SpecError
 from groundwork.models.assembly.detection import DetectionModel
-from groundwork.models.assembly.detectors import LOSSES
+from groundwork.models.assembly.detector_networks import LOSSES
 from groundwork.models.interface import ModelFactory, ModelOutput
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.targets.labels import IGNORE

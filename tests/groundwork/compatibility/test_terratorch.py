@@ -504,6 +504,7 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
     "Satlas": (
         [
             (f"{MODEL}.backbone", "satlas_swin_b_sentinel2_si_ms"),
+            (f"{MODEL}.backbone_out_indices", [1, 3, 5, 7]),
             (f"{MODEL}.necks", [{"name": "PermuteDims", "new_order": [0, 3, 1, 2]}]),
         ],
         {
@@ -511,8 +512,79 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
                 "name": "torchgeo",
                 "model": "Swin_V2_B_Weights.SENTINEL2_SI_MS_SATLAS",
                 "pretrained": False,
+                "out_indices": [0, 1, 2, 3],
             },
             "model.necks": [],
+        },
+    ),
+    "Satlas of other names, whose last level alone is passed on": (
+        [
+            (f"{MODEL}.backbone", "satlas_swin_b_landsat_mi_rgb"),
+            (f"{MODEL}.necks", None),
+            (f"{MODEL}.decoder", "FCNDecoder"),
+            (f"{MODEL}.decoder_channels", 8),
+        ],
+        {
+            "model.encoder": {
+                "name": "torchgeo",
+                "model": "Swin_V2_B_Weights.LANDSAT_SI_SATLAS",
+                "pretrained": False,
+                "out_indices": [3],
+            },
+        },
+    ),
+    "a vision transformer of TorchGeo, which passes on all blocks": (
+        [
+            (f"{MODEL}.backbone", "ssl4eol_vit_small_patch16_224_landsat_tm_toa_moco"),
+            (f"{MODEL}.backbone_out_indices", [3]),
+            (f"{MODEL}.necks", [{"name": "SelectIndices", "indices": [2, 5, 8, 11]}, *OBJECTS[-1][1][1:3]]),
+        ],
+        {
+            "model.encoder": {
+                "name": "torchgeo",
+                "model": "ViTSmall16_Weights.LANDSAT_TM_TOA_MOCO",
+                "pretrained": False,
+                "out_indices": [2, 5, 8, 11],
+            },
+        },
+    ),
+    "a vision transformer of timm, which passes on its last blocks": (
+        [
+            (f"{MODEL}.backbone", "timm_vit_tiny_patch16_224"),
+            (f"{MODEL}.necks", None),
+            (f"{MODEL}.decoder", "FCNDecoder"),
+            (f"{MODEL}.decoder_channels", 8),
+        ],
+        {"model.encoder.out_indices": [9, 10, 11]},
+    ),
+    "DINOv3, which passes on all blocks": (
+        [
+            (f"{MODEL}.backbone", "dinov3_vits16"),
+            (f"{MODEL}.backbone_return_cls_token", True),
+            (f"{MODEL}.necks", [{"name": "SelectIndices", "indices": [2, 5, 8, -1]}, *OBJECTS[-1][1][1:3]]),
+        ],
+        {"model.encoder.out_indices": [2, 5, 8, 11], "model.necks": [{"name": "pyramid"}]},
+    ),
+    "a later decoder of smp": (
+        [(f"{MODEL}.decoder", "smp_Segformer"), (f"{MODEL}.decoder_channels", None)],
+        {
+            "model.necks": [{"name": "pyramid"}, {"name": "select", "indices": [1, 2, 3]}],
+            "model.decoder": {"name": "smp", "model": "Segformer", "coarser": 2},
+        },
+    ),
+    "a decoder of smp that reads two levels": (
+        [
+            (f"{MODEL}.decoder", "smp_DeepLabV3Plus"),
+            (f"{MODEL}.decoder_channels", None),
+            (f"{MODEL}.decoder_decoder_channels", 16),
+        ],
+        {
+            "model.necks": [{"name": "pyramid"}, {"name": "select", "indices": [2, 3]}],
+            "model.decoder": {
+                "name": "smp",
+                "model": "DeepLabV3Plus",
+                "options": {"out_channels": 16, "output_stride": 8},
+            },
         },
     ),
     "each date by itself": (
@@ -773,10 +845,92 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
         {
             "training.task": "object_detection",
             "data.target.classes.1": {"value": 2, "name": "class_2", "color": "#2f6fb5"},
-            "model.factory": {"name": "object_detection", "framework": "fcos"},
+            "model.factory": {
+                "name": "object_detection",
+                "framework": "fcos",
+                "anchors": [8, 16, 32, 64],
+                "score_threshold": 0.5,
+                "iou_threshold": 0.6,
+                "iou_across_classes": 0.5,
+            },
             "model.necks": [{"name": "pyramid"}, {"name": "fpn", "channels": 64}],
             "training.monitor": "val/map",
-            "places.labels": {"kind": "coco_labels", "path": "data/water", "pattern": "*/{key}.json"},
+            "places.labels": {"kind": "coco_labels", "path": "data/water", "pattern": "*/{key}_img.json"},
+        },
+    ),
+    "objects by regions": (
+        [
+            *OBJECTS,
+            (f"{MODEL}.framework", "faster-rcnn"),
+            (f"{MODEL}.framework_box_nms_thresh", 0.4),
+            (f"{MODEL}.framework_box_batch_size_per_image", 64),
+            (f"{MODEL}.framework_rpn_nms_thresh", 0.7),
+            (f"{MODEL}.framework_min_size", 800),
+            (f"{MODEL}.in_channels", 6),
+            (f"{TASK}.score_threshold", "0.01"),
+            (f"{TASK}.iou_threshold", 0.3),
+            (f"{TASK}.class_names", ["Background", "ship", "buoy"]),
+            ("lr_scheduler.init_args", {"monitor": "val_map", "mode": "max"}),
+        ],
+        {
+            "data.target.classes.0": {"value": 1, "name": "ship", "color": "#c8443c"},
+            "model.factory": {
+                "name": "object_detection",
+                "framework": "faster-rcnn",
+                "anchors": [32, 64, 128, 256],
+                # The detector's own threshold, which is higher than that of the task.
+                "score_threshold": 0.05,
+                "iou_threshold": 0.4,
+                "iou_across_classes": 0.3,
+                "regions": 64,
+            },
+            "training.schedule": {"name": "plateau", "factor": 0.1, "patience": 10},
+        },
+    ),
+    "objects whose labels count from 0": (
+        [
+            *OBJECTS,
+            (f"{MODEL}.framework", "retinanet"),
+            (f"{MODEL}.framework_score_thresh", 0.6),
+            (f"{MODEL}.framework_detections_per_img", 20),
+            (f"{TASK}.class_names", ["ship", "buoy", "pier"]),
+            (f"{TASK}.ignore_index", 1),
+        ],
+        {
+            # One that is passed over is no class.
+            "data.target.classes": [
+                {"value": 0, "name": "ship", "color": "#4d4d4d"},
+                {"value": 2, "name": "pier", "color": "#2f6fb5"},
+            ],
+            "data.target.objects": {"background": ["1", "buoy"]},
+            "model.factory": {
+                "name": "object_detection",
+                "framework": "retinanet",
+                "heads": "v2",
+                "anchors": [16, 32, 64, 128],
+                "score_threshold": 0.6,
+                "iou_across_classes": 0.5,
+                "most": 20,
+            },
+        },
+    ),
+    "outlines of objects": (
+        [
+            *OBJECTS,
+            (f"{MODEL}.framework", "mask-rcnn"),
+            (f"{MODEL}.backbone", "timm_resnet18"),
+            (f"{MODEL}.backbone_out_indices", [1, 2]),
+            (f"{MODEL}.necks", [{"name": "FeaturePyramidNetworkNeck"}]),
+            (
+                "trainer.callbacks",
+                [{"class_path": "ModelCheckpoint", "init_args": {"monitor": "val_segm_map", "mode": "max"}}],
+            ),
+        ],
+        {
+            "data.target.objects": {"masks": True},
+            "model.factory.heads": "v2",
+            "model.factory.anchors": [32, 64],
+            "training.monitor": "val/mask_map",
         },
     ),
     # Losses, optimisers, schedules, the Trainer.
@@ -908,7 +1062,9 @@ BUILT = (
     *("usual", "dates", "several sources", "options of Prithvi", "Prithvi's older factory", "Swin", "timm", "Satlas"),
     *("each date by itself", "UperNet", "a decoder of smp", "auxiliary branches", "adapters", "smp as it is"),
     *("numbers above 0", "the class token", "timm as it is", "objects", "a U-Net of smp", "a layer on all levels"),
-    *("one linear layer", "a bottleneck", "layers before the mean"),
+    *("one linear layer", "a bottleneck", "layers before the mean", "objects by regions"),
+    *("objects whose labels count from 0", "outlines of objects", "a later decoder of smp"),
+    *("a decoder of smp that reads two levels", "a vision transformer of TorchGeo, which passes on all blocks"),
 )
 
 
@@ -929,7 +1085,7 @@ def test_what_is_translated_fits_together(case: str) -> None:
         built = factory.build_model(factory.resolve(model, data.sources, data.target), data.sources, data.target)
         output = built.eval()(example_images(data.sources, (64, 64), device)).output
     size = () if data.target.per == "image" else (64, 64)
-    objects = (1, output.shape[1], 6)
+    objects = (1, output.shape[1], 6 if model.factory.options.get("framework") != "mask-rcnn" else 6 + 28**2)
     assert output.shape == (objects if data.target.per == "object" else (1, data.target.num_outputs, *size))
 
 
@@ -956,6 +1112,30 @@ REFUSED: dict[str, tuple[list[tuple[str, Any]], str, str]] = {
         "gives 4 levels",
     ),
     "a decoder": ([(f"{MODEL}.decoder", "UNetDecodr")], "decoder_*", "Did you mean 'UNetDecoder'"),
+    "an encoder that is not there": (
+        [(f"{MODEL}.backbone", "galileo_nano")],
+        "backbone_*",
+        "'encoder: {name: galileo, variant: galileo_nano}'",
+    ),
+    "levels of an encoder that passes on its last one": (
+        [(f"{MODEL}.backbone", "dofa_base_patch16_224"), (f"{MODEL}.backbone_bands", None)],
+        "indices",
+        "Name more of them in 'backbone_out_indices'",
+    ),
+    "stages that are not there": (
+        [
+            (f"{MODEL}.backbone", "ssl4eos12_resnet18_sentinel2_all_moco"),
+            (f"{MODEL}.backbone_out_indices", [3, 5]),
+            (f"{MODEL}.necks", None),
+        ],
+        "out_indices",
+        "counted from 0 to 4",
+    ),
+    "a decoder that fails": (
+        [(f"{MODEL}.decoder", "smp_DPT"), (f"{MODEL}.decoder_channels", None)],
+        "decoder_*",
+        "TerraTorch fails with it",
+    ),
     "channels": ([(f"{MODEL}.decoder_channels", [8, 8])], "decoder_*.channels", "2 numbers for 4 levels"),
     "a factory that fails": (
         [(f"{TASK}.model_factory", "GenericUnetModelFactory")],
@@ -1061,6 +1241,53 @@ REFUSED: dict[str, tuple[list[tuple[str, Any]], str, str]] = {
         "aux_loss",
         "name the same in both",
     ),
+    "no kind of detector": ([*OBJECTS, (f"{MODEL}.framework", None)], "framework", "TerraTorch fails without one"),
+    "a detector": ([*OBJECTS, (f"{MODEL}.framework", "fcoss")], "framework", "Did you mean 'fcos'"),
+    "a transformer that finds objects": (
+        [*OBJECTS, (f"{MODEL}.framework", "rf-detr")],
+        "framework",
+        "asks a transformer for objects",
+    ),
+    "a detector without a pyramid": (
+        [*OBJECTS, (f"{MODEL}.necks", OBJECTS[-1][1][:3])],
+        "model_args.necks",
+        "add one as the last neck",
+    ),
+    "a detector of levels that nobody counts": (
+        [*OBJECTS, (f"{MODEL}.backbone", "mit_b0"), (f"{MODEL}.necks", OBJECTS[-1][1][3:])],
+        "model_args.necks",
+        "choose levels by 'SelectIndices'",
+    ),
+    "an option of a detector": (
+        [*OBJECTS, (f"{MODEL}.framework_scor_thresh", 0.1)],
+        "framework_scor_thresh",
+        "Did you mean 'score_thresh'",
+    ),
+    "an option that detectors have one value of": (
+        [*OBJECTS, (f"{MODEL}.framework_topk_candidates", 400)],
+        "framework_topk_candidates",
+        "it is 1000 here",
+    ),
+    "a first class that is the background": (
+        [*OBJECTS, (f"{MODEL}.framework", "faster-rcnn"), (f"{TASK}.class_names", ["ship", "buoy", "pier"])],
+        "class_names",
+        "'ship' would never be found",
+    ),
+    "names of other classes than are counted": (
+        [*OBJECTS, (f"{MODEL}.framework", "faster-rcnn"), (f"{TASK}.class_names", ["background", "ship"])],
+        "class_names",
+        "2 name(s) for 3 class(es)",
+    ),
+    "the background alone": ([*OBJECTS, (f"{MODEL}.num_classes", 1)], "num_classes", "the background alone"),
+    **{
+        f"objects of {name}": ([*OBJECTS, ("data.class_path", f"terratorch.datamodules.{name}")], "class_path", words)
+        for name, words in (
+            ("mVHR10DataModule", "torchgeo_import"),
+            ("ElephantDataModule", "join its two files of COCO's JSON"),
+            ("SubstationDataModule", "a list of boxes for each"),
+            ("GeoBenchV2ObjectDetectionDataModule", "GEO-Bench 2 keeps samples in files of its own"),
+        )
+    },
     "code of one's own": ([("custom_modules_path", "mine")], "custom_modules_path", "import path"),
 }
 
@@ -1081,7 +1308,7 @@ def keys_of(words: dict[str, Any], prefix: str = "") -> Iterator[str]:
             yield from keys_of(value, f"{prefix}{key}.")
 
 
-@pytest.mark.parametrize("changes", [[], SEVERAL], ids=["one source", "several"])
+@pytest.mark.parametrize("changes", [[], SEVERAL, OBJECTS], ids=["one source", "several", "objects"])
 def test_whatever_stands_at_a_key_is_a_configuration_or_refused(changes: list[tuple[str, Any]]) -> None:
     count = 0
     for key in keys_of(changed(*changes)):
@@ -1133,6 +1360,19 @@ CHANGED: list[tuple[list[tuple[str, Any]], str, str]] = [
         "chips of the split",
     ),
     ([("seed_everything", True)], "seed_everything", "a seed that nobody states"),
+    (OBJECTS, "model.init_args.score_threshold", "objects of 0.5 and less are left out"),
+    (OBJECTS, "lr_scheduler.init_args.mode", "no longer rises"),
+    (OBJECTS, "model.init_args.model_args.num_classes", "label 0 is taken for the background"),
+    (
+        [*OBJECTS, (f"{TASK}.freeze_backbone", True)],
+        "model.init_args.freeze_backbone",
+        "the necks learn",
+    ),
+    (
+        [*OBJECTS, (f"{DATA}.train_transform", [{"class_path": "HorizontalFlip"}])],
+        "data.init_args.train_transform",
+        "TerraTorch 1.2.13 leaves them where they were",
+    ),
 ]
 
 
@@ -1157,6 +1397,7 @@ def test_what_never_had_a_meaning_is_said() -> None:
 
 DOFA = [
     (f"{MODEL}.backbone", "dofa_base_patch16_224"),
+    (f"{MODEL}.backbone_out_indices", [2, 5, 8, 11]),
     (f"{MODEL}.backbone_bands", None),
     (f"{MODEL}.backbone_model_bands", HLS),
 ]

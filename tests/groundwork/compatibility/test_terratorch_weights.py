@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,8 +14,13 @@ import segmentation_models_pytorch as smp
 import timm
 import torch
 from safetensors.torch import save_file
+from segmentation_models_pytorch.decoders.deeplabv3.decoder import DeepLabV3PlusDecoder
+from segmentation_models_pytorch.decoders.pan.decoder import PANDecoder
+from segmentation_models_pytorch.decoders.segformer.decoder import SegformerDecoder
+from segmentation_models_pytorch.decoders.upernet.decoder import UPerNetDecoder
 from torch import Tensor, nn
 from torch.nn import functional
+from torchgeo.models import get_model
 
 from groundwork.batch import Images
 from groundwork.bundle import Bundle, load_bundle
@@ -26,7 +31,7 @@ from groundwork.compatibility.terratorch_weights.importing import import_checkpo
 from groundwork.errors import TranslationError, WeightsError
 from groundwork.models.interface import Model
 from recorded_weights import numbers_of, unfold, weight_of
-from terratorch_cases import CASES, DATES, IMAGES, SIZES
+from terratorch_cases import CASES, DATES, DETECTORS, IMAGES, PYRAMID, RESHAPE, SELECT, SIZES, SQUARES, decoder
 from terratorch_words import DATA, HLS, MODEL, SEVERAL, TASK, changed
 
 RECORDED = json.loads(Path(__file__).with_name("terratorch_recorded.json").read_text("utf-8"))
@@ -75,6 +80,54 @@ def test_scores_are_those_that_were_recorded(case: str, tmp_path: Path) -> None:
         )
 
 
+def state_of_detector(case: str) -> dict[str, Tensor]:
+    """Return the weights of a detector under the names that they have in a checkpoint.
+
+    Regions are drawn by small numbers, so that no score is nearly 1; what was never asked for has no score.
+    """
+    encoder = {
+        name.replace("encoder.", "torchvision_model.backbone.backbone.", 1): shape
+        for name, shape in unfold(RECORDED["groups"][0]).items()
+    }
+    state = {}
+    for name, shape in {**encoder, **RECORDED["detectors"][case]["names"]}.items():
+        value = weight_of(name, tuple(shape))
+        if ".rpn." in name or "box_predictor" in name:
+            value = 0.2 * value
+        if "cls_logits" in name and case == "anchors":
+            value.view(9, -1, *value.shape[1:])[:, 0] = -20 if name.endswith("bias") else 0
+        state[f"model.{name}"] = value
+    return state
+
+
+@pytest.mark.parametrize("case", DETECTORS)
+def test_objects_are_those_that_were_recorded(case: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "theirs.ckpt", state_of_detector(case))
+    found = import_checkpoint(path, changed(*DETECTORS[case]), "theirs.yaml")
+    label_0 = "cls_logits.bias: its part for label 0, which is no class here"
+    assert (label_0 in str(found)) == (case == "anchors")
+    model, values = found.bundle.build_model(), found.bundle.config.target.values
+    for size, expected in zip(SQUARES, RECORDED["detectors"][case]["found"], strict=True):
+        rows = scores_of(model, numbers_of("image", (1, 6, *size)))[0]
+        assert len(rows) == expected["count"]
+        some = rows[: len(expected["rows"])]
+        boxes, scores, labels = (
+            [row[:4] for row in expected["rows"]],
+            [row[4] for row in expected["rows"]],
+            [row[5] for row in expected["rows"]],
+        )
+        # Edges are sums of numbers of some hundred pixels, in single precision.
+        torch.testing.assert_close(some[:, :4], torch.tensor(boxes), atol=2e-3, rtol=0)
+        torch.testing.assert_close(some[:, 4], torch.tensor(scores), atol=1e-5, rtol=0)
+        assert [values[int(label)] for label in some[:, 5]] == labels
+
+
+def test_outlines_of_other_cells_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "theirs.ckpt", state_of_detector("regions"))
+    with pytest.raises(TranslationError, match="framework: outlines have 28 cells along each side"):
+        bundle_of(path, changed(*DETECTORS["regions"], (f"{MODEL}.framework", "mask-rcnn")))
+
+
 def test_the_last_block_doubles_the_resolution_where_that_is_said(tmp_path: Path) -> None:
     path = write(tmp_path / "theirs.ckpt", state_of("U-Net"))
     keeps, doubles = (bundle_of(path, changed(), last_block=word).build_model() for word in ("keeps", "doubles"))
@@ -108,25 +161,131 @@ def test_whole_networks_give_what_their_libraries_give(tmp_path: Path) -> None:
             torch.testing.assert_close(scores_of(model, image), expected, atol=5e-5, rtol=1e-5)
 
 
+#: Changes by which the encoder is a ResNet of timm, all of whose levels go on as they are.
+TIMM: list[tuple[str, Any]] = [
+    (f"{MODEL}.backbone", "timm_resnet10t"),
+    (f"{MODEL}.backbone_bands", None),
+    (f"{MODEL}.backbone_in_chans", 6),
+    (f"{MODEL}.necks", None),
+]
+
+
 def test_convolutions_see_images_of_odd_sizes_as_they_are(tmp_path: Path) -> None:
     encoder = timm.create_model("resnet10t", in_chans=6, features_only=True).eval()
     classify = nn.Conv2d(512, 2, 1)
     state = {f"model.encoder.{key}": value for key, value in encoder.state_dict().items()}
     state |= {f"model.head.head.2.{key}": value for key, value in classify.state_dict().items()}
-    words = changed(
-        (f"{MODEL}.backbone", "timm_resnet10t"),
-        (f"{MODEL}.backbone_bands", None),
-        (f"{MODEL}.backbone_in_chans", 6),
-        (f"{MODEL}.necks", None),
-        (f"{MODEL}.decoder", "IdentityDecoder"),
-        (f"{MODEL}.decoder_channels", None),
-    )
+    words = changed(*TIMM, *decoder("IdentityDecoder"))
     bundle = bundle_of(write(tmp_path / "theirs.ckpt", state), words)
     assert bundle.config.model.padding == "none"
     image = torch.randn(1, 6, 75, 53)
     with torch.inference_mode():
         expected = functional.interpolate(classify(encoder(image)[-1]), size=(75, 53), mode="bilinear")
     torch.testing.assert_close(scores_of(bundle.build_model(), image), expected, atol=1e-5, rtol=1e-5)
+
+
+#: Decoder of smp -> its arguments, and the options of TerraTorch that say the same.
+DECODERS: dict[str, tuple[type[nn.Module], dict[str, Any], dict[str, Any]]] = {
+    "Segformer": (SegformerDecoder, {"segmentation_channels": 8}, {"decoder_segmentation_channels": 8}),
+    "UPerNet": (UPerNetDecoder, {"decoder_channels": 8}, {"decoder_channels": 8}),
+    "PAN": (PANDecoder, {"decoder_channels": 8}, {"decoder_channels": 8}),
+    "DeepLabV3Plus": (
+        DeepLabV3PlusDecoder,
+        {"out_channels": 8, "atrous_rates": [2, 3, 4], "output_stride": 16, "aspp_separable": True, "aspp_dropout": 0},
+        {"decoder_channels": 8, "decoder_atrous_rates": [2, 3, 4]},
+    ),
+}
+
+
+@pytest.mark.parametrize("levels", [4, 5])
+@pytest.mark.parametrize("name", DECODERS)
+def test_decoders_of_smp_read_the_levels_that_they_are_given_there(name: str, levels: int, tmp_path: Path) -> None:
+    decoder_class, arguments, options = DECODERS[name]
+    indices = list(range(levels))
+    encoder = timm.create_model("resnet10t", in_chans=6, features_only=True, out_indices=indices).eval()
+    channels = encoder.feature_info.channels()
+    theirs = decoder_class(encoder_channels=channels, encoder_depth=levels - 1, **arguments).eval()
+    classify = nn.Conv2d(8, 2, 1)
+    state = {f"model.encoder.{key}": value for key, value in encoder.state_dict().items()}
+    state |= {f"model.decoder._smp_decoder.{key}": value for key, value in theirs.state_dict().items()}
+    state |= {f"model.head.head.2.{key}": value for key, value in classify.state_dict().items()}
+    words = changed(
+        *decoder(f"smp_{name}", **options),
+        *TIMM,
+        # Where timm gives all of them, nobody needs to count them.
+        *([(f"{MODEL}.backbone_out_indices", indices)] if levels < 5 else []),
+    )
+    model = bundle_of(write(tmp_path / "theirs.ckpt", state), words).build_model()
+    image = torch.randn(2, 6, 256, 128 + 128 * (name == "PAN"))
+    with torch.inference_mode():
+        expected = functional.interpolate(classify(theirs(encoder(image))), image.shape[-2:], mode="bilinear")
+    torch.testing.assert_close(scores_of(model, image), expected, atol=1e-5, rtol=1e-5)
+
+
+def as_dofa(network: nn.Module, image: Tensor) -> list[Tensor]:
+    """Return what TerraTorch takes of DOFA: all blocks' tokens, without the norm behind them."""
+    wavelengths = torch.tensor([0.49, 0.56, 0.665, 0.864, 1.61, 2.2])
+    tokens = network.patch_embed(image, wavelengths)[0] + network.pos_embed[:, 1:]
+    tokens = torch.cat([(network.cls_token + network.pos_embed[:, :1]).expand(len(tokens), -1, -1), tokens], dim=1)
+    found = []
+    for block in network.blocks:
+        tokens = block(tokens)
+        found.append(tokens[:, 1:].transpose(1, 2).unflatten(2, (14, 14)))
+    return found
+
+
+def as_swin(network: nn.Module, image: Tensor) -> list[Tensor]:
+    found = []
+    for part in network.features:
+        image = part(image)
+        found.append(image.permute(0, 3, 1, 2))
+    return found
+
+
+#: Encoder -> how names of its weights begin, TorchGeo's builder, what TerraTorch takes of it, what is taken of that
+#: unasked, side of the images.
+ZOO: dict[str, tuple[str, str, Callable[[nn.Module, Tensor], list[Tensor]], int]] = {
+    "dofa_small_patch16_224": ("dofa_model", "dofa_small_patch16_224", as_dofa, 224),
+    "ssl4eos12_resnet18_sentinel2_all_moco": (
+        "resnet_model",
+        "resnet18",
+        lambda network, image: list(network.forward_intermediates(image, intermediates_only=True)),
+        64,
+    ),
+    "ssl4eol_vit_small_patch16_224_landsat_tm_toa_moco": (
+        "vit_model",
+        "vit_small_patch16_224",
+        lambda network, image: list(network.forward_intermediates(image, intermediates_only=True)),
+        224,
+    ),
+    "satlas_swin_t_sentinel2_si_ms": ("swin_model", "swin_v2_t", as_swin, 64),
+}
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_encoders_of_torchgeo_give_what_is_taken_of_them_there(name: str, tmp_path: Path) -> None:
+    start, builder, take, side = ZOO[name]
+    network = get_model(builder, **({"in_chans": 6} if start in ("resnet_model", "vit_model") else {})).eval()
+    if start == "swin_model":
+        network.features[0][0] = nn.Conv2d(6, 96, 4, 4)
+    if start == "dofa_model":
+        nn.init.normal_(network.pos_embed)
+    image = torch.randn(1, 6, side, side)
+    with torch.inference_mode():
+        last = take(network, image)[-1]
+        classify = nn.Conv2d(last.shape[1], 2, 1)
+        expected = functional.interpolate(classify(last), (side, side), mode="bilinear")
+    state = {f"model.encoder.{start}.{key}": value for key, value in network.state_dict().items()}
+    state |= {f"model.head.head.2.{key}": value for key, value in classify.state_dict().items()}
+    words = changed(
+        *TIMM,
+        *decoder("IdentityDecoder"),
+        (f"{MODEL}.backbone", name),
+        (f"{MODEL}.backbone_in_chans", None),
+        (f"{MODEL}.backbone_model_bands", HLS),
+    )
+    found = import_checkpoint(write(tmp_path / "theirs.ckpt", state), words, "theirs.yaml")
+    torch.testing.assert_close(scores_of(found.bundle.build_model(), image), expected, atol=1e-5, rtol=1e-5)
 
 
 def test_sources_that_are_concatenated_keep_their_order() -> None:
@@ -252,18 +411,23 @@ def edited(case: str, **changes: Tensor | None) -> dict[str, Tensor]:
         ({}, [(f"{TASK}.ignore_index", 1), (f"{MODEL}.num_classes", 3)], r"ignore_index: \['class_1'\] is not known"),
         (
             {},
-            [(f"{MODEL}.decoder", "smp_Segformer"), (f"{MODEL}.decoder_channels", None)],
+            [
+                (f"{MODEL}.decoder", "smp_Segformer"),
+                (f"{MODEL}.decoder_channels", None),
+                (f"{MODEL}.necks", [SELECT, RESHAPE, PYRAMID, {"name": "SelectIndices", "indices": [0, 1, 2, 2]}]),
+            ],
             r"decoder_\*: the decoder of 'Segformer' is fed in another way",
         ),
         (
             {},
             [
-                (f"{MODEL}.backbone", "dofa_base_patch16_224"),
-                (f"{MODEL}.decoder", "FCNDecoder"),
-                (f"{MODEL}.decoder_channels", 8),
-                (f"{MODEL}.necks", [{"name": "SelectIndices", "indices": [-1]}]),
+                (f"{MODEL}.backbone", "mit_b0"),
+                (f"{MODEL}.backbone_bands", None),
+                (f"{MODEL}.decoder", "IdentityDecoder"),
+                (f"{MODEL}.decoder_channels", None),
+                (f"{MODEL}.necks", None),
             ],
-            "names of weights of the encoder 'dofa' are not known here",
+            "names of weights of the encoder 'smp' are not known here",
         ),
     ],
 )

@@ -344,3 +344,26 @@ def test_blocks_that_there_are_not_are_refused() -> None:
             options={"decoder_channels": (4, 4)},
             last_block="doubles",
         )
+
+
+@pytest.mark.parametrize(("coarser", "stride"), [(1, 8), (2, 16), (4, 32)])
+def test_segformer_gives_a_map_as_coarse_as_is_stated(coarser: Any, stride: int) -> None:
+    features = FeatureSpec((FeatureLevel(8, 8), FeatureLevel(16, 16)))
+    built = SmpDecoder(features, model="Segformer", options={"segmentation_channels": 8}, coarser=coarser).eval()
+    assert (built.out.stride, built.out.channels) == (stride, 8)
+    maps = built([torch.randn(1, 8, 12, 8), torch.randn(1, 16, 6, 4)])
+    assert maps.shape == (1, 8, 96 // stride, 64 // stride)
+
+
+def test_a_coarser_map_is_segformers_alone() -> None:
+    features = FeatureSpec((FeatureLevel(8, 8), FeatureLevel(16, 16)))
+    with pytest.raises(ComponentError, match="'smp Unet' has a map as fine as its levels say: leave 'coarser' out"):
+        SmpDecoder(features, model="Unet", coarser=2)
+
+
+def test_deeplab_doubles_once_where_the_last_stages_are_dilated() -> None:
+    once, twice = (FeatureSpec((FeatureLevel(8, 4), FeatureLevel(16, stride))) for stride in (8, 16))
+    assert SmpDecoder(once, model="DeepLabV3Plus", options={"output_stride": 8}).out.stride == 4
+    for features, options in ((twice, {"output_stride": 8}), (once, {})):
+        with pytest.raises(SpecError, match="'smp DeepLabV3Plus' needs levels"):
+            SmpDecoder(features, model="DeepLabV3Plus", options=options)

@@ -13,7 +13,8 @@ from pycocotools import mask as coco_mask
 
 from groundwork.data.annotated_images import find_annotated
 from groundwork.errors import PairingError, RasterError
-from groundwork.rasters.coco import AnnotatedImage, Annotation, read_coco
+from groundwork.rasters.annotations import AnnotatedImage, Annotation
+from groundwork.rasters.coco import read_coco
 from groundwork.rasters.coco_outlines import outline_of, runs_of
 from marked import MarkedScenes
 

@@ -484,6 +484,39 @@ def test_what_a_program_rounds_is_cut_at_the_edge(tmp_path: Path) -> None:
     assert _boxes(patch) == {(0, 2, 3.5, 5): 0, (16, 8.5, 20, 12): 0}
 
 
+def _listed(path: Path, boxes: list[Any], labels: list[Any]) -> LabelSource:
+    path.write_text(json.dumps({"boxes": boxes, "labels": labels}), encoding="utf-8")
+    return LabelSource((path,))
+
+
+def test_lists_of_boxes_say_label_values(tmp_path: Path) -> None:
+    boxes = [[1, 2, 5, 6], [7.5, 2, 12, 6], [14, 2, 18, 6], [1, 8, 5, 11]]
+    target = _target(ignore_value=9, objects={"background": ["4"]})
+    found = _read(_listed(tmp_path / "a.json", boxes, [1, 2, 9, 4]), target)
+    # Of 9 nobody knows what is there, and 4 is passed over.
+    values = [entry["value"] for entry in MARK_CLASSES]
+    assert _boxes(found) == {(1, 2, 5, 6): values.index(1), (7.5, 2, 12, 6): values.index(2)}
+    assert found.target is not None
+    assert (found.target[0, 3, 15], found.target[0, 9, 2]) == (IGNORE, 0)
+    assert _boxes(_read(_listed(tmp_path / "b.json", [], []), target)) == {}
+
+
+@pytest.mark.parametrize(
+    ("boxes", "labels", "message"),
+    [
+        ([[1, 2, 5, 6]], [], "1 entries under 'boxes' and 0 entries under 'labels'; expected two lists"),
+        ([[1, 2, 5]], [1], r"\[1, 2, 5\] as box 1; expected four numbers: left, top, right, bottom"),
+        ([[1, 2, 5, 6]], [1.5], "1.5 as the label of box 1; expected a whole number"),
+        ([[5, 2, 1, 6]], [1], r"\[5.0, 2.0, -4.0, 4.0\] of box 1 in 'a'"),
+        ([[1, 2, 5, 16]], [1], "box 1 in 'a'"),
+        ([[1, 2, 5, 6]], [7], "category '7' or others, such as box 1"),
+    ],
+)
+def test_lists_that_are_none_are_refused(tmp_path: Path, boxes: list[Any], labels: list[Any], message: str) -> None:
+    with pytest.raises(RasterError, match=message):
+        _read(_listed(tmp_path / "a.json", boxes, labels), _target())
+
+
 def test_a_category_without_a_class_is_named(tmp_path: Path) -> None:
     categories = [{"id": 1, "name": "discs"}]
     with pytest.raises(

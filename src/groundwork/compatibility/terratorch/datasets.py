@@ -80,6 +80,10 @@ def read_data(
         found = read_many_sources(arguments, kind, wanted, by_source)
     else:
         found = read_one_source(arguments, kind, replace(wanted, steps=max(wanted.steps, chips.steps or 1)), target)
+    if kind.per == "object" and (chips.changes or chips.is_random or chips.resized):
+        arguments.change(
+            "train_transform", "boxes move with the image; TerraTorch 1.2.13 leaves them where they were in the file"
+        )
     set_ranges(arguments, target, found.places.get("labels"))
     part = _finish(arguments, found, target, chips, task)
     arguments.finish(KNOWN)

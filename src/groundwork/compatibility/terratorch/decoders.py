@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from groundwork.compatibility.terratorch.flow import Flow
 from groundwork.compatibility.terratorch.necks import pyramid_neck
-from groundwork.compatibility.terratorch.stated import Stated, Words, without_empty
+from groundwork.compatibility.terratorch.stated import Stated, Words, as_words, without_empty
 from groundwork.models.decoders.smp_models import SMP_MODELS
 from groundwork.strict import did_you_mean
 
@@ -50,8 +50,9 @@ def _unet(arguments: Stated, flow: Flow, ours: str) -> Decoding:
     channels = arguments.wholes("channels")
     attention, norm = arguments.text("attention_type"), arguments.take("use_batchnorm")
     if flow.levels is not None and channels and len(channels) != flow.levels:
+        more = ". The encoder passes on more where 'backbone_out_indices' names them" if flow.levels == 1 else ""
         arguments.refuse(
-            "channels", f"{len(channels)} numbers for {flow.levels} levels: one for each, as in TerraTorch"
+            "channels", f"{len(channels)} numbers for {flow.levels} levels: one for each, as in TerraTorch{more}"
         )
     if norm not in (None, True, "batchnorm"):
         arguments.change("use_batchnorm", "convolutions have a batch norm here", ours, alters=True)
@@ -153,25 +154,63 @@ def _smp_options(model: str, arguments: Stated) -> Words:
 
 #: Decoders of smp that take exactly four levels, and those that leave the first one aside.
 _FOUR, _WITHOUT_FIRST = ("FPN",), ("UnetPlusPlus", "Linknet", "Unet", "MAnet")
-#: Those of smp that give the same for the same weights.
+#: Decoders of smp that leave out the first two levels, or read two levels alone, of as many as are given.
+_LATER: Mapping[str, Callable[[int], list[int]]] = {
+    "PAN": lambda levels: list(range(2, levels)),
+    "UPerNet": lambda levels: list(range(2, levels)),
+    "Segformer": lambda levels: list(range(1, levels)),
+    "DeepLabV3Plus": lambda levels: [2, levels - 1],
+}
+#: Those of smp that give the same for the same weights, whatever levels there are.
 EXACT = ("FPN", "UnetPlusPlus", "Linknet", "Unet", "MAnet", "DeepLabV3", "PSPNet")
+#: Fewest levels, without which smp refuses to build the others.
+_LEAST = 4
 
 
 def _smp(model: str, arguments: Stated, flow: Flow, ours: str) -> Decoding:
     options = _smp_options(model, arguments)
+    if model == "DPT":
+        arguments.findings.refuse(
+            arguments.path("")[:-1],
+            "smp's DPT is built on encoders of timm alone, so that TerraTorch fails with it: take another decoder, or "
+            "write 'decoder: {name: dpt}' into the recipe",
+        )
     necks: tuple[Words, ...] = ()
     if model in _FOUR and flow.levels != 4:
         necks = ({"name": "select", "indices": [-4, -3, -2, -1]},)
     elif model in _WITHOUT_FIRST and flow.levels is not None:
         necks = ({"name": "select", "indices": list(range(1, flow.levels))},)
-    words: Words = {"name": "smp", "model": model} | without_empty({"options": options})
+    words: Words = {"name": "smp", "model": model}
     if model in ("Unet", "MAnet"):
         words["last_block"] = "doubles"
-    if model not in EXACT:
+    later = _later(model, flow)
+    if later is not None:
+        necks, more = later
+        options |= as_words(more.pop("options", None))
+        words |= more
+    words |= without_empty({"options": options})
+    if model not in EXACT and later is None:
         arguments.findings.change(
             arguments.path("")[:-1], f"the decoder of '{model}' is fed in another way", ours, alters=True
         )
     return Decoding(words, necks)
+
+
+def _later(model: str, flow: Flow) -> tuple[tuple[Words, ...], Words] | None:
+    """Return the levels that a decoder reads, and what it must be told of them. None: that is not known.
+
+    smp takes the first level for the image itself, whatever stride it has.
+    """
+    ratio = 1 if flow.stride is not None else flow.ratio
+    if model not in _LATER or flow.levels is None or flow.levels < _LEAST:
+        return None
+    necks: tuple[Words, ...] = ({"name": "select", "indices": _LATER[model](flow.levels)},)
+    if model == "Segformer":
+        # Its map is four times coarser than the level that it takes for the image.
+        return (necks, {"coarser": 4 // ratio}) if ratio is not None else None
+    if model == "DeepLabV3Plus" and flow.levels == _LEAST:
+        return necks, {"options": {"output_stride": 8}}
+    return necks, {}
 
 
 _DECODERS: Mapping[str, Callable[[Stated, Flow, str], Decoding]] = {

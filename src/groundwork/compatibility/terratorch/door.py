@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from groundwork.compatibility.terratorch.stated import as_words
 from groundwork.compatibility.terratorch.translate import Translation
 
 DATA_CLASS, TASK_CLASS = "groundwork.RasterDataModule", "groundwork.RasterTask"
@@ -23,7 +24,7 @@ def as_file(translation: Translation, name: str) -> dict[str, Any]:
     if isinstance(lists, Mapping):
         # Files that name the scenes of each split, or folders that they lie in.
         places["split_lists"] = {split: where for held in lists.values() for split, where in dict(held).items()}
-    model = {key: value for key, value in _words(parameters["model"]).items() if value is not None}
+    model = {key: value for key, value in as_words(parameters["model"]).items() if value is not None}
     return {
         "seed_everything": parameters["seed"],
         "output": f"runs/{name}",
@@ -31,7 +32,3 @@ def as_file(translation: Translation, name: str) -> dict[str, Any]:
         "model": {"class_path": TASK_CLASS, "init_args": {"model": model, "training": parameters["training"]}},
         "inference": parameters["inference"],
     }
-
-
-def _words(value: object) -> dict[str, object]:
-    return {str(key): part for key, part in value.items()} if isinstance(value, Mapping) else {}

@@ -13,6 +13,8 @@ FORMER = {
 WINDOW = 7
 SWIN = {"prithvi_swin_b": "b", "prithvi_swin_l": "l"}
 DOFA = {"dofa_small_patch16_224": "small", "dofa_base_patch16_224": "base", "dofa_large_patch16_224": "large"}
+#: Blocks and channels of each size of DOFA.
+DOFA_SIZES = {"small": (12, 384), "base": (12, 768), "large": (24, 1024)}
 #: Wavelengths in nanometres that TerraTorch tells DOFA of the bands that it knows.
 DOFA_NM = {
     "COASTAL": 440.0,
@@ -51,6 +53,13 @@ TORCHGEO = {
     "fmow_": "",
     "satlas_": "_SATLAS",
 }
+#: Those of them that are not called as their entries are.
+ENTRIES = {
+    "satlas_swin_b_naip_mi_rgb": "Swin_V2_B_Weights.NAIP_RGB_MI_SATLAS",
+    "satlas_swin_b_naip_si_rgb": "Swin_V2_B_Weights.NAIP_RGB_SI_SATLAS",
+    "satlas_swin_b_landsat_mi_ms": "Swin_V2_B_Weights.LANDSAT_MI_SATLAS",
+    "satlas_swin_b_landsat_mi_rgb": "Swin_V2_B_Weights.LANDSAT_SI_SATLAS",
+}
 ARCHITECTURES = {
     "resnet18": "ResNet18_Weights",
     "resnet50": "ResNet50_Weights",
@@ -64,7 +73,10 @@ NOT_HERE = {
     "terramind_v01": "version 0.1 of TerraMind is not built here: take 'terramind_v1_base'",
     "clay_v1_base": "Clay 1 is not built here: take the encoder 'clay', which is version 1.5",
     "UNet": "take '{name: unet}', which starts from fresh weights as well, as the encoder",
-    "galileo_": "write 'encoder: {name: galileo, variant: ...}' into the recipe, and translate the rest",
+    "galileo_": (
+        "TerraTorch 1.2.13 has no such encoder to compare with: translate the file with another one, and write "
+        "'encoder: {name: galileo, variant: galileo_nano}', or galileo_tiny or galileo_base, into the recipe"
+    ),
     "heliofm": "it sees the sun, not the earth",
     "convnextv2_": "MMEarth's weights are not known here: take '{name: timm, model: convnextv2_...}'",
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from groundwork.compatibility.terratorch.encoder_names import (
-    ARCHITECTURES,
     DINOV3,
     DOFA,
     FORMER,
@@ -18,6 +17,8 @@ from groundwork.compatibility.terratorch.encoder_names import (
 )
 from groundwork.compatibility.terratorch.flow import Flow
 from groundwork.compatibility.terratorch.stated import Stated, Words, without_empty
+from groundwork.compatibility.terratorch.timm_levels import read_timm_levels
+from groundwork.compatibility.terratorch.torchgeo_encoders import read_dofa, read_torchgeo
 from groundwork.compatibility.terratorch.transformers import (
     Seen,
     place_of_part,
@@ -112,61 +113,33 @@ def _of_family(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flow]:
         return read_prithvi(name, arguments, seen)
     if name in TERRAMIND or name.endswith("_tim"):
         return read_terramind(name, arguments, seen)
-    if name.lower() in SWIN or name in DOFA:
-        return _in_sizes(name, arguments, seen)
+    if name.lower() in SWIN:
+        return _swin(name, arguments, seen)
+    return _of_zoo(name, arguments, seen)
+
+
+def _of_zoo(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flow]:
+    if name in DOFA:
+        return read_dofa(name, arguments, seen)
     beginning = next((word for word in TORCHGEO if name.startswith(word)), None)
     if beginning is not None:
-        return _torchgeo(name, beginning, arguments, seen)
+        return read_torchgeo(name, beginning, arguments, seen)
     return _timm(name, arguments, seen)
 
 
-def _in_sizes(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flow]:
-    """Translate encoders of which only the size, the weights and a few options differ."""
-    is_swin = name.lower() in SWIN
-    words: Words = {"name": "prithvi_swin" if is_swin else "dofa", "variant": SWIN.get(name.lower()) or DOFA[name]}
-    words |= read_weights(arguments, seen)
+def _swin(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flow]:
+    """Translate Prithvi's Swin transformers, of which only the size, the weights and a few options differ."""
+    words: Words = {"name": "prithvi_swin", "variant": SWIN[name.lower()], **read_weights(arguments, seen)}
     words |= without_empty({"out_indices": whole_numbers(arguments, "out_indices")})
-    if not is_swin:
-        arguments.pass_over("img_size", "codes of places are interpolated to the size of each image")
-    elif arguments.whole("window_size") not in (None, WINDOW):
+    if arguments.whole("window_size") not in (None, WINDOW):
         arguments.refuse("window_size", f"the published networks have windows of {WINDOW} patches: leave it out")
-    if is_swin:
-        words |= without_empty({"drop_path": arguments.number("drop_path")}) | {"pads_before_shift": True}
-    return words, Flow(levels=4) if is_swin else Flow(stride=16, is_transformer=True)
-
-
-def _torchgeo(name: str, beginning: str, arguments: Stated, seen: Seen) -> tuple[Words, Flow]:
-    from groundwork.models.encoders.torchgeo.encoder import list_entries  # noqa: PLC0415 - it takes seconds
-
-    rest = name.removeprefix(beginning)
-    architecture = next((word for word in ARCHITECTURES if rest.startswith(f"{word}_")), "")
-    entry = (
-        f"{ARCHITECTURES.get(architecture, '')}.{rest.removeprefix(f'{architecture}_').upper()}{TORCHGEO[beginning]}"
-    )
-    if entry not in list_entries():
-        hint = did_you_mean(entry, list_entries())
-        arguments.findings.refuse(
-            place_of_part(arguments), f"'{name}' is no entry of TorchGeo that is known here.{hint}"
-        )
-    found: Words = {"name": "torchgeo", "model": entry, **read_weights(arguments, seen)}
-    indices = whole_numbers(arguments, "out_indices")
-    if architecture.startswith("swin"):
-        indices = _stages(arguments, indices)
-    return found | without_empty({"out_indices": indices}), Flow()
-
-
-def _stages(arguments: Stated, layers: list[int]) -> list[int]:
-    """Return numbers of stages for those of the layers of a Swin transformer: a stage stands at each odd place."""
-    if any(layer != -1 and layer % 2 == 0 for layer in layers):
-        arguments.refuse(
-            "out_indices", f"stages stand at 1, 3, 5 and 7, what is between them is no level; found {layers}"
-        )
-    return [layer if layer == -1 else layer // 2 for layer in layers]
+    words |= without_empty({"drop_path": arguments.number("drop_path")}) | {"pads_before_shift": True}
+    return words, Flow(levels=4, ratio=2)
 
 
 def _timm(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flow]:
     model = name.removeprefix("timm_")
-    model = DINOV3.get(model, model)
+    is_dinov3, model = model in DINOV3, DINOV3.get(model, model)
     owner = find_owner(model.partition(".")[0])
     if owner is None or owner[1] != "model":
         arguments.findings.refuse(
@@ -176,13 +149,18 @@ def _timm(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flow]:
         )
         return {}, Flow()
     found: Words = {"name": owner[0], "model": model, **read_weights(arguments, seen)}
+    indices, flow = whole_numbers(arguments, "out_indices"), Flow()
+    if owner[0] == "timm":
+        indices, flow = read_timm_levels(model, indices, all_blocks=is_dinov3)
+    if is_dinov3:
+        arguments.pass_over("return_cls_token", "encoders give maps here, without a class token")
     return found | without_empty(
         {
-            "out_indices": whole_numbers(arguments, "out_indices"),
+            "out_indices": indices,
             "drop_path": arguments.number("drop_path") or arguments.number("drop_path_rate") or None,
             "image_size": arguments.whole("img_size"),
         }
-    ), Flow()
+    ), flow
 
 
 #: How the maps of several dates become one.

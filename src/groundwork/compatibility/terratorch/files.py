@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -100,3 +101,17 @@ def read_list(path: str) -> list[str] | None:
     if not file.is_file():
         return None
     return [line.strip() for line in file.read_text("utf-8-sig").splitlines() if line.strip()]
+
+
+def labels_in(path: Path) -> set[int] | None:
+    """Return the labels of a file of boxes. None: it is no such file, which is said when it is read."""
+    from groundwork.rasters.box_lists import LABELS, is_box_list  # noqa: PLC0415 - it loads rasterio
+
+    if path.suffix != ".json":
+        return None
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (ValueError, OSError):
+        return None
+    labels = content[LABELS] if is_box_list(content) else None
+    return {label for label in labels if isinstance(label, int)} if isinstance(labels, list) else None

@@ -19,3 +19,5 @@ class Flow:
     steps: int = 1
     #: Whether the encoder passes tokens on: what selects levels can then be said of the encoder.
     is_transformer: bool = False
+    #: How many times the stride of the one before each level has, where that is the same for all of them.
+    ratio: int | None = None

@@ -113,10 +113,22 @@ NO_LAYOUTS = {
     "MChesapeakeLandcoverNonGeoDataModule": (
         "GEO-Bench keeps HDF5: write it as GeoTIFF, then describe it by the generic datamodule"
     ),
+    "mVHR10DataModule": (
+        "it divides the set at random: bring VHR-10 by the pipeline 'torchgeo_import', as docs/how-to/torchgeo.md "
+        "does, and translate the rest with the generic datamodule"
+    ),
+    "ElephantDataModule": (
+        "its tiles of train and val are drawn from the same images: join its two files of COCO's JSON, and describe "
+        "them as docs/how-to/describe-labels.md does, with a list of images for each split"
+    ),
+    "SubstationDataModule": (
+        "its files are numpy's: write them as GeoTIFF, and a list of boxes for each; then describe them by the generic "
+        "datamodule"
+    ),
     **dict.fromkeys(
-        ("mVHR10DataModule", "ElephantDataModule", "SubstationDataModule"),
-        "boxes lie beside whole images: bring VHR-10 by the pipeline 'torchgeo_import', or write the boxes as COCO's "
-        "JSON, and describe them as docs/how-to/find-objects.md does",
+        [f"GeoBenchV2{kind}DataModule" for kind in ("ObjectDetection", "Segmentation", "Classification")],
+        "GEO-Bench 2 keeps samples in files of its own: write them as GeoTIFF, of objects with a list of boxes for "
+        "each; then describe them by the generic datamodule",
     ),
     "Sen4MapLucasDataModule": "its files are HDF5: write them as GeoTIFF, then describe them by the generic datamodule",
     "TorchNonGeoDataModule": (

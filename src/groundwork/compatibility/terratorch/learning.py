@@ -10,6 +10,8 @@ USUAL_RATE = 1e-3
 USUAL_DECAY = {"AdamW": 0.01}
 #: Arguments of torch's optimisers that change speed and not results.
 OF_SPEED = ("foreach", "fused", "capturable", "maximize", "differentiable")
+#: What objects are judged by, as there is no loss outside of training: all of them are better the higher they are.
+OF_OBJECTS = tuple(f"val/{score}" for score in ("map", "map_50", "mask_map", "mask_map_50"))
 #: Schedules that take functions or others.
 NO_SCHEDULES = {
     "LambdaLR": "take 'schedule: {name: constant, warmup: ...}' for a linear rise",
@@ -85,8 +87,8 @@ def read_schedule(task: Stated, whole: Stated, monitor: str | None) -> Words:
 
 def _plateau(options: Stated, monitor: str | None) -> Words:
     """Translate what nearly all files have, with torch's defaults where nothing is stated."""
-    watched = options.text("monitor") or "val/loss"
-    options.take("mode")
+    watched = options.text("monitor")
+    _check_mode(options, monitor)
     if options.whole("cooldown"):
         options.refuse("cooldown", "the rate has none here: leave it out, and raise 'patience'")
     if (options.text("threshold_mode") or "rel") != "rel":
@@ -99,14 +101,24 @@ def _plateau(options: Stated, monitor: str | None) -> Words:
         "patience": 10 if patience is None else patience,
         **without_empty({"least_change": options.number("threshold"), "lowest": options.number("min_lr") or None}),
     }
-    if watched == "val/loss":
+    if (watched or "val/loss") == "val/loss" and monitor not in OF_OBJECTS:
         words["monitor"] = "val/loss"
-    elif monitor is not None and watched != monitor:
+    elif watched is not None and monitor is not None and watched.replace("val_", "val/") != monitor:
         options.change(
             "monitor", f"the rate follows the score that weights are chosen by, not '{watched}'", "training.schedule"
         )
     options.finish(("interval", "factor", "patience", "min_lr", "threshold"))
     return words
+
+
+def _check_mode(options: Stated, monitor: str | None) -> None:
+    """Say that a score of objects is better the higher it is, where torch is told the reverse, or nothing."""
+    if (options.text("mode") or "min") == "min" and monitor in OF_OBJECTS:
+        options.change(
+            "mode",
+            f"the rate falls where '{monitor}' no longer rises; by 'min' it would fall where it rises",
+            "training",
+        )
 
 
 def read_freezing(task: Stated) -> Words:
@@ -115,6 +127,8 @@ def read_freezing(task: Stated) -> Words:
     found: Words = {}
     if head and not decoder:
         task.refuse("freeze_head", "decoder and head stay together here: set 'freeze_decoder' as well, or neither")
+    if encoder and not decoder and task.look("model_factory") == "ObjectDetectionModelFactory":
+        task.change("freeze_backbone", "the necks learn, which TerraTorch keeps as they are as well", "training.freeze")
     if decoder:
         task.change("freeze_decoder", "necks, decoder and head stay as they are", "training.freeze")
     if encoder or decoder:

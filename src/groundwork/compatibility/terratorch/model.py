@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from groundwork.compatibility.terratorch.decoders import read_decoder
+from groundwork.compatibility.terratorch.detection import read_detector
 from groundwork.compatibility.terratorch.encoders import Encoding, read_encoder
 from groundwork.compatibility.terratorch.heads import read_head
 from groundwork.compatibility.terratorch.necks import Chain, read_necks
@@ -32,8 +33,6 @@ KNOWN = (
 )
 #: Queries, keys and values that TerraTorch takes apart: theirs -> ours.
 SPLIT = {"q_linear": "query", "k_linear": "key", "v_linear": "value"}
-#: Frameworks of detectors that are built here.
-FRAMEWORKS = ("faster-rcnn", "mask-rcnn", "retinanet", "fcos")
 
 
 def read_model(task: Stated, kind: TaskKind, seen: Seen) -> Words:
@@ -218,21 +217,7 @@ def _detection(task: Stated, arguments: Stated, kind: TaskKind, seen: Seen) -> W
     if kind.per != "object":
         arguments.findings.refuse("model_factory", "'ObjectDetectionModelFactory' finds objects: take another factory")
     chain, encoding = _read_chain(arguments, seen, unprefixed=False)
-    framework = arguments.text("framework") or "faster-rcnn"
-    if framework not in FRAMEWORKS:
-        arguments.refuse(
-            "framework", f"'{framework}' is none of {list(FRAMEWORKS)}.{did_you_mean(framework, FRAMEWORKS)}"
-        )
-    words: Words = {"name": "object_detection", "framework": framework}
-    words |= without_empty(
-        {"score_threshold": task.number("score_threshold"), "iou_threshold": task.number("iou_threshold")}
-    )
-    for key in [key for key in arguments.keys() if key.startswith("framework_")]:  # noqa: SIM118
-        arguments.drop(
-            key, "detectors have their usual options here; images are neither resized nor normalised in them"
-        )
-    for key in ("boxes_field", "labels_field", "masks_field"):
-        task.take(key)
+    words = read_detector(task, arguments, chain)
     return {
         "factory": words,
         "encoder": chain.encoder,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from groundwork.compatibility.terratorch.flow import Flow
 from groundwork.compatibility.terratorch.stated import Stated, Words
@@ -38,15 +39,19 @@ def _select(entry: Stated, chain: Chain) -> None:
     counted = [index + levels if index < 0 and levels else index for index in indices]
     beyond = [index for index in indices if levels is not None and not -levels <= index < levels]
     if beyond:
-        entry.refuse(
-            "indices", f"the encoder gives {levels} levels, from 0 to {levels and levels - 1}; there is no {beyond}"
-        )
+        more = ". Name more of them in 'backbone_out_indices'" if levels == 1 else ""
+        last = levels and levels - 1
+        entry.refuse("indices", f"the encoder gives {levels} levels, from 0 to {last}; there is no {beyond}{more}")
+        return
     is_rising = counted == sorted(set(counted)) and (levels is not None or all(index >= 0 for index in indices))
-    if not chain.necks and chain.flow.is_transformer and is_rising and "out_indices" not in chain.encoder:
-        chain.encoder["out_indices"] = counted
+    if not chain.necks and chain.flow.is_transformer and is_rising:
+        passed = chain.encoder.get("out_indices")
+        chain.encoder["out_indices"] = [passed[index] for index in counted] if isinstance(passed, list) else counted
     else:
         chain.necks.append({"name": "select", "indices": indices})
-    chain.flow = replace(chain.flow, levels=len(indices), is_transformer=False)
+    steps = {after - before for before, after in pairwise(counted)}
+    ratio = chain.flow.ratio if steps == {1} else None
+    chain.flow = replace(chain.flow, levels=len(indices), is_transformer=False, ratio=ratio)
 
 
 def _reshape(entry: Stated, chain: Chain) -> None:
@@ -74,7 +79,7 @@ def _pyramid(entry: Stated, chain: Chain) -> None:
     if chain.flow.levels not in (None, 4):
         entry.refuse("name", f"it takes 4 levels, and gets {chain.flow.levels}: select four before it")
     chain.necks.append(pyramid_neck(chain.flow.stride))
-    chain.flow = replace(chain.flow, stride=None, channels=None)
+    chain.flow = replace(chain.flow, stride=None, channels=None, ratio=2)
 
 
 def _interpolate(entry: Stated, chain: Chain) -> None:
@@ -91,7 +96,7 @@ def _interpolate(entry: Stated, chain: Chain) -> None:
             "scale_factor", "the finest level has a quarter of the stride that comes in", "model.necks", alters=True
         )
     chain.necks.append(words)
-    chain.flow = replace(chain.flow, stride=None)
+    chain.flow = replace(chain.flow, stride=None, ratio=2)
 
 
 def _maxpool(entry: Stated, chain: Chain) -> None:
@@ -99,7 +104,7 @@ def _maxpool(entry: Stated, chain: Chain) -> None:
     if size != 2:
         entry.refuse("kernel_size", f"strides double here; found {size}. Take 2")
     chain.necks.append({"name": "maxpool_pyramid"})
-    chain.flow = replace(chain.flow, stride=None)
+    chain.flow = replace(chain.flow, stride=None, ratio=2)
 
 
 def _fpn(entry: Stated, chain: Chain) -> None:
@@ -111,7 +116,7 @@ def _fpn(entry: Stated, chain: Chain) -> None:
 
 def _bottleneck(entry: Stated, chain: Chain) -> None:  # noqa: ARG001 - as all necks
     chain.necks.append({"name": "bottleneck", "halves": False, "norm": "none"})
-    chain.flow = replace(chain.flow, levels=chain.flow.levels and chain.flow.levels + 1, channels=None)
+    chain.flow = replace(chain.flow, levels=chain.flow.levels and chain.flow.levels + 1, channels=None, ratio=None)
 
 
 def _aggregate(entry: Stated, chain: Chain) -> None:
@@ -137,7 +142,7 @@ def _aggregate(entry: Stated, chain: Chain) -> None:
             )
     else:
         entry.refuse("pooling", f"'{pooling}' is none of mean, max, min and CLS")
-    chain.flow = replace(chain.flow, levels=1)
+    chain.flow = replace(chain.flow, levels=1, ratio=None)
 
 
 _NECKS: Mapping[str, Callable[[Stated, Chain], None]] = {

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from groundwork.compatibility.terratorch.object_places import check_labelled, object_pattern
 from groundwork.compatibility.terratorch.patterns import Place, check_pairs, join_roots, pattern_of
 from groundwork.compatibility.terratorch.places import Found, first_of, join
 from groundwork.compatibility.terratorch.sources import Wanted, read_source
 from groundwork.compatibility.terratorch.splits import SPLITS, read_splits
-from groundwork.compatibility.terratorch.stated import Stated, Words
+from groundwork.compatibility.terratorch.stated import Stated, Words, as_words
 from groundwork.compatibility.terratorch.tasks import TaskKind
 
 #: Name of the source, where there is only one.
@@ -22,12 +23,15 @@ def read_one_source(stated: Stated, kind: TaskKind, wanted: Wanted, target: Word
     if kind.per == "image":
         return _folders_of_classes(stated, images, wanted, target)
     labels = {split: stated.text(f"{split}_label_data_root") or root for split, root in images.items()}
-    patterns = (
-        pattern_of(stated, "img_grep", stated.text("img_grep"), [*images.values()]),
-        _label_pattern(stated, labels, kind),
-    )
-    if kind.per == "pixel":
-        pairs = {split: (images[split], labels[split]) for split in images}
+    pairs = {split: (images[split], labels[split]) for split in images}
+    image_pattern = pattern_of(stated, "img_grep", stated.text("img_grep"), [*images.values()])
+    if kind.per == "object":
+        outlines = bool(as_words(target.get("objects")).get("masks"))
+        patterns = (image_pattern, object_pattern(stated, image_pattern, outlines=outlines))
+        check_labelled(stated, pairs, patterns)
+    else:
+        grep = stated.text("label_grep")
+        patterns = (image_pattern, pattern_of(stated, "label_grep", grep, [*labels.values()]))
         patterns = check_pairs(stated, "label_grep", pairs, patterns)
     splits = read_splits(stated, images, patterns[0])
     scenes, answers = (
@@ -38,18 +42,6 @@ def read_one_source(stated: Stated, kind: TaskKind, wanted: Wanted, target: Word
     labelled = answers.words() | ({"kind": "coco_labels"} if kind.per == "object" else {})
     places: Words = {"scenes": scenes.words(), "labels": labelled, "inference_scenes": _to_predict(stated, scenes)}
     return Found({ONLY: read_source(stated, ONLY, wanted, first, many=False)}, places, splits, first)
-
-
-def _label_pattern(stated: Stated, labels: Mapping[str, str], kind: TaskKind) -> str:
-    grep = stated.text("label_grep")
-    if kind.per != "object":
-        return pattern_of(stated, "label_grep", grep, [*labels.values()])
-    stated.change(
-        "label_grep",
-        "objects are read from COCO's JSON, a file for each image: lists of boxes and labels alone must be converted",
-        "",
-    )
-    return pattern_of(stated, "label_grep", grep or "*.json", [])
 
 
 def _folders_of_classes(stated: Stated, images: Mapping[str, str], wanted: Wanted, target: Words) -> Found:

@@ -197,3 +197,8 @@ def of_class(stated: Stated, refused: Container[str] = ()) -> tuple[str, Stated]
 def without_empty(words: Mapping[str, object]) -> Words:
     """Return what is stated: no null, no empty list or mapping."""
     return {key: value for key, value in words.items() if value is not None and value not in ([], {})}
+
+
+def as_words(value: object) -> Words:
+    """Return the keys of a mapping with their values; none of what is no mapping."""
+    return {str(key): part for key, part in value.items()} if isinstance(value, Mapping) else {}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import colorsys
 
-from groundwork.compatibility.terratorch.stated import Stated, Words
+from groundwork.compatibility.terratorch.object_classes import read_object_classes, without_ignored
+from groundwork.compatibility.terratorch.stated import Stated, Words, as_words
 from groundwork.compatibility.terratorch.tasks import TaskKind
 
 #: Colours of the first classes; others follow around the colour wheel.
@@ -41,7 +42,7 @@ def read_target(
         return _numbers(kind, task, count, ignore)
     names = given or names or []
     if kind.per == "object":
-        return _objects(data, names, count)
+        return _objects(data, task, names, count)
     if not names and count is None:
         task.refuse("model_args", "'num_classes' is not stated, nor 'class_names': nothing says what is predicted")
         return {}
@@ -125,19 +126,10 @@ def _numbers(kind: TaskKind, task: Stated, count: int | None, ignore: int | None
     return {"classes": [], "outputs": outputs, "per": kind.per, "ignore_value": None}
 
 
-def _objects(data: Stated, names: list[str], count: int | None) -> Words:
+def _objects(data: Stated, task: Stated, names: list[str], count: int | None) -> Words:
     """Return classes of objects: the background, which detectors count as one, is none here."""
-    if count is not None and names and len(names) == count and names[0].lower() in ("background", "bg"):
-        names = names[1:]
-    total = len(names) if names else (count or 1) - 1
-    if count is not None and total not in (count, count - 1):
-        data.findings.refuse("model.init_args.class_names", f"{len(names)} name(s) for {count} class(es)")
-    if total < 1:
-        data.findings.refuse(
-            "model.init_args.model_args.num_classes", "1 is the background alone: count it beside classes"
-        )
-    classes = [
-        {"value": index + 1, "name": names[index] if names else f"class_{index + 1}", "color": color_of(index + 1)}
-        for index in range(total)
-    ]
-    return {"classes": classes, "per": "object", "ignore_value": None}
+    classes, how = without_ignored(read_object_classes(data, task, names, count), task)
+    colored = [entry | {"color": color_of(int(str(entry["value"])))} for entry in classes]
+    if as_words(task.look("model_args")).get("framework") == "mask-rcnn":
+        how["objects"] = {"masks": True, **as_words(how.get("objects"))}
+    return {"classes": colored, "per": "object", "ignore_value": None, **how}

@@ -55,5 +55,5 @@ SCORES = {
     "mae": "mae",
     "r2_score": "r2",
     "map": "map",
-    "segm_map": "map",
+    "segm_map": "mask_map",
 }

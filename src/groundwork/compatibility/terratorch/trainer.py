@@ -63,7 +63,7 @@ HAS = {
     "multi_label": ("loss", "map", "f1_macro", "f1_micro"),
     "pixel_regression": ("loss", "r2", "rmse", "mae"),
     "scalar_regression": ("loss", "r2", "rmse", "mae"),
-    "object_detection": ("map", "map_50", "f1"),
+    "object_detection": ("map", "map_50", "mask_map", "mask_map_50", "f1"),
 }
 
 

@@ -96,6 +96,15 @@ WHOLE: Mapping[str, tuple[Rule, ...]] = {
     "smp": (Rule(r"smp_model\.(.+)", r"network.\1"),),
     "timm": (Rule(r"timm_model\.(.+)", r"network.\1"),),
 }
+#: Parts of a detector behind its necks.
+DETECTOR = (
+    Rule(r"torchvision_model\.((?:rpn|roi_heads)\..+)", r"detector.\1"),
+    Rule(r"torchvision_model\.(head\..+)", r"detector.network.\1"),
+)
+#: How names of encoder and necks begin in a detector, and in all other networks.
+OF_DETECTORS = {"torchvision_model.backbone.backbone.": "encoder.", "torchvision_model.backbone.necks.": "neck."}
+#: Scores of places that one number of anchors has for each class, one class after the other.
+PER_CLASS = r"detector\.network\.head\.classification_head\.cls_logits\.(weight|bias)"
 #: What training programs put before, or into, the names of an encoder's weights: theirs -> ours, in this order.
 WRAPPINGS = (
     (r"^base_model\.model\.", ""),
@@ -118,6 +127,11 @@ ENCODERS: Mapping[str, tuple[Rule, ...]] = {
         Rule(r"(.+)", r"\1"),
     ),
     "timm": (Rule(r"(.+)", r"network.\1"),),
+    "dofa": (Rule(r"dofa_model\.(.+)", r"network.\1"),),
+    "torchgeo": (
+        Rule(r"(?:resnet|swin)_model\.(.+)", r"network.network.\1"),
+        Rule(r"vit_model\.(.+)", r"network.network.model.\1"),
+    ),
     "prithvi_swin": (
         Rule(r".+relative_position_index|.+attn_mask", how="skip", why="tables are computed"),
         Rule(r"(.+)", r"\1"),
@@ -131,6 +145,8 @@ UNUSED: Mapping[str, str] = {
     "prithvi_vit_adapter": r"vit\.norm\..+|vit\.cls_token|cls_token|norm\..+",
     "terramind": r"(encoder\.\d+|encoder_norm)\..+|missing_mod_token",
     "timm": r"network\.(model\.)?(blocks|layers?\d*|stages(_\d)?|norm|fc_norm|head|attn_pool)[._]?.*",
+    "dofa": r"network\.(blocks\.\d+|norm|fc_norm|head|mask_token|projector)(\..+)?",
+    "torchgeo": r"network\.network\.(model\.)?(blocks\.\d+|layer\d|features\.\d+|norm|fc_norm|fc|head)\..+",
     "prithvi_swin": r"(network|norms)\..+",
 }
 #: Encoders by our name -> names here, behind ``encoder.``, that nothing reads.

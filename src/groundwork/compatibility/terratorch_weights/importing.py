@@ -18,10 +18,12 @@ from groundwork.compatibility.terratorch.translate import Translation, translate
 from groundwork.compatibility.terratorch.weight_names import COMPUTED, IDLE, PLACES, UNUSED, ZEROS
 from groundwork.compatibility.terratorch_weights.agreement import with_arguments
 from groundwork.compatibility.terratorch_weights.checkpoint import Checkpoint, read_checkpoint
+from groundwork.compatibility.terratorch_weights.detectors import without_background
 from groundwork.compatibility.terratorch_weights.renaming import Renamed, bare_encoder, rename, require_known
 from groundwork.config.data import DataConfig
 from groundwork.config.model import ModelConfig
 from groundwork.errors import TranslationError
+from groundwork.models.assembly.detection import DetectionModel
 from groundwork.models.interface import Model
 from groundwork.training.initial import first_bundle
 
@@ -83,6 +85,7 @@ def import_checkpoint(
     renamed = rename(checkpoint.weights, initial.config.model)
     if not has_places:
         _drop_places(renamed)
+    without_background(renamed, initial.weights)
     weights = _fill(renamed, initial, checkpoint, path.name)
     config = initial.config.model_copy(
         update={
@@ -105,9 +108,6 @@ def import_checkpoint(
 def _require_exact(translation: Translation, name: str) -> None:
     """Refuse what would give other scores of the same weights."""
     notes = translation.findings.altering()
-    factory = _words(translation.parameters["model"]).get("factory")
-    if isinstance(factory, Mapping) and factory.get("name") == "object_detection":
-        notes.append(Note("model.init_args.model_factory", "the weights of detectors have no table of names here"))
     if _words(translation.parameters["model"]).get("standardise") != "given":
         notes.append(
             Note(
@@ -167,6 +167,9 @@ def _encoder_name(bundle: Bundle) -> str:
 
 def _padding(network: Model, encoder: str, data: DataConfig) -> dict[str, object]:
     """Return how images are grown: by reflection to two patches, where there are patches and one source."""
+    if isinstance(network, DetectionModel):
+        # They show nothing where images are grown, as their objects have no mirror image.
+        return {}
     found = (getattr(part, "patch_size", None) for part in network.modules())
     size = next((size for size in found if size is not None), None)
     if size is None or encoder in ("", *WITHOUT_PATCHES) or len(data.sources) > 1:

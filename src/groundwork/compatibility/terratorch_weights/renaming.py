@@ -11,10 +11,12 @@ from torch import Tensor
 
 from groundwork.compatibility.terratorch.weight_names import (
     DECODERS,
+    DETECTOR,
     ENCODERS,
     HEADS,
     LEFT_OUT,
     NECKS,
+    OF_DETECTORS,
     WHOLE,
     WRAPPINGS,
     Rule,
@@ -56,10 +58,13 @@ def rename(weights: Mapping[str, Tensor], model: ModelConfig) -> Renamed:
     if model.factory.name in WHOLE:
         _apply(weights, (*LEFT_OUT, *WHOLE[model.factory.name]), model, found)
         return found
+    is_detector = model.factory.name == "object_detection"
+    if is_detector:
+        weights = {_in_order(name): part for name, part in weights.items()}
     encoder = {name.removeprefix("encoder."): part for name, part in weights.items() if name.startswith("encoder.")}
     rest = {name: part for name, part in weights.items() if not name.startswith("encoder.")}
     necks = [rule for name in _necks_of(model) for rule in NECKS.get(name, ())]
-    decoder = _rules(DECODERS, model.decoder or ComponentConfig(name="identity"), "decoder")
+    decoder = DETECTOR if is_detector else _rules(DECODERS, _decoder_of(model), "decoder")
     head = _rules(HEADS, model.head, "head") if model.head is not None else ()
     _apply(rest, (*LEFT_OUT, *dict.fromkeys(necks), *decoder, *head), model, found)
     _rename_encoder(encoder, model, found)
@@ -80,7 +85,17 @@ def require_known(model: ModelConfig) -> None:
     if model.factory.name in WHOLE or model.encoder is None:
         return
     _rules(ENCODERS, bare_encoder(model.encoder)[0], "encoder")
-    _rules(DECODERS, model.decoder or ComponentConfig(name="identity"), "decoder")
+    _rules(DECODERS, _decoder_of(model), "decoder")
+
+
+def _decoder_of(model: ModelConfig) -> ComponentConfig:
+    return model.decoder or ComponentConfig(name="identity")
+
+
+def _in_order(name: str) -> str:
+    """Return the name of a detector's weight as it would be in any other network."""
+    beginning = next((start for start in OF_DETECTORS if name.startswith(start)), "")
+    return OF_DETECTORS[beginning] + name.removeprefix(beginning) if beginning else name
 
 
 def bare_encoder(encoder: ComponentConfig) -> tuple[ComponentConfig, str]:

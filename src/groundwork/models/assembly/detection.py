@@ -10,10 +10,10 @@ from groundwork.batch import Images
 from groundwork.config.component import ComponentConfig
 from groundwork.config.model import ModelConfig
 from groundwork.errors import ComponentError, SpecError
-from groundwork.models.assembly.detectors import Framework, Limits, build_detector
+from groundwork.models.assembly.detector_networks import Design, Framework, Heads, Limits, build_detector, check_design
 from groundwork.models.assembly.encoder_model import EncoderModel, FeatureExtractor
 from groundwork.models.assembly.extractor import build_extractor, refuse_parts, resolve_necks, set_encoder_statistics
-from groundwork.models.assembly.objects import check_objects, from_padded, stack_objects, to_padded
+from groundwork.models.assembly.objects import check_objects, from_padded, keep_best, stack_objects, to_padded
 from groundwork.models.assembly.raster_model import Prepared
 from groundwork.models.features.needs import Needs, check_fit
 from groundwork.models.features.padding import pad_with_nothing
@@ -32,13 +32,9 @@ class DetectionModel(EncoderModel):
     Args:
         extractor: Encoder and necks; its levels have one number of channels, and strides that double.
         target: The classes.
-        framework: Which detector (https://arxiv.org/abs/1506.01497, https://arxiv.org/abs/1703.06870,
-            https://arxiv.org/abs/1708.02002, https://arxiv.org/abs/1904.01355).
-        score_threshold: Objects below this score are left out.
-        iou_threshold: Of two boxes of a class that overlap by more than this, the one of the lower score is left out.
-        most: Most objects per image.
-        regions: Regions of each image that faster-rcnn and mask-rcnn learn from, a quarter of them of objects. Masks
-            of small chips are learnt several times quicker from fewer.
+        design: Which detector, and which of its objects are passed on.
+        iou_across_classes: Of two boxes of any classes that overlap by more than this, the one of the lower score is
+            left out. None: boxes of other classes may lie upon each other.
 
     Raises:
         SpecError: For levels of several numbers of channels, or whose strides do not double.
@@ -48,17 +44,14 @@ class DetectionModel(EncoderModel):
         self,
         extractor: FeatureExtractor,
         target: TargetSpec,
+        design: Design,
         *,
-        framework: Framework = "faster-rcnn",
-        score_threshold: float = 0.05,
-        iou_threshold: float = 0.5,
-        most: int = 100,
-        regions: int = 512,
+        iou_across_classes: float | None = None,
     ) -> None:
         super().__init__(extractor)
         _check_levels(extractor.features)
-        limits = Limits(score_threshold, iou_threshold, most, regions)
-        self.detector = build_detector(framework, extractor.features.levels, target.num_outputs, limits)
+        self.detector = build_detector(design, extractor.features.levels, target.num_outputs)
+        self._iou_across_classes = iou_across_classes
         self._num_classes = target.num_outputs
 
     def stages(self) -> list[Stage]:
@@ -104,7 +97,8 @@ class DetectionModel(EncoderModel):
             told = [entry | {"labels": entry["labels"] + first_label} for entry in moved]
             losses = self.detector(features.maps, padded, told).losses
             return ModelOutput(features.maps[0].new_zeros(len(told), 0, 6), losses=losses)
-        found = [from_padded(entry, size, padded) for entry in self.detector(features.maps, padded).found]
+        best = [keep_best(entry, self._iou_across_classes) for entry in self.detector(features.maps, padded).found]
+        found = [from_padded(entry, size, padded) for entry in best]
         return ModelOutput(stack_objects([entry | {"labels": entry["labels"] - first_label} for entry in found]))
 
     def pad(self, image: Tensor) -> Tensor:
@@ -120,12 +114,18 @@ class ObjectDetectionModelFactory(ModelFactory):
     """Builds encoder -> necks -> detector. The necks end with ``fpn``; the target is one ``per: object``.
 
     Args:
-        framework: Which detector.
+        framework: Which detector (https://arxiv.org/abs/1506.01497, https://arxiv.org/abs/1703.06870,
+            https://arxiv.org/abs/1708.02002, https://arxiv.org/abs/1904.01355).
         score_threshold: Objects below this score are left out.
         iou_threshold: Of two boxes of a class that overlap by more than this, the one of the lower score is left out.
         most: Most objects per image.
         regions: Regions of each image that faster-rcnn and mask-rcnn learn from, a quarter of them of objects. Masks
             of small chips are learnt several times quicker from fewer.
+        anchors: Side in pixels of the smallest anchors of each level, from the finest; of fcos, which has none, the
+            length that its boxes are measured in. None: eight strides of the level, of retinanet four, of fcos one.
+        heads: torchvision's first heads, or those of its second versions, which have more convolutions and norms.
+        iou_across_classes: Of two boxes of any classes that overlap by more than this, the one of the lower score is
+            left out, where an object is of one class alone. None: boxes of other classes may lie upon each other.
     """
 
     def __init__(
@@ -136,16 +136,19 @@ class ObjectDetectionModelFactory(ModelFactory):
         iou_threshold: float = 0.5,
         most: int = 100,
         regions: int = 512,
+        anchors: tuple[float, ...] | None = None,
+        heads: Heads = "v1",
+        iou_across_classes: float | None = None,
     ) -> None:
-        if most < 1 or not 0 <= score_threshold <= 1 or not 0 <= iou_threshold <= 1:
-            raise ComponentError("'most' must be at least 1, and both thresholds from 0 to 1")
+        thresholds = [score_threshold, iou_threshold, *([] if iou_across_classes is None else [iou_across_classes])]
+        if most < 1 or not all(0 <= threshold <= 1 for threshold in thresholds):
+            raise ComponentError("'most' must be at least 1, and all thresholds from 0 to 1")
         if regions < 4:
             raise ComponentError(f"'regions' is {regions}; a quarter of them are of objects: give 4 or more")
-        self._framework: Framework = framework
-        self._score = score_threshold
-        self._iou = iou_threshold
-        self._most = most
-        self._regions = regions
+        limits = Limits(score_threshold, iou_threshold, most, regions)
+        self._design = Design(framework, limits, anchors, heads)
+        check_design(self._design)
+        self._iou_across_classes = iou_across_classes
 
     def resolve(self, config: ModelConfig, inputs: Mapping[str, RasterSpec], target: TargetSpec) -> ModelConfig:  # noqa: ARG002
         """Write out the necks. See :class:`ModelFactory`."""
@@ -161,15 +164,7 @@ class ObjectDetectionModelFactory(ModelFactory):
         if target.per != "object" or not target.classes:
             raise SpecError("The factory 'object_detection' finds classes of objects: set the target's 'per: object'")
         extractor = build_extractor(self.resolve(config, inputs, target), inputs)
-        model = DetectionModel(
-            extractor,
-            target,
-            framework=self._framework,
-            score_threshold=self._score,
-            iou_threshold=self._iou,
-            most=self._most,
-            regions=self._regions,
-        )
+        model = DetectionModel(extractor, target, self._design, iou_across_classes=self._iou_across_classes)
         set_encoder_statistics(model, extractor, config)
         return model
 

@@ -9,46 +9,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import log2
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
-import torch
 from torch import Tensor, nn
-from torchvision.models.detection import FCOS, FasterRCNN, MaskRCNN, RetinaNet
-from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection import FCOS, FasterRCNN, RetinaNet
 from torchvision.models.detection.image_list import ImageList
 from torchvision.ops import MultiScaleRoIAlign
 from torchvision.ops.poolers import initLevelMapper
 
-from groundwork.errors import SpecError
-from groundwork.specs import FeatureLevel
-
-Framework = Literal["faster-rcnn", "mask-rcnn", "retinanet", "fcos"]
-
-#: Framework -> the losses that its detector gives in training, as torchvision calls them.
-_REGIONS = ("loss_classifier", "loss_box_reg", "loss_objectness", "loss_rpn_box_reg")
-LOSSES: dict[Framework, tuple[str, ...]] = {
-    "faster-rcnn": _REGIONS,
-    "mask-rcnn": (*_REGIONS, "loss_mask"),
-    "retinanet": ("classification", "bbox_regression"),
-    "fcos": ("classification", "bbox_regression", "bbox_ctrness"),
-}
-
 #: ``boxes`` (objects, 4): left, top, right and bottom in pixels; ``labels`` (objects,); where asked for ``masks``.
 Objects: TypeAlias = Mapping[str, Tensor]
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Which of the objects are passed on, and how many regions are learnt from."""
-
-    #: Objects below this score are left out.
-    score: float
-    #: Of two boxes of a class that overlap by more than this, the one of the lower score is left out.
-    iou: float
-    #: Most objects per image.
-    most: int
-    #: Regions of each image that a detector of two stages learns from.
-    regions: int = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,91 +123,6 @@ class OneStageDetector(Detector):
         by_level = {name: list(value.split(counts, dim=1)) for name, value in given.items()}
         apart = [list(boxes.split(counts)) for boxes in anchors]
         return Answer(network.postprocess_detections(by_level, apart, images.image_sizes))
-
-
-def build_detector(
-    framework: Framework, levels: Sequence[FeatureLevel], num_classes: int, limits: Limits
-) -> OneStageDetector | TwoStageDetector:
-    """Build a detector with fresh weights.
-
-    Args:
-        framework: Which one.
-        levels: Of one number of channels, each of twice the stride of the one before.
-        num_classes: Without the background.
-        limits: Which objects are passed on.
-
-    Raises:
-        SpecError: For ``fcos`` on channels that its norms cannot share out.
-    """
-    channels, strides = levels[0].channels, [level.stride for level in levels]
-    detector: OneStageDetector | TwoStageDetector
-    if framework == "fcos":
-        if channels % 32:
-            raise SpecError(
-                f"'fcos' needs levels whose channels are a multiple of 32, got {channels}. Set 'channels' of the 'fpn'"
-            )
-        detector = OneStageDetector(_build_fcos(channels, strides, num_classes, limits))
-    elif framework == "retinanet":
-        detector = OneStageDetector(_build_retinanet(channels, strides, num_classes, limits))
-    else:
-        detector = TwoStageDetector(_build_two_stage(framework, channels, strides, num_classes, limits), strides)
-    detector.losses = LOSSES[framework]
-    return detector
-
-
-class _Channels(nn.Module):
-    """Stands for encoder and necks, of which torchvision's constructors ask the number of channels."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.out_channels = channels
-
-
-def _build_fcos(channels: int, strides: Sequence[float], num_classes: int, limits: Limits) -> FCOS:
-    anchors = AnchorGenerator(tuple((stride,) for stride in strides), ((1.0,),) * len(strides))
-    # As torchvision makes them, but not rounded: it would leave those of odd strides too wide, and of stride 1 no box.
-    halves = [torch.tensor([[-0.5, -0.5, 0.5, 0.5]], device="cpu") * stride for stride in strides]
-    anchors.cell_anchors = halves
-    return FCOS(
-        _Channels(channels),
-        num_classes,
-        anchor_generator=anchors,
-        score_thresh=limits.score,
-        nms_thresh=limits.iou,
-        detections_per_img=limits.most,
-    )
-
-
-def _build_retinanet(channels: int, strides: Sequence[float], num_classes: int, limits: Limits) -> RetinaNet:
-    octaves = tuple(tuple(int(4 * stride * 2 ** (part / 3)) for part in range(3)) for stride in strides)
-    return RetinaNet(
-        _Channels(channels),
-        num_classes,
-        anchor_generator=AnchorGenerator(octaves, ((0.5, 1.0, 2.0),) * len(strides)),
-        score_thresh=limits.score,
-        nms_thresh=limits.iou,
-        detections_per_img=limits.most,
-    )
-
-
-def _build_two_stage(
-    framework: Framework, channels: int, strides: Sequence[float], num_classes: int, limits: Limits
-) -> FasterRCNN:
-    names = [str(index) for index in range(len(strides))]
-    masks = {"mask_roi_pool": MultiScaleRoIAlign(names, 14, 2)} if framework == "mask-rcnn" else {}
-    return (MaskRCNN if framework == "mask-rcnn" else FasterRCNN)(
-        _Channels(channels),
-        num_classes + TwoStageDetector.first_label,
-        rpn_anchor_generator=AnchorGenerator(
-            tuple((8 * stride,) for stride in strides), ((0.5, 1.0, 2.0),) * len(strides)
-        ),
-        box_roi_pool=MultiScaleRoIAlign(names, 7, 2),
-        box_score_thresh=limits.score,
-        box_nms_thresh=limits.iou,
-        box_detections_per_img=limits.most,
-        box_batch_size_per_image=limits.regions,
-        **masks,
-    )
 
 
 def _set_scales(pool: MultiScaleRoIAlign, strides: Sequence[float]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torchvision.ops import nms
 
 from groundwork.models.features.padding import pad_with_nothing
 from groundwork.targets.object_masks import cells_within, join_cells
@@ -87,6 +88,19 @@ def from_padded(found: Mapping[str, Tensor], size: tuple[int, int], padded: tupl
     if "masks" in found:
         moved["masks"] = cells_within(found["masks"][kept][:, 0], boxes[kept], inside[kept])
     return moved
+
+
+def keep_best(found: Mapping[str, Tensor], iou: float | None) -> Mapping[str, Tensor]:
+    """Leave out boxes that overlap by more than this with one of a higher score, whatever classes both have.
+
+    Args:
+        found: ``boxes`` (objects, 4), ``labels`` and ``scores`` (objects,), and more for each object.
+        iou: None: nothing is left out.
+    """
+    if iou is None:
+        return found
+    kept = nms(found["boxes"], found["scores"], iou)
+    return {name: value[kept] for name, value in found.items()}
 
 
 def stack_objects(found: Sequence[Mapping[str, Tensor]]) -> Tensor:

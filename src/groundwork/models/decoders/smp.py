@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 from pydantic import ConfigDict, ValidationError, create_model
 from segmentation_models_pytorch.base.initialization import initialize_decoder
@@ -38,6 +38,7 @@ class SmpDecoder(Decoder):
         last_block: Of ``Unet`` and ``MAnet``: one block more, behind the finest level, which joins no level. none:
             there is no such block. doubles: it doubles the resolution. keeps: it keeps that of the finest level
             (``Unet`` alone). Its channels are the last of ``decoder_channels``.
+        coarser: How many times coarser than the finest level the map is, of ``Segformer``.
 
     Raises:
         SpecError: For features that the model does not take.
@@ -51,11 +52,14 @@ class SmpDecoder(Decoder):
         model: Name,
         options: Mapping[str, Value] | None = None,
         last_block: LastBlock = "none",
+        coarser: Literal[1, 2, 4] = 1,
     ) -> None:
         super().__init__()
         name = f"smp {model}"
         found = _find(model, last_block)
         given = dict(options or {})
+        if coarser != 1 and model != "Segformer":
+            raise ComponentError(f"'{name}' has a map as fine as its levels say: leave 'coarser' out")
         check_fit(name, _needs(found, given, last_block), features)
         channels = tuple(level.channels for level in features.levels)
         if model == "PSPNet" and channels[-1] % 4:
@@ -76,9 +80,11 @@ class SmpDecoder(Decoder):
         self.skipped, self.least_cells = found.skipped, found.least_cells
         chosen = features.levels[-1 if found.reads_coarsest else 0]
         self.coarsest_stride = features.levels[-1].stride
-        self.out = FeatureLevel(_width(found, arguments), as_stride(chosen.stride / _growth(found, last_block)))
-        # Segformer reads from the map of full resolution its size, four times that of the finest level.
-        self.image_ratio = {"none": 4, "keeps": 1, "doubles": 2}[last_block]
+        self.out = FeatureLevel(
+            _width(found, arguments), as_stride(coarser * chosen.stride / _growth(found, last_block))
+        )
+        # Segformer reads from the map of full resolution its size, four times that of its own map.
+        self.image_ratio = {"none": 4 // coarser, "keeps": 1, "doubles": 2}[last_block]
 
     @classmethod
     def needs(cls, options: Mapping[str, object]) -> Needs:
@@ -127,7 +133,11 @@ def _growth(found: SmpModel, last_block: str) -> int:
 
 
 def _needs(found: SmpModel, options: Mapping[str, object], last_block: str) -> Needs:
-    needs = replace(found.needs, finest_multiple=found.needs.finest_multiple * (2 if last_block == "doubles" else 1))
+    # DeepLabV3Plus doubles its coarser map once for an encoder whose last stages are dilated, and twice otherwise.
+    ratio = 2 if options.get("output_stride") == 8 else found.needs.ratio
+    needs = replace(
+        found.needs, ratio=ratio, finest_multiple=found.needs.finest_multiple * (2 if last_block == "doubles" else 1)
+    )
     if found.stages is None:
         return needs
     option, more = found.stages

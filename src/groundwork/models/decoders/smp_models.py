@@ -107,10 +107,10 @@ SMP_MODELS: Mapping[str, SmpModel] = {
         wired=lambda channels: {
             "encoder_channels": (0, 0, *channels),
             "encoder_depth": 4,
-            # What this tells the decoder is that the coarser level has four times the stride of the finer.
-            "output_stride": 16,
         },
         defaults=lambda _: {
+            # What this tells the decoder is that the coarser level has four times the stride of the finer; 8 says two.
+            "output_stride": 16,
             "out_channels": 256,
             "atrous_rates": (12, 24, 36),
             "aspp_separable": True,

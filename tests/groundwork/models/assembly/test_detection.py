@@ -9,15 +9,17 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torchvision.models import detection as detection_models
 from torchvision.ops import box_iou
 
 from asking import SOURCE, ask, one
 from groundwork.batch import Images
 from groundwork.bundle import build_factory
 from groundwork.config.model import ModelConfig
-from groundwork.errors import SpecError
+from groundwork.errors import ComponentError, SpecError
 from groundwork.models.assembly.detection import DetectionModel
 from groundwork.models.assembly.detectors import OneStageDetector, TwoStageDetector
+from groundwork.models.assembly.objects import keep_best
 from groundwork.models.encoders.prithvi.variants import VARIANTS as PRITHVI
 from groundwork.models.encoders.prithvi.variants import PrithviVariant
 from groundwork.models.encoders.terramind.variants import VARIANTS as TERRAMIND
@@ -384,3 +386,73 @@ def test_detectors_are_copied_and_built_without_memory(framework: str, raster: R
     image = torch.randn(1, 3, 64, 64)
     for other in (filled, deepcopy(model)):
         torch.testing.assert_close(ask(other, image).output, ask(model, image).output)
+
+
+@pytest.mark.parametrize(
+    ("framework", "sides"), [("retinanet", [10, 12, 15, 30, 37, 47]), ("mask-rcnn", [10, 30]), ("fcos", [10, 30])]
+)
+def test_anchors_are_as_wide_as_is_stated(
+    framework: str, sides: list[int], raster: RasterSpec, target: TargetSpec
+) -> None:
+    detector = build(raster, target, {"framework": framework, "anchors": [10, 30]}, encoder=SMALL).detector
+    part = detector.rpn if isinstance(detector, TwoStageDetector) else detector.network
+    cells = torch.cat(part.anchor_generator.cell_anchors)
+    width, height = cells[:, 2] - cells[:, 0], cells[:, 3] - cells[:, 1]
+    # Anchors are rounded to whole pixels around a centre.
+    assert width[width == height].tolist() == pytest.approx(sides, abs=1)
+
+
+def test_what_there_is_no_detector_of_is_refused(raster: RasterSpec, target: TargetSpec) -> None:
+    for factory, error, message in (
+        ({"anchors": [8, 16, 32]}, SpecError, r"'anchors' states 3 side\(s\), .* for 2 level\(s\) with the strides"),
+        ({"anchors": [8, 0]}, ComponentError, "'anchors' are sides in pixels, above 0"),
+        ({"framework": "fcos", "heads": "v2"}, ComponentError, "'fcos' has heads of one version alone"),
+        ({"iou_across_classes": 2}, ComponentError, "all thresholds from 0 to 1"),
+    ):
+        with pytest.raises(error, match=message):
+            build(raster, target, factory, encoder=SMALL)
+    necks = [{"name": "fpn", "channels": 40}]
+    with pytest.raises(SpecError, match="'heads: v2' needs levels whose channels are a multiple of 32"):
+        build(raster, target, {"framework": "retinanet", "heads": "v2"}, encoder=SMALL, necks=necks)
+
+
+@pytest.mark.parametrize("framework", ["faster-rcnn", "mask-rcnn", "retinanet"])
+def test_heads_of_the_second_version_are_torchvisions(framework: str, raster: RasterSpec, target: TargetSpec) -> None:
+    names = {"faster-rcnn": "fasterrcnn", "mask-rcnn": "maskrcnn", "retinanet": "retinanet"}
+    with torch.device("meta"):
+        theirs = detection_models.__dict__[f"{names[framework]}_resnet50_fpn_v2"](
+            weights=None, weights_backbone=None, num_classes=2 + (framework != "retinanet")
+        )
+    necks = [{"name": "fpn", "channels": 256}]
+    factory = {"framework": framework, "heads": "v2", "regions": 4, "most": 3, "score_threshold": 0.0}
+    model = build(raster, target, factory, encoder=SMALL, necks=necks)
+    own = {name.removeprefix("network."): value.shape for name, value in model.detector.state_dict().items()}
+    assert own == {name: value.shape for name, value in theirs.state_dict().items() if not name.startswith("backbone.")}
+    assert torch.isfinite(sum_losses(model.train(), torch.randn(2, 3, 64, 64), objects(64, 64)))
+    assert ask(model.eval(), torch.randn(2, 3, 64, 64)).output.shape[:2] == (2, 3)
+
+
+def test_an_object_of_one_class_alone_is_found_once() -> None:
+    boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 8], [0, 0, 10, 4], [20, 0, 30, 10]])
+    found = {"boxes": boxes, "scores": torch.tensor([0.6, 0.9, 0.7, 0.1]), "labels": torch.tensor([0, 1, 0, 0])}
+    # The second overlaps with the first by 0.8, and with the third by 0.5.
+    for iou, scores in ((None, [0.6, 0.9, 0.7, 0.1]), (0.7, [0.9, 0.7, 0.1]), (0.4, [0.9, 0.1])):
+        kept = keep_best(found, iou)
+        assert kept["scores"].tolist() == pytest.approx(scores)
+        assert len(kept["boxes"]) == len(kept["labels"]) == len(scores)
+
+
+def test_boxes_of_two_classes_lie_upon_each_other_unless_it_is_said(raster: RasterSpec, target: TargetSpec) -> None:
+    torch.manual_seed(0)
+    factory = {"framework": "fcos", "score_threshold": 0.0, "iou_threshold": 0.1}
+    both = build(raster, target, factory, encoder=SMALL).eval()
+    alone = build(raster, target, factory | {"iou_across_classes": 0.1}, encoder=SMALL).eval()
+    alone.load_state_dict(both.state_dict())
+    image = torch.randn(1, 3, 64, 64)
+    most = []
+    for model in (both, alone):
+        with torch.no_grad():
+            boxes = ask(model, image).output[0, :, :4]
+        overlaps = box_iou(boxes, boxes).fill_diagonal_(0)
+        most.append(float(overlaps.max()))
+    assert most[0] > 0.1 >= most[1]

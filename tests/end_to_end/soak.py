@@ -21,6 +21,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from end_to_end.commands import command, copy_project, environment
 from fieldwork.dvc_locks import mend_locks
 
+#: What DVC does not track, as it differs from run to run.
+UNTRACKED = {".gitignore", "run_times.json"}
 #: What a killed process may leave: under these names nobody takes it for whole.
 PARTIAL = ".partial-*"
 
@@ -103,7 +105,7 @@ def _contents(project: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(project)): path.read_bytes()
         for path in files
-        if "checkpoints" not in path.parts and path.name != ".gitignore"
+        if "checkpoints" not in path.parts and path.name not in UNTRACKED
     }
 
 

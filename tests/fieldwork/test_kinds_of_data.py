@@ -40,7 +40,8 @@ SHORT: dict[str, dict[str, Any]] = {
         "encoder": {"name": "timm", "model": "test_resnet", "out_indices": [0, 1]},
         "decoder": {"name": "fcn", "channels": 8},
     },
-    "training": {"max_epochs": 1, "loader": {"batch_size": 4}},
+    # One thread: those that wait for each other take many times as long beside other tests.
+    "training": {"max_epochs": 1, "loader": {"batch_size": 4}, "threads": 1},
     "evaluation": {"baseline_pixels": 500},
     "inference": {"tile_size": 64, "overlap": 8},
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from stat import S_ISDIR
 from zlib import crc32
 
 import numpy as np
@@ -15,6 +14,9 @@ from rasterio.windows import Window
 from groundwork.batch import Patch
 from groundwork.data.labelled import LabelledScene
 from groundwork.rasters.addresses import Address
+
+#: Rasters whose pixels lie in other files.
+_MADE_OF_OTHERS = {".vrt", ".zarr"}
 
 
 class Unchanged:
@@ -48,13 +50,18 @@ class Unchanged:
 
 
 def _stamp(files: Iterable[Path]) -> int:
-    """Return a number that changes when a file is written or replaced; 0 where that cannot be seen."""
+    """Return a number that changes when a file is written or replaced; 0 where that cannot be seen.
+
+    It cannot of addresses, of what a VRT names, of what lies in a Zarr store, and of a file that is gone while it is
+    still open.
+    """
     number = 0
     for file in files:
-        if isinstance(file, Address) or file.suffix == ".vrt":
+        if isinstance(file, Address) or file.suffix in _MADE_OF_OTHERS:
             return 0
-        state = os.stat(file)  # noqa: PTH116 - a path's own way takes twice as long, for each chip of an epoch
-        if S_ISDIR(state.st_mode):
+        try:
+            state = os.stat(file)  # noqa: PTH116 - a path's own way takes twice as long, for each chip of an epoch
+        except FileNotFoundError:
             return 0
         number = crc32(b"%d %d %d" % (state.st_mtime_ns, state.st_size, state.st_ino), number)
     return number or 1

@@ -82,7 +82,7 @@ docs: $(READY) ## Write the documentation as a site, in site/ (search needs a se
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 repro: $(READY) ## Run what is out of date (dvc repro), also where a kill hit DVC itself
-	$(BIN)/python -m fieldwork.dvc_locks
+	$(BIN)/python -m fieldwork.dvc_mending
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro
 
 soak: $(READY) ## Kill the stages twenty times, and compare what is made in the end with an unbroken run (half an hour)

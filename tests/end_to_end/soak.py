@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from end_to_end.commands import command, copy_project, environment
-from fieldwork.dvc_locks import mend_locks
+from fieldwork.dvc_mending import mend
 
 #: What DVC does not track, as it differs from run to run.
 UNTRACKED = {".gitignore", "run_times.json"}
@@ -53,7 +53,7 @@ def _soak(folder: Path, kills: int, chance: random.Random) -> int:
             continue
         done += 1
         print(f"Kill {done}, after {moment:.1f} s, in {where}", flush=True)
-    mend_locks(broken)
+    mend(broken)
     command(broken, "dvc", "repro")
     problems = _problems(broken, unbroken, expected)
     print("\n".join(problems) or f"{done} kills: the same bytes, nothing half, no lock left")
@@ -63,8 +63,8 @@ def _soak(folder: Path, kills: int, chance: random.Random) -> int:
 def _killed(project: Path, moment: float) -> str | None:
     """Run the stages, kill them after so many seconds, and return in which stage. None: they were done before."""
     # As of "make repro".
-    if mend_locks(project):
-        print("DVC's list of locks was cut off, and mended", flush=True)
+    for removed in mend(project):
+        print(f"{removed.name} was cut off, and mended", flush=True)
     log = project.parent / "log.txt"
     with log.open("w") as output:
         process = subprocess.Popen(

@@ -59,8 +59,8 @@ site: $(READY) ## Write the pipelines as a page in build/, without paths of this
 	$(BIN)/kedro viz build --include-previews
 	$(BIN)/python -m fieldwork.viz_site build
 
-test: $(READY) ## Run the test suite
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup
+test: $(READY) ## Run the test suite; ARGS=... are given to pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
 lint: $(READY) ## ruff, mypy, import contracts, dvc.yaml in step, Dockerfile and workflows (budgets: tests/house)
 	$(BIN)/ruff check .

@@ -73,7 +73,7 @@ def main() -> None:
         runs = [_scores_of(catalog, seed, options.epochs) for seed in range(options.seeds)]
     plain = [run["plain"] for run in runs]
     print(f"plain: {statistics.mean(plain):.3f} ({', '.join(f'{score:.3f}' for score in plain)})")
-    for aid in runs[0]:
+    for aid in [name for name in runs[0] if name != "plain"]:
         gains = [run[aid] - run["plain"] for run in runs]
         spread = f"{statistics.stdev(gains):.3f}" if len(gains) > 1 else "unknown"
         print(f"{aid}: {statistics.mean(gains):+.3f}, spread {spread} ({', '.join(f'{gain:+.3f}' for gain in gains)})")

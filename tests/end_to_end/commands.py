@@ -22,9 +22,13 @@ SHORT = {
 }
 
 
-def command(folder: Path, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run a command of the environment in a folder."""
-    result = subprocess.run(words, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
+def command(
+    folder: Path, *words: str, check: bool = True, more: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command of the environment in a folder, with more variables."""
+    result = subprocess.run(
+        words, cwd=folder, env={**environment(), **(more or {})}, capture_output=True, text=True, check=False
+    )
     if check and result.returncode != 0:
         raise AssertionError(f"{words} failed:\n{result.stdout[-6000:]}\n{result.stderr[-6000:]}")
     return result
@@ -34,9 +38,7 @@ def environment() -> dict[str, str]:
     """Return the environment in which a user of the project works."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     # The installed package is the checkout's; a copy must use its own source, as Kedro puts it first on the path.
-    # Two copies of one state are one commit, whenever they were made.
-    when = dict.fromkeys(("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"), "2024-06-30T12:00:00Z")
-    return {**os.environ, **when, "PATH": path, "DO_NOT_TRACK": "1", "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+    return {**os.environ, "PATH": path, "DO_NOT_TRACK": "1", "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
 
 
 def copy_project(folder: Path) -> Path:
@@ -51,8 +53,10 @@ def copy_project(folder: Path) -> Path:
     for name, changes in SHORT.items():
         file = folder / "conf/base" / name
         file.write_text(yaml.safe_dump(merge(yaml.safe_load(file.read_text("utf-8")), changes)), encoding="utf-8")
+    # Two copies of one state are one commit, whenever they were made.
+    when = dict.fromkeys(("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"), "2024-06-30T12:00:00Z")
     for words in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "start")):
-        command(folder, "git", "-c", "user.name=test", "-c", "user.email=test@example.org", *words)
+        command(folder, "git", "-c", "user.name=test", "-c", "user.email=test@example.org", *words, more=when)
     return folder
 
 

@@ -91,7 +91,7 @@ class DateParts:
 def by_step(indexes: tuple[int, ...], steps: int) -> list[tuple[int, ...]]:
     """Return the bands of each step that is read by itself, of all bands, those of the first step first."""
     count = len(indexes) // steps
-    return [indexes[start : start + count] for start in range(0, len(indexes), count)]
+    return [indexes[step * count : (step + 1) * count] for step in range(steps)]
 
 
 def holds_by_step(values: NDArray[np.generic], spec: RasterSpec) -> NDArray[np.bool_]:

@@ -7,6 +7,7 @@ one that is set already is left as it is.
 from __future__ import annotations
 
 import os
+import warnings
 
 SETTINGS = {
     # GDAL's default is a share of the machine's memory, which would fill up with big scenes.
@@ -23,7 +24,17 @@ SETTINGS = {
 }
 
 
+#: How warnings begin of rasters without a georeference. Whether one is expected is a matter of a spec, and checked.
+_OF_NO_PLACE = ("Dataset has no geotransform", "The given matrix is equal to Affine.identity")
+
+
 def configure_gdal() -> None:
-    """Set what is not set yet."""
+    """Set what is not set yet, and leave out warnings that say nothing here.
+
+    For good: where several threads open rasters, each of which leaves them out for a while, one switches them on again
+    while another needs them off.
+    """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
+    for start in _OF_NO_PLACE:
+        warnings.filterwarnings("ignore", message=start)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import rasterio
 from affine import Affine
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
 from groundwork.errors import RasterError
@@ -29,10 +28,7 @@ def open_dataset(path: Path) -> DatasetReader:
     if isinstance(path, Address):
         settle_endpoint()
     try:
-        with warnings.catch_warnings():
-            # Whether a georeference is expected is a matter of the spec, and checked against it.
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            return rasterio.open(str(path) if isinstance(path, Address) else path)
+        return rasterio.open(str(path) if isinstance(path, Address) else path)
     except RasterioError as error:
         raise RasterError(path, *_describe(path, str(error))) from None
 

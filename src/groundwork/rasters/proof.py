@@ -5,7 +5,6 @@ GDAL writes blocks when its cache is full or the file is closed, and what fails 
 
 from __future__ import annotations
 
-import warnings
 import zlib
 from pathlib import Path
 from typing import TypeAlias
@@ -13,7 +12,6 @@ from typing import TypeAlias
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
@@ -48,17 +46,14 @@ def compare(path: Path, raw: Path, profile: RasterProfile, written: Checksums) -
         DamagedError: Where something differs; it says what.
         RasterioError: Where the file cannot be read.
     """
-    with warnings.catch_warnings():
-        # A scene without georeference gets a prediction without one.
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(path) as raster, rasterio.open(raw) as before:
-            _compare_headers(raster, before, profile)
-            _compare_pixels(raster, written, "finished file")
-            levels = len(raster.overviews(1))
-        for level in range(levels):
-            with rasterio.open(path, overview_level=level) as overview:
-                for _, window in overview.block_windows(1):
-                    overview.read(window=window)
+    with rasterio.open(path) as raster, rasterio.open(raw) as before:
+        _compare_headers(raster, before, profile)
+        _compare_pixels(raster, written, "finished file")
+        levels = len(raster.overviews(1))
+    for level in range(levels):
+        with rasterio.open(path, overview_level=level) as overview:
+            for _, window in overview.block_windows(1):
+                overview.read(window=window)
 
 
 def compare_plain(path: Path, written: Checksums) -> None:
@@ -68,10 +63,8 @@ def compare_plain(path: Path, written: Checksums) -> None:
         DamagedError: Where something differs; it says what.
         RasterioError: Where the file cannot be read.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(path) as raster:
-            _compare_pixels(raster, written, "file")
+    with rasterio.open(path) as raster:
+        _compare_pixels(raster, written, "file")
 
 
 def _compare_headers(raster: DatasetReader, before: DatasetReader, profile: RasterProfile) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import rasterio
 from affine import Affine
 from rasterio._err import CPLE_BaseError
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import RasterioError
 from rasterio.io import DatasetWriter
 from rasterio.shutil import copy as copy_raster
 
@@ -161,29 +160,26 @@ def _write_blocks(stream: RasterStream, paths: Mapping[str, Path]) -> dict[str, 
 
 def _create(path: Path, profile: RasterProfile) -> DatasetWriter:
     grid = profile.grid
-    with warnings.catch_warnings():
-        # A scene without georeference gets a prediction without one.
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        writer = rasterio.open(
-            path,
-            "w",
-            driver="GTiff",
-            width=grid.width,
-            height=grid.height,
-            count=len(profile.bands),
-            dtype=profile.dtype,
-            crs=grid.crs,
-            transform=grid.transform if grid.transform != Affine.identity() else None,
-            nodata=profile.nodata,
-            tiled=True,
-            blockxsize=profile.block_size,
-            blockysize=profile.block_size,
-            interleave="pixel" if len(profile.bands) == 1 else "band",
-            # GDAL takes three or four bands of bytes for a picture, the fourth for its alpha band.
-            photometric="MINISBLACK",
-            bigtiff="YES",
-            sparse_ok=True,
-        )
+    writer = rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        width=grid.width,
+        height=grid.height,
+        count=len(profile.bands),
+        dtype=profile.dtype,
+        crs=grid.crs,
+        transform=grid.transform if grid.transform != Affine.identity() else None,
+        nodata=profile.nodata,
+        tiled=True,
+        blockxsize=profile.block_size,
+        blockysize=profile.block_size,
+        interleave="pixel" if len(profile.bands) == 1 else "band",
+        # GDAL takes three or four bands of bytes for a picture, the fourth for its alpha band.
+        photometric="MINISBLACK",
+        bigtiff="YES",
+        sparse_ok=True,
+    )
     for index, name in enumerate(profile.bands, start=1):
         writer.set_band_description(index, name)
     if profile.units:

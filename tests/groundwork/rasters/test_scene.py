@@ -16,6 +16,7 @@ from rasterio.transform import from_origin
 from rasterio.windows import Window
 
 from groundwork.errors import RasterError
+from groundwork.rasters.environment import configure_gdal
 from groundwork.rasters.scene import Scene
 from groundwork.specs import RasterSpec
 
@@ -195,6 +196,8 @@ def test_files_without_georeference_are_read_where_declared_and_without_a_warnin
     path = write_raster(tmp_path / "x.tif", PIXELS[:2], crs=None)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        # As importing the package does.
+        configure_gdal()
         with Scene([path], make_spec(georeference="absent")) as scene:
             assert scene.grid.crs is None
             assert np.array_equal(scene.read(WHOLE)[0], PIXELS[:2])

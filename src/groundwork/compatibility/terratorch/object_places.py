@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
-from groundwork.compatibility.terratorch.files import keys_of, names_below
+from groundwork.compatibility.terratorch.patterns import keyed_pairs
 from groundwork.compatibility.terratorch.stated import Stated
 
 
@@ -36,16 +36,7 @@ def check_labelled(stated: Stated, roots: Mapping[str, tuple[str, str]], pattern
         roots: Split -> folder of its images, folder of its labels.
         patterns: Of images and of labels.
     """
-    for split, pair in roots.items():
-        names = [names_below(root) for root in pair]
-        if names[0] is None or names[1] is None:
-            continue
-        images, labels = (
-            keys_of(found or [], how, root) for found, how, root in zip(names, patterns, pair, strict=True)
-        )
-        if isinstance(images, str) or isinstance(labels, str):
-            stated.refuse("img_grep", images if isinstance(images, str) else str(labels))
-            continue
+    for split, images, labels in keyed_pairs(stated, "img_grep", roots, patterns):
         alone = sorted(images.keys() - labels.keys())
         if alone:
             files = [images[key] for key in alone[:3]]

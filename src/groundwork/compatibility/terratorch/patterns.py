@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os.path import commonprefix
 from pathlib import Path, PurePosixPath
@@ -138,7 +138,21 @@ def _unpaired(
     stated: Stated, key: str, roots: Mapping[str, tuple[str, str]], patterns: tuple[str, str]
 ) -> list[tuple[str, dict[str, str], dict[str, str]]]:
     """Return the splits whose images and labels have other keys: their names by key."""
-    apart = []
+    pairs = keyed_pairs(stated, key, roots, patterns)
+    return [(split, images, labels) for split, images, labels in pairs if images.keys() != labels.keys()]
+
+
+def keyed_pairs(
+    stated: Stated, key: str, roots: Mapping[str, tuple[str, str]], patterns: tuple[str, str]
+) -> Iterator[tuple[str, dict[str, str], dict[str, str]]]:
+    """Yield each split whose two folders are there, and the names of its images and of its labels by their keys.
+
+    Args:
+        stated: For messages.
+        key: Is refused where names cannot be told apart.
+        roots: Split -> folder of its images, folder of its labels.
+        patterns: Of images and of labels.
+    """
     for split, pair in roots.items():
         names = [names_below(root) for root in pair]
         if names[0] is None or names[1] is None:
@@ -148,9 +162,8 @@ def _unpaired(
         )
         if isinstance(images, str) or isinstance(labels, str):
             stated.refuse(key, images if isinstance(images, str) else str(labels))
-        elif images.keys() != labels.keys():
-            apart.append((split, images, labels))
-    return apart
+        else:
+            yield split, images, labels
 
 
 def _refuse_pairs(stated: Stated, key: str, split: str, images: Mapping[str, str], labels: Mapping[str, str]) -> None:

@@ -26,6 +26,22 @@ EDGE_PARTS = 1000
 _SEARCHED = 2048
 
 
+def covered(shapes: Sequence[shapely.Geometry], window: Window, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return which pixels of a window, read in a height and width of choice, have their centres in shapes.
+
+    Args:
+        shapes: In columns and rows of the raster.
+        window: Of the raster.
+        shape: Height and width.
+    """
+    height, width = shape
+    place = Affine.translation(window.col_off, window.row_off) @ Affine.scale(
+        window.width / width, window.height / height
+    )
+    burnt: NDArray[np.uint8] = rasterize(shapes, (height, width), transform=place, dtype="uint8")
+    return burnt.astype(np.bool_)
+
+
 @dataclass(frozen=True, slots=True)
 class AreaPart:
     """Those pixels of a raster that lie in an area, by the smallest window that holds them all."""
@@ -44,8 +60,7 @@ class AreaPart:
         shapes = [part for part in parts if part.geom_type == "Polygon" and not part.is_empty]
         if not shapes:
             return np.zeros((height, width), np.bool_)
-        place = Affine.translation(left, top)
-        found: NDArray[np.bool_] = rasterize(shapes, (height, width), transform=place, dtype="uint8").astype(np.bool_)
+        found = covered(shapes, window, (height, width))
         found[max(int(self.window.height) - top, 0) :] = False
         found[:, max(int(self.window.width) - left, 0) :] = False
         return found

@@ -11,9 +11,7 @@ from typing import TypeAlias, final
 
 import numpy as np
 import shapely
-from affine import Affine
 from numpy.typing import NDArray
-from rasterio.features import rasterize
 from rasterio.warp import transform as transform_points
 from rasterio.windows import Window
 
@@ -150,22 +148,6 @@ def on_grid(windows: Iterable[Window], own: Grid, grid: Grid) -> list[shapely.Ge
         edge = shapely.segmentize(shapely.box(left, top, right, bottom), max(window.width, window.height) / EDGE_PARTS)
         shapes.append(shapely.transform(edge, lambda points: _moved(points, own, grid)))
     return shapes
-
-
-def covered(shapes: Sequence[shapely.Geometry], window: Window, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Return which pixels of a window, read in a height and width of choice, have their centres in shapes.
-
-    Args:
-        shapes: In columns and rows of the raster.
-        window: Of the raster.
-        shape: Height and width.
-    """
-    height, width = shape
-    place = Affine.translation(window.col_off, window.row_off) @ Affine.scale(
-        window.width / width, window.height / height
-    )
-    burnt: NDArray[np.uint8] = rasterize(shapes, (height, width), transform=place, dtype="uint8")
-    return burnt.astype(np.bool_)
 
 
 def _moved(points: NDArray[np.float64], own: Grid, grid: Grid) -> NDArray[np.float64]:

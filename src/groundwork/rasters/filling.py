@@ -17,7 +17,8 @@ from rasterio.windows import Window
 
 from groundwork.errors import RasterError
 from groundwork.rasters.addresses import Address
-from groundwork.rasters.bad_blocks import BadBlocks, as_block, covered, merged, on_grid
+from groundwork.rasters.area import covered
+from groundwork.rasters.bad_blocks import BadBlocks, as_block, merged, on_grid
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.opening import grid_of, open_dataset, placed
 from groundwork.rasters.part import Part, Rescue, warp

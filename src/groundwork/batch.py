@@ -66,7 +66,8 @@ class Patch:
     @property
     def known(self) -> NDArray[np.bool_]:
         """Where any source holds data, and answers are asked for (height, width)."""
-        known: NDArray[np.bool_] = np.logical_or.reduce([_at_any_step(part) for part in self.valid.values()])
+        first, *others = (_at_any_step(part) for part in self.valid.values())
+        known: NDArray[np.bool_] = np.logical_or.reduce([first, *others]) if others else first
         return known if self.inside is None else known & self.inside
 
     def picture_of(self, source: str) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
@@ -22,7 +21,7 @@ from groundwork.data.facts import ChipFacts
 from groundwork.data.label_sources import Labels, LabelSources, require_labels
 from groundwork.data.labelled import LabelledScene, OpenScenes, open_labelled
 from groundwork.data.packed import ChipStore, PackedChips
-from groundwork.data.scene_stack import Files, folders_by_source
+from groundwork.data.scene_stack import folders_by_source
 from groundwork.data.texts import Texts
 from groundwork.data.unchanged import Unchanged
 from groundwork.rasters.folder import RasterFolder
@@ -88,12 +87,10 @@ class RasterChips:
         Raises:
             RasterError: Where pixels or place changed since they were indexed.
         """
-        files, label = self._named(index)
-        with self._open(index, files, label) as opened:
+        with self._open(index) as opened:
             window = table.window_of(*self._windows[index].tolist())
             patch = opened.read(window)
-            behind = chain(*files.values(), label.paths)
-            self._unchanged.require(index, opened, window, patch, behind)
+            self._unchanged.require(index, opened, window, patch)
             return self._facts.chip(index, patch)
 
     def read_at(self, index: int, row: int | None = None, column: int | None = None) -> Chip:
@@ -106,7 +103,7 @@ class RasterChips:
         """
         top, left, size = self._windows[index].tolist()
         window = table.window_of(top if row is None else row, left if column is None else column, size)
-        with self._open(index, *self._named(index)) as opened:
+        with self._open(index) as opened:
             patch = opened.read(window)
             opened.require_unchanged(window, patch, "")
             place = opened.grid.part(window).center_coordinates()
@@ -123,12 +120,13 @@ class RasterChips:
         return files, self._labels.source(key, cell_of_label)
 
     @contextmanager
-    def _open(self, index: int, files: Files, label: LabelSource) -> Iterator[LabelledScene]:
+    def _open(self, index: int) -> Iterator[LabelledScene]:
         """Open the scene of a chip; it is closed where no other chip lies in its files."""
-        if self._shared[self._place[index]]:
-            yield self._opened.get(files, label)
+        place = int(self._place[index])
+        if self._shared[place]:
+            yield self._opened.get(place, lambda: self._named(index))
             return
-        with open_labelled(files, label, self._inputs, self._kind) as opened:
+        with open_labelled(*self._named(index), self._inputs, self._kind) as opened:
             yield opened
 
 

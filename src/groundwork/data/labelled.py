@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from zlib import crc32
 
@@ -33,6 +34,8 @@ class LabelledScene:
     stack: SceneStack
     label: Label
     kind: TargetKind
+    #: All files behind it.
+    files: tuple[Path, ...]
 
     @property
     def path(self) -> Path:
@@ -133,16 +136,20 @@ class OpenScenes:
         """Begin with none."""
         self._inputs, self._kind = inputs, kind
         self._process = os.getpid()
-        self._opened: dict[tuple[Path, ...], LabelledScene] = {}
+        self._opened: dict[int, LabelledScene] = {}
 
-    def get(self, files: Files, label: LabelSource) -> LabelledScene:
-        """Open a scene with its label, or give the one that is open."""
+    def get(self, number: int, named: Callable[[], tuple[Files, LabelSource]]) -> LabelledScene:
+        """Open a scene with its label, or give the one that is open.
+
+        Args:
+            number: Of the scene.
+            named: Gives its files by source, and what says its answers.
+        """
         if self._process != os.getpid():
             # A forked process shares the place in each file with its parent; it must open its own.
             self._process, self._opened = os.getpid(), {}
-        key = (*(path for paths in files.values() for path in paths), *label.paths)
-        found = self._opened.pop(key, None) or self._open(files, label)
-        self._opened[key] = found
+        found = self._opened.pop(number, None) or self._open(*named())
+        self._opened[number] = found
         return found
 
     def _open(self, files: Files, label: LabelSource) -> LabelledScene:
@@ -167,4 +174,4 @@ def _open(
         raster = opened.enter_context(kind.open_label(label, stack.grid))
         # Nothing is wrong: they stay open.
         opened.pop_all()
-    return LabelledScene(stack, raster, kind)
+    return LabelledScene(stack, raster, kind, (*chain(*files.values()), *label.paths))

@@ -28,7 +28,7 @@ class Unchanged:
         #: What told the files apart when a chip was found unchanged; 0: it was not read yet.
         self._found = np.zeros(num_chips, np.uint32)
 
-    def require(self, index: int, opened: LabelledScene, window: Window, patch: Patch, files: Iterable[Path]) -> None:
+    def require(self, index: int, opened: LabelledScene, window: Window, patch: Patch) -> None:
         """Refuse pixels that are not those that were indexed.
 
         Args:
@@ -36,12 +36,11 @@ class Unchanged:
             opened: What it was read from.
             window: Where.
             patch: What was read.
-            files: All files behind it.
 
         Raises:
             RasterError: Where values, validity, answers or the place on the ground differ.
         """
-        stamp = _stamp(files)
+        stamp = _stamp(opened.files)
         if stamp and self._found[index] == stamp:
             return
         expected = "" if self._checksums is None else self._checksums[index].decode()

@@ -246,8 +246,9 @@ def check_values(values: NDArray[np.generic], path: Path, spec: RasterSpec) -> N
         )
     if spec.fill_values == "allow" or values.dtype.kind == "u" or not values.size:
         return
-    low, high = float(values.min()), float(values.max())
-    for fill in _fills(values.dtype):
+    fills, low = _fills(values.dtype), float(values.min())
+    high = float(values.max()) if low <= max(fills) else low
+    for fill in fills:
         if low <= fill <= high and (values == in_type(fill, values.dtype)).any():
             text = in_yaml(fill, values.dtype)
             share = (values == in_type(fill, values.dtype)).mean()

@@ -46,19 +46,16 @@ class DateParts:
         Raises:
             RasterError: Where a file cannot be decoded, or holds nodata although none is declared.
         """
-        steps = 1 if len(self.parts) == 1 else spec.of_a_file.steps
+        if len(self.parts) == 1:
+            values, unmasked = _read_checked(self.parts[0], window, grid, spec)
+            return values, unmasked[None]
+        steps = spec.of_a_file.steps
         pieces, valid = [], np.ones((steps, int(window.height), int(window.width)), np.bool_)
         for number, part in enumerate(self.parts):
-            values, unmasked = part.read(part.indexes, window, valid.shape[1:])
-            if part.mixed is not None:
-                there = window_in(window, grid(), part.mixed.dataset)
-                raw = part.mixed.read(part.indexes, there, (int(there.height), int(there.width)))
-                checks.check_unmasked(part.path, *raw, spec)
-            # A value beneath a mask is no measurement, whatever it is.
-            checks.check_values(values if unmasked.all() else values[:, unmasked], part.path, spec)
+            values, unmasked = _read_checked(part, window, grid, spec)
             pieces.append(values)
             valid[number * steps // len(self.parts)] &= unmasked
-        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces), valid
+        return np.concatenate(pieces), valid
 
     def passed(self, window: Window, shape: tuple[int, ...], rules: Sequence[QualityRule]) -> NDArray[np.bool_]:
         """Return where quality bands let each step through, by all rules, (steps, height, width)."""
@@ -86,6 +83,20 @@ class DateParts:
                 pieces.append(values)
                 valid &= unmasked
         return np.concatenate(pieces), valid
+
+
+def _read_checked(
+    part: Part, window: Window, grid: Callable[[], Grid], spec: RasterSpec
+) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+    """Read a file as of :meth:`Part.read`, and refuse nodata that is not declared."""
+    values, unmasked = part.read(part.indexes, window, (int(window.height), int(window.width)))
+    if part.mixed is not None:
+        there = window_in(window, grid(), part.mixed.dataset)
+        raw = part.mixed.read(part.indexes, there, (int(there.height), int(there.width)))
+        checks.check_unmasked(part.path, *raw, spec)
+    # A value beneath a mask is no measurement, whatever it is.
+    checks.check_values(values if unmasked.all() else values[:, unmasked], part.path, spec)
+    return values, unmasked
 
 
 def by_step(indexes: tuple[int, ...], steps: int) -> list[tuple[int, ...]]:

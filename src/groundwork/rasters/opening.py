@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import rasterio
 from affine import Affine
+from rasterio.env import Env, hasenv
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
@@ -28,9 +30,19 @@ def open_dataset(path: Path) -> DatasetReader:
     if isinstance(path, Address):
         settle_endpoint()
     try:
-        return rasterio.open(str(path) if isinstance(path, Address) else path)
+        return rasterio.open(str(path)) if isinstance(path, Address) else _open_file(path)
     except RasterioError as error:
         raise RasterError(path, *_describe(path, str(error))) from None
+
+
+def _open_file(path: Path) -> DatasetReader:
+    """Open a file of this machine as ``rasterio.open`` does, which sets up GDAL's environment each time.
+
+    That takes as long as opening a small file: here it is set up when a thread opens its first, for good.
+    """
+    if not hasenv():
+        Env.from_defaults().__enter__()
+    return DatasetReader(os.fspath(path))
 
 
 def _describe(path: Path, reason: str) -> tuple[str, str, str]:

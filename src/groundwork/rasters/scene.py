@@ -259,7 +259,9 @@ class Scene(Opened):
             masks = [np.broadcast_to(mask, (self.spec.steps // len(masks), *shape)) for mask in masks]
             return values, np.concatenate(masks) & holds_by_step(values, self.spec)
         valid = holds_data(values, self.spec.nodata, self.spec.validity)
-        return values, np.logical_and.reduce([valid, *(mask.all(axis=0) for mask in masks)])
+        for mask in masks:
+            valid &= mask[0] if len(mask) == 1 else mask.all(axis=0)
+        return values, valid
 
     def passed(self, window: Window, rules: Sequence[QualityRule]) -> NDArray[np.bool_]:
         """Return where quality bands let each step through by rules of other sources, (steps, height, width).

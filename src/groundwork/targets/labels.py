@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -134,10 +134,9 @@ class LabelRaster(Label):
         check_window(self.path, window, self._parts[0].dataset)
         inside, place = clip(window, self._parts[0].dataset.width, self._parts[0].dataset.height)
         shape = (int(inside.height), int(inside.width))
-        values, unmasked = zip(*(part.read(part.indexes, inside, shape) for part in self._parts), strict=True)
-        together = values[0] if len(values) == 1 else np.concatenate(values)
-        masks = [np.broadcast_to(mask, part.shape) for mask, part in zip(unmasked, values, strict=True)]
-        answers = self.answers(together, masks[0] if len(masks) == 1 else np.concatenate(masks))
+        read = [_read_by_band(part, inside, shape) for part in self._parts]
+        values, unmasked = read[0] if len(read) == 1 else map(np.concatenate, zip(*read, strict=True))
+        answers = self.answers(values, unmasked)
         if place is None:
             return answers
         full = self.unknown((int(window.height), int(window.width)))
@@ -147,6 +146,12 @@ class LabelRaster(Label):
     def close(self) -> None:
         """Close the files."""
         self._opened.close()
+
+
+def _read_by_band(part: Part, window: Window, shape: tuple[int, int]) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+    """Read values, and where the file's masks let them through, (bands, height, width) each."""
+    values, unmasked = part.read(part.indexes, window, shape)
+    return values, unmasked[None] if len(values) == 1 else np.broadcast_to(unmasked, values.shape)
 
 
 class ClassLabels(LabelRaster):
@@ -196,23 +201,13 @@ class ClassLabels(LabelRaster):
             RasterError: Where a value is no class; it lists the values.
         """
         values, unmasked = values[0], unmasked[0]
-        indexes: NDArray[np.int64]
-        if values.dtype == np.uint8:
-            # A table of all 256 values is much faster than a search, and label rasters mostly are of this type. One of
-            # short numbers takes a sixth of the time of one of int64, as less memory is asked for.
-            indexes = self._meaning.of_bytes.take(values.astype(np.uint8, copy=False)).astype(np.int64)
-        else:
-            known = self._meaning.values
-            positions = np.searchsorted(known, values).clip(max=len(known) - 1)
-            indexes = np.where(known[positions] == values, self._meaning.indexes[positions], UNDECLARED)
-            if values.dtype.kind == "f":
-                indexes[np.isnan(values)] = IGNORE
+        indexes = self._meaning.of(values)
         if not unmasked.all():
             np.putmask(indexes, ~unmasked, IGNORE)
         if indexes.size and int(indexes.min()) == UNDECLARED:
             wrong = indexes == UNDECLARED
             raise self._undeclared(np.unique(values[wrong]).tolist(), float(wrong.mean()))
-        return indexes
+        return indexes.astype(np.int64, copy=False)
 
     def _undeclared(self, found: Sequence[float], share: float) -> RasterError:
         declared = {value: self.target.names[index] for value, index in self.target.label_values.items()}
@@ -231,8 +226,34 @@ class Meaning:
     #: Values that may occur, sorted, and the class index of each.
     values: NDArray[np.float64]
     indexes: NDArray[np.int64]
-    #: Class index of each value of a byte.
-    of_bytes: NDArray[np.int16]
+    #: How many values from 0 on are themselves the indexes of their classes.
+    same: int
+    #: Data type of at most 16 bits -> class index of each of its values, in the order of their bits.
+    tables: dict[str, NDArray[np.int16]] = field(default_factory=dict)
+
+    def of(self, found: NDArray[np.generic]) -> NDArray[np.signedinteger]:
+        """Return the class index of each value; IGNORE for NaN, UNDECLARED for what no class declares.
+
+        A table of all values is much faster than a search, and label rasters mostly are of few bits. One of short
+        numbers takes a sixth of the time of one of int64, as less memory is asked for.
+        """
+        dtype = found.dtype
+        if dtype.kind == "u" and found.size and found.max() < self.same:
+            return found.astype(np.int64)
+        if dtype.kind not in "iu" or dtype.itemsize > np.dtype(np.int16).itemsize:
+            return self._search(found)
+        bits = np.dtype(f"u{dtype.itemsize}")
+        if dtype.name not in self.tables:
+            every = np.arange(256**dtype.itemsize, dtype=bits).view(dtype)
+            self.tables[dtype.name] = self._search(every).astype(np.int16)
+        return self.tables[dtype.name].take(found.view(bits))
+
+    def _search(self, found: NDArray[np.generic]) -> NDArray[np.int64]:
+        positions = np.searchsorted(self.values, found).clip(max=len(self.values) - 1)
+        indexes = np.where(self.values[positions] == found, self.indexes[positions], UNDECLARED)
+        if found.dtype.kind == "f":
+            indexes[np.isnan(found)] = IGNORE
+        return indexes
 
 
 class ClassValues:
@@ -256,6 +277,5 @@ class ClassValues:
         found |= {float(value): index for value, index in self._target.label_values.items()}
         values = np.array(sorted(found))
         indexes = np.array([found[value] for value in values.tolist()], np.int64)
-        of_bytes, in_range = np.full(256, UNDECLARED, np.int16), (values >= 0) & (values <= 255)
-        of_bytes[values[in_range].astype(int)] = indexes[in_range]
-        return Meaning(values, indexes, of_bytes)
+        same = next(index for index in range(len(found) + 1) if found.get(float(index)) != index)
+        return Meaning(values, indexes, same)

@@ -34,7 +34,7 @@ def _read(path: Path, target: TargetSpec, window: Window = WHOLE) -> np.ndarray:
         return label.read(window)
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "int16", "int64", "float32"])
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16", "int32", "int64", "float32"])
 def test_values_become_indexes_in_the_order_of_the_classes(tmp_path: Path, write_raster: Write, dtype: str) -> None:
     path = write_raster(tmp_path / "l.tif", VALUES.astype(dtype))
     expected = np.array([[-1, 2, 1, 0], [0, 0, 2, -1]])
@@ -55,6 +55,28 @@ def test_several_values_mean_one_class(tmp_path: Path, write_raster: Write, dtyp
     with pytest.raises(RasterError, match=r"found class value\(s\) \[6.*9.*\{3: 'forest', 1: 'forest', 2: 'water'\}"):
         # What predictions hold is no label value, where label values are given.
         _read(write_raster(tmp_path / "o.tif", (VALUES * 3).astype(dtype)), target)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "float32"])
+def test_negative_values_may_be_classes(tmp_path: Path, write_raster: Write, dtype: str) -> None:
+    path = write_raster(tmp_path / "l.tif", VALUES.astype(dtype) - np.array(2, dtype))
+    assert np.array_equal(_read(path, _target(-2, 1, 0, ignore=-1)), np.array([[0, -1, 2, 1], [1, 1, -1, 0]]))
+    with pytest.raises(RasterError, match=r"found class value\(s\) \[-2"):
+        _read(path, _target(-1, 1, 0))
+
+
+@pytest.mark.parametrize(("dtype", "ignored"), [("uint8", 255), ("uint16", 65535)])
+def test_values_that_are_their_own_indexes_stay_what_they_are(
+    tmp_path: Path, write_raster: Write, dtype: str, ignored: int
+) -> None:
+    target, values = _target(0, 1, 2, 3, ignore=ignored), VALUES.astype(dtype)
+    assert np.array_equal(_read(write_raster(tmp_path / "l.tif", values), target), VALUES)
+    values[0, 0] = ignored
+    read = _read(write_raster(tmp_path / "i.tif", values), target)
+    assert read[0, 0] == IGNORE
+    assert np.array_equal(read.ravel()[1:], VALUES.ravel()[1:])
+    with pytest.raises(RasterError, match=r"found class value\(s\) \[3\]"):
+        _read(write_raster(tmp_path / "u.tif", VALUES.astype(dtype)), _target(0, 1, 2, ignore=ignored))
 
 
 def test_negative_values_may_be_ignored(tmp_path: Path, write_raster: Write) -> None:

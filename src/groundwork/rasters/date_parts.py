@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,3 +114,10 @@ def holds_by_step(values: NDArray[np.generic], spec: RasterSpec) -> NDArray[np.b
     """
     steps = values.reshape(-1, spec.num_channels, *values.shape[-2:])
     return np.stack([holds_data(step, spec.nodata, spec.validity) for step in steps])
+
+
+def passed_at_all_steps(valid: NDArray[np.bool_], masks: Iterable[NDArray[np.bool_]]) -> NDArray[np.bool_]:
+    """Take from ``valid`` (height, width), in place, what masks (steps, height, width) do not let through."""
+    for mask in masks:
+        valid &= mask[0] if len(mask) == 1 else mask.all(axis=0)
+    return valid

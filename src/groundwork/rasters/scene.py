@@ -20,7 +20,7 @@ from groundwork.rasters import checks
 from groundwork.rasters.addresses import NO_FILE
 from groundwork.rasters.bad_blocks import BadBlocks
 from groundwork.rasters.canvas import Placed
-from groundwork.rasters.date_parts import DateParts, by_step, holds_by_step
+from groundwork.rasters.date_parts import DateParts, by_step, holds_by_step, passed_at_all_steps
 from groundwork.rasters.filling import Filling
 from groundwork.rasters.grid import TOLERANCE, Grid, name_crs
 from groundwork.rasters.opened import Opened
@@ -259,9 +259,7 @@ class Scene(Opened):
             masks = [np.broadcast_to(mask, (self.spec.steps // len(masks), *shape)) for mask in masks]
             return values, np.concatenate(masks) & holds_by_step(values, self.spec)
         valid = holds_data(values, self.spec.nodata, self.spec.validity)
-        for mask in masks:
-            valid &= mask[0] if len(mask) == 1 else mask.all(axis=0)
-        return values, valid
+        return values, passed_at_all_steps(valid, masks)
 
     def passed(self, window: Window, rules: Sequence[QualityRule]) -> NDArray[np.bool_]:
         """Return where quality bands let each step through by rules of other sources, (steps, height, width).
@@ -294,8 +292,8 @@ class Scene(Opened):
         passed = first.passed(whole, shape, self.spec.own_rules)
         if self.spec.has_validity_per_step:
             return values, valid & passed[0]
-        rest = [date_parts.passed(whole, shape, self.spec.own_rules).all(axis=0) for date_parts in others]
-        return values, np.logical_and.reduce([valid, passed.all(axis=0), *rest])
+        rest = (date_parts.passed(whole, shape, self.spec.own_rules) for date_parts in others)
+        return values, passed_at_all_steps(valid, (passed, *rest))
 
     def close(self) -> None:
         """Close all files."""

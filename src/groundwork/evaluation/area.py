@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from groundwork.evaluation.confidence import FEWEST_SCENES
 from groundwork.evaluation.details import Detail, Judged
 from groundwork.targets.confusion import count_pixels
+from groundwork.targets.likeliest import likeliest
 
 
 @final
@@ -38,7 +39,7 @@ class AreaShares(Detail):
 
     def update(self, judged: Judged) -> None:
         """Add a chip: classes (height, width), IGNORE where not known, and scores (classes, height, width)."""
-        said, count = judged.scores.argmax(dim=0), len(self._names)
+        said, count = likeliest(judged.scores, dim=0), len(self._names)
         mapped = torch.bincount(said[judged.valid], minlength=count)
         pairs = count_pixels(judged.counted.long(), said, count).T
         self._counts[judged.scene] += torch.cat([mapped[:, None], pairs], dim=1).numpy()

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from groundwork.evaluation.details import Detail, Judged
 from groundwork.targets.labels import IGNORE
+from groundwork.targets.likeliest import likeliest
 
 
 @final
@@ -34,7 +35,7 @@ class BoundaryIou(Detail):
 
     def update(self, judged: Judged) -> None:
         """Add a chip: classes (height, width), IGNORE where not known, and scores (classes, height, width)."""
-        known, said = judged.truth != IGNORE, judged.scores.argmax(dim=0)
+        known, said = judged.truth != IGNORE, likeliest(judged.scores, dim=0)
         of_truth, of_said = (self._at_edges(classes, known) for classes in (judged.truth, said))
         counted = judged.counted != IGNORE
         both = of_truth & of_said & (judged.truth == said)

@@ -163,7 +163,7 @@ def _together(parts: Sequence[Tensor]) -> Tensor:
 def _convert(image: Tensor, conversion: Conversion | None) -> Tensor:
     # Convolutions run faster over channels that lie side by side in memory.
     layout = torch.channels_last if image.dim() == 4 else torch.contiguous_format
-    values = image.to(torch.float32).contiguous(memory_format=layout)
+    values = image.to(torch.float32, memory_format=layout)
     if conversion is None:
         return values
     return values * conversion.gain.to(values.device) + conversion.shift.to(values.device)

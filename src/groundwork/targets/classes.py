@@ -20,6 +20,7 @@ from groundwork.targets.confusion import ConfusionMatrix
 from groundwork.targets.kind import Accumulator, Direction, Gather, Products, RasterKind
 from groundwork.targets.labels import IGNORE
 from groundwork.targets.legends import NO_SET, profile_of_sets
+from groundwork.targets.likeliest import likeliest
 from groundwork.targets.metrics import Scores, compute_scores
 from groundwork.targets.statistics import TargetStatistics
 
@@ -128,7 +129,7 @@ class Classes(RasterKind, ABC):
 
     def decide(self, scores: Tensor) -> Tensor:
         """Return the index of the highest score (batch, height, width)."""
-        return scores.argmax(dim=1)
+        return likeliest(scores, dim=1)
 
     def profiles(self, grid: Grid, tags: Mapping[str, str], *, details: Collection[str]) -> dict[str, RasterProfile]:
         """Return a class raster with names and colours; as details the probability of each class, and entropy."""
@@ -158,8 +159,8 @@ class Classes(RasterKind, ABC):
         """See :class:`TargetKind`."""
         profile = profiles[CLASSES]
         values, nodata = np.array(self.target.values, profile.dtype), np.array(profile.nodata, profile.dtype)
-        products: dict[str, NDArray[np.generic]] = {}
-        products[CLASSES] = np.where(valid, values[blended.argmax(axis=0)], nodata)[None]
+        indexes = likeliest(torch.from_numpy(np.ascontiguousarray(blended)), dim=0).numpy()
+        products: dict[str, NDArray[np.generic]] = {CLASSES: np.where(valid, values[indexes], nodata)[None]}
         if PROBABILITIES in profiles:
             products[PROBABILITIES] = np.where(valid, blended, np.float32(np.nan))
         if SETS in profiles and self.target.sets is not None:

@@ -133,7 +133,7 @@ def test_scores_that_are_no_numbers_name_place_and_cause() -> None:
     values = torch.ones(1, 1, 2, 2)
     with pytest.raises(ScoreError, match=r"^scene 7: the model gives scores that are no finite numbers, for raw va"):
         Engine(Broken(), CPU).scores(Images({"s": values}), "scene 7")
-    values[0, 0, 1, 1] = float("inf")
+    values[0, 0, 1] = torch.tensor([float("inf"), -float("inf")])
     with pytest.raises(ScoreError, match=r"^scene 7: found raw values that are no finite numbers, or too large"):
         Engine(Doubled(), CPU).scores(Images({"s": values}), "scene 7")
 
@@ -157,6 +157,11 @@ def test_half_precision_gives_scores_in_single_precision_that_are_near(tiny_bund
     assert half.dtype == exact.dtype == torch.float32
     assert not torch.equal(half, exact)
     assert float((half - exact).abs().max()) < 0.05 * float(exact.std())
+
+
+def test_large_scores_are_numbers_although_their_sum_is_none() -> None:
+    values = torch.full((1, 1, 2, 2), 1e38)
+    assert torch.equal(Engine(Doubled(), CPU).scores(Images({"s": values}), "here"), 2 * values)
 
 
 def test_asking_leaves_no_gradient_behind(tiny_bundle: Bundle, images: Images) -> None:

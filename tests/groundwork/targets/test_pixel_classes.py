@@ -48,6 +48,17 @@ def test_answers_are_written_as_class_values_and_probabilities() -> None:
     assert set(kind.profiles(GRID, {}, details=())) == {CLASSES}
 
 
+def test_of_equal_scores_the_first_class_is_said_wherever_one_looks() -> None:
+    scores = torch.randint(0, 3, (2, 5, 40, 50), generator=torch.Generator().manual_seed(0)).float()
+    first = torch.from_numpy(scores.numpy().argmax(axis=1))
+    kind = PixelClasses(TargetSpec(classes=[ClassSpec(value=v, name=f"c{v}", color="#000000") for v in range(5)]))
+    for layout in (torch.contiguous_format, torch.channels_last):
+        assert torch.equal(kind.decide(scores.contiguous(memory_format=layout)), first)
+    valid = np.ones((40, 50), np.bool_)
+    written = kind.products(scores[0].numpy(), valid, kind.profiles(GRID, {}, details=()))[CLASSES][0]
+    assert np.array_equal(written, first[0].numpy())
+
+
 def test_predictions_hold_the_value_of_a_class_and_none_of_its_label_values() -> None:
     words = [{"values": [41, 42], "name": "forest"}, {"value": 1, "values": [50, 255], "name": "built"}]
     kind = PixelClasses(TargetSpec.model_validate({"classes": [entry | {"color": "#000000"} for entry in words]}))

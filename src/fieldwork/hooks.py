@@ -33,6 +33,8 @@ from fieldwork.summary import show_summary
 
 #: The parameters that are held against one another.
 STATED = ("data", "model", "training", "inference")
+#: Where they are asked for, results are made for a training: what is stated of it is looked at before they are.
+BEFORE_TRAINING = {"params:data", "params:model", "params:training"}
 
 
 class OutputNotWritableError(OSError):
@@ -97,7 +99,7 @@ class AroundRun:
     def _check_meaning(self, pipeline: Pipeline) -> None:
         """Refuse what the classes of the parameters cannot see: names of components, and what does not go together."""
         used = pipeline.inputs()
-        if not self._parameters or not used & {f"params:{name}" for name in STATED}:
+        if not self._parameters or not used & BEFORE_TRAINING:
             return
         from groundwork.data.augmentation.augmenter import check_augmentation  # noqa: PLC0415 - it loads torch
         from groundwork.data.sampling.checks import check_sampling  # noqa: PLC0415

@@ -78,10 +78,12 @@ def _imports_of(file: Path, changed_ns: int, size: int) -> tuple[str, ...]:  # n
 
 
 def _find_imports(tree: ast.Module) -> Iterator[str]:
-    skipped = {id(node) for block in ast.walk(tree) if _is_type_checking(block) for node in ast.walk(block)}
-    for node in ast.walk(tree):
-        if id(node) in skipped:
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if _is_type_checking(node):
             continue
+        waiting.extend(ast.iter_child_nodes(node))
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:

@@ -335,7 +335,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path, text: str, message:
     ("name", "given", "error", "message"),
     [
         ("data_prep", {"training": {"optimizer": {"name": "adamm"}}}, ComponentError, "Did you mean 'adamw'"),
-        ("inference", {"training": {"monitor": "val/miuo"}}, ComponentError, "Did you mean 'val/miou'"),
+        ("model_build", {"training": {"monitor": "val/miuo"}}, ComponentError, "Did you mean 'val/miou'"),
         ("data_prep", {"training": {"augmentation": ["rotat"]}}, ComponentError, "Did you mean 'rotate'"),
         (
             "data_prep",
@@ -370,6 +370,15 @@ def test_mistakes_of_any_pipeline_are_refused_before_one_runs(
     pipeline = register_pipelines()[name]
     with pytest.raises(error, match=message):
         around.before_pipeline_run({"only_missing_outputs": True}, pipeline, DataCatalog())
+
+
+@pytest.mark.parametrize("name", ["evaluation", "inference", "export", "report"])
+def test_what_is_stated_of_a_training_is_no_matter_after_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fieldwork.hooks.pipelines", register_pipelines())
+    around = AroundRun()
+    stated = {"monitor": "val/miuo", "optimizer": {"name": "adamm"}}
+    around.after_context_created(SimpleNamespace(config_loader=loader("local", training=stated)))
+    around.before_pipeline_run({"only_missing_outputs": True}, register_pipelines()[name], DataCatalog())
 
 
 def test_val_from_train_belongs_to_lists() -> None:

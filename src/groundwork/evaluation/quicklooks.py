@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from sklearn.decomposition import PCA
 
 from groundwork.bundle import Bundle
 from groundwork.evaluation.figures import draw_quicklooks as draw_answers
@@ -72,6 +71,8 @@ def draw_embeddings(scene: Scene, path: Path, bands: Sequence[int]) -> Figure:
 
 def picture_of(embeddings: NDArray[np.generic], known: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Return the first three principal components of embeddings (channels, height, width) as a picture."""
+    from sklearn.decomposition import PCA  # noqa: PLC0415 - it loads slowly, and most pictures are of answers
+
     cells = embeddings[:, known].T.astype(np.float64)
     components = np.zeros((3, *known.shape))
     count = min(3, len(cells) - 1, cells.shape[1])

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torchvision.ops import batched_nms, box_iou
 
 #: Boxes of one class that overlap by more than this are one object, as where tiles are joined.
 SAME = 0.5
@@ -36,6 +35,8 @@ def combine_objects(given: Sequence[Tensor]) -> Tensor:
 
 
 def _combine(given: Sequence[Tensor]) -> Tensor:
+    from torchvision.ops import batched_nms, box_iou  # noqa: PLC0415 - it loads torch's compiler, for seconds
+
     answers = [rows[rows[:, 4] > 0] for rows in given]
     together = torch.cat(answers)
     surest = together[batched_nms(together[:, :4], together[:, 4], together[:, 5].long(), SAME)]

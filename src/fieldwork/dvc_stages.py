@@ -162,10 +162,10 @@ def _parts(key: str, stated: Mapping[str, Any]) -> list[str]:
 def _catalog_keys(recipe: Recipe, entries: Iterable[str]) -> list[dict[str, list[str]]]:
     """Watch what the catalog says of a stage's entries beyond where they lie, but not how Kedro-Viz shows them."""
     found: dict[str, list[str]] = {}
-    files = files_of(recipe, "catalog")
+    known = {file: read_file(recipe.project / file) for file in reversed(files_of(recipe, "catalog"))}
     for name in sorted(set(entries) & set(recipe.catalog)):
         # A later recipe states an entry anew, as a whole.
-        stated = next(file for file in reversed(files) if name in read_file(recipe.project / file))
+        stated = next(file for file, stated_there in known.items() if name in stated_there)
         keys = [f"{name}.{key}" for key, value in recipe.catalog[name].items() if not _watched_itself(key, value)]
         if keys and not dvc_options(recipe.catalog[name]).get("ignore"):
             found.setdefault(stated, []).extend(keys)

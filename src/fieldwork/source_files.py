@@ -22,9 +22,13 @@ def files_behind(source: Path, modules: Iterable[str]) -> list[str]:
     Returns:
         Paths relative to the folder above ``src``.
     """
-    waiting, seen = list(modules), set[Path]()
+    waiting, looked_at, seen = list(modules), set[str](), set[Path]()
     while waiting:
-        for file in _files(source, waiting.pop()):
+        module = waiting.pop()
+        if module in looked_at:
+            continue
+        looked_at.add(module)
+        for file in _files(source, module):
             if file not in seen:
                 seen.add(file)
                 waiting.extend(_imports(file))

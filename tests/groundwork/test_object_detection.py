@@ -285,7 +285,7 @@ def test_a_prediction_replaces_what_another_model_said_of_the_scene(
         with rasterio.open(tmp_path / name, "w", **profile) as raster:
             raster.update_tags(**tags)
     predict(result.bundle, large.scenes, tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"wide_objects.gpkg", "wide_numbers.tif"}
+    assert {path.name for path in tmp_path.iterdir()} == {"wide_objects.gpkg", "wide_objects.qml", "wide_numbers.tif"}
 
 
 def test_nothing_is_found_on_ground_without_data(large: SimpleNamespace, result: Any, tmp_path: Path) -> None:
@@ -446,7 +446,7 @@ def test_objects_of_an_area_are_those_whose_centre_lies_in_it(
     write_predictions(Names(tmp_path), predict_scenes(result.bundle, large.scenes, config, area))
     item = json.loads((tmp_path / "wide_item.json").read_text())
     validate(item)
-    assert set(item["assets"]) == {"objects"}
+    assert set(item["assets"]) == {"objects", "objects_qml"}
     frame = geopandas.read_file(tmp_path / "wide_objects.gpkg")
     assert len(frame) > 0
     assert frame.centroid.within(outline.buffer(10)).all()

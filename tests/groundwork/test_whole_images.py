@@ -136,6 +136,7 @@ def test_classes_of_images_are_learnt_judged_and_mapped(
     assert polygons["class"].tolist() == ["water"]
     assert polygons["area_m2"].tolist() == [100 * (found != 255).sum()]
     assert len(geopandas.read_file(tmp_path / f"made/{key}_chips.gpkg")) == len(outlines)
+    assert all((tmp_path / f"made/{key}_{product}.qml").is_file() for product in ("classes", "polygons", "chips"))
 
 
 def test_numbers_of_images_are_learnt_and_judged(

@@ -17,7 +17,9 @@ from groundwork.prediction.blending import Tile
 from groundwork.prediction.products import CHIPS
 from groundwork.rasters.features import FeatureLayer, FeatureStream, boxes
 from groundwork.rasters.grid import Grid, describe_crs
+from groundwork.rasters.styles import CLASS
 from groundwork.targets.image_answers import ImageAnswers
+from groundwork.targets.legends import legend_of
 
 #: Gives activated scores (outputs, height, width) for each tile, which are the same in all of its pixels.
 Predict: TypeAlias = Callable[[Sequence[Tile]], Sequence[NDArray[np.float32]]]
@@ -74,7 +76,8 @@ class ChipAnswers:
         scores = np.array([self._given[place] for place in sorted(self._given)], np.float32)
         edges = np.stack([columns, rows, columns + widths, rows + heights], axis=1)
         said = self._kind.table(scores.reshape(-1, self._num_outputs))
-        return FeatureLayer(self._grid, boxes(edges), {"row": rows, "column": columns, **said}, self._tags)
+        legend = legend_of(self._kind.target) if CLASS in said else ()
+        return FeatureLayer(self._grid, boxes(edges), {"row": rows, "column": columns, **said}, self._tags, legend)
 
 
 def _place(window: Window) -> tuple[int, int, int, int]:

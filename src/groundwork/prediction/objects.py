@@ -25,6 +25,7 @@ from groundwork.prediction.tile_predictor import TilePredictor
 from groundwork.prediction.tiles import Axis, make_axis
 from groundwork.progress import track
 from groundwork.rasters.features import FeatureLayer, boxes
+from groundwork.targets.legends import legend_of
 from groundwork.targets.object_masks import BOX_COLUMNS, has_cells
 from groundwork.targets.objects import ObjectBoxes
 
@@ -62,7 +63,7 @@ def find_objects(
     single = join(together(parts), rows, columns)
     tags = provenance_tags(bundle, name, config)
     shapes = boxes(single.rows[:, :4]) if single.outlines is None else single.outlines.tolist()
-    return FeatureLayer(grid, shapes, kind.columns_of(single.rows), tags)
+    return FeatureLayer(grid, shapes, kind.columns_of(single.rows), tags, legend_of(bundle.config.target))
 
 
 def _read(stack: SceneStack, rows: Axis, columns: Axis) -> Iterator[_Numbered]:

@@ -55,7 +55,8 @@ class ClassPolygons:
             ValueError: Where a block did not come.
         """
         self._open.require_finished()
-        return FeatureBatches(self._profile.grid, self._profile.tags, self._batches)
+        profile = self._profile
+        return FeatureBatches(profile.grid, profile.tags, self._batches, legend=profile.legend)
 
     def _batches(self) -> Iterator[FeatureLayer]:
         stored: Iterable[tuple[NDArray[np.int64], NDArray[np.object_]]] = self._store.batches()

@@ -240,7 +240,10 @@ def projection_of(crs: CRS | None) -> dict[str, Any]:
 def assets_of(made: Written, start: Path) -> dict[str, pystac.Asset]:
     """Return the assets of a file and of what lies beside it; addresses are relative to the folder ``start``."""
     if made.profile is None:
-        return {made.product: asset_of(made.path, start, _GEOPACKAGE, ["data"])}
+        found = {made.product: asset_of(made.path, start, _GEOPACKAGE, ["data"])}
+        if made.layer is not None and made.layer.legend:
+            found[f"{made.product}_qml"] = asset_of(sidecars(made.path)[QML], start, _MEDIA[QML], ["style"])
+        return found
     asset = asset_of(made.path, start, pystac.MediaType.COG, ["data"])
     grid, profile = made.grid, made.profile
     asset.extra_fields |= {

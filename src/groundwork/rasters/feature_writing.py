@@ -13,6 +13,7 @@ from pyogrio.errors import DataLayerError, DataSourceError
 from groundwork.atomic import partial_folder
 from groundwork.errors import RasterError
 from groundwork.rasters.features import Layer
+from groundwork.rasters.styles import QML, sidecars, write_feature_style
 from groundwork.rasters.writing import not_written
 
 SUFFIX, _DRIVER = ".gpkg", "GPKG"
@@ -24,7 +25,8 @@ _DATE_OPTION = "OGR_CURRENT_DATE"
 def write_features(features: Layer, path: Path) -> None:
     """Write a layer as the only one of a GeoPackage, under the name of the file.
 
-    The same features are the same bytes, on any day. The file is read back before it gets its name.
+    The same features are the same bytes, on any day. The file is read back before it gets its name. Where they are of
+    classes, a style for QGIS stands beside it.
 
     Args:
         features: What to write; of a layer in parts, memory holds one.
@@ -43,10 +45,14 @@ def write_features(features: Layer, path: Path) -> None:
                 warnings.filterwarnings("ignore", message="'crs' was not provided", category=UserWarning)
                 expected = _write(features, made, path.stem)
             found = pyogrio.read_info(made, layer=path.stem, force_feature_count=True)["features"]
+            if features.legend:
+                write_feature_style(made, features.legend)
         except (DataSourceError, DataLayerError, RuntimeError, OSError) as error:
             raise not_written(path, str(error)) from error
         if found != expected:
             raise not_written(path, f"it holds {found} features instead of {expected}")
+        if features.legend:
+            sidecars(made)[QML].replace(sidecars(path)[QML])
         made.replace(path)
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from groundwork.rasters.bad_blocks import BadFile
 from groundwork.rasters.grid import Grid
+from groundwork.rasters.stream import LegendEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class FeatureLayer:
     columns: Mapping[str, NDArray[np.generic]]
     #: What the layer says of its origin.
     tags: Mapping[str, str] = field(default_factory=dict)
+    #: The classes that the attribute ``class`` names, with their colours. Empty: it has no such attribute.
+    legend: tuple[LegendEntry, ...] = ()
 
     @property
     def is_mixed(self) -> bool:
@@ -65,6 +68,8 @@ class FeatureBatches:
     parts: Callable[[], Iterator[FeatureLayer]]
     #: Whether a feature consists of several polygons.
     is_mixed: bool = False
+    #: As of :class:`FeatureLayer`.
+    legend: tuple[LegendEntry, ...] = ()
 
     def batches(self) -> Iterator[FeatureLayer]:
         """Yield the parts, at least one: attributes have their types also where there is no polygon."""
@@ -74,7 +79,8 @@ class FeatureBatches:
         """Return all parts as one."""
         parts = list(self.parts())
         columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns}
-        return FeatureLayer(self.grid, [shape for part in parts for shape in part.shapes], columns, self.tags)
+        shapes = [shape for part in parts for shape in part.shapes]
+        return FeatureLayer(self.grid, shapes, columns, self.tags, self.legend)
 
 
 #: A layer at once, or in parts.

@@ -1,7 +1,8 @@
-"""What stands beside a raster of classes, so that other programs show their names and colours.
+"""What stands beside a raster or features of classes, so that other programs show their names and colours.
 
 A raster attribute table in GDAL's sidecar, which GDAL, QGIS and ArcGIS read; a style that QGIS applies when it opens
-the raster (QML); and one that servers of maps read (SLD 1.0, with the attributes that GeoServer and QGIS add to it).
+the raster or the features (QML); and, of a raster, one that servers of maps read (SLD 1.0, with the attributes that
+GeoServer and QGIS add to it).
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ from groundwork.rasters.stream import LegendEntry
 
 #: Endings of files beside ``x.tif``: what replaces its own, or comes behind it.
 TABLE, QML, SLD = ".aux.xml", ".qml", ".sld"
+#: The attribute of features that names their class.
+CLASS = "class"
+#: How opaque polygons are, of 255.
+_SEE_THROUGH = 140
 #: Of the columns of the table: name, GDAL's number of the type (0: integer, 2: text) and of what it is used for.
 _COLUMNS = (
     ("Value", "0", "5"),
@@ -46,6 +51,16 @@ def write_styles(path: Path, legend: Sequence[LegendEntry], name: str) -> None:
     places[QML].write_text(_DOCTYPE + _text(_qml(legend)), encoding="utf-8")
     header = '<?xml version="1.0" encoding="UTF-8"?>\n'
     places[SLD].write_text(header + _text(_sld(legend, name)), encoding="utf-8")
+
+
+def write_feature_style(path: Path, legend: Sequence[LegendEntry]) -> None:
+    """Write QGIS's style beside a file of polygons: each in the colour of the class that its attribute names.
+
+    Args:
+        path: The file.
+        legend: Names and colours of the classes.
+    """
+    sidecars(path)[QML].write_text(_DOCTYPE + _text(_qml_of_features(legend)), encoding="utf-8")
 
 
 def write_tables(path: Path, legends: Sequence[Sequence[LegendEntry]]) -> None:
@@ -85,6 +100,26 @@ def _qml(legend: Sequence[LegendEntry]) -> ET.Element:
     for entry in legend:
         said = {"value": str(entry.value), "label": entry.name, "color": entry.color, "alpha": "255"}
         ET.SubElement(palette, "paletteEntry", said)
+    return root
+
+
+def _qml_of_features(legend: Sequence[LegendEntry]) -> ET.Element:
+    root = ET.Element("qgis", version=_QGIS, styleCategories="Symbology")
+    renderer = ET.SubElement(root, "renderer-v2", type="categorizedSymbol", attr=CLASS, symbollevels="0")
+    categories, symbols = (ET.SubElement(renderer, name) for name in ("categories", "symbols"))
+    for number, entry in enumerate(legend):
+        said = {"value": entry.name, "label": entry.name, "symbol": str(number), "render": "true", "type": "string"}
+        ET.SubElement(categories, "category", said)
+        symbol = ET.SubElement(symbols, "symbol", type="fill", name=str(number), alpha="1")
+        layer = ET.SubElement(symbol, "layer", {"class": "SimpleFill", "enabled": "1"})
+        red, green, blue = entry.rgb
+        for name, value in (
+            # What lies below stays to be seen.
+            ("color", f"{red},{green},{blue},{_SEE_THROUGH}"),
+            ("outline_color", f"{red},{green},{blue},255"),
+            ("outline_width", "0.3"),
+        ):
+            ET.SubElement(layer, "prop", k=name, v=value)
     return root
 
 

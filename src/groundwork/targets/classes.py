@@ -14,12 +14,12 @@ from torch import Tensor
 
 from groundwork.batch import Answers, Truth
 from groundwork.rasters.grid import Grid
-from groundwork.rasters.stream import LegendEntry, RasterProfile
+from groundwork.rasters.stream import RasterProfile
 from groundwork.specs import TargetSpec
 from groundwork.targets.confusion import ConfusionMatrix
 from groundwork.targets.kind import Accumulator, Direction, Gather, Products, RasterKind
 from groundwork.targets.labels import IGNORE
-from groundwork.targets.legends import NO_SET, profile_of_sets
+from groundwork.targets.legends import NO_SET, legend_of, profile_of_sets
 from groundwork.targets.likeliest import likeliest
 from groundwork.targets.metrics import Scores, compute_scores
 from groundwork.targets.statistics import TargetStatistics
@@ -136,7 +136,7 @@ class Classes(RasterKind, ABC):
         dtype, nodata = class_nodata(self.target)
         colors = {entry.value: entry.rgb for entry in self.target.classes} if dtype == "uint8" else {}
         said = {**tags, **{f"CLASS_{entry.value}": entry.name for entry in self.target.classes}}
-        legend = tuple(LegendEntry(entry.value, entry.name, entry.rgb) for entry in self.target.classes)
+        legend = legend_of(self.target)
         profiles = {CLASSES: RasterProfile(grid, dtype, ("class",), nodata, "mode", colors, said, legend=legend)}
         for product, bands in ((PROBABILITIES, self.target.names), (ENTROPY, (ENTROPY,))):
             if product in details:

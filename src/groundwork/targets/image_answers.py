@@ -7,9 +7,13 @@ from abc import ABC, abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
+from groundwork.specs import TargetSpec
+
 
 class ImageAnswers(ABC):
     """A kind of answer that an image has as a whole."""
+
+    target: TargetSpec
 
     @abstractmethod
     def table(self, activated: NDArray[np.float32]) -> dict[str, NDArray[np.generic]]:

@@ -15,6 +15,11 @@ NO_SET = 255
 NO = (240, 240, 240)
 
 
+def legend_of(target: TargetSpec) -> tuple[LegendEntry, ...]:
+    """Return what the values of classes mean."""
+    return tuple(LegendEntry(entry.value, entry.name, entry.rgb) for entry in target.classes)
+
+
 def yes_or_no(target: TargetSpec, no: str) -> tuple[tuple[LegendEntry, ...], ...]:
     """Return what 0 and 1 mean in the band of each class: what is said of 0, and the class."""
     return tuple((LegendEntry(0, no, NO), LegendEntry(1, entry.name, entry.rgb)) for entry in target.classes)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from xml.etree import ElementTree
 
 import geopandas
 import geopandas.testing
@@ -218,6 +219,12 @@ def test_outlines_lie_beside_the_map(predicted: Path, tiny_data: SimpleNamespace
         item = json.loads((predicted / f"{key}_item.json").read_text())
         validate(item)
         assert "polygons" in item["assets"]
+        style = item["assets"]["polygons_qml"]
+        assert (style["href"], style["roles"]) == (f"./{key}_polygons.qml", ["style"])
+        renderer = ElementTree.parse(predicted / f"{key}_polygons.qml").getroot().find("renderer-v2")
+        assert renderer is not None
+        labels = [category.get("value") for category in renderer.findall("categories/category")]
+        assert labels == ["water", "forest", "field"]
 
 
 def test_the_same_outlines_are_the_same_bytes_and_go_when_they_are_not_wanted(
@@ -228,7 +235,7 @@ def test_the_same_outlines_are_the_same_bytes_and_go_when_they_are_not_wanted(
     for path in predicted.glob("*_polygons.gpkg"):
         assert (tmp_path / path.name).read_bytes() == path.read_bytes()
     write_predictions(Names(tmp_path), predict_scenes(tiny_bundle, tiny_data.scenes, InferenceConfig()))
-    assert not list(tmp_path.glob("*_polygons.gpkg"))
+    assert not list(tmp_path.glob("*_polygons.*"))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import geopandas
 import numpy as np
@@ -19,6 +21,7 @@ from groundwork.errors import RasterError
 from groundwork.rasters.feature_writing import tags_of, write_features
 from groundwork.rasters.features import FeatureLayer, boxes
 from groundwork.rasters.grid import Grid
+from groundwork.rasters.stream import LegendEntry
 
 GRID = Grid(CRS.from_epsg(32632), from_origin(500_000, 5_000_000, 10, 20), width=100, height=100)
 NO_PLACE = Grid(None, Affine.identity(), width=100, height=100)
@@ -48,6 +51,31 @@ def test_features_lie_where_their_pixels_do_and_keep_their_attributes(tmp_path: 
     assert read[["class", "value", "score"]].to_numpy().tolist() == [["pond", 1, 0.75], ["field", 2, 0.5]]
     assert pyogrio.list_layers(tmp_path / "a_objects.gpkg")[:, 0].tolist() == ["a_objects"]
     assert all(shapely.is_ccw(shapely.get_exterior_ring(read.geometry)))
+
+
+def test_features_of_classes_have_a_style_in_their_colours(tmp_path: Path) -> None:
+    legend = (LegendEntry(1, 'pond & "pool"', (0, 64, 255)), LegendEntry(2, "field", (255, 170, 0)))
+    write_features(replace(layer_of(), legend=legend), tmp_path / "a.gpkg")
+    renderer = ET.parse(tmp_path / "a.qml").getroot().find("renderer-v2")
+    assert renderer is not None
+    assert (renderer.get("type"), renderer.get("attr")) == ("categorizedSymbol", "class")
+    symbols = {symbol.get("name"): symbol for symbol in renderer.findall("symbols/symbol")}
+    found = {
+        category.get("value"): {prop.get("k"): prop.get("v") for prop in symbols[category.get("symbol")].iter("prop")}
+        for category in renderer.findall("categories/category")
+    }
+    assert {name: look["outline_color"] for name, look in found.items()} == {
+        'pond & "pool"': "0,64,255,255",
+        "field": "255,170,0,255",
+    }
+    assert all(look["color"].rpartition(",")[0] == look["outline_color"].rpartition(",")[0] for look in found.values())
+
+
+def test_a_persons_own_style_of_other_features_stays(tmp_path: Path) -> None:
+    (tmp_path / "a.qml").write_text("mine")
+    write_features(layer_of(), tmp_path / "a.gpkg")
+    assert (tmp_path / "a.qml").read_text() == "mine"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.gpkg", "a.qml"]
 
 
 @pytest.mark.parametrize("grid", [GRID, NO_PLACE], ids=["placed", "no_place"])

@@ -9,12 +9,12 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from multiprocessing import get_context
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from groundwork.config.workforce import Workforce
 from groundwork.errors import DataError
@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+#: Gives the tasks, by name, that can be done now that the one of a name is, given its result.
+Follow: TypeAlias = Callable[[str, Result], Mapping[str, Task]]
 
 #: Variables by which libraries are told how many threads they may use.
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GDAL_NUM_THREADS")
@@ -37,8 +39,16 @@ MOST_LOSSES = 3
 PATIENCE_S = 30
 
 
+def _nothing(name: str, result: object) -> Mapping[str, Any]:  # noqa: ARG001 - see Follow
+    return {}
+
+
 def run_tasks(
-    function: Callable[[Task], Result], tasks: Mapping[str, Task], config: Workforce, gpus: Sequence[str] = ()
+    function: Callable[[Task], Result],
+    tasks: Mapping[str, Task],
+    config: Workforce,
+    gpus: Sequence[str] = (),
+    follow: Follow[Result, Task] = _nothing,
 ) -> Iterator[tuple[str, Result]]:
     """Yield the result of each task with its name, as they are done, in whatever order.
 
@@ -50,16 +60,26 @@ def run_tasks(
         config: Who does it.
         gpus: What CUDA calls the GPUs of this machine: each process of this machine sees one of them, and where there
             are more processes, they share. Workers of a cluster see what whoever began them lets them see.
+        follow: Gives what else is to be done by them, once a task is.
 
     Raises:
         DataError: Where processes are lost again and again, or there is no cluster.
     """
     if config.engine == "dask":
-        yield from _on_cluster(function, tasks, config)
+        yield from _on_cluster(function, tasks, config, follow)
     elif config.workers == 1 or len(tasks) == 1:
-        yield from ((name, function(task)) for name, task in tasks.items())
+        yield from _here(function, tasks, follow)
     else:
-        yield from _in_processes(function, tasks, min(config.workers, len(tasks)), gpus)
+        yield from _in_processes(function, tasks, min(config.workers, len(tasks)), gpus, follow)
+
+
+def _here(
+    function: Callable[[Task], Result], tasks: Mapping[str, Task], follow: Follow[Result, Task]
+) -> Iterator[tuple[str, Result]]:
+    for name, task in tasks.items():
+        result = function(task)
+        yield name, result
+        yield from _here(function, follow(name, result), follow)
 
 
 def use_one_thread() -> None:
@@ -80,7 +100,11 @@ def _begin(own_gpus: Queue[str] | None) -> None:
 
 
 def _in_processes(
-    function: Callable[[Task], Result], tasks: Mapping[str, Task], workers: int, gpus: Sequence[str]
+    function: Callable[[Task], Result],
+    tasks: Mapping[str, Task],
+    workers: int,
+    gpus: Sequence[str],
+    follow: Follow[Result, Task],
 ) -> Iterator[tuple[str, Result]]:
     waiting, losses = dict(tasks), 0
     # A process that is forked would share open files of GDAL, and the place in them, with this one.
@@ -92,11 +116,15 @@ def _in_processes(
         pool = ProcessPoolExecutor(workers, context, _begin, (own_gpus if gpus else None,))
         try:
             names = {pool.submit(function, task): name for name, task in waiting.items()}
-            for future in as_completed(names):
-                result = future.result()
-                losses = 0
-                del waiting[names[future]]
-                yield names[future], result
+            while names:
+                for future in wait(names, return_when=FIRST_COMPLETED).done:
+                    result = future.result()
+                    losses, name = 0, names.pop(future)
+                    del waiting[name]
+                    more = follow(name, result)
+                    waiting |= more
+                    names |= {pool.submit(function, task): name for name, task in more.items()}
+                    yield name, result
         except BrokenProcessPool as error:
             losses += 1
             if losses == MOST_LOSSES:
@@ -115,7 +143,7 @@ def _lost(waiting: Mapping[str, object]) -> DataError:
 
 
 def _on_cluster(
-    function: Callable[[Task], Result], tasks: Mapping[str, Task], config: Workforce
+    function: Callable[[Task], Result], tasks: Mapping[str, Task], config: Workforce, follow: Follow[Result, Task]
 ) -> Iterator[tuple[str, Result]]:
     if find_spec("distributed") is None:
         raise DataError(
@@ -130,10 +158,15 @@ def _on_cluster(
         futures = {client.submit(_alone, function, task, pure=False): name for name, task in tasks.items()}
         waiting = dict(tasks)
         try:
-            for future in as_done(list(futures)):
+            for future in (done := as_done(list(futures))):
                 result: Result = future.result()
-                del waiting[futures[future]]
-                yield futures[future], result
+                name = futures.pop(future)
+                del waiting[name]
+                for other, task in follow(name, result).items():
+                    waiting[other] = task
+                    futures[begun := client.submit(_alone, function, task, pure=False)] = other
+                    done.add(begun)
+                yield name, result
                 future.release()
         except KilledWorker as error:
             raise _lost(waiting) from error

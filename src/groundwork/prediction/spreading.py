@@ -92,19 +92,25 @@ class _Cut:
 def _run(
     scenes: Mapping[str, SceneTask], cut: Mapping[str, _Cut], config: InferenceConfig
 ) -> Iterator[tuple[str, SceneDone]]:
-    """Predict scenes and blocks, then put blocks together."""
-    tasks: dict[str, _Task] = {name: task for each in cut.values() for name, task in each.tasks().items()}
+    """Predict scenes and blocks, and put the blocks of a scene together once all of them are there."""
+    blocks = {key: each.tasks() for key, each in cut.items()}
+    scene_of = {name: key for key, of_scene in blocks.items() for name in of_scene}
+    missing = {key: len(of_scene) for key, of_scene in blocks.items()}
+    tasks: dict[str, _Task] = {name: task for of_scene in blocks.values() for name, task in of_scene.items()}
     tasks |= {key: task for key, task in scenes.items() if key not in cut}
     rows: dict[str, RowsDone] = {}
-    for name, done in track(run_tasks(_do, tasks, config, gpus_of(config)), "Predicting", len(tasks)):
-        if isinstance(done, RowsDone):
-            rows[name] = done
-        else:
-            yield name, done
-    joining: dict[str, _Task] = {key: each.joining(rows) for key, each in cut.items()}
-    for key, done in track(run_tasks(_do, joining, config), "Putting blocks together", len(joining)) if cut else ():
+
+    def joining(name: str, done: SceneDone | RowsDone) -> dict[str, _Task]:
+        if not isinstance(done, RowsDone):
+            return {}
+        key, rows[name] = scene_of[name], done
+        missing[key] -= 1
+        return {} if missing[key] else {key: cut[key].joining(rows)}
+
+    running = run_tasks(_do, tasks, config, gpus_of(config), joining)
+    for name, done in track(running, "Predicting", len(tasks) + len(cut)):
         if isinstance(done, SceneDone):
-            yield key, done
+            yield name, done
 
 
 def _do(task: _Task) -> SceneDone | RowsDone:

@@ -76,6 +76,23 @@ def test_a_task_whose_process_was_lost_is_done_again(tmp_path: Path, caplog: pyt
     assert "A worker process was lost;" in caplog.text
 
 
+@pytest.mark.parametrize("config", [IndexingConfig(), TWO], ids=["here", "processes"])
+def test_tasks_follow_from_others_and_are_done_again_too(config: IndexingConfig, tmp_path: Path) -> None:
+    lost = tmp_path / "marker"
+    if config.workers == 1:
+        # This process is not to be lost.
+        lost.touch()
+
+    def follow(name: str, result: int) -> dict[str, tuple[int, Path]]:
+        return {f"{name}+": (result + 1, lost)} if result < 10 else {}
+
+    found = list(run_tasks(dying.die_once, {"a": (1, lost), "b": (4, lost)}, config, (), follow))
+    # a: 1, 2 * 1 + 1 = 3 (which is lost once), 7; b: 4, 9.
+    assert dict(found) == {"a": 2, "a+": 6, "a++": 14, "b": 8, "b+": 18}
+    assert len(found) == 5, "each is told once"
+    assert lost.exists()
+
+
 def test_each_process_sees_a_gpu_of_its_own_and_one_that_takes_anothers_place_too(tmp_path: Path) -> None:
     tasks = {name: (number, tmp_path) for name, number in NUMBERS.items()}
     found = dict(run_tasks(dying.own_gpu, tasks, TWO, ("2", "GPU-5"))).values()
@@ -113,8 +130,13 @@ def test_a_cluster_that_loses_a_worker_in_the_middle_gives_the_same_bytes(
 
 
 def test_workers_of_this_machine_are_begun_where_no_scheduler_is_named() -> None:
-    found = dict(run_tasks(dying.threads, NUMBERS, IndexingConfig(engine="dask", workers=1)))
-    assert list(sorted(found)) == list(NUMBERS)
+    config = IndexingConfig(engine="dask", workers=1)
+
+    def follow(name: str, _: object) -> dict[str, int]:
+        return {"6": 6} if name == "5" else {}
+
+    found = dict(run_tasks(dying.threads, NUMBERS, config, (), follow))
+    assert list(sorted(found)) == [*NUMBERS, "6"]
     assert {told["OMP_NUM_THREADS"] for told in found.values()} == {"1"}
     assert os.getpid() not in {told["process"] for told in found.values()}
 

@@ -207,5 +207,11 @@ def test_parts_of_an_array_do_not_remove_what_the_others_work_with(
 ) -> None:
     beside = tmp_path / ".partial-bundle-1-of-2-abcdefgh"
     beside.mkdir()
-    write(tiny_bundle, tiny_data, tmp_path, workers=2, shard={"index": 0, "count": 2})
+    left = tmp_path / ".partial-bundle-0-of-2-abcdefgh"
+    left.mkdir()
+    config = InferenceConfig.model_validate({"tile_size": 32, "overlap": 8, "shard": {"index": 0, "count": 2}})
+    predictions = predict_scenes(tiny_bundle, tiny_data.scenes, config)
+    [(key, _)] = spread(Writing(Names(tmp_path), predictions, None, {}), ["p4"])
+    assert (tmp_path / f"{key}_classes.tif").is_file()
     assert beside.is_dir()
+    assert not left.exists(), "an earlier run of the same part left it"

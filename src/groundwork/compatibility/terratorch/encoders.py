@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from groundwork.compatibility.terratorch.encoder_names import (
@@ -22,6 +23,7 @@ from groundwork.compatibility.terratorch.torchgeo_encoders import read_dofa, rea
 from groundwork.compatibility.terratorch.transformers import (
     Seen,
     place_of_part,
+    published_or_file,
     read_prithvi,
     read_terramind,
     read_weights,
@@ -65,6 +67,7 @@ def read_encoder(name: str, arguments: Stated, seen: Seen) -> Encoding:
         # The encoder itself was refused, so that its options mean nothing.
         for key in arguments.keys():  # noqa: SIM118 - it is no mapping
             arguments.take(key)
+        flow = replace(flow, steps=seen.steps)
     for key in FROM_DATA:
         arguments.take(key)
     # Prithvi reads the size of its images and bands from the data, whatever is stated.
@@ -114,7 +117,7 @@ def _of_family(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flow]:
     if name in TERRAMIND or name.endswith("_tim"):
         return read_terramind(name, arguments, seen)
     if name.lower() in SWIN:
-        return _swin(name, arguments, seen)
+        return _swin(name, arguments)
     return _of_zoo(name, arguments, seen)
 
 
@@ -127,9 +130,12 @@ def _of_zoo(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flow]:
     return _timm(name, arguments, seen)
 
 
-def _swin(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flow]:
+def _swin(name: str, arguments: Stated) -> tuple[Words, Flow]:
     """Translate Prithvi's Swin transformers, of which only the size, the weights and a few options differ."""
-    words: Words = {"name": "prithvi_swin", "variant": SWIN[name.lower()], **read_weights(arguments, seen)}
+    overlay = arguments.take("pretrained_cfg_overlay")
+    file = overlay.get("file") if isinstance(overlay, Mapping) else None
+    weights = published_or_file(arguments, None if file is None else str(file))
+    words: Words = {"name": "prithvi_swin", "variant": SWIN[name.lower()], **weights}
     words |= without_empty({"out_indices": whole_numbers(arguments, "out_indices")})
     if arguments.whole("window_size") not in (None, WINDOW):
         arguments.refuse("window_size", f"the published networks have windows of {WINDOW} patches: leave it out")

@@ -8,8 +8,10 @@ from groundwork.compatibility.terratorch.stated import Stated, Words, of_class, 
 USUAL_RATE = 1e-3
 #: What torch has for weights that decay, and for momentum, where it is not stated.
 USUAL_DECAY = {"AdamW": 0.01}
+#: What is added to the denominator of AdamW here, and by torch where nothing is stated.
+USUAL_EPS = 1e-8
 #: Arguments of torch's optimisers that change speed and not results.
-OF_SPEED = ("foreach", "fused", "capturable", "maximize", "differentiable")
+OF_SPEED = ("foreach", "fused", "capturable", "differentiable")
 #: What objects are judged by, as there is no loss outside of training: all of them are better the higher they are.
 OF_OBJECTS = tuple(f"val/{score}" for score in ("map", "map_50", "mask_map", "mask_map_50"))
 #: Schedules that take functions or others.
@@ -34,19 +36,20 @@ def read_optimizer(task: Stated, whole: Stated) -> Words:
         name, options = of_class(given)
         given.finish()
         rate = options.number("lr")
+    name = name.rpartition(".")[2]
     stated_rate = options.number("lr")
     rate = stated_rate if stated_rate is not None else rate if rate is not None else USUAL_RATE
     for key in OF_SPEED:
         options.take(key)
     decay = options.number("weight_decay")
     betas = options.numbers("betas")
-    if name == "AdamW":
+    if options.flag("maximize"):
+        options.refuse("maximize", "losses are made small here: leave it out")
+    if name == "AdamW" and options.number("eps") in (None, USUAL_EPS) and not options.flag("amsgrad"):
         words = {"learning_rate": rate, "weight_decay": USUAL_DECAY[name] if decay is None else decay}
-        eps = options.number("eps")
         options.finish()
-        if eps is None and options.take("amsgrad") in (None, False):
-            return {"name": "adamw", **words, **({"betas": betas} if betas else {})}
-    rest = [key for key in options.keys() if key not in ("lr", *OF_SPEED)]  # noqa: SIM118
+        return {"name": "adamw", **words, **({"betas": betas} if betas else {})}
+    rest = [key for key in options.keys() if key not in ("lr", "maximize", *OF_SPEED)]  # noqa: SIM118
     numbers = {key: options.value(key) for key in rest}
     return {"name": "torch", "optimizer": name, "learning_rate": rate, **without_empty({"options": numbers})}
 
@@ -68,6 +71,7 @@ def read_schedule(task: Stated, whole: Stated, monitor: str | None) -> Words:
         given.finish()
     if not name:
         return {"name": "constant"}
+    name = name.rpartition(".")[2]
     if name in NO_SCHEDULES:
         options.findings.refuse(options.path("")[:-1], f"'{name}' takes others: {NO_SCHEDULES[name]}")
         return {"name": "constant"}

@@ -16,10 +16,11 @@ def read_inference(task: Stated, kind: TaskKind, size: int) -> Words:
     """
     stated = task.section("tiled_inference_parameters")
     found: Words = {}
+    task.take("output_most_probable")
     outputs = [text.lower() for text in task.texts("output_on_inference")]
     if kind.per != "pixel":
         found = {"tile_size": size, "overlap": 0 if kind.per == "image" else size // 2}
-    if "probabilities" in outputs:
+    if "probabilities" in outputs or task.flag("output_most_probable") is False:
         found["probabilities"] = True
     if "logits" in outputs:
         task.change("output_on_inference", "scores are written as probabilities", "inference.probabilities")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeGuard
 
 from groundwork.compatibility.terratorch.bands import band_names
+from groundwork.compatibility.terratorch.callbacks import AT_THE_TOP
 from groundwork.compatibility.terratorch.datasets import DataPart, read_data
 from groundwork.compatibility.terratorch.encoder_names import DOFA
 from groundwork.compatibility.terratorch.findings import Findings
@@ -32,6 +33,11 @@ OF_THE_COMMAND = (
     "verbose",
     "return_predictions",
     "weights_only",
+)
+#: Keys of the task that were read elsewhere, or need no counterpart.
+OF_THE_TASK = (
+    *("plot_on_val", "path_to_record_metrics", "test_dataloaders_names", "ignore_index", "class_names"),
+    *("scheduler", "scheduler_hparams", "optimizer_hparams"),
 )
 
 
@@ -78,7 +84,7 @@ def translate(stated: Mapping[str, object], name: str) -> Translation:
     findings.require(name) if data is None else None
     assert data is not None  # noqa: S101 - what was refused was said
     parameters = _parameters(whole, task, kind, data)
-    _finish(whole, task)
+    _finish(whole, task, kind)
     findings.require(name)
     return Translation(parameters, data.places, findings)
 
@@ -94,7 +100,7 @@ def _parameters(whole: Stated, task: Stated, kind: TaskKind, data: DataPart) -> 
         model |= {"standardise": "from_data"}
     outputs = data.data["target"]
     names = [str(entry["name"]) for entry in _entries(outputs, "outputs")]
-    trainer = read_trainer(whole.section("trainer"), kind, names)
+    trainer = read_trainer(whole.section("trainer"), whole, kind, names)
     training: Words = {
         "task": kind.name,
         **trainer,
@@ -123,19 +129,20 @@ def _parameters(whole: Stated, task: Stated, kind: TaskKind, data: DataPart) -> 
 
 
 def _seen(data: DataPart, steps: int) -> Seen:
-    return Seen({name: source.used for name, source in data.sources.items()}, steps)
+    return Seen({name: source.used for name, source in data.sources.items()}, steps, data.has_places)
 
 
 def _stacked_model(task: Stated, kind: TaskKind, data: DataPart, steps: int) -> Words:
     """Return a model whose encoder sees the bands of all sources as one image."""
     bands = tuple(band for name in data.stacked for band in data.sources[name].used)
-    model = read_model(task, kind, Seen({"stacked": bands}, steps))
-    if not model.get("encoder"):
+    model = read_model(task, kind, Seen({"stacked": bands}, steps, data.has_places))
+    if model.get("factory"):
         task.refuse(
             "model_factory",
             "'concat_bands' of the data lays sources together, and only an encoder takes them so here: take "
             "'EncoderDecoderFactory'",
         )
+    if not model.get("encoder"):
         return model
     return model | {"encoder": {"name": "stack_sources", "encoder": model["encoder"], "order": list(data.stacked)}}
 
@@ -215,17 +222,17 @@ def _by_source(task: Stated) -> dict[str, Wanted]:
     }
 
 
-def _finish(whole: Stated, task: Stated) -> None:
+def _finish(whole: Stated, task: Stated, kind: TaskKind) -> None:
     """Take what needs no counterpart, and refuse what is left."""
-    for key in ("plot_on_val", "path_to_record_metrics", "test_dataloaders_names", "ignore_index", "class_names"):
+    for key in OF_THE_TASK:
         task.take(key)
     for key in ("tiled_inference_on_testing", "tiled_inference_on_validation"):
         if task.flag(key):
             task.change(key, "models are judged on the chips of the split, of the size that they learn from")
-    for key in ("output_most_probable", "scheduler", "scheduler_hparams", "optimizer_hparams", "var_weights"):
-        task.take(key)
+    if task.take("var_weights") is not None and not kind.has_classes:
+        task.refuse("var_weights", "all numbers weigh the same here: leave it out")
     task.finish()
-    for key in OF_THE_COMMAND:
+    for key in (*OF_THE_COMMAND, *AT_THE_TOP):
         whole.take(key)
     if whole.take("custom_modules_path") is not None:
         whole.refuse(

@@ -493,6 +493,7 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
                 "name": "prithvi_swin",
                 "variant": "b",
                 "pretrained": False,
+                "drop_path": 0.1,
                 "pads_before_shift": True,
             },
             "model.decoder": {"name": "upernet", "channels": 256, "pool_norm": "batch", "align_corners": True},

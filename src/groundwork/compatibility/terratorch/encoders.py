@@ -13,6 +13,7 @@ from groundwork.compatibility.terratorch.encoder_names import (
     IGNORED,
     NOT_HERE,
     SWIN,
+    SWIN_DROP_PATH,
     TORCHGEO,
     WINDOW,
 )
@@ -139,7 +140,8 @@ def _swin(name: str, arguments: Stated) -> tuple[Words, Flow]:
     words |= without_empty({"out_indices": whole_numbers(arguments, "out_indices")})
     if arguments.whole("window_size") not in (None, WINDOW):
         arguments.refuse("window_size", f"the published networks have windows of {WINDOW} patches: leave it out")
-    words |= without_empty({"drop_path": arguments.number("drop_path")}) | {"pads_before_shift": True}
+    rate = arguments.number("drop_path_rate")
+    words |= {"drop_path": SWIN_DROP_PATH if rate is None else rate, "pads_before_shift": True}
     return words, Flow(levels=4, ratio=2)
 
 

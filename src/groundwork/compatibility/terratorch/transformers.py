@@ -140,7 +140,7 @@ def read_terramind(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flo
     found |= without_empty(
         {
             "merge": {"dict": "none", "concat": "concat", "max": "max"}.get(str(merge)),
-            "drop_path": arguments.number("drop_path") or None,
+            "drop_path": arguments.number("drop_path_rate") or None,
             "out_indices": indices,
         }
     )

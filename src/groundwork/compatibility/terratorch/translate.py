@@ -14,6 +14,7 @@ from groundwork.compatibility.terratorch.findings import Findings
 from groundwork.compatibility.terratorch.learning import read_freezing, read_optimizer, read_schedule
 from groundwork.compatibility.terratorch.losses import read_losses
 from groundwork.compatibility.terratorch.model import read_model
+from groundwork.compatibility.terratorch.parts import require_parts
 from groundwork.compatibility.terratorch.sources import Wanted
 from groundwork.compatibility.terratorch.stated import Stated, Words, of_class
 from groundwork.compatibility.terratorch.tasks import NO_TASKS, TASKS, TaskKind
@@ -67,7 +68,7 @@ def translate(stated: Mapping[str, object], name: str) -> Translation:
         name: Of the file, for messages.
 
     Raises:
-        TranslationError: With every key that cannot be translated, and what to do.
+        TranslationError: With every key that cannot be translated, and what to do, or a part that is not there.
     """
     findings = Findings()
     whole = Stated(stated, "", findings)
@@ -80,6 +81,7 @@ def translate(stated: Mapping[str, object], name: str) -> Translation:
     if kind is None:
         what = NO_TASKS.get(task_class, f"it is not known here.{did_you_mean(task_class, list(TASKS))}")
         raise TranslationError(f"{name}: the task '{task_class}' cannot be translated: {what}")
+    require_parts(stated, name)
     data = read_data(whole.section("data"), task, kind, _wanted(task), _by_source(task))
     findings.require(name) if data is None else None
     assert data is not None  # noqa: S101 - what was refused was said

@@ -38,7 +38,7 @@ AT_THE_TOP = ("ModelCheckpoint", "StateDictModelCheckpoint")
 OF_KEEPING = (
     *("dirpath", "filename", "verbose", "save_last", "save_weights_only", "auto_insert_metric_name"),
     *("every_n_train_steps", "train_time_interval", "every_n_epochs", "save_on_train_epoch_end"),
-    *("enable_version_counter",),
+    *("enable_version_counter", "save_on_exception"),
 )
 OF_STOPPING = ("check_finite", "verbose", "strict", "log_rank_zero_only", "check_on_train_epoch_end")
 

@@ -46,8 +46,8 @@ class Encoding:
     flow: Flow
     #: Necks that stand before all others.
     necks: tuple[Words, ...] = ()
-    #: Whether it starts from published weights that never saw some of the bands.
-    has_new_bands: bool = False
+    #: Bands that the published weights never saw which it starts from.
+    new_bands: tuple[str, ...] = ()
 
 
 def read_encoder(name: str, arguments: Stated, seen: Seen) -> Encoding:
@@ -75,9 +75,9 @@ def read_encoder(name: str, arguments: Stated, seen: Seen) -> Encoding:
     for key in IGNORED:
         arguments.pass_over(key)
     arguments.finish(("pretrained", "bands", "num_frames", "out_indices", "drop_path", "img_size", "ckpt_path"))
-    is_new = bool(encoder.get("pretrained")) and _has_new_bands(encoder, seen)
+    new = _new_bands(encoder, seen) if encoder.get("pretrained") else ()
     if not per_date:
-        return Encoding(encoder, flow, (), is_new)
+        return Encoding(encoder, flow, (), new)
     pooling = str(per_date.get("pooling"))
     parts = per_date.get("subsets")
     keeps = pooling in ("concat", "keep") or bool(parts)
@@ -86,15 +86,15 @@ def read_encoder(name: str, arguments: Stated, seen: Seen) -> Encoding:
             arguments.refuse("temporal_subset_lengths", "TerraMind's dates are not grouped here: leave it out")
         necks: tuple[Words, ...] = () if keeps else ({"name": "pool_time", "pooling": pooling},)
         width = flow.channels and flow.channels // (1 if keeps else seen.steps)
-        return Encoding(encoder, replace(flow, channels=width), necks, is_new)
+        return Encoding(encoder, replace(flow, channels=width), necks, new)
     count = len(parts) if isinstance(parts, list) else seen.steps
     width = flow.channels and flow.channels * (count if keeps else 1)
     wrapped: Words = {"name": "per_date", "encoder": encoder, **per_date}
-    return Encoding(wrapped, replace(flow, channels=width, steps=seen.steps, is_transformer=False), (), is_new)
+    return Encoding(wrapped, replace(flow, channels=width, steps=seen.steps, is_transformer=False), (), new)
 
 
-def _has_new_bands(encoder: Words, seen: Seen) -> bool:
-    """Whether a source has bands that the published weights of its encoder never saw."""
+def _new_bands(encoder: Words, seen: Seen) -> tuple[str, ...]:
+    """Return the bands of all sources that the published weights of their encoder never saw."""
     known: dict[str, tuple[str, ...]] = {}
     modalities = encoder.get("modalities")
     for source in seen.sources:
@@ -105,7 +105,12 @@ def _has_new_bands(encoder: Words, seen: Seen) -> bool:
             known[source] = MODALITIES[str(kind)].bands
         elif encoder["name"] in ("timm", "smp"):
             known[source] = ("RED", "GREEN", "BLUE")
-    return any(not set(bands) <= set(known[source]) for source, bands in seen.sources.items() if source in known)
+    return tuple(
+        band
+        for source, bands in seen.sources.items()
+        for band in bands
+        if source in known and band not in known[source]
+    )
 
 
 def _of_family(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flow]:

@@ -25,7 +25,11 @@ def read_many_sources(stated: Stated, kind: TaskKind, wanted: Wanted, by_source:
         by_source: The bands that the model says of each source.
     """
     names = stated.texts("modalities")
-    stated.take("image_modalities")
+    others = set(names) - set(stated.texts("image_modalities") or names)
+    if others:
+        stated.refuse(
+            "image_modalities", f"{sorted(others)} are no images, and sources are rasters here: leave them out"
+        )
     if not names:
         stated.refuse("modalities", "names of the sources are needed")
         return Found({}, {}, Splits({}, {}), None)

@@ -120,9 +120,10 @@ def _read_chain(arguments: Stated, seen: Seen, *, unprefixed: bool) -> tuple[Cha
 
 
 def _accepts(arguments: Stated, encoding: Encoding) -> bool:
-    if encoding.has_new_bands:
-        arguments.change("backbone", "bands that its weights never saw start afresh", "model.accept")
-    return encoding.has_new_bands
+    if encoding.new_bands:
+        names = list(encoding.new_bands)
+        arguments.change("backbone", f"bands that its weights never saw start afresh: {names}", "model.accept")
+    return bool(encoding.new_bands)
 
 
 def _branches(task: Stated, chain: Chain, kind: TaskKind, head: Stated) -> Words:

@@ -55,5 +55,8 @@ SCORES = {
     "mae": "mae",
     "r2_score": "r2",
     "map": "map",
+    "bbox_map": "map",
+    "bbox_map_50": "map_50",
     "segm_map": "mask_map",
+    "segm_map_50": "mask_map_50",
 }

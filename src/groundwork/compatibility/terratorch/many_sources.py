@@ -25,20 +25,10 @@ def read_many_sources(stated: Stated, kind: TaskKind, wanted: Wanted, by_source:
         by_source: The bands that the model says of each source.
     """
     names = stated.texts("modalities")
-    others = set(names) - set(stated.texts("image_modalities") or names)
-    if others:
-        stated.refuse(
-            "image_modalities", f"{sorted(others)} are no images, and sources are rasters here: leave them out"
-        )
     if not names:
         stated.refuse("modalities", "names of the sources are needed")
         return Found({}, {}, Splits({}, {}), None)
-    shown = stated.look("rgb_indices")
-    first = next((str(name) for name in shown if shown[name]), None) if isinstance(shown, Mapping) else None
-    reference = stated.text("rgb_modality") or first or names[0]
-    if reference not in names:
-        stated.refuse("rgb_modality", f"'{reference}' is none of {names}.{did_you_mean(reference, names)}")
-        reference = names[0]
+    reference = _reference(stated, names)
     if stated.look("concat_bands"):
         by_source = _shared_out(stated, names, wanted)
     roots = {name: _roots(stated, "data_root", name) for name in names}
@@ -66,6 +56,22 @@ def read_many_sources(stated: Stated, kind: TaskKind, wanted: Wanted, by_source:
         "inference_scenes": _to_predict(stated, scenes),
     }
     return Found(sources, places, splits, first_of(scenes[reference]), _stacked(stated, sources))
+
+
+def _reference(stated: Stated, names: Sequence[str]) -> str:
+    """Return the source that pictures show, and on whose grid the others are read."""
+    others = set(names) - set(stated.texts("image_modalities") or names)
+    if others:
+        stated.refuse(
+            "image_modalities", f"{sorted(others)} are no images, and sources are rasters here: leave them out"
+        )
+    shown = stated.look("rgb_indices")
+    first = next((str(name) for name in shown if shown[name]), None) if isinstance(shown, Mapping) else None
+    reference = stated.text("rgb_modality") or first or names[0]
+    if reference not in names:
+        stated.refuse("rgb_modality", f"'{reference}' is none of {names}.{did_you_mean(reference, names)}")
+        reference = names[0]
+    return reference
 
 
 def _shared_out(stated: Stated, names: Sequence[str], wanted: Wanted) -> dict[str, Wanted]:

@@ -86,7 +86,7 @@ def _coordinates(name: str, arguments: Stated, seen: Seen) -> list[str]:
     if "time" in found:
         arguments.change(
             "coords_encoding",
-            "dates stand in the names of files here: put '{date}' into the patterns of the catalog, as "
+            "dates stand in the names of files here: put '{date}' into the patterns of scenes, as "
             "docs/how-to/several-dates.md does, or leave 'time' out of 'coordinates'",
             "model.encoder",
         )

@@ -168,6 +168,20 @@ WRITTEN: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
         ],
         {"training.monitor": "val/miou"},
     ),
+    "the score of a class": (
+        [
+            (f"{TASK}.class_names", ["Background", "Road"]),
+            (
+                "trainer.callbacks",
+                [{"class_path": "ModelCheckpoint", "init_args": {"monitor": "val/IoU_Road", "mode": "max"}}],
+            ),
+        ],
+        {"training.monitor": "val/iou_Road"},
+    ),
+    "a score that rises with another": (
+        [("ModelCheckpoint", {"monitor": "val/mIoU_Micro", "mode": "max"})],
+        {"training.monitor": "val/overall_accuracy"},
+    ),
     "Swin's stochastic depth": (
         [
             (f"{MODEL}.backbone", "prithvi_swin_B"),
@@ -264,6 +278,11 @@ SAID: dict[str, tuple[list[tuple[str, Any]], str, str]] = {
         [("trainer.callbacks", [STOPS_BY_MIOU])],
         "trainer.callbacks[0].init_args.mode",
         "better the higher it is",
+    ),
+    "a mean over the classes": (
+        [("ModelCheckpoint", {"monitor": "val/Accuracy", "mode": "max"})],
+        "ModelCheckpoint.monitor",
+        "not its mean over the classes",
     ),
     "a threshold": (
         [("trainer.callbacks", [STOPS_BY_MIOU])],

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from groundwork.compatibility.terratorch.stated import Stated, Words, of_class
-from groundwork.compatibility.terratorch.tasks import SCORES, TaskKind
+from groundwork.compatibility.terratorch.tasks import BY_CLASS, OTHER_SCORES, SCORES, TaskKind
 from groundwork.strict import did_you_mean
 
 #: Callbacks whose work is done anyway.
@@ -47,6 +48,8 @@ OF_STOPPING = ("check_finite", "verbose", "strict", "log_rank_zero_only", "check
 class Callbacks:
     """What callbacks say of the training."""
 
+    #: Of the classes, some of whose scores can be watched.
+    names: Sequence[str]
     #: Under ``training``.
     words: Words = field(default_factory=dict)
     #: The score by which weights are chosen; empty while nothing names one.
@@ -55,7 +58,7 @@ class Callbacks:
     stops: tuple[str, Stated] | None = None
 
 
-def read_callbacks(trainer: Stated, whole: Stated, kind: TaskKind, epochs: int) -> Callbacks:
+def read_callbacks(trainer: Stated, whole: Stated, kind: TaskKind, epochs: int, names: Sequence[str]) -> Callbacks:
     """Translate all callbacks.
 
     Args:
@@ -63,8 +66,9 @@ def read_callbacks(trainer: Stated, whole: Stated, kind: TaskKind, epochs: int) 
         whole: The keys of the file, at whose top older versions keep one more.
         kind: What the task learns.
         epochs: How many are trained at most.
+        names: Of the classes.
     """
-    found = Callbacks()
+    found = Callbacks(names)
     for callback in trainer.sections("callbacks"):
         _read(callback, found, kind, epochs)
     for key in AT_THE_TOP:
@@ -118,7 +122,7 @@ def _stop(arguments: Stated, found: Callbacks, kind: TaskKind) -> None:
         arguments.drop(key, "training ends by 'patience' alone")
     for key in OF_STOPPING:
         arguments.take(key)
-    score = _score(arguments, kind)
+    score = _score(arguments, kind, found.names)
     if score:
         found.stops = score, arguments
     arguments.finish()
@@ -131,7 +135,7 @@ def _keep(arguments: Stated, found: Callbacks, kind: TaskKind) -> None:
         arguments.change("save_top_k", f"the best weights are kept, not {what}", "training.monitor")
     for key in OF_KEEPING:
         arguments.take(key)
-    score = _score(arguments, kind)
+    score = _score(arguments, kind, found.names)
     if score and found.monitor not in ("", score):
         arguments.change(
             "monitor",
@@ -143,25 +147,45 @@ def _keep(arguments: Stated, found: Callbacks, kind: TaskKind) -> None:
     arguments.finish()
 
 
-def _score(arguments: Stated, kind: TaskKind) -> str | None:
+def _score(arguments: Stated, kind: TaskKind, names: Sequence[str]) -> str | None:
     """Return the score that a callback watches. None: it names none, or one that is not measured here."""
     stated, mode = arguments.text("monitor"), arguments.text("mode") or "min"
     if stated is None:
         return None
     plain = stated.removeprefix("val/").removeprefix("val_").lower()
-    score = SCORES.get(plain, plain)
-    if score not in HAS[kind.name]:
+    of_class = _of_class(plain, kind, names)
+    score = of_class or SCORES.get(plain, plain)
+    if of_class is None and score not in HAS[kind.name]:
         arguments.refuse(
             "monitor",
             f"'{stated}' is not measured here.{did_you_mean(score, HAS[kind.name])} Known: "
             f"{['val/' + name for name in HAS[kind.name]]}",
         )
         return None
-    if score not in ("loss",) and plain not in ("miou", "map"):
+    if plain in OTHER_SCORES:
+        arguments.change(
+            "monitor", f"'val/{score}' is watched, {OTHER_SCORES[plain]}, not '{stated}'", "training.monitor"
+        )
+    elif plain not in ("loss", "miou", "map"):
         arguments.change(
             "monitor", f"'{stated}' is called 'val/{score}' here, from all samples of the split", "training.monitor"
         )
-    right = "min" if score in FALLING else "max"
+    _check_mode(arguments, stated, mode, "min" if score in FALLING else "max")
+    return score
+
+
+def _of_class(plain: str, kind: TaskKind, names: Sequence[str]) -> str | None:
+    """Return the score of a class, which is told by its name or its number. None: it is none."""
+    theirs, ours = BY_CLASS.get(kind.name, ("", ""))
+    if not theirs or not plain.startswith(theirs):
+        return None
+    told = plain.removeprefix(theirs)
+    by_name = {name.lower(): name for name in names} | {str(index): name for index, name in enumerate(names)}
+    return f"{ours}{by_name[told]}" if told in by_name else None
+
+
+def _check_mode(arguments: Stated, stated: str, mode: str, right: str) -> None:
+    """Say that TerraTorch watches a score in the wrong direction."""
     if mode != right:
         arguments.change(
             "mode",
@@ -169,4 +193,3 @@ def _score(arguments: Stated, kind: TaskKind) -> str | None:
             "the worst for the best",
             "training.monitor",
         )
-    return score

@@ -60,7 +60,7 @@ def read_trainer(stated: Stated, whole: Stated, kind: TaskKind, outputs: list[st
         stated: What stands under ``trainer``.
         whole: The keys of the file.
         kind: What the task learns.
-        outputs: Names of the numbers that are predicted.
+        outputs: Names of the classes, or of the numbers, that are predicted.
     """
     epochs = stated.whole("max_epochs")
     if epochs is None or epochs < 1:
@@ -75,7 +75,7 @@ def read_trainer(stated: Stated, whole: Stated, kind: TaskKind, outputs: list[st
             stated.drop(key, text)
     for key in TAKEN:
         stated.take(key)
-    callbacks = read_callbacks(stated, whole, kind, int(epochs or 1))
+    callbacks = read_callbacks(stated, whole, kind, int(epochs or 1), outputs)
     found |= callbacks.words
     monitor = callbacks.monitor
     found["monitor"] = "val/" + (f"{monitor}_{outputs[0]}" if monitor in ("rmse", "mae") and outputs else monitor)

@@ -101,7 +101,7 @@ def _parameters(whole: Stated, task: Stated, kind: TaskKind, data: DataPart) -> 
     else:
         model |= {"standardise": "from_data"}
     outputs = data.data["target"]
-    names = [str(entry["name"]) for entry in _entries(outputs, "outputs")]
+    names = [str(entry["name"]) for key in ("classes", "outputs") for entry in _entries(outputs, key)]
     trainer = read_trainer(whole.section("trainer"), whole, kind, names)
     training: Words = {
         "task": kind.name,

@@ -14,6 +14,8 @@ USUAL_EPS = 1e-8
 OF_SPEED = ("foreach", "fused", "capturable", "differentiable")
 #: What objects are judged by, as there is no loss outside of training: all of them are better the higher they are.
 OF_OBJECTS = tuple(f"val/{score}" for score in ("map", "map_50", "mask_map", "mask_map_50"))
+#: What scores begin with that are better the lower they are.
+OF_ERRORS = ("val/loss", "val/rmse", "val/mae")
 #: Schedules that take functions or others.
 NO_SCHEDULES = {
     "LambdaLR": "take 'schedule: {name: constant, warmup: ...}' for a linear rise",
@@ -92,7 +94,7 @@ def read_schedule(task: Stated, whole: Stated, monitor: str | None) -> Words:
 def _plateau(options: Stated, monitor: str | None) -> Words:
     """Translate what nearly all files have, with torch's defaults where nothing is stated."""
     watched = options.text("monitor")
-    _check_mode(options, monitor)
+    _check_mode(options, monitor, watched or "val/loss")
     if options.whole("cooldown"):
         options.refuse("cooldown", "the rate has none here: leave it out, and raise 'patience'")
     if (options.text("threshold_mode") or "rel") != "rel":
@@ -107,7 +109,7 @@ def _plateau(options: Stated, monitor: str | None) -> Words:
     }
     if (watched or "val/loss") == "val/loss" and monitor not in OF_OBJECTS:
         words["monitor"] = "val/loss"
-    elif watched is not None and monitor is not None and watched.replace("val_", "val/") != monitor:
+    elif watched is not None and monitor is not None and watched.replace("val_", "val/").lower() != monitor.lower():
         options.change(
             "monitor", f"the rate follows the score that weights are chosen by, not '{watched}'", "training.schedule"
         )
@@ -115,9 +117,10 @@ def _plateau(options: Stated, monitor: str | None) -> Words:
     return words
 
 
-def _check_mode(options: Stated, monitor: str | None) -> None:
-    """Say that a score of objects is better the higher it is, where torch is told the reverse, or nothing."""
-    if (options.text("mode") or "min") == "min" and monitor in OF_OBJECTS:
+def _check_mode(options: Stated, monitor: str | None, watched: str) -> None:
+    """Say that a score is better the higher it is, where torch is told the reverse, or nothing."""
+    is_rising = monitor in OF_OBJECTS or (watched != "val/loss" and not (monitor or "val/loss").startswith(OF_ERRORS))
+    if (options.text("mode") or "min") == "min" and is_rising:
         options.change(
             "mode",
             f"the rate falls where '{monitor}' no longer rises; by 'min' it would fall where it rises",

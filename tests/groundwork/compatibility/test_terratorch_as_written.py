@@ -310,6 +310,19 @@ SAID: dict[str, tuple[list[tuple[str, Any]], str, str]] = {
         "data.init_args.no_label_replace",
         "learnt as 0",
     ),
+    "a schedule in the wrong direction": (
+        [
+            ("ModelCheckpoint", {"monitor": "val/mIoU", "mode": "max"}),
+            ("lr_scheduler.init_args", {"monitor": "val/mIoU"}),
+        ],
+        "lr_scheduler.init_args.mode",
+        "no longer rises",
+    ),
+    "quarter turns": (
+        [(f"{DATA}.train_transform", [{"class_path": "albumentations.RandomRotate90", "init_args": {"p": 0.3}}])],
+        "data.init_args.train_transform[0].init_args.p",
+        "each of the four",
+    ),
     "sources that move by themselves": (
         [*SEVERAL, (f"{DATA}.shared_transforms", False)],
         "data.init_args.shared_transforms",
@@ -412,3 +425,14 @@ def test_parts_stand_in_files_of_their_own(tmp_path: Path) -> None:
     file.write_text(yaml.safe_dump(words | {"data": "../data/land.yaml"}), "utf-8")
     with pytest.raises(TranslationError, match=r"unet.yaml: 'data' names the file '../data/land.yaml', which is not"):
         translate(read_whole(file), file.name)
+
+
+def test_without_data_what_is_wrong_of_the_rest_is_said_as_well() -> None:
+    words = changed(("data.class_path", "mine.Fields"), (f"{MODEL}.decoder", "UNetDecodr"), (f"{TASK}.loss", "hinge"))
+    with pytest.raises(TranslationError) as caught:
+        translate(words, "theirs.yaml")
+    assert [line.split(": ")[0].strip() for line in str(caught.value).splitlines()[1:]] == [
+        "data.class_path",
+        "model.init_args.model_args.decoder_*",
+        "model.init_args.loss",
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from groundwork.compatibility.terratorch.files import FirstFile
 from groundwork.compatibility.terratorch.layouts import LAYOUTS, NO_LAYOUTS
@@ -38,15 +38,15 @@ class DataPart:
     """What the file says of the data."""
 
     #: Under ``data``.
-    data: Words
+    data: Words = field(default_factory=dict)
     #: Where scenes, labels and lists lie.
-    places: Words
-    sources: Mapping[str, Source]
-    chips: Chips
+    places: Words = field(default_factory=dict)
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    chips: Chips = field(default_factory=Chips)
     #: Under ``training.loader``.
-    loader: Words
+    loader: Words = field(default_factory=dict)
     #: The sources whose bands one encoder sees as one image, in this order. Empty: each is seen by itself.
-    stacked: tuple[str, ...]
+    stacked: tuple[str, ...] = ()
     #: Whether the datamodule tells the network of dates and places.
     has_places: bool = False
 

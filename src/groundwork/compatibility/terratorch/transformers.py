@@ -86,8 +86,8 @@ def _coordinates(name: str, arguments: Stated, seen: Seen) -> list[str]:
     if "time" in found:
         arguments.change(
             "coords_encoding",
-            "dates are read from the files here, by '{date}' in the patterns of scenes or by 'date_tag' of the source: say "
-            "how, as docs/how-to/several-dates.md does, or set 'backbone_coords_encoding' to ['location']",
+            "dates are read from the files here, by '{date}' in the patterns of scenes or by 'date_tag' of the source: "
+            "say how, as docs/how-to/several-dates.md does, or set 'backbone_coords_encoding' to ['location']",
             "model.encoder",
         )
     return found

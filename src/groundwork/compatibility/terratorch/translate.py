@@ -82,25 +82,25 @@ def translate(stated: Mapping[str, object], name: str) -> Translation:
         what = NO_TASKS.get(task_class, f"it is not known here.{did_you_mean(task_class, list(TASKS))}")
         raise TranslationError(f"{name}: the task '{task_class}' cannot be translated: {what}")
     require_parts(stated, name)
-    data = read_data(whole.section("data"), task, kind, _wanted(task), _by_source(task))
-    findings.require(name) if data is None else None
-    assert data is not None  # noqa: S101 - what was refused was said
-    parameters = _parameters(whole, task, kind, data)
+    wanted = _wanted(task)
+    # Without data what is wrong of the rest is said as well.
+    data = read_data(whole.section("data"), task, kind, wanted, _by_source(task)) or DataPart()
+    parameters = _parameters(whole, task, kind, data, wanted.steps)
     _finish(whole, task, kind)
     findings.require(name)
     return Translation(parameters, data.places, findings)
 
 
-def _parameters(whole: Stated, task: Stated, kind: TaskKind, data: DataPart) -> dict[str, object]:
+def _parameters(whole: Stated, task: Stated, kind: TaskKind, data: DataPart, usual_steps: int) -> dict[str, object]:
     first = next(iter(data.sources.values()), None)
-    steps = first.steps if first else 1
+    steps = first.steps if first else usual_steps
     model = _stacked_model(task, kind, data, steps) if data.stacked else read_model(task, kind, _seen(data, steps))
     statistics = {name: source.statistics for name, source in data.sources.items() if source.statistics}
     if statistics and len(statistics) == len(data.sources):
         model |= {"standardise": "given", "statistics": statistics}
     else:
         model |= {"standardise": "from_data"}
-    outputs = data.data["target"]
+    outputs = data.data.get("target")
     names = [str(entry["name"]) for key in ("classes", "outputs") for entry in _entries(outputs, key)]
     trainer = read_trainer(whole.section("trainer"), whole, kind, names)
     training: Words = {

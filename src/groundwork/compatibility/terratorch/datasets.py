@@ -104,8 +104,9 @@ def _refuse_class(stated: Stated, name: str) -> None:
             f"generic datamodule of the task, one of {list(GENERIC)}"
         )
     else:
-        unknown = f"its layout is not known here.{did_you_mean(name, known)} Describe it by the generic one of its task"
-        what = f"'{name}': " + NO_LAYOUTS.get(name, f"{unknown}; known: {known}")
+        hint = did_you_mean(name, [*known, *NO_LAYOUTS])
+        unknown = f"its layout is not known here.{hint} Describe it by the generic one of its task; known: {known}"
+        what = f"'{name}': " + NO_LAYOUTS.get(name, unknown)
     stated.findings.refuse(stated.path("class_path"), what)
 
 

@@ -14,6 +14,7 @@ from fieldwork.config_loader import ConfigurationError, RecipeConfigLoader
 from fieldwork.parameters import read_parameters
 from fieldwork.recipe_file import FOLDERS, LAYER, LISTS, TYPES
 from fieldwork.recipe_text import as_text, differing
+from groundwork.compatibility.terratorch.parts import with_parts
 from groundwork.compatibility.terratorch.translate import Translation, is_terratorch, translate
 from groundwork.config.merging import merge
 
@@ -55,7 +56,7 @@ def import_terratorch(path: Path, name: str, conf_folder: Path) -> Report:
         )
     if folder.exists():
         raise ConfigurationError(f"There is a recipe '{name}' already ({folder}): choose another name, or remove it.")
-    translation = translate(read_yaml(path), path.name)
+    translation = translate(with_parts(read_yaml(path), path, read_yaml), path.name)
     loader = _base(conf_folder)
     base = loader["parameters"]
     stated = _whole(translation, base)
@@ -90,7 +91,7 @@ def read_yaml(path: Path) -> Mapping[str, Any]:
 
 def is_of_terratorch(path: Path) -> bool:
     """Whether a file is one of TerraTorch."""
-    return is_terratorch(read_yaml(path))
+    return is_terratorch(with_parts(read_yaml(path), path, read_yaml))
 
 
 def _base(conf_folder: Path) -> RecipeConfigLoader:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from groundwork.bundle import save_bundle
-from groundwork.cli.checking import read_file
+from groundwork.cli.files import read_whole
 from groundwork.compatibility.terratorch.translate import is_terratorch
 from groundwork.compatibility.terratorch_weights.importing import LastBlock, import_checkpoint
 from groundwork.errors import BundleError, TranslationError
@@ -32,7 +32,7 @@ def import_file(checkpoint: Path, config: Path, output: Path | None, last_block:
     folder = output or checkpoint.with_suffix(SUFFIX)
     if folder.exists():
         raise BundleError(f"{folder} is there already: name another folder in --output, or remove it.")
-    stated = read_file(config)
+    stated = read_whole(config)
     if not is_terratorch(stated):
         raise TranslationError(f"{config}: 'model.class_path' names no task of TerraTorch, whose checkpoints are read.")
     found = import_checkpoint(checkpoint, stated, config.name, last_block)

@@ -11,6 +11,7 @@ import yaml
 
 from groundwork.cli.checking import check_file, read_file
 from groundwork.compatibility.terratorch.door import as_file
+from groundwork.compatibility.terratorch.parts import with_parts
 from groundwork.compatibility.terratorch.translate import is_terratorch, translate
 from groundwork.config.merging import merge
 from groundwork.errors import BundleError
@@ -35,13 +36,13 @@ def settle_files(arguments: Sequence[str], known: Sequence[str]) -> tuple[list[s
         TranslationError: For what cannot be translated of a file of TerraTorch.
     """
     files, rest = _apart(arguments)
-    stated = merged([read_file(file) for file in files])
+    stated = merged([read_whole(file) for file in files])
     if not is_terratorch(stated):
         for file in files:
             check_file(file, known)
         if len(files) < 2:
             return list(arguments), ""
-        return ["--config", _as_text(stated), *rest], ""
+        return ["--config", _as_text(merged([read_file(file) for file in files])), *rest], ""
     name = " + ".join(file.name for file in files)
     _refuse_checkpoint(rest)
     translation = translate(stated, name)
@@ -60,6 +61,15 @@ def _refuse_checkpoint(arguments: Sequence[str]) -> None:
     for text in given:
         if Path(text).is_file():
             raise BundleError(f"{text} is no bundle: `groundwork bundle import {text} --config ...` makes one of it.")
+
+
+def read_whole(file: Path) -> dict[str, Any]:
+    """Read a file with the parts that it names as files of their own, as TerraTorch's do.
+
+    Raises:
+        DataError: For a file that cannot be read.
+    """
+    return with_parts(read_file(file), file, read_file)
 
 
 def merged(files: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -327,7 +327,7 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
             "data.target.classes.2.value": 3,
             "data.target.ignore_value": 0,
             "model.standardise": "from_data",
-            "places.scenes": {"path": "data/crops", "pattern": "*/{key}_merged.tif"},
+            "places.scenes": {"path": "data/crops", "pattern": "*_chips/{key}_merged.tif"},
         },
     ),
     "burnt land": (
@@ -431,7 +431,6 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
     "options of Prithvi": (
         [
             (f"{MODEL}.backbone", "prithvi_eo_v2_300_tl"),
-            (f"{MODEL}.backbone_coords_encoding", ["time", "location"]),
             (f"{MODEL}.backbone_drop_path", 0.1),
             (f"{MODEL}.backbone_img_size", 512),
             (f"{MODEL}.backbone_pretrained", True),
@@ -441,7 +440,6 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
                 "name": "prithvi_vit",
                 "variant": "prithvi_eo_v2_300_tl",
                 "pretrained": True,
-                "coordinates": ["time", "location"],
                 "image_size": 512,
                 "drop_path": 0.1,
                 "out_indices": [0, 1, 2, 3],
@@ -450,8 +448,19 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
         },
     ),
     "weights of a file": (
+        [
+            (f"{MODEL}.backbone_ckpt_path", "w.pt"),
+            (f"{MODEL}.backbone_pretrained", True),
+            # The file has all of them in their own order, whichever the images have.
+            (f"{MODEL}.backbone_bands", ["RED", "GREEN", "BLUE"]),
+            (f"{DATA}.output_bands", ["RED", "GREEN", "BLUE"]),
+            (f"{DATA}.means", None),
+        ],
+        {"model.encoder.weights": {"file": "w.pt", "bands": HLS}, "data.sources.images.use": ["RED", "GREEN", "BLUE"]},
+    ),
+    "a file that nothing asks for": (
         [(f"{MODEL}.backbone_ckpt_path", "w.pt")],
-        {"model.encoder.weights": {"file": "w.pt", "bands": HLS}},
+        {"model.encoder.weights": None, "model.encoder.pretrained": False},
     ),
     "Prithvi's older factory": (
         [
@@ -484,6 +493,7 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
                 "name": "prithvi_swin",
                 "variant": "b",
                 "pretrained": False,
+                "drop_path": 0.1,
                 "pads_before_shift": True,
             },
             "model.decoder": {"name": "upernet", "channels": 256, "pool_norm": "batch", "align_corners": True},

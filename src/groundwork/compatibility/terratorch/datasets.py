@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from groundwork.compatibility.terratorch.files import FirstFile
 from groundwork.compatibility.terratorch.layouts import LAYOUTS, NO_LAYOUTS
@@ -21,6 +21,8 @@ from groundwork.strict import did_you_mean
 
 #: Side of a chip where nothing says it: what published models were trained on.
 USUAL_SIZE = 224
+#: Images of a batch where the datamodule of a public set is told of none.
+USUAL_BATCH = 4
 MULTI_MODAL = "GenericMultiModalDataModule"
 GENERIC = (
     "GenericNonGeoSegmentationDataModule",
@@ -36,15 +38,17 @@ class DataPart:
     """What the file says of the data."""
 
     #: Under ``data``.
-    data: Words
+    data: Words = field(default_factory=dict)
     #: Where scenes, labels and lists lie.
-    places: Words
-    sources: Mapping[str, Source]
-    chips: Chips
+    places: Words = field(default_factory=dict)
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    chips: Chips = field(default_factory=Chips)
     #: Under ``training.loader``.
-    loader: Words
+    loader: Words = field(default_factory=dict)
     #: The sources whose bands one encoder sees as one image, in this order. Empty: each is seen by itself.
-    stacked: tuple[str, ...]
+    stacked: tuple[str, ...] = ()
+    #: Whether the datamodule tells the network of dates and places.
+    has_places: bool = False
 
 
 def read_data(
@@ -63,16 +67,14 @@ def read_data(
     stated.finish()
     names: list[str] | None = None
     usual_ignore: int | None = None
+    has_places = name in LAYOUTS and arguments.flag("use_metadata") is True
     if name in LAYOUTS:
         layout = LAYOUTS[name]
         names, usual_ignore = list(layout.class_names), layout.ignore_index
         wanted = replace(wanted, steps=layout.steps)
         arguments = _as_generic(name, arguments)
     elif name not in GENERIC:
-        known = [*GENERIC, *LAYOUTS]
-        unknown = f"its layout is not known here.{did_you_mean(name, known)} Describe it by the generic one of its task"
-        what = NO_LAYOUTS.get(name, f"{unknown}; known: {known}")
-        arguments.findings.refuse(stated.path("class_path"), f"'{name}': {what}")
+        _refuse_class(stated, name)
         return None
     chips = read_transforms(arguments)
     target = read_target(kind, arguments, task, names, usual_ignore)
@@ -87,7 +89,25 @@ def read_data(
     set_ranges(arguments, target, found.places.get("labels"))
     part = _finish(arguments, found, target, chips, task)
     arguments.finish(KNOWN)
-    return part
+    return replace(part, has_places=has_places)
+
+
+def _refuse_class(stated: Stated, name: str) -> None:
+    """Refuse a datamodule, and say how its data can be described."""
+    known = [*GENERIC, *LAYOUTS]
+    path = str(stated.look("class_path") or "")
+    if not path:
+        what = "no datamodule is named: name one of " + str(known)
+    elif "." in path and not path.startswith("terratorch."):
+        what = (
+            f"'{path}' is a class of your own, and only its code knows which files it reads: describe them by the "
+            f"generic datamodule of the task, one of {list(GENERIC)}"
+        )
+    else:
+        hint = did_you_mean(name, [*known, *NO_LAYOUTS])
+        unknown = f"its layout is not known here.{hint} Describe it by the generic one of its task; known: {known}"
+        what = f"'{name}': " + NO_LAYOUTS.get(name, unknown)
+    stated.findings.refuse(stated.path("class_path"), what)
 
 
 def _as_generic(name: str, stated: Stated) -> Stated:
@@ -95,7 +115,7 @@ def _as_generic(name: str, stated: Stated) -> Stated:
     layout = LAYOUTS[name]
     root = stated.text("data_root") or "data"
     kept = {key: stated.look(key) for key in stated.keys() if key not in ("bands", "data_root", "means", "stds")}  # noqa: SIM118
-    words = layout.words(root, stated.look("bands")) | kept
+    words = {"batch_size": USUAL_BATCH} | layout.words(root, stated.look("bands")) | kept
     for key in ("use_metadata", "partition", "drop_last"):
         words.pop(key, None)
     found = Stated(words, stated.path("")[:-1], stated.findings)

@@ -71,6 +71,12 @@ def _upernet(arguments: Stated, flow: Flow, ours: str) -> Decoding:  # noqa: ARG
     scales = bool(arguments.flag("scale_modules"))
     if scales and flow.levels not in (None, 4):
         arguments.refuse("scale_modules", f"it takes 4 levels, and gets {flow.levels}")
+    if scales and flow.ratio == 2:
+        arguments.refuse(
+            "scale_modules",
+            "levels of doubling strides come in, of which it would make others once more: leave it out, or the neck "
+            "that makes them",
+        )
     return Decoding(words, (pyramid_neck(flow.stride),) if scales else ())
 
 

@@ -11,6 +11,8 @@ FORMER = {
 }
 #: Side of the windows of Prithvi's Swin transformers, in patches.
 WINDOW = 7
+#: Their rate of stochastic depth where none is stated.
+SWIN_DROP_PATH = 0.1
 SWIN = {"prithvi_swin_b": "b", "prithvi_swin_l": "l"}
 DOFA = {"dofa_small_patch16_224": "small", "dofa_base_patch16_224": "base", "dofa_large_patch16_224": "large"}
 #: Blocks and channels of each size of DOFA.
@@ -82,4 +84,4 @@ NOT_HERE = {
 }
 #: What TerraTorch takes for every encoder and has no use for, or what follows from the data here.
 FROM_DATA = ("bands", "model_bands", "num_frames", "in_channels", "in_chans", "channels")
-IGNORED = ("drop_path_rate", "pretrain_img_size", "features_only", "model_name")
+IGNORED = ("pretrain_img_size", "features_only", "model_name")

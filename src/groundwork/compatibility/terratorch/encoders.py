@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from groundwork.compatibility.terratorch.encoder_names import (
@@ -12,6 +13,7 @@ from groundwork.compatibility.terratorch.encoder_names import (
     IGNORED,
     NOT_HERE,
     SWIN,
+    SWIN_DROP_PATH,
     TORCHGEO,
     WINDOW,
 )
@@ -22,6 +24,7 @@ from groundwork.compatibility.terratorch.torchgeo_encoders import read_dofa, rea
 from groundwork.compatibility.terratorch.transformers import (
     Seen,
     place_of_part,
+    published_or_file,
     read_prithvi,
     read_terramind,
     read_weights,
@@ -43,8 +46,8 @@ class Encoding:
     flow: Flow
     #: Necks that stand before all others.
     necks: tuple[Words, ...] = ()
-    #: Whether it starts from published weights that never saw some of the bands.
-    has_new_bands: bool = False
+    #: Bands that the published weights never saw which it starts from.
+    new_bands: tuple[str, ...] = ()
 
 
 def read_encoder(name: str, arguments: Stated, seen: Seen) -> Encoding:
@@ -65,15 +68,16 @@ def read_encoder(name: str, arguments: Stated, seen: Seen) -> Encoding:
         # The encoder itself was refused, so that its options mean nothing.
         for key in arguments.keys():  # noqa: SIM118 - it is no mapping
             arguments.take(key)
+        flow = replace(flow, steps=seen.steps)
     for key in FROM_DATA:
         arguments.take(key)
     # Prithvi reads the size of its images and bands from the data, whatever is stated.
     for key in IGNORED:
         arguments.pass_over(key)
     arguments.finish(("pretrained", "bands", "num_frames", "out_indices", "drop_path", "img_size", "ckpt_path"))
-    is_new = bool(encoder.get("pretrained")) and _has_new_bands(encoder, seen)
+    new = _new_bands(encoder, seen) if encoder.get("pretrained") else ()
     if not per_date:
-        return Encoding(encoder, flow, (), is_new)
+        return Encoding(encoder, flow, (), new)
     pooling = str(per_date.get("pooling"))
     parts = per_date.get("subsets")
     keeps = pooling in ("concat", "keep") or bool(parts)
@@ -82,15 +86,15 @@ def read_encoder(name: str, arguments: Stated, seen: Seen) -> Encoding:
             arguments.refuse("temporal_subset_lengths", "TerraMind's dates are not grouped here: leave it out")
         necks: tuple[Words, ...] = () if keeps else ({"name": "pool_time", "pooling": pooling},)
         width = flow.channels and flow.channels // (1 if keeps else seen.steps)
-        return Encoding(encoder, replace(flow, channels=width), necks, is_new)
+        return Encoding(encoder, replace(flow, channels=width), necks, new)
     count = len(parts) if isinstance(parts, list) else seen.steps
     width = flow.channels and flow.channels * (count if keeps else 1)
     wrapped: Words = {"name": "per_date", "encoder": encoder, **per_date}
-    return Encoding(wrapped, replace(flow, channels=width, steps=seen.steps, is_transformer=False), (), is_new)
+    return Encoding(wrapped, replace(flow, channels=width, steps=seen.steps, is_transformer=False), (), new)
 
 
-def _has_new_bands(encoder: Words, seen: Seen) -> bool:
-    """Whether a source has bands that the published weights of its encoder never saw."""
+def _new_bands(encoder: Words, seen: Seen) -> tuple[str, ...]:
+    """Return the bands of all sources that the published weights of their encoder never saw."""
     known: dict[str, tuple[str, ...]] = {}
     modalities = encoder.get("modalities")
     for source in seen.sources:
@@ -101,7 +105,12 @@ def _has_new_bands(encoder: Words, seen: Seen) -> bool:
             known[source] = MODALITIES[str(kind)].bands
         elif encoder["name"] in ("timm", "smp"):
             known[source] = ("RED", "GREEN", "BLUE")
-    return any(not set(bands) <= set(known[source]) for source, bands in seen.sources.items() if source in known)
+    return tuple(
+        band
+        for source, bands in seen.sources.items()
+        for band in bands
+        if source in known and band not in known[source]
+    )
 
 
 def _of_family(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flow]:
@@ -114,7 +123,7 @@ def _of_family(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flow]:
     if name in TERRAMIND or name.endswith("_tim"):
         return read_terramind(name, arguments, seen)
     if name.lower() in SWIN:
-        return _swin(name, arguments, seen)
+        return _swin(name, arguments)
     return _of_zoo(name, arguments, seen)
 
 
@@ -127,13 +136,17 @@ def _of_zoo(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flow]:
     return _timm(name, arguments, seen)
 
 
-def _swin(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flow]:
+def _swin(name: str, arguments: Stated) -> tuple[Words, Flow]:
     """Translate Prithvi's Swin transformers, of which only the size, the weights and a few options differ."""
-    words: Words = {"name": "prithvi_swin", "variant": SWIN[name.lower()], **read_weights(arguments, seen)}
+    overlay = arguments.take("pretrained_cfg_overlay")
+    file = overlay.get("file") if isinstance(overlay, Mapping) else None
+    weights = published_or_file(arguments, None if file is None else str(file))
+    words: Words = {"name": "prithvi_swin", "variant": SWIN[name.lower()], **weights}
     words |= without_empty({"out_indices": whole_numbers(arguments, "out_indices")})
     if arguments.whole("window_size") not in (None, WINDOW):
         arguments.refuse("window_size", f"the published networks have windows of {WINDOW} patches: leave it out")
-    words |= without_empty({"drop_path": arguments.number("drop_path")}) | {"pads_before_shift": True}
+    rate = arguments.number("drop_path_rate")
+    words |= {"drop_path": SWIN_DROP_PATH if rate is None else rate, "pads_before_shift": True}
     return words, Flow(levels=4, ratio=2)
 
 

@@ -101,6 +101,11 @@ LAYOUTS = {
         size=224,
     ),
 }
+#: Sets of GEO-Bench, as their datamodules are called.
+GEO_BENCH = (
+    *("BeninSmallHolderCashews", "BigEarth", "BrickKiln", "ChesapeakeLandcover", "EuroSAT", "ForestNet", "NeonTree"),
+    *("NzCattle", "Pv4ger", "Pv4gerSeg", "SACropType", "So2Sat"),
+)
 #: Sets whose files are no rasters that can be read as they are, or whose dates stand in no name, and what to do.
 NO_LAYOUTS = {
     "BioMasstersNonGeoDataModule": (
@@ -109,9 +114,6 @@ NO_LAYOUTS = {
     ),
     "Landslide4SenseNonGeoDataModule": (
         "its images are HDF5 with bands last: write them as GeoTIFF, then describe them by the generic datamodule"
-    ),
-    "MChesapeakeLandcoverNonGeoDataModule": (
-        "GEO-Bench keeps HDF5: write it as GeoTIFF, then describe it by the generic datamodule"
     ),
     "mVHR10DataModule": (
         "it divides the set at random: bring VHR-10 by the pipeline 'torchgeo_import', as docs/how-to/torchgeo.md "
@@ -129,6 +131,24 @@ NO_LAYOUTS = {
         [f"GeoBenchV2{kind}DataModule" for kind in ("ObjectDetection", "Segmentation", "Classification")],
         "GEO-Bench 2 keeps samples in files of its own: write them as GeoTIFF, of objects with a list of boxes for "
         "each; then describe them by the generic datamodule",
+    ),
+    **dict.fromkeys(
+        [f"M{name}NonGeoDataModule" for name in GEO_BENCH],
+        "GEO-Bench keeps HDF5: write it as GeoTIFF, then describe it by the generic datamodule",
+    ),
+    **dict.fromkeys(
+        ("PASTISDataModule", "OpenSentinelMapDataModule", "ForestNetNonGeoDataModule", "Sen4AgriNetDataModule"),
+        "its files are numpy's or others that are no rasters: write them as GeoTIFF, then describe them by the generic "
+        "datamodule",
+    ),
+    "BurnIntensityNonGeoDataModule": (
+        "its dates lie in folders of their own, 'pre', 'during' and 'post': lay the bands of the dates of a scene into "
+        "one file, one date behind the other, then describe it by the generic datamodule with 'backbone_num_frames: 3'"
+    ),
+    "CarbonFluxNonGeoDataModule": "its numbers of weather are no rasters, and no model here takes them beside an image",
+    "TilingDataModuleWrapper": (
+        "images are cut into chips here by themselves: name the datamodule under 'base_datamodule' in its place, and "
+        "set 'data.chips.size' to 'tile_size'"
     ),
     "Sen4MapLucasDataModule": "its files are HDF5: write them as GeoTIFF, then describe them by the generic datamodule",
     "TorchNonGeoDataModule": (

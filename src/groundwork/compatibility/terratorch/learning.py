@@ -8,10 +8,14 @@ from groundwork.compatibility.terratorch.stated import Stated, Words, of_class, 
 USUAL_RATE = 1e-3
 #: What torch has for weights that decay, and for momentum, where it is not stated.
 USUAL_DECAY = {"AdamW": 0.01}
+#: What is added to the denominator of AdamW here, and by torch where nothing is stated.
+USUAL_EPS = 1e-8
 #: Arguments of torch's optimisers that change speed and not results.
-OF_SPEED = ("foreach", "fused", "capturable", "maximize", "differentiable")
+OF_SPEED = ("foreach", "fused", "capturable", "differentiable")
 #: What objects are judged by, as there is no loss outside of training: all of them are better the higher they are.
 OF_OBJECTS = tuple(f"val/{score}" for score in ("map", "map_50", "mask_map", "mask_map_50"))
+#: What scores begin with that are better the lower they are.
+OF_ERRORS = ("val/loss", "val/rmse", "val/mae")
 #: Schedules that take functions or others.
 NO_SCHEDULES = {
     "LambdaLR": "take 'schedule: {name: constant, warmup: ...}' for a linear rise",
@@ -34,19 +38,20 @@ def read_optimizer(task: Stated, whole: Stated) -> Words:
         name, options = of_class(given)
         given.finish()
         rate = options.number("lr")
+    name = name.rpartition(".")[2]
     stated_rate = options.number("lr")
     rate = stated_rate if stated_rate is not None else rate if rate is not None else USUAL_RATE
     for key in OF_SPEED:
         options.take(key)
     decay = options.number("weight_decay")
     betas = options.numbers("betas")
-    if name == "AdamW":
+    if options.flag("maximize"):
+        options.refuse("maximize", "losses are made small here: leave it out")
+    if name == "AdamW" and options.number("eps") in (None, USUAL_EPS) and not options.flag("amsgrad"):
         words = {"learning_rate": rate, "weight_decay": USUAL_DECAY[name] if decay is None else decay}
-        eps = options.number("eps")
         options.finish()
-        if eps is None and options.take("amsgrad") in (None, False):
-            return {"name": "adamw", **words, **({"betas": betas} if betas else {})}
-    rest = [key for key in options.keys() if key not in ("lr", *OF_SPEED)]  # noqa: SIM118
+        return {"name": "adamw", **words, **({"betas": betas} if betas else {})}
+    rest = [key for key in options.keys() if key not in ("lr", "maximize", *OF_SPEED)]  # noqa: SIM118
     numbers = {key: options.value(key) for key in rest}
     return {"name": "torch", "optimizer": name, "learning_rate": rate, **without_empty({"options": numbers})}
 
@@ -68,6 +73,7 @@ def read_schedule(task: Stated, whole: Stated, monitor: str | None) -> Words:
         given.finish()
     if not name:
         return {"name": "constant"}
+    name = name.rpartition(".")[2]
     if name in NO_SCHEDULES:
         options.findings.refuse(options.path("")[:-1], f"'{name}' takes others: {NO_SCHEDULES[name]}")
         return {"name": "constant"}
@@ -88,7 +94,7 @@ def read_schedule(task: Stated, whole: Stated, monitor: str | None) -> Words:
 def _plateau(options: Stated, monitor: str | None) -> Words:
     """Translate what nearly all files have, with torch's defaults where nothing is stated."""
     watched = options.text("monitor")
-    _check_mode(options, monitor)
+    _check_mode(options, monitor, watched or "val/loss")
     if options.whole("cooldown"):
         options.refuse("cooldown", "the rate has none here: leave it out, and raise 'patience'")
     if (options.text("threshold_mode") or "rel") != "rel":
@@ -103,7 +109,7 @@ def _plateau(options: Stated, monitor: str | None) -> Words:
     }
     if (watched or "val/loss") == "val/loss" and monitor not in OF_OBJECTS:
         words["monitor"] = "val/loss"
-    elif watched is not None and monitor is not None and watched.replace("val_", "val/") != monitor:
+    elif watched is not None and monitor is not None and watched.replace("val_", "val/").lower() != monitor.lower():
         options.change(
             "monitor", f"the rate follows the score that weights are chosen by, not '{watched}'", "training.schedule"
         )
@@ -111,9 +117,10 @@ def _plateau(options: Stated, monitor: str | None) -> Words:
     return words
 
 
-def _check_mode(options: Stated, monitor: str | None) -> None:
-    """Say that a score of objects is better the higher it is, where torch is told the reverse, or nothing."""
-    if (options.text("mode") or "min") == "min" and monitor in OF_OBJECTS:
+def _check_mode(options: Stated, monitor: str | None, watched: str) -> None:
+    """Say that a score is better the higher it is, where torch is told the reverse, or nothing."""
+    is_rising = monitor in OF_OBJECTS or (watched != "val/loss" and not (monitor or "val/loss").startswith(OF_ERRORS))
+    if (options.text("mode") or "min") == "min" and is_rising:
         options.change(
             "mode",
             f"the rate falls where '{monitor}' no longer rises; by 'min' it would fall where it rises",

@@ -54,6 +54,9 @@ def read_losses(task: Stated, kind: TaskKind) -> list[Words]:
         stated = {str(name): weight for name, weight in value.items()}
     else:
         stated = dict.fromkeys(map(str, value if isinstance(value, list) else [value]), 1.0)
+    if task.flag("custom_loss"):
+        task.refuse("custom_loss", "losses are named here: take one of " + str(sorted(KNOWN[kind.name])))
+    task.take("custom_loss_kwargs")
     if not stated:
         task.refuse("loss", f"name one or several of {sorted(KNOWN[kind.name])}")
     if "class_path" in stated:

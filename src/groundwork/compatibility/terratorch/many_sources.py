@@ -25,14 +25,10 @@ def read_many_sources(stated: Stated, kind: TaskKind, wanted: Wanted, by_source:
         by_source: The bands that the model says of each source.
     """
     names = stated.texts("modalities")
-    stated.take("image_modalities")
     if not names:
         stated.refuse("modalities", "names of the sources are needed")
         return Found({}, {}, Splits({}, {}), None)
-    reference = stated.text("rgb_modality") or names[0]
-    if reference not in names:
-        stated.refuse("rgb_modality", f"'{reference}' is none of {names}.{did_you_mean(reference, names)}")
-        reference = names[0]
+    reference = _reference(stated, names)
     if stated.look("concat_bands"):
         by_source = _shared_out(stated, names, wanted)
     roots = {name: _roots(stated, "data_root", name) for name in names}
@@ -60,6 +56,22 @@ def read_many_sources(stated: Stated, kind: TaskKind, wanted: Wanted, by_source:
         "inference_scenes": _to_predict(stated, scenes),
     }
     return Found(sources, places, splits, first_of(scenes[reference]), _stacked(stated, sources))
+
+
+def _reference(stated: Stated, names: Sequence[str]) -> str:
+    """Return the source that pictures show, and on whose grid the others are read."""
+    others = set(names) - set(stated.texts("image_modalities") or names)
+    if others:
+        stated.refuse(
+            "image_modalities", f"{sorted(others)} are no images, and sources are rasters here: leave them out"
+        )
+    shown = stated.look("rgb_indices")
+    first = next((str(name) for name in shown if shown[name]), None) if isinstance(shown, Mapping) else None
+    reference = stated.text("rgb_modality") or first or names[0]
+    if reference not in names:
+        stated.refuse("rgb_modality", f"'{reference}' is none of {names}.{did_you_mean(reference, names)}")
+        reference = names[0]
+    return reference
 
 
 def _shared_out(stated: Stated, names: Sequence[str], wanted: Wanted) -> dict[str, Wanted]:
@@ -106,7 +118,12 @@ def _pattern(stated: Stated, name: str, roots: Mapping[str, str]) -> str:
     stated.take("img_grep")
     greps = stated.take("image_grep") or stated.look("img_grep")
     grep = greps.get(name) if isinstance(greps, Mapping) else greps
-    return pattern_of(stated, "image_grep", str(grep) if grep else None, [*roots.values()])
+    return pattern_of(stated, "image_grep", _behind_key(grep), [*roots.values()])
+
+
+def _behind_key(grep: object) -> str | None:
+    """Return a glob that TerraTorch sets behind the name of a sample, as one of whole names. None: any file."""
+    return f"*{str(grep).lstrip('*')}" if grep else None
 
 
 def _marked(source: Source, *, is_reference: bool, is_optional: bool) -> Source:
@@ -120,7 +137,7 @@ def _labels(stated: Stated, kind: TaskKind, images: Mapping[str, str], pattern: 
     if kind.per != "pixel":
         return _table(stated, labels)
     labels = labels or dict(images)
-    answers = pattern_of(stated, "label_grep", stated.text("label_grep"), [*labels.values()])
+    answers = pattern_of(stated, "label_grep", _behind_key(stated.text("label_grep")), [*labels.values()])
     pairs = {split: (images[split], labels[split]) for split in images if split in labels}
     _, answers = check_pairs(stated, "label_grep", pairs, (pattern, answers))
     return join(stated, "train_label_data_root", labels, answers).words()

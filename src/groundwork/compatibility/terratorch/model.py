@@ -31,6 +31,8 @@ KNOWN = (
     *("backbone", "decoder", "necks", "rescale", "peft_config", "decoder_channels", "head_dropout", "num_classes"),
     *("backbone_bands", "backbone_pretrained", "backbone_num_frames", "backbone_out_indices", "backbone_img_size"),
 )
+#: What arguments of the factory of smp begin with that it hands to nothing.
+OF_OTHERS = ("backbone_", "decoder_", "head_", "aux_")
 #: Queries, keys and values that TerraTorch takes apart: theirs -> ours.
 SPLIT = {"q_linear": "query", "k_linear": "key", "v_linear": "value"}
 
@@ -118,9 +120,10 @@ def _read_chain(arguments: Stated, seen: Seen, *, unprefixed: bool) -> tuple[Cha
 
 
 def _accepts(arguments: Stated, encoding: Encoding) -> bool:
-    if encoding.has_new_bands:
-        arguments.change("backbone", "bands that its weights never saw start afresh", "model.accept")
-    return encoding.has_new_bands
+    if encoding.new_bands:
+        names = list(encoding.new_bands)
+        arguments.change("backbone", f"bands that its weights never saw start afresh: {names}", "model.accept")
+    return bool(encoding.new_bands)
 
 
 def _branches(task: Stated, chain: Chain, kind: TaskKind, head: Stated) -> Words:
@@ -175,15 +178,18 @@ def _smp(task: Stated, arguments: Stated, kind: TaskKind, seen: Seen) -> Words:
     if kind.per != "pixel":
         arguments.findings.refuse("model_factory", "'SMPModelFactory' answers for pixels: take 'TimmModelFactory'")
     architecture, encoder = arguments.text("model") or "", arguments.text("backbone") or "resnet34"
-    pretrained = bool(arguments.flag("pretrained")) | (arguments.take("backbone_weights") is not None)
+    # TerraTorch starts from published weights where nobody says anything.
+    pretrained = arguments.flag("pretrained") is not False
+    if "backbone_out_channels" in arguments:
+        arguments.refuse("backbone_out_channels", f"networks of smp have smp's encoders here: '{encoder}' is none")
     options: Words = {}
     for key in arguments.keys():  # noqa: SIM118 - it is no mapping
-        if key.startswith(("smp_", "decoder_")):
+        if key.startswith("smp_"):
             options[key.removeprefix("smp_")] = arguments.take(key)
-    for key in ("bands", "in_channels", "num_frames", "rescale"):
+        elif key.startswith(OF_OTHERS):
+            arguments.pass_over(key, "TerraTorch takes it and does not use it; with 'smp_' before it, it would")
+    for key in ("bands", "in_channels", "num_frames", "rescale", "regression_relu"):
         arguments.take(key)
-    for key in ("regression_relu", "head_dropout"):
-        arguments.drop(key, "the network's own head has none")
     words: Words = {"name": "smp", "architecture": architecture, "encoder": encoder, "pretrained": pretrained}
     _warn_of_steps(arguments, seen)
     return _whole(words | without_empty({"options": options}))
@@ -200,7 +206,7 @@ def _timm(task: Stated, arguments: Stated, kind: TaskKind, seen: Seen) -> Words:
     for key in ("bands", "in_channels"):
         arguments.take(key)
     _warn_of_steps(arguments, seen)
-    words: Words = {"name": "timm", "model": model, "pretrained": bool(arguments.flag("pretrained"))}
+    words: Words = {"name": "timm", "model": model, "pretrained": arguments.flag("pretrained") is not False}
     return _whole(words | without_empty({"options": options}))
 
 

@@ -11,6 +11,8 @@ from groundwork.compatibility.terratorch.files import keys_of, names_below, rast
 from groundwork.compatibility.terratorch.stated import Stated, Words
 
 KEY = "{key}"
+#: What words in names are joined by.
+JOINING = "_-. "
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,16 @@ def join_roots(roots: Sequence[str], pattern: str) -> Place | None:
     columns = list(zip(*parts, strict=True))
     same = next((index for index, column in enumerate(columns) if len(set(column)) > 1), len(columns))
     path = PurePosixPath(*(column[0] for column in columns[:same]))
-    below = [column[0] if len(set(column)) == 1 else "*" for column in columns[same:]]
+    below = [column[0] if len(set(column)) == 1 else _starred(column) for column in columns[same:]]
     return Place(str(path), "/".join([*below, pattern]))
+
+
+def _starred(names: Sequence[str]) -> str:
+    """Return ``*`` for several folders, with the words that all of them begin or end with: ``*_images``."""
+    before, behind = _common(names), _common([name[::-1] for name in names])[::-1]
+    before = before[: max(before.rfind(sign) for sign in JOINING) + 1]
+    ends = [behind.find(sign) for sign in JOINING if sign in behind]
+    return f"{before}*{behind[min(ends) :] if ends else ''}"
 
 
 def _common(names: Sequence[str]) -> str:
@@ -104,7 +114,7 @@ def same_keys(images: Sequence[str], labels: Sequence[str]) -> tuple[str, str] |
     if keys != others or "" in keys or len(keys) < len(images):
         return None
     # What both begin, or end, with may as well be a part of the key; what joins words is none.
-    shared = _common([before[::-1], other_before[::-1]])[::-1].lstrip("_-. ")
+    shared = _common([before[::-1], other_before[::-1]])[::-1].lstrip(JOINING)
     front = len(before) - len(shared), len(other_before) - len(shared)
     return (f"{before[: front[0]]}{KEY}{behind}", f"{other_before[: front[1]]}{KEY}{other_behind}")
 

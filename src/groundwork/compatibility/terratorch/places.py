@@ -33,8 +33,11 @@ def join(stated: Stated, key: str, roots: Mapping[str, str], pattern: str) -> Pl
         return Place("", pattern)
     place = join_roots(distinct, pattern)
     if place is None or place.path in (".", "/"):
-        what = "at different depths" if place is None else "with no folder in common"
-        stated.refuse(key, f"{distinct} lie {what}: move them below one folder, a folder for each split")
+        what = "at different depths" if place is None else "with no folder of their own in common"
+        stated.refuse(
+            key,
+            f"{distinct} lie {what}: move them below one folder, such as 'data', with a folder for each split in it",
+        )
         return Place("", pattern)
     return place
 

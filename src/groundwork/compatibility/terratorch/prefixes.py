@@ -29,7 +29,8 @@ def arguments_of(stated: Stated, part: str, *, unprefixed: bool = False) -> Stat
         stated.refuse(f"{part}_kwargs", f"{prefixed} stand beside it, which TerraTorch refuses: write all in one place")
     for key in prefixed:
         words[key.removeprefix(f"{part}_")] = stated.take(key)
-    for key in UNPREFIXED if unprefixed and part == "backbone" else ():
-        if key in stated:
-            words.setdefault(key, stated.take(key))
+    if unprefixed and part == "backbone":
+        # What has no prefix wins over what has one, and published weights are the usual start.
+        words |= {key: stated.take(key) for key in UNPREFIXED if key in stated}
+        words["pretrained"] = stated.look("pretrained") is not False
     return Stated(words, f"{stated.path(part)}_*", stated.findings)

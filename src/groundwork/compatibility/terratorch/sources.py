@@ -74,7 +74,7 @@ def read_source(
     spec: Words = {"bands": _with_wavelengths(stated, bands, used) if wanted.by_wavelength else list(bands)}
     if used != bands:
         spec["use"] = list(used)
-    spec.update(_looks(stated, used, where, first, shown=shown))
+    spec.update(_looks(stated, used, where, first, rgb=_colours(stated, name, many=many) if shown else []))
     if steps > 1:
         spec["steps"] = steps
         spec["layout"] = _layout(stated, f"{where}.layout")
@@ -94,15 +94,19 @@ def _with_wavelengths(stated: Stated, bands: Sequence[str], used: Sequence[str])
 
 
 def _named_by_model(stated: Stated, bands: list[str], used: list[str], wanted: Wanted) -> tuple[list[str], list[str]]:
-    """Return bands with the names that the model gives those that the data only count: weights are found by name."""
+    """Return bands with the names that the model has for those at the same place: weights are found by name.
+
+    No name may mean a band at one place for the data, and at another place for the model.
+    """
     known = wanted.bands or wanted.usual
-    is_counted = all(name.startswith("band_") for name in used) and len(set(used)) == len(used) == len(known)
-    if not is_counted or not set(used) <= set(bands) or any(name.startswith("band_") for name in known):
+    if len(set(used)) != len(used) or len(used) != len(known) or not set(used) <= set(bands):
         return bands, used
-    names = dict(zip(used, known, strict=True))
-    stated.change(
-        "output_bands", f"bands that are counted have the names that the model is told: {names}", "data.sources"
-    )
+    names = {theirs: ours for theirs, ours in zip(used, known, strict=True) if theirs != ours}
+    is_other_order = any(theirs in known or ours in bands for theirs, ours in names.items())
+    if not names or is_other_order or any(name.startswith("band_") for name in known):
+        return bands, used
+    what = "that are counted" if all(name.startswith("band_") for name in names) else "at the same place"
+    stated.change("output_bands", f"bands {what} have the names that the model is told: {names}", "data.sources")
     return [names.get(band, band) for band in bands], list(known)
 
 
@@ -150,10 +154,9 @@ def _check_bands(stated: Stated, bands: Sequence[str], used: Sequence[str], want
         )
 
 
-def _looks(stated: Stated, used: Sequence[str], where: str, first: FirstFile | None, *, shown: bool) -> Words:
+def _looks(stated: Stated, used: Sequence[str], where: str, first: FirstFile | None, *, rgb: Sequence[int]) -> Words:
     """Return type, nodata and colours."""
     found: Words = {}
-    rgb = [int(index) for index in stated.numbers("rgb_indices")] if shown else []
     if len(rgb) == 3 and all(-len(used) <= index < len(used) for index in rgb):
         found["rgb"] = [used[index] for index in rgb]
     elif rgb:
@@ -173,6 +176,14 @@ def _looks(stated: Stated, used: Sequence[str], where: str, first: FirstFile | N
     if any(first.descriptions) and [text.lower() for text in first.descriptions] != [band.lower() for band in used]:
         found["descriptions"] = "ignore"
     return found
+
+
+def _colours(stated: Stated, name: str, *, many: bool) -> list[int]:
+    """Return which of the bands that are read stand for red, green and blue."""
+    value = stated.look("rgb_indices")
+    if many and isinstance(value, Mapping):
+        return stated.section("rgb_indices").wholes(name)
+    return stated.wholes("rgb_indices")
 
 
 def _layout(stated: Stated, ours: str) -> str:

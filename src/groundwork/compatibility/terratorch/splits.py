@@ -34,6 +34,11 @@ def read_splits(stated: Stated, images: Mapping[str, str], pattern: str) -> Spli
         pattern: Of their names.
     """
     files = {split: file for split in SPLITS if (file := stated.text(f"{split}_split"))}
+    tables = {split: file for split, file in files.items() if _is_table(stated, file)}
+    for split, file in tables.items():
+        stated.refuse(f"{split}_split", f"'{file}' is a table: write its first column as text, a name on each line")
+    if tables:
+        return Splits({"method": "lists"}, {})
     asked = {split: (images.get(split), files.get(split)) for split in SPLITS}
     config: Words = {"method": "lists"}
     used = [split for split in SPLITS if asked[split] != (None, None)]
@@ -58,6 +63,11 @@ def read_splits(stated: Stated, images: Mapping[str, str], pattern: str) -> Spli
             "Name a folder for each, or files with 'train_split' and 'val_split'",
         )
     return Splits(config, {"folders": {split: Place(root, pattern).words() for split, root in roots.items()}})
+
+
+def _is_table(stated: Stated, file: str) -> bool:
+    """Whether a list is no text; datamodules of several sources take CSV for a table."""
+    return file.endswith(".parquet") or (file.endswith(".csv") and "modalities" in stated)
 
 
 def _divide(

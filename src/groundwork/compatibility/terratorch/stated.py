@@ -47,6 +47,14 @@ class Stated:
         more._read = {*self._read, key}
         return more
 
+    def beside(self, others: Stated) -> Stated:
+        """Return the same keys with those of another mapping."""
+        return Stated({**others._values, **self._values}, self._where, self.findings) if others.keys() else self
+
+    def unread(self) -> list[str]:
+        """Return the keys that are stated, and that nobody read."""
+        return [key for key in self.keys() if key not in self._read]
+
     def look(self, key: str) -> object:
         """Return a value that is read elsewhere."""
         return self._values.get(key)
@@ -152,10 +160,13 @@ class Stated:
         Args:
             known: Keys that may stand there beside those that were asked for, for near misses.
         """
-        for key in self.keys():
-            if key not in self._read:
-                hint = did_you_mean(key, sorted({*self._read, *known} - {key}))
-                self.findings.refuse(self.path(key), f"this key is not known here.{hint} Correct it, or leave it out")
+        for key in self.unread():
+            hint = self.near_miss(key, known)
+            self.findings.refuse(self.path(key), f"this key is not known here.{hint} Correct it, or leave it out")
+
+    def near_miss(self, key: str, known: Sequence[str] = ()) -> str:
+        """Return what else may be meant by a key, as the end of a sentence; nothing where nothing is alike."""
+        return did_you_mean(key, sorted({*self._read, *known} - {key}))
 
     def _as_number(self, key: str, value: object) -> float | None:
         if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)):
@@ -190,8 +201,9 @@ def of_class(stated: Stated, refused: Container[str] = ()) -> tuple[str, Stated]
     arguments = stated.section("init_args")
     others = stated.section("dict_kwargs")
     for key in others.keys() if name not in refused else ():
-        others.refuse(key, "arguments stand in 'init_args': move it there")
-    return name, arguments
+        if key in arguments:
+            others.refuse(key, "it stands in 'init_args' as well: leave it out in one of both")
+    return name, arguments.beside(others)
 
 
 def without_empty(words: Mapping[str, object]) -> Words:

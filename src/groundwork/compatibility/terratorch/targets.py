@@ -39,6 +39,7 @@ def read_target(
     ignore = task.whole("ignore_index")
     ignore = usual_ignore if ignore is None else ignore
     if not kind.has_classes:
+        _check_replaced_numbers(data, ignore)
         return _numbers(kind, task, count, ignore)
     names = given or names or []
     if kind.per == "object":
@@ -98,6 +99,17 @@ def _check_replaced(data: Stated, replaced: int | None, ignore: int | None, tota
     else:
         data.refuse(
             "no_label_replace", f"{replaced} is no class and not 'ignore_index' ({ignore}): set both to one value"
+        )
+
+
+def _check_replaced_numbers(data: Stated, ignore: int | None) -> None:
+    """Say that pixels without a number are left out, where they would be learnt as one."""
+    replaced = data.number("no_label_replace")
+    if replaced is not None and replaced != ignore:
+        data.change(
+            "no_label_replace",
+            f"pixels without a number would be learnt as {replaced:g}; here they are not known, and left out",
+            "data.target.outputs",
         )
 
 

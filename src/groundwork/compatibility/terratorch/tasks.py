@@ -36,6 +36,15 @@ NO_TASKS = {
     "WxCDownscalingTask": "weather models are not built here",
     "InferenceTask": "it only predicts with Surya, which is not built here",
 }
+#: Scores of a class: what they begin with there, before its name or number -> here.
+BY_CLASS = {"semantic_segmentation": ("iou_", "iou_")}
+#: What is other about a score that is watched in the place of theirs.
+OTHER_SCORES = {
+    "accuracy": "the share of all that is right, and not its mean over the classes",
+    "miou_micro": "which rises and falls with it",
+    "multiclass_jaccard_index_micro": "which rises and falls with it",
+    "mse": "which rises and falls with it",
+}
 #: Scores by which weights are chosen: theirs -> ours. What is asked of a task must be one of its scores.
 SCORES = {
     "loss": "loss",
@@ -43,7 +52,8 @@ SCORES = {
     "multiclass_jaccard_index": "miou",
     "jaccard_index": "miou",
     "multiclassjaccardindex": "miou",
-    "miou_micro": "miou",
+    "miou_micro": "overall_accuracy",
+    "multiclass_jaccard_index_micro": "overall_accuracy",
     "f1_score": "f1",
     "multiclass_f1_score": "f1",
     "multilabel_f1_score": "f1_macro",
@@ -52,8 +62,12 @@ SCORES = {
     "multiclass_accuracy": "overall_accuracy",
     "accuracy_micro": "overall_accuracy",
     "rmse": "rmse",
+    "mse": "rmse",
     "mae": "mae",
     "r2_score": "r2",
     "map": "map",
+    "bbox_map": "map",
+    "bbox_map_50": "map_50",
     "segm_map": "mask_map",
+    "segm_map_50": "mask_map_50",
 }

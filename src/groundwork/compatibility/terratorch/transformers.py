@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from groundwork.compatibility.terratorch.encoder_names import FORMER
+from groundwork.compatibility.terratorch.encoder_names import FORMER, FROM_DATA, IGNORED
 from groundwork.compatibility.terratorch.flow import Flow
 from groundwork.compatibility.terratorch.stated import Stated, Words, without_empty
 from groundwork.models.encoders.prithvi.variants import HLS_BANDS
@@ -15,6 +15,8 @@ from groundwork.models.encoders.terramind.variants import MODALITIES, PATCH_SIZE
 from groundwork.models.encoders.terramind.variants import VARIANTS as TERRAMIND
 from groundwork.strict import did_you_mean
 
+#: What changes a network of Prithvi, and is read behind its other arguments, or refused as unknown.
+READ_LATER = ("out_indices", "vit_adapter", "mlp_ratio", "norm_layer", "encoder_only")
 #: How modalities are called with the size of TerraMind's images behind them.
 _ALIASES = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in MODALITIES} | {
     "sen2l2a": "S2L2A",
@@ -33,12 +35,14 @@ class Seen:
 
     sources: Mapping[str, tuple[str, ...]]
     steps: int
+    #: Whether dates and places come with the images.
+    has_places: bool = False
 
 
 def read_prithvi(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flow]:
     """Translate a vision transformer of Prithvi-EO."""
     variant = PRITHVI[name]
-    found: Words = {"name": "prithvi_vit", "variant": name, **read_weights(arguments, seen)}
+    found: Words = {"name": "prithvi_vit", "variant": name, **published_or_file(arguments, arguments.text("ckpt_path"))}
     patch, tubelet = _patch(arguments)
     for key, value in (("embed_dim", variant.embed_dim), ("depth", variant.depth), ("num_heads", variant.num_heads)):
         given = arguments.whole(key)
@@ -46,7 +50,7 @@ def read_prithvi(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flow]
             arguments.refuse(key, f"'{name}' has {value}, not {given}: name the variant that is meant")
     found |= without_empty(
         {
-            "coordinates": arguments.texts("coords_encoding"),
+            "coordinates": _coordinates(name, arguments, seen),
             "image_size": arguments.whole("img_size"),
             "drop_path": arguments.number("drop_path") or None,
             "patch_size": patch if patch != variant.patch_size else None,
@@ -57,6 +61,7 @@ def read_prithvi(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flow]
     for key in ("window_size", "band_patch_size"):
         arguments.pass_over(key)
     arguments.pass_over("coords_scale_learn", "whether the factor of codes is learnt follows from the variant")
+    _pass_over_unused(arguments)
     indices = whole_numbers(arguments, "out_indices")
     if arguments.flag("vit_adapter"):
         found["name"] = "prithvi_vit_adapter"
@@ -64,6 +69,39 @@ def read_prithvi(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flow]
     found |= without_empty({"out_indices": indices})
     channels = variant.embed_dim * max(1, seen.steps // (tubelet or 1))
     return found, Flow(len(indices) or variant.depth, patch or variant.patch_size, channels, seen.steps, not indices)
+
+
+def _coordinates(name: str, arguments: Stated, seen: Seen) -> list[str]:
+    """Return what the network is told of each sample: what is stated, or else what its variant was trained with."""
+    is_stated = "coords_encoding" in arguments
+    if not seen.has_places:
+        if arguments.look("coords_encoding"):
+            arguments.pass_over(
+                "coords_encoding",
+                "TerraTorch uses none, as the datamodule tells the network of no dates and places ('use_metadata')",
+            )
+        arguments.take("coords_encoding")
+        return []
+    found = arguments.texts("coords_encoding") if is_stated else ["time", "location"] if name.endswith("_tl") else []
+    if "time" in found:
+        arguments.change(
+            "coords_encoding",
+            "dates are read from the files here, by '{date}' in the patterns of scenes or by 'date_tag' of the source: "
+            "say how, as docs/how-to/several-dates.md does, or set 'backbone_coords_encoding' to ['location']",
+            "model.encoder",
+        )
+    return found
+
+
+def _pass_over_unused(arguments: Stated) -> None:
+    """Leave out what Prithvi's network takes by any name, and asks for nowhere."""
+    if "pretrained_cfg_overlay" in arguments:
+        text = "TerraTorch takes it no longer: name its file in 'backbone_ckpt_path'"
+        arguments.refuse("pretrained_cfg_overlay", text)
+    for key in arguments.unread():
+        if key not in (*READ_LATER, *FROM_DATA, *IGNORED):
+            hint = arguments.near_miss(key, ("bands", "num_frames", "out_indices", "vit_adapter"))
+            arguments.pass_over(key, f"TerraTorch takes it and does not use it.{hint}")
 
 
 def _patch(arguments: Stated) -> tuple[int | None, int | None]:
@@ -102,7 +140,7 @@ def read_terramind(name: str, arguments: Stated, seen: Seen) -> tuple[Words, Flo
     found |= without_empty(
         {
             "merge": {"dict": "none", "concat": "concat", "max": "max"}.get(str(merge)),
-            "drop_path": arguments.number("drop_path") or None,
+            "drop_path": arguments.number("drop_path_rate") or None,
             "out_indices": indices,
         }
     )
@@ -162,6 +200,26 @@ def read_weights(arguments: Stated, seen: Seen, *, takes_names: bool = False) ->
         return {"pretrained": pretrained or file is not None, **({} if file is None else {"weights": file})}
     bands = trained_on or [band for listed in list(seen.sources.values())[:1] for band in listed]
     return {"pretrained": True, "weights": {"file": file, "bands": [str(band).rpartition(".")[2] for band in bands]}}
+
+
+def published_or_file(arguments: Stated, file: str | None) -> Words:
+    """Return where a network of Prithvi starts from: nowhere, from published weights, or from a file in their place.
+
+    Args:
+        arguments: The encoder's.
+        file: That is read, where the encoder is pretrained at all.
+    """
+    bands = arguments.texts("pretrained_bands")
+    if not arguments.flag("pretrained"):
+        text = "TerraTorch reads no file where 'pretrained' is not true"
+        for key in ("ckpt_path", "pretrained_cfg_overlay"):
+            if arguments.look(key) is not None and file is not None:
+                arguments.pass_over(key, text)
+        return {"pretrained": False}
+    if file is None:
+        return {"pretrained": True}
+    names = [str(band).rpartition(".")[2] for band in bands] or list(HLS_BANDS)
+    return {"pretrained": True, "weights": {"file": file, "bands": names}}
 
 
 def whole_numbers(arguments: Stated, key: str) -> list[int]:

@@ -134,7 +134,8 @@ def _both_flips(arguments: Stated) -> list[Words]:
 
 
 def _turns(arguments: Stated) -> list[Words]:
-    _chance(arguments, 0.5)
+    if _chance(arguments, 0.5) != 1:
+        arguments.findings.change(arguments.path("p"), "each of the four quarter turns is as likely here")
     return [{"name": "quarter_turns"}]
 
 

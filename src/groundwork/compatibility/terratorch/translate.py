@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import TypeGuard
 
 from groundwork.compatibility.terratorch.bands import band_names
+from groundwork.compatibility.terratorch.callbacks import AT_THE_TOP
 from groundwork.compatibility.terratorch.datasets import DataPart, read_data
 from groundwork.compatibility.terratorch.encoder_names import DOFA
 from groundwork.compatibility.terratorch.findings import Findings
 from groundwork.compatibility.terratorch.learning import read_freezing, read_optimizer, read_schedule
 from groundwork.compatibility.terratorch.losses import read_losses
 from groundwork.compatibility.terratorch.model import read_model
+from groundwork.compatibility.terratorch.parts import require_parts
 from groundwork.compatibility.terratorch.sources import Wanted
 from groundwork.compatibility.terratorch.stated import Stated, Words, of_class
 from groundwork.compatibility.terratorch.tasks import NO_TASKS, TASKS, TaskKind
@@ -32,6 +34,11 @@ OF_THE_COMMAND = (
     "verbose",
     "return_predictions",
     "weights_only",
+)
+#: Keys of the task that were read elsewhere, or need no counterpart.
+OF_THE_TASK = (
+    *("plot_on_val", "path_to_record_metrics", "test_dataloaders_names", "ignore_index", "class_names"),
+    *("scheduler", "scheduler_hparams", "optimizer_hparams"),
 )
 
 
@@ -61,7 +68,7 @@ def translate(stated: Mapping[str, object], name: str) -> Translation:
         name: Of the file, for messages.
 
     Raises:
-        TranslationError: With every key that cannot be translated, and what to do.
+        TranslationError: With every key that cannot be translated, and what to do, or a part that is not there.
     """
     findings = Findings()
     whole = Stated(stated, "", findings)
@@ -74,27 +81,28 @@ def translate(stated: Mapping[str, object], name: str) -> Translation:
     if kind is None:
         what = NO_TASKS.get(task_class, f"it is not known here.{did_you_mean(task_class, list(TASKS))}")
         raise TranslationError(f"{name}: the task '{task_class}' cannot be translated: {what}")
-    data = read_data(whole.section("data"), task, kind, _wanted(task), _by_source(task))
-    findings.require(name) if data is None else None
-    assert data is not None  # noqa: S101 - what was refused was said
-    parameters = _parameters(whole, task, kind, data)
-    _finish(whole, task)
+    require_parts(stated, name)
+    wanted = _wanted(task)
+    # Without data what is wrong of the rest is said as well.
+    data = read_data(whole.section("data"), task, kind, wanted, _by_source(task)) or DataPart()
+    parameters = _parameters(whole, task, kind, data, wanted.steps)
+    _finish(whole, task, kind)
     findings.require(name)
     return Translation(parameters, data.places, findings)
 
 
-def _parameters(whole: Stated, task: Stated, kind: TaskKind, data: DataPart) -> dict[str, object]:
+def _parameters(whole: Stated, task: Stated, kind: TaskKind, data: DataPart, usual_steps: int) -> dict[str, object]:
     first = next(iter(data.sources.values()), None)
-    steps = first.steps if first else 1
+    steps = first.steps if first else usual_steps
     model = _stacked_model(task, kind, data, steps) if data.stacked else read_model(task, kind, _seen(data, steps))
     statistics = {name: source.statistics for name, source in data.sources.items() if source.statistics}
     if statistics and len(statistics) == len(data.sources):
         model |= {"standardise": "given", "statistics": statistics}
     else:
         model |= {"standardise": "from_data"}
-    outputs = data.data["target"]
-    names = [str(entry["name"]) for entry in _entries(outputs, "outputs")]
-    trainer = read_trainer(whole.section("trainer"), kind, names)
+    outputs = data.data.get("target")
+    names = [str(entry["name"]) for key in ("classes", "outputs") for entry in _entries(outputs, key)]
+    trainer = read_trainer(whole.section("trainer"), whole, kind, names)
     training: Words = {
         "task": kind.name,
         **trainer,
@@ -123,19 +131,20 @@ def _parameters(whole: Stated, task: Stated, kind: TaskKind, data: DataPart) -> 
 
 
 def _seen(data: DataPart, steps: int) -> Seen:
-    return Seen({name: source.used for name, source in data.sources.items()}, steps)
+    return Seen({name: source.used for name, source in data.sources.items()}, steps, data.has_places)
 
 
 def _stacked_model(task: Stated, kind: TaskKind, data: DataPart, steps: int) -> Words:
     """Return a model whose encoder sees the bands of all sources as one image."""
     bands = tuple(band for name in data.stacked for band in data.sources[name].used)
-    model = read_model(task, kind, Seen({"stacked": bands}, steps))
-    if not model.get("encoder"):
+    model = read_model(task, kind, Seen({"stacked": bands}, steps, data.has_places))
+    if model.get("factory"):
         task.refuse(
             "model_factory",
             "'concat_bands' of the data lays sources together, and only an encoder takes them so here: take "
             "'EncoderDecoderFactory'",
         )
+    if not model.get("encoder"):
         return model
     return model | {"encoder": {"name": "stack_sources", "encoder": model["encoder"], "order": list(data.stacked)}}
 
@@ -215,17 +224,17 @@ def _by_source(task: Stated) -> dict[str, Wanted]:
     }
 
 
-def _finish(whole: Stated, task: Stated) -> None:
+def _finish(whole: Stated, task: Stated, kind: TaskKind) -> None:
     """Take what needs no counterpart, and refuse what is left."""
-    for key in ("plot_on_val", "path_to_record_metrics", "test_dataloaders_names", "ignore_index", "class_names"):
+    for key in OF_THE_TASK:
         task.take(key)
     for key in ("tiled_inference_on_testing", "tiled_inference_on_validation"):
         if task.flag(key):
             task.change(key, "models are judged on the chips of the split, of the size that they learn from")
-    for key in ("output_most_probable", "scheduler", "scheduler_hparams", "optimizer_hparams", "var_weights"):
-        task.take(key)
+    if task.take("var_weights") is not None and not kind.has_classes:
+        task.refuse("var_weights", "all numbers weigh the same here: leave it out")
     task.finish()
-    for key in OF_THE_COMMAND:
+    for key in (*OF_THE_COMMAND, *AT_THE_TOP):
         whole.take(key)
     if whole.take("custom_modules_path") is not None:
         whole.refuse(

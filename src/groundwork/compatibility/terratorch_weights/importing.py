@@ -76,8 +76,8 @@ def import_checkpoint(
     checkpoint = read_checkpoint(path)
     translation = translate(with_arguments(stated, checkpoint.model_args, path.name), name)
     _require_exact(translation, name)
-    has_places = _has_places(stated)
-    model = _model_of(translation, last_block, has_places=has_places)
+    has_places = _has_places(translation)
+    model = _model_of(translation, last_block)
     require_known(model)
     data = DataConfig.model_validate(translation.parameters["data"])
     initial = first_bundle(data.sources, data.target, model.without_pretraining(), 0, {})
@@ -125,9 +125,9 @@ def _words(value: object) -> dict[str, object]:
     return {str(key): part for key, part in value.items()} if isinstance(value, Mapping) else {}
 
 
-def _has_places(stated: Mapping[str, object]) -> bool:
+def _has_places(translation: Translation) -> bool:
     """Whether the datamodule tells the network of dates and places."""
-    return _words(_words(stated.get("data")).get("init_args")).get("use_metadata") is True
+    return "coordinates" in _words(_words(translation.parameters["model"]).get("encoder"))
 
 
 def _drop_places(renamed: Renamed) -> None:
@@ -137,13 +137,9 @@ def _drop_places(renamed: Renamed) -> None:
         del renamed.weights[key]
 
 
-def _model_of(translation: Translation, last_block: LastBlock | None, *, has_places: bool) -> ModelConfig:
-    """Return the model, without what answers while training alone, and what it is never told of."""
+def _model_of(translation: Translation, last_block: LastBlock | None) -> ModelConfig:
+    """Return the model, without what answers while training alone."""
     words = _words(translation.parameters["model"]) | {"auxiliary": {}}
-    if not has_places:
-        words["encoder"] = {
-            key: value for key, value in _words(words.get("encoder")).items() if key != "coordinates"
-        } or None
     decoder = _words(words.get("decoder"))
     if decoder.get("last_block") == "keeps":
         words["decoder"] = decoder | {"last_block": last_block or "keeps"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
@@ -278,3 +279,32 @@ def test_tables_are_the_same_as_of_a_folder(tiny_data: SimpleNamespace) -> None:
     assert files_of({"s": folder}, "11") == {"s": tiny_data.scenes.paths("11")}
     found = scan_scenes(folder, tiny_data.labels, tiny_data.config).chips
     pd.testing.assert_frame_equal(found, scan_scenes(tiny_data.scenes, tiny_data.labels, tiny_data.config).chips)
+
+
+@pytest.mark.parametrize(
+    ("size", "kind", "start", "message"),
+    [
+        (None, "sha256", "1220", None),
+        (0, "md5", "d50110", None),
+        (0, "blake2b", "a0e40220", None),
+        (1, "sha256", "1220", r"found \d+ bytes; expected \d+, what STAC item '11', asset 'data' states"),
+        (0, "sha1 of another", "1114", r"11.tif: found the sha1 \w{40}; expected \w{40}, what STAC item '11'"),
+    ],
+)
+def test_a_file_that_is_not_the_one_of_its_item_is_refused_before_it_is_read(
+    tiny_data: SimpleNamespace, tmp_path: Path, size: int | None, kind: str, start: str, message: str | None
+) -> None:
+    items = []
+    for key in ("11", "p4"):
+        [path] = tiny_data.scenes.paths(key)
+        contents = path.read_bytes()
+        digest = hashlib.new(kind.split(maxsplit=1)[0], contents + b"x" * (" " in kind)).hexdigest()
+        said = {"file:checksum": start + digest} | ({} if size is None else {"file:size": len(contents) + size})
+        items.append(_item(key, {"data": str(path)}, asset=said if key == "11" else {}))
+    folder = _load(_collect(tmp_path / "items.json", *items))
+    labels = RasterFolder(tiny_data.labels.root, {key: tiny_data.labels.files[key] for key in folder.files})
+    if message is None:
+        assert len(scan_scenes(folder, labels, tiny_data.config).chips) > 0
+        return
+    with pytest.raises(DataError, match=message):
+        scan_scenes(folder, labels, tiny_data.config)

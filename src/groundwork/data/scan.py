@@ -34,6 +34,7 @@ from groundwork.errors import DataError, RasterError
 from groundwork.progress import track
 from groundwork.rasters.folder import RasterFolder, preview
 from groundwork.rasters.grid import describe_crs, name_crs
+from groundwork.rasters.stated import check_contents
 from groundwork.targets.kinds import kind_of
 from groundwork.targets.label import LabelSource
 
@@ -162,6 +163,10 @@ def _scan_scene(task: _Task) -> _Found:
     """Look through one scene."""
     kind = kind_of(task.data.target)
     try:
+        for source, paths in task.files.items():
+            # Nothing is stated of files that no item names.
+            for path, stated in zip(paths, task.stated[source], strict=False):
+                check_contents(path, stated)
         with open_labelled(task.files, task.label, task.data.sources, kind, task.dates) as opened:
             opened.label.check_grid(opened.grid)
             require_stated_places(opened.stack, task.stated)

@@ -165,6 +165,8 @@ def _stated(item: pystac.Item, name: str, asset: pystac.Asset) -> StatedFile:
         crs=f"EPSG:{code}" if isinstance(code, int) else code,
         transform=tuple(float(number) for number in transform) if transform else None,
         shape=(int(shape[0]), int(shape[1])) if shape else None,
+        size=own.get("file:size"),
+        checksum=own.get("file:checksum"),
     )
 
 

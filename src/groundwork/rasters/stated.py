@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,15 @@ from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
 from groundwork.errors import RasterError
+from groundwork.rasters.addresses import Address
 from groundwork.rasters.checks import check_pixel_size, same_value, shortest
 from groundwork.rasters.folder import RasterFolder
 from groundwork.rasters.grid import Grid, name_crs
 from groundwork.rasters.stated_file import StatedBand, StatedFile
 from groundwork.specs import RANGES, BandSpec, RasterSpec
+
+#: How a multihash begins -> the hash (https://github.com/multiformats/multicodec): kind, and length in bytes.
+_HASHES = {"1114": "sha1", "1220": "sha256", "1340": "sha512", "d50110": "md5"}
 
 
 def check_stated(folder: RasterFolder, spec: RasterSpec) -> None:
@@ -44,6 +49,30 @@ def check_placed(grid: Grid, path: Path, stated: StatedFile) -> None:
     if differences:
         expected = f"what {stated.name} states"
         raise RasterError(path, "; ".join(differences), expected, "Correct the item, or fetch the file again.")
+
+
+def check_contents(path: Path, stated: StatedFile) -> None:
+    """Compare size and check sum of a file of this machine with what is stated of it, which reads all of it.
+
+    GDAL decodes some damaged files without a word. A hash of another kind is not compared.
+
+    Raises:
+        RasterError: Where they differ.
+    """
+    if isinstance(path, Address) or not path.is_file():
+        return
+    expected, remedy = f"what {stated.name} states", "Fetch the file again, or correct the item."
+    size = path.stat().st_size
+    if stated.size is not None and size != stated.size:
+        raise RasterError(path, f"{size} bytes", f"{stated.size}, {expected}", remedy)
+    checksum = (stated.checksum or "").lower()
+    start = next((start for start in _HASHES if checksum.startswith(start)), None)
+    if start is None:
+        return
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, _HASHES[start]).hexdigest()
+    if found != checksum.removeprefix(start):
+        raise RasterError(path, f"the {_HASHES[start]} {found}", f"{checksum.removeprefix(start)}, {expected}", remedy)
 
 
 def _check_bands(file: StatedFile, spec: RasterSpec, position: int | None) -> None:

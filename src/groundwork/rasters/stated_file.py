@@ -27,6 +27,10 @@ class StatedFile:
     transform: tuple[float, ...] | None = None
     #: Height and width.
     shape: tuple[int, int] | None = None
+    #: In bytes.
+    size: int | None = None
+    #: A multihash: two digits or more for the kind of hash, two for its length in bytes, and the hash.
+    checksum: str | None = None
 
 
 #: Of the file of a date that has none.

@@ -25,6 +25,7 @@ ADVICE = {
     "samples were indexed: index them again": "`kedro run --pipelines data_prep` indexes them.",
     "The statistics have no source": "`kedro run --pipelines data_prep` computes them.",
     "The statistics have no band": "`kedro run --pipelines data_prep` computes them.",
+    "Make the samples with these first": "`kedro run --pipelines data_prep` makes them.",
     "Build the model with these first": "`kedro run --pipelines model_build` builds it.",
     "found no such folder": "Paths stand in the catalog of the recipe, or of conf/base.",
     "found no file that matches": "Patterns stand in the catalog of the recipe, or of conf/base.",

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from rasterio.transform import from_origin
 
-from groundwork.audit.data import audit_data
+from groundwork.audit.data import audit_data, page_of_audit
 from groundwork.audit.encoders import audit_encoder
 from groundwork.audit.findings import Finding, as_page
 from groundwork.cli.main import main
@@ -262,6 +262,21 @@ def test_zeros_in_all_bands_are_taken_for_nodata_that_nobody_declared(
     assert [finding.level for finding in found] == ([] if level is None else [level])
     assert all(f"val {share:.2%}" in finding.found for finding in found)
     assert all("nodata: 0" in finding.remedy for finding in found if finding.level != "ok")
+
+
+def test_the_run_warns_once_of_what_is_wrong(
+    tiny_data: SimpleNamespace, values: ValueReport, caplog: pytest.LogCaptureFixture
+) -> None:
+    dumped = values.model_dump()
+    dumped["splits"]["val"]["optical"]["zeros"] = 0.01
+    page_of_audit(tiny_data.samples, ValueReport.model_validate(dumped), tiny_data.config)
+    assert "zeros of" not in caplog.text, "what deserves a look is not wrong"
+    dumped["splits"]["val"]["optical"]["zeros"] = 0.3
+    caplog.clear()
+    page = page_of_audit(tiny_data.samples, ValueReport.model_validate(dumped), tiny_data.config)
+    [said] = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert "zeros of 'optical'" in said.getMessage()
+    assert "| wrong | zeros of 'optical' |" in page
 
 
 def test_reports_of_another_run_are_refused(tiny_data: SimpleNamespace, values: ValueReport) -> None:

@@ -71,7 +71,7 @@ def _require_made_with(recorded: Mapping[str, Any], stated: Mapping[str, Any]) -
     if differences:
         raise DataError(
             f"The samples and statistics were made with other parameters than are stated now: "
-            f"{'; '.join(differences[:5])}. Make the samples with these first."
+            f"{'; '.join(differences[:5])}. `kedro run --pipelines data_prep` makes them anew."
         )
 
 

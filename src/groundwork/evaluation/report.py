@@ -208,8 +208,15 @@ def held_out(
 
     Raises:
         BundleError: Where the table was split or indexed anew since the training.
-        DataError: Where the split that is judged has no samples.
+        DataError: Where the split that is judged has no samples, or the table names no files of a source that the
+            bundle reads.
     """
+    lacking = [source for source in bundle.config.inputs if table.path_column(source) not in samples]
+    if lacking:
+        raise DataError(
+            f"The sample table names no files of the sources {lacking}, which the bundle reads: it is of samples of "
+            f"other sources. Judge a bundle that was trained on these, or index those of {list(bundle.config.inputs)}."
+        )
     trained_beside = bundle.config.provenance.get("samples")
     found = fingerprint.of_table(samples)
     if config.other_samples == "refuse" and trained_beside not in (None, found):

@@ -103,6 +103,7 @@ def evaluate_model(
 
     Raises:
         BundleError: Where the bundle was never trained.
+        DataError: For statistics of other classes or outputs than the bundle's.
     """
     asked = asked or InferenceConfig()
     refuse_asking(bundle.produces, asked)
@@ -113,6 +114,7 @@ def evaluate_model(
     if bundle.produces == "embedding" and data.kind.per == "nothing":
         scores, by_scene, figure = evaluate_spread(ChipEmbedder(bundle, asked), data, config)
         return Judgement(scores | {"verdict": []}, by_scene, figure, draw_reliability({}, ""))
+    statistics.target.require(data.target.names)
     model = predictor_of(bundle, data, config, seed, asked)
     return _evaluate_answers(model, bundle, data, statistics, config, seed)
 

@@ -58,8 +58,8 @@ def check_inputs(
             # What no pipeline makes is Kedro's to name.
             if nodes:
                 raise CatalogError(
-                    f"'{name}' is not kept from one run to the next, and no node of this run makes it. Run the whole "
-                    f"pipeline, or `--from-nodes {nodes[0]}`, which makes it."
+                    f"'{name}' is not kept from one run to the next, and no node of this run makes it. Run whole "
+                    f"pipelines (`--pipelines`), or begin with what makes it as well: `--from-nodes …,{nodes[0]}`."
                 )
     for name, path in input_paths(pipeline, catalog).items():
         if not catalog.exists(name):

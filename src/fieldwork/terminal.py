@@ -26,6 +26,11 @@ ADVICE = {
     "The statistics have no source": "`kedro run --pipelines data_prep` computes them.",
     "The statistics have no band": "`kedro run --pipelines data_prep` computes them.",
     "Build the model with these first": "`kedro run --pipelines model_build` builds it.",
+    "as 'sources' declares": "'data.sources' says what rasters to learn from hold, 'inference.source' where scenes to "
+    "predict hold it in another way.",
+    "Leave out what is unknown, and give": "`scenes` and `inference_scenes` in the catalog name the sources; a bundle "
+    "that predicts declares its own.",
+    "pixels that cannot be decoded": "Of a scene to predict, 'inference.on_bad_block: nodata' leaves out such blocks.",
     "found no such folder": "Paths stand in the catalog of the recipe, or of conf/base.",
     "found no file that matches": "Patterns stand in the catalog of the recipe, or of conf/base.",
     "each image needs the label of the same key": "Patterns stand in the catalog of the recipe, or of conf/base.",

@@ -80,7 +80,7 @@ def test_two_results_in_one_place_are_refused(tmp_path: Path) -> None:
 
 def test_what_is_not_kept_between_runs_is_named_with_what_makes_it() -> None:
     whole = Pipeline([node(same, "scenes", "cells", name="scan"), node(same, "cells", "statistics", name="add_up")])
-    with pytest.raises(CatalogError, match=r"'cells' is not kept .* Run the whole pipeline, or `--from-nodes scan`"):
+    with pytest.raises(CatalogError, match=r"'cells' is not kept .* Run whole pipelines .* `--from-nodes …,scan`"):
         check_inputs(whole.only_nodes("add_up"), DataCatalog(), {"data_prep": whole})
 
 

@@ -10,7 +10,7 @@ from kedro.io import DatasetError
 import groundwork
 from fieldwork import terminal
 from fieldwork.parameters import UnknownParameterError
-from groundwork.errors import BundleError, ComponentError, SpecError
+from groundwork.errors import BundleError, ComponentError, RasterError, SpecError
 
 
 @pytest.mark.parametrize("kind", [SpecError, ComponentError, UnknownParameterError, DatasetError])
@@ -47,6 +47,21 @@ def test_the_project_says_what_to_run_about_what_the_library_says(capsys: pytest
     sys.excepthook(BundleError, BundleError("This bundle was never trained: train it first, or take another."), None)
     assert "\n`kedro run --pipelines training` trains it;" in capsys.readouterr().err
     assert terminal.advise("chips: Unknown key") == ""
+
+
+@pytest.mark.parametrize(
+    ("found", "expected", "advice"),
+    [
+        ("nodata -9999", "nodata None, as 'sources' declares", "'inference.source'"),
+        (
+            "pixels that cannot be decoded in rows 0+64, columns 0+64",
+            "a whole file",
+            "'inference.on_bad_block: nodata'",
+        ),
+    ],
+)
+def test_who_predicts_is_told_what_of_inference_would_help(found: str, expected: str, advice: str) -> None:
+    assert advice in terminal.advise(str(RasterError("a.tif", found, expected)))
 
 
 @pytest.mark.parametrize("words", terminal.ADVICE)

@@ -156,7 +156,11 @@ def test_evaluation_and_panels_take_all_sources(world: SimpleNamespace, trained:
 
 
 def test_a_scene_without_an_optional_source_is_predicted_as_if_it_held_nothing_there(
-    world: SimpleNamespace, trained: Any, tmp_path: Path, write_raster: Callable[..., Path]
+    world: SimpleNamespace,
+    trained: Any,
+    tmp_path: Path,
+    write_raster: Callable[..., Path],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     config = InferenceConfig(tile_size=32, overlap=8)
     lacking = {source: _only(folder, LACKING) for source, folder in world.scenes.items() if source != "radar"}
@@ -175,6 +179,7 @@ def test_a_scene_without_an_optional_source_is_predicted_as_if_it_held_nothing_t
             found.append(raster.read(1))
     assert np.array_equal(*found)
     assert len(np.unique(found[0])) > 1
+    assert caplog.text.count(f"1 of 1 scene(s) have no raster of 'radar' ({tmp_path}), and are predicted") == 1
 
 
 def test_the_second_source_is_seen(world: SimpleNamespace, trained: Any) -> None:

@@ -146,6 +146,10 @@ def test_class_color_as_numbers() -> None:
     [
         ({}, "give 'classes' .*, or 'outputs' for numbers; found neither"),
         (
+            {"classes": [A_CLASS], "outputs": [{"name": "ndvi", "minimum": -1, "maximum": 1}]},
+            r"not both: .* 'classes: \[\]' drops those of another file",
+        ),
+        (
             {"classes": [A_CLASS]},
             "names 'land' alone, and a pixel needs a class for what is not it: .* {value: 0, name: background, color: ",
         ),

@@ -39,6 +39,7 @@ def audit_values(values: ValueReport, data: DataConfig) -> Iterator[Finding]:
         yield _without_data(source, by_split)
         yield from _implausible(source, spec, by_split)
         yield _at_limits(source, by_split)
+        yield from _zeros(source, by_split)
         yield _constant(source, by_split)
         yield _shifted(source, by_split)
 
@@ -89,6 +90,18 @@ def _at_limits(source: str, by_split: Mapping[str, SourceValues]) -> Finding:
         ", ".join(f"'{name}' {share:.2%}" for name, share in off.items()) or "few or none",
         "These are the lowest or highest numbers of the data type: values were clipped, or are undeclared nodata.",
     )
+
+
+def _zeros(source: str, by_split: Mapping[str, SourceValues]) -> Iterator[Finding]:
+    shares = {split: part.zeros for split, part in by_split.items() if part.zeros is not None}
+    if shares:
+        most = max(shares.values())
+        yield make_finding(
+            judge(wrong=most > MOST_AT_LIMITS, look=most > SOME_AT_LIMITS),
+            f"zeros of '{source}'",
+            "all bands are 0 in " + ", ".join(f"{split} {share:.2%}" for split, share in shares.items()),
+            "Mostly nodata that nobody declared: state 'nodata: 0', and 'validity: any' if single bands may hold 0.",
+        )
 
 
 def _constant(source: str, by_split: Mapping[str, SourceValues]) -> Finding:

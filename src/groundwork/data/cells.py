@@ -36,6 +36,8 @@ class CellValues:
     #: Number of values of each band that are not plausible in its unit, and of those at the limits of the data type.
     implausible: NDArray[np.int64]
     at_limits: NDArray[np.int64]
+    #: Number of pixels, counted as ``valid`` is but in each step, in which all bands are 0; of several bands alone.
+    zeros: NDArray[np.int64]
     spec: RasterSpec
 
     def add(self, values: NDArray[np.generic], valid: NDArray[np.bool_], place: Place, edges: Edges) -> None:
@@ -50,6 +52,10 @@ class CellValues:
         self.valid[place] = _by_cell(np.add, valid.reshape(-1, *valid.shape[-2:]).sum(axis=0, dtype=np.int64), edges)
         for band, plane in enumerate(values):
             self._add_band(band, plane, valid, place, edges)
+        lowest = self.minimum[(slice(None), *place)].min(axis=(1, 2))
+        if len(values) > 1 and (lowest <= 0).all():
+            empty = (values == 0).all(axis=0) & valid
+            self.zeros[place] = _by_cell(np.add, empty.reshape(-1, *valid.shape[-2:]).sum(axis=0), edges)
 
     def _add_band(
         self, band: int, plane: NDArray[np.generic], valid: NDArray[np.bool_], place: Place, edges: Edges
@@ -151,6 +157,7 @@ def _make_values(spec: RasterSpec, cells: tuple[int, int]) -> CellValues:
         maximum=np.full(shape, -np.inf),
         implausible=np.zeros(shape, np.int64),
         at_limits=np.zeros(shape, np.int64),
+        zeros=np.zeros(cells, np.int64),
         spec=spec,
     )
 

@@ -202,7 +202,8 @@ def folders_by_source(
         hints = "".join(did_you_mean(name, list(inputs)) for name in unknown)
         raise PairingError(
             f"Found rasters of the sources {sorted(scenes)}, and {sorted(inputs)} are declared: unknown {unknown}, "
-            f"missing {missing}.{hints}"
+            f"missing {missing}. Leave out what is unknown, and give the rasters of each declared source under its "
+            f"name.{hints}"
         )
     return {name: _chosen(folder, inputs[name]) for name, folder in by_name(scenes).items()}
 

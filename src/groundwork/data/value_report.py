@@ -41,6 +41,8 @@ class SourceValues(Config):
     scenes: int
     #: Share of the pixels in which the source holds no data.
     without_data: float
+    #: Share of the pixels with data in which all bands are 0. None: there is one band, or it was not measured.
+    zeros: float | None = None
     bands: dict[str, BandValues]
 
 
@@ -63,7 +65,7 @@ class _Sums:
         self.at_limits = np.zeros(spec.num_channels, np.int64)
         #: Each pixel counts so many times among those that hold data.
         self.times = spec.times_counted
-        self.pixels = self.valid = self.scenes = 0
+        self.pixels = self.valid = self.scenes = self.zeros = 0
         self.constant: dict[str, list[str]] = {band.name: [] for band in spec.used}
 
     def add(self, scene: str, cells: CellValues, pixels: NDArray[np.int64], inside: NDArray[np.bool_]) -> None:
@@ -72,6 +74,7 @@ class _Sums:
         self.moments.add(moments)
         self.implausible += cells.implausible[:, inside].sum(axis=1)
         self.at_limits += cells.at_limits[:, inside].sum(axis=1)
+        self.zeros += int(cells.zeros[inside].sum())
         self.pixels += self.times * int(pixels[inside].sum())
         self.valid += int(cells.valid[inside].sum())
         self.scenes += int(moments.count > 0)
@@ -96,7 +99,12 @@ class _Sums:
                 at_limits=_share(int(self.at_limits[index]), count),
                 constant_scenes=tuple(self.constant[band.name]),
             )
-        return SourceValues(scenes=self.scenes, without_data=_share(self.pixels - self.valid, self.pixels), bands=bands)
+        return SourceValues(
+            scenes=self.scenes,
+            without_data=_share(self.pixels - self.valid, self.pixels),
+            zeros=_share(self.zeros, count) if spec.num_channels > 1 else None,
+            bands=bands,
+        )
 
 
 def report_values(

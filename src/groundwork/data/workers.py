@@ -150,6 +150,8 @@ def _on_cluster(
             "Engine 'dask' needs its packages: install the extra, by `uv pip install -e '.[dask]'` in the project, or "
             "use engine 'processes'."
         )
+    # Each worker tells of its coming and going, in dozens of lines between which warnings of ours would be lost.
+    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "warning")
     from distributed import KilledWorker  # noqa: PLC0415 - an optional package
     from distributed import as_completed as as_done  # noqa: PLC0415
 

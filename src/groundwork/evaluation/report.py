@@ -103,6 +103,7 @@ def evaluate_model(
 
     Raises:
         BundleError: Where the bundle was never trained.
+        DataError: For statistics of other classes or outputs than the bundle's.
     """
     asked = asked or InferenceConfig()
     refuse_asking(bundle.produces, asked)
@@ -113,6 +114,7 @@ def evaluate_model(
     if bundle.produces == "embedding" and data.kind.per == "nothing":
         scores, by_scene, figure = evaluate_spread(ChipEmbedder(bundle, asked), data, config)
         return Judgement(scores | {"verdict": []}, by_scene, figure, draw_reliability({}, ""))
+    statistics.target.require(data.target.names)
     model = predictor_of(bundle, data, config, seed, asked)
     return _evaluate_answers(model, bundle, data, statistics, config, seed)
 
@@ -208,8 +210,15 @@ def held_out(
 
     Raises:
         BundleError: Where the table was split or indexed anew since the training.
-        DataError: Where the split that is judged has no samples.
+        DataError: Where the split that is judged has no samples, or the table names no files of a source that the
+            bundle reads.
     """
+    lacking = [source for source in bundle.config.inputs if table.path_column(source) not in samples]
+    if lacking:
+        raise DataError(
+            f"The sample table names no files of the sources {lacking}, which the bundle reads: it is of samples of "
+            f"other sources. Judge a bundle that was trained on these, or index those of {list(bundle.config.inputs)}."
+        )
     trained_beside = bundle.config.provenance.get("samples")
     found = fingerprint.of_table(samples)
     if config.other_samples == "refuse" and trained_beside not in (None, found):

@@ -119,8 +119,24 @@ def check_scenes(
             sizes[key] = stack.grid.height, stack.grid.width
     if area is not None and outside:
         _report(outside, area, is_all=not dates)
+    _tell_of_lacking(folders, sorted(dates))
     fills, reference = config.on_bad_block == "nodata", reference_of(specs)
     return SceneInputs(folders, specs, area, pixels, config.tile_size, reference, dates, sizes, fills)
+
+
+def _tell_of_lacking(folders: Mapping[str, RasterFolder], keys: Sequence[str]) -> None:
+    """Say which scenes are predicted without a source: no file tells whether that is meant."""
+    for source, folder in folders.items():
+        if lacking := [key for key in keys if key not in folder.files]:
+            logger.warning(
+                "%d of %d scene(s) have no raster of '%s' (%s), and are predicted as if it held no data there: %s. "
+                "Trust that only where training chips lacked it too",
+                len(lacking),
+                len(keys),
+                source,
+                folder.root,
+                preview(lacking),
+            )
 
 
 def limit(stack: SceneStack, area: Area, reach: int) -> bool:

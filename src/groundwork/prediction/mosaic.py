@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -16,6 +17,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
+from rasterio.errors import CRSError
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform_bounds
 from rasterio.windows import Window
@@ -24,6 +26,7 @@ from groundwork.config.inference import InferenceConfig, MosaicConfig
 from groundwork.errors import PairingError, RasterError, SpecError
 from groundwork.progress import track
 from groundwork.rasters.bad_blocks import TAG
+from groundwork.rasters.canvas import require_near
 from groundwork.rasters.folder import preview
 from groundwork.rasters.grid import NO_TRANSFORMATION, Grid, crs_of_text, describe_crs
 from groundwork.rasters.opening import grid_of, open_dataset
@@ -35,6 +38,10 @@ from groundwork.targets.kind import Products, RasterKind
 from groundwork.targets.kinds import kind_of
 from groundwork.targets.measures import NUMBERS
 
+logger = logging.getLogger(__name__)
+
+#: A mosaic of which scenes cover a smaller share is mostly nodata.
+LEAST_COVERED = 0.01
 #: Side of the blocks that are put together, in pixels.
 BLOCK = 1024
 
@@ -166,8 +173,21 @@ def mosaic_of(
     tags |= {TAG: json.dumps(holes)} if holes else {}
     profile = kind.profiles(grid, tags, details=())[answer]
     ordered = _in_order(found, options)
-    places = shapely.STRtree([_place_in(grid, piece) for piece in ordered])
-    return Mosaic(kind, profile, ordered, options.overlaps, product, places)
+    places = [_place_in(grid, piece) for piece in ordered]
+    if options.tile_size is None:
+        _warn_of_emptiness(grid, places)
+    return Mosaic(kind, profile, ordered, options.overlaps, product, shapely.STRtree(places))
+
+
+def _warn_of_emptiness(grid: Grid, places: Sequence[shapely.Polygon]) -> None:
+    if sum(place.area for place in places) < LEAST_COVERED * grid.width * grid.height:
+        logger.warning(
+            "Scenes lie in less than %g%% of the mosaic, which has %d x %d pixels: it takes long, and much of the "
+            "disk. 'inference.mosaic.tile_size' writes no tile in which no scene lies",
+            100 * LEAST_COVERED,
+            grid.width,
+            grid.height,
+        )
 
 
 def bad_blocks_of(pieces: Sequence[Piece]) -> list[dict[str, Any]]:
@@ -241,10 +261,13 @@ def _in_order(pieces: Sequence[Piece], config: MosaicConfig) -> list[Piece]:
 
 
 def _bounds_in(crs: CRS | None, piece: Piece) -> tuple[float, float, float, float]:
-    if crs == piece.grid.crs:
+    if crs is None or crs == piece.grid.crs:
         return piece.grid.bounds
+    require_near(piece.grid, crs, piece.path, "inference.mosaic.crs")
     try:
         west, south, east, north = transform_bounds(piece.grid.crs, crs, *piece.grid.bounds, densify_pts=101)
+        if not np.isfinite([west, south, east, north]).all():
+            raise CRSError("it lies at infinity there")
     except NO_TRANSFORMATION as error:
         found = f"the CRS {describe_crs(piece.grid.crs)}, which has no place in {describe_crs(crs)} ({error})"
         raise RasterError(piece.path, found, "a place in the mosaic", "Choose another 'mosaic.crs'.") from error

@@ -66,7 +66,7 @@ class DeclaredPixels:
             raise RasterError(
                 path, f"the CRS {name_crs(crs)}", expected, "Name a projected CRS in 'inference.grid.crs'."
             )
-        _require_near(own, crs, path)
+        require_near(own, crs, path, "inference.grid.crs")
         try:
             bounds = own.bounds if own.crs == crs else transform_bounds(own.crs, crs, *own.bounds, densify_pts=101)
         except NO_TRANSFORMATION as error:
@@ -79,8 +79,14 @@ class DeclaredPixels:
         return Canvas(Grid(crs, Affine(size, 0, west * size, 0, -size, north * size), east - west, north - south), path)
 
 
-def _require_near(grid: Grid, crs: CRS, path: Path) -> None:
+def require_near(grid: Grid, crs: CRS, path: Path, key: str) -> None:
     """Refuse a CRS that is made for another part of the Earth, in which lengths would be far from those on the ground.
+
+    Args:
+        grid: Of the raster that is to be brought to it.
+        crs: Where its pixels are wanted.
+        path: Of the raster, for the message.
+        key: Of the configuration, which says or could say the CRS.
 
     Raises:
         RasterError: With where it is used.
@@ -102,5 +108,5 @@ def _require_near(grid: Grid, crs: CRS, path: Path) -> None:
             f"a raster at latitude {latitude:.4g}, longitude {longitude:.4g}",
             f"one near where {name_crs(crs)} is used, from latitude {area.south:g} to {area.north:g} and longitude "
             f"{area.west:g} to {area.east:g}",
-            "Choose another CRS in 'inference.grid.crs'.",
+            f"Choose another CRS in '{key}'.",
         )

@@ -136,7 +136,10 @@ class TargetSpec(Config):
     @model_validator(mode="after")
     def _check(self) -> TargetSpec:
         if self.classes and self.outputs:
-            raise ValueError("give 'classes' or 'outputs', not both: a target is either named or measured")
+            raise ValueError(
+                "give 'classes' or 'outputs', not both: a target is either named or measured. 'classes: []' drops "
+                "those of another file"
+            )
         if not self.outputs and not self.classes and self.per != "nothing":
             raise ValueError(
                 "give 'classes' (name, value and color of each), or 'outputs' for numbers; found neither. Without "

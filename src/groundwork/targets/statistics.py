@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import Field
 
+from groundwork.errors import DataError
 from groundwork.strict import Config
 
 
@@ -26,3 +29,18 @@ class TargetStatistics(Config):
     class_objects: dict[str, int] = Field(default_factory=dict)
     #: Output -> its numbers.
     numbers: dict[str, NumberStatistics] = Field(default_factory=dict)
+
+    def require(self, names: Sequence[str]) -> None:
+        """Refuse statistics of other classes or outputs.
+
+        Raises:
+            DataError: With the names that they lack, and those that they have.
+        """
+        known = {**self.class_pixels, **self.class_objects, **self.numbers}
+        lacking = [name for name in names if name not in known]
+        if lacking:
+            raise DataError(
+                f"The statistics of the labels have no {lacking}; they have {list(known)}. Labels were described in "
+                "another way when the bundle was trained: take a bundle of the same classes or outputs, or describe "
+                "these labels as they were then."
+            )

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from rasterio.transform import from_origin
 
-from groundwork.audit.data import audit_data
+from groundwork.audit.data import audit_data, page_of_audit
 from groundwork.audit.encoders import audit_encoder
 from groundwork.audit.findings import Finding, as_page
 from groundwork.cli.main import main
@@ -87,6 +87,8 @@ def test_implausible_and_clipped_values_are_counted_pixel_by_pixel(
         pixels[1, 0, :7] = -2_001
         pixels[1, 1, :7] = -2_000
         pixels[2, :, :8] = 32_767
+        pixels[:, 20:22, 20:24] = 0
+        pixels[:2, 25] = 0
         pixels[:, :2] = -9999
         place = {"crs": UTM, "transform": from_origin(500_000 + 9000 * number, 5_000_000, 10, 10)}
         write_raster(tmp_path / "scenes" / f"{number}.tif", pixels, **place, nodata=-9999)
@@ -105,6 +107,7 @@ def test_implausible_and_clipped_values_are_counted_pixel_by_pixel(
         assert found["C"].implausible is None
         assert [found[name].at_limits for name in "ABC"] == [0, 0, pytest.approx(8 / 64)]
         assert part["s"].without_data == pytest.approx(2 / 32)
+        assert part["s"].zeros == pytest.approx(8 / (30 * 64), abs=1e-6), "where each of the bands is 0"
 
 
 @pytest.mark.parametrize(
@@ -244,6 +247,36 @@ def test_much_nodata_is_worth_a_look(tiny_data: SimpleNamespace, values: ValueRe
     )
     assert found.level == "look"
     assert "test 70.0%" in found.found
+
+
+@pytest.mark.parametrize(("share", "level"), [(0.0, "ok"), (0.004, "ok"), (0.1, "look"), (0.3, "wrong"), (None, None)])
+def test_zeros_in_all_bands_are_taken_for_nodata_that_nobody_declared(
+    tiny_data: SimpleNamespace, values: ValueReport, share: float | None, level: str | None
+) -> None:
+    dumped = values.model_dump()
+    for split in SPLITS:
+        dumped["splits"][split]["optical"]["zeros"] = None if share is None else 0.0
+    dumped["splits"]["val"]["optical"]["zeros"] = share
+    findings = audit_data(tiny_data.samples, ValueReport.model_validate(dumped), tiny_data.config)
+    found = [finding for finding in findings if finding.about == "zeros of 'optical'"]
+    assert [finding.level for finding in found] == ([] if level is None else [level])
+    assert all(f"val {share:.2%}" in finding.found for finding in found)
+    assert all("nodata: 0" in finding.remedy for finding in found if finding.level != "ok")
+
+
+def test_the_run_warns_once_of_what_is_wrong(
+    tiny_data: SimpleNamespace, values: ValueReport, caplog: pytest.LogCaptureFixture
+) -> None:
+    dumped = values.model_dump()
+    dumped["splits"]["val"]["optical"]["zeros"] = 0.01
+    page_of_audit(tiny_data.samples, ValueReport.model_validate(dumped), tiny_data.config)
+    assert "zeros of" not in caplog.text, "what deserves a look is not wrong"
+    dumped["splits"]["val"]["optical"]["zeros"] = 0.3
+    caplog.clear()
+    page = page_of_audit(tiny_data.samples, ValueReport.model_validate(dumped), tiny_data.config)
+    [said] = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert "zeros of 'optical'" in said.getMessage()
+    assert "| wrong | zeros of 'optical' |" in page
 
 
 def test_reports_of_another_run_are_refused(tiny_data: SimpleNamespace, values: ValueReport) -> None:

@@ -6,6 +6,8 @@ import io
 import logging
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -146,6 +148,18 @@ def test_a_scheduler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch)
     config = IndexingConfig(engine="dask", scheduler="tcp://127.0.0.1:9")
     with pytest.raises(DataError, match=r"Found no scheduler of Dask at tcp://127.0.0.1:9 .*Correct 'scheduler'"):
         list(run_tasks(dying.double, NUMBERS, config))
+
+
+def test_dask_does_not_fill_the_log_with_its_coming_and_going() -> None:
+    # Beside handlers of the root, as Kedro has them, where Dask would lean on those.
+    program = (
+        "import logging; logging.basicConfig(level='INFO');"
+        "from groundwork.config import IndexingConfig; from groundwork.data.workers import run_tasks;"
+        "print(dict(run_tasks(abs, {'a': -3}, IndexingConfig(engine='dask', workers=1))))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "{'a': 3}\n"
+    assert "INFO" not in done.stderr
 
 
 def test_dask_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

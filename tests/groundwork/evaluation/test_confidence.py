@@ -33,6 +33,7 @@ from groundwork.evaluation.verdict import judge_in_words
 from groundwork.specs import TargetSpec
 from groundwork.targets.kind import Accumulator, TargetKind
 from groundwork.targets.kinds import kind_of
+from groundwork.targets.statistics import TargetStatistics
 
 CLASSES = [{"value": value, "name": name, "color": "#000000"} for value, name in enumerate("xyz")]
 SCENES = 7
@@ -211,3 +212,12 @@ def test_a_split_without_samples_is_refused(tiny_bundle: Bundle, tiny_data: Simp
     samples = tiny_data.samples[tiny_data.samples["split"] != "val"]
     with pytest.raises(DataError, match=r"no sample of the split 'val', which 'evaluation\.split' names"):
         held_out(tiny_bundle, samples, tiny_data.scenes, tiny_data.labels, EvaluationConfig(split="val"))
+
+
+def test_statistics_of_other_classes_are_refused(
+    tiny_bundle: Bundle, tiny_labelled: LabelledData, tiny_statistics: Statistics
+) -> None:
+    pixels = {name.upper(): count for name, count in tiny_statistics.target.class_pixels.items()}
+    other = tiny_statistics.model_copy(update={"target": TargetStatistics(class_pixels=pixels)})
+    with pytest.raises(DataError, match=r"statistics of the labels have no \['water'.*they have \['WATER'"):
+        evaluate_model(tiny_bundle, tiny_labelled, other, EvaluationConfig(), seed=0)

@@ -13,7 +13,7 @@ from groundwork.bundle import Bundle
 from groundwork.config import EvaluationConfig
 from groundwork.data.sample_table import read_samples, write_samples
 from groundwork.data.splits import assign_splits
-from groundwork.errors import BundleError
+from groundwork.errors import BundleError, DataError
 from groundwork.evaluation.report import held_out
 
 
@@ -49,6 +49,12 @@ def test_samples_that_were_split_anew_are_refused(trained: Bundle, tiny_data: Si
         held_out(trained, samples, tiny_data.scenes, tiny_data.labels, EvaluationConfig())
     allowed = EvaluationConfig(other_samples="allow")
     assert held_out(trained, samples, tiny_data.scenes, tiny_data.labels, allowed).samples.equals(samples)
+
+
+def test_samples_of_other_sources_are_refused(trained: Bundle, tiny_data: SimpleNamespace) -> None:
+    samples = tiny_data.samples.rename(columns={"path_optical": "path_radar"})
+    with pytest.raises(DataError, match=r"no files of the sources \['optical'\], which the bundle reads"):
+        held_out(trained, samples, tiny_data.scenes, tiny_data.labels, EvaluationConfig(other_samples="allow"))
 
 
 def test_a_bundle_that_names_no_samples_is_judged(tiny_bundle: Bundle, tiny_data: SimpleNamespace) -> None:

@@ -22,7 +22,7 @@ from fieldwork.io.predictions import PredictionsDataset
 from groundwork.bundle import Bundle
 from groundwork.config import InferenceConfig
 from groundwork.config.inference import MosaicConfig
-from groundwork.errors import PairingError, SpecError
+from groundwork.errors import PairingError, RasterError, SpecError
 from groundwork.prediction import mosaic as module
 from groundwork.prediction.mosaic import mosaic_of
 from groundwork.prediction.mosaic_writing import write_mosaic
@@ -157,6 +157,39 @@ def test_numbers_are_put_together_too(tmp_path: Path, write_raster: Write) -> No
         np.testing.assert_array_equal(raster.read(1), expected)
         assert (raster.units, raster.descriptions, raster.dtypes) == (("m",), ("height",), ("float32",))
         assert np.isnan(raster.nodata)
+
+
+def _heights(folder: Path, write_raster: Write, **places: tuple[str, float, float]) -> dict[str, Any]:
+    """Write predictions of 40 x 40 pixels, each in a CRS at an easting and a northing."""
+    pixels = np.ones((1, 40, 40), np.float32)
+    return {
+        key: (
+            {"numbers": write_raster(folder / f"{key}.tif", pixels, crs=crs, transform=from_origin(*at, 10, 10))},
+            None,
+        )
+        for key, (crs, *at) in places.items()
+    }
+
+
+@pytest.mark.parametrize("zone", [18, 36, 54])
+def test_scenes_of_another_continent_have_no_place_in_the_zone_of_the_first(
+    tmp_path: Path, write_raster: Write, zone: int
+) -> None:
+    target = TargetSpec.model_validate({"outputs": [{"name": "height", "minimum": 0, "maximum": 50}]})
+    pieces = _heights(tmp_path, write_raster, a=("EPSG:32632", 5e5, 5e6), b=(f"EPSG:326{zone}", 5e5, 5e6))
+    with pytest.raises(RasterError, match=r"b\.tif: found a raster at latitude 45.* one near where .*mosaic\.crs"):
+        mosaic_of(target, InferenceConfig(mosaic=MosaicConfig(overlaps="first")), pieces)
+
+
+def test_a_mosaic_that_is_mostly_empty_is_told_of(
+    tmp_path: Path, write_raster: Write, caplog: pytest.LogCaptureFixture
+) -> None:
+    target = TargetSpec.model_validate({"outputs": [{"name": "height", "minimum": 0, "maximum": 50}]})
+    pieces = _heights(tmp_path, write_raster, a=("EPSG:32632", 5e5, 5e6), b=("EPSG:32632", 5.1e5, 5.02e6))
+    for size, count in ((None, 1), (512, 0)):
+        caplog.clear()
+        mosaic_of(target, InferenceConfig(mosaic=MosaicConfig(overlaps="first", tile_size=size)), pieces)
+        assert caplog.text.count("less than 1% of the mosaic, which has 1040 x 2040 pixels") == count
 
 
 def test_a_mosaic_is_no_prediction_of_a_scene(world: SimpleNamespace, tiny_bundle: Bundle, tmp_path: Path) -> None:

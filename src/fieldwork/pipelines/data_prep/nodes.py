@@ -44,11 +44,10 @@ def report_values(samples: Any, cells: Any, scenes: Any, labels: Any, data: Data
 
 def audit_data(samples: Any, values: Any, data: DataConfig) -> str:
     """Say what of splits and values is right, what deserves a look, and what is wrong."""
-    from groundwork.audit.data import audit_data
-    from groundwork.audit.findings import as_page
+    from groundwork.audit.data import page_of_audit
     from groundwork.data.value_report import ValueReport
 
-    return as_page(audit_data(samples, ValueReport.model_validate(values), data))
+    return page_of_audit(samples, ValueReport.model_validate(values), data)
 
 
 def compute_statistics(samples: Any, cells: Any, data: DataConfig) -> Any:

@@ -23,7 +23,7 @@ from groundwork.config import DataConfig, EvaluationConfig, InferenceConfig, Mod
 from groundwork.data.scan import scan_scenes
 from groundwork.data.splits import assign_splits
 from groundwork.data.statistics import compute_statistics
-from groundwork.errors import PairingError, RasterError
+from groundwork.errors import DataError, PairingError, RasterError
 from groundwork.evaluation.report import evaluate_model, held_out
 from groundwork.prediction.scene import predict_scenes
 from groundwork.rasters.folder import find_rasters
@@ -370,3 +370,18 @@ def test_one_file_for_each_scene_is_joined_by_key(
         scan_scenes(tiny_data.scenes, find_rasters(tmp_path, ["{key}.gpkg"]), world.data)
     with pytest.raises(PairingError, match=r"labls.gpkg: found no such file"):
         scan_scenes(tiny_data.scenes, SharedFiles(tmp_path, ("labls.gpkg",)), world.data)
+
+
+def test_what_is_wrong_with_a_file_of_all_scenes_is_said_once(
+    tmp_path: Path, tiny_data: SimpleNamespace, world: SimpleNamespace
+) -> None:
+    frame = geopandas.read_file(world.root / "labels.gpkg")
+    kept = [name for name in frame.columns if name == "geometry"]
+    frame[kept].to_file(tmp_path / "labels.gpkg", engine="pyogrio")
+    with pytest.raises(DataError) as caught:
+        scan_scenes(tiny_data.scenes, SharedFiles(tmp_path, ("labels.gpkg",)), world.data)
+    first, *others = str(caught.value).splitlines()
+    count = len(tiny_data.scenes.files)
+    assert first == f"{count} of {count} scenes are not as declared:"
+    assert len(others) == 1
+    assert "labels.gpkg" in others[0]

@@ -128,8 +128,10 @@ def scan_scenes(
 def _gather(found: Mapping[str, _Found], indexing: IndexingConfig, data: DataConfig, paths: list[str]) -> Scan:
     problems = {key: part.problem for key, part in found.items() if part.problem is not None}
     if problems and (indexing.on_bad_scene == "refuse" or len(problems) == len(found)):
-        shown = "\n".join(f"  - {text}" for text in list(problems.values())[:10])
-        more = f"\n  and {len(problems) - 10} more" if len(problems) > 10 else ""
+        # Of one file with all labels, each scene says the same.
+        texts = list(dict.fromkeys(problems.values()))
+        shown = "\n".join(f"  - {text}" for text in texts[:10])
+        more = f"\n  and {len(texts) - 10} more" if len(texts) > 10 else ""
         raise DataError(f"{len(problems)} of {len(found)} scenes are not as declared:\n{shown}{more}")
     if problems:
         logger.warning(

@@ -35,6 +35,8 @@ Follow: TypeAlias = Callable[[str, Result], Mapping[str, Task]]
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GDAL_NUM_THREADS")
 #: So often in a row processes may be lost without any task being done.
 MOST_LOSSES = 3
+#: Where a scheduler that is begun here says how it does: to this machine alone.
+ANY_PORT = "127.0.0.1:0"
 #: Time in which a scheduler answers, in seconds.
 PATIENCE_S = 30
 
@@ -186,8 +188,9 @@ def _connected(config: Workforce) -> Iterator[Client]:
 
     with ExitStack() as opened:
         if config.scheduler is None:
+            # A port that nobody else on this machine has: by itself, each cluster wants the same one.
             cluster = LocalCluster(
-                n_workers=config.workers, threads_per_worker=1, processes=True, dashboard_address=None
+                n_workers=config.workers, threads_per_worker=1, processes=True, dashboard_address=ANY_PORT
             )
             yield opened.enter_context(Client(opened.enter_context(cluster)))
             return

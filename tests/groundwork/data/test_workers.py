@@ -6,8 +6,10 @@ import io
 import logging
 import os
 import shutil
+import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -122,7 +124,7 @@ def test_an_error_of_a_task_arrives_whole() -> None:
 def test_a_cluster_that_loses_a_worker_in_the_middle_gives_the_same_bytes(
     tiny_data: SimpleNamespace, alone: list[bytes], tmp_path: Path
 ) -> None:
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=workers.ANY_PORT) as cluster:
         with Client(cluster) as client:
             client.run(dying.die_at_scene, tmp_path / "marker")
         config = IndexingConfig(engine="dask", scheduler=cluster.scheduler_address)
@@ -137,7 +139,12 @@ def test_workers_of_this_machine_are_begun_where_no_scheduler_is_named() -> None
     def follow(name: str, _: object) -> dict[str, int]:
         return {"6": 6} if name == "5" else {}
 
-    found = dict(run_tasks(dying.threads, NUMBERS, config, (), follow))
+    with socket.socket() as taken:
+        # Another cluster has the port that Dask wants by itself, whether it is this socket or one of another test.
+        with suppress(OSError):
+            taken.bind(("", 8787))
+            taken.listen()
+        found = dict(run_tasks(dying.threads, NUMBERS, config, (), follow))
     assert list(sorted(found)) == [*NUMBERS, "6"]
     assert {told["OMP_NUM_THREADS"] for told in found.values()} == {"1"}
     assert os.getpid() not in {told["process"] for told in found.values()}

@@ -57,17 +57,17 @@ class SameRecipe:
 
 
 def _require_made_with(recorded: Mapping[str, Any], stated: Mapping[str, Any]) -> None:
-    from groundwork.bundle import PRESENTATION  # noqa: PLC0415 - it loads torch
+    from groundwork.bundle import PRESENTATION_OF_DATA  # noqa: PLC0415 - it loads torch
     from groundwork.errors import DataError  # noqa: PLC0415 - it goes with what loads torch
 
     kind = PARAMETERS["data"]
-    looks = {"sources": PRESENTATION["inputs"], "target": PRESENTATION["target"]}
     try:
-        before = kind.model_validate(recorded.get("data")).model_dump(mode="json", exclude=looks)
+        before = kind.model_validate(recorded.get("data")).model_dump(mode="json", exclude=PRESENTATION_OF_DATA)
     except ValidationError:
         # Another version of the library wrote it, with keys that mean nothing here.
         return
-    differences = list(_differences("data", before, kind.model_validate(stated).model_dump(mode="json", exclude=looks)))
+    now = kind.model_validate(stated).model_dump(mode="json", exclude=PRESENTATION_OF_DATA)
+    differences = list(_differences("data", before, now))
     if differences:
         raise DataError(
             f"The samples and statistics were made with other parameters than are stated now: "

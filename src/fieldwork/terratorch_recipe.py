@@ -56,7 +56,7 @@ def import_terratorch(path: Path, name: str, conf_folder: Path) -> Report:
         )
     if folder.exists():
         raise ConfigurationError(f"There is a recipe '{name}' already ({folder}): choose another name, or remove it.")
-    translation = translate(with_parts(read_yaml(path), path, read_yaml), path.name)
+    translation = translate(_read_whole(path), path.name)
     loader = _base(conf_folder)
     base = loader["parameters"]
     stated = _whole(translation, base)
@@ -91,7 +91,12 @@ def read_yaml(path: Path) -> Mapping[str, Any]:
 
 def is_of_terratorch(path: Path) -> bool:
     """Whether a file is one of TerraTorch."""
-    return is_terratorch(with_parts(read_yaml(path), path, read_yaml))
+    return is_terratorch(_read_whole(path))
+
+
+def _read_whole(path: Path) -> Mapping[str, Any]:
+    """Read a file of TerraTorch with the parts that it names as files of their own."""
+    return with_parts(read_yaml(path), path, read_yaml)
 
 
 def _base(conf_folder: Path) -> RecipeConfigLoader:

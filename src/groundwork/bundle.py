@@ -34,6 +34,8 @@ from groundwork.strict import Config
 
 #: What a bundle's description says of looks alone, by field: no part of what weights are made from.
 PRESENTATION: dict[str, Any] = {"target": {"classes": {"__all__": {"color"}}}, "inputs": {"__all__": {"rgb"}}}
+#: The same, as the description of data has it.
+PRESENTATION_OF_DATA = {"sources": PRESENTATION["inputs"], "target": PRESENTATION["target"]}
 
 
 #: In the metadata of the weights: the fingerprint of the description that they were written with.

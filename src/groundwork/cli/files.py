@@ -36,13 +36,14 @@ def settle_files(arguments: Sequence[str], known: Sequence[str]) -> tuple[list[s
         TranslationError: For what cannot be translated of a file of TerraTorch.
     """
     files, rest = _apart(arguments)
-    stated = merged([read_whole(file) for file in files])
+    own = [read_file(file) for file in files]
+    stated = merged([with_parts(one, file, read_file) for one, file in zip(own, files, strict=True)])
     if not is_terratorch(stated):
         for file in files:
             check_file(file, known)
         if len(files) < 2:
             return list(arguments), ""
-        return ["--config", _as_text(merged([read_file(file) for file in files])), *rest], ""
+        return ["--config", _as_text(merged(own)), *rest], ""
     name = " + ".join(file.name for file in files)
     _refuse_checkpoint(rest)
     translation = translate(stated, name)

@@ -13,8 +13,8 @@ from pyogrio.errors import DataLayerError, DataSourceError
 from groundwork.atomic import partial_folder
 from groundwork.errors import RasterError
 from groundwork.rasters.features import Layer
-from groundwork.rasters.styles import QML, sidecars, write_feature_style
-from groundwork.rasters.writing import not_written
+from groundwork.rasters.styles import write_feature_style
+from groundwork.rasters.writing import not_written, put
 
 SUFFIX, _DRIVER = ".gpkg", "GPKG"
 #: A GeoPackage says when it was written; the same features are to be the same bytes on any day.
@@ -51,9 +51,7 @@ def write_features(features: Layer, path: Path) -> None:
             raise not_written(path, str(error)) from error
         if found != expected:
             raise not_written(path, f"it holds {found} features instead of {expected}")
-        if features.legend:
-            sidecars(made)[QML].replace(sidecars(path)[QML])
-        made.replace(path)
+        put(made, path)
 
 
 def _write(features: Layer, path: Path, name: str) -> int:

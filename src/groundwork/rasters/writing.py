@@ -89,7 +89,7 @@ def write_rasters(stream: RasterStream, paths: Mapping[str, Path]) -> None:
         except DamagedError as error:
             raise not_written(first, str(error)) from None
         for product, path in done.items():
-            _put(path, paths[product])
+            put(path, paths[product])
 
 
 def write_plain(stream: RasterStream, paths: Mapping[str, Path]) -> None:
@@ -113,14 +113,14 @@ def write_plain(stream: RasterStream, paths: Mapping[str, Path]) -> None:
         raise not_written(first, str(error)) from None
 
 
-def _put(done: Path, target: Path) -> None:
+def put(done: Path, target: Path) -> None:
     """Give a file its name, with what lies beside it: a CRS that GeoTIFF cannot say, styles; but nothing of before."""
     before = sidecars(target)
     for ending, beside in sidecars(done).items():
         if beside.exists():
             beside.replace(before[ending])
         elif ending == TABLE:
-            # A style may be a person's own; GDAL's sidecar is of the raster that was there.
+            # A style may be a person's own; GDAL's sidecar is of the file that was there.
             before[ending].unlink(missing_ok=True)
     done.replace(target)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from groundwork import fingerprint
-from groundwork.bundle import PRESENTATION, Bundle, BundleConfig, PretrainedWeights, build_factory
+from groundwork.bundle import PRESENTATION_OF_DATA, Bundle, BundleConfig, PretrainedWeights, build_factory
 from groundwork.config.data import DataConfig, read_by_model
 from groundwork.config.model import ModelConfig
 from groundwork.errors import BundleError
@@ -82,8 +82,7 @@ def require_built_from(bundle: Bundle, data: DataConfig, model: ModelConfig, see
 
 
 def _built_from(data: DataConfig, model: ModelConfig, seed: int) -> str:
-    looks = {"sources": PRESENTATION["inputs"], "target": PRESENTATION["target"]}
-    stated = data.model_dump(mode="json", include={"sources", "target"}, exclude=looks)
+    stated = data.model_dump(mode="json", include={"sources", "target"}, exclude=PRESENTATION_OF_DATA)
     return fingerprint.fingerprint(json.dumps([stated, model.model_dump(mode="json"), seed], sort_keys=True))
 
 

@@ -33,8 +33,9 @@ from fieldwork.summary import show_summary
 
 #: The parameters that are held against one another.
 STATED = ("data", "model", "training", "inference")
-#: Where they are asked for, results are made for a training: what is stated of it is looked at before they are.
-BEFORE_TRAINING = {"params:data", "params:model", "params:training"}
+#: Where they are asked for, work of hours begins: what is stated of the training is looked at before it does. Building
+#: a model takes seconds, as looking does, and the training itself looks again.
+BEFORE_TRAINING = {"params:data_prep", "params:training"}
 
 
 class OutputNotWritableError(OSError):
@@ -77,7 +78,7 @@ class AroundRun:
             RunnerError: For a runner with which results would be left to chance.
             CatalogError: With the entry and its path.
             OutputNotWritableError: The same.
-            ComponentError, SpecError: For names and options of components that mean nothing, in whatever pipeline.
+            ComponentError, SpecError: For names and options of components that mean nothing, before hours of work.
         """
         check_runner(run_params, pipeline, self._parameters.get("inference"))
         check_overlaps(pipeline, catalog, pipelines)

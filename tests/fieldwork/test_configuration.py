@@ -335,7 +335,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path, text: str, message:
     ("name", "given", "error", "message"),
     [
         ("data_prep", {"training": {"optimizer": {"name": "adamm"}}}, ComponentError, "Did you mean 'adamw'"),
-        ("model_build", {"training": {"monitor": "val/miuo"}}, ComponentError, "Did you mean 'val/miou'"),
+        ("training", {"training": {"monitor": "val/miuo"}}, ComponentError, "Did you mean 'val/miou'"),
         ("data_prep", {"training": {"augmentation": ["rotat"]}}, ComponentError, "Did you mean 'rotate'"),
         (
             "data_prep",

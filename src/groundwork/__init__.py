@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from groundwork.telemetry import switch_off
 
 # Before anything else is imported, as some libraries send what they have to say right then.
 switch_off()
 
-#: What configuration files of Lightning name -> where it is. Loaded when asked for: the library itself stays light.
+if TYPE_CHECKING:
+    from groundwork.bundle import load_bundle as load_bundle
+    from groundwork.config import InferenceConfig as InferenceConfig
+    from groundwork.prediction.arrays import predict_array as predict_array
+    from groundwork.prediction.files import predict_files as predict_files
+    from groundwork.rasters.folder import find_rasters as find_rasters
+
+#: What programs and configuration files of Lightning name -> where it is. Loaded when asked for: the library itself
+#: stays light.
 _NAMED = {
+    "InferenceConfig": "groundwork.config",
+    "find_rasters": "groundwork.rasters.folder",
+    "load_bundle": "groundwork.bundle",
+    "predict_array": "groundwork.prediction.arrays",
+    "predict_files": "groundwork.prediction.files",
     "RasterDataModule": "groundwork.data.raster_module",
     **dict.fromkeys(
         [

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from groundwork.atomic import partial_folder, replace_folder
 from groundwork.bundle_formats import FORMAT_VERSION, KNOWN_VERSIONS, describe_anew, name_anew
+from groundwork.bundle_text import describe_bundle
 from groundwork.config.data import read_by_model, reference_of
 from groundwork.config.model import ModelConfig
 from groundwork.data.chips import LabelledData, labelled
@@ -36,7 +37,6 @@ from groundwork.strict import Config
 PRESENTATION: dict[str, Any] = {"target": {"classes": {"__all__": {"color"}}}, "inputs": {"__all__": {"rgb"}}}
 #: The same, as the description of data has it.
 PRESENTATION_OF_DATA = {"sources": PRESENTATION["inputs"], "target": PRESENTATION["target"]}
-
 
 #: In the metadata of the weights: the fingerprint of the description that they were written with.
 _DESCRIBED = "groundwork_description"
@@ -88,6 +88,10 @@ class Bundle:
     weights: dict[str, Tensor]
     #: What was exported of it and answers in the place of the model; there are no weights beside it. None: nothing.
     exported: Model | None = None
+
+    def __repr__(self) -> str:
+        """Say what it reads and gives: weights would fill pages."""
+        return describe_bundle(self.config.model, self.config.inputs, self.config.target, trained=self.config.trained)
 
     def build_model(self) -> Model:
         """Build the model, and load the weights into it, in evaluation mode.
@@ -220,7 +224,7 @@ def save_bundle(bundle: Bundle, path: Path) -> None:
         replace_folder(made, path)
 
 
-def load_bundle(path: Path, allow_modules: tuple[str, ...] = ()) -> Bundle:
+def load_bundle(path: Path | str, allow_modules: tuple[str, ...] = ()) -> Bundle:
     """Read a bundle. No code of the bundle's is run.
 
     Args:
@@ -231,6 +235,7 @@ def load_bundle(path: Path, allow_modules: tuple[str, ...] = ()) -> Bundle:
         BundleError: Where the folder is no bundle, of another format, or names components of modules not allowed; and
             where its description was edited since.
     """
+    path = Path(path)
     config, raw = _read_config(path)
     for name in component_names(config.model):
         module = name.replace(":", ".").rpartition(".")[0]

@@ -8,11 +8,11 @@ from functools import reduce
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from groundwork.audit.data import audit_data
 from groundwork.audit.findings import as_page
+from groundwork.cli.reading import read_mapping
 from groundwork.config import DataConfig, ModelConfig
 from groundwork.config.merging import merge
 from groundwork.data.sample_table import read_samples
@@ -42,7 +42,7 @@ def audit_files(
         if not file.is_file():
             raise DataError(f"{file}: found no such file. Correct the path, or index the scenes first.")
     data = _read(config, "data", DataConfig)
-    report = _validated(ValueReport, _parsed(values), str(values))
+    report = _validated(ValueReport, read_mapping(values), str(values))
     findings = audit_data(read_samples(samples), report, data)
     if model:
         # Asking an encoder loads torch.
@@ -56,23 +56,12 @@ def audit_files(
 
 
 def _read(files: Sequence[Path], key: str, kind: type[Kind]) -> Kind:
-    stated = [_parsed(file) for file in files]
+    stated = [read_mapping(file) for file in files]
     missing = [str(file) for file, values in zip(files, stated, strict=True) if key not in values]
     if missing:
         raise SpecError(f"{', '.join(missing)}: found no key '{key}' at the top.")
     merged: dict[str, Any] = reduce(merge, stated)
     return _validated(kind, merged[key], " and ".join(map(str, files)))
-
-
-def _parsed(file: Path) -> dict[str, Any]:
-    try:
-        text = file.read_text(encoding="utf-8")
-        read = json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:
-        raise DataError(f"{file} cannot be read as YAML or JSON: {error}") from error
-    if not isinstance(read, dict):
-        raise DataError(f"{file}: found no keys with values.")
-    return read
 
 
 def _validated(kind: type[Kind], values: object, place: str) -> Kind:

@@ -79,9 +79,18 @@ def _audit(options: argparse.Namespace) -> int:
 
 def _bundle(options: argparse.Namespace) -> int:
     # All of it loads torch.
-    from groundwork.cli.bundles import import_file  # noqa: PLC0415
+    if options.verb == "import":
+        from groundwork.cli.bundles import import_file  # noqa: PLC0415
 
-    sys.stdout.write(import_file(options.checkpoint, options.config, options.output, options.last_block))
+        sys.stdout.write(import_file(options.checkpoint, options.config, options.output, options.last_block))
+        return 0
+    from groundwork.cli.predicting import open_bundle, predict_rasters, show_bundle  # noqa: PLC0415
+
+    bundle = open_bundle(options.bundle, options.report, options.allow_module)
+    if options.verb == "show":
+        sys.stdout.write(show_bundle(bundle))
+        return 0
+    sys.stdout.write(predict_rasters(bundle, options.scenes, options.output, options.config, options.set))
     return 0
 
 
@@ -163,7 +172,24 @@ def _add_data(topics: _Topics) -> None:
 
 def _add_bundle(topics: _Topics) -> None:
     bundle = topics.add_parser("bundle", help="trained weights with all they expect")
-    verbs = bundle.add_subparsers(dest="verb", required=True, metavar="import")
+    verbs = bundle.add_subparsers(dest="verb", required=True, metavar="show|predict|import")
+    show = verbs.add_parser("show", help="say what it reads and gives, and what it was made from")
+    predict = verbs.add_parser(
+        "predict",
+        help="predict rasters with it, without a project",
+        epilog="example: groundwork bundle predict trained /data/new --output predictions --set probabilities=true",
+    )
+    for each in (show, predict):
+        _take_bundle(each)
+    predict.add_argument(
+        "scenes",
+        nargs="+",
+        metavar="SCENE",
+        help="files, or a folder, which may end in a pattern such as {key}_s2.tif; SOURCE=PLACE of several sources",
+    )
+    predict.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="where predictions will lie")
+    predict.add_argument("--config", type=Path, metavar="FILE", help="YAML with 'inference', as in a recipe")
+    predict.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="change parameters of 'inference'")
     bring = verbs.add_parser(
         "import",
         help="make a bundle of a checkpoint of TerraTorch and its YAML",
@@ -180,6 +206,20 @@ def _add_bundle(topics: _Topics) -> None:
     )
 
 
+def _take_bundle(command: argparse.ArgumentParser) -> None:
+    command.add_argument("bundle", type=Path, help="its folder, or an exported file")
+    command.add_argument(
+        "--report", type=Path, help="of the export, for an exported file: it names the file that is meant"
+    )
+    _allow_modules(command)
+
+
+def _allow_modules(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--allow-module", nargs="+", default=[], metavar="MODULE", help="your own, named by the bundle"
+    )
+
+
 def _add_export(topics: _Topics) -> None:
     export = topics.add_parser(
         "export",
@@ -191,8 +231,8 @@ def _add_export(topics: _Topics) -> None:
         "--scenes",
         nargs="+",
         required=True,
-        metavar="[SOURCE=]FOLDER",
-        help="rasters to compare on; FOLDER may end in a pattern such as {key}_s2.tif",
+        metavar="[SOURCE=]PLACE",
+        help="rasters to compare on: files, or a folder, which may end in a pattern such as {key}_s2.tif",
     )
     export.add_argument("--format", choices=["pt2", "onnx"], default="pt2")
     export.add_argument("--output", type=Path, metavar="FILE", help="model.<format> where it is not named")
@@ -201,7 +241,7 @@ def _add_export(topics: _Topics) -> None:
         "--sizes", choices=["auto", "tiles", "fixed"], default="auto", help="tiles: one size; fixed: one batch size too"
     )
     export.add_argument("--tile-size", type=_positive, default=256)
-    export.add_argument("--allow-module", nargs="+", default=[], metavar="MODULE", help="your own, named by the bundle")
+    _allow_modules(export)
 
 
 def _add_serve(topics: _Topics) -> None:
@@ -210,12 +250,8 @@ def _add_serve(topics: _Topics) -> None:
         help="answer requests over HTTP with the predictions of a bundle",
         epilog="A page to try it stands at the address itself. Put a server that knows who may ask in front of it.",
     )
-    serve.add_argument("bundle", type=Path, help="its folder, or an exported file")
-    serve.add_argument(
-        "--report", type=Path, help="of the export, for an exported file: it names the file that is meant"
-    )
+    _take_bundle(serve)
     serve.add_argument("--config", type=Path, metavar="FILE", help="YAML that says what is taken, and how much of it")
-    serve.add_argument("--allow-module", nargs="+", default=[], metavar="MODULE", help="your own, named by the bundle")
     serve.add_argument("--host", default="127.0.0.1", help="127.0.0.1: this machine alone")
     serve.add_argument("--port", type=_positive, default=8000)
 

@@ -10,9 +10,9 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from groundwork.bundle import Bundle, load_bundle
+from groundwork.cli.predicting import open_bundle
 from groundwork.config.serving import ServingConfig
-from groundwork.errors import BundleError, SpecError
+from groundwork.errors import SpecError
 from groundwork.strict import explain
 
 _PACKAGES = ("fastapi", "uvicorn")
@@ -49,7 +49,7 @@ def serve_bundle(
     from groundwork.serving.app import make_app  # noqa: PLC0415 - an extra
 
     config = read_serving(config_file)
-    app = make_app(_load(place, report, tuple(allow_modules)), config)
+    app = make_app(open_bundle(place, report, tuple(allow_modules)), config)
     uvicorn.run(app, host=where[0], port=where[1], timeout_keep_alive=5, log_level="info")
 
 
@@ -68,13 +68,3 @@ def read_serving(file: Path | None) -> ServingConfig:
         raise SpecError(f"{file}:\n{explain('serving', error)}") from error
     except (OSError, yaml.YAMLError) as error:
         raise SpecError(f"{file} cannot be read: {error}") from error
-
-
-def _load(place: Path, report: Path | None, allow_modules: tuple[str, ...] = ()) -> Bundle:
-    if place.is_dir():
-        return load_bundle(place, allow_modules)
-    if not place.is_file():
-        raise BundleError(f"{place}: there is neither a bundle nor an exported file.")
-    from groundwork.export.loading import load_exported, trusted_in  # noqa: PLC0415 - it loads torch.export
-
-    return load_exported(place, frozenset() if report is None else trusted_in(report))

@@ -93,15 +93,25 @@ def check_inputs(
     area: Area | None = None,
 ) -> SceneInputs:
     """Return the scenes that a bundle is to predict, checked. Arguments and errors are those of `predict_scenes`."""
-    bundle.require_trained()
-    require_meaning(bundle.config.target, config)
-    refuse_asking(bundle.produces, config)
-    refuse_compiling(bundle.produces, config)
+    check_meaning(bundle, config)
     specs = scene_specs(bundle.config.inputs, config)
     for source, spec in specs.items():
         where = "inference.source" if config.grid is None else "inference.grid"
         warn_of_pixel_size(spec, bundle.config.inputs[source], where)
     return check_scenes(scenes, specs, config, area_of(config, area))
+
+
+def check_meaning(bundle: Bundle, config: InferenceConfig) -> None:
+    """Refuse options that have no meaning for what a bundle predicts.
+
+    Raises:
+        BundleError: Where the bundle was never trained.
+        SpecError: With what to change.
+    """
+    bundle.require_trained()
+    require_meaning(bundle.config.target, config)
+    refuse_asking(bundle.produces, config)
+    refuse_compiling(bundle.produces, config)
 
 
 def _predict_each(

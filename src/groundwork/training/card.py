@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterator, Sequence
 
 from groundwork.bundle import Bundle, PretrainedWeights
+from groundwork.bundle_text import describe_target
 from groundwork.config.data import read_by_model
 from groundwork.models.flow import count_macs, describe_flow
 from groundwork.models.freezing import fresh_parameters, sum_up
 from groundwork.models.interface import Model
-from groundwork.specs import TargetSpec
 
 
 def write_card(bundle: Bundle, size: int) -> str:
@@ -34,7 +34,7 @@ def write_card(bundle: Bundle, size: int) -> str:
         "",
         f"Model: {config.model.title()}.",
         *inputs,
-        f"Output: {_describe(config.target)}.",
+        f"Output: {describe_target(config.target)}.",
         "",
         "| stage | component | gives | parameters |",
         "|---|---|---|--:|",
@@ -51,13 +51,6 @@ def write_card(bundle: Bundle, size: int) -> str:
         lines += _pretrained(weights)
     lines += _fresh(bundle, model)
     return "\n".join(lines)
-
-
-def _describe(target: TargetSpec) -> str:
-    if target.per == "nothing":
-        return "what the model gives of rasters without labels"
-    what = f"{target.num_outputs} {'classes' if target.classes else 'numbers'} per {target.per}"
-    return f"{what}: {', '.join(target.names)}"
 
 
 def _necks(bundle: Bundle) -> Iterator[str]:

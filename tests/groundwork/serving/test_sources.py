@@ -17,7 +17,7 @@ from rasterio.transform import from_origin
 
 from exportable import FCN, TERRAMIND, TWO, bundle_of, make_small
 from groundwork.bundle import Bundle
-from groundwork.cli.serving import _load
+from groundwork.cli.predicting import open_bundle
 from groundwork.config import ExportConfig, InferenceConfig
 from groundwork.config.serving import ServingConfig
 from groundwork.errors import ExportError
@@ -145,7 +145,7 @@ def test_an_exported_file_answers_as_its_bundle(
     scene = (tiny_data.root / "scenes" / "11.tif").read_bytes()
     answers = [
         client_of(bundle).post("/predictions", content=scene, headers={"Content-Type": "image/tiff"}).content
-        for bundle in (tiny_bundle, _load(path, tmp_path / "land.report.json"))
+        for bundle in (tiny_bundle, open_bundle(path, tmp_path / "land.report.json"))
     ]
     maps = []
     for content in answers:
@@ -153,4 +153,4 @@ def test_an_exported_file_answers_as_its_bundle(
             maps.append(raster.read())
     assert (maps[0] == maps[1]).mean() >= 0.9999
     with pytest.raises(ExportError, match="expected none at all"):
-        _load(path, None)
+        open_bundle(path, None)

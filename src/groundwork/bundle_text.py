@@ -1,0 +1,37 @@
+"""Say in a few lines what a trained model reads and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from groundwork.config.model import ModelConfig
+from groundwork.specs import RasterSpec, TargetSpec
+
+
+def describe_bundle(model: ModelConfig, inputs: Mapping[str, RasterSpec], target: TargetSpec, *, trained: bool) -> str:
+    """Return what a bundle is, one line for the model, each source and the output."""
+    lines = [f"Bundle, {'trained' if trained else 'not trained'}: {model.title()}"]
+    lines += [f"Reads '{source}': {', '.join(_parts_of(spec))}" for source, spec in inputs.items()]
+    return "\n".join([*lines, f"Gives {describe_target(target)}"])
+
+
+def describe_target(target: TargetSpec) -> str:
+    """Return what a model answers, such as ``2 classes per pixel: water, land``."""
+    if target.per == "nothing":
+        return "what the model gives of rasters without labels"
+    what = f"{target.num_outputs} {'classes' if target.classes else 'numbers'} per {target.per}"
+    units = {output.name: output.unit for output in target.outputs}
+    names = [f"{name} ({units[name]})" if units.get(name) else name for name in target.names]
+    return f"{what}: {', '.join(names)}"
+
+
+def _parts_of(spec: RasterSpec) -> Iterator[str]:
+    yield f"bands {' '.join(band.name for band in spec.used)}"
+    yield f"raw values as {spec.dtype}"
+    yield "no nodata" if spec.nodata is None else f"nodata {spec.nodata:g}" if spec.nodata != "nan" else "nodata NaN"
+    if spec.steps > 1:
+        yield f"{spec.steps} dates ({str(spec.layout).replace('_', ' ')})"
+    if spec.pixel_size_m is not None:
+        yield f"pixels of {spec.pixel_size_m:g} m"
+    if spec.optional:
+        yield "optional"

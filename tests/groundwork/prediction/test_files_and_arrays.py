@@ -1,0 +1,180 @@
+"""What programs call: rasters in files or in memory are predicted as the pipeline predicts them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+
+import groundwork
+from exportable import FCN, TWO, bundle_of
+from groundwork.bundle import Bundle, save_bundle
+from groundwork.cli.main import main
+from groundwork.config import InferenceConfig
+from groundwork.errors import BundleError, PairingError, SpecError
+from groundwork.prediction.arrays import predict_array
+from groundwork.prediction.files import predict_files
+from groundwork.prediction.names import Names
+from groundwork.prediction.scene import predict_scenes
+from groundwork.prediction.writing import write_predictions
+from groundwork.specs import RasterSpec
+
+CONFIG = InferenceConfig(tile_size=32, overlap=8, probabilities=True)
+RESNET = {"name": "timm", "model": "test_resnet", "out_indices": [0, 1]}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+@pytest.fixture
+def two() -> Bundle:
+    return bundle_of(
+        TWO, {"encoders": {"optical": RESNET, "radar": RESNET}, "necks": ["merge_sources"], "decoder": FCN}
+    )[0]
+
+
+@pytest.mark.parametrize("given", ["folder", "files", "found"])
+def test_files_are_those_of_the_pipeline(
+    given: str, tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace
+) -> None:
+    folder = tiny_data.root / "scenes"
+    scenes = {"folder": str(folder), "files": sorted(folder.glob("*.tif")), "found": tiny_data.scenes}[given]
+    made = predict_files(tiny_bundle, scenes, tmp_path / "called", CONFIG)
+    write_predictions(Names(tmp_path / "piped"), predict_scenes(tiny_bundle, tiny_data.scenes, CONFIG))
+    assert contents(tmp_path / "called") == contents(tmp_path / "piped")
+    assert set(made) == set(tiny_data.scenes.files)
+    names = {product: path.name for product, path in made["east"].items()}
+    assert names == {"classes": "east_classes.tif", "probabilities": "east_probabilities.tif"}
+
+
+def test_an_array_is_predicted_as_the_file_that_holds_it(
+    tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace
+) -> None:
+    file = tiny_data.root / "scenes/1.tif"
+    made = groundwork.predict_files(tiny_bundle, file, tmp_path, CONFIG)["1"]
+    with rasterio.open(file) as raster:
+        found = groundwork.predict_array(tiny_bundle, raster.read(), CONFIG)
+    assert set(found) == set(made)
+    for product, path in made.items():
+        with rasterio.open(path) as written:
+            assert np.array_equal(found[product], written.read(), equal_nan=True)
+            nothing = np.array(written.nodata, written.dtypes[0])
+            assert np.array_equal(found[product][0, :10, :10], np.full((10, 10), nothing), equal_nan=True)
+    assert found["classes"].shape == (1, 64, 64)
+
+
+@pytest.mark.parametrize("layout", ["steps_first", "bands_first", "file_per_date"])
+def test_dates_of_an_array_lie_where_the_files_have_them(
+    layout: str, tmp_path: Path, write_raster: Callable[..., Path]
+) -> None:
+    spec = RasterSpec.model_validate(
+        {"bands": ["RED", "BLUE"], "dtype": "int16", "nodata": -1, "steps": 3, "layout": layout}
+    )
+    model = {"encoder": {"name": "per_date", "encoder": RESNET}, "decoder": FCN}
+    bundle, _ = bundle_of({"optical": spec}, model)
+    pixels = np.random.default_rng(0).integers(0, 900, (2, 3, 64, 64)).astype(np.int16)
+    days = [date(2024, month, 1) for month in (4, 5, 6)]
+    if layout == "file_per_date":
+        for step, day in enumerate(days):
+            write_raster(tmp_path / f"in/a_{day:%Y%m%d}.tif", pixels[:, step], nodata=-1)
+        scenes: Any = groundwork.find_rasters(tmp_path / "in", ["{key}_{date}.tif"])
+    else:
+        ordered = pixels if layout == "bands_first" else pixels.swapaxes(0, 1)
+        scenes = write_raster(tmp_path / "in/a.tif", ordered.reshape(6, 64, 64), nodata=-1)
+    made = predict_files(bundle, scenes, tmp_path / "out", CONFIG)["a"]
+    found = predict_array(bundle, pixels, CONFIG, days)
+    with rasterio.open(made["probabilities"]) as written:
+        assert np.array_equal(found["probabilities"], written.read())
+        assert np.ptp(found["probabilities"]) > 0.001, "else any order of dates would give the same"
+
+
+def test_one_file_of_each_source_is_one_scene(two: Bundle, tmp_path: Path, write_raster: Callable[..., Path]) -> None:
+    random = np.random.default_rng(1)
+    pixels = {name: random.integers(1, 900, (len(spec.bands), 64, 64)).astype(spec.dtype) for name, spec in TWO.items()}
+    files = {
+        name: write_raster(tmp_path / f"in/{name}_7.tif", values, nodata=TWO[name].nodata)
+        for name, values in pixels.items()
+    }
+    made = predict_files(two, files, tmp_path / "out", CONFIG)
+    assert list(made) == ["optical_7"], "it is called as the reference is"
+    with rasterio.open(made["optical_7"]["probabilities"]) as written:
+        assert np.array_equal(predict_array(two, pixels, CONFIG)["probabilities"], written.read())
+    with pytest.raises(SpecError, match=r"found those of \['optical'\]; .*missing \['radar'\]"):
+        predict_array(two, {"optical": pixels["optical"]})
+    with pytest.raises(SpecError, match=r"'radar': found \(.*, 64, 32\)"):
+        predict_array(two, {**pixels, "radar": pixels["radar"][..., :32]})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda pixels: pixels[:2], r"'optical': found \(2, 64, 64\) of int16; expected \(3, 64, 64\) of int16.*'C'"),
+        (lambda pixels: pixels.astype(np.float64), "of float64; expected"),
+        (lambda pixels: pixels[None], r"found \(1, 3, 64, 64\)"),
+    ],
+)
+def test_arrays_of_another_kind_are_refused(
+    change: Callable[[np.ndarray], np.ndarray], message: str, tiny_bundle: Bundle
+) -> None:
+    with pytest.raises(SpecError, match=message):
+        predict_array(tiny_bundle, change(np.zeros((3, 64, 64), np.int16)))
+
+
+def test_what_cannot_be_predicted_is_refused(tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace) -> None:
+    file = tiny_data.root / "scenes/1.tif"
+    with pytest.raises(PairingError, match="several files called '1'"):
+        predict_files(tiny_bundle, [file, str(file)], tmp_path)
+    with pytest.raises(PairingError, match=r"nowhere\.tif: found neither a file nor a folder"):
+        predict_files(tiny_bundle, tmp_path / "nowhere.tif", tmp_path)
+    with pytest.raises(SpecError, match="Outlines are no arrays"):
+        predict_array(tiny_bundle, np.zeros((3, 64, 64), np.int16), InferenceConfig.model_validate({"polygons": {}}))
+    fresh = replace(tiny_bundle, config=tiny_bundle.config.model_copy(update={"trained": False}))
+    with pytest.raises(BundleError, match="never trained"):
+        predict_array(fresh, np.zeros((3, 64, 64), np.int16))
+
+
+def test_a_bundle_says_what_it_is_instead_of_its_weights(tiny_bundle: Bundle) -> None:
+    assert repr(tiny_bundle).splitlines() == [
+        "Bundle, trained: timm test_resnet + fcn",
+        "Reads 'optical': bands A B C, raw values as int16, nodata -9999",
+        "Gives 3 classes per pixel: water, forest, field",
+    ]
+
+
+def test_commands_show_a_bundle_and_predict_with_it(
+    tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place, out = tmp_path / "bundle", tmp_path / "out"
+    save_bundle(tiny_bundle, place)
+    assert main(["bundle", "show", str(place)]) == 0
+    shown = capsys.readouterr().out
+    assert repr(tiny_bundle) in shown
+    assert "seed: 0" in shown
+    stated = tmp_path / "inference.yml"
+    stated.write_text("inference: {tile_size: 64, overlap: 8, items: false}\n")
+    words = ["bundle", "predict", str(place), str(tiny_data.root / "scenes/{key}.tif"), "--output", str(out)]
+    words += ["--config", str(stated), "--set"]
+    assert main([*words, "tile_size=32", "probabilities=true"]) == 0
+    assert f"Written: {out / '1_probabilities.tif'}" in capsys.readouterr().out
+    expected = predict_files(tiny_bundle, tiny_data.scenes, tmp_path / "called", CONFIG)["1"]
+    assert (out / "1_probabilities.tif").read_bytes() == expected["probabilities"].read_bytes()
+    assert not list(out.glob("*.json"))
+    for wrong, message in (
+        ("tile_siz=32", "Did you mean 'tile_size'"),
+        ("tile_size", "found no '='"),
+        ("tile_size: [", "found no '='"),
+        ("tile_size=[", "no valid YAML"),
+    ):
+        assert main([*words, wrong]) == 1
+        assert message in capsys.readouterr().err
+    stated.write_text("tile_size: 64\n")
+    assert main([*words, "overlap=8"]) == 1
+    assert "found no key 'inference' at the top" in capsys.readouterr().err

@@ -32,7 +32,8 @@ def open_bundle(place: Path, report: Path | None = None, allow_modules: Sequence
         allow_modules: Modules of the user's own whose components the bundle may name.
 
     Raises:
-        BundleError: Where there is neither, for an exported file without its report, and as of :func:`groundwork.bundle.load_bundle`.
+        BundleError: Where there is neither, for an exported file without its report, and as of
+            :func:`groundwork.bundle.load_bundle`.
     """
     if place.is_dir():
         return load_bundle(place, tuple(allow_modules))
@@ -40,8 +41,8 @@ def open_bundle(place: Path, report: Path | None = None, allow_modules: Sequence
         raise BundleError(f"{place}: there is neither a bundle nor an exported file.")
     if report is None:
         raise BundleError(
-            f"{place}: an exported file can run code when it is read. Name the report of its export, which tells whether "
-            f"it is that file: --report {place.with_suffix('.report.json')}, or export.json of a run."
+            f"{place}: an exported file can run code when it is read. Name the report of its export, which tells "
+            f"whether it is that file: --report {place.with_suffix('.report.json')}, or export.json of a run."
         )
     from groundwork.export.loading import load_exported, trusted_in  # noqa: PLC0415 - it loads torch.export
 

@@ -20,7 +20,7 @@ from groundwork.bundle import Bundle
 from groundwork.cli.predicting import open_bundle
 from groundwork.config import ExportConfig, InferenceConfig
 from groundwork.config.serving import ServingConfig
-from groundwork.errors import BundleError
+from groundwork.errors import BundleError, ExportError
 from groundwork.export.exporting import export_bundle, write_files
 from groundwork.export.programs import require_format
 from groundwork.prediction.scene import predict_scenes

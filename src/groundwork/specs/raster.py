@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from groundwork.specs.axes import Axes
 from groundwork.specs.band import BandSpec, DType
 from groundwork.specs.quality import QualityRule
 from groundwork.strict import Config, did_you_mean
@@ -25,6 +26,10 @@ RANGES = {
     "float32": (-3.40282356e38, 3.40282356e38),
     "float64": (-math.inf, math.inf),
 }
+
+
+def _is_unset(value: object) -> bool:
+    return value is None
 
 
 class NearestDates(Config):
@@ -77,6 +82,9 @@ class RasterSpec(Config):
     #: Whether a pixel holds data at each step by itself. Otherwise it does where it does at all steps. Rasters that are
     #: filled have it.
     validity_per_step: bool = False
+    #: Order of the axes of arrays that HDF5 and Zarr hold by name, the outermost first, such as [y, x, band]. None:
+    #: band, y, x.
+    axes: Axes | None = Field(default=None, exclude_if=_is_unset)
     #: Whether the files have a CRS and a geotransform.
     georeference: Literal["required", "absent"] = "required"
     #: Whether the band descriptions in the files are names that must agree with ``bands``.
@@ -153,6 +161,12 @@ class RasterSpec(Config):
                 f"'nearest_to' names {len(self.take_dates.nearest_to)} day(s), one for each step, but 'steps' is "
                 f"{self.steps}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_axes(self) -> RasterSpec:
+        if self.axes is not None and self.georeference == "required":
+            raise ValueError("arrays that are read by 'axes' have no place on the ground: set 'georeference: absent'")
         return self
 
     @model_validator(mode="after")

@@ -72,12 +72,15 @@ class RasterSpec(Config):
     #: Ground sampling distance in metres. None: whatever the files have.
     pixel_size_m: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     #: Where several dates lie: stacked in a file, with all bands of step 1 first or all steps of band 1 first, or each
-    #: in a file of its own (then the pattern has ``{date}``).
+    #: in a file of its own (then the pattern has ``{date}``, or ``{step}`` where steps have numbers and no dates).
     layout: Literal["steps_first", "bands_first", "file_per_date"] | None = None
     #: Which dates are read where the pattern has ``{date}``: all, which must then be as many as ``steps``, or where
     #: there are more the newest of them, some that are evenly spread over them, or those nearest to days of the year.
     take_dates: Literal["all", "newest", "evenly_spread"] | NearestDates = "all"
-    #: Whether a raster with fewer dates than ``steps`` is refused, or filled with steps that hold data nowhere.
+    #: Numbers of the steps that are read, in this order, where the pattern has ``{step}``. Others are left aside.
+    step_numbers: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(default=None, exclude_if=_is_unset)
+    #: Whether a raster with fewer dates than ``steps``, or without the file of a number, is refused, or filled with
+    #: steps that hold data nowhere.
     too_few_dates: Literal["refuse", "fill"] = "refuse"
     #: Whether a pixel holds data at each step by itself. Otherwise it does where it does at all steps. Rasters that are
     #: filled have it.
@@ -160,6 +163,22 @@ class RasterSpec(Config):
             raise ValueError(
                 f"'nearest_to' names {len(self.take_dates.nearest_to)} day(s), one for each step, but 'steps' is "
                 f"{self.steps}"
+            )
+        return self._check_numbers()
+
+    def _check_numbers(self) -> RasterSpec:
+        numbers = self.step_numbers
+        if numbers is None:
+            return self
+        if len(set(numbers)) < len(numbers) or len(numbers) != self.steps:
+            raise ValueError(
+                f"'step_numbers' names each step that is read once, and 'steps' is {self.steps}; found {list(numbers)}"
+            )
+        if self.layout in {"steps_first", "bands_first"}:
+            raise ValueError(f"'step_numbers' are those of files, and 'layout: {self.layout}' stacks the steps in one")
+        if self.take_dates != "all":
+            raise ValueError(
+                "'step_numbers' says which steps are read, and so does 'take_dates': leave one of them out"
             )
         return self
 

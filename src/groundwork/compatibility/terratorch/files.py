@@ -39,7 +39,7 @@ def names_below(root: str) -> list[str] | None:
 
 def keys_of(names: Sequence[str], pattern: str, root: str) -> dict[str, str] | str:
     """Return key -> name of the files that a pattern finds, or what is wrong with them."""
-    from groundwork.rasters.folder import match_names  # noqa: PLC0415 - it loads rasterio
+    from groundwork.rasters.patterns import match_names  # noqa: PLC0415 - it loads rasterio
 
     try:
         return match_names(names, pattern, Path(root))

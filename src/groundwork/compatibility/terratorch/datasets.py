@@ -71,7 +71,7 @@ def read_data(
     if name in LAYOUTS:
         layout = LAYOUTS[name]
         names, usual_ignore = list(layout.class_names), layout.ignore_index
-        wanted = replace(wanted, steps=layout.steps)
+        wanted = replace(wanted, steps=layout.steps, lying=layout.lying)
         arguments = _as_generic(name, arguments)
     elif name not in GENERIC:
         _refuse_class(stated, name)
@@ -120,9 +120,13 @@ def _as_generic(name: str, stated: Stated) -> Stated:
         words.pop(key, None)
     found = Stated(words, stated.path("")[:-1], stated.findings)
     found.change("data_root", f"files are expected as the set was published: {layout.img_grep} below '{root}'")
-    found.change(
-        "means", "bands are standardised by the statistics of the training split, not by those in TerraTorch's code"
-    )
+    if "means" not in words:
+        found.change(
+            "means", "bands are standardised by the statistics of the training split, not by those in TerraTorch's code"
+        )
+    if found.take("aug") is not None:
+        what = "it would take the place of the standardisation there: write what changes images into 'train_transform'"
+        found.refuse("aug", f"{what}, and leave this out")
     return found
 
 

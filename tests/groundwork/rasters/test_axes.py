@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from arrays import write_hdf5
 from pydantic import ValidationError
 from rasterio.windows import Window
 
+from arrays import write_hdf5
 from groundwork.errors import RasterError
 from groundwork.rasters.folder import find_rasters
 from groundwork.rasters.scene import Scene
@@ -91,7 +91,7 @@ def test_axes_that_are_not_those_of_the_array_are_refused(
 def test_rows_of_netcdf_which_gdal_turns_are_not_read_by_axes(tmp_path: Path, make_spec: MakeSpec) -> None:
     write_hdf5(tmp_path / "a.h5", "img", VALUES[0]).rename(tmp_path / "a.nc")
     paths = find_rasters(tmp_path, ["{key}.nc"], variables=["img"]).paths("a")
-    with pytest.raises(RasterError, match="a variable that is read as NetCDF; .* the ending .h5"):
+    with pytest.raises(RasterError, match=r"a variable that is read as NetCDF; .* the ending \.h5"):
         Scene(paths, make_spec("A", axes=["y", "x"], georeference="absent"))
 
 

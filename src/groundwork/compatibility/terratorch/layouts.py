@@ -145,12 +145,8 @@ GEO_BENCH = (
     *("BeninSmallHolderCashews", "BigEarth", "BrickKiln", "ChesapeakeLandcover", "EuroSAT", "ForestNet", "NeonTree"),
     *("NzCattle", "Pv4ger", "Pv4gerSeg", "SACropType", "So2Sat"),
 )
-#: Sets whose files are no rasters that can be read as they are, or whose dates stand in no name, and what to do.
+#: Sets whose files are no rasters that can be read as they are, or that are divided otherwise, and what to do.
 NO_LAYOUTS = {
-    "BioMasstersNonGeoDataModule": (
-        "its files say months by a number, which is no date, and mean two sensors: write dates into their names, and "
-        "describe two sources with 'layout: file_per_date'"
-    ),
     "mVHR10DataModule": (
         "it divides the set at random: bring VHR-10 by the pipeline 'torchgeo_import', as docs/how-to/torchgeo.md "
         "does, and translate the rest with the generic datamodule"

@@ -23,8 +23,10 @@ class SplitFoldersDataset(AbstractDataset[None, "dict[str, list[str]]"]):
         """
         for split, stated in folders.items():
             if set(stated) - {"folder"} != {"path", "pattern"}:
-                known = "'path' and 'pattern', and perhaps 'folder'"
-                raise DatasetError(f"The folder of split '{split}' has {known}; found {sorted(stated)}.")
+                raise DatasetError(
+                    f"The folder of split '{split}' has 'path' and 'pattern', and perhaps 'folder'; found "
+                    f"{sorted(stated)}."
+                )
         self._folders = {
             split: (place_of(stated["path"]), stated["pattern"], stated.get("folder"))
             for split, stated in folders.items()

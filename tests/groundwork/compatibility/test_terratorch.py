@@ -1237,7 +1237,7 @@ REFUSED: dict[str, tuple[list[tuple[str, Any]], str, str]] = {
         "take 'EncoderDecoderFactory'",
     ),
     "a datamodule of HDF5": (
-        [("data.class_path", "Landslide4SenseNonGeoDataModule")],
+        [("data.class_path", "Sen4MapLucasDataModule")],
         "data.class_path",
         "write them as GeoTIFF",
     ),

@@ -60,7 +60,7 @@ def read(project: Path, recipe: str) -> tuple[dict[str, Any], dict[str, Any]]:
 def test_a_recipe_is_the_same_there_and_back(clone: Path, tmp_path: Path, recipe: str) -> None:
     file = tmp_path / "x.yaml"
     file.write_text(export_recipe(clone, recipe))
-    written = import_recipe(clone, file, f"back_{recipe}")
+    written = import_recipe(clone, [file], f"back_{recipe}")
     before, places_before = read(clone, recipe)
     after, places_after = read(clone, f"back_{recipe}")
     assert {name: repr(value) for name, value in before.items()} == {name: repr(value) for name, value in after.items()}
@@ -178,7 +178,7 @@ def test_a_file_that_is_no_recipe_is_refused(clone: Path, tmp_path: Path, text: 
     file = tmp_path / "x.yaml"
     file.write_text(text)
     with pytest.raises(RecipeFileError, match=message):
-        import_recipe(clone, file, "refused")
+        import_recipe(clone, [file], "refused")
     assert not (clone / "conf/refused").exists()
 
 

@@ -171,3 +171,19 @@ def test_statistics_that_terratorch_mixes_up_are_measured_and_told() -> None:
     model: Any = found.parameters["model"]
     assert model["standardise"] == "from_data"
     assert [note.key for note in found.findings.altering()] == ["data.init_args.means"]
+
+
+def test_dates_that_nothing_states_are_asked_for_by_the_key_to_add() -> None:
+    arguments = {"data_root": "burns", "use_metadata": True}
+    found = _of_set("FireScarsNonGeoDataModule", arguments, (f"{MODEL}.backbone", "prithvi_eo_v2_tiny_tl"))
+    (note,) = found.findings.lacking
+    assert str(found.findings).endswith(f"To add before it runs:\n  {note}\n")
+    assert note.key == "data.sources.images.date_tag"
+    data: Any = found.parameters["data"]
+    data["sources"]["images"]["date_tag"] = "DATE"
+    _checked(found)
+    places_alone = (f"{MODEL}.backbone_coords_encoding", ["location"])
+    others = _of_set(
+        "FireScarsNonGeoDataModule", arguments, (f"{MODEL}.backbone", "prithvi_eo_v2_tiny_tl"), places_alone
+    )
+    assert others.findings.lacking == []

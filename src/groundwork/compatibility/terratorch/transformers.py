@@ -89,9 +89,9 @@ def _coordinates(name: str, arguments: Stated, seen: Seen) -> list[str]:
             arguments.findings.lack(
                 f"data.sources.{source}.date_tag",
                 "nothing says when images were taken. State this key with the name of the tag that holds the date of "
-                "each file. Or else let 'scenes' and 'inference_scenes' be tables with a column 'date' "
-                "(fieldwork.io.raster_table.RasterTableDataset), or write '{date}' into their 'pattern'. Without "
-                "dates, set 'model.encoder.coordinates' to [location]",
+                "each file. Or else let 'scenes' and 'inference_scenes' be tables with a column 'date', as "
+                "docs/how-to/where-rasters-come-from.md does, or write '{date}' into their 'pattern'. Without dates, "
+                "set 'model.encoder.coordinates' to [location]",
             )
     return found
 

@@ -74,6 +74,17 @@ def test_a_recipe_is_the_same_there_and_back(clone: Path, tmp_path: Path, recipe
     assert len(written) <= len(list((clone / "conf" / recipe).iterdir()))
 
 
+def test_of_several_files_later_ones_change_earlier_ones(clone: Path, tmp_path: Path) -> None:
+    (tmp_path / "whole.yaml").write_text(export_recipe(clone, "base"))
+    (tmp_path / "own.yaml").write_text("seed_everything: 5\ntrainer: {max_epochs: 1}\n")
+    import_recipe(clone, [tmp_path / "whole.yaml", tmp_path / "own.yaml"], "of_two")
+    own, base = (read(clone, recipe)[0] for recipe in ("of_two", "base"))
+    assert (own["seed"], own["training"].max_epochs) == (5, 1)
+    assert own["data"] == base["data"]
+    text = (clone / "conf/of_two/parameters.yml").read_text()
+    assert text.startswith("# From whole.yaml + own.yaml.\n")
+
+
 def drop_none(entry: dict[str, Any]) -> dict[str, Any]:
     return {
         key: drop_none(value) if isinstance(value, dict) else value for key, value in entry.items() if value is not None

@@ -129,6 +129,12 @@ DETECTORS: dict[str, Changes] = {
         (f"{MODEL}.framework_nms_thresh", 0.4),
         (f"{TASK}.class_names", ["ship", "buoy", "pier"]),
     ],
+    "outlines": [
+        *DETECTION,
+        (f"{MODEL}.framework", "mask-rcnn"),
+        (f"{TASK}.score_threshold", 0.4),
+        (f"{TASK}.iou_threshold", 0.3),
+    ],
 }
 #: Sizes of their images: TerraTorch cannot lay tokens out for a detector unless images are squares.
 SQUARES = ((64, 64), (96, 96))

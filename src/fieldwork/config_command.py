@@ -34,24 +34,36 @@ def main(arguments: Sequence[str]) -> int:
         if options.verb == "export":
             sys.stdout.write(export_recipe(project, options.env))
         else:
-            sys.stdout.write(_bring(project, options.file, options.env))
+            sys.stdout.write(_bring(project, _files(options), options.env))
     except (GroundworkError, RecipeFileError, ConfigurationError, ParameterError, UnknownParameterError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
 
 
-def _bring(project: Path, file: Path, recipe: str) -> str:
-    """Write a file of ours, or of TerraTorch, as a recipe, and return what there is to say of it."""
+def _bring(project: Path, files: Sequence[Path], recipe: str) -> str:
+    """Write files of ours, or of TerraTorch, as a recipe, and return what there is to say of it."""
     with _quiet():
         from kedro.framework.startup import bootstrap_project  # noqa: PLC0415 - it says where logging is configured
 
         bootstrap_project(project)
     from fieldwork.terratorch_recipe import import_terratorch, is_of_terratorch  # noqa: PLC0415 - only here
 
-    if is_of_terratorch(file):
-        return f"{import_terratorch(file, recipe, project / 'conf')}\nRun it: kedro run --env {recipe}\n"
-    return "".join(f"{written.relative_to(project)}\n" for written in import_recipe(project, file, recipe))
+    if is_of_terratorch(files):
+        return f"{import_terratorch(files, recipe, project / 'conf')}\nRun it: kedro run --env {recipe}\n"
+    return "".join(f"{written.relative_to(project)}\n" for written in import_recipe(project, files, recipe))
+
+
+def _files(options: argparse.Namespace) -> list[Path]:
+    """Return the files in the order in which they change one another."""
+    if bool(options.files) == bool(options.config):
+        found = "both" if options.files else "none"
+        raise RecipeFileError(
+            f"Found {found} of FILE and --config; expected the files of a recipe one way. Name them one after the "
+            "other: later ones change earlier ones."
+        )
+    files: list[Path] = options.files or options.config
+    return files
 
 
 def _project() -> Path:
@@ -75,8 +87,8 @@ def export_recipe(project: Path, recipe: str) -> str:
     return f"# The recipe '{loader.recipe}'. Paths start from the project.\n{_as_yaml(stated)}"
 
 
-def import_recipe(project: Path, file: Path, recipe: str) -> list[Path]:
-    """Write a file for ``groundwork fit`` as a recipe that states what it changes, and return the files of that.
+def import_recipe(project: Path, sources: Sequence[Path], recipe: str) -> list[Path]:
+    """Write files for ``groundwork fit`` as a recipe that states what they change, and return the files of that.
 
     Raises:
         RecipeFileError: For a file that is no recipe, or a recipe that is there already.
@@ -85,30 +97,36 @@ def import_recipe(project: Path, file: Path, recipe: str) -> list[Path]:
     folder = project / "conf" / recipe
     if folder.exists():
         raise RecipeFileError(f"There is a recipe '{recipe}' already ({folder}): choose another name, or remove it.")
-    try:
-        text = file.read_text(encoding="utf-8")
-        # As `groundwork fit` reads it.
-        from jsonargparse import get_loader  # noqa: PLC0415 - only here
+    from groundwork.cli.files import merged  # noqa: PLC0415 - only here
 
-        stated = get_loader("yaml")(text)
-    except (OSError, yaml.YAMLError) as error:
-        raise RecipeFileError(f"{file} cannot be read: {error}") from None
-    if not isinstance(stated, dict):
-        raise RecipeFileError(f"{file}: found no keys with values.")
-    parameters, catalog = as_recipe(stated)
+    parameters, catalog = as_recipe(merged([_read(file) for file in sources]))
+    named = " + ".join(file.name for file in sources)
     loader = _loader(project, BASE)
     base, base_catalog = loader["parameters"], loader["catalog"]
     files: dict[str, dict[str, Any]] = {"catalog": {}}
     for name, value in parameters.items():
-        changed = changes(base[name], value, _with_defaults(name, value, file), name)
+        changed = changes(base[name], value, _with_defaults(name, value, named), name)
         if changed != {} and changed != base[name]:
             files.setdefault(FILES.get(name, f"parameters_{name}"), {})[name] = changed
     files["catalog"] = {name: entry for name, entry in catalog.items() if not _is_same(base_catalog.get(name), entry)}
     folder.mkdir(parents=True)
-    return [_write(folder / f"{name}.yml", values, file) for name, values in files.items() if values]
+    return [_write(folder / f"{name}.yml", values, named) for name, values in files.items() if values]
 
 
-def _with_defaults(name: str, value: object, file: Path) -> Any:  # noqa: ANN401 - whatever the parameter is
+def _read(file: Path) -> dict[str, Any]:
+    """Read a file as ``groundwork fit`` does."""
+    try:
+        from jsonargparse import get_loader  # noqa: PLC0415 - only here
+
+        stated = get_loader("yaml")(file.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise RecipeFileError(f"{file} cannot be read: {error}") from None
+    if not isinstance(stated, dict):
+        raise RecipeFileError(f"{file}: found no keys with values.")
+    return stated
+
+
+def _with_defaults(name: str, value: object, file: str) -> Any:  # noqa: ANN401 - whatever the parameter is
     try:
         read = TypeAdapter(PARAMETERS[name]).validate_python(value)
     except ValidationError as error:
@@ -120,8 +138,8 @@ def _is_same(base: Mapping[str, Any] | None, entry: Mapping[str, Any]) -> bool:
     return base is not None and {**base, "metadata": None} == {**entry, "metadata": None}
 
 
-def _write(file: Path, values: Mapping[str, Any], source: Path) -> Path:
-    file.write_text(f"# From {source.name}.\n{_as_yaml(values)}", encoding="utf-8")
+def _write(file: Path, values: Mapping[str, Any], source: str) -> Path:
+    file.write_text(f"# From {source}.\n{_as_yaml(values)}", encoding="utf-8")
     return file
 
 
@@ -167,7 +185,8 @@ def _parser() -> argparse.ArgumentParser:
     export = verbs.add_parser("export", help="print a recipe as one file")
     export.add_argument("--env", default=BASE, metavar="RECIPE", help="several: joined by '+'; without: the base")
     bring = verbs.add_parser("import", help="write a file as a recipe: conf/NAME/*.yml, which states what it changes")
-    bring.add_argument("file", type=Path)
+    bring.add_argument("files", type=Path, nargs="*", metavar="FILE", help="several: later ones change earlier ones")
+    bring.add_argument("-c", "--config", type=Path, action="append", default=[], help="the same, as `fit` takes them")
     bring.add_argument("--env", required=True, metavar="NAME", help="of the new recipe")
     return parser
 

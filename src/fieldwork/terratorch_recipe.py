@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from fieldwork.config_loader import ConfigurationError, RecipeConfigLoader
 from fieldwork.parameters import read_parameters
 from fieldwork.recipe_file import FOLDERS, LAYER, LISTS, TYPES
 from fieldwork.recipe_text import as_text, differing
+from groundwork.cli.files import merged
 from groundwork.compatibility.terratorch.parts import with_parts
 from groundwork.compatibility.terratorch.translate import Translation, is_terratorch, translate
 from groundwork.config.merging import merge
@@ -36,11 +37,11 @@ class Report:
         return "\n".join(lines) + f"\n{self.translation.findings}"
 
 
-def import_terratorch(path: Path, name: str, conf_folder: Path) -> Report:
-    """Write a recipe that says what a file of TerraTorch says.
+def import_terratorch(paths: Sequence[Path], name: str, conf_folder: Path) -> Report:
+    """Write a recipe that says what files of TerraTorch say.
 
     Args:
-        path: The file.
+        paths: The files; later ones change keys of earlier ones, as for ``groundwork fit``.
         name: Of the recipe; there must be none of that name.
         conf_folder: The project's folder of recipes, with the base configuration in it.
 
@@ -56,19 +57,20 @@ def import_terratorch(path: Path, name: str, conf_folder: Path) -> Report:
         )
     if folder.exists():
         raise ConfigurationError(f"There is a recipe '{name}' already ({folder}): choose another name, or remove it.")
-    translation = translate(_read_whole(path), path.name)
+    file = " + ".join(path.name for path in paths)
+    translation = translate(_read_whole(paths), file)
     loader = _base(conf_folder)
     base = loader["parameters"]
     stated = _whole(translation, base)
     written = differing(base, stated)
-    read_parameters(merge(base, written), lambda _: [path.name])
-    files = {FILES.get(key, f"parameters_{key}"): {key: value} for key, value in written.items()}
+    read_parameters(merge(base, written), lambda _: [file])
+    parts = {FILES.get(key, f"parameters_{key}"): {key: value} for key, value in written.items()}
     catalog = _catalog(translation.places)
     folder.mkdir(parents=True)
     comments = list(translation.findings.comments())
-    heading = f"# From {path.name}, which TerraTorch reads.\n"
+    heading = f"# From {file}, which TerraTorch reads.\n"
     made = [_write(folder / "catalog.yml", heading + as_text(catalog, ()))]
-    made += [_write(folder / f"{file}.yml", heading + as_text(values, comments)) for file, values in files.items()]
+    made += [_write(folder / f"{part}.yml", heading + as_text(values, comments)) for part, values in parts.items()]
     return Report(tuple(made), translation)
 
 
@@ -89,14 +91,14 @@ def read_yaml(path: Path) -> Mapping[str, Any]:
     return content
 
 
-def is_of_terratorch(path: Path) -> bool:
-    """Whether a file is one of TerraTorch."""
-    return is_terratorch(_read_whole(path))
+def is_of_terratorch(paths: Sequence[Path]) -> bool:
+    """Whether files, taken together, are one of TerraTorch."""
+    return is_terratorch(_read_whole(paths))
 
 
-def _read_whole(path: Path) -> Mapping[str, Any]:
-    """Read a file of TerraTorch with the parts that it names as files of their own."""
-    return with_parts(read_yaml(path), path, read_yaml)
+def _read_whole(paths: Sequence[Path]) -> Mapping[str, Any]:
+    """Read files of TerraTorch as one, with the parts that they name as files of their own."""
+    return merged([with_parts(read_yaml(path), path, read_yaml) for path in paths])
 
 
 def _base(conf_folder: Path) -> RecipeConfigLoader:

@@ -270,7 +270,9 @@ def test_folders_are_lists_of_their_rasters(tmp_path: Path) -> None:
     stated = {"train": {"path": f"{tmp_path}/train", "pattern": "{key}_s2.tif"}}
     both = {**stated, "test": {"path": f"{tmp_path}/val", "pattern": "{key}.tif"}}
     assert SplitFoldersDataset(folders=both).load() == {"train": ["a", "b"], "test": ["c"]}
-    with pytest.raises(DatasetError, match=r"has 'path' and 'pattern'; found \['path'\]"):
+    apart = {"val": {"path": str(tmp_path), "pattern": "{folder}/{key}.tif", "folder": "val"}}
+    assert SplitFoldersDataset(folders=apart).load() == {"val": ["val_c"]}
+    with pytest.raises(DatasetError, match=r"has 'path' and 'pattern', and perhaps 'folder'; found \['path'\]"):
         SplitFoldersDataset(folders={"train": {"path": str(tmp_path)}})
     with pytest.raises(DatasetError, match="found no file that matches"):
         SplitFoldersDataset(folders={"train": {"path": f"{tmp_path}/val", "pattern": "{key}_s2.tif"}}).load()

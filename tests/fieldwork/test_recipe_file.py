@@ -60,7 +60,7 @@ def read(project: Path, recipe: str) -> tuple[dict[str, Any], dict[str, Any]]:
 def test_a_recipe_is_the_same_there_and_back(clone: Path, tmp_path: Path, recipe: str) -> None:
     file = tmp_path / "x.yaml"
     file.write_text(export_recipe(clone, recipe))
-    written = import_recipe(clone, file, f"back_{recipe}")
+    written = import_recipe(clone, [file], f"back_{recipe}")
     before, places_before = read(clone, recipe)
     after, places_after = read(clone, f"back_{recipe}")
     assert {name: repr(value) for name, value in before.items()} == {name: repr(value) for name, value in after.items()}
@@ -72,6 +72,17 @@ def test_a_recipe_is_the_same_there_and_back(clone: Path, tmp_path: Path, recipe
         assert opened == {source: f"{entry['path']}/{part['folder']}" for source, part in entry["sources"].items()}
     # A recipe says what it changes, and no more.
     assert len(written) <= len(list((clone / "conf" / recipe).iterdir()))
+
+
+def test_of_several_files_later_ones_change_earlier_ones(clone: Path, tmp_path: Path) -> None:
+    (tmp_path / "whole.yaml").write_text(export_recipe(clone, "base"))
+    (tmp_path / "own.yaml").write_text("seed_everything: 5\ntrainer: {max_epochs: 1}\n")
+    import_recipe(clone, [tmp_path / "whole.yaml", tmp_path / "own.yaml"], "of_two")
+    own, base = (read(clone, recipe)[0] for recipe in ("of_two", "base"))
+    assert (own["seed"], own["training"].max_epochs) == (5, 1)
+    assert own["data"] == base["data"]
+    text = (clone / "conf/of_two/parameters.yml").read_text()
+    assert text.startswith("# From whole.yaml + own.yaml.\n")
 
 
 def drop_none(entry: dict[str, Any]) -> dict[str, Any]:
@@ -178,7 +189,7 @@ def test_a_file_that_is_no_recipe_is_refused(clone: Path, tmp_path: Path, text: 
     file = tmp_path / "x.yaml"
     file.write_text(text)
     with pytest.raises(RecipeFileError, match=message):
-        import_recipe(clone, file, "refused")
+        import_recipe(clone, [file], "refused")
     assert not (clone / "conf/refused").exists()
 
 

@@ -49,7 +49,7 @@ def conf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def brought(conf: Path, name: str, words: dict[str, Any]) -> Report:
     file = conf.parent / f"{name}.yaml"
     file.write_text(yaml.safe_dump(words), encoding="utf-8")
-    return import_terratorch(file, name, conf)
+    return import_terratorch([file], name, conf)
 
 
 def read(conf: Path, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -203,7 +203,8 @@ def test_encoders_of_zoos_train(conf: Path, water: Path, tmp_path: Path, case: s
     assert result.bundle.config.model.encoder.name == case
 
 
-@pytest.mark.parametrize("case", DETECTORS)
+# Outlines stand in no list of boxes.
+@pytest.mark.parametrize("case", [case for case in DETECTORS if case != "outlines"])
 def test_objects_in_lists_of_boxes_train(
     conf: Path, tmp_path: Path, write_raster: Callable[..., Path], case: str
 ) -> None:
@@ -352,7 +353,7 @@ def test_recipes_are_not_overwritten_and_files_are_read_with_care(conf: Path, tm
         file = tmp_path / f"{name}.yaml"
         file.write_text(content, encoding="utf-8")
         with pytest.raises(ConfigurationError, match=message):
-            import_terratorch(file, name, conf)
+            import_terratorch([file], name, conf)
     with pytest.raises(TranslationError):
         brought(conf, "refused", changed((f"{TASK}.loss", "none")))
     assert not (conf / "refused").exists()
@@ -380,6 +381,24 @@ def test_the_command_writes_and_reports_or_says_what_is_wrong(
         (tmp_path / "theirs.yaml").write_text(yaml.safe_dump(changed((f"{TASK}.loss", "sce"))), encoding="utf-8")
         assert command(["import", "theirs.yaml", "--env", "other"]) == 1
         assert "model.init_args.loss: 'sce' is no loss of this task here. Did you mean 'ce'?" in capsys.readouterr().err
+        (tmp_path / "usual.yaml").write_text(yaml.safe_dump(changed()), encoding="utf-8")
+        (tmp_path / "own.yaml").write_text(yaml.safe_dump({"trainer": {"max_epochs": 2}}), encoding="utf-8")
+        for name, given in (
+            ("both", ["usual.yaml", "own.yaml"]),
+            ("as_fit", ["-c", "usual.yaml", "--config=own.yaml"]),
+        ):
+            assert command(["import", *given, "--env", name]) == 0
+            text = (tmp_path / "conf" / name / "parameters_training.yml").read_text("utf-8")
+            assert text.startswith("# From usual.yaml + own.yaml, which TerraTorch reads.\n")
+            assert yaml.safe_load(text)["training"]["max_epochs"] == 2
+        # Later ones change earlier ones.
+        assert command(["import", "own.yaml", "usual.yaml", "--env", "turned"]) == 0
+        turned = yaml.safe_load((tmp_path / "conf/turned/parameters_training.yml").read_text("utf-8"))
+        assert turned["training"]["max_epochs"] == 20
+        capsys.readouterr()
+        for given, found in (([], "none"), (["usual.yaml", "-c", "own.yaml"], "both")):
+            assert command(["import", *given, "--env", "other"]) == 1
+            assert f"Found {found} of FILE and --config" in capsys.readouterr().err
         monkeypatch.chdir(tmp_path.parent)
         assert command(["import", "theirs.yaml", "--env", "other"]) == 1
         assert "lies in no project" in capsys.readouterr().err

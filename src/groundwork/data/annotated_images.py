@@ -7,7 +7,8 @@ from pathlib import Path
 from groundwork.data.label_table import LabelTable
 from groundwork.errors import PairingError
 from groundwork.rasters.coco import read_coco
-from groundwork.rasters.folder import match_names, preview
+from groundwork.rasters.folder import preview
+from groundwork.rasters.patterns import match_names
 from groundwork.targets.annotated_objects import IMAGE
 
 

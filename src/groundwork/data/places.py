@@ -12,7 +12,7 @@ from groundwork.config.label_windows import LabelWindows
 from groundwork.data.label_files import find_coco, find_vectors
 from groundwork.data.label_table import LabelTable, find_class_folders, read_label_table
 from groundwork.data.regions import Regions, read_regions
-from groundwork.data.split_lists import read_list
+from groundwork.data.split_lists import keys_below, read_list
 from groundwork.rasters.addresses import place_of
 from groundwork.rasters.fetched import fetched
 from groundwork.rasters.folder import RasterFolder, find_rasters
@@ -168,10 +168,12 @@ class SplitFolder(Config):
 
     path: str
     pattern: str
+    #: What ``{folder}`` stands for in the pattern, where it is there.
+    folder: str | None = None
 
     def keys(self) -> list[str]:
-        """Return the keys of the rasters; what else lies there, such as labels, is no matter of a split."""
-        return sorted(find_rasters(place_of(self.path), [self.pattern], ["{key}"]).files)
+        """Return the keys of the rasters. See :func:`groundwork.data.split_lists.keys_below`."""
+        return keys_below(place_of(self.path), self.pattern, self.folder)
 
 
 class Sources(Config):

@@ -1,12 +1,14 @@
-"""Text files that name the scenes of each split, one per line."""
+"""What names the scenes of each split: a text file, one per line, or a folder that they lie in."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from groundwork.errors import DataError
+from groundwork.errors import DataError, PairingError
 from groundwork.rasters.addresses import is_there
 from groundwork.rasters.fetched import fetched
+from groundwork.rasters.folder import find_rasters
+from groundwork.rasters.patterns import key_in_folder
 
 
 def read_list(split: str, file: Path, pattern: str = "{key}") -> list[str]:
@@ -36,3 +38,26 @@ def _key(line: str, file: Path, pattern: str) -> str:
     if len(line) <= len(before) + len(behind) or not (line.startswith(before) and line.endswith(behind)):
         raise DataError(f"{file}: the line '{line}' is not like '{pattern}'. Correct it, or 'pattern'.")
     return line[len(before) : len(line) - len(behind)]
+
+
+def keys_below(root: Path, pattern: str, folder: str | None = None) -> list[str]:
+    """Return the keys of the rasters in the folder of a split; what else lies there is no matter of it.
+
+    Args:
+        root: Where the pattern starts from.
+        pattern: Names of the rasters, with ``{key}``.
+        folder: What ``{folder}`` stands for in the pattern, where it is there.
+
+    Raises:
+        PairingError: Where only one of pattern and ``folder`` names a folder, and as of
+            :func:`groundwork.rasters.folder.find_rasters`.
+    """
+    if (folder is None) == ("{folder}" in pattern):
+        raise PairingError(
+            f"{root}: found the pattern '{pattern}' and the folder {folder!r} of a split; expected '{{folder}}' in the "
+            "pattern, and under 'folder' what it stands for, or neither of them."
+        )
+    if folder is None:
+        return sorted(find_rasters(root, [pattern], ["{key}"]).files)
+    found = find_rasters(root, [pattern.replace("{folder}", folder)], ["{key}", pattern])
+    return sorted(key_in_folder(folder, key) for key in found.files)

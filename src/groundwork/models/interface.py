@@ -75,8 +75,9 @@ class Model(nn.Module, ABC):
         if missing:
             raise SpecError(
                 f"The encoder was told to use the coordinates {sorted(self.coordinates)}, but the rasters have no "
-                f"{' and no '.join(missing)}. 'time' needs the source's 'date_tag', 'location' a CRS; or take them "
-                "out of the encoder's 'coordinates'."
+                f"{' and no '.join(missing)}. 'time' needs '{{date}}' in the pattern of the scenes or the source's "
+                "'date_tag': numbers of steps are no dates. 'location' needs a CRS. Or take them out of the encoder's "
+                "'coordinates'."
             )
 
     @abstractmethod

@@ -120,4 +120,4 @@ def _in_memory(bands: Pixels, spec: RasterSpec, opened: ExitStack) -> Path:
 
 def _without_place(spec: RasterSpec) -> RasterSpec:
     """Return the spec of pixels that nobody says the place and the time of."""
-    return spec.model_copy(update={"georeference": "absent", "pixel_size_m": None, "date_tag": None})
+    return spec.model_copy(update={"georeference": "absent", "pixel_size_m": None, "date_tag": None, "axes": None})

@@ -111,6 +111,12 @@ def holder_of(name: str) -> str:
     return name if found is None else found["file"]
 
 
+def array_at(place: Path) -> tuple[str, str, str] | None:
+    """Return GDAL's driver, the file and the whole name of what :func:`name_inside` names. None: it is none."""
+    found = _INSIDE.fullmatch(str(place))
+    return None if found is None else (found["driver"], found["file"], "/" + found["name"].lstrip("/"))
+
+
 def is_folder_raster(place: Path) -> bool:
     """Whether a folder is one raster."""
     return place.suffix == ".zarr" and place.is_dir()

@@ -16,15 +16,25 @@ from rasterio.windows import Window
 from groundwork.errors import RasterError
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.validity import holds_data, in_type, in_yaml
-from groundwork.specs import BandSpec, RasterSpec
+from groundwork.specs import Axes, BandSpec, RasterSpec
 from groundwork.strict import did_you_mean
 
 #: What netCDF writes where nothing was written (NC_FILL_FLOAT, https://docs.unidata.ucar.edu/netcdf-c).
 NETCDF_FILL = float(np.float32(9.9692099683868690e36))
 
+#: GDAL's drivers of files that hold arrays by name.
+_OF_ARRAYS = {"HDF5", "HDF5Image", "Zarr"}
 
-def check_count(dataset: DatasetReader, path: Path, expected: int) -> None:
-    """Refuse another number of bands than declared; an alpha band beside them is a mask, not a band."""
+
+def check_count(dataset: DatasetReader, path: Path, expected: int, axes: Axes | None = None) -> None:
+    """Refuse another number of bands than declared; an alpha band beside them is a mask, not a band.
+
+    Args:
+        dataset: The file.
+        path: Of it.
+        expected: How many bands it should have.
+        axes: Of its array, where they are declared.
+    """
     count = dataset.count
     if count == 0:
         subdatasets = ", ".join(dataset.subdatasets) or "none"
@@ -32,9 +42,22 @@ def check_count(dataset: DatasetReader, path: Path, expected: int) -> None:
         raise RasterError(path, f"no band (subdatasets: {subdatasets})", "a raster with bands", remedy)
     has_alpha = count == expected + 1 and dataset.colorinterp[-1] is ColorInterp.alpha
     if count != expected and not has_alpha:
-        raise RasterError(
-            path, f"{count} band(s)", f"{expected}, as 'sources' declares", "List in 'bands' what the file holds."
-        )
+        remedy = _why_others(dataset, expected, axes)
+        raise RasterError(path, f"{count} band(s)", f"{expected}, as 'sources' declares", remedy)
+
+
+def _why_others(dataset: DatasetReader, expected: int, axes: Axes | None) -> str:
+    """Return what to change where there are other bands than expected: mostly their list, or the order of axes."""
+    lengths = {"band": dataset.count, "y": dataset.height, "x": dataset.width}
+    if axes is not None:
+        shape = " x ".join(str(lengths[axis]) for axis in axes)
+        return f"By 'axes: [{', '.join(axes)}]' the array of {shape} has them: correct 'axes', or 'bands'."
+    remedy = "List in 'bands' what the file holds."
+    if dataset.driver not in _OF_ARRAYS or expected not in {dataset.height, dataset.width}:
+        return remedy
+    shape = " x ".join(map(str, lengths.values()))
+    order = "y, x, band" if expected == dataset.width else "y, band, x"
+    return f"The array is of {shape}: if its axes are {order}, set 'axes: [{order}]'. Otherwise: {remedy}"
 
 
 def check_dtype(dataset: DatasetReader, path: Path, indexes: Sequence[int], expected: str) -> None:

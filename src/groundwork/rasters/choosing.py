@@ -1,4 +1,4 @@
-"""Choose the dates that are read, where each has a file."""
+"""Choose the dates or numbered steps that are read, where each has a file."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import date
 
 from groundwork.errors import PairingError
 from groundwork.rasters.folder import RasterFolder
+from groundwork.rasters.numbered import choose_numbers
 from groundwork.rasters.stated_file import NOTHING_STATED
 from groundwork.specs import NearestDates, RasterSpec
 
@@ -16,7 +17,7 @@ YEAR = 365
 
 
 def choose_dates(folder: RasterFolder, spec: RasterSpec) -> RasterFolder:
-    """Return the folder with those files of each raster that are read, of all dates that lie there.
+    """Return the folder with those files of each raster that are read, of all dates or steps that lie there.
 
     A step that is filled has no name of a file, and the date that is taken nearest to it: the last one, or where days
     of the year are wanted, the one nearest to its day.
@@ -25,6 +26,8 @@ def choose_dates(folder: RasterFolder, spec: RasterSpec) -> RasterFolder:
         PairingError: Where only one of pattern and spec says that each date has a file, or there are too few or too
             many dates.
     """
+    if folder.numbers or spec.step_numbers is not None:
+        return choose_numbers(folder, spec)
     if not folder.dates:
         _require_no_dates(folder, spec)
         return folder
@@ -54,7 +57,8 @@ def choose_dates(folder: RasterFolder, spec: RasterSpec) -> RasterFolder:
 def _require_no_dates(folder: RasterFolder, spec: RasterSpec) -> None:
     if spec.layout == "file_per_date":
         raise PairingError(
-            f"{folder.root}: found files without dates; 'layout: file_per_date' needs '{{date}}' in the pattern."
+            f"{folder.root}: found files without dates; 'layout: file_per_date' needs '{{date}}' in the pattern, or "
+            "'{step}' where steps have numbers and no dates."
         )
     if spec.take_dates != "all":
         rule = "nearest_to" if isinstance(spec.take_dates, NearestDates) else spec.take_dates

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 from groundwork.errors import PairingError
 from groundwork.rasters.addresses import RASTER_SUFFIXES, Address, is_file, is_folder_raster, name_inside, place_below
-from groundwork.rasters.dates import read_day
 from groundwork.rasters.listing import names_at
+from groundwork.rasters.patterns import Place, match_places, when_in_words
 from groundwork.rasters.stated_file import StatedFile
 
 logger = logging.getLogger(__name__)
 
-#: Key and date of a file; None where the pattern has no date.
-Place: TypeAlias = tuple[str, date | None]
 Value = TypeVar("Value")
 
 
@@ -30,7 +27,7 @@ class RasterFolder:
 
     root: Path
     #: Key -> the files of the raster relative to ``root``: one file, or one per band. With a file per date, those of
-    #: the earliest date come first.
+    #: the earliest date come first, with a file per step those of the lowest number.
     files: Mapping[str, tuple[str, ...]]
     #: Key -> the dates of its files; empty where the patterns have no ``{date}``.
     dates: Mapping[str, tuple[date, ...]] = field(default_factory=dict)
@@ -40,6 +37,8 @@ class RasterFolder:
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     #: Key -> what is stated of each of its files elsewhere than in them.
     stated: Mapping[str, tuple[StatedFile, ...]] = field(default_factory=dict)
+    #: Key -> the numbers of its steps, each of a file of its own; empty where the patterns have no ``{step}``.
+    numbers: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def paths(self, key: str) -> tuple[Path, ...]:
         """Return the files behind a key.
@@ -66,6 +65,7 @@ class RasterFolder:
             dates=_only(self.dates, key),
             columns=_only(self.columns, key),
             stated=_only(self.stated, key),
+            numbers=_only(self.numbers, key),
         )
 
     def locate(self, name: str) -> Path:
@@ -85,8 +85,10 @@ def find_rasters(
     Args:
         root: A folder or an address, or a single raster (then its stem is the key).
         patterns: Paths relative to ``root`` in which ``{key}`` stands for the key, such as ``{key}_s2.tif``, and ``*``
-            for anything within one name. With ``{date}`` in them, each date of a raster has a file. Several patterns
-            mean that each raster consists of several files, in this order.
+            for anything within one name. With ``{date}`` in them, each date of a raster has a file; with ``{step}``,
+            each step, which has a number and no date. ``{folder}`` stands before the key, where names repeat
+            themselves in several folders. Several patterns mean that each raster consists of several files, in this
+            order.
         beside: Patterns of other files that belong there, which are passed over without a word.
         variables: Names of the rasters that are read of each file, where files hold several by name, as NetCDF and Zarr
             do; several mean one per band.
@@ -98,37 +100,32 @@ def find_rasters(
     names = names_at(root) if isinstance(root, Address) else names_in(root)
     if names is None:
         return RasterFolder(root.parent, {root.stem: tuple(_of_variables([root.name], variables))})
-    columns = [_match(names, pattern, root) for pattern in patterns]
-    keys = sorted({key for column in columns for key in column}, key=lambda place: (place[0], place[1] or date.min))
+    columns = [match_places(names, pattern, root) for pattern in patterns]
+    keys = sorted({key for column in columns for key in column}, key=_order)
     if not keys:
         raise PairingError(
             f"{root}: found no file that matches {list(patterns)}; files there: {preview(names)}. Correct the pattern."
         )
     _require_all_files(root, patterns, columns, keys)
     if len(patterns) == 1:
-        _warn_of_ignored(root, names, [*columns, *(_match(names, pattern, root) for pattern in beside)])
+        _warn_of_ignored(root, names, [*columns, *(match_places(names, pattern, root) for pattern in beside)])
     files: dict[str, tuple[str, ...]] = {}
     dates: dict[str, tuple[date, ...]] = {}
-    for key, day in keys:
-        found = [column[key, day] for column in columns]
+    numbers: dict[str, tuple[int, ...]] = {}
+    for key, when in keys:
+        found = [column[key, when] for column in columns]
         files[key] = (*files.get(key, ()), *_of_variables(found, variables))
-        if day is not None:
-            dates[key] = (*dates.get(key, ()), day)
-    return RasterFolder(root, files, dates)
+        if isinstance(when, int):
+            numbers[key] = (*numbers.get(key, ()), when)
+        elif when is not None:
+            dates[key] = (*dates.get(key, ()), when)
+    return RasterFolder(root, files, dates, numbers=numbers)
 
 
-def match_names(names: Sequence[str], pattern: str, root: Path) -> dict[str, str]:
-    """Return names by key, where they are as a pattern with ``{key}`` says.
-
-    Args:
-        names: Such as those of files, or of images in a file.
-        pattern: As of :func:`find_rasters`, without a date.
-        root: Where they stand, for messages.
-
-    Raises:
-        PairingError: For two names of one key.
-    """
-    return {key: name for (key, _), name in _match(names, pattern, root).items()}
+def _order(place: Place) -> tuple[str, str, int]:
+    """Return what files of a raster are sorted by."""
+    key, when = place
+    return (key, "", when) if isinstance(when, int) else (key, "" if when is None else when.isoformat(), 0)
 
 
 def has_files(root: Path) -> bool:
@@ -228,49 +225,15 @@ def preview(names: Sequence[str], most: int = 10) -> str:
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def _match(names: Sequence[str], pattern: str, root: Path) -> dict[Place, str]:
-    if pattern.count("{key}") < 1:
-        raise PairingError(f"Pattern '{pattern}' for {root} lacks '{{key}}', such as in '{{key}}.tif'.")
-    expression = _expression(pattern)
-    found: dict[Place, str] = {}
-    for name in names:
-        matched = expression.fullmatch(name)
-        if matched is None:
-            continue
-        _require_plain(root, name)
-        day = read_day(matched["date"], root / name) if "{date}" in pattern else None
-        place = (matched["key"], day)
-        if place in found:
-            hint = " Make the pattern say which of them is meant." if "*" in pattern or day else ""
-            what = f"one key '{place[0]}'" + (f" and one date {day}" if day else "")
-            both = f"'{found[place]}' and '{name}'"
-            raise PairingError(f"{root}: found {both} for {what}; expected one file.{hint}")
-        found[place] = name
-    return found
-
-
-def _expression(pattern: str) -> re.Pattern[str]:
-    """Return what names look like. What varies beside key and date, such as the time of processing, is passed over."""
-    text = re.escape(pattern).replace(r"\*", "[^/]*")
-    for word, looks in (("key", "[^/]+"), ("date", r"\d[\dT:-]*\d")):
-        text = text.replace(rf"\{{{word}\}}", f"(?P<{word}>{looks})", 1).replace(rf"\{{{word}\}}", f"(?P={word})")
-    return re.compile(text, re.IGNORECASE)
-
-
-def _require_plain(root: Path, name: str) -> None:
-    """Refuse names that cannot be written into a table."""
-    readable = name.encode("utf-8", "replace").decode()
-    if readable != name:
-        raise PairingError(f"{root}: found a file '{readable}' whose name is no UTF-8 text; rename it.")
-    if "|" in name:
-        raise PairingError(f"{root}: found a file '{name}'; '|' separates files in the sample table. Rename it.")
-
-
 def _require_all_files(
     root: Path, patterns: Sequence[str], columns: Sequence[Mapping[Place, str]], keys: Sequence[Place]
 ) -> None:
     for pattern, column in zip(patterns, columns, strict=True):
-        missing = [key if day is None else f"{key} of {day}" for key, day in keys if (key, day) not in column]
+        missing = [
+            key if when is None else f"{key} of {when_in_words(when)}"
+            for key, when in keys
+            if (key, when) not in column
+        ]
         if missing:
             raise PairingError(
                 f"{root}: found no file '{pattern}' for {preview(missing)}; each raster needs all its files."

@@ -18,13 +18,14 @@ from rasterio.windows import Window
 from groundwork.errors import RasterError
 from groundwork.rasters import checks
 from groundwork.rasters.addresses import NO_FILE
+from groundwork.rasters.axes import open_along
 from groundwork.rasters.bad_blocks import BadBlocks
 from groundwork.rasters.canvas import Placed
 from groundwork.rasters.date_parts import DateParts, by_step, holds_by_step, passed_at_all_steps
 from groundwork.rasters.filling import Filling
 from groundwork.rasters.grid import TOLERANCE, Grid, name_crs
 from groundwork.rasters.opened import Opened
-from groundwork.rasters.opening import grid_of, open_dataset, placed
+from groundwork.rasters.opening import grid_of, placed
 from groundwork.rasters.part import Part, warp
 from groundwork.rasters.same_ground import require_overlap, require_same_edges
 from groundwork.rasters.validity import holds_data, masks_of
@@ -72,7 +73,7 @@ class Scene(Opened):
         datasets = {}
         for path in paths:
             if path != NO_FILE and path not in datasets:
-                datasets[path] = open_dataset(path)
+                datasets[path] = open_along(path, self.spec.axes)
                 # Entering a dataset would set up GDAL's environment once more, which opening it has done.
                 self._stack.callback(datasets[path].close)
         self._first = datasets[self.path]
@@ -87,12 +88,11 @@ class Scene(Opened):
 
     def _files_per_date(self, paths: Sequence[Path]) -> int:
         """Return how many files there are for each date; all of them where dates are stacked in a file."""
-        steps = self.spec.steps
         if self.spec.layout != "file_per_date":
             return len(paths)
-        if len(paths) % steps:
-            raise RasterError(self.path, f"{len(paths)} files", f"as many for each of {steps} dates")
-        return len(paths) // steps
+        if len(paths) % self.spec.steps:
+            raise RasterError(self.path, f"{len(paths)} files", f"as many for each of {self.spec.steps} dates")
+        return len(paths) // self.spec.steps
 
     def _one_date(self, paths: Sequence[Path], datasets: Sequence[DatasetReader]) -> DateParts:
         return self._one_file(paths[0], datasets[0]) if len(paths) == 1 else self._one_file_per_band(paths, datasets)
@@ -100,7 +100,7 @@ class Scene(Opened):
     def _one_file(self, path: Path, dataset: DatasetReader) -> DateParts:
         spec = self.spec.of_a_file
         declared = len(spec.bands) * spec.steps
-        checks.check_count(dataset, path, declared)
+        checks.check_count(dataset, path, declared, spec.axes)
         order = checks.band_order(dataset, path, spec)
         quality = {
             rule.band: self._quality(path, dataset, spec.file_indexes(order, [rule.band]), declared)
@@ -123,14 +123,14 @@ class Scene(Opened):
         for rule in (*self.spec.own_rules, *self._lent):
             path, dataset, band = by_name[rule.band]
             indexes = tuple(range(1, steps + 1))
-            checks.check_count(dataset, path, steps)
+            checks.check_count(dataset, path, steps, self.spec.axes)
             checks.check_dtype(dataset, path, indexes, band.dtype or self.spec.dtype)
             quality[rule.band] = self._quality(path, dataset, indexes, steps)
         parts = []
         for step in range(steps):
             for name in (band.name for band in self.spec.used):
                 path, dataset, band = by_name[name]
-                checks.check_count(dataset, path, steps)
+                checks.check_count(dataset, path, steps, self.spec.axes)
                 checks.check_description(dataset, path, band, self.spec)
                 parts.append(self._part(path, dataset, (step + 1,), steps))
         return DateParts(datasets[0], parts, quality)

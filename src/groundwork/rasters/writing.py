@@ -19,6 +19,7 @@ from groundwork.errors import RasterError
 from groundwork.progress import track
 from groundwork.rasters.addresses import Address
 from groundwork.rasters.bad_blocks import tags_of
+from groundwork.rasters.patterns import WORDS
 from groundwork.rasters.proof import Checksums, DamagedError, checksum, compare, compare_plain
 from groundwork.rasters.stream import RasterProfile, RasterStream
 from groundwork.rasters.styles import TABLE, sidecars, write_styles, write_tables
@@ -32,11 +33,10 @@ def file_to_write(root: Path, pattern: str, key: str) -> Path:
     """
     if isinstance(root, Address):
         raise RasterError(root, "an address", "a folder to write to", "Addresses are read, not written.")
-    if "*" in pattern or "{date}" in pattern:
+    if "*" in pattern or any(f"{{{word}}}" in pattern for word in WORDS if word != "key"):
         expected = "a pattern with '{key}' alone"
-        raise RasterError(
-            root, f"'{pattern}', which names no file to write", expected, "'*' and '{date}' are for reading."
-        )
+        remedy = "'*' and words other than '{key}' are for reading."
+        raise RasterError(root, f"'{pattern}', which names no file to write", expected, remedy)
     return root / pattern.replace("{key}", key)
 
 

@@ -1,16 +1,19 @@
 """The vocabulary of the library: what a raster holds, what is predicted, what travels between components."""
 
+from groundwork.specs.axes import Axes
 from groundwork.specs.band import BandSpec
 from groundwork.specs.features import FeatureLevel, FeatureSpec
 from groundwork.specs.objects import ObjectSpec
+from groundwork.specs.outputs import OutputSpec
 from groundwork.specs.quality import QualityRule
 from groundwork.specs.raster import RANGES, NearestDates, RasterSpec
-from groundwork.specs.target import ClassSpec, OutputSpec, TargetSpec
+from groundwork.specs.target import ClassSpec, TargetSpec
 from groundwork.specs.vectors import AttributeValue, VectorSpec
 
 __all__ = [
     "RANGES",
     "AttributeValue",
+    "Axes",
     "BandSpec",
     "ClassSpec",
     "FeatureLevel",

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from groundwork.specs.axes import Axes
 from groundwork.specs.band import BandSpec, DType
 from groundwork.specs.quality import QualityRule
 from groundwork.strict import Config, did_you_mean
@@ -25,6 +26,10 @@ RANGES = {
     "float32": (-3.40282356e38, 3.40282356e38),
     "float64": (-math.inf, math.inf),
 }
+
+
+def _is_unset(value: object) -> bool:
+    return value is None
 
 
 class NearestDates(Config):
@@ -67,16 +72,22 @@ class RasterSpec(Config):
     #: Ground sampling distance in metres. None: whatever the files have.
     pixel_size_m: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     #: Where several dates lie: stacked in a file, with all bands of step 1 first or all steps of band 1 first, or each
-    #: in a file of its own (then the pattern has ``{date}``).
+    #: in a file of its own (then the pattern has ``{date}``, or ``{step}`` where steps have numbers and no dates).
     layout: Literal["steps_first", "bands_first", "file_per_date"] | None = None
     #: Which dates are read where the pattern has ``{date}``: all, which must then be as many as ``steps``, or where
     #: there are more the newest of them, some that are evenly spread over them, or those nearest to days of the year.
     take_dates: Literal["all", "newest", "evenly_spread"] | NearestDates = "all"
-    #: Whether a raster with fewer dates than ``steps`` is refused, or filled with steps that hold data nowhere.
+    #: Numbers of the steps that are read, in this order, where the pattern has ``{step}``. Others are left aside.
+    step_numbers: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(default=None, exclude_if=_is_unset)
+    #: Whether a raster with fewer dates than ``steps``, or without the file of a number, is refused, or filled with
+    #: steps that hold data nowhere.
     too_few_dates: Literal["refuse", "fill"] = "refuse"
     #: Whether a pixel holds data at each step by itself. Otherwise it does where it does at all steps. Rasters that are
     #: filled have it.
     validity_per_step: bool = False
+    #: Order of the axes of arrays that HDF5 and Zarr hold by name, the outermost first, such as [y, x, band]. None:
+    #: band, y, x.
+    axes: Axes | None = Field(default=None, exclude_if=_is_unset)
     #: Whether the files have a CRS and a geotransform.
     georeference: Literal["required", "absent"] = "required"
     #: Whether the band descriptions in the files are names that must agree with ``bands``.
@@ -153,6 +164,28 @@ class RasterSpec(Config):
                 f"'nearest_to' names {len(self.take_dates.nearest_to)} day(s), one for each step, but 'steps' is "
                 f"{self.steps}"
             )
+        return self._check_numbers()
+
+    def _check_numbers(self) -> RasterSpec:
+        numbers = self.step_numbers
+        if numbers is None:
+            return self
+        if len(set(numbers)) < len(numbers) or len(numbers) != self.steps:
+            raise ValueError(
+                f"'step_numbers' names each step that is read once, and 'steps' is {self.steps}; found {list(numbers)}"
+            )
+        if self.layout in {"steps_first", "bands_first"}:
+            raise ValueError(f"'step_numbers' are those of files, and 'layout: {self.layout}' stacks the steps in one")
+        if self.take_dates != "all":
+            raise ValueError(
+                "'step_numbers' says which steps are read, and so does 'take_dates': leave one of them out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_axes(self) -> RasterSpec:
+        if self.axes is not None and self.georeference == "required":
+            raise ValueError("arrays that are read by 'axes' have no place on the ground: set 'georeference: absent'")
         return self
 
     @model_validator(mode="after")

@@ -7,8 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from groundwork.specs.axes import Axes
 from groundwork.specs.class_sets import ClassSetSpec
 from groundwork.specs.objects import ObjectSpec
+from groundwork.specs.outputs import OutputSpec
 from groundwork.specs.vectors import VectorSpec
 from groundwork.strict import Config, did_you_mean
 
@@ -52,34 +54,6 @@ class ClassSpec(Config):
         return red, green, blue
 
 
-class OutputSpec(Config):
-    """One number that is predicted."""
-
-    name: str = Field(min_length=1)
-    #: Unit of the number, such as "t/ha".
-    unit: str | None = None
-    #: Lowest number that a label can hold. Lower ones are refused: mostly they mean another unit, or not known.
-    minimum: float | None = Field(default=None, allow_inf_nan=False)
-    #: Highest number that a label can hold. Pictures are drawn from the lowest to the highest.
-    maximum: float | None = Field(default=None, allow_inf_nan=False)
-    #: Number = label value * ``scale`` + ``offset``.
-    scale: float = Field(default=1.0, allow_inf_nan=False)
-    #: See ``scale``.
-    offset: float = Field(default=0.0, allow_inf_nan=False)
-    #: Label value where nobody knows the number. So are a label file's own nodata, NaN, and what its mask leaves out.
-    nodata: float | None = None
-
-    @model_validator(mode="after")
-    def _check(self) -> OutputSpec:
-        if self.minimum is not None and self.maximum is not None and self.minimum >= self.maximum:
-            raise ValueError(
-                f"output '{self.name}': minimum {self.minimum:g} is not below maximum {self.maximum:g}; turn them round"
-            )
-        if self.scale == 0:
-            raise ValueError(f"output '{self.name}': scale 0 would make every number {self.offset:g}")
-        return self
-
-
 class TargetSpec(Config):
     """What is predicted: the classes of the labels, or numbers; or the word ``nothing``, where there are no labels."""
 
@@ -114,6 +88,8 @@ class TargetSpec(Config):
     separator: str | None = Field(default=None, min_length=1)
     #: With ``separator``: what ``column`` says of an image of none of the classes, such as ``none``.
     no_class: str | None = Field(default=None, min_length=1)
+    #: Order of the axes of label arrays, as of a source. None: band, y, x.
+    axes: Axes | None = Field(default=None, exclude_if=_is_unset)
     #: How labels are drawn, where they are polygons, lines or points in vector files. None: they are rasters, or
     #: annotations of objects.
     vectors: VectorSpec | None = None
@@ -223,6 +199,8 @@ class TargetSpec(Config):
                 raise ValueError(
                     f"'vectors' names the class '{name}', which 'classes' lacks.{did_you_mean(name, self.names)}"
                 )
+        if self.axes is not None:
+            raise ValueError("'axes' are those of label rasters, and 'vectors' draws labels: leave one of them out")
         if self.multi_label:
             raise ValueError("'vectors' draws answers of pixels, and 'multi_label' reads those of images from a table")
         if self.classes and vectors.attribute is None and vectors.every is None:

@@ -17,9 +17,10 @@ from rasterio.windows import Window
 
 from groundwork.batch import Answers
 from groundwork.errors import RasterError
+from groundwork.rasters.axes import open_along
 from groundwork.rasters.checks import check_window
 from groundwork.rasters.grid import Grid
-from groundwork.rasters.opening import grid_of, open_dataset, placed
+from groundwork.rasters.opening import grid_of, placed
 from groundwork.rasters.part import Part
 from groundwork.rasters.validity import masks_of
 from groundwork.rasters.windows import clip
@@ -60,7 +61,7 @@ class LabelRaster(Label):
         parts, count = [], num_bands // len(paths)
         indexes = tuple(range(1, count + 1))
         for path in paths:
-            dataset = open_dataset(path)
+            dataset = open_along(path, self.target.axes)
             self._opened.callback(dataset.close)
             alpha = dataset.colorinterp[-1:] == (ColorInterp.alpha,)
             if dataset.count != count and not (dataset.count == count + 1 and alpha):

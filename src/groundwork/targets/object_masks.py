@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isqrt
+
 import numpy as np
 import shapely
 import torch
@@ -12,14 +14,12 @@ from torch import Tensor
 
 #: A row of an object begins with left, top, right, bottom, score and class index.
 BOX_COLUMNS = 6
-#: Behind these come the cells of its box, from above to below: this many along each side.
-CELLS = 28
 #: A pixel belongs to an object from this chance on.
 BELONGS = 0.5
 
 
 def join_cells(rows: Tensor, cells: Tensor) -> Tensor:
-    """Return rows (..., 6) of objects with the cells (..., 28, 28) of their boxes behind."""
+    """Return rows (..., 6) of objects with the cells (..., side, side) of their boxes behind, from above to below."""
     return torch.cat([rows, cells.flatten(-2)], dim=-1)
 
 
@@ -29,8 +29,9 @@ def has_cells(rows: Tensor | NDArray[np.generic]) -> bool:
 
 
 def cells_of(rows: Tensor) -> Tensor:
-    """Return the cells (..., 28, 28) of rows that have them."""
-    return rows[..., BOX_COLUMNS:].reshape(*rows.shape[:-1], CELLS, CELLS)
+    """Return the cells (..., side, side) of rows that have them."""
+    side = isqrt(rows.shape[-1] - BOX_COLUMNS)
+    return rows[..., BOX_COLUMNS:].reshape(*rows.shape[:-1], side, side)
 
 
 def cells_within(cells: Tensor, boxes: Tensor, parts: Tensor) -> Tensor:
@@ -43,13 +44,14 @@ def cells_within(cells: Tensor, boxes: Tensor, parts: Tensor) -> Tensor:
     0.80 and 0.95.
 
     Args:
-        cells: As a network of torchvision gives them (objects, 28, 28).
+        cells: As a network of torchvision gives them (objects, side, side).
         boxes: That they are of (objects, 4).
         parts: The part of each box that is wanted (objects, 4).
     """
-    edges = torch.arange(CELLS, device=cells.device, dtype=torch.float32) + 0.5
+    side = cells.shape[-1]
+    edges = torch.arange(side, device=cells.device, dtype=torch.float32) + 0.5
     across, down = (
-        _between(parts[:, [low]] + edges / CELLS * (parts[:, [low + 2]] - parts[:, [low]]) - 0.5, boxes, low)
+        _between(parts[:, [low]] + edges / side * (parts[:, [low + 2]] - parts[:, [low]]) - 0.5, boxes, low, side)
         for low in (0, 1)
     )
     # Automatic half precision would round chances and places.
@@ -92,8 +94,9 @@ def draw_chances(row: Tensor, size: tuple[int, int]) -> tuple[tuple[int, int], T
     if not has_cells(row):
         return (first_row, first_column), inside.float()
     box = row[None, :4].float()
-    down, across = (_between(places[None], box, low)[0] for places, low in ((lines, 1), (columns, 0)))
-    chances = down @ cells_of(row).float() @ across.T
+    cells = cells_of(row).float()
+    down, across = (_between(places[None], box, low, len(cells))[0] for places, low in ((lines, 1), (columns, 0)))
+    chances = down @ cells @ across.T
     return (first_row, first_column), torch.where(inside, chances, chances * 0.5 * BELONGS)
 
 
@@ -117,9 +120,9 @@ def outline_of(pixels: NDArray[np.bool_], first: tuple[int, int] = (0, 0)) -> sh
     return shapely.union_all(parts)
 
 
-def _between(places: Tensor, boxes: Tensor, low: int) -> Tensor:
-    """Return what each cell along an axis counts at places (objects, places): (objects, places, 28)."""
+def _between(places: Tensor, boxes: Tensor, low: int, side: int) -> Tensor:
+    """Return what each cell along an axis counts at places (objects, places): (objects, places, side)."""
     length = (boxes[:, [low + 2]] - boxes[:, [low]]).clamp(min=1e-6)
-    cells = ((places - boxes[:, [low]]) / length * CELLS - 0.5).clamp(0, CELLS - 1)
-    numbers = torch.arange(CELLS, device=places.device, dtype=torch.float32)
+    cells = ((places - boxes[:, [low]]) / length * side - 0.5).clamp(0, side - 1)
+    numbers = torch.arange(side, device=places.device, dtype=torch.float32)
     return (1 - (cells[..., None] - numbers).abs()).clamp(min=0)

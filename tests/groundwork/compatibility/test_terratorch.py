@@ -938,7 +938,7 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
         ],
         {
             "data.target.objects": {"masks": True},
-            "model.factory.heads": "v2",
+            "model.factory.heads": "v2_coarse",
             "model.factory.anchors": [32, 64],
             "training.monitor": "val/mask_map",
         },
@@ -1095,7 +1095,7 @@ def test_what_is_translated_fits_together(case: str) -> None:
         built = factory.build_model(factory.resolve(model, data.sources, data.target), data.sources, data.target)
         output = built.eval()(example_images(data.sources, (64, 64), device)).output
     size = () if data.target.per == "image" else (64, 64)
-    objects = (1, output.shape[1], 6 if model.factory.options.get("framework") != "mask-rcnn" else 6 + 28**2)
+    objects = (1, output.shape[1], 6 if model.factory.options.get("framework") != "mask-rcnn" else 6 + 14**2)
     assert output.shape == (objects if data.target.per == "object" else (1, data.target.num_outputs, *size))
 
 
@@ -1237,7 +1237,7 @@ REFUSED: dict[str, tuple[list[tuple[str, Any]], str, str]] = {
         "take 'EncoderDecoderFactory'",
     ),
     "a datamodule of HDF5": (
-        [("data.class_path", "Landslide4SenseNonGeoDataModule")],
+        [("data.class_path", "Sen4MapLucasDataModule")],
         "data.class_path",
         "write them as GeoTIFF",
     ),

@@ -29,7 +29,9 @@ from groundwork.compatibility.terratorch.translate import translate
 from groundwork.compatibility.terratorch_weights.checkpoint import read_checkpoint
 from groundwork.compatibility.terratorch_weights.importing import import_checkpoint
 from groundwork.errors import TranslationError, WeightsError
+from groundwork.models.assembly.detection import DetectionModel
 from groundwork.models.interface import Model
+from groundwork.targets.object_masks import cells_of
 from recorded_weights import numbers_of, unfold, weight_of
 from terratorch_cases import CASES, DATES, DETECTORS, IMAGES, PYRAMID, RESHAPE, SELECT, SIZES, SQUARES, decoder
 from terratorch_words import DATA, HLS, MODEL, SEVERAL, TASK, changed
@@ -54,11 +56,15 @@ def bundle_of(path: Path, words: dict[str, Any], **more: Any) -> Bundle:
 
 def scores_of(model: Model, image: Tensor) -> Tensor:
     """Return the scores of standardised values, which the model is given as raw ones."""
+    with torch.inference_mode():
+        return model(raw_of(model, image)).output
+
+
+def raw_of(model: Model, image: Tensor) -> Images:
+    """Return standardised values as raw ones."""
     (source, standardise), *_ = model.standardise.items()
     shape = (-1, *(1,) * (image.dim() - 2))
-    raw = image.double() * standardise.std.reshape(shape) + standardise.mean.reshape(shape)
-    with torch.inference_mode():
-        return model(Images({source: raw})).output
+    return Images({source: image.double() * standardise.std.reshape(shape) + standardise.mean.reshape(shape)})
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -122,10 +128,18 @@ def test_objects_are_those_that_were_recorded(case: str, tmp_path: Path) -> None
         assert [values[int(label)] for label in some[:, 5]] == labels
 
 
-def test_outlines_of_other_cells_are_refused(tmp_path: Path) -> None:
-    path = write(tmp_path / "theirs.ckpt", state_of_detector("regions"))
-    with pytest.raises(TranslationError, match="framework: outlines have 28 cells along each side"):
-        bundle_of(path, changed(*DETECTORS["regions"], (f"{MODEL}.framework", "mask-rcnn")))
+def test_cells_of_outlines_are_those_that_were_recorded(tmp_path: Path) -> None:
+    path = write(tmp_path / "theirs.ckpt", state_of_detector("outlines"))
+    model = bundle_of(path, changed(*DETECTORS["outlines"])).build_model()
+    assert isinstance(model, DetectionModel)
+    for size, expected in zip(SQUARES, RECORDED["detectors"]["outlines"]["found"], strict=True):
+        rows = scores_of(model, numbers_of("image", (1, 6, *size)))[0]
+        assert cells_of(rows).shape[-2:] == (14, 14)
+        with torch.inference_mode():
+            features = model.extract(model.prepare(raw_of(model, numbers_of("image", (1, 6, *size)))))
+            cells = model.detector(features.maps, size).found[0]["masks"]
+        some = cells[: len(expected["cells"])].flatten(1)[:, ::28]
+        torch.testing.assert_close(some, torch.tensor(expected["cells"]), atol=1e-5, rtol=0)
 
 
 def test_the_last_block_doubles_the_resolution_where_that_is_said(tmp_path: Path) -> None:

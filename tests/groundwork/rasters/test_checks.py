@@ -12,7 +12,8 @@ import rasterio
 from rasterio.windows import Window
 
 from groundwork.errors import RasterError
-from groundwork.rasters.scene import Scene, open_dataset
+from groundwork.rasters.opening import open_dataset
+from groundwork.rasters.scene import Scene
 from groundwork.specs import RasterSpec
 
 MakeSpec = Callable[..., RasterSpec]

@@ -36,10 +36,10 @@ def ellipse(center: tuple[float, float], sides: tuple[float, float], size: int =
     return ((columns - center[0]) / sides[0] * 2) ** 2 + ((rows - center[1]) / sides[1] * 2) ** 2 <= 1
 
 
-def learnt(mask: Tensor, box: Sequence[float], score: float = 0.9, label: int = 0) -> Tensor:
+def learnt(mask: Tensor, box: Sequence[float], score: float = 0.9, label: int = 0, side: int = 28) -> Tensor:
     """What a network that has learnt a mask without fault says of it: a row with cells."""
     boxes = torch.tensor([list(box)], dtype=torch.float32)
-    cells = project_masks_on_boxes(mask[None].float(), boxes, torch.tensor([0]), 28)
+    cells = project_masks_on_boxes(mask[None].float(), boxes, torch.tensor([0]), side)
     row = torch.cat([boxes, torch.tensor([[score, float(label)]])], dim=1)
     return join_cells(row, cells_within(cells, boxes, boxes))[0]
 
@@ -60,7 +60,8 @@ def overlap(one: Tensor, other: Tensor) -> float:
 # --- drawn ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_mask_that_was_learnt_without_fault_is_drawn_where_it_lies() -> None:
+@pytest.mark.parametrize("side", [28, 14])
+def test_a_mask_that_was_learnt_without_fault_is_drawn_where_it_lies(side: int) -> None:
     random = np.random.default_rng(0)
     ours, torchvisions = [], []
     for _ in range(60):
@@ -68,8 +69,8 @@ def test_a_mask_that_was_learnt_without_fault_is_drawn_where_it_lies() -> None:
         center = random.uniform(sides / 2, SIZE - sides / 2)
         mask = ellipse(tuple(center), tuple(sides))
         box = [*(center - sides / 2), *(center + sides / 2)]
-        row = learnt(mask, box)
-        cells = project_masks_on_boxes(mask[None].float(), torch.tensor([box]).float(), torch.tensor([0]), 28)
+        row = learnt(mask, box, side=side)
+        cells = project_masks_on_boxes(mask[None].float(), torch.tensor([box]).float(), torch.tensor([0]), side)
         ours.append(overlap(draw_masks(row[None], (SIZE, SIZE))[0], mask))
         pasted = paste_masks_in_image(cells[:, None], torch.tensor([box]).float(), (SIZE, SIZE))[0, 0] >= 0.5
         torchvisions.append(overlap(pasted, mask))

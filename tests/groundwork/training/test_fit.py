@@ -265,7 +265,7 @@ def test_a_model_that_needs_coordinates_is_refused_where_there_are_none(
     initial = build_initial(data_config, ModelConfig.model_validate(model), seed=0)
     rows = tiny_labelled.samples.assign(**{column: None})
     data = LabelledData(rows, tiny_labelled.scenes, tiny_labelled.labels, tiny_labelled.inputs, tiny_labelled.target)
-    with pytest.raises(SpecError, match=f"the rasters have no {told}. 'time' needs the source's 'date_tag'"):
+    with pytest.raises(SpecError, match=f"the rasters have no {told}. 'time' needs '{{date}}' in the pattern"):
         fit(initial, data, tiny_statistics, make_training(max_epochs=1), 0, tmp_path)
 
 

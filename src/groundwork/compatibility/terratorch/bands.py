@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from groundwork.compatibility.terratorch.stated import Stated
 
 #: Names that are others here.
-RENAMED = {"COASTAL_AEROSOL": "COASTAL"}
+RENAMED = dict.fromkeys(("COASTAL_AEROSOL", "COASTAL AEROSOL"), "COASTAL")
 #: What stands for a band that nobody reads.
 UNNAMED = ("-1", "UNKNOWN", "NONE", "UNUSED")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from groundwork.compatibility.terratorch import biomassters
 from groundwork.compatibility.terratorch.files import FirstFile
 from groundwork.compatibility.terratorch.layouts import LAYOUTS, NO_LAYOUTS
 from groundwork.compatibility.terratorch.many_sources import read_many_sources
@@ -67,18 +68,21 @@ def read_data(
     stated.finish()
     names: list[str] | None = None
     usual_ignore: int | None = None
-    has_places = name in LAYOUTS and arguments.flag("use_metadata") is True
+    has_places, has_many = name in LAYOUTS and arguments.flag("use_metadata") is True, name == MULTI_MODAL
     if name in LAYOUTS:
         layout = LAYOUTS[name]
         names, usual_ignore = list(layout.class_names), layout.ignore_index
-        wanted = replace(wanted, steps=layout.steps)
+        wanted = replace(wanted, steps=layout.steps, lying=layout.lying)
         arguments = _as_generic(name, arguments)
+    elif name == biomassters.NAME:
+        wanted = replace(wanted, steps=len(biomassters.MONTHS), lying=biomassters.LYING)
+        arguments, has_many = biomassters.as_generic(arguments)
     elif name not in GENERIC:
         _refuse_class(stated, name)
         return None
     chips = read_transforms(arguments)
     target = read_target(kind, arguments, task, names, usual_ignore)
-    if name == MULTI_MODAL:
+    if has_many:
         found = read_many_sources(arguments, kind, wanted, by_source)
     else:
         found = read_one_source(arguments, kind, replace(wanted, steps=max(wanted.steps, chips.steps or 1)), target)
@@ -94,7 +98,7 @@ def read_data(
 
 def _refuse_class(stated: Stated, name: str) -> None:
     """Refuse a datamodule, and say how its data can be described."""
-    known = [*GENERIC, *LAYOUTS]
+    known = [*GENERIC, *LAYOUTS, biomassters.NAME]
     path = str(stated.look("class_path") or "")
     if not path:
         what = "no datamodule is named: name one of " + str(known)
@@ -120,9 +124,13 @@ def _as_generic(name: str, stated: Stated) -> Stated:
         words.pop(key, None)
     found = Stated(words, stated.path("")[:-1], stated.findings)
     found.change("data_root", f"files are expected as the set was published: {layout.img_grep} below '{root}'")
-    found.change(
-        "means", "bands are standardised by the statistics of the training split, not by those in TerraTorch's code"
-    )
+    if "means" not in words:
+        found.change(
+            "means", "bands are standardised by the statistics of the training split, not by those in TerraTorch's code"
+        )
+    if found.take("aug") is not None:
+        what = "it would take the place of the standardisation there: write what changes images into 'train_transform'"
+        found.refuse("aug", f"{what}, and leave this out")
     return found
 
 

@@ -55,7 +55,7 @@ class Framework:
 _SIDES, _ANCHORS = (8, 16, 32, 64, 128, 256), (32, 64, 128, 256, 512)
 FRAMEWORKS: Mapping[str, Framework] = {
     "faster-rcnn": Framework(_ANCHORS, "v1", 0.05, 0.5, 100, "box_", _OF_REGIONS, 4),
-    "mask-rcnn": Framework(_ANCHORS, "v2", 0.05, 0.5, 100, "box_", _OF_REGIONS, 4),
+    "mask-rcnn": Framework(_ANCHORS, "v2_coarse", 0.05, 0.5, 100, "box_", _OF_REGIONS, 4),
     "retinanet": Framework(
         (16, *_ANCHORS), "v2", 0.05, 0.5, 300, "", {"fg_iou_thresh": 0.5, "bg_iou_thresh": 0.4, "topk_candidates": 1000}
     ),
@@ -92,10 +92,6 @@ def read_detector(task: Stated, arguments: Stated, chain: Chain) -> Words:
     words |= _limits(task, arguments, found)
     for key in sorted(options):
         _option(arguments, key, found)
-    if name == "mask-rcnn":
-        arguments.change(
-            "framework", "outlines have 28 cells along each side of a box, and not 14", "model.factory", alters=True
-        )
     stated = {key: value for key, value in words.items() if value is not None and value != _UNSAID.get(key)}
     return {"name": "object_detection", "framework": name, **stated}
 

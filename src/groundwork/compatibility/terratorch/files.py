@@ -10,6 +10,7 @@ from pathlib import Path
 
 from groundwork.errors import GroundworkError
 from groundwork.rasters.addresses import RASTER_SUFFIXES
+from groundwork.specs import Axes
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def names_below(root: str) -> list[str] | None:
 
 def keys_of(names: Sequence[str], pattern: str, root: str) -> dict[str, str] | str:
     """Return key -> name of the files that a pattern finds, or what is wrong with them."""
-    from groundwork.rasters.folder import match_names  # noqa: PLC0415 - it loads rasterio
+    from groundwork.rasters.patterns import match_names  # noqa: PLC0415 - it loads rasterio
 
     try:
         return match_names(names, pattern, Path(root))
@@ -52,13 +53,21 @@ def rasters_in(names: Sequence[str]) -> list[str]:
     return [name for name in names if Path(name).suffix.lower() in RASTER_SUFFIXES]
 
 
-def look_at(path: Path) -> FirstFile | None:
-    """Return what a raster holds. None: it cannot be opened, which is said when it is read."""
-    import rasterio  # noqa: PLC0415 - only where files are at hand
-    from rasterio.errors import RasterioIOError  # noqa: PLC0415
+def look_at(root: Path, name: str, variable: str = "", axes: Axes | None = None) -> FirstFile | None:
+    """Return what a raster holds. None: it cannot be opened, which is said when it is read.
 
+    Args:
+        root: A folder.
+        name: Of a file in it.
+        variable: Of the array in the file. Empty: it is a raster itself.
+        axes: Of the array.
+    """
+    from groundwork.rasters.addresses import name_inside, place_below  # noqa: PLC0415 - they load rasterio
+    from groundwork.rasters.axes import open_along  # noqa: PLC0415
+
+    path = place_below(root, name_inside(name, variable) if variable else name)
     try:
-        with rasterio.open(path) as raster:
+        with open_along(path, axes) as raster:
             nodata = raster.nodata
             return FirstFile(
                 name=str(path),
@@ -69,7 +78,7 @@ def look_at(path: Path) -> FirstFile | None:
                 has_crs=raster.crs is not None,
                 descriptions=tuple(text or "" for text in raster.descriptions),
             )
-    except RasterioIOError:
+    except GroundworkError:
         return None
 
 

@@ -35,6 +35,8 @@ class Findings:
     #: What TerraTorch itself takes and does not use.
     ignored: list[Note] = field(default_factory=list)
     refused: list[Note] = field(default_factory=list)
+    #: What the file does not hold and a run asks for, by our keys.
+    lacking: list[Note] = field(default_factory=list)
 
     def change(self, key: str, text: str, ours: str = "", *, alters: bool = False) -> None:
         """Note what means something else here."""
@@ -43,6 +45,10 @@ class Findings:
     def ignore(self, key: str, text: str) -> None:
         """Note what never had a meaning."""
         _add(self.ignored, Note(key, text))
+
+    def lack(self, ours: str, text: str) -> None:
+        """Note a key of ours that has to be added, as nothing in the file says it."""
+        _add(self.lacking, Note(ours, text, ours))
 
     def refuse(self, key: str, text: str) -> None:
         """Note what cannot be translated, with what to do."""
@@ -53,11 +59,12 @@ class Findings:
         return [note for note in self.changed if note.alters]
 
     def __str__(self) -> str:
-        """Compose what a person should read: what changed and why, and what never had a meaning."""
+        """Compose what a person should read: what changed and why, what never had a meaning, what is to be added."""
         lines = []
         for title, notes in (
             ("Changed, and why:", self.changed),
             ("Taken and not used by TerraTorch itself, and left out:", self.ignored),
+            ("To add before it runs:", self.lacking),
         ):
             if notes:
                 lines += ["", title, *dict.fromkeys(f"  {note}" for note in notes)]
@@ -65,7 +72,7 @@ class Findings:
 
     def comments(self) -> Iterator[tuple[str, str]]:
         """Yield key of ours and what is to be said beside it."""
-        return ((note.ours, note.text) for note in self.changed if note.ours)
+        return ((note.ours, note.text) for note in (*self.changed, *self.lacking) if note.ours)
 
     def require(self, file: str) -> None:
         """Refuse the file where anything in it was refused.

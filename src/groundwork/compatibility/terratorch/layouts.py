@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from groundwork.compatibility.terratorch.bands import band_names
+from groundwork.compatibility.terratorch.sources import Lying
 from groundwork.compatibility.terratorch.stated import Words
 
 HLS = ("BLUE", "GREEN", "RED", "NIR_NARROW", "SWIR_1", "SWIR_2")
@@ -32,6 +34,9 @@ class Layout:
     reduce_zero_label: bool = False
     #: Side of its images in pixels.
     size: int = 512
+    lying: Lying = field(default_factory=Lying)
+    #: Band -> mean and deviation that bands are standardised by. Empty: those of the training split are measured.
+    statistics: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def words(self, root: str, bands: object) -> Words:
         """Return what the generic datamodule would be told.
@@ -43,6 +48,10 @@ class Layout:
         found: Words = {f"{split}_data_root": f"{root}/{folder}".rstrip("/") for split, folder in self.images.items()}
         found |= {f"{split}_label_data_root": f"{root}/{name}".rstrip("/") for split, name in self.labels.items()}
         found |= {f"{split}_split": f"{root}/{file}" for split, file in self.lists.items()}
+        read = band_names(bands) if isinstance(bands, list | tuple) else self.bands
+        if self.statistics.keys() >= set(read):
+            means, stds = zip(*(self.statistics[band] for band in read), strict=True)
+            found |= {"means": list(means), "stds": list(stds)}
         found |= {
             "img_grep": self.img_grep,
             "label_grep": self.label_grep,
@@ -60,6 +69,24 @@ def _everywhere(folder: str) -> dict[str, str]:
 
 _BURNT = {"train": "training", "val": "validation", "test": "validation"}
 _CROPS = {"train": "training_chips", "val": "validation_chips", "test": "validation_chips"}
+_LANDSLIDES = {"train": "train", "val": "validation", "test": "test"}
+#: Band of Landslide4Sense -> mean and deviation that TerraTorch standardises it by.
+LANDSLIDE_STATISTICS = {
+    "COASTAL": (-0.4914, 0.9325),
+    "BLUE": (-0.3074, 0.8775),
+    "GREEN": (-0.1277, 0.8860),
+    "RED": (-0.0625, 0.8869),
+    "RED_EDGE_1": (0.0439, 0.8857),
+    "RED_EDGE_2": (0.0803, 0.8418),
+    "RED_EDGE_3": (0.0644, 0.8354),
+    "NIR_BROAD": (0.0802, 0.8491),
+    "WATER_VAPOR": (0.3000, 0.9061),
+    "CIRRUS": (0.4082, 1.6072),
+    "SWIR_1": (0.0823, 0.8848),
+    "SWIR_2": (0.0516, 0.9232),
+    "SLOPE": (0.3338, 0.9018),
+    "DEM": (0.7819, 1.2913),
+}
 _FLOODS = "v1.1/data/flood_events/HandLabeled"
 
 LAYOUTS = {
@@ -100,21 +127,26 @@ LAYOUTS = {
         reduce_zero_label=True,
         size=224,
     ),
+    "Landslide4SenseNonGeoDataModule": Layout(
+        images={split: f"images/{folder}" for split, folder in _LANDSLIDES.items()},
+        labels={split: f"annotations/{folder}" for split, folder in _LANDSLIDES.items()},
+        img_grep="image_{key}.h5",
+        label_grep="mask_{key}.h5",
+        bands=tuple(LANDSLIDE_STATISTICS),
+        class_names=("no_landslide", "landslide"),
+        ignore_index=-1,
+        size=128,
+        lying=Lying({"axes": ["y", "x", "band"], "georeference": "absent"}, ("img", "mask"), repeats=True),
+        statistics=LANDSLIDE_STATISTICS,
+    ),
 }
 #: Sets of GEO-Bench, as their datamodules are called.
 GEO_BENCH = (
     *("BeninSmallHolderCashews", "BigEarth", "BrickKiln", "ChesapeakeLandcover", "EuroSAT", "ForestNet", "NeonTree"),
     *("NzCattle", "Pv4ger", "Pv4gerSeg", "SACropType", "So2Sat"),
 )
-#: Sets whose files are no rasters that can be read as they are, or whose dates stand in no name, and what to do.
+#: Sets whose files are no rasters that can be read as they are, or that are divided otherwise, and what to do.
 NO_LAYOUTS = {
-    "BioMasstersNonGeoDataModule": (
-        "its files say months by a number, which is no date, and mean two sensors: write dates into their names, and "
-        "describe two sources with 'layout: file_per_date'"
-    ),
-    "Landslide4SenseNonGeoDataModule": (
-        "its images are HDF5 with bands last: write them as GeoTIFF, then describe them by the generic datamodule"
-    ),
     "mVHR10DataModule": (
         "it divides the set at random: bring VHR-10 by the pipeline 'torchgeo_import', as docs/how-to/torchgeo.md "
         "does, and translate the rest with the generic datamodule"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 
-from groundwork.compatibility.terratorch.patterns import Place, check_pairs, pattern_of
+from groundwork.compatibility.terratorch.patterns import KEY, Place, check_pairs, pattern_of
 from groundwork.compatibility.terratorch.places import Found, first_of, join
 from groundwork.compatibility.terratorch.sources import Source, Wanted, read_source
 from groundwork.compatibility.terratorch.splits import SPLITS, Splits, read_splits
@@ -39,7 +39,7 @@ def read_many_sources(stated: Stated, kind: TaskKind, wanted: Wanted, by_source:
             read_source(
                 stated,
                 name,
-                replace(by_source.get(name, Wanted()), steps=wanted.steps),
+                replace(by_source.get(name, Wanted()), steps=wanted.steps, lying=wanted.lying),
                 first_of(scenes[name]),
                 many=True,
                 shown=name == reference,
@@ -123,7 +123,9 @@ def _pattern(stated: Stated, name: str, roots: Mapping[str, str]) -> str:
 
 def _behind_key(grep: object) -> str | None:
     """Return a glob that TerraTorch sets behind the name of a sample, as one of whole names. None: any file."""
-    return f"*{str(grep).lstrip('*')}" if grep else None
+    if not grep or KEY in str(grep):
+        return str(grep) if grep else None
+    return f"*{str(grep).lstrip('*')}"
 
 
 def _marked(source: Source, *, is_reference: bool, is_optional: bool) -> Source:

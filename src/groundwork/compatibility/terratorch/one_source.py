@@ -7,7 +7,7 @@ from pathlib import Path
 
 from groundwork.compatibility.terratorch.object_places import check_labelled, object_pattern
 from groundwork.compatibility.terratorch.patterns import Place, check_pairs, join_roots, pattern_of
-from groundwork.compatibility.terratorch.places import Found, first_of, join
+from groundwork.compatibility.terratorch.places import Found, as_axes, first_of, join, told_apart
 from groundwork.compatibility.terratorch.sources import Wanted, read_source
 from groundwork.compatibility.terratorch.splits import SPLITS, read_splits
 from groundwork.compatibility.terratorch.stated import Stated, Words, as_words
@@ -34,11 +34,17 @@ def read_one_source(stated: Stated, kind: TaskKind, wanted: Wanted, target: Word
         patterns = (image_pattern, pattern_of(stated, "label_grep", grep, [*labels.values()]))
         patterns = check_pairs(stated, "label_grep", pairs, patterns)
     splits = read_splits(stated, images, patterns[0])
+    lying = wanted.lying
     scenes, answers = (
-        join(stated, "train_data_root", images, patterns[0]),
-        join(stated, "train_label_data_root", labels, patterns[1]),
+        join(stated, "train_data_root", images, patterns[0], lying.variables[0]),
+        join(stated, "train_label_data_root", labels, patterns[1], lying.variables[1]),
     )
-    first = first_of(scenes)
+    if (lying.repeats or scenes.repeats()) and (apart := told_apart(splits, scenes, answers, pairs)) is not None:
+        splits, scenes, answers = apart.splits, apart.scenes, apart.labels
+        stated.change(
+            "train_data_root", "names repeat themselves in the folders of the splits: keys begin with the folder's name"
+        )
+    first = first_of(scenes, as_axes(lying.spec.get("axes")))
     labelled = answers.words() | ({"kind": "coco_labels"} if kind.per == "object" else {})
     places: Words = {"scenes": scenes.words(), "labels": labelled, "inference_scenes": _to_predict(stated, scenes)}
     return Found({ONLY: read_source(stated, ONLY, wanted, first, many=False)}, places, splits, first)

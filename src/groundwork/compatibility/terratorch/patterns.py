@@ -21,10 +21,23 @@ class Place:
 
     path: str
     pattern: str
+    #: Name of the array that is read of each file. Empty: they are rasters themselves.
+    variable: str = ""
 
     def words(self) -> Words:
         """Return it as it is written."""
-        return {"path": self.path, "pattern": self.pattern}
+        words: Words = {"path": self.path, "pattern": self.pattern}
+        return words | {"variable": self.variable} if self.variable else words
+
+    def repeats(self) -> bool:
+        """Whether files that are there have the same names in several folders."""
+        names = names_below(self.path) if self.path else None
+        below = [
+            PurePosixPath(name).name
+            for name in names or ()
+            if PurePosixPath(name).match(self.pattern.replace(KEY, "*"))
+        ]
+        return "*" in self.pattern and len(set(below)) < len(below)
 
     def found(self) -> dict[str, str] | None:
         """Return key -> file of what is there already. None: nothing, or what is there is no place of the kind."""
@@ -39,11 +52,13 @@ def pattern_of(stated: Stated, key: str, grep: str | None, roots: Sequence[str])
     Args:
         stated: For messages.
         key: The glob's.
-        grep: The glob. None: every file.
+        grep: The glob, or a pattern already, of a public set. None: every file.
         roots: Folders that it is used in, to see which ending the files there have.
     """
     if grep in (None, "*", "*.*", "**/*"):
         return KEY + _usual_ending(roots)
+    if KEY in str(grep):
+        return str(grep)
     folder, _, name = str(grep).rpartition("/")
     if any(sign in str(grep) for sign in "?[") or "**" in str(grep) or "*" not in name:
         stated.refuse(

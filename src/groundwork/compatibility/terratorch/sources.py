@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from groundwork.compatibility.terratorch.bands import read_bands, steps_of, unique
@@ -17,8 +17,20 @@ _DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
+class Lying:
+    """How the files of a public set lie, beside what they show."""
+
+    #: Under ``data.sources.<name>``.
+    spec: Words = field(default_factory=dict)
+    #: Names of the arrays in files of images and of labels. Empty: files are rasters themselves.
+    variables: tuple[str, str] = ("", "")
+    #: Whether names repeat themselves in the folders of the splits.
+    repeats: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the model's part of the file says of a source."""
+    """What the model's part of the file says of a source, and the layout of a public set."""
 
     #: Bands that the model sees.
     bands: tuple[str, ...] = ()
@@ -27,6 +39,7 @@ class Wanted:
     usual: tuple[str, ...] = ()
     #: Whether it knows bands by their wavelengths.
     by_wavelength: bool = False
+    lying: Lying = field(default_factory=Lying)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +90,8 @@ def read_source(
     spec.update(_looks(stated, used, where, first, rgb=_colours(stated, name, many=many) if shown else []))
     if steps > 1:
         spec["steps"] = steps
-        spec["layout"] = _layout(stated, f"{where}.layout")
+        spec["layout"] = wanted.lying.spec.get("layout") or _layout(stated, f"{where}.layout")
+    spec |= wanted.lying.spec
     return Source(spec, _statistics(stated, name, used, steps, many=many), tuple(used), steps)
 
 

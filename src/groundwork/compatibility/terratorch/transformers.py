@@ -84,12 +84,15 @@ def _coordinates(name: str, arguments: Stated, seen: Seen) -> list[str]:
         return []
     found = arguments.texts("coords_encoding") if is_stated else ["time", "location"] if name.endswith("_tl") else []
     if "time" in found:
-        arguments.change(
-            "coords_encoding",
-            "dates are read from the files here, by '{date}' in the patterns of scenes or by 'date_tag' of the source: "
-            "say how, as docs/how-to/several-dates.md does, or set 'backbone_coords_encoding' to ['location']",
-            "model.encoder",
-        )
+        arguments.change("coords_encoding", "dates are read from the files here, or from a table of them")
+        for source in seen.sources:
+            arguments.findings.lack(
+                f"data.sources.{source}.date_tag",
+                "nothing says when images were taken. State this key with the name of the tag that holds the date of "
+                "each file. Or else let 'scenes' and 'inference_scenes' be tables with a column 'date', as "
+                "docs/how-to/where-rasters-come-from.md does, or write '{date}' into their 'pattern'. Without dates, "
+                "set 'model.encoder.coordinates' to [location]",
+            )
     return found
 
 

@@ -26,7 +26,7 @@ class DetectionModel(EncoderModel):
 
     In evaluation ``output`` is (batch, most, 6): left, top, right and bottom in pixels of the image, score, and class
     index; images with fewer objects than another are filled up with rows of score 0. Of mask-rcnn the chances of the
-    cells of each box stand behind, (batch, most, 6 + 784): see :mod:`groundwork.targets.object_masks`. In
+    cells of each box stand behind, (batch, most, 6 + 784), or 6 + 196: see :mod:`groundwork.targets.object_masks`. In
     training ``losses`` holds the detector's own, and ``output`` no row.
 
     Args:
@@ -124,6 +124,7 @@ class ObjectDetectionModelFactory(ModelFactory):
         anchors: Side in pixels of the smallest anchors of each level, from the finest; of fcos, which has none, the
             length that its boxes are measured in. None: eight strides of the level, of retinanet four, of fcos one.
         heads: torchvision's first heads, or those of its second versions, which have more convolutions and norms.
+            v2_coarse: of mask-rcnn, these with outlines of 14 cells along each side of a box in place of 28.
         iou_across_classes: Of two boxes of any classes that overlap by more than this, the one of the lower score is
             left out, where an object is of one class alone. None: boxes of other classes may lie upon each other.
     """

@@ -21,8 +21,9 @@ from groundwork.models.assembly.detectors import OneStageDetector, TwoStageDetec
 from groundwork.specs import FeatureLevel
 
 Framework = Literal["faster-rcnn", "mask-rcnn", "retinanet", "fcos"]
-#: torchvision's first heads, or those of its second versions (https://arxiv.org/abs/2111.11429).
-Heads = Literal["v1", "v2"]
+#: torchvision's first heads, or those of its second versions (https://arxiv.org/abs/2111.11429), of mask-rcnn also with
+#: outlines of 14 cells along each side in place of 28.
+Heads = Literal["v1", "v2", "v2_coarse"]
 
 #: Framework -> the losses that its detector gives in training, as torchvision calls them.
 _REGIONS = ("loss_classifier", "loss_box_reg", "loss_objectness", "loss_rpn_box_reg")
@@ -116,6 +117,10 @@ def check_design(design: Design) -> None:
     """
     if design.framework == "fcos" and design.heads != "v1":
         raise ComponentError("'fcos' has heads of one version alone: leave 'heads' out")
+    if design.framework != "mask-rcnn" and design.heads == "v2_coarse":
+        raise ComponentError(
+            f"'heads: v2_coarse' says how fine outlines are, and '{design.framework}' has none: take v2"
+        )
     if design.anchors is not None and not all(side > 0 for side in design.anchors):
         raise ComponentError(f"'anchors' are sides in pixels, above 0; found {list(design.anchors)}")
 
@@ -155,7 +160,7 @@ def _build_retinanet(given: _Levels, design: Design) -> RetinaNet:
     octaves = tuple(tuple(int(side * 2 ** (part / 3)) for part in range(3)) for side in given.anchors)
     anchors = AnchorGenerator(octaves, (_RATIOS,) * len(octaves))
     head = None
-    if design.heads == "v2":
+    if design.heads != "v1":
         _require_shared("'retinanet' with 'heads: v2'", given.channels)
         per_place = anchors.num_anchors_per_location()[0]
         head = RetinaNetHead(given.channels, per_place, given.num_classes, norm_layer=partial(nn.GroupNorm, 32))
@@ -174,7 +179,9 @@ def _build_two_stage(given: _Levels, design: Design) -> FasterRCNN:
     has_masks, limits = design.framework == "mask-rcnn", design.limits
     names = [str(index) for index in range(len(given.strides))]
     anchors = AnchorGenerator(tuple((side,) for side in given.anchors), (_RATIOS,) * len(given.anchors))
-    masks = {"mask_roi_pool": MultiScaleRoIAlign(names, 14, 2)} if has_masks else {}
+    # A mask has twice as many cells along each side as its region.
+    pooled = _POOLED if design.heads == "v2_coarse" else 2 * _POOLED
+    masks = {"mask_roi_pool": MultiScaleRoIAlign(names, pooled, 2)} if has_masks else {}
     return (MaskRCNN if has_masks else FasterRCNN)(
         _Channels(given.channels),
         given.num_classes + TwoStageDetector.first_label,
@@ -185,7 +192,7 @@ def _build_two_stage(given: _Levels, design: Design) -> FasterRCNN:
         box_detections_per_img=limits.most,
         box_batch_size_per_image=limits.regions,
         **masks,
-        **(_second_heads(given.channels, anchors, has_masks=has_masks) if design.heads == "v2" else {}),
+        **(_second_heads(given.channels, anchors, has_masks=has_masks) if design.heads != "v1" else {}),
     )
 
 

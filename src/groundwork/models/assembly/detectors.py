@@ -25,8 +25,8 @@ Objects: TypeAlias = Mapping[str, Tensor]
 class Answer:
     """What a detector gives for a batch: objects in evaluation, losses in training."""
 
-    #: For each image ``boxes``, ``labels``, ``scores`` (objects,), and of mask-rcnn ``masks`` (objects, 1, 28, 28):
-    #: the chance of each cell of the box.
+    #: For each image ``boxes``, ``labels``, ``scores`` (objects,), and of mask-rcnn ``masks`` (objects, 1, side,
+    #: side): the chance of each cell of the box.
     found: Sequence[Objects] = ()
     losses: dict[str, Tensor] = field(default_factory=dict)
 

@@ -72,12 +72,12 @@ def from_padded(found: Mapping[str, Tensor], size: tuple[int, int], padded: tupl
 
     Args:
         found: ``boxes`` (objects, 4), ``labels`` and ``scores`` (objects,), and where there are ``masks``
-            (objects, 1, 28, 28), each over its box.
+            (objects, 1, side, side), each over its box.
         size: Height and width of the image.
         padded: Of the padded image.
 
     Returns:
-        The same, ``masks`` as (objects, 28, 28), each over what of its box lies in the image.
+        The same, ``masks`` as (objects, side, side), each over what of its box lies in the image.
     """
     boxes = found["boxes"] - _shift(size, padded, found["boxes"].device)
     limit = boxes.new_tensor([size[1], size[0], size[1], size[0]])

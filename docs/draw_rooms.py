@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import fsum
 from xml.sax.saxutils import escape
 
 _HEIGHT, _GAP, _ROW = 30, 22, 84
@@ -65,8 +66,9 @@ def _ordered(rows: Sequence[list[str]], uses: Mapping[str, set[str]]) -> list[li
         place = {room: (index + 0.5) / len(row) for row in ordered for index, room in enumerate(row)}
         near = used_by if sweep % 2 == 0 else uses
         for row in ordered if sweep % 2 == 0 else reversed(ordered):
+            # Summed exactly: a set has another order in each process.
             wanted = {
-                room: sum(place[other] for other in near[room]) / len(near[room]) if near[room] else place[room]
+                room: fsum(place[other] for other in near[room]) / len(near[room]) if near[room] else place[room]
                 for room in row
             }
             row.sort(key=lambda room: (wanted[room], room))

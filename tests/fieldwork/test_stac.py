@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from datetime import date, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,9 +19,11 @@ import yaml
 from kedro.io import DataCatalog, DatasetError
 from rasterio.windows import Window
 
+from groundwork.config import InferenceConfig
 from groundwork.data.scan import scan_scenes
 from groundwork.data.scene_stack import files_of, folders_by_source, open_checked
 from groundwork.errors import DataError, RasterError
+from groundwork.prediction.inputs import check_scenes
 from groundwork.rasters.folder import RasterFolder
 from groundwork.specs import RasterSpec
 from serving import served
@@ -294,6 +297,7 @@ def test_tables_are_the_same_as_of_a_folder(tiny_data: SimpleNamespace) -> None:
 def test_a_file_that_is_not_the_one_of_its_item_is_refused_before_it_is_read(
     tiny_data: SimpleNamespace, tmp_path: Path, size: int | None, kind: str, start: str, message: str | None
 ) -> None:
+    specs, plain = tiny_data.config.sources, InferenceConfig()
     items = []
     for key in ("11", "p4"):
         [path] = tiny_data.scenes.paths(key)
@@ -305,6 +309,13 @@ def test_a_file_that_is_not_the_one_of_its_item_is_refused_before_it_is_read(
     labels = RasterFolder(tiny_data.labels.root, {key: tiny_data.labels.files[key] for key in folder.files})
     if message is None:
         assert len(scan_scenes(folder, labels, tiny_data.config).chips) > 0
+        assert list(check_scenes(folder, specs, plain, None).grids) == ["11", "p4"]
         return
     with pytest.raises(DataError, match=message):
         scan_scenes(folder, labels, tiny_data.config)
+    with pytest.raises(RasterError, match=message):
+        check_scenes(folder, specs, plain, None)
+    for index in (0, 1):
+        part = InferenceConfig.model_validate({"shard": {"index": index, "count": 2}})
+        with pytest.raises(RasterError, match=message) if index == 0 else nullcontext():
+            check_scenes(folder, specs, part, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isfinite
 from typing import Annotated, Literal
 
@@ -127,6 +128,10 @@ class ShardConfig(Config):
         if self.index >= self.count:
             raise ValueError(f"index is {self.index}, and of {self.count} parts the last is {self.count - 1}")
         return self
+
+    def part_of(self, keys: Sequence[str]) -> Sequence[str]:
+        """Return every so manieth of the scenes, so that parts take alike long."""
+        return keys[self.index :: self.count]
 
 
 class InferenceConfig(Config):

@@ -165,10 +165,7 @@ def _scan_scene(task: _Task) -> _Found:
     """Look through one scene."""
     kind = kind_of(task.data.target)
     try:
-        for source, paths in task.files.items():
-            # Nothing is stated of files that no item names.
-            for path, stated in zip(paths, task.stated[source], strict=False):
-                check_contents(path, stated)
+        check_contents(task.files, task.stated)
         with open_labelled(task.files, task.label, task.data.sources, kind, task.dates) as opened:
             opened.label.check_grid(opened.grid)
             require_stated_places(opened.stack, task.stated)

@@ -76,10 +76,10 @@ def write_predictions(names: Names, predictions: Predictions) -> None:
 
 
 def _of_shard(origins: Mapping[str, Origin], config: InferenceConfig) -> dict[str, Origin]:
-    """Return every so manieth scene, so that parts take alike long; all have been checked, as names must be apart."""
+    """Return the scenes of a part; all have been checked, as names must be apart."""
     if config.shard is None:
         return dict(origins)
-    keys = list(origins)[config.shard.index :: config.shard.count]
+    keys = config.shard.part_of(list(origins))
     logger.info(
         "%d of %d scene(s) are of part %d of %d", len(keys), len(origins), config.shard.index, config.shard.count
     )

@@ -13,7 +13,8 @@ import shapely
 from rasterio.windows import Window
 
 from groundwork.config.inference import InferenceConfig
-from groundwork.prediction.mosaic import Mosaic, Piece, bad_blocks_of
+from groundwork.prediction.mosaic import Mosaic, bad_blocks_of
+from groundwork.prediction.mosaic_place import Piece
 from groundwork.prediction.products import ANSWERS, COLLECTION, ITEM, ITEM_SUFFIX, MOSAIC
 from groundwork.prediction.provenance import was_predicted
 from groundwork.prediction.record import Run

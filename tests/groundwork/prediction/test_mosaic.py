@@ -209,7 +209,8 @@ def test_a_mosaic_that_cannot_be_made_is_refused_before_the_first_scene_is_predi
         pixels = np.ones((3, 40, 40), np.int16)
         transform = from_origin(easting, 5e6, 10, 10)
         write_raster(tmp_path / f"in/{key}.tif", pixels, nodata=-9999, crs=place, transform=transform)
-    source = {"bands": ["A", "B", "C"], "dtype": "int16", "nodata": -9999, "georeference": "required" if crs else "absent"}
+    source = {"bands": ["A", "B", "C"], "dtype": "int16", "nodata": -9999}
+    source |= {} if crs else {"georeference": "absent"}
     config = InferenceConfig.model_validate({"mosaic": {"overlaps": "first", **mosaic}, "source": source})
     predictions = predict_scenes(tiny_bundle, find_rasters(tmp_path / "in", ["{key}.tif"]), config)
     with pytest.raises(RasterError, match=message):

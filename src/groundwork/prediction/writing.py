@@ -94,8 +94,8 @@ def _of_shard(origins: Mapping[str, Origin], config: InferenceConfig) -> dict[st
     )
     if len(origins) < config.shard.count:
         logger.warning(
-            "'inference.shard.count' is %d, and there are %d scene(s): parts are whole scenes, and those from %d on have "
-            "nothing to do. Fewer parts do the same; 'inference.engine: dask' with a 'scheduler' cuts them into "
+            "'inference.shard.count' is %d, and there are %d scene(s): parts are whole scenes, and those from %d on "
+            "have nothing to do. Fewer parts do the same; 'inference.engine: dask' with a 'scheduler' cuts them into "
             "blocks for several machines, 'inference.workers' for the processes of one",
             config.shard.count,
             len(origins),

@@ -5,6 +5,7 @@ from groundwork.specs.features import FeatureLevel, FeatureSpec
 from groundwork.specs.objects import ObjectSpec
 from groundwork.specs.quality import QualityRule
 from groundwork.specs.raster import RANGES, NearestDates, RasterSpec
+from groundwork.specs.raster_changes import RasterChanges, WholeOrChanges
 from groundwork.specs.target import ClassSpec, OutputSpec, TargetSpec
 from groundwork.specs.vectors import AttributeValue, VectorSpec
 
@@ -19,7 +20,9 @@ __all__ = [
     "ObjectSpec",
     "OutputSpec",
     "QualityRule",
+    "RasterChanges",
     "RasterSpec",
     "TargetSpec",
     "VectorSpec",
+    "WholeOrChanges",
 ]

@@ -250,6 +250,21 @@ def recipe_of(folder: Path, files: dict[str, str]) -> RecipeConfigLoader:
     return RecipeConfigLoader(str(folder / "conf"), env="mine", **CONFIG_LOADER_ARGS)
 
 
+def test_paths_of_the_catalog_may_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "me"))
+    catalog = """
+      scenes: {type: fieldwork.io.rasters.RasterFolderDataset, path: ~/s2, pattern: "~{key}.tif"}
+      split_lists: {type: fieldwork.io.lists.SplitListsDataset, files: {train: ~/train.txt, val: a/~/val.txt}}
+      table: {type: pandas.CSVDataset, filepath: ~/table.csv}
+      labels: {type: fieldwork.io.rasters.RasterFolderDataset, path: '${runtime_params:raw_root,"~/r"}/labels'}
+    """
+    read = recipe_of(tmp_path, {"catalog.yml": catalog})["catalog"]
+    home = tmp_path.as_posix() + "/me"
+    assert (read["scenes"]["path"], read["scenes"]["pattern"]) == (f"{home}/s2", "~{key}.tif")
+    assert read["split_lists"]["files"] == {"train": f"{home}/train.txt", "val": "a/~/val.txt"}
+    assert (read["table"]["filepath"], read["labels"]["path"]) == (f"{home}/table.csv", f"{home}/r/labels")
+
+
 def test_the_files_that_state_a_parameter_are_named(tmp_path: Path) -> None:
     read = recipe_of(tmp_path, {"parameters.yml": "training: {max_epochs: 1}\n"})
     assert read.files_with("training") == ["conf/base/parameters_training.yml", "conf/mine/parameters.yml"]

@@ -37,7 +37,7 @@ from groundwork.prediction.stac import (
 )
 from groundwork.prediction.stac_model import CLASSIFICATION_SCHEMA, FILE_SCHEMA, classes_of
 from groundwork.progress import track
-from groundwork.rasters.styles import sidecars
+from groundwork.rasters.styles import is_a_persons, sidecars
 from groundwork.rasters.vrt import VRT, write_vrt
 from groundwork.rasters.windows import blocks
 from groundwork.rasters.writing import write_rasters
@@ -177,7 +177,8 @@ def remove_others(folder: Path, written: WrittenMosaic | None) -> None:
         for path in [here / f"{answer}{VRT}", *sorted(here.glob(f"{answer}*.tif"))]:
             if path not in kept and was_predicted(path):
                 for file in {path, *sidecars(path).values()} - beside:
-                    file.unlink(missing_ok=True)
+                    if not is_a_persons(file):
+                        file.unlink(missing_ok=True)
     for path in sorted(here.glob(f"*{ITEM_SUFFIX}")):
         if _is_of_mosaic(path):
             path.unlink()

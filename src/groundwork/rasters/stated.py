@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,18 +23,24 @@ from groundwork.specs import RANGES, BandSpec, RasterSpec
 _HASHES = {"1114": "sha1", "1220": "sha256", "1340": "sha512", "d50110": "md5"}
 
 
-def check_stated(folder: RasterFolder, spec: RasterSpec) -> None:
-    """Compare what is stated of all files with a spec. Nothing is opened.
+def check_stated(folder: RasterFolder, spec: RasterSpec, keys: Collection[str] | None = None) -> None:
+    """Compare what is stated of files with a spec. Nothing is opened.
+
+    Args:
+        folder: With what is stated.
+        spec: What the files hold.
+        keys: Of the scenes that are compared. None: all.
 
     Raises:
         RasterError: With the item and its asset, for the first that differs.
     """
     for key, stated in folder.stated.items():
-        per_date = len(stated) // len(folder.dates.get(key, ("one",)))
-        for position, file in enumerate(stated):
-            _check_bands(file, spec, None if per_date == 1 else position % per_date)
-            if position % per_date == 0:
-                _check_place(file, spec)
+        if keys is None or key in keys:
+            per_date = len(stated) // len(folder.dates.get(key, ("one",)))
+            for position, file in enumerate(stated):
+                _check_bands(file, spec, None if per_date == 1 else position % per_date)
+                if position % per_date == 0:
+                    _check_place(file, spec)
 
 
 def check_placed(grid: Grid, path: Path, stated: StatedFile) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -21,8 +21,6 @@ def _is_unset(value: object) -> bool:
 
 class ClassSpec(Config):
     """One class of a label raster."""
-
-    example: ClassVar[str] = '{value: 1, name: water, color: "#2f6fb5"}'
 
     #: What predictions hold. Where ``values`` are given alone, the first of them.
     value: ClassValue

@@ -20,7 +20,7 @@ NOISE = re.compile(r" \[type=.*?, input_type=\w+\](\n\s+For further information 
 
 #: How Kedro heads what it wraps.
 WRAPPED = re.compile(
-    r"(?P<place>Failed while (?:saving data to|loading data from) dataset [^\n]*)\n(?P<message>.+)", re.DOTALL
+    r"(?P<place>(?:\S+: )?Failed while (?:saving data to|loading data from) dataset [^\n]*)\n(?P<message>.+)", re.DOTALL
 )
 
 #: Words of the library's messages -> what to run or to change here. The library knows neither pipelines nor catalog.
@@ -74,12 +74,14 @@ def said_first(error: BaseException) -> tuple[str, str, str]:
     Kedro wraps what an entry raises while it is read or written, which predictions are made in, into an error of its
     own. Across processes the text alone is left of what it wraps.
     """
-    message, cause = str(error), error.__cause__
+    name, message, cause = type(error).__name__, str(error), error.__cause__
     wrapped = WRAPPED.match(message) if isinstance(error, DatasetError) else None
     if wrapped is None:
-        return type(error).__name__, message, ""
-    name = type(cause).__name__ if isinstance(cause, Exception) and str(cause) == wrapped["message"] else ""
-    return name or type(error).__name__, wrapped["message"], wrapped["place"]
+        return name, message, ""
+    while cause is not None:
+        name = type(cause).__name__ if str(cause) == wrapped["message"] else name
+        cause = cause.__cause__
+    return name, wrapped["message"], wrapped["place"]
 
 
 def is_for_user(error: BaseException) -> bool:

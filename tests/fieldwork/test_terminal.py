@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from kedro.io import DatasetError
+from kedro.io import DataCatalog, DatasetError
 
 import groundwork
 from fieldwork import terminal
@@ -63,8 +63,8 @@ def test_what_an_entry_raises_is_said_before_where_kedro_met_it(
         raise RasterError("a.tif", "pixels that cannot be decoded in rows 0+64", "a whole\nfile", "Fetch it again.")
 
     with pytest.raises(DatasetError) as raised:
-        PredictionsDataset(path="out").save(Predictions({}, predict, InferenceConfig()))
-    assert str(raised.value).startswith("Failed while saving data to dataset fieldwork.io.predictions")
+        DataCatalog({"maps": PredictionsDataset(path="out")}).save("maps", Predictions({}, predict, InferenceConfig()))
+    assert str(raised.value).startswith("maps: Failed while saving data to dataset fieldwork.io.predictions")
     error = raised.value if is_known else DatasetError(str(raised.value))
     terminal.show_errors_plainly()
     sys.excepthook(DatasetError, error, None)
@@ -74,7 +74,7 @@ def test_what_an_entry_raises_is_said_before_where_kedro_met_it(
     assert second == "file. Fetch it again."
     assert "'inference.on_bad_block: nodata'" in advice
     assert place.startswith(
-        "(Failed while saving data to dataset fieldwork.io.predictions.PredictionsDataset(path='out'"
+        "(maps: Failed while saving data to dataset fieldwork.io.predictions.PredictionsDataset(path='out'"
     )
 
 

@@ -200,6 +200,9 @@ def render() -> str:
 def _classes(place: str, kind: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
     """Yield a class and those nested in it, each with its place in YAML."""
     yield place, kind
+    if kind.__name__ == "RasterChanges":
+        # Its keys are those of RasterSpec.
+        return
     for name, field in kind.model_fields.items():
         for part in _nested(field.annotation):
             if part is not ComponentConfig:
@@ -219,6 +222,9 @@ def _class_section(place: str, kind: type[BaseModel], *, is_first: bool) -> list
     summary = first_line(kind)
     if kind.__name__ == "RasterSpec" and place.startswith("inference"):
         return [*heading, "", f"`RasterSpec`, with the keys of [data.sources](#datasources). {summary}"]
+    if kind.__name__ == "RasterChanges":
+        keys = ", ".join(f"`{name}`" for name in kind.model_fields)
+        return ["", f"`RasterChanges`. {summary} They are {keys}."]
     if kind.__name__ == "BandSpec" and place.startswith("inference"):
         return []
     comments = _comments(kind)

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from groundwork.config.merging import merge
+from groundwork.rasters.addresses import local_path
 from groundwork.strict import did_you_mean
 
 logger = logging.getLogger(__name__)
@@ -43,9 +44,13 @@ class RecipeConfigLoader(OmegaConfigLoader):
     def __getitem__(self, key: str) -> dict[str, Any]:
         """Read one kind of configuration. Credentials of this machine, in ``conf/local``, hold in every environment.
 
+        A ``~`` at the beginning of a path of the catalog is the home folder: Kedro would look for it in the project.
+
         Raises:
             ConfigurationError: For an environment that is not there, and a value that cannot be filled in.
         """
+        if key == "catalog":
+            return {name: _at_home(entry) for name, entry in self._read(key).items()}
         if key != "credentials":
             return self._read(key)
         try:
@@ -169,6 +174,14 @@ class RecipeConfigLoader(OmegaConfigLoader):
             return merged
         stated, given = OmegaConf.unsafe_merge(*config_per_file.values()), OmegaConf.create(self.runtime_params)
         return merge(*(OmegaConf.to_container(part, resolve=True) for part in (stated, given)))  # type: ignore[arg-type]
+
+
+def _at_home(value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
+    if isinstance(value, dict):
+        return {name: _at_home(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_at_home(part) for part in value]
+    return local_path(value).as_posix() if isinstance(value, str) and value.startswith("~") else value
 
 
 def _refuse_broken(file: Path) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from fieldwork.differences import since_recorded
 from fieldwork.parameters import PARAMETERS
 from fieldwork.run_record import RECORD
 
@@ -19,8 +19,6 @@ from fieldwork.run_record import RECORD
 STATED: dict[str, Any] = {name: PARAMETERS[name] for name in ("data", "model", "seed")}
 #: What a training reads of the two pipelines before it.
 READ_TOGETHER = {"initial_bundle", "samples"}
-#: Values that are longer than this are left out of a message.
-LONGEST = 40
 
 
 class SameRecipe:
@@ -60,26 +58,9 @@ def _require_made_with(recorded: Mapping[str, Any], stated: Mapping[str, Any]) -
     from groundwork.bundle import PRESENTATION_OF_DATA  # noqa: PLC0415 - it loads torch
     from groundwork.errors import DataError  # noqa: PLC0415 - it goes with what loads torch
 
-    kind = PARAMETERS["data"]
-    try:
-        before = kind.model_validate(recorded.get("data")).model_dump(mode="json", exclude=PRESENTATION_OF_DATA)
-    except ValidationError:
-        # Another version of the library wrote it, with keys that mean nothing here.
-        return
-    now = kind.model_validate(stated).model_dump(mode="json", exclude=PRESENTATION_OF_DATA)
-    differences = list(_differences("data", before, now))
-    if differences:
+    found = since_recorded(recorded, stated, PRESENTATION_OF_DATA)
+    if found:
         raise DataError(
             f"The samples and statistics were made with other parameters than are stated now: "
-            f"{'; '.join(differences[:5])}. `kedro run --pipelines data_prep` makes them anew."
+            f"{'; '.join(found[:5])}. `kedro run --pipelines data_prep` makes them anew."
         )
-
-
-def _differences(key: str, before: Any, now: Any) -> Iterator[str]:  # noqa: ANN401 - whatever YAML holds
-    """Yield each key that two states of a parameter do not agree on, with both values where they are short."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        for name in sorted(before.keys() | now.keys()):
-            yield from _differences(f"{key}.{name}", before.get(name), now.get(name))
-    elif before != now:
-        is_short = len(str(before)) <= LONGEST and len(str(now)) <= LONGEST
-        yield f"'{key}' was {json.dumps(before)} and is {json.dumps(now)}" if is_short else f"'{key}' is another"

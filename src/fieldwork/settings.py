@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from fieldwork.bundle_holds import BundleHolds
 from fieldwork.config_loader import RecipeConfigLoader
 from fieldwork.hooks import AroundRun
 from fieldwork.local_values import make_resolver
@@ -12,7 +13,7 @@ from fieldwork.tracking import Tracking
 
 show_errors_plainly()
 
-HOOKS = (AroundRun(), SameRecipe(), RunRecord(), Tracking())
+HOOKS = (AroundRun(), SameRecipe(), BundleHolds(), RunRecord(), Tracking())
 
 CONFIG_LOADER_CLASS = RecipeConfigLoader
 #: Gives values of this machine.

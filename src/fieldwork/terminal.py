@@ -18,6 +18,11 @@ FULL = "FIELDWORK_TRACEBACK"
 NOISE = re.compile(r" \[type=.*?, input_type=\w+\](\n\s+For further information visit \S+)?", re.DOTALL)
 
 
+#: How Kedro heads what it wraps.
+WRAPPED = re.compile(
+    r"(?P<place>(?:\S+: )?Failed while (?:saving data to|loading data from) dataset [^\n]*)\n(?P<message>.+)", re.DOTALL
+)
+
 #: Words of the library's messages -> what to run or to change here. The library knows neither pipelines nor catalog.
 ADVICE = {
     "was never trained": "`kedro run --pipelines training` trains it; `trained_bundle` in the catalog names another.",
@@ -51,13 +56,32 @@ def show_errors_plainly() -> None:
             before(kind, error, traceback)
             return
         console = Console(stderr=True, highlight=False, soft_wrap=True)
-        console.print(f"\n[bold red]{kind.__name__}[/]", end=": ")
-        console.print(NOISE.sub("", str(error)), markup=False)
-        if advice := advise(str(error)):
+        name, message, place = said_first(error)
+        console.print(f"\n[bold red]{name}[/]", end=": ")
+        console.print(NOISE.sub("", message), markup=False)
+        if advice := advise(message):
             console.print(advice, markup=False)
+        if place:
+            console.print(f"({place})", style="dim", markup=False)
         console.print(f"(Set {FULL}=1 to see where it was raised.)", style="dim")
 
     sys.excepthook = show
+
+
+def said_first(error: BaseException) -> tuple[str, str, str]:
+    """Return what an error is called, its message, and where Kedro met it.
+
+    Kedro wraps what an entry raises while it is read or written, which predictions are made in, into an error of its
+    own. Across processes the text alone is left of what it wraps.
+    """
+    name, message, cause = type(error).__name__, str(error), error.__cause__
+    wrapped = WRAPPED.match(message) if isinstance(error, DatasetError) else None
+    if wrapped is None:
+        return name, message, ""
+    while cause is not None:
+        name = type(cause).__name__ if str(cause) == wrapped["message"] else name
+        cause = cause.__cause__
+    return name, wrapped["message"], wrapped["place"]
 
 
 def is_for_user(error: BaseException) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -13,7 +12,7 @@ from pydantic import ConfigDict, ValidationError, create_model
 
 from groundwork.config.component import ComponentConfig
 from groundwork.errors import ComponentError, SpecError
-from groundwork.strict import did_you_mean, text_for_number
+from groundwork.strict import did_you_mean, text_for_number, words_of
 from groundwork.table import AdvisedTable, Table, module_of
 
 __all__ = ["Table", "build", "check_options", "find", "located", "option_fields"]
@@ -141,11 +140,9 @@ def _explain(name: str, fields: dict[str, tuple[Any, Any]], error: ValidationErr
     for problem in error.errors():
         where = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1:
-            lines.append(f"it has no option '{where}'.{did_you_mean(where, list(fields))}")
+            lines.append(f"it has no option '{where}'.{did_you_mean(where, list(fields))}".removesuffix("."))
         else:
-            hint = ""
-            if problem["type"] == "literal_error" and isinstance(problem["input"], str):
-                hint = did_you_mean(problem["input"], re.findall(r"'([^']+)'", problem["msg"]))
-            lines.append(f"{where}: {problem['msg']} (found {problem['input']!r}).{hint}")
+            lines.append(f"{where}: {words_of(problem)}")
     known = ", ".join(key if default is ... else f"{key}={default!r}" for key, (_, default) in fields.items())
-    return f"'{name}' cannot be built: {'; '.join(lines)} Options: {known or 'none'}"
+    said = "; ".join(lines)
+    return f"'{name}' cannot be built: {said}{'' if said.endswith(('?', '.')) else '.'} Options: {known or 'none'}"

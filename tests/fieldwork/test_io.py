@@ -283,6 +283,30 @@ def test_a_folder_is_made_where_there_is_none(tmp_path: Path) -> None:
     assert path.is_dir()
 
 
+@pytest.mark.parametrize(
+    ("kind", "key", "more"),
+    [
+        ("rasters.RasterFolderDataset", "path", {}),
+        ("vectors.VectorLabelsDataset", "path", {}),
+        ("stac.StacItemsDataset", "path", {"assets": "data"}),
+        ("raster_table.RasterTableDataset", "filepath", {"paths": "path", "key": "key"}),
+        ("predictions.PredictionsDataset", "path", {}),
+        ("samples.SampleTableDataset", "filepath", {}),
+        ("bundle.BundleDataset", "path", {}),
+        ("packed.PackedChipsDataset", "path", {}),
+        ("exported.ExportedModelDataset", "path", {}),
+        ("features.FeatureFolderDataset", "path", {"layers": ["a"]}),
+    ],
+)
+def test_entries_made_in_code_begin_at_home_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, key: str, more: dict[str, Any]
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    made = DataCatalog.from_config({"it": {"type": f"fieldwork.io.{kind}", key: "~/a/b", **more}}).get("it")
+    assert made is not None
+    assert str(tmp_path / "a/b") in str(made)
+
+
 def test_an_entry_still_says_how_it_was_made(tmp_path: Path) -> None:
     config = {
         "type": "fieldwork.io.atomic.AtomicJSON",

@@ -57,7 +57,7 @@ def test_what_is_there_passes() -> None:
         (["--pipelines", "trainig"], "There is no pipeline 'trainig'. Did you mean 'training'?"),
         (["--tags", "x"], "There is no tag 'x'."),
         (["--runner", "Parallel"], "has no attribute 'Parallel'"),
-        (["--params", "seed=abc"], "seed: Input should be a valid integer (found 'abc')"),
+        (["--params", "seed=abc"], "seed: must be a whole number; found 'abc'"),
     ],
 )
 def test_a_mistyped_command_ends_on_one_screen(project: Path, arguments: list[str], message: str) -> None:

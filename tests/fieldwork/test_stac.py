@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from datetime import date, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,9 +19,12 @@ import yaml
 from kedro.io import DataCatalog, DatasetError
 from rasterio.windows import Window
 
+from groundwork.config import IndexingConfig, InferenceConfig
+from groundwork.data.chips import labelled
 from groundwork.data.scan import scan_scenes
 from groundwork.data.scene_stack import files_of, folders_by_source, open_checked
 from groundwork.errors import DataError, RasterError
+from groundwork.prediction.inputs import check_scenes
 from groundwork.rasters.folder import RasterFolder
 from groundwork.specs import RasterSpec
 from serving import served
@@ -294,6 +298,7 @@ def test_tables_are_the_same_as_of_a_folder(tiny_data: SimpleNamespace) -> None:
 def test_a_file_that_is_not_the_one_of_its_item_is_refused_before_it_is_read(
     tiny_data: SimpleNamespace, tmp_path: Path, size: int | None, kind: str, start: str, message: str | None
 ) -> None:
+    specs, plain = tiny_data.config.sources, InferenceConfig()
     items = []
     for key in ("11", "p4"):
         [path] = tiny_data.scenes.paths(key)
@@ -305,6 +310,42 @@ def test_a_file_that_is_not_the_one_of_its_item_is_refused_before_it_is_read(
     labels = RasterFolder(tiny_data.labels.root, {key: tiny_data.labels.files[key] for key in folder.files})
     if message is None:
         assert len(scan_scenes(folder, labels, tiny_data.config).chips) > 0
+        assert list(check_scenes(folder, specs, plain, None).grids) == ["11", "p4"]
         return
     with pytest.raises(DataError, match=message):
         scan_scenes(folder, labels, tiny_data.config)
+    with pytest.raises(RasterError, match=message):
+        check_scenes(folder, specs, plain, None)
+    for index in (0, 1):
+        part = InferenceConfig.model_validate({"shard": {"index": index, "count": 2}})
+        with pytest.raises(RasterError, match=message) if index == 0 else nullcontext():
+            check_scenes(folder, specs, part, None)
+
+
+@pytest.mark.parametrize("engine", [{}, {"engine": "dask", "workers": 1}], ids=["here", "dask"])
+def test_scenes_that_their_items_contradict_are_left_out_by_whoever_looks(
+    tiny_data: SimpleNamespace, tmp_path: Path, engine: dict[str, Any]
+) -> None:
+    wrong = {
+        "11": {"file:checksum": f"1220{64 * '0'}"},
+        "p4": {"file:size": 1},
+        "p5": {"raster:bands": [{"data_type": "int16", "nodata": 0}] * 3},
+        "p6": {"proj:shape": [1, 2]},
+    }
+    items = []
+    for key in tiny_data.scenes.files:
+        [path] = tiny_data.scenes.paths(key)
+        right = {"file:size": path.stat().st_size}
+        items.append(_item(key, {"data": str(path)}, asset=right | wrong.get(key, {})))
+    folder = _load(_collect(tmp_path / "items.json", *items))
+    scan = scan_scenes(folder, tiny_data.labels, tiny_data.config, IndexingConfig(on_bad_scene="leave_out", **engine))
+    why = scan.report.set_index("scene")["left_out"].dropna()
+    told = {"11": "found the sha256", "p4": "expected 1, what STAC", "p5": "the stated nodata 0", "p6": "found size"}
+    assert {key: told[key] for key, text in why.items() if told[key] in text} == told
+    assert set(scan.cells) == {"1", "east"}
+    samples = scan.chips.assign(split="train")
+    # What reads the samples does not mind the scenes that were left out.
+    specs = tiny_data.config.sources, tiny_data.config.target
+    assert set(labelled(samples, folder, tiny_data.labels, specs).samples["scene"]) == {"1", "east"}
+    with pytest.raises(RasterError, match=r"'p5', asset 'data': found the stated nodata 0 of band 'A'"):
+        scan_scenes(folder, tiny_data.labels, tiny_data.config)

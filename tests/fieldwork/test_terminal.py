@@ -3,14 +3,18 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
-from kedro.io import DatasetError
+from kedro.io import DataCatalog, DatasetError
 
 import groundwork
 from fieldwork import terminal
+from fieldwork.io.predictions import PredictionsDataset
 from fieldwork.parameters import UnknownParameterError
+from groundwork.config import InferenceConfig
 from groundwork.errors import BundleError, ComponentError, RasterError, SpecError
+from groundwork.prediction.scene import Predictions
 
 
 @pytest.mark.parametrize("kind", [SpecError, ComponentError, UnknownParameterError, DatasetError])
@@ -47,6 +51,31 @@ def test_the_project_says_what_to_run_about_what_the_library_says(capsys: pytest
     sys.excepthook(BundleError, BundleError("This bundle was never trained: train it first, or take another."), None)
     assert "\n`kedro run --pipelines training` trains it;" in capsys.readouterr().err
     assert terminal.advise("chips: Unknown key") == ""
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["here", "from another process"])
+def test_what_an_entry_raises_is_said_before_where_kedro_met_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, is_known: bool
+) -> None:
+    monkeypatch.delenv(terminal.FULL, raising=False)
+
+    def predict(_: object) -> NoReturn:
+        raise RasterError("a.tif", "pixels that cannot be decoded in rows 0+64", "a whole\nfile", "Fetch it again.")
+
+    with pytest.raises(DatasetError) as raised:
+        DataCatalog({"maps": PredictionsDataset(path="out")}).save("maps", Predictions({}, predict, InferenceConfig()))
+    assert str(raised.value).startswith("maps: Failed while saving data to dataset fieldwork.io.predictions")
+    error = raised.value if is_known else DatasetError(str(raised.value))
+    terminal.show_errors_plainly()
+    sys.excepthook(DatasetError, error, None)
+    first, second, advice, place, *_ = capsys.readouterr().err.strip().splitlines()
+    name = "RasterError" if is_known else "DatasetError"
+    assert first == f"{name}: a.tif: found pixels that cannot be decoded in rows 0+64; expected a whole"
+    assert second == "file. Fetch it again."
+    assert "'inference.on_bad_block: nodata'" in advice
+    assert place.startswith(
+        "(maps: Failed while saving data to dataset fieldwork.io.predictions.PredictionsDataset(path='out'"
+    )
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_bare_band_names_become_bands(make_spec: MakeSpec) -> None:
         ({"nodata": True}, "'nodata' must be a number; found true"),
         ({"nodata": -1, "dtype": "uint8"}, "no value that a raster of uint8"),
         ({"nodata": 1e39, "dtype": "float32"}, "no value that a raster of float32"),
-        ({"nodata": "0"}, "'nodata' must be a number, without quotation marks; found the text '0'"),
+        ({"nodata": "0"}, "'nodata' must be a number or nan, without quotation marks; found the text '0'"),
         (
             {"steps": "2", "layout": "steps_first"},
             "'steps' must be a number, without quotation marks; found the text '2'",

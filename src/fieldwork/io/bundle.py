@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
 from fieldwork.io.previews import JSONPreview, of_json
+from groundwork.rasters.addresses import local_path
 
 if TYPE_CHECKING:
     from groundwork.bundle import Bundle
@@ -26,7 +26,7 @@ class BundleDataset(AbstractDataset["Bundle", "Bundle"]):
             allow_modules: Modules of your own whose components the bundle may name: their code is run.
             metadata: For Kedro-Viz and DVC.
         """
-        self._path = Path(path)
+        self._path = local_path(path)
         self._allow_modules = tuple(allow_modules or ())
         self.metadata = metadata
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kedro.io import AbstractDataset
 
 from fieldwork.io.previews import JSONPreview, of_json
+from groundwork.rasters.addresses import local_path
 
 if TYPE_CHECKING:
     from groundwork.training.encoder import EncoderWeights
@@ -18,7 +19,7 @@ class EncoderWeightsDataset(AbstractDataset["EncoderWeights", Path]):
 
     def __init__(self, *, path: str, metadata: dict[str, Any] | None = None) -> None:
         """Take the folder."""
-        self._path, self.metadata = Path(path), metadata
+        self._path, self.metadata = local_path(path), metadata
 
     def load(self) -> Path:
         """Return the file that encoders name in their option ``weights``."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 
 from fieldwork.io.previews import JSONPreview, of_json
+from groundwork.rasters.addresses import local_path
 
 if TYPE_CHECKING:
     from groundwork.bundle import Bundle
@@ -27,7 +27,7 @@ class EnsembleDataset(AbstractDataset["Bundle", "Bundle"]):
             allow_modules: Modules of your own whose components the bundles may name: their code is run.
             metadata: For Kedro-Viz and DVC.
         """
-        self._members = tuple(Path(member) for member in members)
+        self._members = tuple(local_path(member) for member in members)
         self._allow_modules = tuple(allow_modules or ())
         self.metadata = metadata
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset, DatasetError
 
 from fieldwork.io.previews import JSONPreview
+from groundwork.rasters.addresses import local_path
 
 if TYPE_CHECKING:
     from groundwork.bundle import Bundle
@@ -27,7 +27,7 @@ class ExportedModelDataset(AbstractDataset["Export", "Bundle"]):
                 could run code of a stranger.
             metadata: For Kedro-Viz and DVC.
         """
-        self._path, self._report, self.metadata = Path(path), report and Path(report), metadata
+        self._path, self._report, self.metadata = local_path(path), report and local_path(report), metadata
 
     def load(self) -> Bundle:
         """Read the file, where it is the one of the report."""

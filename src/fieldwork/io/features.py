@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
+
+from groundwork.rasters.addresses import local_path
 
 if TYPE_CHECKING:
     from groundwork.rasters.features import FeatureLayer
@@ -18,7 +19,7 @@ class FeatureFolderDataset(AbstractDataset["Mapping[str, Mapping[str, FeatureLay
 
     def __init__(self, *, path: str, layers: list[str], metadata: dict[str, Any] | None = None) -> None:
         """Take the folder, and what the layers of each key show."""
-        self._path, self._layers, self.metadata = Path(path), layers, metadata
+        self._path, self._layers, self.metadata = local_path(path), layers, metadata
 
     def load(self) -> RasterFolder:
         """Find the files."""

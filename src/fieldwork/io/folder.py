@@ -7,13 +7,15 @@ from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 
+from groundwork.rasters.addresses import local_path
+
 
 class FolderDataset(AbstractDataset[None, Path]):
     """Loads as the folder's path; the folder is made where there is none."""
 
     def __init__(self, *, path: str, metadata: dict[str, Any] | None = None) -> None:
         """Take the folder."""
-        self._path = Path(path)
+        self._path = local_path(path)
         self.metadata = metadata
 
     def load(self) -> Path:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
 from fieldwork.io.previews import JSONPreview, of_json
+from groundwork.rasters.addresses import local_path
 
 if TYPE_CHECKING:
     from groundwork.data.packed import ChipStore
@@ -19,7 +19,7 @@ class PackedChipsDataset(AbstractDataset["ChipsToStore", "ChipStore | None"]):
 
     def __init__(self, *, path: str, metadata: dict[str, Any] | None = None) -> None:
         """Take the folder."""
-        self._path = Path(path)
+        self._path = local_path(path)
         self.metadata = metadata
 
     def load(self) -> ChipStore | None:

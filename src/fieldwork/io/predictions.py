@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
@@ -12,6 +11,7 @@ from fieldwork.io.pictures import ImagePreview
 from fieldwork.io.rasters import RasterFolderDataset
 from groundwork.prediction.names import PATTERN, Names
 from groundwork.prediction.products import ANSWERS, MOSAIC, PRODUCTS
+from groundwork.rasters.addresses import local_path
 
 if TYPE_CHECKING:
     from groundwork.prediction.scene import Predictions
@@ -23,7 +23,7 @@ class PredictionsDataset(AbstractDataset["Predictions", "RasterFolder"]):
 
     def __init__(self, *, path: str, pattern: str = PATTERN, metadata: dict[str, Any] | None = None) -> None:
         """Take the folder, and names with ``{key}``, ``{product}`` and perhaps ``{date}``, without an ending."""
-        self._names, self.metadata = Names(Path(path), pattern), metadata
+        self._names, self.metadata = Names(local_path(path), pattern), metadata
 
     def _found(self) -> list[str]:
         """Return which answers there are files of."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 
 from fieldwork.code_state import lock_of, state_of, versions_of
+from groundwork.rasters.addresses import local_path
 
 
 class ProjectFactsDataset(AbstractDataset[None, dict[str, Any]]):
@@ -21,7 +21,7 @@ class ProjectFactsDataset(AbstractDataset[None, dict[str, Any]]):
             recipe: Name of what runs.
             metadata: For Kedro-Viz and DVC.
         """
-        self._path, self._recipe, self.metadata = Path(path), recipe, metadata
+        self._path, self._recipe, self.metadata = local_path(path), recipe, metadata
 
     def load(self) -> dict[str, Any]:
         """Return name -> facts, of ``run``, ``code`` and ``environment``."""

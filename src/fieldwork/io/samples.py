@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NewType
 
 from kedro.io import AbstractDataset
+
+from groundwork.rasters.addresses import local_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +19,7 @@ class SampleTableDataset(AbstractDataset["pd.DataFrame", "pd.DataFrame"]):
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         """Take the file."""
-        self._filepath = Path(filepath)
+        self._filepath = local_path(filepath)
         self.metadata = metadata
 
     def load(self) -> pd.DataFrame:

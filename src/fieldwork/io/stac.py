@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from kedro.io import AbstractDataset, DatasetError
 
 from fieldwork.io.pictures import ImagePreview, first_picture
+from groundwork.rasters.addresses import local_path
 
 if TYPE_CHECKING:
     from groundwork.rasters.folder import RasterFolder
@@ -30,7 +31,7 @@ class StacItemsDataset(AbstractDataset[None, "RasterFolder"]):
         metadata: dict[str, Any] | None = None,
     ) -> None:
         """Take the items, an asset (a list: one per band), the properties with key and date, and which are read."""
-        self._path, self.metadata = path, metadata
+        self._path, self.metadata = path if "://" in path else str(local_path(path)), metadata
         self._named = ((assets,) if isinstance(assets, str) else tuple(assets), key, date, max_cloud_cover)
         self._between = dates and tuple(day.fromisoformat(str(text)) for text in dates)
         if self._between is not None and len(self._between) != 2:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 
+from groundwork.rasters.addresses import local_path
+
 if TYPE_CHECKING:
     from groundwork.config.torchgeo import TorchGeoConfig
     from groundwork.data.torchgeo.importing import SamplesToImport
@@ -38,7 +40,7 @@ class TorchGeoSamplesDataset(AbstractDataset["SamplesToImport", Path]):
 
     def __init__(self, *, path: str, metadata: dict[str, Any] | None = None) -> None:
         """Take the folder."""
-        self._path, self.metadata = Path(path), metadata
+        self._path, self.metadata = local_path(path), metadata
 
     def load(self) -> Path:
         """Return the folder."""

@@ -18,6 +18,7 @@ from groundwork.config.merging import merge
 from groundwork.data.sample_table import read_samples
 from groundwork.data.value_report import ValueReport
 from groundwork.errors import DataError, SpecError
+from groundwork.strict import words_of
 
 Kind = TypeVar("Kind", bound=BaseModel)
 
@@ -69,7 +70,7 @@ def _validated(kind: type[Kind], values: object, place: str) -> Kind:
         return kind.model_validate(values)
     except ValidationError as error:
         lines = [
-            f"  {'.'.join(map(str, problem['loc']))}: {problem['msg'].removeprefix('Value error, ')}"
+            f"  {'.'.join(map(str, problem['loc']))}: {words_of(problem)}"
             for problem in error.errors(include_url=False)
         ]
         raise SpecError("\n".join([f"{place} is not as it should be:", *lines])) from error

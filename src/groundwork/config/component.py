@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import ConfigDict
 
@@ -13,6 +13,8 @@ class ComponentConfig(Config):
     """A component picked by name; every other key is an option of its constructor."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
+
+    example: ClassVar[str] = "{name: ...} with its options, or a name alone"
 
     name: str
 

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from groundwork.config.split import SplitConfig
 from groundwork.errors import SpecError
 from groundwork.specs import QualityRule, RasterSpec, TargetSpec
-from groundwork.strict import Config, did_you_mean
+from groundwork.strict import Config, did_you_mean, in_yaml
 
 
 class ChipsConfig(Config):
@@ -65,7 +65,8 @@ class DataConfig(Config):
         """A recipe drops a source of the base configuration by setting it to null."""
         if isinstance(sources, dict):
             return {name: spec for name, spec in sources.items() if spec is not None}
-        return sources
+        shown = "{s2: {bands: [RED, NIR], dtype: uint16, nodata: 0}}"
+        raise ValueError(f"must be sources by name, such as {shown}; found {in_yaml(sources)}")
 
 
 def only_source(inputs: Mapping[str, RasterSpec], what: str) -> str:

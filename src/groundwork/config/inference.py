@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isfinite
 from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from groundwork.config.workforce import check_scheduler
-from groundwork.specs import RasterSpec
+from groundwork.specs import WholeOrChanges
 from groundwork.strict import Config, did_you_mean
 
 
@@ -128,6 +129,10 @@ class ShardConfig(Config):
             raise ValueError(f"index is {self.index}, and of {self.count} parts the last is {self.count - 1}")
         return self
 
+    def part_of(self, keys: Sequence[str]) -> Sequence[str]:
+        """Return every so manieth of the scenes, so that parts take alike long."""
+        return keys[self.index :: self.count]
+
 
 class InferenceConfig(Config):
     """How scenes are predicted, window by window."""
@@ -192,10 +197,11 @@ class InferenceConfig(Config):
     #: How embeddings are written, of a model that gives such.
     embeddings: EmbeddingsConfig = EmbeddingsConfig()
     #: What the scenes' rasters hold, where that differs from the rasters the model was trained on (other layout, data
-    #: type or nodata). Must have the model's bands by name. None: the same as for training.
-    source: RasterSpec | None = None
+    #: type or nodata). With ``bands``, which must be the model's by name, it is all that they hold; without, the keys
+    #: that are stated, and all others are as for training. None: the same as for training.
+    source: WholeOrChanges | None = None
     #: The same for models of several sources: source -> what its rasters hold.
-    sources: dict[str, RasterSpec] = Field(default_factory=dict)
+    sources: dict[str, WholeOrChanges] = Field(default_factory=dict)
 
     @property
     def details(self) -> frozenset[str]:

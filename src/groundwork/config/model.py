@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from groundwork.config.component import ComponentConfig, named
-from groundwork.strict import Config
+from groundwork.strict import Config, in_yaml
 
 
 def _is_nothing(value: object) -> bool:
@@ -17,6 +17,8 @@ def _is_nothing(value: object) -> bool:
 
 class BranchConfig(Config):
     """An auxiliary decoder with its head, trained beside the main one."""
+
+    example: ClassVar[str] = "{decoder: fcn}"
 
     decoder: ComponentConfig
     #: None: the one that fits the target.
@@ -30,6 +32,8 @@ class BranchConfig(Config):
 
 class AdapterConfig(Config):
     """Parameter-efficient fine-tuning: small trained parts inside an encoder whose own weights stay as they are."""
+
+    example: ClassVar[str] = "{method: lora, modules: [qkv]}"
 
     #: A method of the peft package, such as lora, loha, lokr, boft, oft or hra.
     method: str = "lora"
@@ -103,6 +107,22 @@ class ModelConfig(Config):
     @classmethod
     def _accept_bare_names_by_source(cls, encoders: object) -> object:
         return {source: named(part) for source, part in encoders.items()} if isinstance(encoders, dict) else encoders
+
+    @field_validator("necks", mode="before")
+    @classmethod
+    def _require_necks(cls, necks: object) -> object:
+        if necks == "auto" or isinstance(necks, list | tuple):
+            return necks
+        raise ValueError(f"must be auto, or a list such as [select, pyramid]; found {in_yaml(necks)}")
+
+    @field_validator("auxiliary", mode="before")
+    @classmethod
+    def _require_names(cls, auxiliary: object) -> object:
+        if isinstance(auxiliary, dict):
+            return auxiliary
+        raise ValueError(
+            f"must be branches by name, such as {{side: {BranchConfig.example}}}; found {in_yaml(auxiliary)}"
+        )
 
     @field_validator("auxiliary")
     @classmethod

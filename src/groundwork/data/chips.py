@@ -208,4 +208,6 @@ def labelled(
     """
     inputs, target = specs
     require_labels(labels, target)
-    return LabelledData(samples, folders_by_source(scenes, inputs), labels, inputs, target, store)
+    return LabelledData(
+        samples, folders_by_source(scenes, inputs, set(samples[table.SCENE])), labels, inputs, target, store
+    )

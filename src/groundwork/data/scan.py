@@ -34,7 +34,7 @@ from groundwork.errors import DataError, RasterError
 from groundwork.progress import track
 from groundwork.rasters.folder import RasterFolder, preview
 from groundwork.rasters.grid import describe_crs, name_crs
-from groundwork.rasters.stated import check_contents
+from groundwork.rasters.stated import check_contents, check_stated
 from groundwork.targets.kinds import kind_of
 from groundwork.targets.label import LabelSource
 
@@ -106,11 +106,14 @@ def scan_scenes(
         DataError: Where scenes are not as declared (it lists the first ten), or no chip is left.
     """
     require_labels(labels, data.target)
-    folders, how = folders_by_source(scenes, data.sources), indexing or IndexingConfig()
+    how = indexing or IndexingConfig()
+    is_refused = how.on_bad_scene == "refuse"
+    folders = folders_by_source(scenes, data.sources, None if is_refused else ())
     cells_of_labels = label_cells(labels, folders[reference_of(data.sources)], require_sources(folders, data.sources))
     sources, keys = LabelSources(labels), list(cells_of_labels)
+    found = {} if is_refused else _contradicted(folders, keys, data)
     tasks: dict[str, _Task] = {}
-    for key in keys:
+    for key in [key for key in keys if key not in found]:
         files = {
             table.SCENE: key,
             **{table.path_column(name): table.join_files(part.files.get(key, ())) for name, part in folders.items()},
@@ -120,9 +123,21 @@ def scan_scenes(
         paths, days = files_of(folders, key), dates_of(folders, key)
         label = sources.source(key, cells_of_labels[key])
         tasks[key] = _Task(key, files, paths, label, days, stated_of(folders, key), data)
-    found = dict(track(run_tasks(_scan_scene, tasks, how), "Looking through scenes", len(keys)))
+    found |= dict(track(run_tasks(_scan_scene, tasks, how), "Looking through scenes", len(tasks)))
     # In the order of the keys, whichever was done first.
     return _gather({key: found[key] for key in keys}, how, data, list(map(table.path_column, folders)))
+
+
+def _contradicted(folders: Mapping[str, RasterFolder], keys: list[str], data: DataConfig) -> dict[str, _Found]:
+    """Return the scenes whose items state something else than is declared."""
+    found = {}
+    for key in keys:
+        try:
+            for source, folder in folders.items():
+                check_stated(folder.only(key), data.sources[source])
+        except RasterError as error:
+            found[key] = _Found(problem=str(error))
+    return found
 
 
 def _gather(found: Mapping[str, _Found], indexing: IndexingConfig, data: DataConfig, paths: list[str]) -> Scan:
@@ -165,10 +180,7 @@ def _scan_scene(task: _Task) -> _Found:
     """Look through one scene."""
     kind = kind_of(task.data.target)
     try:
-        for source, paths in task.files.items():
-            # Nothing is stated of files that no item names.
-            for path, stated in zip(paths, task.stated[source], strict=False):
-                check_contents(path, stated)
+        check_contents(task.files, task.stated)
         with open_labelled(task.files, task.label, task.data.sources, kind, task.dates) as opened:
             opened.label.check_grid(opened.grid)
             require_stated_places(opened.stack, task.stated)

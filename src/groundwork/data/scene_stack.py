@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
@@ -177,13 +177,16 @@ def _no_data(spec: RasterSpec, window: Window) -> tuple[NDArray[np.generic], NDA
 
 
 def folders_by_source(
-    scenes: RasterFolder | Mapping[str, RasterFolder], inputs: Mapping[str, RasterSpec]
+    scenes: RasterFolder | Mapping[str, RasterFolder],
+    inputs: Mapping[str, RasterSpec],
+    keys: Collection[str] | None = None,
 ) -> dict[str, RasterFolder]:
     """Return the rasters of each source that are read, in the order of the names.
 
     Args:
         scenes: By source, or those of the only source.
         inputs: Source -> what its rasters hold.
+        keys: Of the scenes of which what is stated is compared with it. None: of all.
 
     Raises:
         PairingError: Where sources are missing, or there are others, and as of
@@ -196,7 +199,7 @@ def folders_by_source(
                 f"{scenes.root}: found the rasters of one source, and {sorted(inputs)} are declared. Give the rasters "
                 "of each by its name"
             )
-        return {name: _chosen(scenes, spec) for name, spec in inputs.items()}
+        return {name: _chosen(scenes, spec, keys) for name, spec in inputs.items()}
     unknown, missing = sorted(set(scenes) - set(inputs)), sorted(set(inputs) - set(scenes))
     if unknown or missing:
         hints = "".join(did_you_mean(name, list(inputs)) for name in unknown)
@@ -205,12 +208,12 @@ def folders_by_source(
             f"missing {missing}. Leave out what is unknown, and give the rasters of each declared source under its "
             f"name.{hints}"
         )
-    return {name: _chosen(folder, inputs[name]) for name, folder in by_name(scenes).items()}
+    return {name: _chosen(folder, inputs[name], keys) for name, folder in by_name(scenes).items()}
 
 
-def _chosen(folder: RasterFolder, spec: RasterSpec) -> RasterFolder:
+def _chosen(folder: RasterFolder, spec: RasterSpec, keys: Collection[str] | None) -> RasterFolder:
     chosen = choose_dates(folder, spec)
-    check_stated(chosen, spec)
+    check_stated(chosen, spec, keys)
     return chosen
 
 

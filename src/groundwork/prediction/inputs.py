@@ -9,13 +9,21 @@ from datetime import date
 
 from groundwork.config.data import reference_of
 from groundwork.config.inference import InferenceConfig
-from groundwork.data.scene_stack import SceneStack, folders_by_source, open_checked, require_sources
+from groundwork.data.scene_stack import (
+    SceneStack,
+    files_of,
+    folders_by_source,
+    open_checked,
+    require_sources,
+    stated_of,
+)
 from groundwork.errors import PairingError, RasterError, SpecError
 from groundwork.progress import track
 from groundwork.rasters.area import Area, area_of_bounds
 from groundwork.rasters.canvas import DeclaredPixels
 from groundwork.rasters.folder import RasterFolder, preview
-from groundwork.rasters.grid import crs_of_text, describe_bounds, name_crs
+from groundwork.rasters.grid import Grid, crs_of_text, describe_bounds, name_crs
+from groundwork.rasters.stated import check_contents
 from groundwork.specs import RasterSpec
 
 logger = logging.getLogger(__name__)
@@ -36,15 +44,15 @@ class SceneInputs:
     reference: str
     #: Key of each scene that is predicted -> source -> its dates, where they are known.
     dates: Mapping[str, Mapping[str, Sequence[date]]]
-    #: Key of each scene -> height and width of its prediction's grid, in pixels of the scene.
-    sizes: Mapping[str, tuple[int, int]]
+    #: Key of each scene -> where the pixels of its prediction lie.
+    grids: Mapping[str, Grid]
     #: Whether pixels of blocks that cannot be decoded hold no data; else they are refused.
     fill_bad_blocks: bool = False
 
     def only(self, key: str) -> SceneInputs:
         """Return what there is of one scene: all that another process is to be told."""
         folders = {source: folder.only(key) for source, folder in self.folders.items()}
-        return replace(self, folders=folders, dates={key: self.dates[key]}, sizes={key: self.sizes[key]})
+        return replace(self, folders=folders, dates={key: self.dates[key]}, grids={key: self.grids[key]})
 
     def day(self, key: str) -> date | None:
         """Return the last date of the reference of a scene; None where it is not known."""
@@ -100,14 +108,14 @@ def check_scenes(
 
     Raises:
         PairingError: Where a scene lacks a source that the model needs, or nothing of all scenes lies in the area.
-        RasterError: Where a scene is not what its spec says.
+        RasterError: Where a scene is not what its spec or its item says.
         SpecError: For an area, where a scene has no CRS.
     """
     folders = folders_by_source(scenes, specs)
     keys = require_sources(folders, specs)
     pixels = pixels_of(config)
     dates: dict[str, Mapping[str, Sequence[date]]] = {}
-    sizes: dict[str, tuple[int, int]] = {}
+    grids: dict[str, Grid] = {}
     outside: dict[str, str] = {}
     for key in track(keys, "Checking scenes", len(keys)):
         with open_checked(folders, key, specs, pixels) as stack:
@@ -116,12 +124,24 @@ def check_scenes(
                 continue
             known = {source: stack.dates(source) for source in specs}
             dates[key] = {source: days for source, days in known.items() if days is not None}
-            sizes[key] = stack.grid.height, stack.grid.width
+            grids[key] = stack.grid
     if area is not None and outside:
         _report(outside, area, is_all=not dates)
     _tell_of_lacking(folders, sorted(dates))
+    _check_contents(folders, list(dates) if config.shard is None else config.shard.part_of(list(dates)))
     fills, reference = config.on_bad_block == "nodata", reference_of(specs)
-    return SceneInputs(folders, specs, area, pixels, config.tile_size, reference, dates, sizes, fills)
+    return SceneInputs(folders, specs, area, pixels, config.tile_size, reference, dates, grids, fills)
+
+
+def _check_contents(folders: Mapping[str, RasterFolder], keys: Sequence[str]) -> None:
+    """Compare the files of scenes with what their items state, before any of them is predicted."""
+    said = [
+        key
+        for key in keys
+        if any(file.size is not None or file.checksum for files in stated_of(folders, key).values() for file in files)
+    ]
+    for key in track(said, "Comparing scenes with their items", len(said)):
+        check_contents(files_of(folders, key), stated_of(folders, key))
 
 
 def _tell_of_lacking(folders: Mapping[str, RasterFolder], keys: Sequence[str]) -> None:

@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from math import ceil, floor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import shapely
-from affine import Affine
 from numpy.typing import NDArray
-from rasterio.crs import CRS
 from rasterio.enums import Resampling
-from rasterio.errors import CRSError
 from rasterio.vrt import WarpedVRT
-from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 
 from groundwork.config.inference import InferenceConfig, MosaicConfig
-from groundwork.errors import PairingError, RasterError, SpecError
+from groundwork.errors import SpecError
+from groundwork.prediction.mosaic_place import Piece, mosaic_grid, place_in, require_crs
 from groundwork.progress import track
 from groundwork.rasters.bad_blocks import TAG
-from groundwork.rasters.canvas import require_near
-from groundwork.rasters.folder import preview
-from groundwork.rasters.grid import NO_TRANSFORMATION, Grid, crs_of_text, describe_crs
 from groundwork.rasters.opening import grid_of, open_dataset
 from groundwork.rasters.stream import RasterProfile, RasterStream
 from groundwork.rasters.windows import blocks
@@ -38,24 +30,8 @@ from groundwork.targets.kind import Products, RasterKind
 from groundwork.targets.kinds import kind_of
 from groundwork.targets.measures import NUMBERS
 
-logger = logging.getLogger(__name__)
-
-#: A mosaic of which scenes cover a smaller share is mostly nodata.
-LEAST_COVERED = 0.01
 #: Side of the blocks that are put together, in pixels.
 BLOCK = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A prediction that is a part of a mosaic."""
-
-    key: str
-    path: Path
-    day: date | None
-    grid: Grid
-    #: What the prediction says of its origin.
-    tags: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,21 +149,8 @@ def mosaic_of(
     tags |= {TAG: json.dumps(holes)} if holes else {}
     profile = kind.profiles(grid, tags, details=())[answer]
     ordered = _in_order(found, options)
-    places = [_place_in(grid, piece) for piece in ordered]
-    if options.tile_size is None:
-        _warn_of_emptiness(grid, places)
+    places = [place_in(grid, piece) for piece in ordered]
     return Mosaic(kind, profile, ordered, options.overlaps, product, shapely.STRtree(places))
-
-
-def _warn_of_emptiness(grid: Grid, places: Sequence[shapely.Polygon]) -> None:
-    if sum(place.area for place in places) < LEAST_COVERED * grid.width * grid.height:
-        logger.warning(
-            "Scenes lie in less than %g%% of the mosaic, which has %d x %d pixels: it takes long, and much of the "
-            "disk. 'inference.mosaic.tile_size' writes no tile in which no scene lies",
-            100 * LEAST_COVERED,
-            grid.width,
-            grid.height,
-        )
 
 
 def bad_blocks_of(pieces: Sequence[Piece]) -> list[dict[str, Any]]:
@@ -199,58 +162,10 @@ def bad_blocks_of(pieces: Sequence[Piece]) -> list[dict[str, Any]]:
     ]
 
 
-def require_possible(config: MosaicConfig | None, days: Mapping[str, date | None]) -> None:
-    """Refuse a mosaic before the scenes are predicted that it would be made of.
-
-    Raises:
-        PairingError: Where the newest counts and a scene has no date.
-        SpecError: For a CRS that nobody knows.
-    """
-    if config is not None:
-        crs_of(config)
-    without = [key for key, day in days.items() if day is None]
-    if config is not None and config.overlaps == "newest" and without:
-        raise PairingError(
-            f"'inference.mosaic.overlaps: newest' needs the dates of scenes, and {len(without)} have none: "
-            f"{preview(without)}. Say where they stand, or set it to first or mean."
-        )
-
-
-def crs_of(config: MosaicConfig) -> CRS | None:
-    """Return the CRS that is declared. None: there is none.
-
-    Raises:
-        SpecError: For one that nobody knows.
-    """
-    return None if config.crs is None else crs_of_text(config.crs, "inference.mosaic.crs")
-
-
-def mosaic_grid(pieces: Sequence[Piece], config: MosaicConfig) -> Grid:
-    """Return the grid of the mosaic: it holds all pieces, and its pixels are those of the first, or begin at 0, 0."""
-    first = pieces[0].grid
-    crs = crs_of(config) or first.crs
-    size_x, size_y = abs(first.transform.a), abs(first.transform.e)
-    x, y = first.transform.c, first.transform.f
-    if config.pixel_size is not None:
-        size_x = size_y = config.pixel_size
-    if config.crs is not None:
-        x = y = 0.0
-    edges = np.array([_bounds_in(crs, piece) for piece in pieces])
-    (west, south), (east, north) = edges[:, :2].min(axis=0), edges[:, 2:].max(axis=0)
-    # Edges that are whole numbers of pixels but for rounding are such.
-    left, right = floor((west - x) / size_x + 1e-6), ceil((east - x) / size_x - 1e-6)
-    low, high = floor((south - y) / size_y + 1e-6), ceil((north - y) / size_y - 1e-6)
-    transform = Affine(size_x, 0, x + left * size_x, 0, -size_y, y + high * size_y)
-    return Grid(crs, transform, right - left, high - low)
-
-
 def _piece(key: str, path: Path, day: date | None) -> Piece:
     with open_dataset(path) as raster:
-        grid = grid_of(raster)
         tags = {name: text for name, text in raster.tags().items() if name.startswith("GROUNDWORK_")}
-    if grid.crs is None:
-        raise RasterError(path, "no CRS", "one, as a mosaic lies on the ground", "Leave 'inference.mosaic' out.")
-    return Piece(key, path, day, grid, tags)
+        return Piece(key, path, day, require_crs(grid_of(raster), path), tags)
 
 
 def _in_order(pieces: Sequence[Piece], config: MosaicConfig) -> list[Piece]:
@@ -258,25 +173,3 @@ def _in_order(pieces: Sequence[Piece], config: MosaicConfig) -> list[Piece]:
     if config.overlaps != "newest":
         return list(pieces)
     return sorted(pieces, key=lambda piece: -(piece.day or date.min).toordinal())
-
-
-def _bounds_in(crs: CRS | None, piece: Piece) -> tuple[float, float, float, float]:
-    if crs is None or crs == piece.grid.crs:
-        return piece.grid.bounds
-    require_near(piece.grid, crs, piece.path, "inference.mosaic.crs")
-    try:
-        west, south, east, north = transform_bounds(piece.grid.crs, crs, *piece.grid.bounds, densify_pts=101)
-        if not np.isfinite([west, south, east, north]).all():
-            raise CRSError("it lies at infinity there")
-    except NO_TRANSFORMATION as error:
-        found = f"the CRS {describe_crs(piece.grid.crs)}, which has no place in {describe_crs(crs)} ({error})"
-        raise RasterError(piece.path, found, "a place in the mosaic", "Choose another 'mosaic.crs'.") from error
-    return west, south, east, north
-
-
-def _place_in(grid: Grid, piece: Piece) -> shapely.Polygon:
-    """Return the box of a piece in columns and rows of the mosaic, and a pixel more."""
-    west, south, east, north = _bounds_in(grid.crs, piece)
-    left, top = ~grid.transform @ (west, north)
-    right, bottom = ~grid.transform @ (east, south)
-    return shapely.box(left - 1, top - 1, right + 1, bottom + 1)

@@ -13,7 +13,8 @@ import shapely
 from rasterio.windows import Window
 
 from groundwork.config.inference import InferenceConfig
-from groundwork.prediction.mosaic import Mosaic, Piece, bad_blocks_of
+from groundwork.prediction.mosaic import Mosaic, bad_blocks_of
+from groundwork.prediction.mosaic_place import Piece
 from groundwork.prediction.products import ANSWERS, COLLECTION, ITEM, ITEM_SUFFIX, MOSAIC
 from groundwork.prediction.provenance import was_predicted
 from groundwork.prediction.record import Run
@@ -36,7 +37,7 @@ from groundwork.prediction.stac import (
 )
 from groundwork.prediction.stac_model import CLASSIFICATION_SCHEMA, FILE_SCHEMA, classes_of
 from groundwork.progress import track
-from groundwork.rasters.styles import sidecars
+from groundwork.rasters.styles import is_a_persons, sidecars
 from groundwork.rasters.vrt import VRT, write_vrt
 from groundwork.rasters.windows import blocks
 from groundwork.rasters.writing import write_rasters
@@ -176,7 +177,8 @@ def remove_others(folder: Path, written: WrittenMosaic | None) -> None:
         for path in [here / f"{answer}{VRT}", *sorted(here.glob(f"{answer}*.tif"))]:
             if path not in kept and was_predicted(path):
                 for file in {path, *sidecars(path).values()} - beside:
-                    file.unlink(missing_ok=True)
+                    if not is_a_persons(file):
+                        file.unlink(missing_ok=True)
     for path in sorted(here.glob(f"*{ITEM_SUFFIX}")):
         if _is_of_mosaic(path):
             path.unlink()

@@ -79,6 +79,11 @@ class Origin:
         return self.inputs.dates[self.key].get(self.inputs.reference, ())
 
     @property
+    def path(self) -> Path:
+        """The first file of the reference, which stands for the scene in messages."""
+        return self.inputs.folders[self.inputs.reference].paths(self.key)[0]
+
+    @property
     def day(self) -> date | None:
         """The last of them."""
         return self.inputs.day(self.key)

@@ -11,7 +11,7 @@ from groundwork.config.data import check_rules
 from groundwork.config.inference import GridConfig, InferenceConfig
 from groundwork.errors import SpecError
 from groundwork.models.engine import Conversion
-from groundwork.specs import BandSpec, RasterSpec, TargetSpec
+from groundwork.specs import BandSpec, RasterChanges, RasterSpec, TargetSpec
 from groundwork.strict import did_you_mean
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ def scene_specs(inputs: Mapping[str, RasterSpec], config: InferenceConfig) -> di
 
     Raises:
         SpecError: Where a source is named that the model does not read, or one lacks a band of the model, has other
-            time steps, or other units.
+            time steps, or other units, or what is stated of it contradicts what is not.
     """
     if config.source is not None and len(inputs) > 1:
         raise SpecError(f"The model reads {sorted(inputs)}: name each that is different in 'inference.sources'.")
@@ -54,10 +54,11 @@ def _onto(spec: RasterSpec, grid: GridConfig) -> RasterSpec:
     return spec.model_copy(update=changed)
 
 
-def _fit(found: RasterSpec | None, expected: RasterSpec, where: str) -> RasterSpec:
+def _fit(stated: RasterSpec | RasterChanges | None, expected: RasterSpec, where: str) -> RasterSpec:
     """Return what scenes hold, with the model's bands in its order."""
-    if found is None:
+    if stated is None:
         return expected
+    found = stated.of(expected, where) if isinstance(stated, RasterChanges) else stated
     wanted = tuple(band.name for band in expected.used)
     missing = [name for name in wanted if name not in found.band_names]
     if missing or found.steps != expected.steps:

@@ -127,7 +127,7 @@ def _blocks(writing: Writing, keys: Sequence[str]) -> dict[str, list[range]]:
     origins, config = writing.predictions.origins, writing.predictions.config
     if not can_be_cut(origins[keys[0]].run.bundle):
         config = config.model_copy(update={"block_rows": None})
-    return {key: blocks_of(origins[key].inputs.sizes[key][0], len(keys), config) for key in keys}
+    return {key: blocks_of(origins[key].inputs.grids[key].height, len(keys), config) for key in keys}
 
 
 def _tasks(writing: Writing, keys: Sequence[str], place: Path) -> dict[str, SceneTask]:

@@ -13,7 +13,8 @@ from groundwork import fingerprint
 from groundwork.config.inference import InferenceConfig
 from groundwork.prediction.bad_block_table import stated_in, warn_of_bad_blocks, write_bad_blocks
 from groundwork.prediction.chips import FIRST_COLUMNS, read_table
-from groundwork.prediction.mosaic import mosaic_of, require_possible
+from groundwork.prediction.mosaic import mosaic_of
+from groundwork.prediction.mosaic_place import require_possible
 from groundwork.prediction.mosaic_writing import WrittenMosaic, describe_mosaic, remove_others, write_mosaic
 from groundwork.prediction.names import Names
 from groundwork.prediction.products import CHIP_TABLE, CHIPS, COLLECTION, ITEM, ITEM_SUFFIX, MOSAIC, PRODUCTS
@@ -39,12 +40,13 @@ def write_predictions(names: Names, predictions: Predictions) -> None:
 
     Raises:
         PairingError: Where two scenes would have files of the same name; nothing is predicted then.
-        RasterError: Where a file does not hold what was written.
+        RasterError: Where a file does not hold what was written, or a scene has no place in a mosaic; nothing is
+            predicted then either.
     """
     origins, config = predictions.origins, predictions.config
     days = {key: origin.day for key, origin in origins.items()}
     names.require_apart(days)
-    require_possible(config.mosaic, days)
+    _require_mosaic(origins, config)
     chosen = _of_shard(origins, config)
     # What lies there before a scene is predicted is what it is predicted from, whatever becomes of the files meanwhile.
     read = {} if config.overwrite else _read(chosen)
@@ -75,14 +77,30 @@ def write_predictions(names: Names, predictions: Predictions) -> None:
         _write_collection(names, mosaic)
 
 
+def _require_mosaic(origins: Mapping[str, Origin], config: InferenceConfig) -> None:
+    """Refuse a mosaic that cannot be made of the scenes."""
+    if config.mosaic is not None and origins:
+        scenes = {key: (origin.path, origin.inputs.grids[key], origin.day) for key, origin in origins.items()}
+        require_possible(config.mosaic, scenes)
+
+
 def _of_shard(origins: Mapping[str, Origin], config: InferenceConfig) -> dict[str, Origin]:
-    """Return every so manieth scene, so that parts take alike long; all have been checked, as names must be apart."""
+    """Return the scenes of a part; all have been checked, as names must be apart."""
     if config.shard is None:
         return dict(origins)
-    keys = list(origins)[config.shard.index :: config.shard.count]
+    keys = config.shard.part_of(list(origins))
     logger.info(
         "%d of %d scene(s) are of part %d of %d", len(keys), len(origins), config.shard.index, config.shard.count
     )
+    if len(origins) < config.shard.count:
+        logger.warning(
+            "'inference.shard.count' is %d, and there are %d scene(s): parts are whole scenes, and those from %d on "
+            "have nothing to do. Fewer parts do the same; 'inference.engine: dask' with a 'scheduler' cuts them into "
+            "blocks for several machines, 'inference.workers' for the processes of one",
+            config.shard.count,
+            len(origins),
+            len(origins),
+        )
     return {key: origins[key] for key in keys}
 
 

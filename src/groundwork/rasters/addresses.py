@@ -46,6 +46,11 @@ class Address(PosixPath):
         return _SLASHES_INSIDE.sub(r"\1/", _SLASHES.sub(r"\1/", super().__str__()))
 
 
+def local_path(text: str) -> Path:
+    """Return a path of this machine, of which a ``~`` at the beginning is the home folder, as shells have it."""
+    return Path(text).expanduser() if text == "~" or text.startswith("~/") else Path(text)
+
+
 def place_of(text: str) -> Path:
     """Return a path, or an address where the text is one: a URL, one of fsspec's, or one of GDAL's ``/vsi``.
 
@@ -56,12 +61,12 @@ def place_of(text: str) -> Path:
     if chained and head.startswith("zip://"):
         text = f"/vsizip/{{{place_of(archive)}}}/{head.removeprefix('zip://')}"
     if text.startswith("file://"):
-        return Path(text.removeprefix("file://"))
+        return local_path(text.removeprefix("file://"))
     start = next((start for start in _GDAL if text.startswith(start)), None)
     if start is not None:
         text = _GDAL[start] + text.removeprefix(start)
     if not _is_of_gdal(text):
-        return Path(text)
+        return local_path(text)
     name = _with_braces(text).rstrip("/")
     address = Address(name)
     if str(address) != name:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,18 +23,24 @@ from groundwork.specs import RANGES, BandSpec, RasterSpec
 _HASHES = {"1114": "sha1", "1220": "sha256", "1340": "sha512", "d50110": "md5"}
 
 
-def check_stated(folder: RasterFolder, spec: RasterSpec) -> None:
-    """Compare what is stated of all files with a spec. Nothing is opened.
+def check_stated(folder: RasterFolder, spec: RasterSpec, keys: Collection[str] | None = None) -> None:
+    """Compare what is stated of files with a spec. Nothing is opened.
+
+    Args:
+        folder: With what is stated.
+        spec: What the files hold.
+        keys: Of the scenes that are compared. None: all.
 
     Raises:
         RasterError: With the item and its asset, for the first that differs.
     """
     for key, stated in folder.stated.items():
-        per_date = len(stated) // len(folder.dates.get(key, ("one",)))
-        for position, file in enumerate(stated):
-            _check_bands(file, spec, None if per_date == 1 else position % per_date)
-            if position % per_date == 0:
-                _check_place(file, spec)
+        if keys is None or key in keys:
+            per_date = len(stated) // len(folder.dates.get(key, ("one",)))
+            for position, file in enumerate(stated):
+                _check_bands(file, spec, None if per_date == 1 else position % per_date)
+                if position % per_date == 0:
+                    _check_place(file, spec)
 
 
 def check_placed(grid: Grid, path: Path, stated: StatedFile) -> None:
@@ -51,14 +58,25 @@ def check_placed(grid: Grid, path: Path, stated: StatedFile) -> None:
         raise RasterError(path, "; ".join(differences), expected, "Correct the item, or fetch the file again.")
 
 
-def check_contents(path: Path, stated: StatedFile) -> None:
-    """Compare size and check sum of a file of this machine with what is stated of it, which reads all of it.
+def check_contents(files: Mapping[str, Sequence[Path]], stated: Mapping[str, Sequence[StatedFile]]) -> None:
+    """Compare size and check sum of the files of a scene with what is stated of them: this reads all of each.
 
-    GDAL decodes some damaged files without a word. A hash of another kind is not compared.
+    GDAL decodes some damaged files without a word. A hash of another kind is not compared, nor is a file that does not
+    lie on this machine.
+
+    Args:
+        files: Of each source.
+        stated: Of the files of each source; nothing of those that no item names.
 
     Raises:
         RasterError: Where they differ.
     """
+    for source, paths in files.items():
+        for path, file in zip(paths, stated[source], strict=False):
+            _check_contents(path, file)
+
+
+def _check_contents(path: Path, stated: StatedFile) -> None:
     if isinstance(path, Address) or not path.is_file():
         return
     expected, remedy = f"what {stated.name} states", "Fetch the file again, or correct the item."

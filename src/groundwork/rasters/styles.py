@@ -7,11 +7,15 @@ GeoServer and QGIS add to it).
 
 from __future__ import annotations
 
+import hashlib
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from groundwork.rasters.stream import LegendEntry
+
+logger = logging.getLogger(__name__)
 
 #: Endings of files beside ``x.tif``: what replaces its own, or comes behind it.
 TABLE, QML, SLD = ".aux.xml", ".qml", ".sld"
@@ -38,8 +42,17 @@ def sidecars(path: Path) -> dict[str, Path]:
     return {TABLE: path.with_name(path.name + TABLE), QML: path.with_suffix(QML), SLD: path.with_suffix(SLD)}
 
 
+def is_a_persons(file: Path) -> bool:
+    """Whether a file beside a raster is a style, and not as this library wrote it: QGIS saves one by the same name."""
+    if file.suffix not in (QML, SLD) or not file.is_file():
+        return False
+    text = file.read_text("utf-8", "replace")
+    own = text[: text.rstrip().rfind("\n") + 1]
+    return text != own + _mark(own)
+
+
 def write_styles(path: Path, legend: Sequence[LegendEntry], name: str) -> None:
-    """Write the files beside a raster; what GDAL keeps in its own stays.
+    """Write the files beside a raster; what GDAL keeps in its own stays, and so do styles of a person.
 
     Args:
         path: The raster.
@@ -48,9 +61,8 @@ def write_styles(path: Path, legend: Sequence[LegendEntry], name: str) -> None:
     """
     places = sidecars(path)
     write_tables(path, [legend])
-    places[QML].write_text(_DOCTYPE + _text(_qml(legend)), encoding="utf-8")
-    header = '<?xml version="1.0" encoding="UTF-8"?>\n'
-    places[SLD].write_text(header + _text(_sld(legend, name)), encoding="utf-8")
+    _write(places[QML], _DOCTYPE + _text(_qml(legend)))
+    _write(places[SLD], '<?xml version="1.0" encoding="UTF-8"?>\n' + _text(_sld(legend, name)))
 
 
 def write_feature_style(path: Path, legend: Sequence[LegendEntry]) -> None:
@@ -60,7 +72,7 @@ def write_feature_style(path: Path, legend: Sequence[LegendEntry]) -> None:
         path: The file.
         legend: Names and colours of the classes.
     """
-    sidecars(path)[QML].write_text(_DOCTYPE + _text(_qml_of_features(legend)), encoding="utf-8")
+    _write(sidecars(path)[QML], _DOCTYPE + _text(_qml_of_features(legend)))
 
 
 def write_tables(path: Path, legends: Sequence[Sequence[LegendEntry]]) -> None:
@@ -75,6 +87,42 @@ def write_tables(path: Path, legends: Sequence[Sequence[LegendEntry]]) -> None:
     for number, legend in enumerate(legends, start=1):
         _add_table(root, number, legend)
     place.write_text(_text(root), encoding="utf-8")
+
+
+def give_styles(done: Path, target: Path) -> None:
+    """Give what lies beside a file the name of another one, and remove what was of a file that lay there before.
+
+    Styles of a person stay, also where new ones were written.
+
+    Args:
+        done: The file that was written.
+        target: The name that it will get.
+    """
+    before = sidecars(target)
+    for ending, made in sidecars(done).items():
+        if is_a_persons(before[ending]):
+            logger.info("%s is not as it is written here, and stays: delete it for the classes' own", before[ending])
+        elif made.exists():
+            made.replace(before[ending])
+        else:
+            before[ending].unlink(missing_ok=True)
+
+
+def remove_styles(path: Path) -> None:
+    """Remove what was written beside a file; styles of a person stay."""
+    for beside in sidecars(path).values():
+        if not is_a_persons(beside):
+            beside.unlink(missing_ok=True)
+
+
+def _write(style: Path, text: str) -> None:
+    """Write a style that says by its last line that it is of this library, and unchanged."""
+    if not is_a_persons(style):
+        style.write_text(text + _mark(text), encoding="utf-8")
+
+
+def _mark(text: str) -> str:
+    return f"<!-- groundwork {hashlib.sha256(text.encode()).hexdigest()} -->\n"
 
 
 def _add_table(root: ET.Element, number: int, legend: Sequence[LegendEntry]) -> None:

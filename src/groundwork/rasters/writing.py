@@ -22,7 +22,7 @@ from groundwork.rasters.bad_blocks import tags_of
 from groundwork.rasters.patterns import WORDS
 from groundwork.rasters.proof import Checksums, DamagedError, checksum, compare, compare_plain
 from groundwork.rasters.stream import RasterProfile, RasterStream
-from groundwork.rasters.styles import TABLE, sidecars, write_styles, write_tables
+from groundwork.rasters.styles import give_styles, remove_styles, write_styles, write_tables
 
 
 def file_to_write(root: Path, pattern: str, key: str) -> Path:
@@ -115,20 +115,14 @@ def write_plain(stream: RasterStream, paths: Mapping[str, Path]) -> None:
 
 def put(done: Path, target: Path) -> None:
     """Give a file its name, with what lies beside it: a CRS that GeoTIFF cannot say, styles; but nothing of before."""
-    before = sidecars(target)
-    for ending, beside in sidecars(done).items():
-        if beside.exists():
-            beside.replace(before[ending])
-        elif ending == TABLE:
-            # A style may be a person's own; GDAL's sidecar is of the file that was there.
-            before[ending].unlink(missing_ok=True)
+    give_styles(done, target)
     done.replace(target)
 
 
 def remove_raster(path: Path) -> None:
-    """Remove a raster with what was written beside it."""
-    for beside in (*sidecars(path).values(), path):
-        beside.unlink(missing_ok=True)
+    """Remove a raster with what was written beside it; a style of a person stays."""
+    remove_styles(path)
+    path.unlink(missing_ok=True)
 
 
 def not_written(path: Path, reason: str) -> RasterError:

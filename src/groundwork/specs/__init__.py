@@ -7,6 +7,7 @@ from groundwork.specs.objects import ObjectSpec
 from groundwork.specs.outputs import OutputSpec
 from groundwork.specs.quality import QualityRule
 from groundwork.specs.raster import RANGES, NearestDates, RasterSpec
+from groundwork.specs.raster_changes import RasterChanges, WholeOrChanges
 from groundwork.specs.target import ClassSpec, TargetSpec
 from groundwork.specs.vectors import AttributeValue, VectorSpec
 
@@ -22,7 +23,9 @@ __all__ = [
     "ObjectSpec",
     "OutputSpec",
     "QualityRule",
+    "RasterChanges",
     "RasterSpec",
     "TargetSpec",
     "VectorSpec",
+    "WholeOrChanges",
 ]

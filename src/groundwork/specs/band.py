@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
@@ -16,6 +16,8 @@ DType: TypeAlias = Literal["uint8", "int8", "uint16", "int16", "uint32", "int32"
 
 class BandSpec(Config):
     """One band of a raster. Physical value = raw value * ``scale`` + ``offset``."""
+
+    example: ClassVar[str] = "{name: RED, scale: 0.0001}, or a name alone"
 
     name: str = Field(min_length=1)
     #: What the file calls this band, where that differs from ``name``.

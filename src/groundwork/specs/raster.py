@@ -32,6 +32,16 @@ def _is_unset(value: object) -> bool:
     return value is None
 
 
+def yaml_nan(nodata: object) -> object:
+    """Return nodata as it is declared, where YAML has a number that is none."""
+    return "nan" if isinstance(nodata, float) and math.isnan(nodata) else nodata
+
+
+def one_or_more(rules: object) -> object:
+    """Return rules as a list, where one is given by itself."""
+    return [rules] if isinstance(rules, dict) else rules
+
+
 class NearestDates(Config):
     """Dates that are taken by the time of the year."""
 
@@ -98,12 +108,12 @@ class RasterSpec(Config):
     @field_validator("nodata", mode="before")
     @classmethod
     def _accept_yaml_nan(cls, nodata: object) -> object:
-        return "nan" if isinstance(nodata, float) and math.isnan(nodata) else nodata
+        return yaml_nan(nodata)
 
     @field_validator("valid", mode="before")
     @classmethod
     def _accept_one_rule(cls, rules: object) -> object:
-        return [rules] if isinstance(rules, dict) else rules
+        return one_or_more(rules)
 
     @field_validator("bands", mode="before")
     @classmethod

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 
 import torch
 from lightning import Trainer
+from lightning.pytorch.strategies import DDPStrategy
 from torch import Tensor
 
 from groundwork.data.datamodule import ChipDataModule
 from groundwork.tasks.base import Task
+from groundwork.tasks.processes import agreed
+from groundwork.training.batch_norm import measure_batch_norm
 from groundwork.training.callbacks import History
 from groundwork.training.checkpoints import KeepWeights
 
@@ -42,12 +45,39 @@ def mean_of(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     }
 
 
+def measure_mean(task: Task, trainer: Trainer, kept: KeepWeights) -> None:
+    """Measure what batch normalisation of the mean divides by, in all processes that trained, and keep the mean.
+
+    The process that judges it knows batches of its own alone, and measures where these have not: of one epoch there is
+    no mean, and networks that are cut into parts are not measured. All processes must take part, behind a training.
+
+    Args:
+        task: Its model takes the mean.
+        trainer: That has trained it.
+        kept: The weights, and where the mean is left.
+    """
+    epochs = kept.kept_epochs()
+    if len(epochs) == 1 or not isinstance(trainer.strategy, DDPStrategy):
+        return
+    task.to(trainer.strategy.root_device)
+    if trainer.is_global_zero:
+        task.model.load_state_dict(mean_of([kept.load(epoch) for epoch in epochs]))
+    # The files may not be seen yet by other machines.
+    for value in task.model.state_dict().values():
+        value.copy_(agreed(value))
+    measure_batch_norm(task, trainer)
+    if trainer.is_global_zero:
+        kept.keep_mean(
+            {name: value.detach().cpu().contiguous().clone() for name, value in task.model.state_dict().items()}
+        )
+
+
 def keep_better(task: Task, trainer: Trainer, module: ChipDataModule, kept: KeepWeights, history: History) -> Kept:
     """Return the mean of the kept weights, or those of the best epoch where these score as high.
 
     Args:
         task: Its model takes the mean, and is asked for its score.
-        trainer: One whose only callback measures batch normalisation first.
+        trainer: One whose only callback measures batch normalisation first, where processes have not measured it.
         module: Whose validation split decides.
         kept: The weights.
         history: With the score of the best epoch.
@@ -57,7 +87,7 @@ def keep_better(task: Task, trainer: Trainer, module: ChipDataModule, kept: Keep
     monitor = history.monitor
     if len(epochs) == 1 or monitor is None:
         return Kept(states[0])
-    task.model.load_state_dict(mean_of(states))
+    task.model.load_state_dict(kept.load_mean() if kept.has_mean else mean_of(states))
     [scores] = trainer.validate(task, datamodule=module, verbose=False)
     mean, single = float(scores.get(monitor, float("nan"))), history.rows[epochs[0]][monitor]
     is_better = mean > single if history.direction == "max" else mean < single

@@ -84,13 +84,29 @@ class KeepWeights(Checkpoint):
         Raises:
             TrainingError: Where their file is gone or damaged.
         """
-        path = self._weights_after(epoch)
-        if not path.is_file():
-            raise TrainingError(f"{path}: the best weights are not there any more. Delete the folder to train anew.")
-        try:
-            return load_file(path)
-        except (SafetensorError, OSError) as error:
-            raise TrainingError(f"{path} is damaged ({error}). Delete {path.parent} to train anew.") from None
+        return _load(self._weights_after(epoch))
+
+    @property
+    def has_mean(self) -> bool:
+        """Whether the mean of the best was kept, as processes do that have trained together."""
+        return self._mean.is_file()
+
+    def keep_mean(self, weights: dict[str, Tensor]) -> None:
+        """Keep the mean of the best, whole or not at all."""
+        with _writing(self._mean) as partial:
+            save_file(weights, partial)
+
+    def load_mean(self) -> dict[str, Tensor]:
+        """Read the mean of the best.
+
+        Raises:
+            TrainingError: Where its file is gone or damaged.
+        """
+        return _load(self._mean)
+
+    @property
+    def _mean(self) -> Path:
+        return self._folder / "mean-of-best.safetensors"
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Leave a run alone that had stopped early before it was resumed.
@@ -124,6 +140,15 @@ class KeepWeights(Checkpoint):
 
     def _has_to_stop(self) -> bool:
         return self._patience is not None and self._history.epochs_since_best() >= self._patience
+
+
+def _load(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise TrainingError(f"{path}: the best weights are not there any more. Delete the folder to train anew.")
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise TrainingError(f"{path} is damaged ({error}). Delete {path.parent} to train anew.") from None
 
 
 def _save_state(trainer: Trainer, path: Path) -> None:

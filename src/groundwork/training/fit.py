@@ -121,7 +121,8 @@ def fit(
             prepared.history.rows = train_in_processes(run, prepared.trainer)
         else:
             train(prepared)
-        judge = _build_trainer(_alone(training, prepared.trainer), [MeasureFirst()])
+        measuring = [] if prepared.keep.has_mean else [MeasureFirst()]
+        judge = _build_trainer(_alone(training, prepared.trainer), measuring)
         with explained(training, judge):
             kept = keep_better(prepared.task, judge, prepared.module, prepared.keep, prepared.history)
         trained = _bundle_of(initial, kept, data, statistics, training, seed)

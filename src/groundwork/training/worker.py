@@ -20,10 +20,12 @@ from lightning import Callback, LightningModule, Trainer
 
 from groundwork.errors import GroundworkError, TrainingError
 from groundwork.training.attached import JsonLines, end_with_input
+from groundwork.training.best_mean import measure_mean
 from groundwork.training.fit import prepare, train
 from groundwork.training.process import training_process
 from groundwork.training.reports import leave_failure, leave_finished
 from groundwork.training.specification import read_run
+from groundwork.training.trust import explained
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +64,8 @@ def _train(folder: Path, rank: int) -> None:
         prepared = prepare(run, [EndAtOnce()])
         _require_all(prepared.trainer)
         train(prepared)
+        with explained(run.training, prepared.trainer):
+            measure_mean(prepared.task, prepared.trainer, prepared.keep)
     if rank == 0:
         leave_finished(run.folder, prepared.history.rows)
 

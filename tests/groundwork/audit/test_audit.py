@@ -383,7 +383,7 @@ def test_the_command_fails_where_something_is_wrong_and_later_files_change_earli
         ("data.yml", "model: {}", "found no key 'data' at the top"),
         ("data.yml", "data: {sources: {}}", "is not as it should be:\n  sources: "),
         ("data.yml", "[1, 2", "cannot be read as YAML or JSON"),
-        ("values.json", "{}", "values.json is not as it should be:\n  splits: Field required"),
+        ("values.json", "{}", "values.json is not as it should be:\n  splits: must be given"),
         ("values.json", None, "found no such file. Correct the path, or index the scenes first"),
     ],
 )

@@ -457,7 +457,7 @@ def test_a_batch_of_one_has_no_other_chip() -> None:
         ({"name": "haze", "sources": ["radar"]}, r"no band of \['radar'\] says its 'wavelength_nm'"),
         ({"name": "scale", "smallest": 2.0}, "smallest factor 2 above the largest 1.25"),
         ({"name": "drop_source", "chance": 0.5, "sources": ["optical"]}, r"\['optical'\] cannot be lacked"),
-        ("drop_source", "chance: Field required"),
+        ("drop_source", "chance: must be given"),
         ("mixup", "a loss over classes takes one class for each: use 'cutmix'"),
     ],
 )

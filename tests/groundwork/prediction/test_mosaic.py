@@ -25,12 +25,14 @@ from groundwork.config.inference import MosaicConfig
 from groundwork.errors import PairingError, RasterError, SpecError
 from groundwork.prediction import mosaic as module
 from groundwork.prediction.mosaic import mosaic_of
+from groundwork.prediction.mosaic_place import require_possible
 from groundwork.prediction.mosaic_writing import write_mosaic
 from groundwork.prediction.names import Names
 from groundwork.prediction.scene import predict_scenes
 from groundwork.prediction.source import require_meaning
 from groundwork.prediction.writing import write_predictions
 from groundwork.rasters.folder import find_rasters
+from groundwork.rasters.grid import Grid
 from groundwork.specs import TargetSpec
 from stac_schemas import validate
 
@@ -181,14 +183,52 @@ def test_scenes_of_another_continent_have_no_place_in_the_zone_of_the_first(
         mosaic_of(target, InferenceConfig(mosaic=MosaicConfig(overlaps="first")), pieces)
 
 
-def test_a_mosaic_that_is_mostly_empty_is_told_of(
-    tmp_path: Path, write_raster: Write, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("at", "crs", "mosaic", "message"),
+    [
+        (5e5, "EPSG:32654", {}, r"in/b\.tif: found a raster at latitude 45.* one near where .*mosaic\.crs"),
+        (5.1e5, None, {}, r"in/a\.tif: found no CRS; expected one, as a mosaic lies on the ground"),
+        (
+            5.1e5,
+            "EPSG:32632",
+            {"crs": "EPSG:4326", "pixel_size": 10},
+            r"in/a\.tif: found pixels that become .*e\+0. times as long .* in units of EPSG:4326",
+        ),
+        (
+            5.1e5,
+            "EPSG:32632",
+            {"pixel_size": 0.0001},
+            r"in/a\.tif: found pixels that become 1e-05 times as long .* in units of EPSG:32632",
+        ),
+    ],
+)
+def test_a_mosaic_that_cannot_be_made_is_refused_before_the_first_scene_is_predicted(
+    tiny_bundle: Bundle, tmp_path: Path, write_raster: Write, at: float, crs: str | None, mosaic: Any, message: str
 ) -> None:
-    target = TargetSpec.model_validate({"outputs": [{"name": "height", "minimum": 0, "maximum": 50}]})
-    pieces = _heights(tmp_path, write_raster, a=("EPSG:32632", 5e5, 5e6), b=("EPSG:32632", 5.1e5, 5.02e6))
+    for key, place, easting in (("a", crs and "EPSG:32632", 5e5), ("b", crs, at)):
+        pixels = np.ones((3, 40, 40), np.int16)
+        transform = from_origin(easting, 5e6, 10, 10)
+        write_raster(tmp_path / f"in/{key}.tif", pixels, nodata=-9999, crs=place, transform=transform)
+    source = {"bands": ["A", "B", "C"], "dtype": "int16", "nodata": -9999}
+    source |= {} if crs else {"georeference": "absent"}
+    config = InferenceConfig.model_validate({"mosaic": {"overlaps": "first", **mosaic}, "source": source})
+    predictions = predict_scenes(tiny_bundle, find_rasters(tmp_path / "in", ["{key}.tif"]), config)
+    with pytest.raises(RasterError, match=message):
+        write_predictions(Names(tmp_path / "out"), predictions)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_mosaic_that_is_mostly_empty_is_told_of_before_the_first_scene_is_predicted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    crs = CRS.from_epsg(32632)
+    scenes = {
+        key: (Path(key), Grid(crs, from_origin(*at, 10, 10), 40, 40), None)
+        for key, at in (("a", (5e5, 5e6)), ("b", (5.1e5, 5.02e6)))
+    }
     for size, count in ((None, 1), (512, 0)):
         caplog.clear()
-        mosaic_of(target, InferenceConfig(mosaic=MosaicConfig(overlaps="first", tile_size=size)), pieces)
+        require_possible(MosaicConfig(overlaps="first", tile_size=size), scenes)
         assert caplog.text.count("less than 1% of the mosaic, which has 1040 x 2040 pixels") == count
 
 

@@ -21,6 +21,7 @@ from groundwork.config import InferenceConfig
 from groundwork.data.scene_stack import SceneStack
 from groundwork.errors import BundleError, ComponentError, RasterError, ScoreError, SpecError
 from groundwork.models.interface import Model, ModelOutput
+from groundwork.prediction.record import settings_of
 from groundwork.prediction.scene import predict_scene, predict_scenes
 from groundwork.prediction.source import scene_specs
 from groundwork.rasters.folder import RasterFolder, find_rasters
@@ -328,6 +329,37 @@ def test_the_pixel_size_of_the_training_holds_for_scenes_of_another_source_too(
         _write_all(bundle, scenes, tmp_path, source=source)
     _write_all(bundle, scenes, tmp_path, source=source | {"pixel_size_m": 30})
     assert "trained on pixels of 10 m; 'inference.source' declares 30 m. Everything looks 0.333 times" in caplog.text
+
+
+@pytest.mark.parametrize("nodata", [0, None])
+def test_what_is_stated_alone_of_scenes_holds_and_all_else_is_as_of_the_training(nodata: int | None) -> None:
+    trained = RasterSpec.model_validate(
+        {
+            "bands": [{"name": "A", "scale": 0.1, "unit": "m"}, "B", {"name": "Q", "dtype": "uint8"}],
+            **{"dtype": "int16", "nodata": -9999, "pixel_size_m": 10, "valid": {"band": "Q", "values": [1]}},
+        }
+    )
+    spec = scene_specs({"s": trained}, _config(source={"nodata": nodata}))["s"]
+    assert spec == trained.model_copy(update={"nodata": nodata, "use": ("A", "B")})
+    with pytest.raises(SpecError, match=r"'inference.source' does not fit .*\n.* nodata -9999.0 is no value .* uint8"):
+        scene_specs({"s": trained}, _config(source={"dtype": "uint8"}))
+    several = scene_specs({"s": trained, "t": trained}, _config(sources={"t": {"nodata": nodata}}))
+    assert several == {"s": trained, "t": spec}
+
+
+def test_scenes_may_lie_in_arrays_though_the_training_had_rasters_and_the_reverse() -> None:
+    trained = RasterSpec(bands=["A", "B"], dtype="int16", nodata=-9999)
+    array = {"axes": ["y", "x", "band"], "georeference": "absent"}
+    spec = scene_specs({"s": trained}, _config(source=array))["s"]
+    assert (spec.axes, spec.band_names, spec.nodata) == (("y", "x", "band"), ("A", "B"), -9999)
+    back = scene_specs({"s": spec}, _config(source={"axes": None, "georeference": "required"}))["s"]
+    assert (back.axes, back.georeference) == (None, "required")
+
+
+def test_a_run_goes_on_only_where_the_same_is_stated_of_scenes() -> None:
+    stated = [None, {}, {"nodata": None}, {"nodata": "nan"}, {"dtype": "float32"}]
+    settings = [json.dumps(settings_of(_config(source=words), None)) for words in stated]
+    assert len(set(settings)) == len(stated)
 
 
 # --- scores that are no numbers -------------------------------------------------------------------------------------

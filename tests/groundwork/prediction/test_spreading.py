@@ -92,7 +92,9 @@ def test_parts_and_a_last_run_make_what_one_run_makes(
     assert {name: (tmp_path / name).stat().st_mtime_ns for name in rasters} == {name: before[name] for name in rasters}
 
 
-def test_each_part_sees_what_all_scenes_are(tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace) -> None:
+def test_each_part_sees_what_all_scenes_are(
+    tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace, caplog: pytest.LogCaptureFixture
+) -> None:
     first, *_, last = sorted(tiny_data.scenes.files)
     # Names that differ in case alone are one file on some disks; each lies in another part.
     twins = {first: tiny_data.scenes.files[first], "x": tiny_data.scenes.files[last], "X": tiny_data.scenes.files[last]}
@@ -104,9 +106,13 @@ def test_each_part_sees_what_all_scenes_are(tmp_path: Path, tiny_bundle: Bundle,
     assert not list(tmp_path.glob("*.tif"))
     with rasterio.open(tiny_data.root / "scenes" / "11.tif") as raster:
         area = {"bounds": list(raster.bounds), "crs": raster.crs.to_string()}
+    assert "have nothing to do" not in caplog.text
     for index in range(6):
+        caplog.clear()
         write(tiny_bundle, tiny_data, tmp_path, shard={"index": index, "count": 6}, area=area)
     assert (tmp_path / "11_classes.tif").is_file(), "parts without a scene in the area end well"
+    assert caplog.text.count("'inference.shard.count' is 6, and there are 1 scene(s)") == 1
+    assert "those from 1 on have nothing to do" in caplog.text
 
 
 def test_what_cannot_be_spread_is_refused(tiny_bundle: Bundle) -> None:

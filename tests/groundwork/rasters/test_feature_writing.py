@@ -71,6 +71,13 @@ def test_features_of_classes_have_a_style_in_their_colours(tmp_path: Path) -> No
     assert all(look["color"].rpartition(",")[0] == look["outline_color"].rpartition(",")[0] for look in found.values())
 
 
+def test_the_style_of_classes_goes_where_features_without_follow(tmp_path: Path) -> None:
+    write_features(replace(layer_of(), legend=(LegendEntry(1, "pond", (0, 64, 255)),)), tmp_path / "a.gpkg")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.gpkg", "a.qml"]
+    write_features(layer_of(), tmp_path / "a.gpkg")
+    assert [file.name for file in tmp_path.iterdir()] == ["a.gpkg"]
+
+
 def test_a_persons_own_style_of_other_features_stays(tmp_path: Path) -> None:
     (tmp_path / "a.qml").write_text("mine")
     write_features(layer_of(), tmp_path / "a.gpkg")

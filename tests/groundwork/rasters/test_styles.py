@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -96,6 +97,27 @@ def test_numbers_have_no_style_and_a_persons_own_stays(tmp_path: Path) -> None:
     assert {file.name: file.read_bytes() for file in tmp_path.glob("x*")} == before
     remove_raster(path)
     assert {file.name for file in tmp_path.iterdir()} == {"y.tif", "y.qml"}
+
+
+def test_what_was_written_of_classes_goes_where_numbers_follow_and_a_persons_own_is_never_touched(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = _write(tmp_path / "x.tif")
+    _write(path, legend=())
+    assert [file.name for file in tmp_path.iterdir()] == ["x.tif"]
+    _write(path)
+    qml, sld = tmp_path / "x.qml", tmp_path / "x.sld"
+    mine = qml.read_text("utf-8").replace("#0000ff", "#0000fe")
+    qml.write_text(mine, "utf-8")
+    other = (LegendEntry(1, "water", (0, 0, 1)),)
+    with caplog.at_level(logging.INFO):
+        _write(path, legend=other)
+    assert f"{qml} is not as it is written here, and stays" in caplog.text
+    assert (qml.read_text("utf-8"), "#000001" in sld.read_text("utf-8")) == (mine, True)
+    write_styles(path, LEGEND, "x")
+    assert (qml.read_text("utf-8"), "#00aa10" in sld.read_text("utf-8")) == (mine, True)
+    remove_raster(path)
+    assert [file.name for file in tmp_path.iterdir()] == ["x.qml"]
 
 
 def test_each_band_has_a_table_of_its_own(tmp_path: Path) -> None:

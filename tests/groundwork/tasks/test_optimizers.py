@@ -77,7 +77,7 @@ def test_any_optimiser_of_torch_and_timm_steps() -> None:
             _config("timm", optimizer="lamb", learning_rate=0.1, options={"tru": 1}),
             "'lamb' of timm.optim has no option",
         ),
-        (_config("timm", optimizer="lamb"), "learning_rate: Field required"),
+        (_config("timm", optimizer="lamb"), "learning_rate: must be given"),
     ],
 )
 def test_options_of_another_optimiser_are_refused(config: ComponentConfig, message: str) -> None:

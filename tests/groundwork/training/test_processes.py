@@ -178,7 +178,11 @@ def test_the_mean_of_epochs_is_that_of_one_process(run: Fit, write: Callable[...
 
 
 @pytest.mark.filterwarnings("ignore:.*treespec.*is deprecated", "ignore:.*does not have many workers")
+@pytest.mark.parametrize(
+    "mean", [{"averaging": {"name": "swa", "from_epoch": 0}}, {"keep_best": 2}], ids=["swa", "best"]
+)
 def test_norms_of_the_mean_are_measured_over_the_chips_of_all(
+    mean: dict[str, Any],
     tiny_initial: Bundle,
     patchy: LabelledData,
     tiny_statistics: Statistics,
@@ -186,8 +190,7 @@ def test_norms_of_the_mean_are_measured_over_the_chips_of_all(
     tmp_path: Path,
 ) -> None:
     """By 11 chips, of which the last batch of one process holds one more than that of the other."""
-    swa = {"averaging": {"name": "swa", "from_epoch": 0}, "max_epochs": 2, "threads": 1, "trainer": TWO}
-    training = make_training(**swa)
+    training = make_training(**mean, max_epochs=2, threads=1, trainer=TWO)
 
     def run(folder: Path, before: Callable[[int], None] | None) -> Bundle:
         arguments = tiny_initial, patchy, tiny_statistics, training, 0, folder

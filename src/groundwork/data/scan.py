@@ -35,6 +35,7 @@ from groundwork.progress import track
 from groundwork.rasters.folder import RasterFolder, preview
 from groundwork.rasters.grid import describe_crs, name_crs
 from groundwork.rasters.stated import check_contents, check_stated
+from groundwork.rasters.unnamed import tell_of_unnamed, unnamed_of
 from groundwork.targets.kinds import kind_of
 from groundwork.targets.label import LabelSource
 
@@ -81,6 +82,8 @@ class _Found:
     chips: list[dict[str, object]] = field(default_factory=list)
     cells: Cells | None = None
     problem: str | None = None
+    #: Sources whose files do not name their bands.
+    unnamed: tuple[str, ...] = ()
 
 
 def scan_scenes(
@@ -155,6 +158,7 @@ def _gather(found: Mapping[str, _Found], indexing: IndexingConfig, data: DataCon
             len(found),
             preview(list(problems)),
         )
+    tell_of_unnamed((part.unnamed for part in found.values() if part.problem is None), data.sources)
     chips = [chip for part in found.values() for chip in part.chips]
     if not chips:
         limit = data.chips.min_valid_fraction
@@ -186,7 +190,8 @@ def _scan_scene(task: _Task) -> _Found:
             require_stated_places(opened.stack, task.stated)
             chips, cells = _scan(task.key, opened, task.data)
             report = {table.SCENE: task.key, **_describe(opened, cells)}
-            return _Found(report, [{**chip, **task.names} for chip in chips], cells)
+            named = [{**chip, **task.names} for chip in chips]
+            return _Found(report, named, cells, unnamed=unnamed_of(opened.stack.scenes()))
     except RasterError as error:
         return _Found(problem=str(error))
 

@@ -24,6 +24,7 @@ from groundwork.rasters.canvas import DeclaredPixels
 from groundwork.rasters.folder import RasterFolder, preview
 from groundwork.rasters.grid import Grid, crs_of_text, describe_bounds, name_crs
 from groundwork.rasters.stated import check_contents
+from groundwork.rasters.unnamed import tell_of_unnamed, unnamed_of
 from groundwork.specs import RasterSpec
 
 logger = logging.getLogger(__name__)
@@ -117,6 +118,7 @@ def check_scenes(
     dates: dict[str, Mapping[str, Sequence[date]]] = {}
     grids: dict[str, Grid] = {}
     outside: dict[str, str] = {}
+    unnamed: list[tuple[str, ...]] = []
     for key in track(keys, "Checking scenes", len(keys)):
         with open_checked(folders, key, specs, pixels) as stack:
             if area is not None and not limit(stack, area, config.tile_size):
@@ -125,8 +127,10 @@ def check_scenes(
             known = {source: stack.dates(source) for source in specs}
             dates[key] = {source: days for source, days in known.items() if days is not None}
             grids[key] = stack.grid
+            unnamed.append(unnamed_of(stack.scenes()))
     if area is not None and outside:
         _report(outside, area, is_all=not dates)
+    tell_of_unnamed(unnamed, specs)
     _tell_of_lacking(folders, sorted(dates))
     _check_contents(folders, list(dates) if config.shard is None else config.shard.part_of(list(dates)))
     fills, reference = config.on_bad_block == "nodata", reference_of(specs)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 
@@ -189,16 +188,6 @@ def check_scaling(bands: Sequence[tuple[Path, DatasetReader, int]], spec: Raster
 def same_scaling(found: tuple[float, float], declared: tuple[float, float]) -> bool:
     """Whether a file's scale and offset are those that are declared; 1 and 0 say nothing."""
     return found == (1.0, 0.0) or bool(np.allclose(found, declared, rtol=1e-6, atol=0))
-
-
-def read_date(text: str) -> date:
-    """Read a date as ISO 8601 has it, or as TIFF's own tag has it.
-
-    Raises:
-        ValueError: For anything else; nothing behind the date is passed over.
-    """
-    is_tiffs = len(text) == len("2024:06:30 10:20:30") and text[4] == text[7] == ":"
-    return (datetime.strptime(text, "%Y:%m:%d %H:%M:%S") if is_tiffs else datetime.fromisoformat(text)).date()
 
 
 def shortest(value: float) -> str:

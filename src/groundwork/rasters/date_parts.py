@@ -17,6 +17,8 @@ from groundwork.rasters.validity import holds_data, passes
 from groundwork.rasters.windows import window_in
 from groundwork.specs import QualityRule, RasterSpec
 
+_COLORS = {"red", "green", "blue"}
+
 
 @dataclass(frozen=True, slots=True)
 class DateParts:
@@ -28,6 +30,15 @@ class DateParts:
     parts: Sequence[Part]
     #: Quality band -> its file, with all steps of it.
     quality: Mapping[str, Part]
+
+    def names(self, spec: RasterSpec) -> bool:
+        """Whether it is said which band is which: by a file for each, by descriptions, or by colours that agree."""
+        if len({part.path for part in self.parts}) > 1 or any(self.dataset.descriptions):
+            return True
+        colors = {index: color.name for index, color in enumerate(self.dataset.colorinterp) if color.name in _COLORS}
+        stated = {index: name.lower() for index, name in enumerate(spec.band_names) if name.lower() in _COLORS}
+        # With all three of them, a fourth band can only be what is left.
+        return len(stated) == len(_COLORS) and colors == stated and len(spec.bands) <= len(_COLORS) + 1
 
     def read(
         self, window: Window, grid: Callable[[], Grid], spec: RasterSpec

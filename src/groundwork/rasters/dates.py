@@ -1,11 +1,13 @@
-"""Dates in names of files."""
+"""Dates in names of files, and in their tags."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
 
-from groundwork.errors import PairingError
+from groundwork.errors import PairingError, RasterError
+from groundwork.specs import RasterSpec
 
 
 def read_day(text: str, path: Path) -> date:
@@ -24,3 +26,30 @@ def read_day(text: str, path: Path) -> date:
             f"{path}: found '{text}' where the pattern has '{{date}}'; expected a date such as 20240630, 2024-06-30 or "
             "2024182 (year and day). Correct the pattern, or rename the file."
         ) from None
+
+
+def read_dates(texts: Sequence[str | None], path: Path, spec: RasterSpec) -> list[date]:
+    """Return what the tag of dates says in each file.
+
+    Raises:
+        RasterError: Where it is missing, or does not hold as many dates as there are steps.
+    """
+    text = ", ".join(map(str, texts)) if any(texts) else None
+    try:
+        dates = [_read_date(part.strip()) for part in (text or "").split(",")]
+    except ValueError:
+        dates = []
+    if len(dates) != spec.steps:
+        expected = f"{spec.steps} date(s) such as 2024-06-30"
+        raise RasterError(path, f"{text!r} in tag '{spec.date_tag}'", expected, "Correct 'date_tag'.")
+    return dates
+
+
+def _read_date(text: str) -> date:
+    """Read a date as ISO 8601 has it, or as TIFF's own tag has it.
+
+    Raises:
+        ValueError: For anything else; nothing behind the date is passed over.
+    """
+    is_tiffs = len(text) == len("2024:06:30 10:20:30") and text[4] == text[7] == ":"
+    return (datetime.strptime(text, "%Y:%m:%d %H:%M:%S") if is_tiffs else datetime.fromisoformat(text)).date()

@@ -22,6 +22,7 @@ from groundwork.rasters.axes import open_along
 from groundwork.rasters.bad_blocks import BadBlocks
 from groundwork.rasters.canvas import Placed
 from groundwork.rasters.date_parts import DateParts, by_step, holds_by_step, passed_at_all_steps
+from groundwork.rasters.dates import read_dates
 from groundwork.rasters.filling import Filling
 from groundwork.rasters.grid import TOLERANCE, Grid, name_crs
 from groundwork.rasters.opened import Opened
@@ -213,15 +214,12 @@ class Scene(Opened):
         if self.spec.date_tag is None:
             return None
         texts = [date_parts.dataset.tags().get(self.spec.date_tag) for date_parts in self._dates if date_parts]
-        text = ", ".join(map(str, texts)) if any(texts) else None
-        try:
-            dates = [checks.read_date(part.strip()) for part in (text or "").split(",")]
-        except ValueError:
-            dates = []
-        if len(dates) != self.spec.steps:
-            expected = f"{self.spec.steps} date(s) such as 2024-06-30"
-            raise RasterError(self.path, f"{text!r} in tag '{self.spec.date_tag}'", expected, "Correct 'date_tag'.")
-        return dates
+        return read_dates(texts, self.path, self.spec)
+
+    @property
+    def names_bands(self) -> bool:
+        """Whether the files say which of several bands is which. See :meth:`DateParts.names`."""
+        return len(self.spec.bands) == 1 or all(parts.names(self.spec) for parts in self._dates if parts)
 
     def read(self, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
         """Read a window; what lies beyond the raster's edge is not valid.

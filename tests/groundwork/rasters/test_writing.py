@@ -300,7 +300,7 @@ def test_a_full_disk_never_leaves_a_ruined_raster(tmp_path: Path) -> None:
             outcomes.append(f"{free} {outcome.split()[0]} {good}")
         print(chr(10).join(outcomes))
     """)
-    sizes = [1, 5, 10, 14, 15, 16, 18, 20, 22, 24, 25, 26, 27, 28, 29, 30, 32, 36, 40, 44, 48, 60]
+    sizes = [1, 10, 14, 16, 20, 24, 26, 28, 30, 36, 44, 60]
     try:
         done = subprocess.run(
             [sys.executable, "-c", code, str(tmp_path), *map(str, sizes)], check=True, capture_output=True, text=True

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from groundwork.rasters.bad_blocks import BadFile
 from groundwork.rasters.grid import Grid
-from groundwork.rasters.stream import LegendEntry
+from groundwork.rasters.legend import LegendEntry
 
 
 @dataclass(frozen=True, slots=True)

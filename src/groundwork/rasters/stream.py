@@ -12,25 +12,11 @@ from rasterio.windows import Window
 
 from groundwork.rasters.bad_blocks import BadFile
 from groundwork.rasters.grid import Grid
+from groundwork.rasters.legend import LegendEntry
 
 if TYPE_CHECKING:
-    # What writes features writes rasters too.
+    # It loads geopandas.
     from groundwork.rasters.features import FeatureStream
-
-
-@dataclass(frozen=True, slots=True)
-class LegendEntry:
-    """What a pixel value means."""
-
-    value: int
-    name: str
-    #: Red, green and blue, each 0 to 255.
-    rgb: tuple[int, int, int]
-
-    @property
-    def color(self) -> str:
-        """The colour as text, such as ``#1f78b4``."""
-        return "#" + bytes(self.rgb).hex()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from groundwork.rasters.stream import LegendEntry
+from groundwork.rasters.legend import LegendEntry
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from groundwork.rasters.grid import Grid
-from groundwork.rasters.stream import LegendEntry, RasterProfile
+from groundwork.rasters.legend import LegendEntry
+from groundwork.rasters.stream import RasterProfile
 from groundwork.specs import TargetSpec
 from groundwork.specs.class_sets import ClassSetSpec
 

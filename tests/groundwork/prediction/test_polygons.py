@@ -38,7 +38,8 @@ from groundwork.prediction.source import require_meaning
 from groundwork.prediction.writing import write_predictions
 from groundwork.rasters.feature_writing import write_features
 from groundwork.rasters.grid import Grid
-from groundwork.rasters.stream import LegendEntry, RasterProfile
+from groundwork.rasters.legend import LegendEntry
+from groundwork.rasters.stream import RasterProfile
 from groundwork.specs import TargetSpec
 from stac_schemas import validate
 

@@ -21,7 +21,7 @@ from groundwork.errors import RasterError
 from groundwork.rasters.feature_writing import tags_of, write_features
 from groundwork.rasters.features import FeatureLayer, boxes
 from groundwork.rasters.grid import Grid
-from groundwork.rasters.stream import LegendEntry
+from groundwork.rasters.legend import LegendEntry
 
 GRID = Grid(CRS.from_epsg(32632), from_origin(500_000, 5_000_000, 10, 20), width=100, height=100)
 NO_PLACE = Grid(None, Affine.identity(), width=100, height=100)

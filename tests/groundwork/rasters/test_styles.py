@@ -14,7 +14,8 @@ from rasterio.shutil import copy as copy_raster
 from rasterio.transform import from_origin
 
 from groundwork.rasters.grid import Grid
-from groundwork.rasters.stream import LegendEntry, RasterProfile, single
+from groundwork.rasters.legend import LegendEntry
+from groundwork.rasters.stream import RasterProfile, single
 from groundwork.rasters.styles import write_styles
 from groundwork.rasters.writing import remove_raster, write_rasters
 

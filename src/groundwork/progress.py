@@ -47,6 +47,12 @@ class RateColumn(ProgressColumn):
         return Text(rate_in_words(task.speed) if task.speed else "", style="progress.data.speed")
 
 
+def speak_at_terminal() -> None:
+    """Let what the library has to say appear while a command of its own runs; programs set up logging by themselves."""
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("groundwork").setLevel(logging.INFO)
+
+
 def mode() -> Mode:
     """Return how progress is shown.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from groundwork.config.stated import Stated, with_trainer
 from groundwork.config.training import RESERVED
 from groundwork.data.raster_module import RasterDataModule
 from groundwork.errors import GroundworkError, SpecError
+from groundwork.progress import speak_at_terminal
 from groundwork.registry import find
 from groundwork.training.lightning_tasks import RasterTask
 from groundwork.training.process import training_process
@@ -186,8 +186,7 @@ def run_lightning(command: str, arguments: Sequence[str]) -> None:
     Raises:
         GroundworkError: For what is wrong, in words for the person at the terminal.
     """
-    logging.basicConfig(format="%(message)s")
-    logging.getLogger("groundwork").setLevel(logging.INFO)
+    speak_at_terminal()
     given = ["--help" if argument == "--help_all" else argument for argument in arguments]
     given, told = settle_files(given, [*TOP, *OPTIONS])
     sys.stderr.write(told)

@@ -17,6 +17,7 @@ from groundwork.config import InferenceConfig
 from groundwork.config.merging import merge
 from groundwork.errors import BundleError, SpecError
 from groundwork.prediction.files import predict_files
+from groundwork.progress import speak_at_terminal
 from groundwork.strict import explain
 
 #: What parameters of prediction stand under, in files of a recipe too.
@@ -76,6 +77,7 @@ def predict_rasters(
         PairingError: Where there are no such rasters.
         BundleError, RasterError: As of :func:`groundwork.prediction.files.predict_files`.
     """
+    speak_at_terminal()
     made = predict_files(bundle, places_of(scenes, "SCENE"), folder, _read(config, changes))
     return "".join(f"Written: {path}\n" for products in made.values() for path in products.values())
 

@@ -22,7 +22,7 @@ class BenchSet:
     """One set."""
 
     folder: str
-    #: Band -> its array, as GDAL calls it: with ``_`` for a space.
+    #: Band -> its array, as GDAL calls it: with ``_`` for a space. In the order that they are read in.
     arrays: Mapping[str, str]
     #: Band -> mean and deviation that TerraTorch standardises it by.
     statistics: Mapping[str, tuple[float, float]]
@@ -85,7 +85,7 @@ _CROPS = {
 SETS = {
     "MChesapeakeLandcoverNonGeoDataModule": BenchSet(
         folder="m-chesapeake",
-        arrays=_RGB | {"NIR": "NearInfrared"},
+        arrays={"BLUE": "Blue", "GREEN": "Green", "NIR": "NearInfrared", "RED": "Red"},
         statistics={
             "BLUE": (0.4807923436164856, 0.17441707849502563),
             "GREEN": (0.5200885534286499, 0.1976749747991562),
@@ -188,7 +188,7 @@ def _used(name: str, stated: Stated) -> list[str]:
     """Return the bands that are read."""
     bench = SETS[name]
     listed = stated.texts("bands")
-    used = band_names(listed) or [*sorted(bench.arrays), *bench.apart]
+    used = band_names(listed) or [*bench.arrays, *bench.apart]
     known, constant = list(bench.arrays), [band for band, (_, std) in bench.statistics.items() if not std]
     for band in used:
         if band in bench.apart:
@@ -200,10 +200,10 @@ def _used(name: str, stated: Stated) -> list[str]:
         else:
             continue
         stated.refuse("bands", f"{what} Name some of {[one for one in known if one not in constant]}")
-    if name == _READS_ALL and listed and used != sorted(known):
+    if name == _READS_ALL and used != known:
         stated.change(
             "bands",
-            f"TerraTorch 1.2.13 reads {sorted(known)} whatever is named, by the statistics of those that are; here the "
+            f"TerraTorch 1.2.13 reads {known} whatever is named, by the statistics of those that are; here the "
             "bands are read that are named",
             "data.sources",
             alters=True,

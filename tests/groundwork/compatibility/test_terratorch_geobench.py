@@ -169,9 +169,3 @@ def test_a_partition_that_does_not_fit_is_refused(tmp_path: Path, partition: dic
     with pytest.raises(TranslationError) as caught:
         _of_set(tmp_path, "m-chesapeake")
     assert text in str(caught.value)
-
-
-def test_labels_in_pickles_stay_refused_with_what_to_do() -> None:
-    data = {"class_path": "terratorch.datamodules.MEuroSATNonGeoDataModule", "init_args": {"data_root": "geo"}}
-    with pytest.raises(TranslationError, match="in a pickle inside its file, and a pickle can run code"):
-        translate(changed(("data", data), ("model.class_path", "ClassificationTask")), "theirs.yaml")

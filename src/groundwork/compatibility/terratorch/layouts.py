@@ -164,8 +164,8 @@ NO_LAYOUTS = {
     **dict.fromkeys(
         [f"M{name}NonGeoDataModule" for name in GEO_BENCH_IMAGES],
         "GEO-Bench keeps the label of an image in a pickle inside its file, and a pickle can run code: it is not read. "
-        "Write a table of names and classes with GEO-Bench's own package, as 'a label for each image' in "
-        "docs/how-to/from-terratorch.md does; the arrays of the bands are read as they lie",
+        "Write the labels into a table, and a recipe by hand that reads the bands as they lie: see 'A label for each "
+        "image of GEO-Bench' in docs/how-to/from-terratorch.md",
     ),
     **dict.fromkeys(
         ("PASTISDataModule", "OpenSentinelMapDataModule", "ForestNetNonGeoDataModule", "Sen4AgriNetDataModule"),

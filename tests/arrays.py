@@ -1,14 +1,22 @@
-"""Write arrays into HDF5, by GDAL's driver of NetCDF: a NetCDF-4 file is one of HDF5."""
+"""Write arrays into HDF5: one by GDAL's driver of NetCDF, as a NetCDF-4 file is one of HDF5, several byte by byte."""
 
 from __future__ import annotations
 
+import struct
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import rasterio
 import rasterio.shutil
 from rasterio.errors import NotGeoreferencedWarning
+
+#: An address that points nowhere.
+_NOWHERE = 2**64 - 1
+#: Half of the entries that a node holds.
+_HALF = 16
+_SUPERBLOCK = 96
 
 
 def write_hdf5(path: Path, name: str, values: np.ndarray, nodata: float = -9999) -> Path:
@@ -35,3 +43,69 @@ def write_hdf5(path: Path, name: str, values: np.ndarray, nodata: float = -9999)
 
 def _place(index: int, axes: int) -> dict[str, str]:
     return {"NETCDF_DIM_first": str(index)} if axes == 3 else {}
+
+
+def write_hdf5_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> Path:
+    """Write several arrays into one file, each under its name and with its data type, as h5py lays them down.
+
+    After the HDF5 file format specification, with the superblock of version 0
+    (https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html).
+    """
+    names = sorted(arrays)
+    header = _header([(0x11, struct.pack("<QQ", *_group_addresses()))])
+    heap = bytearray(8)
+    offsets = []
+    for name in names:
+        offsets.append(len(heap))
+        heap += (name.encode() + b"\0").ljust(-(-(len(name) + 1) // 8) * 8, b"\0")
+    tree, local, node = _group_addresses()[0], _group_addresses()[1], _group_addresses()[1] + 32
+    start = node + 8 + 2 * _HALF * 40
+    parts = [bytes(heap)]
+    place = start + len(heap)
+    entries = b""
+    for name, offset in zip(names, offsets, strict=True):
+        values = np.ascontiguousarray(arrays[name])
+        entries += struct.pack("<QQIIQQ", offset, place, 0, 0, 0, 0)
+        length = len(_of_array(values, 0))
+        parts += [_of_array(values, place + length), values.tobytes().ljust(-(-values.nbytes // 8) * 8, b"\0")]
+        place += sum(map(len, parts[-2:]))
+    keys = struct.pack("<QQQ", 0, node, offsets[-1]).ljust((4 * _HALF + 1) * 8, b"\0")
+    whole = [
+        b"\x89HDF\r\n\x1a\n" + struct.pack("<8BHHI", 0, 0, 0, 0, 0, 8, 8, 0, _HALF, _HALF, 0),
+        struct.pack("<QQQQ", 0, _NOWHERE, place, _NOWHERE),
+        struct.pack("<QQIIQQ", 0, _SUPERBLOCK, 1, 0, tree, local),
+        header,
+        b"TREE" + struct.pack("<BBHQQ", 0, 0, 1, _NOWHERE, _NOWHERE) + keys,
+        b"HEAP" + struct.pack("<IQQQ", 0, len(heap), 1, start),
+        b"SNOD" + struct.pack("<BBH", 1, 0, len(names)) + entries.ljust(2 * _HALF * 40, b"\0"),
+        *parts,
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"".join(whole))
+    return path
+
+
+def _group_addresses() -> tuple[int, int]:
+    """Return where the tree of names and the names themselves lie."""
+    tree = _SUPERBLOCK + len(_header([(0x11, bytes(16))]))
+    return tree, tree + 24 + (4 * _HALF + 1) * 8
+
+
+def _of_array(values: np.ndarray, place: int) -> bytes:
+    """Return the header of an array whose values lie at a place."""
+    space = struct.pack("<BBBxI", 1, values.ndim, 0, 0) + struct.pack(f"<{values.ndim}Q", *values.shape)
+    size = values.dtype.itemsize
+    if values.dtype.kind == "f":
+        mantissa, exponent = (23, 8) if size == 4 else (52, 11)
+        how = (8 * size, mantissa, exponent, 0, mantissa, 2 ** (exponent - 1) - 1)
+        kind = struct.pack("<4BIHHBBBBI", 0x11, 0x20, 8 * size - 1, 0, size, 0, *how)
+    else:
+        kind = struct.pack("<4BIHH", 0x10, 8 * (values.dtype.kind == "i"), 0, 0, size, 0, 8 * size)
+    return _header([(1, space), (3, kind), (8, struct.pack("<BBQQ", 3, 1, place, values.nbytes))])
+
+
+def _header(messages: list[tuple[int, bytes]]) -> bytes:
+    """Return the header of an object, of messages of some kinds."""
+    padded = [(kind, body.ljust(-(-len(body) // 8) * 8, b"\0")) for kind, body in messages]
+    text = b"".join(struct.pack("<HHB3x", kind, len(body), 0) + body for kind, body in padded)
+    return struct.pack("<BBHII4x", 1, 0, len(messages), 1, len(text)) + text

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -255,11 +256,39 @@ def test_lists_are_read_line_by_line_and_absent_ones_left_out(tmp_path: Path) ->
         SplitListsDataset(files={"test": str(tmp_path / "test.txt")}).load()
 
 
+@pytest.mark.parametrize("name", ["val", "valid", "validation"])
+def test_a_json_has_the_lists_of_all_splits(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "default_partition.json"
+    file.write_text(json.dumps({"train": ["a.tif", " b.tif"], name: ["c.tif"], "test": []}), encoding="utf-8")
+    files: dict[str, str | None] = dict.fromkeys(("train", "val", "test"), str(file))
+    assert SplitListsDataset(files=files, pattern="{key}.tif").load() == {
+        "train": ["a", " b"],
+        "val": ["c"],
+        "test": [],
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"train": ["a"], "val": ["b"], "valid": ["c"]}', r"found \['val', 'valid'\], which are one split; expected"),
+        ('{"training": ["a"], "dev": ["b"]}', r"the keys \['dev', 'training'\]; expected one list of split 'val', as"),
+        ('{"val": [1]}', "'val' is no list of names"),
+        ('["a", "b"]', "found no lists by the name of their split"),
+        ("a\nb\n", r"is no JSON \(.*\)\. Correct it, or give a text file its ending \.txt"),
+    ],
+)
+def test_a_json_that_has_no_one_list_of_a_split_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "all.json").write_text(text, encoding="utf-8")
+    with pytest.raises(DatasetError, match=message):
+        SplitListsDataset(files={"val": str(tmp_path / "all.json")}).load()
+
+
 def test_lines_may_be_names_of_files(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_text("north_s2.tif\n\nsouth_s2.tif\n", encoding="utf-8")
     files: dict[str, str | None] = {"train": str(tmp_path / "train.txt")}
     assert SplitListsDataset(files=files, pattern="{key}_s2.tif").load() == {"train": ["north", "south"]}
-    with pytest.raises(DatasetError, match=r"the line 'north_s2.tif' is not like '\{key\}.png'"):
+    with pytest.raises(DatasetError, match=r"'north_s2.tif' is not like '\{key\}.png'"):
         SplitListsDataset(files=files, pattern="{key}.png").load()
 
 

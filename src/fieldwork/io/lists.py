@@ -12,7 +12,7 @@ from groundwork.rasters.stores import place_with
 
 
 class SplitListsDataset(AbstractDataset[None, "dict[str, list[str]]"]):
-    """Text files that name the scenes of each split, one per line. Without files there are no lists."""
+    """Files that name the scenes of each split: text, one per line, or a JSON of all. Without files, no lists."""
 
     def __init__(
         self,

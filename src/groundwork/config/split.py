@@ -12,6 +12,8 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from groundwork.strict import Config
 
 SPLITS = ("train", "val", "test")
+#: Ending of a file that has the lists of all splits.
+OF_ALL_SPLITS = ".json"
 
 
 def _read_day(value: object) -> object:

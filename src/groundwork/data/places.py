@@ -36,7 +36,7 @@ class Rasters(Config):
     path: str
     #: Names below it, in which ``{key}`` stands for the key; a list: one file per band.
     pattern: Names = "{key}.tif"
-    #: Of files that hold several rasters by name: which are read; a list: one per band.
+    #: Of files that hold several rasters by name: which are read; a list: one per band. ``*`` stands for what differs.
     variable: Names | None = None
 
     def open(self) -> RasterFolder:
@@ -218,8 +218,8 @@ class PlacesConfig(Config):
     scenes: _Scenes
     #: None: there are no labels, of a target of nothing.
     labels: _Labels | None = None
-    #: For ``split.method: lists``: split -> text file that names its scenes, one per line, or ``path`` and ``pattern``
-    #: of the folder that they lie in.
+    #: For ``split.method: lists``: split -> text file that names its scenes, one per line, or JSON with the lists of
+    #: all splits, or ``path`` and ``pattern`` of the folder that they lie in.
     split_lists: dict[str, str | SplitFolder | None] = Field(default_factory=dict)
     #: For ``split.method: polygons``.
     split_regions: RegionsFile | None = None

@@ -12,7 +12,7 @@ from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
 from groundwork.errors import RasterError
-from groundwork.rasters.addresses import array_at
+from groundwork.rasters.addresses import Address, array_at
 from groundwork.rasters.opening import open_dataset
 from groundwork.rasters.vrt import TYPES
 from groundwork.specs import Axes
@@ -46,7 +46,7 @@ def open_along(path: Path, axes: Axes | None) -> DatasetReader:
 
 def _view(path: Path, plain: DatasetReader, axes: Axes) -> ET.Element:
     """Return an array as a VRT, with what GDAL says of it."""
-    file, name = _require_array(path)
+    file, name = _require_array(path, plain)
     lengths, dtype = _lengths(path, plain, axes), plain.dtypes[0]
     if dtype not in TYPES:
         raise RasterError(path, f"data type {dtype}", f"one of {list(TYPES)}", "Convert the file.")
@@ -64,13 +64,13 @@ def _view(path: Path, plain: DatasetReader, axes: Axes) -> ET.Element:
     return root
 
 
-def _require_array(path: Path) -> tuple[str, str]:
-    """Return the file of an array, and its whole name in it."""
+def _require_array(path: Path, plain: DatasetReader) -> tuple[str, str]:
+    """Return the file of an array, and its whole name in it, as it was opened."""
     version = tuple(int(part) for part in rasterio.__gdal_version__.split(".")[:2])
     if version < FROM_GDAL:
         found = f"GDAL {rasterio.__gdal_version__}, which knows one order of axes"
         raise RasterError(path, found, "GDAL 3.9 or later, as 'axes' is stated", "Install a newer rasterio.")
-    named = array_at(path)
+    named = array_at(Address(plain.name))
     if named is None:
         expected = "an array in HDF5 or Zarr, as 'axes' is stated"
         raise RasterError(path, "no array that is named", expected, "Name it as 'variable' of its place.")

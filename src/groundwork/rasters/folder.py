@@ -91,7 +91,7 @@ def find_rasters(
             order.
         beside: Patterns of other files that belong there, which are passed over without a word.
         variables: Names of the rasters that are read of each file, where files hold several by name, as NetCDF and Zarr
-            do; several mean one per band.
+            do; several mean one per band. ``*`` in them stands for what differs from file to file.
 
     Raises:
         PairingError: Where nothing is found, a raster lacks one of its files, or has two for one date, or a date

@@ -13,6 +13,7 @@ from rasterio.io import DatasetReader
 
 from groundwork.errors import RasterError
 from groundwork.rasters.addresses import Address
+from groundwork.rasters.array_names import the_array
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.stores import settle_endpoint
 
@@ -24,13 +25,13 @@ def open_dataset(path: Path) -> DatasetReader:
     """Open a file as a raster.
 
     Raises:
-        RasterError: Where it is missing, empty, cannot be read or is no raster.
+        RasterError: Where it is missing, empty, cannot be read or is no raster, or its name means several arrays.
         PairingError: Where it lies in a store of which two servers are stated.
     """
     if isinstance(path, Address):
         settle_endpoint()
     try:
-        return rasterio.open(str(path)) if isinstance(path, Address) else _open_file(path)
+        return rasterio.open(str(the_array(path))) if isinstance(path, Address) else _open_file(path)
     except RasterioError as error:
         raise RasterError(path, *_describe(path, str(error))) from None
 

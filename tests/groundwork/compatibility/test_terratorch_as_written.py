@@ -354,7 +354,7 @@ def test_what_prithvi_takes_without_a_use_is_said(changes: list[tuple[str, Any]]
 #: What is refused -> changes of the usual file, the key, and a part of the sentence.
 REFUSED: dict[str, tuple[list[tuple[str, Any]], str, str]] = {
     "a datamodule of one's own": ([("data.class_path", "mine.data.Fields")], "data.class_path", "a class of your own"),
-    "a set of GEO-Bench": ([("data.class_path", "MEuroSATNonGeoDataModule")], "data.class_path", "write it as GeoTIFF"),
+    "a set of GEO-Bench": ([("data.class_path", "MEuroSATNonGeoDataModule")], "data.class_path", "in a pickle inside"),
     "a set by another name": (
         [("data.class_path", "terratorch.datamodules.MEuroSatNonGeoDataModule")],
         "data.class_path",

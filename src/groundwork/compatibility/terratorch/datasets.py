@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 
-from groundwork.compatibility.terratorch import biomassters
+from groundwork.compatibility.terratorch import biomassters, geobench
 from groundwork.compatibility.terratorch.files import FirstFile
 from groundwork.compatibility.terratorch.layouts import LAYOUTS, NO_LAYOUTS
 from groundwork.compatibility.terratorch.many_sources import read_many_sources
@@ -52,6 +52,23 @@ class DataPart:
     has_places: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What a datamodule stands for, in the words of the generic one."""
+
+    arguments: Stated
+    wanted: Wanted
+    #: Of its classes. None: the file says them.
+    class_names: list[str] | None = None
+    #: What its labels hold where nobody knows.
+    usual_ignore: int | None = None
+    _: KW_ONLY
+    #: Whether it has several sources.
+    has_many: bool = False
+    #: Whether it tells the network of dates and places.
+    has_places: bool = False
+
+
 def read_data(
     stated: Stated, task: Stated, kind: TaskKind, wanted: Wanted, by_source: Mapping[str, Wanted]
 ) -> DataPart | None:
@@ -66,23 +83,15 @@ def read_data(
     """
     name, arguments = of_class(stated, NO_LAYOUTS)
     stated.finish()
-    names: list[str] | None = None
-    usual_ignore: int | None = None
-    has_places, has_many = name in LAYOUTS and arguments.flag("use_metadata") is True, name == MULTI_MODAL
-    if name in LAYOUTS:
-        layout = LAYOUTS[name]
-        names, usual_ignore = list(layout.class_names), layout.ignore_index
-        wanted = replace(wanted, steps=layout.steps, lying=layout.lying)
-        arguments = _as_generic(name, arguments)
-    elif name == biomassters.NAME:
-        wanted = replace(wanted, steps=len(biomassters.MONTHS), lying=biomassters.LYING)
-        arguments, has_many = biomassters.as_generic(arguments)
-    elif name not in GENERIC:
+    of_set = _of_set(name, arguments, wanted)
+    if of_set is None and name not in GENERIC:
         _refuse_class(stated, name)
         return None
+    described = of_set or Described(arguments, wanted, has_many=name == MULTI_MODAL)
+    arguments, wanted = described.arguments, described.wanted
     chips = read_transforms(arguments)
-    target = read_target(kind, arguments, task, names, usual_ignore)
-    if has_many:
+    target = read_target(kind, arguments, task, described.class_names, described.usual_ignore)
+    if described.has_many:
         found = read_many_sources(arguments, kind, wanted, by_source)
     else:
         found = read_one_source(arguments, kind, replace(wanted, steps=max(wanted.steps, chips.steps or 1)), target)
@@ -93,12 +102,30 @@ def read_data(
     set_ranges(arguments, target, found.places.get("labels"))
     part = _finish(arguments, found, target, chips, task)
     arguments.finish(KNOWN)
-    return replace(part, has_places=has_places)
+    return replace(part, has_places=described.has_places)
+
+
+def _of_set(name: str, arguments: Stated, wanted: Wanted) -> Described | None:
+    """Return what the datamodule of a public set stands for. None: it is of none that is known."""
+    if name in LAYOUTS:
+        layout = LAYOUTS[name]
+        has_places = arguments.flag("use_metadata") is True
+        wanted = replace(wanted, steps=layout.steps, lying=layout.lying)
+        names = list(layout.class_names)
+        return Described(_as_generic(name, arguments), wanted, names, layout.ignore_index, has_places=has_places)
+    if name in geobench.SETS:
+        generic, lying = geobench.as_generic(name, arguments)
+        return Described(generic, replace(wanted, lying=lying), list(geobench.SETS[name].class_names))
+    if name == biomassters.NAME:
+        generic, has_many = biomassters.as_generic(arguments)
+        wanted = replace(wanted, steps=len(biomassters.MONTHS), lying=biomassters.LYING)
+        return Described(generic, wanted, has_many=has_many)
+    return None
 
 
 def _refuse_class(stated: Stated, name: str) -> None:
     """Refuse a datamodule, and say how its data can be described."""
-    known = [*GENERIC, *LAYOUTS, biomassters.NAME]
+    known = [*GENERIC, *LAYOUTS, *geobench.SETS, biomassters.NAME]
     path = str(stated.look("class_path") or "")
     if not path:
         what = "no datamodule is named: name one of " + str(known)

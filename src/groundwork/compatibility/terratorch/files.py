@@ -104,12 +104,16 @@ def value_range(path: Path, nodata: Sequence[object]) -> tuple[float, float] | N
     return (float(known.min()), float(known.max())) if known.size else None
 
 
-def read_list(path: str) -> list[str] | None:
-    """Return the lines of a text file. None: it is not there."""
+def read_list(split: str, path: str) -> list[str] | None:
+    """Return the names that a text file lists, or a JSON under the split. None: it is not there.
+
+    Raises:
+        DataError: Where it is no list.
+    """
+    from groundwork.data import split_lists  # noqa: PLC0415 - it loads rasterio
+
     file = Path(path)
-    if not file.is_file():
-        return None
-    return [line.strip() for line in file.read_text("utf-8-sig").splitlines() if line.strip()]
+    return split_lists.read_list(split, file) if file.is_file() else None
 
 
 def labels_in(path: Path) -> set[int] | None:

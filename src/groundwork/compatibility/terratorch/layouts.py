@@ -140,11 +140,8 @@ LAYOUTS = {
         statistics=LANDSLIDE_STATISTICS,
     ),
 }
-#: Sets of GEO-Bench, as their datamodules are called.
-GEO_BENCH = (
-    *("BeninSmallHolderCashews", "BigEarth", "BrickKiln", "ChesapeakeLandcover", "EuroSAT", "ForestNet", "NeonTree"),
-    *("NzCattle", "Pv4ger", "Pv4gerSeg", "SACropType", "So2Sat"),
-)
+#: Sets of GEO-Bench whose labels are one for an image.
+GEO_BENCH_IMAGES = ("BigEarth", "BrickKiln", "EuroSAT", "ForestNet", "Pv4ger", "So2Sat")
 #: Sets whose files are no rasters that can be read as they are, or that are divided otherwise, and what to do.
 NO_LAYOUTS = {
     "mVHR10DataModule": (
@@ -165,8 +162,10 @@ NO_LAYOUTS = {
         "each; then describe them by the generic datamodule",
     ),
     **dict.fromkeys(
-        [f"M{name}NonGeoDataModule" for name in GEO_BENCH],
-        "GEO-Bench keeps HDF5: write it as GeoTIFF, then describe it by the generic datamodule",
+        [f"M{name}NonGeoDataModule" for name in GEO_BENCH_IMAGES],
+        "GEO-Bench keeps the label of an image in a pickle inside its file, and a pickle can run code: it is not read. "
+        "Write the labels into a table, and a recipe by hand that reads the bands as they lie: see 'A label for each "
+        "image of GEO-Bench' in docs/how-to/from-terratorch.md",
     ),
     **dict.fromkeys(
         ("PASTISDataModule", "OpenSentinelMapDataModule", "ForestNetNonGeoDataModule", "Sen4AgriNetDataModule"),

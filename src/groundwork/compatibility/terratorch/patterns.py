@@ -21,13 +21,14 @@ class Place:
 
     path: str
     pattern: str
-    #: Name of the array that is read of each file. Empty: they are rasters themselves.
-    variable: str = ""
+    #: Name of the array that is read of each file, or of one per band. Empty: they are rasters themselves.
+    variable: str | tuple[str, ...] = ""
 
     def words(self) -> Words:
         """Return it as it is written."""
         words: Words = {"path": self.path, "pattern": self.pattern}
-        return words | {"variable": self.variable} if self.variable else words
+        named = self.variable if isinstance(self.variable, str) else list(self.variable)
+        return words | {"variable": named} if named else words
 
     def repeats(self) -> bool:
         """Whether files that are there have the same names in several folders."""

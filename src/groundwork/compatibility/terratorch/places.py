@@ -38,7 +38,9 @@ class Found:
     stacked: tuple[str, ...] = ()
 
 
-def join(stated: Stated, key: str, roots: Mapping[str, str], pattern: str, variable: str = "") -> Place:
+def join(
+    stated: Stated, key: str, roots: Mapping[str, str], pattern: str, variable: str | tuple[str, ...] = ""
+) -> Place:
     """Return the one place that the folders of all splits are."""
     distinct = [root for root in dict.fromkeys(roots.values()) if root]
     if not distinct:
@@ -58,7 +60,8 @@ def join(stated: Stated, key: str, roots: Mapping[str, str], pattern: str, varia
 def first_of(place: Place, axes: Axes | None = None) -> FirstFile | None:
     """Return what the first file at a place holds. None: nothing is there yet."""
     found = place.found()
-    return look_at(Path(place.path), found[min(found)], place.variable, axes) if found else None
+    variable = place.variable if isinstance(place.variable, str) else next(iter(place.variable), "")
+    return look_at(Path(place.path), found[min(found)], variable, axes) if found else None
 
 
 def as_axes(stated: object) -> Axes | None:

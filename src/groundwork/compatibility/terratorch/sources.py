@@ -22,8 +22,8 @@ class Lying:
 
     #: Under ``data.sources.<name>``.
     spec: Words = field(default_factory=dict)
-    #: Names of the arrays in files of images and of labels. Empty: files are rasters themselves.
-    variables: tuple[str, str] = ("", "")
+    #: Names of the arrays in files of images, one or one per band, and of labels. Empty: files are rasters themselves.
+    variables: tuple[str | tuple[str, ...], str] = ("", "")
     #: Whether names repeat themselves in the folders of the splits.
     repeats: bool = False
 

@@ -9,6 +9,8 @@ from itertools import combinations
 from groundwork.compatibility.terratorch.files import read_list
 from groundwork.compatibility.terratorch.patterns import KEY, Place
 from groundwork.compatibility.terratorch.stated import Stated, Words
+from groundwork.config.split import OF_ALL_SPLITS
+from groundwork.errors import DataError
 
 SPLITS = ("train", "val", "test")
 #: Share of train that becomes val, where what was called val is what the model is judged on.
@@ -39,7 +41,7 @@ def read_splits(stated: Stated, images: Mapping[str, str], pattern: str) -> Spli
         stated.refuse(f"{split}_split", f"'{file}' is a table: write its first column as text, a name on each line")
     if tables:
         return Splits({"method": "lists"}, {})
-    asked = {split: (images.get(split), files.get(split)) for split in SPLITS}
+    asked = {split: (images.get(split), _list_of(split, files.get(split))) for split in SPLITS}
     config: Words = {"method": "lists"}
     used = [split for split in SPLITS if asked[split] != (None, None)]
     if "train" not in used or len(used) == 1:
@@ -63,6 +65,11 @@ def read_splits(stated: Stated, images: Mapping[str, str], pattern: str) -> Spli
             "Name a folder for each, or files with 'train_split' and 'val_split'",
         )
     return Splits(config, {"folders": {split: Place(root, pattern).words() for split, root in roots.items()}})
+
+
+def _list_of(split: str, file: str | None) -> str | None:
+    """Return what tells the list of a split: its file, and the split where the file has the lists of all."""
+    return f"{file}:{split}" if file and file.endswith(OF_ALL_SPLITS) else file
 
 
 def _is_table(stated: Stated, file: str) -> bool:
@@ -98,7 +105,11 @@ def _lines(stated: Stated, lists: Mapping[str, tuple[str, str]], pattern: str) -
         lists: Split, as it is called there -> its file, and the folder of its images.
         pattern: Of their names.
     """
-    lines = {split: read for split, (file, _) in lists.items() if (read := read_list(file)) is not None}
+    try:
+        lines = {split: read for split, (file, _) in lists.items() if (read := read_list(split, file)) is not None}
+    except DataError as error:
+        stated.refuse("train_split", str(error))
+        return {}
     if len(lines) < len(lists):
         stated.change(
             "train_split",

@@ -9,6 +9,7 @@ from typing import Any
 
 from groundwork.config import TrainingConfig
 from groundwork.config.merging import is_another_component
+from groundwork.config.split_lists import PLAIN, by_split
 from groundwork.config.stated import with_trainer
 from groundwork.strict import did_you_mean
 from groundwork.tasks import TASKS
@@ -78,8 +79,7 @@ def as_file(parameters: Mapping[str, Any], catalog: Mapping[str, Any], recipe: s
         task_class = ANY_TASK
     trainer = {"max_epochs": training.pop("max_epochs"), **(training.pop("trainer", None) or {})}
     places = {key: _as_place(key, catalog[key]) for key in ENTRIES if catalog[key]["type"] != NO_LABELS}
-    stated_lists = catalog["split_lists"].get("files") or catalog["split_lists"].get("folders") or {}
-    lists = {split: place for split, place in stated_lists.items() if place}
+    lists = by_split(catalog["split_lists"])
     regions = {key: catalog["split_regions"].get(key) for key in ("path", "layer")}
     if lists:
         places["split_lists"] = lists
@@ -232,14 +232,25 @@ def _as_catalog(places: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _entry_of_lists(lists: Mapping[str, Any]) -> dict[str, Any]:
-    folders = [split for split, place in lists.items() if isinstance(place, Mapping)]
+    """Return the entry of lists: all are files, whose lines look alike, or all are folders."""
+    files = {split: place if isinstance(place, Mapping) else {"file": place} for split, place in lists.items()}
+    folders = [split for split, place in files.items() if "file" not in place]
+    patterns = {place.get("pattern", PLAIN) for place in files.values()}
     if folders and len(folders) < len(lists):
         raise RecipeFileError(
             f"data.init_args.places.split_lists: {folders} are folders, and the others files: a recipe has all of one "
             "kind. Write files for all."
         )
-    kind, held = (FOLDERS, "folders") if folders else (LISTS, "files")
-    return {"type": kind, held: lists, "metadata": LAYER}
+    if folders:
+        return {"type": FOLDERS, "folders": lists, "metadata": LAYER}
+    if len(patterns) > 1:
+        raise RecipeFileError(
+            f"data.init_args.places.split_lists: lines look like {sorted(patterns)}, and a recipe has one 'pattern' "
+            "for all lists. Write them alike."
+        )
+    stated = {split: place["file"] for split, place in files.items()}
+    pattern = {"pattern": patterns.pop()} if patterns != {PLAIN} else {}
+    return {"type": LISTS, "files": stated, **pattern, "metadata": LAYER}
 
 
 def _entry(place: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from kedro.framework.startup import bootstrap_project
 from fieldwork.config_command import export_recipe, import_recipe, main
 from fieldwork.config_loader import RecipeConfigLoader
 from fieldwork.parameters import read_parameters
-from fieldwork.recipe_file import KINDS, OF_KEDRO, RecipeFileError, changes
+from fieldwork.recipe_file import KINDS, OF_KEDRO, RecipeFileError, _entry_of_lists, changes
 from fieldwork.settings import CONFIG_LOADER_ARGS
 from groundwork.cli import main as command
 from groundwork.data import places
@@ -72,6 +72,25 @@ def test_a_recipe_is_the_same_there_and_back(clone: Path, tmp_path: Path, recipe
         assert opened == {source: f"{entry['path']}/{part['folder']}" for source, part in entry["sources"].items()}
     # A recipe says what it changes, and no more.
     assert len(written) <= len(list((clone / "conf" / recipe).iterdir()))
+
+
+def test_lists_that_name_files_keep_their_pattern_there_and_back(clone: Path, tmp_path: Path) -> None:
+    lists = {"type": "fieldwork.io.lists.SplitListsDataset", "files": {"train": "a.txt", "test": "b.txt"}}
+    stated = {"split_lists": {**lists, "pattern": "{key}_s2.tif", "metadata": {"kedro-viz": {"layer": "raw"}}}}
+    folder = clone / "conf/named"
+    folder.mkdir()
+    (folder / "catalog.yml").write_text(yaml.safe_dump(stated))
+    (folder / "parameters_data.yml").write_text("data: {split: {method: lists}}\n")
+    file = tmp_path / "x.yaml"
+    file.write_text(export_recipe(clone, "named"))
+    places = yaml.safe_load(file.read_text())["data"]["init_args"]["places"]
+    assert places["split_lists"]["test"] == {"file": "b.txt", "pattern": "{key}_s2.tif"}
+    import_recipe(clone, [file], "back_named")
+    found = read(clone, "back_named")[1]["split_lists"]
+    assert (drop_none(found["files"]), found["pattern"]) == (lists["files"], "{key}_s2.tif")
+    places["split_lists"]["train"] = "a.txt"
+    with pytest.raises(RecipeFileError, match=r"lines look like .*one 'pattern' for all lists"):
+        _entry_of_lists(places["split_lists"])
 
 
 def test_of_several_files_later_ones_change_earlier_ones(clone: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, field_validator
 
 from groundwork.config.label_windows import LabelWindows
+from groundwork.config.split_lists import PLAIN
 from groundwork.data.label_files import find_coco, find_vectors
 from groundwork.data.label_table import LabelTable, find_class_folders, read_label_table
 from groundwork.data.regions import Regions, read_regions
@@ -176,6 +177,14 @@ class SplitFolder(Config):
         return keys_below(place_of(self.path), self.pattern, self.folder)
 
 
+class SplitFile(Config):
+    """A list of the scenes of a split, of which a line is more than a key."""
+
+    file: str
+    #: How a line names a scene, such as ``{key}_s2.tif``.
+    pattern: str = PLAIN
+
+
 class Sources(Config):
     """Rasters of several sources, each in a place of its own."""
 
@@ -219,12 +228,23 @@ class PlacesConfig(Config):
     #: None: there are no labels, of a target of nothing.
     labels: _Labels | None = None
     #: For ``split.method: lists``: split -> text file that names its scenes, one per line, or JSON with the lists of
-    #: all splits, or ``path`` and ``pattern`` of the folder that they lie in.
-    split_lists: dict[str, str | SplitFolder | None] = Field(default_factory=dict)
+    #: all splits; ``file`` and ``pattern`` of one that names files; or ``path`` and ``pattern`` of the folder that they
+    #: lie in.
+    split_lists: dict[str, str | SplitFile | SplitFolder | None] = Field(default_factory=dict)
     #: For ``split.method: polygons``.
     split_regions: RegionsFile | None = None
     #: What is predicted. Labels are not needed.
     inference_scenes: _Scenes | None = None
+
+    @field_validator("split_lists", mode="before")
+    @classmethod
+    def _tell_apart(cls, lists: object) -> object:
+        if not isinstance(lists, dict):
+            return lists
+        return {
+            split: SplitFile.model_validate(place) if isinstance(place, dict) and "file" in place else place
+            for split, place in lists.items()
+        }
 
     @field_validator("scenes", "labels", "inference_scenes", mode="before")
     @classmethod
@@ -237,11 +257,14 @@ class PlacesConfig(Config):
         Raises:
             DataError: As of :func:`groundwork.data.split_lists.read_list`.
         """
-        return {
-            split: place.keys() if isinstance(place, SplitFolder) else read_list(split, place_of(place))
-            for split, place in self.split_lists.items()
-            if place
-        }
+        return {split: _keys_of(split, place) for split, place in self.split_lists.items() if place}
+
+
+def _keys_of(split: str, place: str | SplitFile | SplitFolder) -> list[str]:
+    if isinstance(place, SplitFolder):
+        return place.keys()
+    stated = place if isinstance(place, SplitFile) else SplitFile(file=place)
+    return read_list(split, place_of(stated.file), stated.pattern)
 
 
 def _with_kind(place: object) -> object:

@@ -15,6 +15,7 @@ from groundwork.bundle import load_bundle
 from groundwork.cli.files import merged, settle_files
 from groundwork.cli.main import main
 from groundwork.compatibility.terratorch.translate import translate
+from groundwork.data.places import PlacesConfig
 from groundwork.errors import SpecError, TranslationError
 from terratorch_words import DATA, HLS, MODEL, changed, rooted, write_set
 
@@ -83,6 +84,28 @@ def test_a_file_of_terratorch_becomes_one_of_ours(write_yaml: Callable[[str, Any
     translation = translate(changed(("trainer.max_epochs", 7)), "theirs.yaml")
     assert stated["model"]["init_args"]["model"]["decoder"] == translation.parameters["model"]["decoder"]
     assert str(translation.findings) in told
+
+
+def test_lists_that_name_files_are_read_as_such(
+    write_yaml: Callable[[str, Any], str], write_raster: Callable[..., Path], tmp_path: Path
+) -> None:
+    root = write_set(write_raster, tmp_path / "set")
+    for file in [*root.glob("*/*.tif")]:
+        file.rename(root / file.name)
+    changes: list[tuple[str, Any]] = []
+    for split in ("train", "val", "test"):
+        (tmp_path / f"{split}.txt").write_text(
+            "".join(f"{one.name}\n" for one in sorted(root.glob(f"{split}*_img.tif")))
+        )
+        changes += [(f"{DATA}.{split}_data_root", str(root)), (f"{DATA}.{split}_split", str(tmp_path / f"{split}.txt"))]
+    found, _ = settle_files(["--config", write_yaml("theirs.yaml", changed(*changes))], KNOWN)
+    places = PlacesConfig.model_validate(yaml.safe_load(found[1])["data"]["init_args"]["places"])
+    assert places.open_lists() == {
+        "train": ["train0", "train1", "train2"],
+        "val": ["val0", "val1"],
+        "test": ["test0", "test1"],
+    }
+    assert set(places.open_lists()["val"]) < set(places.scenes.open().files)
 
 
 def test_both_doors_refuse_in_the_same_words(write_yaml: Callable[[str, Any], str], capsys: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from groundwork.compatibility.terratorch.stated import as_words
 from groundwork.compatibility.terratorch.translate import Translation
+from groundwork.config.split_lists import by_split
 
 DATA_CLASS, TASK_CLASS = "groundwork.RasterDataModule", "groundwork.RasterTask"
 
@@ -20,10 +21,9 @@ def as_file(translation: Translation, name: str) -> dict[str, Any]:
     """
     parameters = dict(translation.parameters)
     places = dict(translation.places)
-    lists = places.pop("split_lists", None)
+    lists = places.get("split_lists")
     if isinstance(lists, Mapping):
-        # Files that name the scenes of each split, or folders that they lie in.
-        places["split_lists"] = {split: where for held in lists.values() for split, where in dict(held).items()}
+        places["split_lists"] = by_split(lists)
     model = {key: value for key, value in as_words(parameters["model"]).items() if value is not None}
     return {
         "seed_everything": parameters["seed"],

@@ -244,6 +244,10 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
             "places.split_lists.folders.val": None,
         },
     ),
+    "whole numbers as text": (
+        [("trainer.precision", "64"), ("trainer.limit_train_batches", "1.0")],
+        {"training.trainer.precision": 64, "training.trainer.limit_train_batches": 1.0},
+    ),
     "no test": ([(f"{DATA}.test_data_root", None)], {"data.split": {"method": "lists", "val_from_train": 0.1}}),
     "to predict": (
         [(f"{DATA}.predict_data_root", "data/new")],

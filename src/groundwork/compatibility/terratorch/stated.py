@@ -181,7 +181,12 @@ class Stated:
 
 
 def _number_in(value: object) -> float | None:
-    """Return the number that a text is. None: it is none."""
+    """Return the number that a text is. None: it is none.
+
+    A whole one stays whole: ``precision: "32"`` is no 32.0 to Lightning.
+    """
+    if isinstance(value, str) and value.strip().isdecimal():
+        return int(value)
     try:
         number = float(value) if isinstance(value, str) else math.nan
     except ValueError:

@@ -48,7 +48,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 @pytest.fixture(autouse=True)
 def _same_numbers_each_time() -> None:
-    """Networks of tests begin from the same weights in each run: by chance, a tolerance would be missed now and then."""
+    """Networks begin from the same weights in each run: by chance, a tolerance would be missed now and then."""
     torch.manual_seed(0)
 
 

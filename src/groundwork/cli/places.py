@@ -21,13 +21,19 @@ def places_of(words: Sequence[str], option: str) -> Rasters | Mapping[str, Raste
     Raises:
         PairingError: Where some are named and others are not, or nothing is found.
     """
-    pairs = [word.partition("=") for word in words]
+    pairs = [_divided(word) for word in words]
     nameless = [word for word, equals, _ in pairs if not equals]
     if not nameless:
         return {source: _found(place) for source, _, place in pairs}
     if len(nameless) < len(pairs):
         raise PairingError(f"{option} {nameless[0]}: of several sources name each, such as 'optical={nameless[0]}'")
     return _found(words[0]) if len(words) == 1 else list(words)
+
+
+def _divided(word: str) -> tuple[str, str, str]:
+    """Divide ``source=place``; a place may have '=' in its name, as ``year=2024/a.tif`` has."""
+    source, equals, place = word.partition("=")
+    return (word, "", "") if Path(word).exists() or "/" in source else (source, equals, place)
 
 
 def _found(place: str) -> Rasters:

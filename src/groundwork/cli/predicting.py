@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,8 @@ def predict_rasters(
         scenes: Files, a folder, or ``source=place`` for each source.
         folder: Where predictions will lie.
         config: YAML with ``inference``, as ``parameters_inference.yml``. None: its defaults.
-        changes: ``key=value`` of such parameters, in YAML's notation.
+        changes: ``key=value`` of such parameters, in YAML's notation; of ``source`` or ``sources``, what differs from
+            what the bundle says of them.
 
     Raises:
         DataError: For a file that cannot be read.
@@ -76,19 +77,29 @@ def predict_rasters(
         PairingError: Where there are no such rasters.
         BundleError, RasterError: As of :func:`groundwork.prediction.files.predict_files`.
     """
-    made = predict_files(bundle, places_of(scenes, "SCENE"), folder, _read(config, changes))
+    made = predict_files(bundle, places_of(scenes, "SCENE"), folder, _read(config, changes, bundle))
     return "".join(f"Written: {path}\n" for products in made.values() for path in products.values())
 
 
-def _read(file: Path | None, changes: Sequence[str]) -> InferenceConfig:
+def _read(file: Path | None, changes: Sequence[str], bundle: Bundle) -> InferenceConfig:
     read: dict[str, Any] = {_KEY: {}} if file is None else read_mapping(file)
     if _KEY not in read:
         raise SpecError(f"{file}: found no key '{_KEY}' at the top; expected one, as parameters_{_KEY}.yml has.")
-    stated = reduce(merge, [_as_mapping(change) for change in changes], read[_KEY] or {})
+    changed: dict[str, Any] = reduce(merge, [_as_mapping(change) for change in changes], {})
+    stated = merge(merge(_changed_sources(changed, bundle), read[_KEY] or {}), changed)
     try:
         return InferenceConfig.model_validate(stated)
     except ValidationError as error:
         raise SpecError(f"{file or '--set'}:\n{explain(_KEY, error)}") from error
+
+
+def _changed_sources(changed: Mapping[str, Any], bundle: Bundle) -> dict[str, Any]:
+    """Return what the bundle says of those sources of which single keys are changed."""
+    inputs = {name: spec.model_dump() for name, spec in bundle.config.inputs.items()}
+    only = {"source": inputs[bundle.reference]} if isinstance(changed.get("source"), Mapping) else {}
+    each = changed.get("sources")
+    named = {name: inputs[name] for name in each if name in inputs} if isinstance(each, Mapping) else {}
+    return {**only, **({"sources": named} if named else {})}
 
 
 def _as_mapping(change: str) -> dict[str, Any]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from groundwork.config.data import reference_of
 from groundwork.config.inference import InferenceConfig
 from groundwork.data.scene_stack import SceneStack, folders_by_source, open_checked, require_sources
-from groundwork.errors import PairingError, RasterError, SpecError
+from groundwork.errors import NoDatesError, PairingError, RasterError, SpecError
+from groundwork.prediction.source import warn_of_degrees
 from groundwork.progress import track
 from groundwork.rasters.area import Area, area_of_bounds
 from groundwork.rasters.canvas import DeclaredPixels
@@ -40,6 +41,8 @@ class SceneInputs:
     sizes: Mapping[str, tuple[int, int]]
     #: Whether pixels of blocks that cannot be decoded hold no data; else they are refused.
     fill_bad_blocks: bool = False
+    #: Key of a scene -> sources whose files lack the tag of their dates.
+    undated: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def only(self, key: str) -> SceneInputs:
         """Return what there is of one scene: all that another process is to be told."""
@@ -50,13 +53,23 @@ class SceneInputs:
         """Return the last date of the reference of a scene; None where it is not known."""
         return max(self.dates[key].get(self.reference, ()), default=None)
 
+    def require_dates(self) -> None:
+        """Refuse scenes whose files lack the tag of their dates.
+
+        Raises:
+            NoDatesError: With the first of them.
+        """
+        for key in self.undated:
+            open_checked(self.folders, key, self.specs, self.pixels).close()
+
     def open(self, key: str) -> SceneStack:
         """Open a scene, limited to the area.
 
         Raises:
             RasterError: Where it is not what its spec says.
         """
-        stack = open_checked(self.folders, key, self.specs, self.pixels, fill_bad_blocks=self.fill_bad_blocks)
+        specs = _without_tags(self.specs, self.undated.get(key, frozenset()))
+        stack = open_checked(self.folders, key, specs, self.pixels, fill_bad_blocks=self.fill_bad_blocks)
         if self.area is not None:
             try:
                 # What was found when scenes were checked is found again, unless a file was exchanged since.
@@ -98,6 +111,8 @@ def check_scenes(
 ) -> SceneInputs:
     """Open and check each scene. Those of which nothing lies in the area are left out, and said so.
 
+    Scenes whose files lack the tag of their dates are taken as without dates, and said so: few models ask for them.
+
     Raises:
         PairingError: Where a scene lacks a source that the model needs, or nothing of all scenes lies in the area.
         RasterError: Where a scene is not what its spec says.
@@ -109,19 +124,62 @@ def check_scenes(
     dates: dict[str, Mapping[str, Sequence[date]]] = {}
     sizes: dict[str, tuple[int, int]] = {}
     outside: dict[str, str] = {}
+    undated: dict[str, frozenset[str]] = {}
+    degrees: dict[str, float] = {}
     for key in track(keys, "Checking scenes", len(keys)):
-        with open_checked(folders, key, specs, pixels) as stack:
+        stack, lacking = _open_dated_or_not(folders, key, specs, pixels)
+        with stack:
             if area is not None and not limit(stack, area, config.tile_size):
                 outside[key] = f"{describe_bounds(stack.grid)} in {name_crs(stack.grid.crs)}"
                 continue
             known = {source: stack.dates(source) for source in specs}
             dates[key] = {source: days for source, days in known.items() if days is not None}
             sizes[key] = stack.grid.height, stack.grid.width
+            degrees |= {} if (side := stack.grid.pixel_size_of_degrees()) is None else {key: side}
+            undated |= {key: lacking} if lacking else {}
     if area is not None and outside:
         _report(outside, area, is_all=not dates)
     _tell_of_lacking(folders, sorted(dates))
+    _tell_of_undated(undated, specs, len(dates))
     fills, reference = config.on_bad_block == "nodata", reference_of(specs)
-    return SceneInputs(folders, specs, area, pixels, config.tile_size, reference, dates, sizes, fills)
+    warn_of_degrees(degrees, specs[reference])
+    return SceneInputs(folders, specs, area, pixels, config.tile_size, reference, dates, sizes, fills, undated)
+
+
+def _open_dated_or_not(
+    folders: Mapping[str, RasterFolder],
+    key: str,
+    specs: Mapping[str, RasterSpec],
+    pixels: DeclaredPixels | None,
+    undated: frozenset[str] = frozenset(),
+) -> tuple[SceneStack, frozenset[str]]:
+    """Open a scene, and return it with the sources whose files lack the tag of their dates."""
+    try:
+        return open_checked(folders, key, _without_tags(specs, undated), pixels), undated
+    except NoDatesError as error:
+        found = {name for name, folder in folders.items() if key in folder.files and error.path in folder.paths(key)}
+        if not found - undated:
+            raise
+        return _open_dated_or_not(folders, key, specs, pixels, undated | found)
+
+
+def _without_tags(specs: Mapping[str, RasterSpec], sources: frozenset[str]) -> Mapping[str, RasterSpec]:
+    untagged = {source: specs[source].model_copy(update={"date_tag": None}) for source in sources}
+    return {**specs, **untagged}
+
+
+def _tell_of_undated(undated: Mapping[str, frozenset[str]], specs: Mapping[str, RasterSpec], num_scenes: int) -> None:
+    """Say which scenes are predicted without dates: what is written of them names none."""
+    for source, spec in specs.items():
+        if keys := [key for key, sources in undated.items() if source in sources]:
+            logger.warning(
+                "%d of %d scene(s) have no tag '%s' in '%s', and are predicted as scenes without a date: %s",
+                len(keys),
+                num_scenes,
+                spec.date_tag,
+                source,
+                preview(keys),
+            )
 
 
 def _tell_of_lacking(folders: Mapping[str, RasterFolder], keys: Sequence[str]) -> None:

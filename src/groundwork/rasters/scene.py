@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-from groundwork.errors import RasterError
+from groundwork.errors import NoDatesError, RasterError
 from groundwork.rasters import checks
 from groundwork.rasters.addresses import NO_FILE
 from groundwork.rasters.axes import open_along
@@ -219,8 +219,8 @@ class Scene(Opened):
         except ValueError:
             dates = []
         if len(dates) != self.spec.steps:
-            expected = f"{self.spec.steps} date(s) such as 2024-06-30"
-            raise RasterError(self.path, f"{text!r} in tag '{self.spec.date_tag}'", expected, "Correct 'date_tag'.")
+            found, expected = f"{text!r} in tag '{self.spec.date_tag}'", f"{self.spec.steps} date(s) such as 2024-06-30"
+            raise (RasterError if text else NoDatesError)(self.path, found, expected, "Correct 'date_tag'.")
         return dates
 
     def read(self, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:

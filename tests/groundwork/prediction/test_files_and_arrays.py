@@ -17,6 +17,7 @@ import groundwork
 from exportable import FCN, TWO, bundle_of
 from groundwork.bundle import Bundle, save_bundle
 from groundwork.cli.main import main
+from groundwork.cli.places import places_of
 from groundwork.config import InferenceConfig
 from groundwork.errors import BundleError, PairingError, SpecError
 from groundwork.prediction.arrays import predict_array
@@ -141,6 +142,17 @@ def test_what_cannot_be_predicted_is_refused(tmp_path: Path, tiny_bundle: Bundle
         predict_array(fresh, np.zeros((3, 64, 64), np.int16))
 
 
+@pytest.mark.parametrize("name", ["year=2024/a.tif", "day=7.tif"])
+def test_names_of_files_may_have_an_equals_sign(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).parent.mkdir(exist_ok=True)
+    Path(name).touch()
+    assert places_of([name], "SCENE") == name
+    assert places_of([f"optical={name}"], "SCENE") == {"optical": name}
+    with pytest.raises(PairingError, match=f"SCENE {name}: of several sources name each"):
+        places_of([name, "radar=b.tif"], "SCENE")
+
+
 def test_a_bundle_says_what_it_is_instead_of_its_weights(tiny_bundle: Bundle) -> None:
     assert repr(tiny_bundle).splitlines() == [
         "Bundle, trained: timm test_resnet + fcn",
@@ -172,6 +184,13 @@ def test_commands_show_a_bundle_and_predict_with_it(
         ("tile_size", "found no '='"),
         ("tile_size: [", "found no '='"),
         ("tile_size=[", "no valid YAML"),
+    ):
+        assert main([*words, wrong]) == 1
+        assert message in capsys.readouterr().err
+    # Of what the rasters hold, only what differs is said.
+    for wrong, message in (
+        ("source.nodata=-1", "found nodata -9999; expected nodata -1.0, as 'sources' declares"),
+        ("source.dat_tag=null", "Did you mean 'date_tag'"),
     ):
         assert main([*words, wrong]) == 1
         assert message in capsys.readouterr().err

@@ -29,7 +29,9 @@ def _parts_of(spec: RasterSpec) -> Iterator[str]:
     yield f"bands {' '.join(band.name for band in spec.used)}"
     yield f"raw values as {spec.dtype}"
     yield "no nodata" if spec.nodata is None else f"nodata {spec.nodata:g}" if spec.nodata != "nan" else "nodata NaN"
-    if spec.steps > 1:
+    if spec.step_numbers is not None:
+        yield f"steps {' '.join(map(str, spec.step_numbers))} (file per step)"
+    elif spec.steps > 1:
         yield f"{spec.steps} dates ({str(spec.layout).replace('_', ' ')})"
     if spec.pixel_size_m is not None:
         yield f"pixels of {spec.pixel_size_m:g} m"

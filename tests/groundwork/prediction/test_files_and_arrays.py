@@ -25,6 +25,7 @@ from groundwork.prediction.files import predict_files
 from groundwork.prediction.names import Names
 from groundwork.prediction.scene import predict_scenes
 from groundwork.prediction.writing import write_predictions
+from groundwork.rasters.folder import RasterFolder
 from groundwork.specs import RasterSpec
 
 CONFIG = InferenceConfig(tile_size=32, overlap=8, probabilities=True)
@@ -47,7 +48,9 @@ def test_files_are_those_of_the_pipeline(
     given: str, tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace
 ) -> None:
     folder = tiny_data.root / "scenes"
-    scenes = {"folder": str(folder), "files": sorted(folder.glob("*.tif")), "found": tiny_data.scenes}[given]
+    scenes = {"folder": str(folder), "files": sorted(folder.glob("*.tif")), "found": None}[given] or (
+        groundwork.find_rasters(str(folder), "{key}.tif")
+    )
     made = predict_files(tiny_bundle, scenes, tmp_path / "called", CONFIG)
     write_predictions(Names(tmp_path / "piped"), predict_scenes(tiny_bundle, tiny_data.scenes, CONFIG))
     assert contents(tmp_path / "called") == contents(tmp_path / "piped")
@@ -151,6 +154,20 @@ def test_names_of_files_may_have_an_equals_sign(name: str, tmp_path: Path, monke
     assert places_of([f"optical={name}"], "SCENE") == {"optical": name}
     with pytest.raises(PairingError, match=f"SCENE {name}: of several sources name each"):
         places_of([name, "radar=b.tif"], "SCENE")
+
+
+def test_places_are_patterns_files_per_band_and_several_files_of_a_source(tmp_path: Path) -> None:
+    for name in ("a/a_B2.tif", "a/a_B3.tif", "b/b_B2.tif", "b/b_B3.tif"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    bands = [f"{tmp_path}/{{key}}/{{key}}_{band}.tif" for band in ("B3", "B2")]
+    found = places_of(bands, "SCENE")
+    assert isinstance(found, RasterFolder)
+    assert found.files == {"a": ("a/a_B3.tif", "a/a_B2.tif"), "b": ("b/b_B3.tif", "b/b_B2.tif")}
+    assert places_of([f"s2={word}" for word in bands], "SCENE") == {"s2": found}
+    assert places_of(["s2=a.tif", "s2=b.tif", "s1=c.tif"], "SCENE") == {"s2": ["a.tif", "b.tif"], "s1": "c.tif"}
+    with pytest.raises(PairingError, match=r"found patterns with '{key}' beside files"):
+        places_of([bands[0], "c.tif"], "SCENE")
 
 
 def test_a_bundle_says_what_it_is_instead_of_its_weights(tiny_bundle: Bundle) -> None:

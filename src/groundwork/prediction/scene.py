@@ -13,7 +13,6 @@ from groundwork.bundle import Bundle
 from groundwork.config.data import read_by_model
 from groundwork.config.inference import InferenceConfig
 from groundwork.data.scene_stack import SceneStack
-from groundwork.errors import RasterError
 from groundwork.models.asking import compiled, engine_of, refuse_asking, refuse_compiling
 from groundwork.models.assembly.embedding import EmbeddingModel
 from groundwork.models.engine import ModelScorer
@@ -24,7 +23,7 @@ from groundwork.prediction.objects import find_objects
 from groundwork.prediction.plan import RasterPlan, plan_rasters
 from groundwork.prediction.provenance import provenance_tags
 from groundwork.prediction.record import Origin, run_of
-from groundwork.prediction.source import as_of_scenes, require_meaning, scene_specs, warn_of_pixel_size
+from groundwork.prediction.source import require_meaning, scene_specs, warn_of_pixel_size
 from groundwork.prediction.tile_predictor import TilePredictor
 from groundwork.rasters.area import Area
 from groundwork.rasters.bad_blocks import BadFile
@@ -81,12 +80,9 @@ def predict_scenes(
         PairingError: Where a scene lacks a source that the bundle needs, or nothing lies in the area.
         RasterError: Where a scene is not what the bundle expects.
     """
-    try:
-        inputs = check_inputs(bundle, scenes, config, area)
-        if inputs.undated and "time" in bundle.build_model().coordinates:
-            inputs.require_dates()
-    except RasterError as error:
-        raise as_of_scenes(error, bundle.config.inputs) from error
+    inputs = check_inputs(bundle, scenes, config, area)
+    if inputs.undated and "time" in bundle.build_model().coordinates:
+        inputs.require_dates()
     run = run_of(bundle, config, inputs.area)
     origins = {key: Origin(key, inputs, run) for key in inputs.dates}
     return Predictions(origins, partial(_predict_each, bundle, inputs, config), config)

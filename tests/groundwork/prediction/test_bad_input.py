@@ -18,6 +18,7 @@ from exportable import FCN, ONE, UNET, bundle_of, make_small
 from groundwork.bundle import Bundle
 from groundwork.config import InferenceConfig
 from groundwork.errors import RasterError
+from groundwork.prediction.files import predict_files
 from groundwork.prediction.names import Names
 from groundwork.prediction.scene import predict_scenes
 from groundwork.prediction.writing import write_predictions
@@ -81,7 +82,7 @@ def test_a_scene_without_a_date_is_refused_before_any_is_predicted_where_the_mod
     scene = write_raster(tmp_path / "in/a.tif", pixels, nodata=-1, tags={"DATE": "2024-06-01"})
     write_raster(tmp_path / "in/b.tif", pixels, nodata=-1)
     with pytest.raises(RasterError, match=r"b\.tif: found None in tag 'DATE'.*that is said in 'inference\.source'\."):
-        predict(bundle, scene, tmp_path / "out")
+        predict_files(bundle, scene.parent, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

@@ -123,6 +123,7 @@ def test_one_file_of_each_source_is_one_scene(two: Bundle, tmp_path: Path, write
         (lambda pixels: pixels[:2], r"'optical': found \(2, 64, 64\) of int16; expected \(3, 64, 64\) of int16.*'C'"),
         (lambda pixels: pixels.astype(np.float64), "of float64; expected"),
         (lambda pixels: pixels[None], r"found \(1, 3, 64, 64\)"),
+        (lambda pixels: pixels.tolist(), "found list; expected an array of numpy"),
     ],
 )
 def test_arrays_of_another_kind_are_refused(
@@ -130,6 +131,21 @@ def test_arrays_of_another_kind_are_refused(
 ) -> None:
     with pytest.raises(SpecError, match=message):
         predict_array(tiny_bundle, change(np.zeros((3, 64, 64), np.int16)))
+
+
+def test_what_a_masked_array_leaves_out_holds_no_data(tiny_bundle: Bundle, tiny_data: SimpleNamespace) -> None:
+    with rasterio.open(tiny_data.root / "scenes/1.tif") as raster:
+        masked = raster.read(masked=True)
+    masked[:, 30:40] = np.ma.masked
+    filled = masked.filled(-9999)
+    found = predict_array(tiny_bundle, masked, CONFIG)["classes"]
+    assert np.array_equal(found, predict_array(tiny_bundle, filled, CONFIG)["classes"])
+    assert not np.array_equal(found, predict_array(tiny_bundle, masked.data, CONFIG)["classes"])
+
+
+def test_each_step_of_an_array_has_a_date(tiny_bundle: Bundle) -> None:
+    with pytest.raises(SpecError, match="found 2; expected 1, one for each step"):
+        predict_array(tiny_bundle, np.zeros((3, 64, 64), np.int16), CONFIG, [date(2024, 1, 1), date(2024, 2, 1)])
 
 
 def test_what_cannot_be_predicted_is_refused(tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace) -> None:

@@ -48,6 +48,7 @@ def predict_files(
         BundleError, RasterError, SpecError: As of :func:`groundwork.prediction.scene.predict_scenes`.
     """
     names = Names(Path(folder), pattern)
+    names.require_folder()
     rasters = rasters_by_source(scenes, bundle.reference)
     try:
         predictions = predict_scenes(bundle, rasters, config or InferenceConfig())

@@ -19,7 +19,7 @@ from groundwork.bundle import Bundle, save_bundle
 from groundwork.cli.main import main
 from groundwork.cli.places import places_of
 from groundwork.config import InferenceConfig
-from groundwork.errors import BundleError, PairingError, SpecError
+from groundwork.errors import BundleError, PairingError, RasterError, SpecError
 from groundwork.prediction.arrays import predict_array
 from groundwork.prediction.files import predict_files
 from groundwork.prediction.names import Names
@@ -156,6 +156,10 @@ def test_what_cannot_be_predicted_is_refused(tmp_path: Path, tiny_bundle: Bundle
         predict_files(tiny_bundle, tmp_path / "nowhere.tif", tmp_path)
     with pytest.raises(SpecError, match="Outlines are no arrays"):
         predict_array(tiny_bundle, np.zeros((3, 64, 64), np.int16), InferenceConfig.model_validate({"polygons": {}}))
+    (tmp_path / "taken").touch()
+    for place in ("taken", "taken/out"):
+        with pytest.raises(RasterError, match=r"taken: found a file; expected a folder for predictions"):
+            predict_files(tiny_bundle, file, tmp_path / place)
     fresh = replace(tiny_bundle, config=tiny_bundle.config.model_copy(update={"trained": False}))
     with pytest.raises(BundleError, match="never trained"):
         predict_array(fresh, np.zeros((3, 64, 64), np.int16))

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from groundwork.config.model import ModelConfig
 from groundwork.specs import RasterSpec, TargetSpec
 
+if TYPE_CHECKING:
+    from groundwork.bundle import BundleConfig
 
-def describe_bundle(model: ModelConfig, inputs: Mapping[str, RasterSpec], target: TargetSpec, *, trained: bool) -> str:
-    """Return what a bundle is, one line for the model, each source and the output."""
-    lines = [f"Bundle, {'trained' if trained else 'not trained'}: {model.title()}"]
-    lines += [f"Reads '{source}': {', '.join(_parts_of(spec))}" for source, spec in inputs.items()]
-    return "\n".join([*lines, f"Gives {describe_target(target)}"])
+#: What a model gives that gives no answers.
+GIVES = {"embedding": "embeddings of patches or images", "reconstruction": "what it makes of hidden patches"}
+
+
+def describe_bundle(config: BundleConfig, produces: str) -> str:
+    """Return what a bundle is, one line for the model, each source and the output.
+
+    Args:
+        config: What the bundle states.
+        produces: What the output of its model is: answers, or another thing than its target says.
+    """
+    lines = [f"Bundle, {'trained' if config.trained else 'not trained'}: {config.model.title()}"]
+    lines += [f"Reads '{source}': {', '.join(_parts_of(spec))}" for source, spec in config.inputs.items()]
+    gives = describe_target(config.target) if produces == "answers" else GIVES[produces]
+    return "\n".join([*lines, f"Gives {gives}"])
 
 
 def describe_target(target: TargetSpec) -> str:

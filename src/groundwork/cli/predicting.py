@@ -19,6 +19,8 @@ from groundwork.errors import BundleError, SpecError
 from groundwork.prediction.files import predict_files
 from groundwork.strict import explain
 
+#: What tells the folder of a bundle, and endings of exported files.
+BUNDLE_FILE, EXPORTED = "bundle.json", (".onnx", ".pt2")
 #: What parameters of prediction stand under, in files of a recipe too.
 _KEY = "inference"
 
@@ -35,6 +37,12 @@ def open_bundle(place: Path, report: Path | None = None, allow_modules: Sequence
         BundleError: Where there is neither, for an exported file without its report, and as of
             :func:`groundwork.bundle.load_bundle`.
     """
+    if place.is_dir() and not (place / BUNDLE_FILE).is_file():
+        near = sorted(path for path in place.glob("*") if path.suffix in EXPORTED or (path / BUNDLE_FILE).is_file())
+        there = f"there: {', '.join(map(str, near))}" if near else "there is none"
+        raise BundleError(
+            f"{place}: found no {BUNDLE_FILE}; expected the folder of a bundle, or an exported file; {there}."
+        )
     if place.is_dir():
         return load_bundle(place, tuple(allow_modules))
     if not place.is_file():

@@ -110,6 +110,19 @@ def warn_of_degrees(sides: Mapping[str, float], spec: RasterSpec) -> None:
         )
 
 
+def require_answers(produces: str, config: InferenceConfig) -> None:
+    """Refuse products of answers for a model that gives none.
+
+    Raises:
+        SpecError: With the option.
+    """
+    asked = {"polygons": config.polygons, "mosaic": config.mosaic}
+    wanted = sorted(config.details | {name for name, option in asked.items() if option is not None})
+    if produces != "answers" and wanted:
+        named = " and ".join(f"'inference.{name}'" for name in wanted)
+        raise SpecError(f"{named} would be made of answers, and the model gives {produces}: leave it out")
+
+
 def require_meaning(target: TargetSpec, config: InferenceConfig) -> None:
     """Refuse options that have no meaning for what is predicted.
 

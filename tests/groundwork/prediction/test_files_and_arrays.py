@@ -18,7 +18,7 @@ from exportable import FCN, TWO, bundle_of
 from groundwork.bundle import Bundle, save_bundle
 from groundwork.cli.main import main
 from groundwork.cli.places import places_of
-from groundwork.config import InferenceConfig
+from groundwork.config import InferenceConfig, ModelConfig
 from groundwork.errors import BundleError, PairingError, RasterError, SpecError
 from groundwork.prediction.arrays import predict_array
 from groundwork.prediction.files import predict_files
@@ -198,11 +198,26 @@ def test_a_bundle_says_what_it_is_instead_of_its_weights(tiny_bundle: Bundle) ->
     ]
 
 
+@pytest.mark.parametrize("name", ["mosaic", "polygons", "probabilities", "entropy"])
+def test_a_bundle_without_answers_says_so_and_refuses_what_is_made_of_them(
+    name: str, tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace
+) -> None:
+    model = ModelConfig.model_validate({"factory": "embedding", "encoder": {"name": "timm", "model": "test_resnet"}})
+    bundle = replace(tiny_bundle, config=tiny_bundle.config.model_copy(update={"model": model}))
+    assert repr(bundle).endswith("Gives embeddings of patches or images")
+    settings = InferenceConfig.model_validate({name: {} if name == "mosaic" else True})
+    with pytest.raises(SpecError, match=f"'inference.{name}' would be made of answers, and the model gives embedding"):
+        predict_files(bundle, tiny_data.root / "scenes/1.tif", tmp_path / "out", settings)
+    assert not (tmp_path / "out").exists()
+
+
 def test_commands_show_a_bundle_and_predict_with_it(
     tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place, out = tmp_path / "bundle", tmp_path / "out"
     save_bundle(tiny_bundle, place)
+    assert main(["bundle", "show", str(tmp_path)]) == 1
+    assert f"expected the folder of a bundle, or an exported file; there: {place}." in capsys.readouterr().err
     assert main(["bundle", "show", str(place)]) == 0
     shown = capsys.readouterr().out
     assert repr(tiny_bundle) in shown

@@ -17,7 +17,7 @@ from groundwork.config import InferenceConfig
 from groundwork.config.merging import merge
 from groundwork.errors import BundleError, SpecError
 from groundwork.prediction.files import predict_files
-from groundwork.strict import explain
+from groundwork.strict import did_you_mean, explain
 
 #: What tells the folder of a bundle, and endings of exported files.
 BUNDLE_FILE, EXPORTED = "bundle.json", (".onnx", ".pt2")
@@ -106,7 +106,12 @@ def _changed_sources(changed: Mapping[str, Any], bundle: Bundle) -> dict[str, An
     inputs = {name: spec.model_dump() for name, spec in bundle.config.inputs.items()}
     only = {"source": inputs[bundle.reference]} if isinstance(changed.get("source"), Mapping) else {}
     each = changed.get("sources")
-    named = {name: inputs[name] for name in each if name in inputs} if isinstance(each, Mapping) else {}
+    named: dict[str, Any] = {}
+    for name in each if isinstance(each, Mapping) else ():
+        if name not in inputs:
+            hint = did_you_mean(name, list(inputs))
+            raise SpecError(f"--set sources.{name}: the bundle reads {list(inputs)}, and no '{name}'.{hint}")
+        named[name] = inputs[name]
     return {**only, **({"sources": named} if named else {})}
 
 

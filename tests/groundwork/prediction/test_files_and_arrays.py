@@ -243,6 +243,8 @@ def test_commands_show_a_bundle_and_predict_with_it(
     for wrong, message in (
         ("source.nodata=-1", "found nodata -9999; expected nodata -1.0, as 'sources' declares"),
         ("source.dat_tag=null", "Did you mean 'date_tag'"),
+        ("sources.optcal.nodata=0", "Did you mean 'optical'"),
+        ("sources.optical.nodata=-1", "found nodata -9999; expected nodata -1.0"),
     ):
         assert main([*words, wrong]) == 1
         assert message in capsys.readouterr().err

@@ -115,7 +115,7 @@ def check_scenes(
 
     Raises:
         PairingError: Where a scene lacks a source that the model needs, or nothing of all scenes lies in the area.
-        RasterError: Where a scene is not what its spec says.
+        RasterError: Where a scene is not what its spec says; it lists the first ten.
         SpecError: For an area, where a scene has no CRS.
     """
     folders = folders_by_source(scenes, specs)
@@ -126,8 +126,13 @@ def check_scenes(
     outside: dict[str, str] = {}
     undated: dict[str, frozenset[str]] = {}
     degrees: dict[str, float] = {}
+    refused: list[RasterError] = []
     for key in track(keys, "Checking scenes", len(keys)):
-        stack, lacking = _open_dated_or_not(folders, key, specs, pixels)
+        try:
+            stack, lacking = _open_dated_or_not(folders, key, specs, pixels)
+        except RasterError as error:
+            refused.append(error)
+            continue
         with stack:
             if area is not None and not limit(stack, area, config.tile_size):
                 outside[key] = f"{describe_bounds(stack.grid)} in {name_crs(stack.grid.crs)}"
@@ -137,13 +142,26 @@ def check_scenes(
             sizes[key] = stack.grid.height, stack.grid.width
             degrees |= {} if (side := stack.grid.pixel_size_of_degrees()) is None else {key: side}
             undated |= {key: lacking} if lacking else {}
-    if area is not None and outside:
-        _report(outside, area, is_all=not dates)
+    _refuse(refused)
+    _report(outside, area, is_all=not dates)
     _tell_of_lacking(folders, sorted(dates))
     _tell_of_undated(undated, specs, len(dates))
     fills, reference = config.on_bad_block == "nodata", reference_of(specs)
     warn_of_degrees(degrees, specs[reference])
     return SceneInputs(folders, specs, area, pixels, config.tile_size, reference, dates, sizes, fills, undated)
+
+
+def _refuse(refused: Sequence[RasterError]) -> None:
+    """Say the first in full, and of others what was found: they are mended together."""
+    if len(refused) < 2:
+        for error in refused:
+            raise error
+        return
+    path, found, expected, remedy = refused[0].args
+    others = "".join(f"\n  - {error}" for error in refused[1:10])
+    more = f"\n  and {len(refused) - 10} more" if len(refused) > 10 else ""
+    told = f"{remedy}\n{len(refused) - 1} other scene(s) are not as expected either:{others}{more}"
+    raise type(refused[0])(path, found, expected, told)
 
 
 def _open_dated_or_not(
@@ -213,12 +231,14 @@ def limit(stack: SceneStack, area: Area, reach: int) -> bool:
     return part is not None
 
 
-def _report(outside: Mapping[str, str], area: Area, *, is_all: bool) -> None:
+def _report(outside: Mapping[str, str], area: Area | None, *, is_all: bool) -> None:
     """Say which scenes do not lie in the area.
 
     Raises:
         PairingError: Where that is all of them.
     """
+    if area is None or not outside:
+        return
     if is_all:
         key, place = next(iter(outside.items()))
         raise PairingError(

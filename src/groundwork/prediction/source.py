@@ -87,7 +87,9 @@ def as_of_scenes(error: RasterError, inputs: Mapping[str, RasterSpec]) -> Raster
     if not _KEYS & set(re.findall(r"'(\w+)", f"{expected} {remedy}")):
         return error
     where = "inference.source" if len(inputs) == 1 else "inference.sources"
-    return type(error)(path, found, expected, f"{remedy} For scenes to predict, that is said in '{where}'.")
+    first, *others = remedy.split("\n")
+    told = "\n".join([f"{first} For scenes to predict, that is said in '{where}'.", *others])
+    return type(error)(path, found, expected, told)
 
 
 def warn_of_degrees(sides: Mapping[str, float], spec: RasterSpec) -> None:

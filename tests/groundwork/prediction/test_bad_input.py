@@ -53,6 +53,21 @@ def test_bands_are_read_by_their_names(tiny_bundle: Bundle, scene: Path, tmp_pat
     assert made[0] == made[1]
 
 
+def test_all_scenes_that_are_refused_are_listed_at_once(
+    tiny_bundle: Bundle, scene: Path, tmp_path: Path, write_raster: Write
+) -> None:
+    pixels = np.ones((3, 32, 32), np.int16)
+    write_raster(scene.with_name("a.tif"), pixels[:2], nodata=-9999, tags={"DATE": "2024-06-01"})
+    write_raster(scene.with_name("y.tif"), pixels.astype(np.float32), nodata=-9999, tags={"DATE": "2024-06-01"})
+    with pytest.raises(RasterError) as caught:
+        predict_files(tiny_bundle, scene.parent, tmp_path / "out")
+    first, second, third = str(caught.value).splitlines()
+    assert "a.tif: found 2 band(s); expected 3" in first
+    assert first.endswith("For scenes to predict, that is said in 'inference.source'.")
+    assert second == "1 other scene(s) are not as expected either:"
+    assert "y.tif: found data type float32" in third
+
+
 def test_a_scene_without_a_date_is_predicted_where_the_model_asks_for_none(
     tiny_bundle: Bundle, scene: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

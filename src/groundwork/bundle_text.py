@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import Protocol
 
+from groundwork.config.model import ModelConfig
 from groundwork.specs import RasterSpec, TargetSpec
-
-if TYPE_CHECKING:
-    from groundwork.bundle import BundleConfig
 
 #: What a model gives that gives no answers.
 GIVES = {"embedding": "embeddings of patches or images", "reconstruction": "what it makes of hidden patches"}
 
 
-def describe_bundle(config: BundleConfig, produces: str) -> str:
+class Described(Protocol):
+    """What a bundle states of itself."""
+
+    @property
+    def model(self) -> ModelConfig:
+        """What it is made of."""
+
+    @property
+    def inputs(self) -> Mapping[str, RasterSpec]:
+        """Source -> what it reads."""
+
+    @property
+    def target(self) -> TargetSpec:
+        """What it learned from."""
+
+    @property
+    def trained(self) -> bool:
+        """Whether it did."""
+
+
+def describe_bundle(config: Described, produces: str) -> str:
     """Return what a bundle is, one line for the model, each source and the output.
 
     Args:

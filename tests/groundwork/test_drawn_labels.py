@@ -399,4 +399,4 @@ def test_a_scene_without_features_in_a_file_of_all_scenes_is_named(
     *others, last = str(caught.value).splitlines()
     assert not any("scene '1'" in line for line in others)
     assert any(line.startswith("  - scene 'east': ") and "near.gpkg: found features within" in line for line in others)
-    assert last == "'data_prep.on_bad_scene: leave_out' goes on without them."
+    assert last == "'on_bad_scene: leave_out' goes on without them."

@@ -158,7 +158,7 @@ def _list(problems: Mapping[str, str], num_scenes: int) -> str:
         for text, keys in scenes.items()
     ]
     more = [f"  and {len(lines) - 10} more"] if len(lines) > 10 else []
-    others = ["'data_prep.on_bad_scene: leave_out' goes on without them."] if len(problems) < num_scenes else []
+    others = ["'on_bad_scene: leave_out' goes on without them."] if len(problems) < num_scenes else []
     return "\n".join(lines[:10] + more + others)
 
 

@@ -122,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     for command, words in COMMANDS.items():
         topics.add_parser(command, help=words)
     for entry in _others():
-        topics.add_parser(entry.name, help=f"of {entry.value.partition('.')[0]}")
+        topics.add_parser(entry.name, help=f"from '{entry.value.partition('.')[0]}': --help says what it does")
     _add_models(topics)
     _add_data(topics)
     _add_bundle(topics)

@@ -94,17 +94,19 @@ def _read(file: Path | None, changes: Sequence[str], bundle: Bundle) -> Inferenc
     if _KEY not in read:
         raise SpecError(f"{file}: found no key '{_KEY}' at the top; expected one, as parameters_{_KEY}.yml has.")
     changed: dict[str, Any] = reduce(merge, [_as_mapping(change) for change in changes], {})
-    stated = merge(merge(_changed_sources(changed, bundle), read[_KEY] or {}), changed)
+    stated = merge(_with_sources(read[_KEY] or {}, changed, bundle), changed)
     try:
         return InferenceConfig.model_validate(stated)
     except ValidationError as error:
         raise SpecError(f"{file or '--set'}:\n{explain(_KEY, error)}") from error
 
 
-def _changed_sources(changed: Mapping[str, Any], bundle: Bundle) -> dict[str, Any]:
-    """Return what the bundle says of those sources of which single keys are changed."""
+def _with_sources(stated: dict[str, Any], changed: Mapping[str, Any], bundle: Bundle) -> dict[str, Any]:
+    """Return what is stated, with what the bundle says of those sources of which single keys are changed.
+
+    What a file says of a source is all that is said of it, as in a recipe.
+    """
     inputs = {name: spec.model_dump() for name, spec in bundle.config.inputs.items()}
-    only = {"source": inputs[bundle.reference]} if isinstance(changed.get("source"), Mapping) else {}
     each = changed.get("sources")
     named: dict[str, Any] = {}
     for name in each if isinstance(each, Mapping) else ():
@@ -112,7 +114,8 @@ def _changed_sources(changed: Mapping[str, Any], bundle: Bundle) -> dict[str, An
             hint = did_you_mean(name, list(inputs))
             raise SpecError(f"--set sources.{name}: the bundle reads {list(inputs)}, and no '{name}'.{hint}")
         named[name] = inputs[name]
-    return {**only, **({"sources": named} if named else {})}
+    only = {"source": inputs[bundle.reference]} if isinstance(changed.get("source"), Mapping) else {}
+    return {**only, **stated, **({"sources": {**named, **(stated.get("sources") or {})}} if named else {})}
 
 
 def _as_mapping(change: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -239,6 +240,13 @@ def test_commands_show_a_bundle_and_predict_with_it(
     ):
         assert main([*words, wrong]) == 1
         assert message in capsys.readouterr().err
+    # What a file says of a source is all that is said of it: here, that there are no dates.
+    whole = tmp_path / "whole.yml"
+    whole.write_text("inference: {tile_size: 64, source: {bands: [A, B, C], dtype: int16, nodata: -1}}\n")
+    places = [str(place), str(tiny_data.root / "scenes/1.tif"), "--output", str(tmp_path / "whole")]
+    assert main(["bundle", "predict", *places, "--config", str(whole), "--set", "source.nodata=-9999"]) == 0
+    assert json.loads((tmp_path / "whole/1_item.json").read_text())["properties"]["datetime"] is None
+    assert "no tag" not in capsys.readouterr().err
     # Of what the rasters hold, only what differs is said.
     for wrong, message in (
         ("source.nodata=-1", "found nodata -9999; expected nodata -1.0, as 'sources' declares"),

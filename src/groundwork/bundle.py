@@ -91,7 +91,7 @@ class Bundle:
 
     def __repr__(self) -> str:
         """Say what it reads and gives: weights would fill pages."""
-        return describe_bundle(self.config.model, self.config.inputs, self.config.target, trained=self.config.trained)
+        return describe_bundle(self.config, self.produces)
 
     def build_model(self) -> Model:
         """Build the model, and load the weights into it, in evaluation mode.

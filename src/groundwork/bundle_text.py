@@ -3,16 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Protocol
 
 from groundwork.config.model import ModelConfig
 from groundwork.specs import RasterSpec, TargetSpec
 
+#: What a model gives that gives no answers.
+GIVES = {"embedding": "embeddings of patches or images", "reconstruction": "what it makes of hidden patches"}
 
-def describe_bundle(model: ModelConfig, inputs: Mapping[str, RasterSpec], target: TargetSpec, *, trained: bool) -> str:
-    """Return what a bundle is, one line for the model, each source and the output."""
-    lines = [f"Bundle, {'trained' if trained else 'not trained'}: {model.title()}"]
-    lines += [f"Reads '{source}': {', '.join(_parts_of(spec))}" for source, spec in inputs.items()]
-    return "\n".join([*lines, f"Gives {describe_target(target)}"])
+
+class Described(Protocol):
+    """What a bundle states of itself."""
+
+    @property
+    def model(self) -> ModelConfig:
+        """What it is made of."""
+
+    @property
+    def inputs(self) -> Mapping[str, RasterSpec]:
+        """Source -> what it reads."""
+
+    @property
+    def target(self) -> TargetSpec:
+        """What it learned from."""
+
+    @property
+    def trained(self) -> bool:
+        """Whether it did."""
+
+
+def describe_bundle(config: Described, produces: str) -> str:
+    """Return what a bundle is, one line for the model, each source and the output.
+
+    Args:
+        config: What the bundle states.
+        produces: What the output of its model is: answers, or another thing than its target says.
+    """
+    lines = [f"Bundle, {'trained' if config.trained else 'not trained'}: {config.model.title()}"]
+    lines += [f"Reads '{source}': {', '.join(_parts_of(spec))}" for source, spec in config.inputs.items()]
+    gives = describe_target(config.target) if produces == "answers" else GIVES[produces]
+    return "\n".join([*lines, f"Gives {gives}"])
 
 
 def describe_target(target: TargetSpec) -> str:
@@ -29,7 +59,9 @@ def _parts_of(spec: RasterSpec) -> Iterator[str]:
     yield f"bands {' '.join(band.name for band in spec.used)}"
     yield f"raw values as {spec.dtype}"
     yield "no nodata" if spec.nodata is None else f"nodata {spec.nodata:g}" if spec.nodata != "nan" else "nodata NaN"
-    if spec.steps > 1:
+    if spec.step_numbers is not None:
+        yield f"steps {' '.join(map(str, spec.step_numbers))} (file per step)"
+    elif spec.steps > 1:
         yield f"{spec.steps} dates ({str(spec.layout).replace('_', ' ')})"
     if spec.pixel_size_m is not None:
         yield f"pixels of {spec.pixel_size_m:g} m"

@@ -40,6 +40,10 @@ class RasterError(GroundworkError, ValueError):
         return f"{path}: found {found}; expected {expected}." + (f" {remedy}" if remedy else "")
 
 
+class NoDatesError(RasterError):
+    """A raster has no tag that says its dates."""
+
+
 class PairingError(GroundworkError, ValueError):
     """Files that belong together cannot be joined by their keys."""
 

@@ -385,3 +385,18 @@ def test_what_is_wrong_with_a_file_of_all_scenes_is_said_once(
     assert first == f"{count} of {count} scenes are not as declared:"
     assert len(others) == 1
     assert "labels.gpkg" in others[0]
+
+
+def test_a_scene_without_features_in_a_file_of_all_scenes_is_named(
+    world: SimpleNamespace, tiny_data: SimpleNamespace
+) -> None:
+    with rasterio.open(tiny_data.scenes.paths("1")[0]) as raster:
+        near, crs = box(*raster.bounds), raster.crs
+    frame = geopandas.GeoDataFrame({"use": ["forest"]}, geometry=[near], crs=crs.to_wkt())
+    frame.to_file(world.root / "near.gpkg", engine="pyogrio")
+    with pytest.raises(DataError) as caught:
+        scan_scenes(tiny_data.scenes, SharedFiles(world.root, ("near.gpkg",)), world.data)
+    *others, last = str(caught.value).splitlines()
+    assert not any("scene '1'" in line for line in others)
+    assert any(line.startswith("  - scene 'east': ") and "near.gpkg: found features within" in line for line in others)
+    assert last == "'on_bad_scene: leave_out' goes on without them."

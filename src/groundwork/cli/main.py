@@ -122,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     for command, words in COMMANDS.items():
         topics.add_parser(command, help=words)
     for entry in _others():
-        topics.add_parser(entry.name, help=f"of {entry.value.partition('.')[0]}")
+        topics.add_parser(entry.name, help=f"from '{entry.value.partition('.')[0]}': --help says what it does")
     _add_models(topics)
     _add_data(topics)
     _add_bundle(topics)
@@ -185,7 +185,8 @@ def _add_bundle(topics: _Topics) -> None:
         "scenes",
         nargs="+",
         metavar="SCENE",
-        help="files, or a folder, which may end in a pattern such as {key}_s2.tif; SOURCE=PLACE of several sources",
+        help="files, a folder, or a pattern such as new/{key}_s2.tif, of which several mean a file per band; "
+        "SOURCE=PLACE of several sources",
     )
     predict.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="where predictions will lie")
     predict.add_argument("--config", type=Path, metavar="FILE", help="YAML with 'inference', as in a recipe")
@@ -232,7 +233,7 @@ def _add_export(topics: _Topics) -> None:
         nargs="+",
         required=True,
         metavar="[SOURCE=]PLACE",
-        help="rasters to compare on: files, or a folder, which may end in a pattern such as {key}_s2.tif",
+        help="rasters to compare on: files, a folder, or a pattern such as new/{key}_s2.tif",
     )
     export.add_argument("--format", choices=["pt2", "onnx"], default="pt2")
     export.add_argument("--output", type=Path, metavar="FILE", help="model.<format> where it is not named")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from groundwork.errors import PairingError
 from groundwork.prediction.files import Rasters
+from groundwork.rasters.addresses import place_of
 from groundwork.rasters.folder import find_rasters
 
 
@@ -14,22 +15,40 @@ def places_of(words: Sequence[str], option: str) -> Rasters | Mapping[str, Raste
     """Return rasters of the only source, or those of each by name.
 
     Args:
-        words: Files, a folder, or ``source=place`` for each source. The last part of a folder may be a pattern with
-            ``{key}``, such as ``scenes/{key}_s2.tif``.
+        words: Files, a folder, or ``source=place`` for each source. A place may be a pattern with ``{key}``, such as
+            ``scenes/{key}_s2.tif``; several patterns mean a file per band, in this order.
         option: Where they stand, for messages.
 
     Raises:
-        PairingError: Where some are named and others are not, or nothing is found.
+        PairingError: Where some are named and others are not, patterns stand beside files, or nothing is found.
     """
-    pairs = [word.partition("=") for word in words]
-    nameless = [word for word, equals, _ in pairs if not equals]
-    if not nameless:
-        return {source: _found(place) for source, _, place in pairs}
-    if len(nameless) < len(pairs):
-        raise PairingError(f"{option} {nameless[0]}: of several sources name each, such as 'optical={nameless[0]}'")
-    return _found(words[0]) if len(words) == 1 else list(words)
+    places: dict[str, list[str]] = {}
+    for word in words:
+        source, place = _divided(word)
+        places.setdefault(source, []).append(place)
+    if "" not in places:
+        return {source: _found(given, option) for source, given in places.items()}
+    first = places[""][0]
+    if len(places) > 1:
+        raise PairingError(f"{option} {first}: of several sources name each, such as 'optical={first}'")
+    return _found(places[""], option)
 
 
-def _found(place: str) -> Rasters:
-    path = Path(place)
-    return find_rasters(path.parent, [path.name]) if "{key}" in path.name else place
+def _divided(word: str) -> tuple[str, str]:
+    """Divide ``source=place``; a place may have '=' in its name, as ``year=2024/a.tif`` has."""
+    source, equals, place = word.partition("=")
+    return (source, place) if equals and "/" not in source and not Path(word).exists() else ("", word)
+
+
+def _found(places: Sequence[str], option: str) -> Rasters:
+    patterns = [place for place in places if "{key}" in place]
+    if not patterns:
+        return places[0] if len(places) == 1 else places
+    if len(patterns) < len(places):
+        raise PairingError(f"{option} {' '.join(places)}: found patterns with '{{key}}' beside files; expected either")
+    parts = [pattern.split("/") for pattern in patterns]
+    fixed = min(next(at for at, part in enumerate(split) if "{" in part or "*" in part) for split in parts)
+    while parts and len({tuple(split[:fixed]) for split in parts}) > 1:
+        fixed -= 1
+    root = "/".join(parts[0][:fixed])
+    return find_rasters(place_of(root or ("/" if fixed else ".")), ["/".join(split[fixed:]) for split in parts])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,10 @@ from groundwork.config.merging import merge
 from groundwork.errors import BundleError, SpecError
 from groundwork.prediction.files import predict_files
 from groundwork.progress import speak_at_terminal
-from groundwork.strict import explain
+from groundwork.strict import did_you_mean, explain
 
+#: What tells the folder of a bundle, and endings of exported files.
+BUNDLE_FILE, EXPORTED = "bundle.json", (".onnx", ".pt2")
 #: What parameters of prediction stand under, in files of a recipe too.
 _KEY = "inference"
 
@@ -36,6 +38,12 @@ def open_bundle(place: Path, report: Path | None = None, allow_modules: Sequence
         BundleError: Where there is neither, for an exported file without its report, and as of
             :func:`groundwork.bundle.load_bundle`.
     """
+    if place.is_dir() and not (place / BUNDLE_FILE).is_file():
+        near = sorted(path for path in place.glob("*") if path.suffix in EXPORTED or (path / BUNDLE_FILE).is_file())
+        there = f"there: {', '.join(map(str, near))}" if near else "there is none"
+        raise BundleError(
+            f"{place}: found no {BUNDLE_FILE}; expected the folder of a bundle, or an exported file; {there}."
+        )
     if place.is_dir():
         return load_bundle(place, tuple(allow_modules))
     if not place.is_file():
@@ -69,7 +77,8 @@ def predict_rasters(
         scenes: Files, a folder, or ``source=place`` for each source.
         folder: Where predictions will lie.
         config: YAML with ``inference``, as ``parameters_inference.yml``. None: its defaults.
-        changes: ``key=value`` of such parameters, in YAML's notation.
+        changes: ``key=value`` of such parameters, in YAML's notation; of ``source`` or ``sources``, what differs from
+            what the bundle says of them.
 
     Raises:
         DataError: For a file that cannot be read.
@@ -78,19 +87,37 @@ def predict_rasters(
         BundleError, RasterError: As of :func:`groundwork.prediction.files.predict_files`.
     """
     speak_at_terminal()
-    made = predict_files(bundle, places_of(scenes, "SCENE"), folder, _read(config, changes))
+    made = predict_files(bundle, places_of(scenes, "SCENE"), folder, _read(config, changes, bundle))
     return "".join(f"Written: {path}\n" for products in made.values() for path in products.values())
 
 
-def _read(file: Path | None, changes: Sequence[str]) -> InferenceConfig:
+def _read(file: Path | None, changes: Sequence[str], bundle: Bundle) -> InferenceConfig:
     read: dict[str, Any] = {_KEY: {}} if file is None else read_mapping(file)
     if _KEY not in read:
         raise SpecError(f"{file}: found no key '{_KEY}' at the top; expected one, as parameters_{_KEY}.yml has.")
-    stated = reduce(merge, [_as_mapping(change) for change in changes], read[_KEY] or {})
+    changed: dict[str, Any] = reduce(merge, [_as_mapping(change) for change in changes], {})
+    stated = merge(_with_sources(read[_KEY] or {}, changed, bundle), changed)
     try:
         return InferenceConfig.model_validate(stated)
     except ValidationError as error:
         raise SpecError(f"{file or '--set'}:\n{explain(_KEY, error)}") from error
+
+
+def _with_sources(stated: dict[str, Any], changed: Mapping[str, Any], bundle: Bundle) -> dict[str, Any]:
+    """Return what is stated, with what the bundle says of those sources of which single keys are changed.
+
+    What a file says of a source is all that is said of it, as in a recipe.
+    """
+    inputs = {name: spec.model_dump() for name, spec in bundle.config.inputs.items()}
+    each = changed.get("sources")
+    named: dict[str, Any] = {}
+    for name in each if isinstance(each, Mapping) else ():
+        if name not in inputs:
+            hint = did_you_mean(name, list(inputs))
+            raise SpecError(f"--set sources.{name}: the bundle reads {list(inputs)}, and no '{name}'.{hint}")
+        named[name] = inputs[name]
+    only = {"source": inputs[bundle.reference]} if isinstance(changed.get("source"), Mapping) else {}
+    return {**only, **stated, **({"sources": {**named, **(stated.get("sources") or {})}} if named else {})}
 
 
 def _as_mapping(change: str) -> dict[str, Any]:

@@ -146,11 +146,7 @@ def _contradicted(folders: Mapping[str, RasterFolder], keys: list[str], data: Da
 def _gather(found: Mapping[str, _Found], indexing: IndexingConfig, data: DataConfig, paths: list[str]) -> Scan:
     problems = {key: part.problem for key, part in found.items() if part.problem is not None}
     if problems and (indexing.on_bad_scene == "refuse" or len(problems) == len(found)):
-        # Of one file with all labels, each scene says the same.
-        texts = list(dict.fromkeys(problems.values()))
-        shown = "\n".join(f"  - {text}" for text in texts[:10])
-        more = f"\n  and {len(texts) - 10} more" if len(texts) > 10 else ""
-        raise DataError(f"{len(problems)} of {len(found)} scenes are not as declared:\n{shown}{more}")
+        raise DataError(f"{len(problems)} of {len(found)} scenes are not as declared:\n{_list(problems, len(found))}")
     if problems:
         logger.warning(
             "%d of %d scenes are not as declared and left out; the scene report says why: %s",
@@ -168,6 +164,21 @@ def _gather(found: Mapping[str, _Found], indexing: IndexingConfig, data: DataCon
     ordered = samples[first + [name for name in samples.columns if name not in first]]
     cells = {key: part.cells for key, part in found.items() if part.cells is not None}
     return Scan(_report(found, problems), ordered, cells)
+
+
+def _list(problems: Mapping[str, str], num_scenes: int) -> str:
+    """List the first ten problems, each with its scene where the path of the file does not tell it."""
+    scenes: dict[str, list[str]] = {}
+    for key, text in problems.items():
+        scenes.setdefault(text, []).append(key)
+    # One file with all labels may say the same of each scene, or something of one of them.
+    lines = [
+        f"  - {text}" if len(keys) > 1 or keys[0] in text.partition(": ")[0] else f"  - scene {keys[0]!r}: {text}"
+        for text, keys in scenes.items()
+    ]
+    more = [f"  and {len(lines) - 10} more"] if len(lines) > 10 else []
+    others = ["'on_bad_scene: leave_out' goes on without them."] if len(problems) < num_scenes else []
+    return "\n".join(lines[:10] + more + others)
 
 
 def _report(found: Mapping[str, _Found], problems: Mapping[str, str]) -> pd.DataFrame:

@@ -139,8 +139,9 @@ def _in_processes(
 def _lost(waiting: Mapping[str, object]) -> DataError:
     names = sorted(waiting)
     return DataError(
-        f"Worker processes were lost {MOST_LOSSES} times in a row, as happens when memory is short; {len(names)} "
-        f"scene(s) are not done, such as '{names[0]}'. Use fewer 'workers', or look into these scenes."
+        f"Worker processes were lost {MOST_LOSSES} times in a row, as happens when memory is short, or where a script "
+        f"begins them outside of `if __name__ == '__main__':`. {len(names)} scene(s) are not done, such as "
+        f"'{names[0]}'. Mend the script, use fewer 'workers', or look into these scenes."
     )
 
 

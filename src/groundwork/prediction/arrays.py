@@ -39,26 +39,30 @@ def predict_array(
         bundle: A trained one.
         pixels: Raw values of the only source, or of each by name: (bands, height, width), with several dates (bands,
             dates, height, width), with all bands of ``bundle.config.inputs``, in its order, as its type. Pixels of the
-            nodata that it states hold no data.
+            nodata that it states hold no data, nor do those that a masked array leaves out.
         config: How they are predicted. None: as ``InferenceConfig()`` says.
-        dates: Of the reference, for models that look at them.
+        dates: Of the reference, one for each step, for models that look at them.
 
     Returns:
         Product, such as ``classes`` -> (bands, height, width), with the product's nodata where nothing is known.
 
     Raises:
         BundleError: Where the bundle was never trained.
-        SpecError: For pixels of another shape, size or type, for sources that are not those of the bundle, and for what
-            only files hold: objects, polygons, chips.
+        SpecError: For pixels of another shape, size or type, for another number of dates, for sources that are not
+            those of the bundle, and for what only files hold: objects, polygons, chips.
         ScoreError: Where the model gives no numbers.
     """
     settings = config or InferenceConfig()
     check_meaning(bundle, settings)
     if isinstance(kind_of(bundle.config.target), ObjectBoxes) or settings.polygons is not None:
-        raise SpecError("Outlines are no arrays: write the image as a raster, and predict it by `groundwork.predict`.")
-    given = pixels if isinstance(pixels, Mapping) else {bundle.reference: pixels}
+        raise SpecError(
+            "Outlines are no arrays: write the image as a raster, and predict it by `groundwork.predict_files`."
+        )
     specs = bundle.config.inputs
+    given = pixels if isinstance(pixels, Mapping) else {bundle.reference: pixels}
     _require_sources(given, specs)
+    given = {source: _without_mask(source, part, specs[source]) for source, part in given.items()}
+    _require_dates(dates, specs[bundle.reference])
     size = given[bundle.reference].shape[-2:]
     with ExitStack() as opened:
         files = {source: tuple(_files(source, given[source], specs[source], size, opened)) for source in given}
@@ -85,6 +89,26 @@ def _require_sources(given: Mapping[str, Pixels], specs: Mapping[str, RasterSpec
             f"Pixels to predict: found those of {sorted(given)}; the bundle reads {sorted(specs)}: unknown {unknown}, "
             f"missing {missing}. Give each source's by its name."
         )
+
+
+def _without_mask(source: str, pixels: Pixels, spec: RasterSpec) -> Pixels:
+    """Return pixels with nodata where a masked array has none."""
+    if not isinstance(pixels, np.ndarray):
+        raise SpecError(f"Pixels of '{source}': found {type(pixels).__name__}; expected an array of numpy.")
+    if not isinstance(pixels, np.ma.MaskedArray):
+        return pixels
+    if spec.nodata is None and pixels.mask.any():
+        raise SpecError(
+            f"Pixels of '{source}': found a mask; expected none, as the bundle states no nodata that could stand in "
+            "its place. Write them as a raster with its mask, and predict it by `groundwork.predict_files`."
+        )
+    # NaN stands for itself where it is the nodata.
+    return pixels.data if spec.nodata is None else pixels.filled(float(spec.nodata))
+
+
+def _require_dates(dates: Sequence[date] | None, spec: RasterSpec) -> None:
+    if dates is not None and len(dates) != spec.steps:
+        raise SpecError(f"Dates of the pixels: found {len(dates)}; expected {spec.steps}, one for each step.")
 
 
 def _files(source: str, pixels: Pixels, spec: RasterSpec, size: tuple[int, ...], opened: ExitStack) -> Iterator[Path]:

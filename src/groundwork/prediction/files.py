@@ -10,10 +10,11 @@ from typing import TypeAlias
 
 from groundwork.bundle import Bundle
 from groundwork.config.inference import InferenceConfig
-from groundwork.errors import PairingError
+from groundwork.errors import PairingError, RasterError
 from groundwork.prediction.names import PATTERN, Names
 from groundwork.prediction.products import PRODUCTS
 from groundwork.prediction.scene import predict_scenes
+from groundwork.prediction.source import as_of_scenes
 from groundwork.prediction.writing import write_predictions
 from groundwork.rasters.addresses import Address, place_of
 from groundwork.rasters.folder import RasterFolder, find_rasters, preview
@@ -47,7 +48,12 @@ def predict_files(
         BundleError, RasterError, SpecError: As of :func:`groundwork.prediction.scene.predict_scenes`.
     """
     names = Names(Path(folder), pattern)
-    predictions = predict_scenes(bundle, rasters_by_source(scenes, bundle.reference), config or InferenceConfig())
+    names.require_folder()
+    rasters = rasters_by_source(scenes, bundle.reference)
+    try:
+        predictions = predict_scenes(bundle, rasters, config or InferenceConfig())
+    except RasterError as error:
+        raise as_of_scenes(error, bundle.config.inputs) from error
     write_predictions(names, predictions)
     paths = {
         key: {product: names.path(key, origin.day, product) for product in PRODUCTS}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from groundwork.config.data import reference_of
@@ -17,7 +17,8 @@ from groundwork.data.scene_stack import (
     require_sources,
     stated_of,
 )
-from groundwork.errors import PairingError, RasterError, SpecError
+from groundwork.errors import NoDatesError, PairingError, RasterError, SpecError
+from groundwork.prediction.source import warn_of_degrees
 from groundwork.progress import track
 from groundwork.rasters.area import Area, area_of_bounds
 from groundwork.rasters.canvas import DeclaredPixels
@@ -49,6 +50,8 @@ class SceneInputs:
     grids: Mapping[str, Grid]
     #: Whether pixels of blocks that cannot be decoded hold no data; else they are refused.
     fill_bad_blocks: bool = False
+    #: Key of a scene -> sources whose files lack the tag of their dates.
+    undated: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def only(self, key: str) -> SceneInputs:
         """Return what there is of one scene: all that another process is to be told."""
@@ -59,13 +62,23 @@ class SceneInputs:
         """Return the last date of the reference of a scene; None where it is not known."""
         return max(self.dates[key].get(self.reference, ()), default=None)
 
+    def require_dates(self) -> None:
+        """Refuse scenes whose files lack the tag of their dates.
+
+        Raises:
+            NoDatesError: With the first of them.
+        """
+        for key in self.undated:
+            open_checked(self.folders, key, self.specs, self.pixels).close()
+
     def open(self, key: str) -> SceneStack:
         """Open a scene, limited to the area.
 
         Raises:
             RasterError: Where it is not what its spec says.
         """
-        stack = open_checked(self.folders, key, self.specs, self.pixels, fill_bad_blocks=self.fill_bad_blocks)
+        specs = _without_tags(self.specs, self.undated.get(key, frozenset()))
+        stack = open_checked(self.folders, key, specs, self.pixels, fill_bad_blocks=self.fill_bad_blocks)
         if self.area is not None:
             try:
                 # What was found when scenes were checked is found again, unless a file was exchanged since.
@@ -107,34 +120,65 @@ def check_scenes(
 ) -> SceneInputs:
     """Open and check each scene. Those of which nothing lies in the area are left out, and said so.
 
+    Scenes whose files lack the tag of their dates are taken as without dates, and said so: few models ask for them.
+
     Raises:
         PairingError: Where a scene lacks a source that the model needs, or nothing of all scenes lies in the area.
-        RasterError: Where a scene is not what its spec or its item says.
+        RasterError: Where a scene is not what its spec or its item says; it lists the first ten.
         SpecError: For an area, where a scene has no CRS.
     """
     folders = folders_by_source(scenes, specs)
     keys = require_sources(folders, specs)
     pixels = pixels_of(config)
-    dates: dict[str, Mapping[str, Sequence[date]]] = {}
-    grids: dict[str, Grid] = {}
-    outside: dict[str, str] = {}
-    unnamed: list[tuple[str, ...]] = []
+    seen = _Seen()
     for key in track(keys, "Checking scenes", len(keys)):
-        with open_checked(folders, key, specs, pixels) as stack:
+        try:
+            stack, lacking = _open_dated_or_not(folders, key, specs, pixels)
+        except RasterError as error:
+            seen.refused.append(error)
+            continue
+        with stack:
             if area is not None and not limit(stack, area, config.tile_size):
-                outside[key] = f"{describe_bounds(stack.grid)} in {name_crs(stack.grid.crs)}"
+                seen.outside[key] = f"{describe_bounds(stack.grid)} in {name_crs(stack.grid.crs)}"
                 continue
-            known = {source: stack.dates(source) for source in specs}
-            dates[key] = {source: days for source, days in known.items() if days is not None}
-            grids[key] = stack.grid
-            unnamed.append(unnamed_of(stack.scenes()))
-    if area is not None and outside:
-        _report(outside, area, is_all=not dates)
-    tell_of_unnamed(unnamed, specs)
-    _tell_of_lacking(folders, sorted(dates))
-    _check_contents(folders, list(dates) if config.shard is None else config.shard.part_of(list(dates)))
-    fills, reference = config.on_bad_block == "nodata", reference_of(specs)
-    return SceneInputs(folders, specs, area, pixels, config.tile_size, reference, dates, grids, fills)
+            seen.take(key, stack, lacking)
+    _refuse(seen.refused)
+    _report(seen.outside, area, is_all=not seen.dates)
+    found, reference = list(seen.dates), reference_of(specs)
+    tell_of_unnamed(seen.unnamed, specs)
+    _tell_of_lacking(folders, sorted(found))
+    _tell_of_undated(seen.undated, specs, len(found))
+    warn_of_degrees(seen.degrees(), specs[reference])
+    _check_contents(folders, found if config.shard is None else config.shard.part_of(found))
+    fills, reach = config.on_bad_block == "nodata", config.tile_size
+    return SceneInputs(folders, specs, area, pixels, reach, reference, seen.dates, seen.grids, fills, seen.undated)
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What is known of scenes once each was opened, by key, as of :class:`SceneInputs`."""
+
+    dates: dict[str, Mapping[str, Sequence[date]]] = field(default_factory=dict)
+    grids: dict[str, Grid] = field(default_factory=dict)
+    undated: dict[str, frozenset[str]] = field(default_factory=dict)
+    #: Where those lie of which nothing is in the area.
+    outside: dict[str, str] = field(default_factory=dict)
+    unnamed: list[tuple[str, ...]] = field(default_factory=list)
+    refused: list[RasterError] = field(default_factory=list)
+
+    def take(self, key: str, stack: SceneStack, lacking: frozenset[str]) -> None:
+        """Keep what is asked of a scene later."""
+        known = {source: stack.dates(source) for source in stack.inputs}
+        self.dates[key] = {source: days for source, days in known.items() if days is not None}
+        self.grids[key] = stack.grid
+        self.unnamed.append(unnamed_of(stack.scenes()))
+        if lacking:
+            self.undated[key] = lacking
+
+    def degrees(self) -> dict[str, float]:
+        """Return the side of the pixels of scenes in degrees, in metres."""
+        sides = {key: grid.pixel_size_of_degrees() for key, grid in self.grids.items()}
+        return {key: side for key, side in sides.items() if side is not None}
 
 
 def _check_contents(folders: Mapping[str, RasterFolder], keys: Sequence[str]) -> None:
@@ -146,6 +190,55 @@ def _check_contents(folders: Mapping[str, RasterFolder], keys: Sequence[str]) ->
     ]
     for key in track(said, "Comparing scenes with their items", len(said)):
         check_contents(files_of(folders, key), stated_of(folders, key))
+
+
+def _refuse(refused: Sequence[RasterError]) -> None:
+    """Say the first in full, and of others what was found: they are mended together."""
+    if len(refused) < 2:
+        for error in refused:
+            raise error
+        return
+    path, found, expected, remedy = refused[0].args
+    others = "".join(f"\n  - {error}" for error in refused[1:10])
+    more = f"\n  and {len(refused) - 10} more" if len(refused) > 10 else ""
+    told = f"{remedy}\n{len(refused) - 1} other scene(s) are not as expected either:{others}{more}"
+    raise type(refused[0])(path, found, expected, told)
+
+
+def _open_dated_or_not(
+    folders: Mapping[str, RasterFolder],
+    key: str,
+    specs: Mapping[str, RasterSpec],
+    pixels: DeclaredPixels | None,
+    undated: frozenset[str] = frozenset(),
+) -> tuple[SceneStack, frozenset[str]]:
+    """Open a scene, and return it with the sources whose files lack the tag of their dates."""
+    try:
+        return open_checked(folders, key, _without_tags(specs, undated), pixels), undated
+    except NoDatesError as error:
+        found = {name for name, folder in folders.items() if key in folder.files and error.path in folder.paths(key)}
+        if not found - undated:
+            raise
+        return _open_dated_or_not(folders, key, specs, pixels, undated | found)
+
+
+def _without_tags(specs: Mapping[str, RasterSpec], sources: frozenset[str]) -> Mapping[str, RasterSpec]:
+    untagged = {source: specs[source].model_copy(update={"date_tag": None}) for source in sources}
+    return {**specs, **untagged}
+
+
+def _tell_of_undated(undated: Mapping[str, frozenset[str]], specs: Mapping[str, RasterSpec], num_scenes: int) -> None:
+    """Say which scenes are predicted without dates: what is written of them names none."""
+    for source, spec in specs.items():
+        if keys := [key for key, sources in undated.items() if source in sources]:
+            logger.warning(
+                "%d of %d scene(s) have no tag '%s' in '%s', and are predicted as scenes without a date: %s",
+                len(keys),
+                num_scenes,
+                spec.date_tag,
+                source,
+                preview(keys),
+            )
 
 
 def _tell_of_lacking(folders: Mapping[str, RasterFolder], keys: Sequence[str]) -> None:
@@ -179,12 +272,14 @@ def limit(stack: SceneStack, area: Area, reach: int) -> bool:
     return part is not None
 
 
-def _report(outside: Mapping[str, str], area: Area, *, is_all: bool) -> None:
+def _report(outside: Mapping[str, str], area: Area | None, *, is_all: bool) -> None:
     """Say which scenes do not lie in the area.
 
     Raises:
         PairingError: Where that is all of them.
     """
+    if area is None or not outside:
+        return
     if is_all:
         key, place = next(iter(outside.items()))
         raise PairingError(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path, PurePosixPath
 
-from groundwork.errors import PairingError, SpecError
+from groundwork.errors import PairingError, RasterError, SpecError
 from groundwork.prediction.products import BAD_BLOCK_TABLE, CHIP_TABLE, COLLECTION, ITEM, ITEM_SUFFIX, MOSAIC, PRODUCTS
 from groundwork.rasters.folder import preview
 from groundwork.strict import did_you_mean
@@ -67,6 +68,18 @@ class Names:
     def of_product(self, product: str) -> str:
         """Return the pattern of all files of a product, with ``{key}`` and perhaps ``{date}``."""
         return self.pattern.replace("{product}", product) + PRODUCTS.get(product, ITEM_SUFFIX)
+
+    def require_folder(self) -> None:
+        """Refuse a folder in which nothing can be written, before anything is predicted.
+
+        Raises:
+            RasterError: Where it, or what is above it, is a file or belongs to somebody else.
+        """
+        there = next(place for place in (self.folder, *self.folder.absolute().parents) if place.exists())
+        if not there.is_dir():
+            raise RasterError(there, "a file", "a folder for predictions", "Name another place.")
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise RasterError(there, "a folder that may not be written to", "one that may", "Name another place.")
 
     def require_apart(self, scenes: Mapping[str, date | None]) -> None:
         """Refuse scenes of which two would have a file of the same name, also where capitals are small letters.

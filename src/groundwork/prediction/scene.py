@@ -23,7 +23,7 @@ from groundwork.prediction.objects import find_objects
 from groundwork.prediction.plan import RasterPlan, plan_rasters
 from groundwork.prediction.provenance import provenance_tags
 from groundwork.prediction.record import Origin, run_of
-from groundwork.prediction.source import require_meaning, scene_specs, warn_of_pixel_size
+from groundwork.prediction.source import require_answers, require_meaning, scene_specs, warn_of_pixel_size
 from groundwork.prediction.tile_predictor import TilePredictor
 from groundwork.rasters.area import Area
 from groundwork.rasters.bad_blocks import BadFile
@@ -81,6 +81,8 @@ def predict_scenes(
         RasterError: Where a scene is not what the bundle expects.
     """
     inputs = check_inputs(bundle, scenes, config, area)
+    if inputs.undated and "time" in bundle.build_model().coordinates:
+        inputs.require_dates()
     run = run_of(bundle, config, inputs.area)
     origins = {key: Origin(key, inputs, run) for key in inputs.dates}
     return Predictions(origins, partial(_predict_each, bundle, inputs, config), config)
@@ -109,6 +111,7 @@ def check_meaning(bundle: Bundle, config: InferenceConfig) -> None:
         SpecError: With what to change.
     """
     bundle.require_trained()
+    require_answers(bundle.produces, config)
     require_meaning(bundle.config.target, config)
     refuse_asking(bundle.produces, config)
     refuse_compiling(bundle.produces, config)

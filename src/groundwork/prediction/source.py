@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 
 import torch
 
 from groundwork.config.data import check_rules
 from groundwork.config.inference import GridConfig, InferenceConfig
-from groundwork.errors import SpecError
+from groundwork.errors import RasterError, SpecError
 from groundwork.models.engine import Conversion
 from groundwork.specs import BandSpec, RasterChanges, RasterSpec, TargetSpec
 from groundwork.strict import did_you_mean
 
 logger = logging.getLogger(__name__)
+
+#: Keys that say what rasters hold.
+_KEYS = {"sources", *RasterSpec.model_fields, *BandSpec.model_fields}
+#: Pixels in degrees are never square on the ground; from this ratio of sides on they are others.
+MOST_APART = 1.5
 
 
 def scene_specs(inputs: Mapping[str, RasterSpec], config: InferenceConfig) -> dict[str, RasterSpec]:
@@ -74,6 +80,50 @@ def _fit(stated: RasterSpec | RasterChanges | None, expected: RasterSpec, where:
     for ours, trained in zip(spec.used, expected.used, strict=True):
         _check_unit(ours, trained, where)
     return spec
+
+
+def as_of_scenes(error: RasterError, inputs: Mapping[str, RasterSpec]) -> RasterError:
+    """Return what is wrong with a scene, and where it is stated what scenes hold: the model's sources are settled."""
+    path, found, expected, remedy = error.args
+    if not _KEYS & set(re.findall(r"'(\w+)", f"{expected} {remedy}")):
+        return error
+    where = "inference.source" if len(inputs) == 1 else "inference.sources"
+    first, *others = remedy.split("\n")
+    told = "\n".join([f"{first} For scenes to predict, that is said in '{where}'.", *others])
+    return type(error)(path, found, expected, told)
+
+
+def warn_of_degrees(sides: Mapping[str, float], spec: RasterSpec) -> None:
+    """Say which scenes in degrees have pixels of quite another size than the training's, which nothing else compares.
+
+    Args:
+        sides: Scene -> side of its pixels on the ground in metres, of scenes in degrees.
+        spec: What is declared of them.
+    """
+    declared = spec.pixel_size_m
+    others = [key for key, side in sides.items() if declared and not 1 / MOST_APART < side / declared < MOST_APART]
+    if others:
+        logger.warning(
+            "The model reads pixels of %g m, and %d scene(s) in degrees have others, such as '%s' of about %.3g m: "
+            "everything looks another size to it. 'inference.grid' brings scenes to the pixels of the training",
+            declared,
+            len(others),
+            others[0],
+            sides[others[0]],
+        )
+
+
+def require_answers(produces: str, config: InferenceConfig) -> None:
+    """Refuse products of answers for a model that gives none.
+
+    Raises:
+        SpecError: With the option.
+    """
+    asked = {"polygons": config.polygons, "mosaic": config.mosaic}
+    wanted = sorted(config.details | {name for name, option in asked.items() if option is not None})
+    if produces != "answers" and wanted:
+        named = " and ".join(f"'inference.{name}'" for name in wanted)
+        raise SpecError(f"{named} would be made of answers, and the model gives {produces}: leave it out")
 
 
 def require_meaning(target: TargetSpec, config: InferenceConfig) -> None:

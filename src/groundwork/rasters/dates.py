@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
 
-from groundwork.errors import PairingError, RasterError
+from groundwork.errors import NoDatesError, PairingError, RasterError
 from groundwork.specs import RasterSpec
 
 
@@ -32,7 +32,8 @@ def read_dates(texts: Sequence[str | None], path: Path, spec: RasterSpec) -> lis
     """Return what the tag of dates says in each file.
 
     Raises:
-        RasterError: Where it is missing, or does not hold as many dates as there are steps.
+        NoDatesError: Where it is missing.
+        RasterError: Where it does not hold as many dates as there are steps.
     """
     text = ", ".join(map(str, texts)) if any(texts) else None
     try:
@@ -40,8 +41,8 @@ def read_dates(texts: Sequence[str | None], path: Path, spec: RasterSpec) -> lis
     except ValueError:
         dates = []
     if len(dates) != spec.steps:
-        expected = f"{spec.steps} date(s) such as 2024-06-30"
-        raise RasterError(path, f"{text!r} in tag '{spec.date_tag}'", expected, "Correct 'date_tag'.")
+        found, expected = f"{text!r} in tag '{spec.date_tag}'", f"{spec.steps} date(s) such as 2024-06-30"
+        raise (RasterError if text else NoDatesError)(path, found, expected, "Correct 'date_tag'.")
     return dates
 
 

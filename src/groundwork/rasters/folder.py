@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import TypeVar
 
 from groundwork.errors import PairingError
-from groundwork.rasters.addresses import RASTER_SUFFIXES, Address, is_file, is_folder_raster, name_inside, place_below
+from groundwork.rasters.addresses import (
+    RASTER_SUFFIXES,
+    Address,
+    is_file,
+    is_folder_raster,
+    name_inside,
+    place_below,
+    place_of,
+)
 from groundwork.rasters.listing import names_at
 from groundwork.rasters.patterns import Place, match_places, when_in_words
 from groundwork.rasters.stated_file import StatedFile
@@ -78,7 +86,7 @@ def _only(values: Mapping[str, Value], key: str) -> dict[str, Value]:
 
 
 def find_rasters(
-    root: Path, patterns: Sequence[str], beside: Sequence[str] = (), variables: Sequence[str] = ()
+    root: Path | str, patterns: Sequence[str] | str, beside: Sequence[str] = (), variables: Sequence[str] | str = ()
 ) -> RasterFolder:
     """Find the rasters below a folder.
 
@@ -88,7 +96,7 @@ def find_rasters(
             for anything within one name. With ``{date}`` in them, each date of a raster has a file; with ``{step}``,
             each step, which has a number and no date. ``{folder}`` stands before the key, where names repeat
             themselves in several folders. Several patterns mean that each raster consists of several files, in this
-            order.
+            order; one may stand alone.
         beside: Patterns of other files that belong there, which are passed over without a word.
         variables: Names of the rasters that are read of each file, where files hold several by name, as NetCDF and Zarr
             do; several mean one per band. ``*`` in them stands for what differs from file to file.
@@ -97,6 +105,8 @@ def find_rasters(
         PairingError: Where nothing is found, a raster lacks one of its files, or has two for one date, or a date
             cannot be read.
     """
+    root = place_of(root) if isinstance(root, str) else root
+    patterns, variables = _several(patterns), _several(variables)
     names = names_at(root) if isinstance(root, Address) else names_in(root)
     if names is None:
         return RasterFolder(root.parent, {root.stem: tuple(_of_variables([root.name], variables))})
@@ -142,6 +152,10 @@ def has_files(root: Path) -> bool:
 def _of_variables(names: Sequence[str], variables: Sequence[str]) -> list[str]:
     """Return the rasters of some files: themselves, or those of their variables that are read."""
     return [name_inside(name, variable) for name in names for variable in variables] if variables else list(names)
+
+
+def _several(words: Sequence[str] | str) -> Sequence[str]:
+    return [words] if isinstance(words, str) else words
 
 
 def names_in(root: Path) -> list[str] | None:

@@ -42,6 +42,14 @@ class Grid:
         """Side of a pixel in units of the CRS (the geometric mean of both sides)."""
         return float(abs(self.transform.determinant) ** 0.5)
 
+    def pixel_size_of_degrees(self) -> float | None:
+        """Return the side of a pixel at the centre in metres (as `pixel_size`), of a CRS that counts in degrees."""
+        center = self.center_coordinates()
+        if self.crs is None or not self.crs.is_geographic or center is None:
+            return None
+        # Of a sphere that has the mean radius of the Earth.
+        return float(self.pixel_size * math.radians(6_371_000) * math.cos(math.radians(center[0])) ** 0.5)
+
     def part(self, window: Window) -> Grid:
         """Return the grid of a window."""
         old = self.transform

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -17,13 +18,15 @@ import groundwork
 from exportable import FCN, TWO, bundle_of
 from groundwork.bundle import Bundle, save_bundle
 from groundwork.cli.main import main
-from groundwork.config import InferenceConfig
-from groundwork.errors import BundleError, PairingError, SpecError
+from groundwork.cli.places import places_of
+from groundwork.config import InferenceConfig, ModelConfig
+from groundwork.errors import BundleError, PairingError, RasterError, SpecError
 from groundwork.prediction.arrays import predict_array
 from groundwork.prediction.files import predict_files
 from groundwork.prediction.names import Names
 from groundwork.prediction.scene import predict_scenes
 from groundwork.prediction.writing import write_predictions
+from groundwork.rasters.folder import RasterFolder
 from groundwork.specs import RasterSpec
 
 CONFIG = InferenceConfig(tile_size=32, overlap=8, probabilities=True)
@@ -46,7 +49,9 @@ def test_files_are_those_of_the_pipeline(
     given: str, tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace
 ) -> None:
     folder = tiny_data.root / "scenes"
-    scenes = {"folder": str(folder), "files": sorted(folder.glob("*.tif")), "found": tiny_data.scenes}[given]
+    scenes = {"folder": str(folder), "files": sorted(folder.glob("*.tif")), "found": None}[given] or (
+        groundwork.find_rasters(str(folder), "{key}.tif")
+    )
     made = predict_files(tiny_bundle, scenes, tmp_path / "called", CONFIG)
     write_predictions(Names(tmp_path / "piped"), predict_scenes(tiny_bundle, tiny_data.scenes, CONFIG))
     assert contents(tmp_path / "called") == contents(tmp_path / "piped")
@@ -119,6 +124,7 @@ def test_one_file_of_each_source_is_one_scene(two: Bundle, tmp_path: Path, write
         (lambda pixels: pixels[:2], r"'optical': found \(2, 64, 64\) of int16; expected \(3, 64, 64\) of int16.*'C'"),
         (lambda pixels: pixels.astype(np.float64), "of float64; expected"),
         (lambda pixels: pixels[None], r"found \(1, 3, 64, 64\)"),
+        (lambda pixels: pixels.tolist(), "found list; expected an array of numpy"),
     ],
 )
 def test_arrays_of_another_kind_are_refused(
@@ -126,6 +132,21 @@ def test_arrays_of_another_kind_are_refused(
 ) -> None:
     with pytest.raises(SpecError, match=message):
         predict_array(tiny_bundle, change(np.zeros((3, 64, 64), np.int16)))
+
+
+def test_what_a_masked_array_leaves_out_holds_no_data(tiny_bundle: Bundle, tiny_data: SimpleNamespace) -> None:
+    with rasterio.open(tiny_data.root / "scenes/1.tif") as raster:
+        masked = raster.read(masked=True)
+    masked[:, 30:40] = np.ma.masked
+    filled = masked.filled(-9999)
+    found = predict_array(tiny_bundle, masked, CONFIG)["classes"]
+    assert np.array_equal(found, predict_array(tiny_bundle, filled, CONFIG)["classes"])
+    assert not np.array_equal(found, predict_array(tiny_bundle, masked.data, CONFIG)["classes"])
+
+
+def test_each_step_of_an_array_has_a_date(tiny_bundle: Bundle) -> None:
+    with pytest.raises(SpecError, match="found 2; expected 1, one for each step"):
+        predict_array(tiny_bundle, np.zeros((3, 64, 64), np.int16), CONFIG, [date(2024, 1, 1), date(2024, 2, 1)])
 
 
 def test_what_cannot_be_predicted_is_refused(tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace) -> None:
@@ -136,9 +157,38 @@ def test_what_cannot_be_predicted_is_refused(tmp_path: Path, tiny_bundle: Bundle
         predict_files(tiny_bundle, tmp_path / "nowhere.tif", tmp_path)
     with pytest.raises(SpecError, match="Outlines are no arrays"):
         predict_array(tiny_bundle, np.zeros((3, 64, 64), np.int16), InferenceConfig.model_validate({"polygons": {}}))
+    (tmp_path / "taken").touch()
+    for place in ("taken", "taken/out"):
+        with pytest.raises(RasterError, match=r"taken: found a file; expected a folder for predictions"):
+            predict_files(tiny_bundle, file, tmp_path / place)
     fresh = replace(tiny_bundle, config=tiny_bundle.config.model_copy(update={"trained": False}))
     with pytest.raises(BundleError, match="never trained"):
         predict_array(fresh, np.zeros((3, 64, 64), np.int16))
+
+
+@pytest.mark.parametrize("name", ["year=2024/a.tif", "day=7.tif"])
+def test_names_of_files_may_have_an_equals_sign(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).parent.mkdir(exist_ok=True)
+    Path(name).touch()
+    assert places_of([name], "SCENE") == name
+    assert places_of([f"optical={name}"], "SCENE") == {"optical": name}
+    with pytest.raises(PairingError, match=f"SCENE {name}: of several sources name each"):
+        places_of([name, "radar=b.tif"], "SCENE")
+
+
+def test_places_are_patterns_files_per_band_and_several_files_of_a_source(tmp_path: Path) -> None:
+    for name in ("a/a_B2.tif", "a/a_B3.tif", "b/b_B2.tif", "b/b_B3.tif"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    bands = [f"{tmp_path}/{{key}}/{{key}}_{band}.tif" for band in ("B3", "B2")]
+    found = places_of(bands, "SCENE")
+    assert isinstance(found, RasterFolder)
+    assert found.files == {"a": ("a/a_B3.tif", "a/a_B2.tif"), "b": ("b/b_B3.tif", "b/b_B2.tif")}
+    assert places_of([f"s2={word}" for word in bands], "SCENE") == {"s2": found}
+    assert places_of(["s2=a.tif", "s2=b.tif", "s1=c.tif"], "SCENE") == {"s2": ["a.tif", "b.tif"], "s1": "c.tif"}
+    with pytest.raises(PairingError, match=r"found patterns with '{key}' beside files"):
+        places_of([bands[0], "c.tif"], "SCENE")
 
 
 def test_a_bundle_says_what_it_is_instead_of_its_weights(tiny_bundle: Bundle) -> None:
@@ -149,11 +199,26 @@ def test_a_bundle_says_what_it_is_instead_of_its_weights(tiny_bundle: Bundle) ->
     ]
 
 
+@pytest.mark.parametrize("name", ["mosaic", "polygons", "probabilities", "entropy"])
+def test_a_bundle_without_answers_says_so_and_refuses_what_is_made_of_them(
+    name: str, tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace
+) -> None:
+    model = ModelConfig.model_validate({"factory": "embedding", "encoder": {"name": "timm", "model": "test_resnet"}})
+    bundle = replace(tiny_bundle, config=tiny_bundle.config.model_copy(update={"model": model}))
+    assert repr(bundle).endswith("Gives embeddings of patches or images")
+    settings = InferenceConfig.model_validate({name: {} if name == "mosaic" else True})
+    with pytest.raises(SpecError, match=f"'inference.{name}' would be made of answers, and the model gives embedding"):
+        predict_files(bundle, tiny_data.root / "scenes/1.tif", tmp_path / "out", settings)
+    assert not (tmp_path / "out").exists()
+
+
 def test_commands_show_a_bundle_and_predict_with_it(
     tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place, out = tmp_path / "bundle", tmp_path / "out"
     save_bundle(tiny_bundle, place)
+    assert main(["bundle", "show", str(tmp_path)]) == 1
+    assert f"expected the folder of a bundle, or an exported file; there: {place}." in capsys.readouterr().err
     assert main(["bundle", "show", str(place)]) == 0
     shown = capsys.readouterr().out
     assert repr(tiny_bundle) in shown
@@ -172,6 +237,22 @@ def test_commands_show_a_bundle_and_predict_with_it(
         ("tile_size", "found no '='"),
         ("tile_size: [", "found no '='"),
         ("tile_size=[", "no valid YAML"),
+    ):
+        assert main([*words, wrong]) == 1
+        assert message in capsys.readouterr().err
+    # What a file says of a source is all that is said of it: here, that there are no dates.
+    whole = tmp_path / "whole.yml"
+    whole.write_text("inference: {tile_size: 64, source: {bands: [A, B, C], dtype: int16, nodata: -1}}\n")
+    places = [str(place), str(tiny_data.root / "scenes/1.tif"), "--output", str(tmp_path / "whole")]
+    assert main(["bundle", "predict", *places, "--config", str(whole), "--set", "source.nodata=-9999"]) == 0
+    assert json.loads((tmp_path / "whole/1_item.json").read_text())["properties"]["datetime"] is None
+    assert "no tag" not in capsys.readouterr().err
+    # Of what the rasters hold, only what differs is said.
+    for wrong, message in (
+        ("source.nodata=-1", "found nodata -9999; expected nodata -1.0, as 'sources' declares"),
+        ("source.dat_tag=null", "Did you mean 'date_tag'"),
+        ("sources.optcal.nodata=0", "Did you mean 'optical'"),
+        ("sources.optical.nodata=-1", "found nodata -9999; expected nodata -1.0"),
     ):
         assert main([*words, wrong]) == 1
         assert message in capsys.readouterr().err

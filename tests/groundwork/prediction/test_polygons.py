@@ -54,9 +54,11 @@ def _blocks(pixels: np.ndarray, height: int, width: int) -> Iterator[tuple[Windo
             yield Window(left, top, part.shape[1], part.shape[0]), {"classes": part[None]}
 
 
-def _outlined(pixels: np.ndarray, height: int, width: int, simplify: float = 0, crs: CRS | None = UTM) -> Any:
+def _outlined(
+    pixels: np.ndarray, height: int, width: int, simplify: float = 0, crs: CRS | None = UTM, top: float = 50
+) -> Any:
     size = 10 if crs is None or crs.is_projected else 0.01
-    grid = Grid(crs, from_origin(0, 50, size, size), pixels.shape[1], pixels.shape[0])
+    grid = Grid(crs, from_origin(0, top, size, size), pixels.shape[1], pixels.shape[0])
     profile = RasterProfile(grid, "uint8", ("class",), 255, legend=LEGEND)
     outlines = ClassPolygons("classes", profile, PolygonsConfig(simplify=simplify))
     list(outlines.keeping(_blocks(pixels, height, width)))
@@ -185,11 +187,12 @@ def test_simplified_neighbours_stay_neighbours() -> None:
     assert shapely.is_valid(simple.shapes).all()
 
 
-def test_areas_are_on_the_ground() -> None:
+@pytest.mark.parametrize(("code", "top"), [(4326, 50), (3857, 6_500_000), (3857, 50), (3995, 2_000_000)])
+def test_areas_are_on_the_ground(code: int, top: float) -> None:
     pixels = _landscape()
-    layer = _outlined(pixels, 64, 64, crs=CRS.from_epsg(4326))
+    layer = _outlined(pixels, 64, 64, crs=CRS.from_epsg(code), top=top)
     expected = layer.frame().to_crs("ESRI:54034").area.to_numpy()
-    np.testing.assert_allclose(layer.columns["area_m2"], expected, rtol=2e-3)
+    np.testing.assert_allclose(layer.columns["area_m2"], expected, rtol=0.002 if code == 4326 else 0.01)
     assert _outlined(pixels, 64, 64, crs=None).columns["area_pixels"].sum() == (pixels != 255).sum()
 
 

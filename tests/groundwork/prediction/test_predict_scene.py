@@ -401,8 +401,8 @@ def test_all_scenes_are_checked_before_the_first_is_predicted(
     image = np.ones((3, 16, 16), np.int16)
     for key in "ab":
         write_raster(tmp_path / f"{key}.tif", image, nodata=-9999, tags={"DATE": "2024-06-01"})
-    write_raster(tmp_path / "c.tif", image, nodata=-9999)
-    with pytest.raises(RasterError, match=r"c.tif: found None in tag 'DATE'; expected 1 date"):
+    write_raster(tmp_path / "c.tif", image[:2], nodata=-9999)
+    with pytest.raises(RasterError, match=r"c.tif: found 2 band\(s\); expected 3"):
         predict_scenes(tiny_bundle, find_rasters(tmp_path, ["{key}.tif"]), _config())
 
 

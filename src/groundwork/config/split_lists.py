@@ -1,4 +1,4 @@
-"""Lists of splits in their two forms: as one entry of a catalog, and split by split."""
+"""Lists of splits in their two forms: all under one key, and split by split."""
 
 from __future__ import annotations
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
 import pandas as pd
-from rasterio.windows import Window
 
-from groundwork.batch import Patch
 from groundwork.config.data import DataConfig, read_by_model, reference_of
 from groundwork.config.indexing import IndexingConfig
 from groundwork.data import sample_table as table
 from groundwork.data.cells import Cells, make_cells
 from groundwork.data.label_sources import Labels, LabelSources, label_cells, require_labels
-from groundwork.data.labelled import LabelledScene, content_of, open_labelled
+from groundwork.data.labelled import LabelledScene, open_labelled
 from groundwork.data.pieces import chip_starts, read_pieces
+from groundwork.data.scan_rows import describe_chip, describe_scene
 from groundwork.data.scene_stack import (
     Dates,
     Files,
@@ -33,7 +31,6 @@ from groundwork.data.workers import run_tasks
 from groundwork.errors import DataError, RasterError
 from groundwork.progress import track
 from groundwork.rasters.folder import RasterFolder, preview
-from groundwork.rasters.grid import describe_crs, name_crs
 from groundwork.rasters.stated import check_contents, check_stated
 from groundwork.rasters.unnamed import tell_of_unnamed, unnamed_of
 from groundwork.targets.kinds import kind_of
@@ -200,7 +197,7 @@ def _scan_scene(task: _Task) -> _Found:
             opened.label.check_grid(opened.grid)
             require_stated_places(opened.stack, task.stated)
             chips, cells = _scan(task.key, opened, task.data)
-            report = {table.SCENE: task.key, **_describe(opened, cells)}
+            report = {table.SCENE: task.key, **describe_scene(opened, cells)}
             named = [{**chip, **task.names} for chip in chips]
             return _Found(report, named, cells, unnamed=unnamed_of(opened.stack.scenes()))
     except RasterError as error:
@@ -226,83 +223,6 @@ def _scan(key: str, opened: LabelledScene, data: DataConfig) -> tuple[list[dict[
     for piece in read_pieces(opened, data.chips):
         cells.add(piece.window, piece.patch)
         for window, patch in piece.chips:
-            rows.extend(_chip(key, opened, window, patch, data))
+            rows.extend(describe_chip(key, opened, window, patch, data))
     opened.label.require_asked()
     return rows, cells
-
-
-def _describe(opened: LabelledScene, cells: Cells) -> dict[str, object]:
-    grid = opened.grid
-    num_valid, sums = int(cells.known.sum()), cells.answers.sum(axis=(1, 2))
-    if num_valid == 0:
-        raise RasterError(opened.path, "nodata in every pixel", "pixels that hold data", "Remove the scene.")
-    num_known = opened.kind.num_known(sums)
-    if num_known == 0:
-        raise RasterError(
-            opened.label.path,
-            f"no known answer in any valid pixel of {opened.path.name}",
-            "labels",
-            "Remove the scene.",
-        )
-    size = grid.width * grid.height
-    return {
-        "width": grid.width,
-        "height": grid.height,
-        table.CRS: name_crs(grid.crs),
-        table.PIXEL_SIZE: grid.pixel_size if grid.crs is not None else None,
-        **_dates(opened),
-        table.VALID_FRACTION: round(num_valid / size, 6),
-        **_by_source(opened, cells, size),
-        **({} if opened.kind.per == "nothing" else {"labelled_fraction": round(num_known / size, 6)}),
-        **opened.kind.columns(sums),
-    }
-
-
-def _dates(opened: LabelledScene) -> dict[str, object]:
-    """Return the dates of the reference, and of each other source that has others."""
-    stack = opened.stack
-    own = table.join_dates(stack.own_dates(stack.reference_source))
-    dates = {table.dates_column(source): table.join_dates(stack.own_dates(source)) for source in stack.scenes()}
-    return {table.DATES: own, **{column: text for column, text in dates.items() if text not in {None, own}}}
-
-
-def _by_source(opened: LabelledScene, cells: Cells, size: int) -> dict[str, object]:
-    """Return what of each of several sources holds data, and which are missing."""
-    if len(cells.sources) == 1:
-        return {}
-    times = {source: spec.times_counted for source, spec in opened.stack.inputs.items()}
-    shares = {
-        f"valid_{source}": round(int(part.valid.sum()) / (size * times[source]), 6)
-        for source, part in cells.sources.items()
-    }
-    return {**shares, "missing": ", ".join(opened.stack.missing) or None}
-
-
-def _chip(
-    key: str, opened: LabelledScene, window: Window, patch: Patch, data: DataConfig
-) -> Iterator[dict[str, object]]:
-    """Yield the row of a chip, or nothing where too little of it is known."""
-    grid, kind, (height, width) = opened.grid, opened.kind, patch.size
-    sums = np.array([term.sum() for term in kind.terms(np.asarray(patch.target))])
-    num_known = kind.num_known(sums)
-    valid_fraction = num_known / (height * width)
-    if num_known == 0 or valid_fraction < data.chips.min_valid_fraction:
-        return
-    part = grid.part(window)
-    latitude, longitude = part.center_coordinates() or (None, None)
-    yield {
-        table.SAMPLE_ID: f"{key}_{int(window.row_off):05d}_{int(window.col_off):05d}",
-        table.ROW: int(window.row_off),
-        table.COLUMN: int(window.col_off),
-        table.SIZE: data.chips.size,
-        table.CRS: describe_crs(grid.crs),
-        table.PIXEL_SIZE: grid.pixel_size,
-        **dict(zip(table.BOUNDS, part.bounds, strict=True)),
-        table.LATITUDE: latitude,
-        table.LONGITUDE: longitude,
-        **_dates(opened),
-        table.VALID_FRACTION: round(valid_fraction, 6),
-        **kind.columns(sums),
-        table.CHECKSUM: opened.checksum(window, patch),
-        table.CONTENT: content_of(patch),
-    }

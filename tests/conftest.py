@@ -32,6 +32,16 @@ settings.register_profile("repository", deadline=None, derandomize=True, max_exa
 settings.load_profile("repository")
 
 
+#: What the tests of these files share takes seconds to make: they run on one worker, which makes it once.
+SLOW_FIXTURES = {
+    "tests/end_to_end/test_tutorial.py",
+    "tests/groundwork/export/test_exporting.py",
+    "tests/groundwork/test_multi_label.py",
+    "tests/groundwork/test_numbered_steps.py",
+    "tests/groundwork/test_object_detection.py",
+}
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Keep what shares a finished run on one worker: pytest 9 does not let xdist mark groups in names of tests."""
@@ -39,8 +49,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class Together(LoadGroupScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            if nodeid.startswith("tests/end_to_end/test_tutorial.py"):
-                return "tutorial"
+            file = nodeid.partition("::")[0]
+            if file in SLOW_FIXTURES:
+                return file
             return "end_to_end" if nodeid.startswith("tests/end_to_end/") else nodeid
 
     return Together(config, log)

@@ -19,6 +19,7 @@ from groundwork.models.engine import ModelScorer
 from groundwork.models.interface import Model
 from groundwork.prediction.embeddings import Features, embed_scene
 from groundwork.prediction.inputs import SceneInputs, area_of, check_scenes
+from groundwork.prediction.likeness import warn_of_unlike
 from groundwork.prediction.objects import find_objects
 from groundwork.prediction.plan import RasterPlan, plan_rasters
 from groundwork.prediction.provenance import provenance_tags
@@ -83,6 +84,7 @@ def predict_scenes(
     inputs = check_inputs(bundle, scenes, config, area)
     if inputs.undated and "time" in bundle.build_model().coordinates:
         inputs.require_dates()
+    warn_of_unlike(bundle, inputs)
     run = run_of(bundle, config, inputs.area)
     origins = {key: Origin(key, inputs, run) for key in inputs.dates}
     return Predictions(origins, partial(_predict_each, bundle, inputs, config), config)

@@ -1302,7 +1302,11 @@ REFUSED: dict[str, tuple[list[tuple[str, Any]], str, str]] = {
             ("GeoBenchV2ObjectDetectionDataModule", "GEO-Bench 2 keeps samples in files of its own"),
         )
     },
-    "code of one's own": ([("custom_modules_path", "mine")], "custom_modules_path", "import path"),
+    "code of one's own": (
+        [("custom_modules_path", "mine"), (f"{MODEL}.decoder", "MyDecoder")],
+        f"{MODEL}.decoder",
+        "MyDecoder",
+    ),
 }
 
 
@@ -1313,6 +1317,12 @@ def test_what_cannot_be_translated_is_refused_by_its_key(what: str) -> None:
         translate(changed(*changes), "theirs.yaml")
     lines = str(caught.value).splitlines()[1:]
     assert any(key in line.partition(": ")[0] and message in line for line in lines), lines
+
+
+def test_a_folder_of_ones_own_classes_is_no_matter_of_a_file_that_names_none() -> None:
+    found = translate(changed(("custom_modules_path", "mine")), "theirs.yaml")
+    assert found.parameters == translate(changed(), "theirs.yaml").parameters
+    assert "custom_modules_path: nothing is imported from there" in str(found.findings)
 
 
 def keys_of(words: dict[str, Any], prefix: str = "") -> Iterator[str]:

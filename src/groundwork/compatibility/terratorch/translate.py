@@ -237,9 +237,9 @@ def _finish(whole: Stated, task: Stated, kind: TaskKind) -> None:
     for key in (*OF_THE_COMMAND, *AT_THE_TOP):
         whole.take(key)
     if whole.take("custom_modules_path") is not None:
-        whole.refuse(
+        whole.change(
             "custom_modules_path",
-            "classes of your own are named by their import path: translate the file without them, and name them in the "
-            "recipe; see docs/how-to/add-a-component.md",
+            "nothing is imported from there: what the file names is known here, or refused by its key. Classes of your "
+            "own are named by their import path; see docs/how-to/add-a-component.md",
         )
     whole.finish(("trainer", "model", "data", "optimizer", "lr_scheduler", "seed_everything"))

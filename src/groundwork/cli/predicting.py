@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from groundwork.config.merging import merge
 from groundwork.errors import BundleError, SpecError
 from groundwork.prediction.files import predict_files
 from groundwork.progress import speak_at_terminal
-from groundwork.strict import did_you_mean, explain
+from groundwork.strict import explain
 
 #: What tells the folder of a bundle, and endings of exported files.
 BUNDLE_FILE, EXPORTED = "bundle.json", (".onnx", ".pt2")
@@ -77,8 +77,7 @@ def predict_rasters(
         scenes: Files, a folder, or ``source=place`` for each source.
         folder: Where predictions will lie.
         config: YAML with ``inference``, as ``parameters_inference.yml``. None: its defaults.
-        changes: ``key=value`` of such parameters, in YAML's notation; of ``source`` or ``sources``, what differs from
-            what the bundle says of them.
+        changes: ``key=value`` of such parameters, in YAML's notation.
 
     Raises:
         DataError: For a file that cannot be read.
@@ -87,37 +86,19 @@ def predict_rasters(
         BundleError, RasterError: As of :func:`groundwork.prediction.files.predict_files`.
     """
     speak_at_terminal()
-    made = predict_files(bundle, places_of(scenes, "SCENE"), folder, _read(config, changes, bundle))
+    made = predict_files(bundle, places_of(scenes, "SCENE"), folder, _read(config, changes))
     return "".join(f"Written: {path}\n" for products in made.values() for path in products.values())
 
 
-def _read(file: Path | None, changes: Sequence[str], bundle: Bundle) -> InferenceConfig:
+def _read(file: Path | None, changes: Sequence[str]) -> InferenceConfig:
     read: dict[str, Any] = {_KEY: {}} if file is None else read_mapping(file)
     if _KEY not in read:
         raise SpecError(f"{file}: found no key '{_KEY}' at the top; expected one, as parameters_{_KEY}.yml has.")
-    changed: dict[str, Any] = reduce(merge, [_as_mapping(change) for change in changes], {})
-    stated = merge(_with_sources(read[_KEY] or {}, changed, bundle), changed)
+    stated = reduce(merge, [_as_mapping(change) for change in changes], read[_KEY] or {})
     try:
         return InferenceConfig.model_validate(stated)
     except ValidationError as error:
         raise SpecError(f"{file or '--set'}:\n{explain(_KEY, error)}") from error
-
-
-def _with_sources(stated: dict[str, Any], changed: Mapping[str, Any], bundle: Bundle) -> dict[str, Any]:
-    """Return what is stated, with what the bundle says of those sources of which single keys are changed.
-
-    What a file says of a source is all that is said of it, as in a recipe.
-    """
-    inputs = {name: spec.model_dump() for name, spec in bundle.config.inputs.items()}
-    each = changed.get("sources")
-    named: dict[str, Any] = {}
-    for name in each if isinstance(each, Mapping) else ():
-        if name not in inputs:
-            hint = did_you_mean(name, list(inputs))
-            raise SpecError(f"--set sources.{name}: the bundle reads {list(inputs)}, and no '{name}'.{hint}")
-        named[name] = inputs[name]
-    only = {"source": inputs[bundle.reference]} if isinstance(changed.get("source"), Mapping) else {}
-    return {**only, **stated, **({"sources": {**named, **(stated.get("sources") or {})}} if named else {})}
 
 
 def _as_mapping(change: str) -> dict[str, Any]:

@@ -37,6 +37,7 @@ class RasterChanges(Config):
     take_dates: Literal["all", "newest", "evenly_spread"] | NearestDates = "all"
     step_numbers: tuple[Annotated[int, Field(ge=0)], ...] | None = None
     too_few_dates: Literal["refuse", "fill"] = "refuse"
+    validity_per_step: bool = False
     georeference: Literal["required", "absent"] = "required"
     descriptions: Literal["check", "ignore"] = "check"
     date_tag: str | None = None

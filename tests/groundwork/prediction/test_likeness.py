@@ -13,6 +13,7 @@ import rasterio
 
 from groundwork.bundle import Bundle
 from groundwork.config import InferenceConfig
+from groundwork.ensembles import ensemble_of
 from groundwork.prediction.scene import predict_scenes
 from groundwork.rasters.folder import RasterFolder, find_rasters
 
@@ -85,3 +86,15 @@ def test_nothing_is_said_without_statistics_or_without_data(
         predict_scenes(tiny_bundle, scenes, InferenceConfig.model_validate(CONFIG))
         predict_scenes(Bundle(tiny_bundle.config, plain), tiny_data.scenes, InferenceConfig.model_validate(CONFIG))
     assert told(caplog) == []
+
+
+def test_an_ensemble_is_compared_by_what_its_members_were_trained_on(
+    tmp_path: Path, tiny_data: SimpleNamespace, tiny_bundle: Bundle, caplog: pytest.LogCaptureFixture
+) -> None:
+    together = ensemble_of({"a": tiny_bundle, "b": tiny_bundle})
+    scenes = changed(tiny_data, tmp_path, CHANGES["ten times"][0], count=2)
+    with caplog.at_level(logging.WARNING):
+        predict_scenes(together, tiny_data.scenes, InferenceConfig.model_validate(CONFIG))
+        predict_scenes(together, scenes, InferenceConfig.model_validate(CONFIG))
+    [message] = told(caplog)
+    assert message.startswith("2 of 6 scene(s) that were looked into hold values unlike those of the training: ")

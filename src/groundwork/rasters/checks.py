@@ -163,38 +163,6 @@ def same_value(found: float, declared: float | None, dtype: str) -> bool:
     return bool(in_range and in_type(found, dtype) == in_type(declared, dtype))
 
 
-def check_scaling(bands: Sequence[tuple[Path, DatasetReader, int]], spec: RasterSpec) -> None:
-    """Refuse a file whose own scale or offset is not the declared one.
-
-    Args:
-        bands: File, dataset and number of each band that is read: those of ``spec.used``, step by step.
-        spec: What is declared.
-    """
-    # Each look at these properties makes a new list of all bands.
-    scaling = {dataset: (dataset.scales, dataset.offsets) for dataset in {dataset for _, dataset, _ in bands}}
-    for position, (path, dataset, index) in enumerate(bands):
-        band = spec.used[position % spec.num_channels]
-        scales, offsets = scaling[dataset]
-        found = (scales[index - 1], offsets[index - 1])
-        if not same_scaling(found, (band.scale, band.offset)):
-            raise RasterError(
-                path,
-                f"scale {shortest(found[0])} and offset {shortest(found[1])} in band '{band.name}'",
-                f"scale {shortest(band.scale)} and offset {shortest(band.offset)}, as 'sources' declares",
-                "Set 'scale' and 'offset' of the band to what the file says.",
-            )
-
-
-def same_scaling(found: tuple[float, float], declared: tuple[float, float]) -> bool:
-    """Whether a file's scale and offset are those that are declared; 1 and 0 say nothing."""
-    return found == (1.0, 0.0) or bool(np.allclose(found, declared, rtol=1e-6, atol=0))
-
-
-def shortest(value: float) -> str:
-    """Return a number in as few digits as say it exactly, so that it can be pasted."""
-    return repr(float(value)).removesuffix(".0")
-
-
 def check_unmasked(path: Path, values: NDArray[np.generic], unmasked: NDArray[np.bool_], spec: RasterSpec) -> None:
     """Refuse nodata outside of a file's mask, where the file is resampled by mixing neighbours.
 

@@ -13,6 +13,7 @@ from rasterio.windows import Window
 from groundwork.rasters import checks
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.part import Part
+from groundwork.rasters.scaling import shifted
 from groundwork.rasters.validity import holds_data, passes
 from groundwork.rasters.windows import window_in
 from groundwork.specs import QualityRule, RasterSpec
@@ -30,6 +31,8 @@ class DateParts:
     parts: Sequence[Part]
     #: Quality band -> its file, with all steps of it.
     quality: Mapping[str, Part]
+    #: What is added to the raw values of each band of ``parts``. None: nothing.
+    shift: NDArray[np.float64] | None = None
 
     def names(self, spec: RasterSpec) -> bool:
         """Whether it is said which band is which: by a file for each, by descriptions, or by colours that agree."""
@@ -59,14 +62,17 @@ class DateParts:
         """
         if len(self.parts) == 1:
             values, unmasked = _read_checked(self.parts[0], window, grid, spec)
-            return values, unmasked[None]
+            return self._moved(values, spec), unmasked[None]
         steps = spec.of_a_file.steps
         pieces, valid = [], np.ones((steps, int(window.height), int(window.width)), np.bool_)
         for number, part in enumerate(self.parts):
             values, unmasked = _read_checked(part, window, grid, spec)
             pieces.append(values)
             valid[number * steps // len(self.parts)] &= unmasked
-        return np.concatenate(pieces), valid
+        return self._moved(np.concatenate(pieces), spec), valid
+
+    def _moved(self, values: NDArray[np.generic], spec: RasterSpec) -> NDArray[np.generic]:
+        return values if self.shift is None else shifted(values, self.shift[: len(values)], spec)
 
     def passed(self, window: Window, shape: tuple[int, ...], rules: Sequence[QualityRule]) -> NDArray[np.bool_]:
         """Return where quality bands let each step through, by all rules, (steps, height, width)."""
@@ -93,7 +99,7 @@ class DateParts:
                 values, unmasked = part.read(part.indexes[:missing], whole, shape)
                 pieces.append(values)
                 valid &= unmasked
-        return np.concatenate(pieces), valid
+        return self._moved(np.concatenate(pieces), spec), valid
 
 
 def _read_checked(

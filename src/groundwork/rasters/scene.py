@@ -29,6 +29,7 @@ from groundwork.rasters.opened import Opened
 from groundwork.rasters.opening import grid_of, placed
 from groundwork.rasters.part import Part, warp
 from groundwork.rasters.same_ground import require_overlap, require_same_edges
+from groundwork.rasters.scaling import require_scaling
 from groundwork.rasters.validity import holds_data, masks_of
 from groundwork.rasters.windows import clip, grown
 from groundwork.specs import QualityRule, RasterSpec
@@ -84,8 +85,6 @@ class Scene(Opened):
             of_date = paths[start : start + count]
             is_there = NO_FILE not in of_date
             self._dates.append(self._one_date(of_date, [datasets[path] for path in of_date]) if is_there else None)
-        parts = [part for date_parts in self._dates if date_parts is not None for part in date_parts.parts]
-        checks.check_scaling([(part.path, part.dataset, index) for part in parts for index in part.indexes], self.spec)
 
     def _files_per_date(self, paths: Sequence[Path]) -> int:
         """Return how many files there are for each date; all of them where dates are stacked in a file."""
@@ -96,7 +95,10 @@ class Scene(Opened):
         return len(paths) // self.spec.steps
 
     def _one_date(self, paths: Sequence[Path], datasets: Sequence[DatasetReader]) -> DateParts:
-        return self._one_file(paths[0], datasets[0]) if len(paths) == 1 else self._one_file_per_band(paths, datasets)
+        is_one = len(paths) == 1
+        parts = self._one_file(paths[0], datasets[0]) if is_one else self._one_file_per_band(paths, datasets)
+        bands = [(part.path, part.dataset, index) for part in parts.parts for index in part.indexes]
+        return replace(parts, shift=require_scaling(bands, self.spec))
 
     def _one_file(self, path: Path, dataset: DatasetReader) -> DateParts:
         spec = self.spec.of_a_file

@@ -13,9 +13,11 @@ from rasterio.errors import CRSError
 
 from groundwork.errors import RasterError
 from groundwork.rasters.addresses import Address
-from groundwork.rasters.checks import check_pixel_size, same_value, shortest
+from groundwork.rasters.checks import check_pixel_size, same_value
 from groundwork.rasters.folder import RasterFolder
 from groundwork.rasters.grid import Grid, name_crs
+from groundwork.rasters.scaling import shortest
+from groundwork.rasters.sentinel2 import baseline_of
 from groundwork.rasters.stated_file import StatedBand, StatedFile
 from groundwork.specs import RANGES, BandSpec, RasterSpec
 
@@ -37,8 +39,8 @@ def check_stated(folder: RasterFolder, spec: RasterSpec, keys: Collection[str] |
     for key, stated in folder.stated.items():
         if keys is None or key in keys:
             per_date = len(stated) // len(folder.dates.get(key, ("one",)))
-            for position, file in enumerate(stated):
-                _check_bands(file, spec, None if per_date == 1 else position % per_date)
+            for position, (file, path) in enumerate(zip(stated, folder.paths(key), strict=True)):
+                _check_bands(file, path, spec, None if per_date == 1 else position % per_date)
                 if position % per_date == 0:
                     _check_place(file, spec)
 
@@ -93,7 +95,7 @@ def _check_contents(path: Path, stated: StatedFile) -> None:
         raise RasterError(path, f"the {_HASHES[start]} {found}", f"{checksum.removeprefix(start)}, {expected}", remedy)
 
 
-def _check_bands(file: StatedFile, spec: RasterSpec, position: int | None) -> None:
+def _check_bands(file: StatedFile, path: Path, spec: RasterSpec, position: int | None) -> None:
     """Compare the bands of a file: all of a spec, or the one in a position."""
     if not file.bands or (position is not None and position >= len(spec.bands)):
         return
@@ -110,7 +112,8 @@ def _check_bands(file: StatedFile, spec: RasterSpec, position: int | None) -> No
         if band.name in used | quality:
             _check_dtype(file, stated, band, spec)
         if band.name in used:
-            _check_values(file, stated, band, spec)
+            _check_nodata(file, stated, band, spec)
+            _check_scaling(file, path, stated, band, spec)
 
 
 def _check_dtype(file: StatedFile, stated: StatedBand, band: BandSpec, spec: RasterSpec) -> None:
@@ -125,7 +128,7 @@ def _check_dtype(file: StatedFile, stated: StatedBand, band: BandSpec, spec: Ras
         )
 
 
-def _check_values(file: StatedFile, stated: StatedBand, band: BandSpec, spec: RasterSpec) -> None:
+def _check_nodata(file: StatedFile, stated: StatedBand, band: BandSpec, spec: RasterSpec) -> None:
     declared = np.nan if spec.nodata == "nan" else spec.nodata
     if stated.nodata is not None and not same_value(stated.nodata, declared, spec.dtype):
         text = shortest(stated.nodata)
@@ -135,16 +138,26 @@ def _check_values(file: StatedFile, stated: StatedBand, band: BandSpec, spec: Ra
             f"nodata {spec.nodata}, as 'sources' declares",
             f"Set 'nodata: {text}'.",
         )
+
+
+def _check_scaling(file: StatedFile, path: Path, stated: StatedBand, band: BandSpec, spec: RasterSpec) -> None:
     scale, offset = stated.scale or 1.0, stated.offset or 0.0
     # As in files, 1 and 0 are what is written where nobody says anything.
-    if (scale, offset) != (1.0, 0.0) and not np.allclose((scale, offset), (band.scale, band.offset), rtol=1e-6, atol=0):
-        raise RasterError(
-            file.name,
-            f"the stated scale {shortest(scale)} and offset {shortest(offset)} of band '{band.name}'",
-            f"scale {shortest(band.scale)} and offset {shortest(band.offset)}, as 'sources' declares",
-            "Set 'scale' and 'offset' of the band to what is stated; items that differ from one another, as Sentinel-2 "
-            "before and after January 2022, are sources of their own, or left out by 'dates'.",
-        )
+    if (scale, offset) == (1.0, 0.0) or np.allclose((scale, offset), (band.scale, band.offset), rtol=1e-6, atol=0):
+        return
+    if np.isclose(scale, band.scale, rtol=1e-6, atol=0):
+        baseline = baseline_of(path)
+        is_known = baseline is not None and np.isclose(offset, baseline.offset * scale, rtol=1e-6, atol=0)
+        if spec.other_offsets == "allow" or (spec.other_offsets == "convert" and is_known):
+            return
+    raise RasterError(
+        file.name,
+        f"the stated scale {shortest(scale)} and offset {shortest(offset)} of band '{band.name}'",
+        f"scale {shortest(band.scale)} and offset {shortest(band.offset)}, as 'sources' declares",
+        "Set 'scale' and 'offset' of the band to what is stated. Items that differ from one another, as Sentinel-2 "
+        "before and after January 2022: 'other_offsets: convert' brings files together that lie in folders of "
+        "products (.SAFE); others are sources of their own, or left out by 'dates'.",
+    )
 
 
 def _check_place(file: StatedFile, spec: RasterSpec) -> None:

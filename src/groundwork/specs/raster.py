@@ -32,6 +32,10 @@ def _is_unset(value: object) -> bool:
     return value is None
 
 
+def _is_refused(value: object) -> bool:
+    return value == "refuse"
+
+
 def yaml_nan(nodata: object) -> object:
     """Return nodata as it is declared, where YAML has a number that is none."""
     return "nan" if isinstance(nodata, float) and math.isnan(nodata) else nodata
@@ -71,6 +75,9 @@ class RasterSpec(Config):
     valid: tuple[QualityRule, ...] = ()
     #: Whether customary fill values (-9999, the type's lowest, others) may be measurements although ``nodata`` is None.
     fill_values: Literal["refuse", "allow"] = "refuse"
+    #: Whether a file whose values have another offset than the bands', at the same scale, is refused, converted to
+    #: theirs while it is read, or taken as it is. A file says it, or the name of the Sentinel-2 product it is of.
+    other_offsets: Literal["refuse", "convert", "allow"] = Field(default="refuse", exclude_if=_is_refused)
     #: How a file is brought to the grid of the raster's first file, or of the reference source. None: it is refused.
     resampling: Literal["nearest", "bilinear", "cubic", "average"] | None = None
     #: Whether samples lie on this source's grid, and predictions; one of several sources is the reference.

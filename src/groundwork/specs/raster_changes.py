@@ -31,6 +31,7 @@ class RasterChanges(Config):
     validity: Literal["all", "any"] = "all"
     valid: tuple[QualityRule, ...] = ()
     fill_values: Literal["refuse", "allow"] = "refuse"
+    other_offsets: Literal["refuse", "convert", "allow"] = "refuse"
     resampling: Literal["nearest", "bilinear", "cubic", "average"] | None = None
     pixel_size_m: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     layout: Literal["steps_first", "bands_first", "file_per_date"] | None = None

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groundwork.errors import RasterError
-from groundwork.rasters.checks import same_scaling
 from groundwork.rasters.part import Part
+from groundwork.rasters.scaling import same_scaling
 from groundwork.rasters.validity import in_type, in_yaml
 from groundwork.specs import OutputSpec, TargetSpec
 from groundwork.targets.labels import LabelRaster

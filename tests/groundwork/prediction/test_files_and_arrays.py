@@ -101,6 +101,34 @@ def test_dates_of_an_array_lie_where_the_files_have_them(
         assert np.ptp(found["probabilities"]) > 0.001, "else any order of dates would give the same"
 
 
+def test_newer_products_are_predicted_as_the_older_ones_of_the_training(
+    tmp_path: Path, write_raster: Callable[..., Path]
+) -> None:
+    spec = RasterSpec.model_validate({"bands": ["BLUE", "RED"], "dtype": "uint16", "nodata": 0})
+    bundle, _ = bundle_of({"optical": spec}, {"encoder": RESNET, "decoder": FCN})
+    pixels = np.random.default_rng(0).integers(1, 4000, (2, 64, 64)).astype(np.uint16)
+    patterns = [f"*.SAFE/GRANULE/R10m/{{key}}_{band}_10m.jp2" for band in ("B02", "B04")]
+    made = {}
+    for baseline, offset, stated in (("0301", 0, {}), ("0511", 1000, {"source": {"other_offsets": "convert"}})):
+        root = tmp_path / baseline
+        for band, values in zip(("B02", "B04"), pixels + np.uint16(offset), strict=True):
+            product = root / f"S2A_MSIL2A_20210601T101031_N{baseline}_R022_T32UQD_20210601T161511.SAFE"
+            write_raster(product / f"GRANULE/R10m/a_{band}_10m.jp2", values)
+        scenes = groundwork.find_rasters(root, patterns)
+        made[baseline] = predict_files(
+            bundle, scenes, tmp_path / f"out_{baseline}", CONFIG.model_copy(update=_source(stated))
+        )
+    with pytest.raises(RasterError, match=r"offset -1000 in band 'BLUE', of processing baseline 05\.11"):
+        predict_files(bundle, scenes, tmp_path / "refused", CONFIG)
+    for product in ("classes", "probabilities"):
+        with rasterio.open(made["0301"]["a"][product]) as one, rasterio.open(made["0511"]["a"][product]) as other:
+            assert np.array_equal(one.read(), other.read())
+
+
+def _source(stated: dict[str, Any]) -> dict[str, Any]:
+    return {"source": InferenceConfig.model_validate(stated).source}
+
+
 def test_one_file_of_each_source_is_one_scene(two: Bundle, tmp_path: Path, write_raster: Callable[..., Path]) -> None:
     random = np.random.default_rng(1)
     pixels = {name: random.integers(1, 900, (len(spec.bands), 64, 64)).astype(spec.dtype) for name, spec in TWO.items()}

@@ -10,7 +10,15 @@ from groundwork.batch import Images
 from groundwork.config.component import ComponentConfig
 from groundwork.config.model import ModelConfig
 from groundwork.errors import ComponentError, SpecError
-from groundwork.models.assembly.detector_networks import Design, Framework, Heads, Limits, build_detector, check_design
+from groundwork.models.assembly.detector_networks import (
+    Design,
+    Framework,
+    Heads,
+    Limits,
+    build_detector,
+    check_design,
+    outline_cells,
+)
 from groundwork.models.assembly.encoder_model import EncoderModel, FeatureExtractor
 from groundwork.models.assembly.extractor import build_extractor, refuse_parts, resolve_necks, set_encoder_statistics
 from groundwork.models.assembly.objects import check_objects, from_padded, keep_best, stack_objects, to_padded
@@ -150,6 +158,11 @@ class ObjectDetectionModelFactory(ModelFactory):
         self._design = Design(framework, limits, anchors, heads)
         check_design(self._design)
         self._iou_across_classes = iou_across_classes
+
+    @property
+    def outline_cells(self) -> int:
+        """See :class:`ModelFactory`."""
+        return outline_cells(self._design)
 
     def resolve(self, config: ModelConfig, inputs: Mapping[str, RasterSpec], target: TargetSpec) -> ModelConfig:  # noqa: ARG002
         """Write out the necks. See :class:`ModelFactory`."""

@@ -14,6 +14,7 @@ from groundwork.data import sample_table as table
 from groundwork.data.cells import Cells, make_cells
 from groundwork.data.label_sources import Labels, LabelSources, label_cells, require_labels
 from groundwork.data.labelled import LabelledScene, open_labelled
+from groundwork.data.pairing import require_sources
 from groundwork.data.pieces import chip_starts, read_pieces
 from groundwork.data.scan_rows import describe_chip, describe_scene
 from groundwork.data.scene_stack import (
@@ -23,7 +24,6 @@ from groundwork.data.scene_stack import (
     dates_of,
     files_of,
     folders_by_source,
-    require_sources,
     require_stated_places,
     stated_of,
 )

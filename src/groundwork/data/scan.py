@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -33,8 +33,10 @@ from groundwork.progress import track
 from groundwork.rasters.folder import RasterFolder, preview
 from groundwork.rasters.stated import check_contents, check_stated
 from groundwork.rasters.unnamed import tell_of_unnamed, unnamed_of
+from groundwork.specs import TargetSpec
 from groundwork.targets.kinds import kind_of
 from groundwork.targets.label import LabelSource
+from groundwork.targets.object_answers import objects_column
 
 logger = logging.getLogger(__name__)
 
@@ -156,11 +158,23 @@ def _gather(found: Mapping[str, _Found], indexing: IndexingConfig, data: DataCon
     if not chips:
         limit = data.chips.min_valid_fraction
         raise DataError(f"None of {len(found)} scenes has a chip with {limit:.0%} valid, labelled pixels.")
+    _require_objects(chips, data.target, len(found))
     samples = pd.DataFrame(chips).sort_values(table.SAMPLE_ID, ignore_index=True)
     first = [table.SAMPLE_ID, table.SCENE, *paths, table.LABEL_PATH]
     ordered = samples[first + [name for name in samples.columns if name not in first]]
     cells = {key: part.cells for key, part in found.items() if part.cells is not None}
     return Scan(_report(found, problems), ordered, cells)
+
+
+def _require_objects(chips: Sequence[Mapping[str, object]], target: TargetSpec, num_scenes: int) -> None:
+    """Refuse labels of objects of which no chip has one: a layer of complete labelling makes that look meant."""
+    if target.per != "object" or any(chip[objects_column(name)] for chip in chips for name in target.names):
+        return
+    raise DataError(
+        f"None of {len(chips)} chip(s) of {num_scenes} scene(s) has an object of {list(target.names)}, such as by the "
+        f"label {chips[0][table.LABEL_PATH]}: there is nothing to learn. Mostly labels lie elsewhere than their CRS "
+        "says, have latitude and longitude exchanged, or belong to other scenes; or all of them mean what nobody knows."
+    )
 
 
 def _list(problems: Mapping[str, str], num_scenes: int) -> str:

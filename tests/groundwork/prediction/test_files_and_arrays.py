@@ -183,7 +183,7 @@ def test_what_cannot_be_predicted_is_refused(tmp_path: Path, tiny_bundle: Bundle
         predict_files(tiny_bundle, [file, str(file)], tmp_path)
     with pytest.raises(PairingError, match=r"nowhere\.tif: found neither a file nor a folder"):
         predict_files(tiny_bundle, tmp_path / "nowhere.tif", tmp_path)
-    with pytest.raises(SpecError, match="Outlines are no arrays"):
+    with pytest.raises(SpecError, match="Objects and outlines are no arrays"):
         predict_array(tiny_bundle, np.zeros((3, 64, 64), np.int16), InferenceConfig.model_validate({"polygons": {}}))
     (tmp_path / "taken").touch()
     for place in ("taken", "taken/out"):

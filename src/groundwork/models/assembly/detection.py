@@ -149,9 +149,12 @@ class ObjectDetectionModelFactory(ModelFactory):
         heads: Heads = "v1",
         iou_across_classes: float | None = None,
     ) -> None:
-        thresholds = [score_threshold, iou_threshold, *([] if iou_across_classes is None else [iou_across_classes])]
-        if most < 1 or not all(0 <= threshold <= 1 for threshold in thresholds):
-            raise ComponentError("'most' must be at least 1, and all thresholds from 0 to 1")
+        thresholds = {"score_threshold": score_threshold, "iou_threshold": iou_threshold}
+        for name, value in {**thresholds, "iou_across_classes": iou_across_classes}.items():
+            if value is not None and not 0 <= value <= 1:
+                raise ComponentError(f"'{name}' is {value:g}; it is a threshold from 0 to 1")
+        if most < 1:
+            raise ComponentError(f"'most' is {most}; of an image, 1 object or more is passed on")
         if regions < 4:
             raise ComponentError(f"'regions' is {regions}; a quarter of them are of objects: give 4 or more")
         limits = Limits(score_threshold, iou_threshold, most, regions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -83,6 +84,8 @@ class _Found:
     problem: str | None = None
     #: Sources whose files do not name their bands.
     unnamed: tuple[str, ...] = ()
+    #: What is odd about the label -> number of its objects.
+    remarks: Mapping[str, int] = field(default_factory=dict)
 
 
 def scan_scenes(
@@ -154,6 +157,8 @@ def _gather(found: Mapping[str, _Found], indexing: IndexingConfig, data: DataCon
             preview(list(problems)),
         )
     tell_of_unnamed((part.unnamed for part in found.values() if part.problem is None), data.sources)
+    for text, count in sum((Counter(part.remarks) for part in found.values()), Counter[str]()).items():
+        logger.warning("%d object(s) of the labels %s", count, text)
     chips = [chip for part in found.values() for chip in part.chips]
     if not chips:
         limit = data.chips.min_valid_fraction
@@ -213,7 +218,7 @@ def _scan_scene(task: _Task) -> _Found:
             chips, cells = _scan(task.key, opened, task.data)
             report = {table.SCENE: task.key, **describe_scene(opened, cells)}
             named = [{**chip, **task.names} for chip in chips]
-            return _Found(report, named, cells, unnamed=unnamed_of(opened.stack.scenes()))
+            return _Found(report, named, cells, None, unnamed_of(opened.stack.scenes()), opened.label.remarks())
     except RasterError as error:
         return _Found(problem=str(error))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import geopandas
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from pydantic import ValidationError
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
 from rasterio.windows import Window
-from shapely.geometry import Point, Polygon, box
+from shapely.geometry import MultiPolygon, Point, Polygon, box
 
 from groundwork.batch import Patch
 from groundwork.config import DataConfig
@@ -567,6 +568,31 @@ def test_labels_of_which_no_scene_has_an_object_are_refused(tmp_path: Path, move
         found = scan_scenes(scenes, labels, DataConfig.model_validate(words)).chips
         assert found[["objects_square", "objects_disc"]].to_numpy().sum() == 3
         assert set(found.scene) == {"a", "b"}
+
+
+@pytest.mark.parametrize("case", ["plain", "doubled", "dissolved"])
+def test_objects_that_stand_twice_or_in_scattered_parts_are_told_of(
+    tmp_path: Path, case: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    marked = write_marked(tmp_path / "scenes", {"a": 4, "b": 5}, size=150)
+    marks = geopandas.read_file(marked.write_vectors(tmp_path / "marks.gpkg"))
+    # Two halves of one object are no matter.
+    marks.geometry = [_halved(shape) for shape in marks.geometry]
+    if case == "doubled":
+        marks = geopandas.GeoDataFrame(pd.concat([marks, marks[:3]]), crs=marks.crs)
+    if case == "dissolved":
+        marks = marks.dissolve("kind").reset_index()
+    marks.to_file(tmp_path / "marks.gpkg")
+    scenes, labels = find_rasters(tmp_path / "scenes", ["{key}.tif"]), SharedFiles(tmp_path, ("marks.gpkg",))
+    scan_scenes(scenes, labels, DataConfig.model_validate(marked_data(vectors={"attribute": "kind"})))
+    assert ("3 object(s) of the labels have class and box of another one" in caplog.text) == (case == "doubled")
+    assert ("object(s) of the labels are parts far from each other" in caplog.text) == (case == "dissolved")
+
+
+def _halved(shape: Polygon) -> MultiPolygon:
+    left, bottom, right, top = shape.bounds
+    third = (right - left) / 3
+    return MultiPolygon([box(left, bottom, left + third, top), box(right - third, bottom, right, top)])
 
 
 # --- sums and pictures ----------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from statistics import mean
 
 from groundwork import fingerprint
-from groundwork.bundle import PRESENTATION, Bundle, BundleConfig
+from groundwork.bundle import PRESENTATION, Bundle, BundleConfig, build_factory
 from groundwork.config.component import ComponentConfig
 from groundwork.config.model import ENSEMBLE, ModelConfig
 from groundwork.errors import BundleError
@@ -36,6 +36,7 @@ def ensemble_of(bundles: Mapping[str, Bundle]) -> Bundle:
         if bundle.produces != "answers":
             raise BundleError(f"{name}: its model gives {bundle.produces}, and an ensemble is made of answers.")
     (first_name, first), *others = bundles.items()
+    _require_outlines_alike(bundles)
     for name, other in others:
         _require_alike(first_name, first, name, other)
     merged = {name: bundle.merged() for name, bundle in bundles.items()}
@@ -56,6 +57,20 @@ def ensemble_of(bundles: Mapping[str, Bundle]) -> Bundle:
         for name, value in bundle.weights.items()
     }
     return Bundle(config, weights)
+
+
+def _require_outlines_alike(bundles: Mapping[str, Bundle]) -> None:
+    """Refuse detectors of boxes beside those of outlines: an outline is the mean of what all say of its box."""
+    cells = {name: build_factory(bundle.config.model).outline_cells for name, bundle in bundles.items()}
+    if len(set(cells.values())) > 1:
+        told = "; ".join(
+            f"{name} gives outlines of {count} x {count} cells" if count else f"{name} gives boxes alone"
+            for name, count in cells.items()
+        )
+        raise BundleError(
+            f"{told}. An ensemble says of an object the mean of what its members say, its outline included: take "
+            "members that all give boxes, or outlines of as many cells ('framework' and 'heads' of their factory)."
+        )
 
 
 def _require_alike(first_name: str, first: Bundle, name: str, other: Bundle) -> None:

@@ -96,9 +96,13 @@ def test_values_of_the_attribute_are_names_label_values_or_mapped(tmp_path: Path
     # A column of whole numbers with gaps holds fractions; what is empty says nothing, and is refused.
     gaps = _write(tmp_path / "gaps.gpkg", [2, None, 3], places)
     with pytest.raises(
-        RasterError, match=r"gaps.gpkg: found 1 feature\(s\) whose attribute 'use' is None; expected one"
+        RasterError, match=r"gaps.gpkg: found 1 feature\(s\) whose attribute 'use' is empty; expected .*'\"\"' there"
     ):
         _read(gaps, _target())
+    said = _read(gaps, _target(mapping={2: "forest", 3: "field", "": "water"}))
+    assert np.array_equal(said, _expected((1, 0, 0, 5, 4), (0, 7, 2, 20, 12), (2, 0, 8, 3, 12)))
+    left_out = _read(gaps, _target(mapping={2: "forest", 3: "field", "": None}))
+    assert np.array_equal(left_out, _expected((1, 0, 0, 5, 4), (2, 0, 8, 3, 12)))
     every = TargetSpec.model_validate({"classes": CLASSES, "vectors": {"every": "water", "elsewhere": "field"}})
     found = _read(words, every)
     assert np.array_equal(found == 0, (expected >= 0) | (_expected((0, 0, 8, 3, 12)) == 0))
@@ -146,6 +150,18 @@ def test_lines_have_a_width_and_points_a_radius(tmp_path: Path) -> None:
         _read(path, _target(point_radius_m=12))
     with pytest.raises(RasterError, match=r"of the kind Point; expected .*'target.vectors.point_radius_m' is not set"):
         _read(path, _target(line_width_m=12))
+
+
+@pytest.mark.parametrize("top", [0.0, 6_274_861.0])
+def test_metres_are_those_on_the_ground_where_the_crs_does_not_keep_lengths(tmp_path: Path, top: float) -> None:
+    # What Web Mercator counts as 10 m is that at the equator, and 6.57 m at 49 degrees.
+    grid = Grid(CRS.from_epsg(3857), from_origin(1_000_000, top, 10, 10), width=20, height=20)
+    inside, beyond = Point(1_000_105, top - 105), Point(1_000_000 - 25, top - 105)
+    path = _write(tmp_path / "l.gpkg", ["forest", "water"], [inside, beyond], "EPSG:3857")
+    found = _read(path, _target(point_radius_m=22), Window(0, 0, 20, 20), grid)
+    assert (found == 1).any(axis=0).sum() == (7 if top else 5)
+    # One that lies 25 units beyond the edge is 16 m away from it there, and read.
+    assert (found == 0).any() == bool(top)
 
 
 def test_a_line_beside_the_scene_reaches_into_it(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import torch
 from kedro.io import DatasetError
 
 from fieldwork.io.ensemble import EnsembleDataset
-from groundwork.batch import collate, images_of
+from groundwork.batch import Images, collate, images_of
 from groundwork.bundle import Bundle, load_bundle, save_bundle
 from groundwork.config import DataConfig, InferenceConfig, ModelConfig
 from groundwork.data.chips import LabelledData
@@ -112,6 +112,47 @@ def test_members_must_answer_the_same_question(members: dict[str, Bundle], data_
     words["sources"]["optical"]["bands"] = words["sources"]["optical"]["bands"][::-1]
     with pytest.raises(BundleError, match=r"b and a differ in their inputs: \['optical'\]"):
         ensemble_of({"a": members["a"], "b": _trained(DataConfig.model_validate(words))})
+
+
+def _detector(data: DataConfig, framework: str, seed: int = 0, **options: Any) -> Bundle:
+    factory = {"name": "object_detection", "framework": framework, "score_threshold": 0.0, "most": 5} | options
+    return _trained(data, seed, factory=factory, necks=[{"name": "fpn", "channels": 32}], decoder=None)
+
+
+@pytest.fixture(scope="module")
+def of_outlines(data_config: DataConfig) -> DataConfig:
+    words = data_config.model_dump(mode="json")
+    classes = words["target"]["classes"]
+    words["target"] = {"per": "object", "classes": classes, "ignore_value": None, "objects": {"masks": True}}
+    return DataConfig.model_validate(words)
+
+
+@pytest.mark.parametrize("framework", ["fcos", "mask-rcnn"])
+def test_two_of_the_same_detector_find_what_it_finds_alone(of_outlines: DataConfig, framework: str) -> None:
+    bundle = _detector(of_outlines, framework)
+    together = ensemble_of({"a": bundle, "b": bundle})
+    pixels = np.random.default_rng(0).integers(0, 3000, (1, 3, 64, 64)).astype(np.float32)
+    images = Images({"optical": torch.from_numpy(pixels)})
+    found, alone = (Engine(ModelScorer(one.build_model()), CPU).scores(images, "here") for one in (together, bundle))
+    assert found.shape == alone.shape
+    assert alone.shape[2] == (6 if framework == "fcos" else 6 + 28**2)
+    # Boxes of fresh weights lie upon each other; what is surest is one object in both.
+    assert torch.allclose(found[0, 0], alone[0, 0], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("other", "options", "said"),
+    [
+        ("fcos", {}, r"b gives boxes alone"),
+        ("mask-rcnn", {"heads": "v2_coarse"}, r"b gives outlines of 14 x 14 cells"),
+    ],
+)
+def test_detectors_of_boxes_and_of_outlines_are_refused_by_name(
+    of_outlines: DataConfig, other: str, options: dict[str, Any], said: str
+) -> None:
+    members = {"a": _detector(of_outlines, "mask-rcnn"), "b": _detector(of_outlines, other, 1, **options)}
+    with pytest.raises(BundleError, match=rf"a gives outlines of 28 x 28 cells; {said}\. An ensemble says"):
+        ensemble_of(members)
 
 
 def test_thresholds_are_the_means_of_the_members(data_config: DataConfig) -> None:

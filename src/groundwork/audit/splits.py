@@ -123,13 +123,14 @@ def _classes(samples: pd.DataFrame, data: DataConfig) -> Iterator[Finding]:
         is_untested = min(share["val"], share["test"]) == 0
         apart = max(share.values()) / max(min(share.values()), 1e-12)
         remedy = "Choose another 'seed' or 'split.method', or state the splits: "
-        remedy += (
-            "nothing can learn a class that train lacks."
-            if is_untaught
-            else "scores say nothing of a class that a split lacks."
-            if is_untested
-            else "the class is rare, or its share differs much."
-        )
+        if max(share.values()) == 0:
+            remedy = "Correct the labels or what their values mean, or remove it from 'classes': no sample holds it."
+        elif is_untaught:
+            remedy += "nothing can learn a class that train lacks."
+        elif is_untested:
+            remedy += "scores say nothing of a class that a split lacks."
+        else:
+            remedy += "the class is rare, or its share differs much."
         look = is_untested or measured.is_rare or apart > MOST_APART
         yield make_finding(judge(wrong=is_untaught, look=look), f"class '{name}'", measured.found, remedy)
 

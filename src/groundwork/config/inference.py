@@ -88,7 +88,7 @@ class GridConfig(Config):
 
     #: A projected CRS. None: that of each scene.
     crs: str | None = None
-    #: Side of a pixel in metres.
+    #: Side of a pixel in metres of the CRS, which are those on the ground where it keeps lengths, as UTM does.
     pixel_size_m: float = Field(gt=0, allow_inf_nan=False)
     #: How scenes are resampled whose source does not say it.
     resampling: Literal["nearest", "bilinear", "cubic", "average"] = "bilinear"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -14,6 +15,7 @@ from groundwork.data import sample_table as table
 from groundwork.data.cells import Cells, make_cells
 from groundwork.data.label_sources import Labels, LabelSources, label_cells, require_labels
 from groundwork.data.labelled import LabelledScene, open_labelled
+from groundwork.data.pairing import require_sources
 from groundwork.data.pieces import chip_starts, read_pieces
 from groundwork.data.scan_rows import describe_chip, describe_scene
 from groundwork.data.scene_stack import (
@@ -23,7 +25,6 @@ from groundwork.data.scene_stack import (
     dates_of,
     files_of,
     folders_by_source,
-    require_sources,
     require_stated_places,
     stated_of,
 )
@@ -33,8 +34,10 @@ from groundwork.progress import track
 from groundwork.rasters.folder import RasterFolder, preview
 from groundwork.rasters.stated import check_contents, check_stated
 from groundwork.rasters.unnamed import tell_of_unnamed, unnamed_of
+from groundwork.specs import TargetSpec
 from groundwork.targets.kinds import kind_of
 from groundwork.targets.label import LabelSource
+from groundwork.targets.object_answers import objects_column
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +84,8 @@ class _Found:
     problem: str | None = None
     #: Sources whose files do not name their bands.
     unnamed: tuple[str, ...] = ()
+    #: What is odd about the label -> number of its objects.
+    remarks: Mapping[str, int] = field(default_factory=dict)
 
 
 def scan_scenes(
@@ -152,15 +157,29 @@ def _gather(found: Mapping[str, _Found], indexing: IndexingConfig, data: DataCon
             preview(list(problems)),
         )
     tell_of_unnamed((part.unnamed for part in found.values() if part.problem is None), data.sources)
+    for text, count in sum((Counter(part.remarks) for part in found.values()), Counter[str]()).items():
+        logger.warning("%d object(s) of the labels %s", count, text)
     chips = [chip for part in found.values() for chip in part.chips]
     if not chips:
         limit = data.chips.min_valid_fraction
         raise DataError(f"None of {len(found)} scenes has a chip with {limit:.0%} valid, labelled pixels.")
+    _require_objects(chips, data.target, len(found))
     samples = pd.DataFrame(chips).sort_values(table.SAMPLE_ID, ignore_index=True)
     first = [table.SAMPLE_ID, table.SCENE, *paths, table.LABEL_PATH]
     ordered = samples[first + [name for name in samples.columns if name not in first]]
     cells = {key: part.cells for key, part in found.items() if part.cells is not None}
     return Scan(_report(found, problems), ordered, cells)
+
+
+def _require_objects(chips: Sequence[Mapping[str, object]], target: TargetSpec, num_scenes: int) -> None:
+    """Refuse labels of objects of which no chip has one: a layer of complete labelling makes that look meant."""
+    if target.per != "object" or any(chip[objects_column(name)] for chip in chips for name in target.names):
+        return
+    raise DataError(
+        f"None of {len(chips)} chip(s) of {num_scenes} scene(s) has an object of {list(target.names)}, such as by the "
+        f"label {chips[0][table.LABEL_PATH]}: there is nothing to learn. Mostly labels lie elsewhere than their CRS "
+        "says, have latitude and longitude exchanged, or belong to other scenes; or all of them mean what nobody knows."
+    )
 
 
 def _list(problems: Mapping[str, str], num_scenes: int) -> str:
@@ -199,7 +218,7 @@ def _scan_scene(task: _Task) -> _Found:
             chips, cells = _scan(task.key, opened, task.data)
             report = {table.SCENE: task.key, **describe_scene(opened, cells)}
             named = [{**chip, **task.names} for chip in chips]
-            return _Found(report, named, cells, unnamed=unnamed_of(opened.stack.scenes()))
+            return _Found(report, named, cells, None, unnamed_of(opened.stack.scenes()), opened.label.remarks())
     except RasterError as error:
         return _Found(problem=str(error))
 

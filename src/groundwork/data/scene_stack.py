@@ -21,7 +21,7 @@ from groundwork.rasters.area import AreaPart, runs
 from groundwork.rasters.bad_blocks import BadBlocks, BadFile, joined
 from groundwork.rasters.canvas import DeclaredPixels, Placed
 from groundwork.rasters.choosing import choose_dates
-from groundwork.rasters.folder import RasterFolder, preview
+from groundwork.rasters.folder import RasterFolder
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.opened import Opened
 from groundwork.rasters.scene import Scene
@@ -215,30 +215,6 @@ def _chosen(folder: RasterFolder, spec: RasterSpec, keys: Collection[str] | None
     chosen = choose_dates(folder, spec)
     check_stated(chosen, spec, keys)
     return chosen
-
-
-def require_sources(scenes: Mapping[str, RasterFolder], inputs: Mapping[str, RasterSpec]) -> list[str]:
-    """Return the keys of the scenes: those of the reference.
-
-    Raises:
-        PairingError: Where a source that is not optional lacks a scene, or one has scenes that the reference lacks.
-    """
-    reference = reference_of(inputs)
-    keys = set(scenes[reference].files)
-    problems = []
-    for source, folder in scenes.items():
-        lacking, beyond = sorted(keys - set(folder.files)), sorted(set(folder.files) - keys)
-        if lacking and not inputs[source].optional:
-            problems.append(f"source '{source}' ({folder.root}) has no raster for {preview(lacking)}")
-        if beyond:
-            problems.append(f"source '{source}' ({folder.root}) has {preview(beyond)}, which '{reference}' lacks")
-    if problems:
-        raise PairingError(
-            "; ".join(problems)
-            + ". Rasters of one scene have the same key in each source. Add or remove files, correct "
-            "the patterns, or set 'optional: true' for a source that scenes may lack."
-        )
-    return sorted(keys)
 
 
 def files_of(scenes: Mapping[str, RasterFolder], key: str) -> dict[str, tuple[Path, ...]]:

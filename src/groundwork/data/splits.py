@@ -199,13 +199,22 @@ def _warn_of_left_out(left_out: Mapping[str, Mapping[str, int]]) -> None:
 
 
 def _warn_of_absent(splits: Mapping[str, Mapping[str, Any]]) -> None:
+    absent = {name: part.get("absent_classes", ()) for name, part in splits.items()}
+    nowhere = [name for name in absent["train"] if all(name in classes for classes in absent.values())]
+    if nowhere:
+        logger.warning(
+            "No sample of any split holds the class(es) %s: nothing can learn them, and no score counts them. Correct "
+            "the labels or what their values mean, or remove the class(es) from 'data.target.classes'.",
+            nowhere,
+        )
     for name in ("val", "test"):
-        if splits[name].get("absent_classes"):
+        lacking = [entry for entry in absent[name] if entry not in nowhere]
+        if lacking:
             logger.warning(
                 "Split '%s' lacks the class(es) %s: its scores say nothing about them. Choose another 'seed' or "
                 "'split.method', or give lists.",
                 name,
-                splits[name]["absent_classes"],
+                lacking,
             )
 
 

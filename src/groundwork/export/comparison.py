@@ -13,7 +13,8 @@ from rasterio.windows import Window
 
 from groundwork.bundle import Bundle
 from groundwork.config.inference import InferenceConfig
-from groundwork.data.scene_stack import SceneStack, folders_by_source, open_checked, require_sources
+from groundwork.data.pairing import FOR_PREDICTING, require_sources
+from groundwork.data.scene_stack import SceneStack, folders_by_source, open_checked
 from groundwork.errors import ExportError
 from groundwork.export.description import ProgramSizes
 from groundwork.models.engine import Engine, ModelScorer
@@ -111,7 +112,7 @@ def compare(
     """
     specs = scene_specs(bundle.config.inputs, inference)
     folders = folders_by_source(scenes, specs)
-    keys = require_sources(folders, specs)
+    keys = require_sources(folders, specs, FOR_PREDICTING)
     chosen = sorted({keys[index] for index in np.linspace(0, len(keys) - 1, SCENES).astype(int).tolist()})
     cases: list[Case] = []
     for key in chosen:

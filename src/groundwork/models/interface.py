@@ -176,6 +176,11 @@ class ModelFactory(ABC):
         """Whether its models also say how far off numbers may be, where a target asks for it."""
         return False
 
+    @property
+    def outline_cells(self) -> int:
+        """Cells along each side of a box by which its models say the outline of an object; 0: they give boxes alone."""
+        return 0
+
     @abstractmethod
     def build_model(self, config: ModelConfig, inputs: Mapping[str, RasterSpec], target: TargetSpec) -> Model:
         """Build the model with fresh (or pre-trained) weights.

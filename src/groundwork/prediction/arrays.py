@@ -56,7 +56,8 @@ def predict_array(
     check_meaning(bundle, settings)
     if isinstance(kind_of(bundle.config.target), ObjectBoxes) or settings.polygons is not None:
         raise SpecError(
-            "Outlines are no arrays: write the image as a raster, and predict it by `groundwork.predict_files`."
+            "Objects and outlines are no arrays: write the image as a raster, and predict it by "
+            "`groundwork.predict_files`."
         )
     specs = bundle.config.inputs
     given = pixels if isinstance(pixels, Mapping) else {bundle.reference: pixels}

@@ -9,16 +9,15 @@ from datetime import date
 
 from groundwork.config.data import reference_of
 from groundwork.config.inference import InferenceConfig
+from groundwork.data.pairing import FOR_PREDICTING, require_sources
 from groundwork.data.scene_stack import (
     SceneStack,
     files_of,
     folders_by_source,
     open_checked,
-    require_sources,
     stated_of,
 )
 from groundwork.errors import NoDatesError, PairingError, RasterError, SpecError
-from groundwork.prediction.source import warn_of_degrees
 from groundwork.progress import track
 from groundwork.rasters.area import Area, area_of_bounds
 from groundwork.rasters.canvas import DeclaredPixels
@@ -128,7 +127,7 @@ def check_scenes(
         SpecError: For an area, where a scene has no CRS.
     """
     folders = folders_by_source(scenes, specs)
-    keys = require_sources(folders, specs)
+    keys = require_sources(folders, specs, FOR_PREDICTING)
     pixels = pixels_of(config)
     seen = _Seen()
     for key in track(keys, "Checking scenes", len(keys)):
@@ -148,7 +147,6 @@ def check_scenes(
     tell_of_unnamed(seen.unnamed, specs)
     _tell_of_lacking(folders, sorted(found))
     _tell_of_undated(seen.undated, specs, len(found))
-    warn_of_degrees(seen.degrees(), specs[reference])
     _check_contents(folders, found if config.shard is None else config.shard.part_of(found))
     fills, reach = config.on_bad_block == "nodata", config.tile_size
     return SceneInputs(folders, specs, area, pixels, reach, reference, seen.dates, seen.grids, fills, seen.undated)
@@ -174,11 +172,6 @@ class _Seen:
         self.unnamed.append(unnamed_of(stack.scenes()))
         if lacking:
             self.undated[key] = lacking
-
-    def degrees(self) -> dict[str, float]:
-        """Return the side of the pixels of scenes in degrees, in metres."""
-        sides = {key: grid.pixel_size_of_degrees() for key, grid in self.grids.items()}
-        return {key: side for key, side in sides.items() if side is not None}
 
 
 def _check_contents(folders: Mapping[str, RasterFolder], keys: Sequence[str]) -> None:

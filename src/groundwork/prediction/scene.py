@@ -24,7 +24,13 @@ from groundwork.prediction.objects import find_objects
 from groundwork.prediction.plan import RasterPlan, plan_rasters
 from groundwork.prediction.provenance import provenance_tags
 from groundwork.prediction.record import Origin, run_of
-from groundwork.prediction.source import require_answers, require_meaning, scene_specs, warn_of_pixel_size
+from groundwork.prediction.source import (
+    require_answers,
+    require_meaning,
+    scene_specs,
+    warn_of_ground,
+    warn_of_pixel_size,
+)
 from groundwork.prediction.tile_predictor import TilePredictor
 from groundwork.rasters.area import Area
 from groundwork.rasters.bad_blocks import BadFile
@@ -100,9 +106,11 @@ def check_inputs(
     check_meaning(bundle, config)
     specs = scene_specs(bundle.config.inputs, config)
     for source, spec in specs.items():
-        where = "inference.source" if config.grid is None else "inference.grid"
-        warn_of_pixel_size(spec, bundle.config.inputs[source], where)
-    return check_scenes(scenes, specs, config, area_of(config, area))
+        warn_of_pixel_size(spec, bundle.config.inputs[source], "inference.source")
+    inputs = check_scenes(scenes, specs, config, area_of(config, area))
+    reference = inputs.reference
+    warn_of_ground(inputs.grids, specs[reference].pixel_size_m or bundle.config.inputs[reference].pixel_size_m)
+    return inputs
 
 
 def check_meaning(bundle: Bundle, config: InferenceConfig) -> None:

@@ -12,6 +12,8 @@ from groundwork.config.data import check_rules
 from groundwork.config.inference import GridConfig, InferenceConfig
 from groundwork.errors import RasterError, SpecError
 from groundwork.models.engine import Conversion
+from groundwork.rasters.checks import MOST_BETWEEN_LATITUDES
+from groundwork.rasters.grid import Grid, name_crs
 from groundwork.specs import BandSpec, RasterChanges, RasterSpec, TargetSpec
 from groundwork.strict import did_you_mean
 
@@ -56,7 +58,8 @@ def _onto(spec: RasterSpec, grid: GridConfig) -> RasterSpec:
         raise SpecError(
             "'inference.grid' lies on the ground, and rasters of 'georeference: absent' do not: leave it out"
         )
-    changed = {"resampling": spec.resampling or grid.resampling, "pixel_size_m": grid.pixel_size_m}
+    # Files may have pixels of any size then.
+    changed = {"resampling": spec.resampling or grid.resampling, "pixel_size_m": None}
     return spec.model_copy(update=changed)
 
 
@@ -74,7 +77,10 @@ def _fit(stated: RasterSpec | RasterChanges | None, expected: RasterSpec, where:
         )
     # Bands that the model does not read are not read for a picture either.
     rgb = found.rgb if set(found.rgb or ()) <= set(wanted) else None
-    kept = {"pixel_size_m": found.pixel_size_m or expected.pixel_size_m, "rgb": rgb, "use": wanted}
+    # Stated alone, null means any size; beside bands it means that nothing is stated.
+    is_any = isinstance(stated, RasterChanges) and stated.pixel_size_m is None and "pixel_size_m" in stated.stated
+    size = None if is_any else found.pixel_size_m or expected.pixel_size_m
+    kept = {"pixel_size_m": size, "rgb": rgb, "use": wanted}
     roles = {"reference": expected.reference, "optional": expected.optional}
     spec = RasterSpec.model_validate({**found.model_dump(), **kept, **roles})
     for ours, trained in zip(spec.used, expected.used, strict=True):
@@ -93,23 +99,37 @@ def as_of_scenes(error: RasterError, inputs: Mapping[str, RasterSpec]) -> Raster
     return type(error)(path, found, expected, told)
 
 
-def warn_of_degrees(sides: Mapping[str, float], spec: RasterSpec) -> None:
-    """Say which scenes in degrees have pixels of quite another size than the training's, which nothing else compares.
+def warn_of_ground(grids: Mapping[str, Grid], expected: float | None) -> None:
+    """Say which scenes have pixels of another size on the ground than expected, where no check of files says it.
+
+    These are scenes in degrees, of a source that may have any size, and scenes that are brought to a declared grid.
 
     Args:
-        sides: Scene -> side of its pixels on the ground in metres, of scenes in degrees.
-        spec: What is declared of them.
+        grids: Scene -> where the pixels of its prediction lie.
+        expected: Side of a pixel in metres. None: nothing is known of it.
     """
-    declared = spec.pixel_size_m
-    others = [key for key, side in sides.items() if declared and not 1 / MOST_APART < side / declared < MOST_APART]
+    if expected is None:
+        return
+    others = {}
+    for key, grid in grids.items():
+        side = grid.ground_size
+        if side is None or grid.crs is None:
+            continue
+        within = 1.01 if grid.keeps_lengths else 1 + MOST_BETWEEN_LATITUDES if grid.crs.is_projected else MOST_APART
+        if not 1 / within <= side / expected <= within:
+            others[key] = side
     if others:
+        key, side = next(iter(others.items()))
         logger.warning(
-            "The model reads pixels of %g m, and %d scene(s) in degrees have others, such as '%s' of about %.3g m: "
-            "everything looks another size to it. 'inference.grid' brings scenes to the pixels of the training",
-            declared,
+            "The model reads pixels of %g m, and those of %d scene(s) have another size on the ground, such as '%s' in "
+            "%s of about %.3g m: everything looks %.3g times as large to it. 'inference.grid' brings scenes to pixels "
+            "of its size, in a CRS that keeps lengths, such as that of a UTM zone",
+            expected,
             len(others),
-            others[0],
-            sides[others[0]],
+            key,
+            name_crs(grids[key].crs),
+            side,
+            expected / side,
         )
 
 

@@ -13,7 +13,7 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from groundwork.errors import RasterError
-from groundwork.rasters.grid import Grid
+from groundwork.rasters.grid import Grid, name_crs
 from groundwork.rasters.validity import holds_data, in_type, in_yaml
 from groundwork.specs import Axes, BandSpec, RasterSpec
 from groundwork.strict import did_you_mean
@@ -21,6 +21,11 @@ from groundwork.strict import did_you_mean
 #: What netCDF writes where nothing was written (NC_FILL_FLOAT, https://docs.unidata.ucar.edu/netcdf-c).
 NETCDF_FILL = float(np.float32(9.9692099683868690e36))
 
+#: Share by which pixels may differ from the declared size where lengths change with the latitude, as in Web Mercator.
+MOST_BETWEEN_LATITUDES = 0.1
+
+#: How names of alpha bands begin, and of bands that have none.
+_ALPHA = ("alpha", "mask", "band")
 #: GDAL's drivers of files that hold arrays by name.
 _OF_ARRAYS = {"HDF5", "HDF5Image", "Zarr"}
 
@@ -39,8 +44,10 @@ def check_count(dataset: DatasetReader, path: Path, expected: int, axes: Axes | 
         subdatasets = ", ".join(dataset.subdatasets) or "none"
         remedy = "State which of them is meant as 'variable', or write it to a file of its own (gdal_translate)."
         raise RasterError(path, f"no band (subdatasets: {subdatasets})", "a raster with bands", remedy)
-    has_alpha = count == expected + 1 and dataset.colorinterp[-1] is ColorInterp.alpha
-    if count != expected and not has_alpha:
+    # GDAL takes the fourth of four 8-bit bands for an alpha band: one that is called otherwise is none.
+    called = (dataset.descriptions[-1] or "").strip().lower()
+    is_alpha = dataset.colorinterp[-1] is ColorInterp.alpha and (not called or called.startswith(_ALPHA))
+    if count != expected and not (count == expected + 1 and is_alpha):
         remedy = _why_others(dataset, expected, axes)
         raise RasterError(path, f"{count} band(s)", f"{expected}, as 'sources' declares", remedy)
 
@@ -195,14 +202,22 @@ def check_window(path: Path, window: Window, dataset: DatasetReader | Grid) -> N
 
 
 def check_pixel_size(grid: Grid, path: Path | str, spec: RasterSpec) -> None:
-    """Refuse another ground sampling distance than declared; a grid that is not in lengths is left alone."""
+    """Refuse another ground sampling distance than declared; a grid that is not in lengths is left alone.
+
+    Where the CRS does not keep lengths, that on the ground at the centre counts.
+    """
     if spec.pixel_size_m is None or grid.crs is None or not grid.crs.is_projected:
         return
-    found = grid.pixel_size * grid.crs.linear_units_factor[1]
-    if abs(found - spec.pixel_size_m) > 0.01 * spec.pixel_size_m:
+    counted = grid.pixel_size * grid.crs.linear_units_factor[1]
+    found, share, told = counted, 0.01, f"pixels of {counted:.6g} m"
+    if not grid.keeps_lengths:
+        found, share = grid.ground_size or counted, MOST_BETWEEN_LATITUDES
+        told = f"pixels of {found:.3g} m on the ground, which are {counted:.6g} m in {name_crs(grid.crs)}"
+        found = float(f"{found:.3g}")
+    if abs(found - spec.pixel_size_m) > share * found:
         raise RasterError(
             path,
-            f"pixels of {found:.6g} m",
+            told,
             f"{spec.pixel_size_m:g} m, as 'sources' declares",
             f"Set 'pixel_size_m: {found:.6g}', or null for any size.",
         )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 from affine import Affine
+from pyproj import Geod
 from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
@@ -18,8 +20,11 @@ from groundwork.errors import SpecError
 
 #: Two grids agree when their corners lie nearer than this, in pixels.
 TOLERANCE = 0.01
+#: Share by which lengths in a CRS may differ from those on the ground where it keeps lengths. UTM's are off by 0.001.
+MOST_OFF = 0.01
 #: Raised where a place in one CRS has none in another: on another celestial body, or outside of a projection.
 NO_TRANSFORMATION = (CRSError, CPLE_BaseError)
+_CORNERS = ((-1, -1), (1, -1), (1, 1), (-1, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +47,28 @@ class Grid:
         """Side of a pixel in units of the CRS (the geometric mean of both sides)."""
         return float(abs(self.transform.determinant) ** 0.5)
 
-    def pixel_size_of_degrees(self) -> float | None:
-        """Return the side of a pixel at the centre in metres (as `pixel_size`), of a CRS that counts in degrees."""
-        center = self.center_coordinates()
-        if self.crs is None or not self.crs.is_geographic or center is None:
-            return None
-        # Of a sphere that has the mean radius of the Earth.
-        return float(self.pixel_size * math.radians(6_371_000) * math.cos(math.radians(center[0])) ** 0.5)
+    @property
+    def metres_per_unit(self) -> float | None:
+        """Length on the ground at the centre of what the CRS counts as 1 (the geometric mean of both directions).
+
+        None without a CRS, or where the centre is not on Earth.
+        """
+        center = self.transform @ (self.width / 2, self.height / 2)
+        return None if self.crs is None else _metres_per_unit(self.crs, center)
+
+    @property
+    def ground_size(self) -> float | None:
+        """Side of a pixel at the centre in metres on the ground (as `pixel_size`); None as of `metres_per_unit`."""
+        metres = self.metres_per_unit
+        return None if metres is None else self.pixel_size * metres
+
+    @property
+    def keeps_lengths(self) -> bool:
+        """Whether lengths in the CRS are those on the ground, as in UTM, and not in Web Mercator or in degrees."""
+        if self.crs is None or not self.crs.is_projected:
+            return False
+        metres, unit = self.metres_per_unit, self.crs.linear_units_factor[1]
+        return metres is None or abs(metres / unit - 1) < MOST_OFF
 
     def part(self, window: Window) -> Grid:
         """Return the grid of a window."""
@@ -101,6 +121,19 @@ class Grid:
         limit = TOLERANCE * self.pixel_size
         pairs = [(self.transform @ corner, other.transform @ corner) for corner in corners]
         return all(abs(a[0] - b[0]) <= limit and abs(a[1] - b[1]) <= limit for a, b in pairs)
+
+
+@lru_cache(maxsize=1024)
+def _metres_per_unit(crs: CRS, center: tuple[float, float]) -> float | None:
+    # A square of about a kilometre; in degrees, which are no lengths, of a hundredth.
+    half = 500 / crs.linear_units_factor[1] if crs.is_projected else 0.005
+    xs, ys = zip(*((center[0] + x * half, center[1] + y * half) for x, y in _CORNERS), strict=True)
+    try:
+        longitudes, latitudes = transform_points(crs, CRS.from_epsg(4326), xs, ys)[:2]
+    except NO_TRANSFORMATION:
+        return None
+    area = abs(Geod(ellps="WGS84").polygon_area_perimeter(longitudes, latitudes)[0])
+    return area**0.5 / (2 * half) if math.isfinite(area) and area > 0 else None
 
 
 def crs_of_text(text: str, key: str) -> CRS:

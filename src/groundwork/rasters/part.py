@@ -6,12 +6,15 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from math import hypot, isfinite
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import numpy as np
+import rasterio
+import rasterio.shutil
 from numpy.typing import NDArray
-from rasterio.enums import Resampling
+from rasterio.enums import ColorInterp, Resampling
 from rasterio.errors import RasterioError
-from rasterio.io import DatasetReader
+from rasterio.io import DatasetReader, MemoryFile
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform as transform_points
 from rasterio.windows import Window
@@ -88,9 +91,12 @@ def warp(part: Part, grid: Grid, spec: RasterSpec) -> tuple[Part, WarpedVRT]:
         spec: Says how it is resampled.
     """
     masked, alpha = part.masks
+    source = part.dataset
+    if alpha is None and ColorInterp.alpha in source.colorinterp:
+        source = _without_alpha(source)
     nodata = None if masked or alpha or spec.nodata is None else float(spec.nodata)
     warped = WarpedVRT(
-        part.dataset,
+        source,
         src_nodata=nodata,
         nodata=nodata,
         add_alpha=alpha is None and nodata is None,
@@ -106,6 +112,20 @@ def warp(part: Part, grid: Grid, spec: RasterSpec) -> tuple[Part, WarpedVRT]:
     may_mix = (masked or alpha) and spec.nodata is not None and spec.resampling in _MIXING
     masks = masks_of(warped, part.indexes, part.declared)
     return Part(part.path, warped, part.indexes, masks, part.declared, part if may_mix else None), warped
+
+
+def _without_alpha(dataset: DatasetReader) -> DatasetReader:
+    """Return a file of whose bands none is an alpha band, as all of them are declared.
+
+    GDAL takes the fourth of four 8-bit bands for one, whatever it holds, and would leave out where it is 0.
+    """
+    with MemoryFile(ext=".vrt") as memory:
+        rasterio.shutil.copy(dataset, memory.name, driver="VRT")
+        root = ET.fromstring(memory.read())
+    for band in root.iter("VRTRasterBand"):
+        for said in band.findall("ColorInterp"):
+            band.remove(said)
+    return rasterio.open(ET.tostring(root, encoding="unicode"))
 
 
 def _scales(dataset: DatasetReader, grid: Grid) -> dict[str, str]:

@@ -28,6 +28,8 @@ from groundwork.strict import did_you_mean
 _PARQUET = {".parquet", ".geoparquet"}
 #: Left, bottom, right and top.
 Bounds: TypeAlias = tuple[float, float, float, float]
+#: Length of a degree of latitude at most, in metres.
+_DEGREE_M = 111_700
 _MEND = "Mend the geometries first, such as by QGIS's 'Fix geometries' or geopandas' make_valid."
 
 
@@ -142,9 +144,12 @@ def _layer(path: Path, layer: str | None) -> str:
 def _near(overview: _Overview, grid: Grid, reach: float) -> Bounds:
     """Return within which bounds, in the CRS of a file, features may lie on a grid."""
     west, south, east, north = grid.bounds
-    # Metres are not the same everywhere: a degree is at most 111.7 km long, and half of that at 60 degrees.
-    unit = grid.crs.linear_units_factor[1] if grid.crs is not None and grid.crs.is_projected else 50_000
-    more = 1.01 * reach / unit
+    unit = grid.metres_per_unit or np.inf
+    if grid.crs is not None and not grid.crs.is_projected:
+        # A degree of longitude is shorter than the mean of both directions.
+        unit = unit**2 / _DEGREE_M
+    # Lengths are those at the centre: towards the poles Web Mercator needs more.
+    more = 1.5 * reach / unit
     try:
         found = transform_bounds(grid.crs, overview.crs, west - more, south - more, east + more, north + more)
     except NO_TRANSFORMATION:
@@ -178,13 +183,14 @@ def _require_valid(path: Path, frame: geopandas.GeoDataFrame) -> None:
 
 
 def widen(
-    path: Path, frame: geopandas.GeoDataFrame, line_width: float | None, point_radius: float | None
+    path: Path, frame: geopandas.GeoDataFrame, grid: Grid, line_width: float | None, point_radius: float | None
 ) -> geopandas.GeoDataFrame:
     """Return lines and points as the polygons that they are drawn as.
 
     Args:
         path: Of the file, for messages.
         frame: In the CRS of a raster.
+        grid: Of the raster.
         line_width: In metres.
         point_radius: In metres.
 
@@ -206,7 +212,7 @@ def widen(
     if not by_feature.any():
         return frame
     crs = frame.crs
-    is_metric = crs.is_projected and crs.axis_info[0].unit_conversion_factor == 1
+    is_metric = grid.keeps_lengths and crs.axis_info[0].unit_conversion_factor == 1
     metric = frame if is_metric else frame.to_crs(frame.estimate_utm_crs())
     grown = metric.geometry.buffer(by_feature.to_numpy()).where(by_feature > 0, metric.geometry)
     return frame.set_geometry(grown if is_metric else grown.to_crs(crs))

@@ -86,7 +86,8 @@ class RasterSpec(Config):
     optional: bool = False
     #: Number of dates stacked in one raster.
     steps: int = Field(default=1, ge=1)
-    #: Ground sampling distance in metres. None: whatever the files have.
+    #: Ground sampling distance in metres, also where the CRS does not keep lengths, as Web Mercator. None: whatever the
+    #: files have.
     pixel_size_m: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     #: Where several dates lie: stacked in a file, with all bands of step 1 first or all steps of band 1 first, or each
     #: in a file of its own (then the pattern has ``{date}``, or ``{step}`` where steps have numbers and no dates).

@@ -54,9 +54,14 @@ class RasterChanges(Config):
     def _accept_one_rule(cls, rules: object) -> object:
         return one_or_more(rules)
 
+    @property
+    def stated(self) -> frozenset[str]:
+        """Names of the keys that are stated."""
+        return frozenset(self.model_fields_set)
+
     @model_serializer(mode="wrap")
-    def _stated(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: value for name, value in handler(self).items() if name in self.model_fields_set}
+    def _only_stated(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in handler(self).items() if name in self.stated}
 
     def of(self, spec: RasterSpec, where: str) -> RasterSpec:
         """Return a spec with these changes.

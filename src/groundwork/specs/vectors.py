@@ -18,8 +18,8 @@ class VectorSpec(Config):
     #: Attribute that says the class of a feature, by name or by label value. Numbers of a regression are attributes of
     #: their own names.
     attribute: str | None = None
-    #: Value of the attribute -> name of the class. None in its place: nobody knows what is there. Empty: the values are
-    #: names of classes, or label values.
+    #: Value of the attribute -> name of the class. None in its place: nobody knows what is there. An attribute without
+    #: a value is called "". No mapping: the values are names of classes, or label values.
     mapping: dict[AttributeValue, str | None] = Field(default_factory=dict)
     #: The class of all features, where they are of one; instead of ``attribute``.
     every: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import final
 
@@ -110,6 +111,10 @@ class AnnotatedObjects(Label):
     def with_objects(self, window: Window, patch: Patch) -> Patch:
         """See :class:`Label`."""
         return self._objects.with_objects(window, patch)
+
+    def remarks(self) -> Mapping[str, int]:
+        """See :class:`Label`."""
+        return self._objects.remarks()
 
     def close(self) -> None:
         """Nothing is open."""

@@ -26,6 +26,8 @@ from groundwork.targets.numbers import require_range
 
 #: Side of the blocks that features are drawn in, in pixels, and how many of them are kept.
 BLOCK, MOST_BLOCKS = 256, 128
+#: What an attribute without a value is called in the configuration, whose keys cannot be null.
+_EMPTY = ""
 
 
 class DrawnLabel(Label):
@@ -57,14 +59,16 @@ class DrawnLabel(Label):
         frame = read_features(paths[0], spec.layer, grid, self._columns(), reach, may_be_far=far, may_be_empty=empty)
         # What says what features are; their geometries are kept as shapes alone.
         self._attributes = frame[self._columns()]
-        self._shapes = Shapes(widen(paths[0], frame, spec.line_width_m, spec.point_radius_m), grid.transform)
+        drawn = widen(paths[0], frame, grid, spec.line_width_m, spec.point_radius_m)
+        self._shapes = Shapes(drawn, grid.transform)
 
     def _read_complete(self, paths: Sequence[Path]) -> Shapes | None:
         spec = self._spec
         if len(paths) == 1 and spec.complete_layer is None:
             return None
         path, layer = (paths[1], None) if len(paths) > 1 else (paths[0], spec.complete_layer)
-        return Shapes(widen(path, read_features(path, layer, self._grid, ()), None, None), self._grid.transform)
+        frame = read_features(path, layer, self._grid, ())
+        return Shapes(widen(path, frame, self._grid, None, None), self._grid.transform)
 
     @abstractmethod
     def _columns(self) -> list[str]:
@@ -162,16 +166,17 @@ def find_classes(
     if spec.attribute is None:
         return np.full(len(attributes), names.index(spec.every or "")), np.zeros(len(attributes), np.bool_)
     known = class_meanings(target, spec.mapping)
-    values = [plain_value(value) for value in attributes[spec.attribute]]
+    values = [_EMPTY if (plain := plain_value(value)) is None else plain for value in attributes[spec.attribute]]
     passed = [value in background for value in values]
     wrong = [value for value, over in zip(values, passed, strict=True) if value not in known and not over]
     if wrong:
-        shown = sorted(set(map(repr, wrong)))[:10]
+        shown = sorted({"empty" if value == _EMPTY else repr(value) for value in wrong})[:10]
+        empty = " An empty attribute is called '\"\"' there." if _EMPTY in wrong else ""
         raise RasterError(
             path,
             f"{len(wrong)} feature(s) whose attribute '{spec.attribute}' is {', '.join(shown)}",
             f"one of {list(known)}",
-            "Add it to 'target.vectors.mapping', or write null there for what nobody knows.",
+            f"Add it to 'target.vectors.mapping', or write null there for what nobody knows.{empty}",
         )
     return np.array([known.get(value, IGNORE) for value in values], np.int64), np.array(passed, np.bool_)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import final
 
@@ -39,3 +39,7 @@ class DrawnObjects(DrawnLabel):
     def with_objects(self, window: Window, patch: Patch) -> Patch:
         """See :class:`Label`."""
         return self._objects.with_objects(window, patch)
+
+    def remarks(self) -> Mapping[str, int]:
+        """See :class:`Label`."""
+        return self._objects.remarks()

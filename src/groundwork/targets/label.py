@@ -57,6 +57,10 @@ class Label(Opened):
         """
         return patch
 
+    def remarks(self) -> Mapping[str, int]:
+        """Return what is odd about the label, though it may be meant -> number of its objects of which that is true."""
+        return {}
+
     def require_asked(self) -> None:
         """Refuse what the label says of chips that there are none of, when all chips were read.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -25,6 +25,15 @@ from groundwork.targets.object_pixels import draw_objects
 
 #: Stands for pixels in which no object lies; those of class 0 hold 1.
 NO_OBJECT = 0
+
+#: What is odd about objects, for people.
+DOUBLED = "have class and box of another one, and count beside it. Remove what stands twice"
+SCATTERED = (
+    "are parts far from each other, such as of what was dissolved by class, and a feature is one object. Take apart "
+    "what are several (QGIS's 'Multipart to singleparts', geopandas' explode)"
+)
+#: Share of its box that the boxes of an object's parts cover at least where these lie near each other.
+_NEAR = 0.05
 
 #: How far from its centre an object is counted at most, in pixels, where centres of others lie in the same pixel.
 _REACH = 8
@@ -73,6 +82,17 @@ class SceneObjects:
         self._complete = None
         if complete is not None:
             self._complete = DrawnPlane(complete, np.ones(len(complete), np.uint8), 0, grid, VectorSpec(), path)
+
+    def remarks(self) -> Mapping[str, int]:
+        """Return how many objects are odd, though they may be meant: :data:`DOUBLED` and :data:`SCATTERED`."""
+        known = self._classes != IGNORE
+        outlines = self._outlines[known]
+        places = np.column_stack([np.round(shapely.bounds(outlines).reshape(-1, 4) * STEPS), self._classes[known]])
+        doubled = len(places) - len(np.unique(places, axis=0))
+        parts, of = shapely.get_parts(outlines, return_index=True)
+        covered = np.bincount(of, shapely.area(shapely.envelope(parts)), len(outlines))
+        scattered = int((covered < _NEAR * shapely.area(shapely.envelope(outlines))).sum())
+        return {text: count for text, count in ((DOUBLED, doubled), (SCATTERED, scattered)) if count}
 
     def _inside(
         self, outlines: NDArray[np.object_], classes: NDArray[np.int64]

@@ -17,7 +17,8 @@ from rasterio.warp import reproject
 from rasterio.warp import transform as transform_points
 from rasterio.windows import Window
 
-from groundwork.data.scene_stack import SceneStack, folders_by_source, require_sources
+from groundwork.data.pairing import FOR_PREDICTING, require_sources
+from groundwork.data.scene_stack import SceneStack, folders_by_source
 from groundwork.errors import PairingError, RasterError
 from groundwork.rasters.folder import RasterFolder
 from groundwork.specs import RasterSpec
@@ -175,6 +176,9 @@ def test_scenes_are_those_of_the_reference(make_spec: MakeSpec) -> None:
     lacking = {**folders, "dem": _folder("b")}
     with pytest.raises(PairingError, match=r"source 'dem' \(/data\) has no raster for 'a'.*'optional: true'"):
         require_sources(lacking, inputs)
+    # Whoever has a trained model can state nothing of that.
+    with pytest.raises(PairingError, match=r"Which sources scenes may lack was settled when the model was trained"):
+        require_sources(lacking, inputs, FOR_PREDICTING)
     beyond = {**folders, "s1": _folder("b", "c")}
     with pytest.raises(PairingError, match=r"source 's1' \(/data\) has 'c', which 's2' lacks"):
         require_sources(beyond, inputs)

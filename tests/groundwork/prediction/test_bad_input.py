@@ -110,7 +110,7 @@ def test_pixels_of_another_size_in_degrees_are_told(
     pixels = np.ones((2, 32, 32), np.int16)
     scene = write_raster(tmp_path / "in/a.tif", pixels, **place, nodata=-1, tags={"DATE": "2024-06-01"})
     predict(bundle, scene, tmp_path / "out")
-    assert ("everything looks another size" in caplog.text) == (told is not None)
+    assert ("times as large to it" in caplog.text) == (told is not None)
     assert told is None or told in caplog.text
 
 

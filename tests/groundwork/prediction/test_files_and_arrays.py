@@ -129,6 +129,34 @@ def _source(stated: dict[str, Any]) -> dict[str, Any]:
     return {"source": InferenceConfig.model_validate(stated).source}
 
 
+@pytest.mark.parametrize("grid", [None, {"pixel_size_m": 20, "resampling": "nearest"}])
+def test_files_of_dates_are_stated_by_their_layout_alone(
+    grid: dict[str, Any] | None, tmp_path: Path, write_raster: Callable[..., Path]
+) -> None:
+    words = {"bands": ["RED", "BLUE"], "dtype": "int16", "nodata": -1, "steps": 3, "layout": "steps_first"}
+    bundle, _ = bundle_of(
+        {"optical": RasterSpec.model_validate(words)},
+        {"encoder": {"name": "per_date", "encoder": RESNET}, "decoder": FCN},
+    )
+    pixels = np.random.default_rng(0).integers(1, 900, (3, 2, 64, 64)).astype(np.int16)
+    pixels[1, :, :8] = -1
+    whole = write_raster(tmp_path / "whole/a.tif", pixels.reshape(6, 64, 64), nodata=-1)
+    # In files of its own, each date holds no data where it is 0; an older one is not taken.
+    apart = {"nodata": 0, "layout": "file_per_date", "take_dates": "newest"}
+    old = np.full((2, 64, 64), 5, np.int16)
+    for day, values in zip(("20230101", "20240401", "20240501", "20240601"), (old, *pixels), strict=True):
+        write_raster(tmp_path / f"in/a_{day}.tif", np.where(values == -1, 0, values))
+    config = {**CONFIG.model_dump(), "grid": grid}
+    made = predict_files(bundle, whole, tmp_path / "stacked", InferenceConfig.model_validate(config))["a"]
+    scenes = groundwork.find_rasters(tmp_path / "in", ["{key}_{date}.tif"])
+    stated = InferenceConfig.model_validate({**config, "source": apart})
+    found = predict_files(bundle, scenes, tmp_path / "dates", stated)
+    with rasterio.open(made["probabilities"]) as expected, rasterio.open(found["a"]["probabilities"]) as written:
+        assert written.transform == expected.transform
+        assert np.array_equal(written.read(), expected.read(), equal_nan=True)
+        assert np.isnan(written.read()).any()
+
+
 def test_one_file_of_each_source_is_one_scene(two: Bundle, tmp_path: Path, write_raster: Callable[..., Path]) -> None:
     random = np.random.default_rng(1)
     pixels = {name: random.integers(1, 900, (len(spec.bands), 64, 64)).astype(spec.dtype) for name, spec in TWO.items()}
@@ -183,7 +211,7 @@ def test_what_cannot_be_predicted_is_refused(tmp_path: Path, tiny_bundle: Bundle
         predict_files(tiny_bundle, [file, str(file)], tmp_path)
     with pytest.raises(PairingError, match=r"nowhere\.tif: found neither a file nor a folder"):
         predict_files(tiny_bundle, tmp_path / "nowhere.tif", tmp_path)
-    with pytest.raises(SpecError, match="Outlines are no arrays"):
+    with pytest.raises(SpecError, match="Objects and outlines are no arrays"):
         predict_array(tiny_bundle, np.zeros((3, 64, 64), np.int16), InferenceConfig.model_validate({"polygons": {}}))
     (tmp_path / "taken").touch()
     for place in ("taken", "taken/out"):

@@ -329,6 +329,11 @@ def test_the_pixel_size_of_the_training_holds_for_scenes_of_another_source_too(
         _write_all(bundle, scenes, tmp_path, source=source)
     _write_all(bundle, scenes, tmp_path, source=source | {"pixel_size_m": 30})
     assert "trained on pixels of 10 m; 'inference.source' declares 30 m. Everything looks 0.333 times" in caplog.text
+    # Null is any size: what differs is told by scene.
+    caplog.clear()
+    _write_all(bundle, scenes, tmp_path, source={"pixel_size_m": None})
+    assert "reads pixels of 10 m, and those of 1 scene(s) have another size" in caplog.text
+    assert "'x' in EPSG:32633 of about 30 m" in caplog.text
 
 
 @pytest.mark.parametrize("nodata", [0, None])

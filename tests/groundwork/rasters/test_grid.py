@@ -29,6 +29,35 @@ def test_bounds_and_pixel_size() -> None:
     assert NORTH_UP.pixel_size == 10
 
 
+@pytest.mark.parametrize(
+    ("code", "place", "metres", "keeps"),
+    [
+        (32632, (500_000, 5_427_000), 0.9996, True),
+        (2154, (700_000, 6_600_000), 1.0, True),
+        (3857, (1_000_000, 0), 1.0, True),
+        # The secant of 49 degrees is 1.524.
+        (3857, (1_000_000, 6_274_861), 1 / 1.524, False),
+        (3995, (0, -2_000_000), 1.0, True),
+        # Sides of a degree are 111.2 km and 73.2 km there.
+        (4326, (9, 49), (111_210 * 73_170) ** 0.5, False),
+        (2263, (1_000_000, 200_000), 0.3048, True),
+    ],
+)
+def test_lengths_on_the_ground_are_those_of_the_ellipsoid(
+    code: int, place: tuple[float, float], metres: float, keeps: bool
+) -> None:
+    grid = Grid(CRS.from_epsg(code), from_origin(place[0] - 10, place[1] + 10, 2, 2), width=10, height=10)
+    assert grid.metres_per_unit == pytest.approx(metres, rel=5e-3)
+    assert grid.ground_size == pytest.approx(2 * metres, rel=5e-3)
+    assert grid.keeps_lengths == keeps
+
+
+def test_lengths_on_the_ground_are_not_known_of_what_is_elsewhere() -> None:
+    assert Grid(None, Affine.identity(), 3, 3).ground_size is None
+    assert Grid(MARS, from_origin(0, 0, 10, 10), 3, 3).ground_size is None
+    assert Grid(MARS, from_origin(0, 0, 10, 10), 3, 3).keeps_lengths
+
+
 def test_bounds_of_a_south_up_grid_are_the_same() -> None:
     south_up = Grid(UTM, Affine(10, 0, 500_000, 0, 10, 4_999_800), width=30, height=20)
     assert south_up.bounds == NORTH_UP.bounds

@@ -327,6 +327,31 @@ def test_a_thumbnail_leaves_out_what_is_masked(tmp_path: Path, write_raster: Wri
         assert np.array_equal(scene.thumbnail(100)[1], mask > 0)
 
 
+@pytest.mark.parametrize(
+    ("top", "declared", "told"),
+    [
+        # The secant of 49 degrees is 1.524; of 51.8 it is 1.617.
+        (6_274_861, 30, "19.7"),
+        (6_274_861, 20, None),
+        (6_750_000, 20, None),
+        (6_274_861, 16, "19.7"),
+        (0, 30, None),
+        (0, 29, "30"),
+    ],
+)
+def test_pixels_of_web_mercator_are_those_on_the_ground(
+    tmp_path: Path, write_raster: Write, make_spec: MakeSpec, top: float, declared: float, told: str | None
+) -> None:
+    place = {"crs": "EPSG:3857", "transform": from_origin(1_000_000, top, 30, 30)}
+    path = write_raster(tmp_path / "m.tif", PIXELS[:2], **place, nodata=-9999)
+    with Scene([path], make_spec("A", "B", pixel_size_m=declared)) as scene:
+        if told is None:
+            assert scene.grid.pixel_size == 30
+        else:
+            with pytest.raises(RasterError, match=rf"m.tif: found pixels of {told} m.*Set 'pixel_size_m: {told}'"):
+                _ = scene.grid
+
+
 @pytest.mark.parametrize(("declared", "fits"), [(10, True), (10.05, True), (30, False)])
 def test_a_declared_pixel_size_is_held_against_the_file(
     scene_file: Path, make_spec: MakeSpec, declared: float, fits: bool

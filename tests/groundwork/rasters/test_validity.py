@@ -15,7 +15,9 @@ from rasterio.transform import from_origin
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
+from groundwork.data.scene_stack import SceneStack
 from groundwork.errors import RasterError
+from groundwork.rasters.canvas import DeclaredPixels
 from groundwork.rasters.scene import Scene
 from groundwork.rasters.validity import in_yaml
 from groundwork.specs import RasterSpec
@@ -25,6 +27,7 @@ Write = Callable[..., Path]
 RNG = np.random.default_rng(0)
 HOLE = np.zeros((8, 8), np.bool_)
 HOLE[2:4, 1:6] = True
+COLORS = ("RED", "GREEN", "BLUE", "NIR")
 
 
 def _read(paths: list[Path], spec: RasterSpec, size: int = 8) -> tuple[np.ndarray, np.ndarray]:
@@ -47,9 +50,34 @@ def test_the_fourth_declared_band_of_an_8_bit_file_is_no_mask(
     path = write_raster(tmp_path / "rgbn.tif", pixels)
     with rasterio.open(path) as raster:
         assert raster.colorinterp[3] is ColorInterp.alpha, "GDAL takes it for an alpha band"
-    values, valid = _read([path], make_spec("RED", "GREEN", "BLUE", "NIR", dtype="uint8", nodata=None))
+    values, valid = _read([path], make_spec(*COLORS, dtype="uint8", nodata=None))
     assert np.array_equal(values, pixels)
     assert valid.all()
+    # On another grid GDAL would leave out where it is 0, or refuse to add a mask of its own.
+    for nodata in (None, 0):
+        spec = make_spec(*COLORS, dtype="uint8", nodata=nodata, validity="any", resampling="nearest")
+        with SceneStack({"s": (path,)}, {"s": spec}, None, DeclaredPixels(None, 5)) as stack:
+            patch = stack.read(Window(0, 0, 16, 16))
+        assert np.array_equal(patch.values["s"], pixels.repeat(2, axis=1).repeat(2, axis=2))
+        assert patch.valid["s"].all()
+
+
+@pytest.mark.parametrize(("name", "is_mask"), [(None, True), ("Alpha", True), ("Band 4", True), ("NIR", False)])
+def test_an_undeclared_fourth_band_is_a_mask_where_nothing_calls_it_otherwise(
+    tmp_path: Path, write_raster: Write, make_spec: MakeSpec, name: str | None, is_mask: bool
+) -> None:
+    pixels = _pixels(4, "uint8")
+    pixels[3] = np.where(HOLE, 0, 255)
+    path = write_raster(tmp_path / "x.tif", pixels)
+    if name is not None:
+        with rasterio.open(path, "r+") as raster:
+            raster.set_band_description(4, name)
+    spec = make_spec(*COLORS[:3], dtype="uint8", nodata=None)
+    if is_mask:
+        assert np.array_equal(_read([path], spec)[1], ~HOLE)
+    else:
+        with pytest.raises(RasterError, match=r"x.tif: found 4 band\(s\); expected 3, as 'sources' declares"):
+            _read([path], spec)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "uint16", "float32"])

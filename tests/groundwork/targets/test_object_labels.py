@@ -9,6 +9,7 @@ from typing import Any
 
 import geopandas
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,16 +17,20 @@ from pydantic import ValidationError
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
 from rasterio.windows import Window
-from shapely.geometry import Point, Polygon, box
+from shapely.geometry import MultiPolygon, Point, Polygon, box
 
 from groundwork.batch import Patch
-from groundwork.errors import RasterError, SpecError
+from groundwork.config import DataConfig
+from groundwork.data.scan import scan_scenes
+from groundwork.errors import DataError, RasterError, SpecError
+from groundwork.rasters.folder import find_rasters
 from groundwork.rasters.grid import Grid
+from groundwork.rasters.shared import SharedFiles
 from groundwork.specs import TargetSpec
 from groundwork.targets.kinds import kind_of
 from groundwork.targets.label import LabelSource
 from groundwork.targets.labels import IGNORE
-from marked import MARK_CLASSES
+from marked import MARK_CLASSES, marked_data, write_marked
 
 GRID = Grid(CRS.from_epsg(32632), from_origin(500_000, 5_000_000, 10, 10), width=20, height=12)
 WHOLE = Window(0, 0, 20, 12)
@@ -540,6 +545,54 @@ def test_a_file_of_one_scene_holds_one_image(tmp_path: Path) -> None:
     assert _boxes(_read(named, _target())) == {(1, 1, 3, 3): 0}
     with pytest.raises(RasterError, match=r"no image '5.png'; expected what was there when samples were indexed"):
         _read(LabelSource(source.paths, {"image": "5.png"}, "5"), _target())
+
+
+# --- scenes ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("moved", [0, 100_000])
+def test_labels_of_which_no_scene_has_an_object_are_refused(tmp_path: Path, moved: float) -> None:
+    marked = write_marked(tmp_path / "scenes", {"a": 3, "b": 0})
+    marks = geopandas.read_file(marked.write_vectors(tmp_path / "marks.gpkg"))
+    marks.geometry = marks.translate(moved)
+    marks.to_file(tmp_path / "marks.gpkg", layer="marks")
+    # Somebody looked through all of both scenes: that nothing lies near them is no mistake by itself.
+    seen = geopandas.GeoDataFrame(geometry=[box(0, 0, 1e6, 1e7)], crs="EPSG:32632")
+    seen.to_file(tmp_path / "marks.gpkg", layer="seen")
+    words = marked_data(vectors={"attribute": "kind", "layer": "marks", "complete_layer": "seen"})
+    scenes, labels = find_rasters(tmp_path / "scenes", ["{key}.tif"]), SharedFiles(tmp_path, ("marks.gpkg",))
+    if moved:
+        with pytest.raises(DataError, match=r"None of 8 chip\(s\) of 2 scene\(s\) has an object.*marks.gpkg"):
+            scan_scenes(scenes, labels, DataConfig.model_validate(words))
+    else:
+        found = scan_scenes(scenes, labels, DataConfig.model_validate(words)).chips
+        assert found[["objects_square", "objects_disc"]].to_numpy().sum() == 3
+        assert set(found.scene) == {"a", "b"}
+
+
+@pytest.mark.parametrize("case", ["plain", "doubled", "dissolved"])
+def test_objects_that_stand_twice_or_in_scattered_parts_are_told_of(
+    tmp_path: Path, case: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    marked = write_marked(tmp_path / "scenes", {"a": 4, "b": 5}, size=150)
+    marks = geopandas.read_file(marked.write_vectors(tmp_path / "marks.gpkg"))
+    # Two halves of one object are no matter.
+    marks.geometry = [_halved(shape) for shape in marks.geometry]
+    if case == "doubled":
+        marks = geopandas.GeoDataFrame(pd.concat([marks, marks[:3]]), crs=marks.crs)
+    if case == "dissolved":
+        marks = marks.dissolve("kind").reset_index()
+    marks.to_file(tmp_path / "marks.gpkg")
+    scenes, labels = find_rasters(tmp_path / "scenes", ["{key}.tif"]), SharedFiles(tmp_path, ("marks.gpkg",))
+    scan_scenes(scenes, labels, DataConfig.model_validate(marked_data(vectors={"attribute": "kind"})))
+    assert ("3 object(s) of the labels have class and box of another one" in caplog.text) == (case == "doubled")
+    assert ("object(s) of the labels are parts far from each other" in caplog.text) == (case == "dissolved")
+
+
+def _halved(shape: Polygon) -> MultiPolygon:
+    left, bottom, right, top = shape.bounds
+    third = (right - left) / 3
+    return MultiPolygon([box(left, bottom, left + third, top), box(right - third, bottom, right, top)])
 
 
 # --- sums and pictures ----------------------------------------------------------------------------------------------

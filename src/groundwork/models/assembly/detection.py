@@ -10,7 +10,15 @@ from groundwork.batch import Images
 from groundwork.config.component import ComponentConfig
 from groundwork.config.model import ModelConfig
 from groundwork.errors import ComponentError, SpecError
-from groundwork.models.assembly.detector_networks import Design, Framework, Heads, Limits, build_detector, check_design
+from groundwork.models.assembly.detector_networks import (
+    Design,
+    Framework,
+    Heads,
+    Limits,
+    build_detector,
+    check_design,
+    outline_cells,
+)
 from groundwork.models.assembly.encoder_model import EncoderModel, FeatureExtractor
 from groundwork.models.assembly.extractor import build_extractor, refuse_parts, resolve_necks, set_encoder_statistics
 from groundwork.models.assembly.objects import check_objects, from_padded, keep_best, stack_objects, to_padded
@@ -141,15 +149,23 @@ class ObjectDetectionModelFactory(ModelFactory):
         heads: Heads = "v1",
         iou_across_classes: float | None = None,
     ) -> None:
-        thresholds = [score_threshold, iou_threshold, *([] if iou_across_classes is None else [iou_across_classes])]
-        if most < 1 or not all(0 <= threshold <= 1 for threshold in thresholds):
-            raise ComponentError("'most' must be at least 1, and all thresholds from 0 to 1")
+        thresholds = {"score_threshold": score_threshold, "iou_threshold": iou_threshold}
+        for name, value in {**thresholds, "iou_across_classes": iou_across_classes}.items():
+            if value is not None and not 0 <= value <= 1:
+                raise ComponentError(f"'{name}' is {value:g}; it is a threshold from 0 to 1")
+        if most < 1:
+            raise ComponentError(f"'most' is {most}; of an image, 1 object or more is passed on")
         if regions < 4:
             raise ComponentError(f"'regions' is {regions}; a quarter of them are of objects: give 4 or more")
         limits = Limits(score_threshold, iou_threshold, most, regions)
         self._design = Design(framework, limits, anchors, heads)
         check_design(self._design)
         self._iou_across_classes = iou_across_classes
+
+    @property
+    def outline_cells(self) -> int:
+        """See :class:`ModelFactory`."""
+        return outline_cells(self._design)
 
     def resolve(self, config: ModelConfig, inputs: Mapping[str, RasterSpec], target: TargetSpec) -> ModelConfig:  # noqa: ARG002
         """Write out the necks. See :class:`ModelFactory`."""

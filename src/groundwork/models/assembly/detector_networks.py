@@ -125,6 +125,16 @@ def check_design(design: Design) -> None:
         raise ComponentError(f"'anchors' are sides in pixels, above 0; found {list(design.anchors)}")
 
 
+def outline_cells(design: Design) -> int:
+    """Return the cells along each side of a box that say an outline; 0 of a detector that gives boxes alone."""
+    return 2 * _cells_pooled(design.heads) if design.framework == "mask-rcnn" else 0
+
+
+def _cells_pooled(heads: Heads) -> int:
+    """Return the cells of a region that outlines are made of; a mask has twice as many along each side."""
+    return _POOLED if heads == "v2_coarse" else 2 * _POOLED
+
+
 class _Channels(nn.Module):
     """Stands for encoder and necks, of which torchvision's constructors ask the number of channels."""
 
@@ -179,9 +189,7 @@ def _build_two_stage(given: _Levels, design: Design) -> FasterRCNN:
     has_masks, limits = design.framework == "mask-rcnn", design.limits
     names = [str(index) for index in range(len(given.strides))]
     anchors = AnchorGenerator(tuple((side,) for side in given.anchors), (_RATIOS,) * len(given.anchors))
-    # A mask has twice as many cells along each side as its region.
-    pooled = _POOLED if design.heads == "v2_coarse" else 2 * _POOLED
-    masks = {"mask_roi_pool": MultiScaleRoIAlign(names, pooled, 2)} if has_masks else {}
+    masks = {"mask_roi_pool": MultiScaleRoIAlign(names, _cells_pooled(design.heads), 2)} if has_masks else {}
     return (MaskRCNN if has_masks else FasterRCNN)(
         _Channels(given.channels),
         given.num_classes + TwoStageDetector.first_label,

@@ -86,6 +86,13 @@ class EnsembleFactory(ModelFactory):
 
         return all(build(ModelFactory, FACTORIES, member.model.factory).gives_deviations for member in self._members)
 
+    @property
+    def outline_cells(self) -> int:
+        """What each member says. See :class:`ModelFactory`."""
+        from groundwork.models.factories import FACTORIES  # noqa: PLC0415 - it names this class
+
+        return build(ModelFactory, FACTORIES, self._members[0].model.factory).outline_cells
+
     def build_model(self, config: ModelConfig, inputs: Mapping[str, RasterSpec], target: TargetSpec) -> Model:
         """Build the models. See :class:`ModelFactory`."""
         from groundwork.models.factories import FACTORIES  # noqa: PLC0415 - it names this class

@@ -67,7 +67,9 @@ class Grid:
         """Whether lengths in the CRS are those on the ground, as in UTM, and not in Web Mercator or in degrees."""
         if self.crs is None or not self.crs.is_projected:
             return False
-        metres, unit = self.metres_per_unit, self.crs.linear_units_factor[1]
+        column, row = self.transform @ (self.width / 2, self.height / 2)
+        # It is asked of each file that is opened: those near each other have one answer.
+        metres, unit = _metres_per_unit(self.crs, (round(column, -5), round(row, -5))), self.crs.linear_units_factor[1]
         return metres is None or abs(metres / unit - 1) < MOST_OFF
 
     def part(self, window: Window) -> Grid:

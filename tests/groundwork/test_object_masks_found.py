@@ -128,6 +128,9 @@ def test_outlines_are_whole_and_there_once_for_any_tiles(
         assert (drawn & pixels).sum() / (drawn | pixels).sum() > 0.9, mark
         if mark.name == "square":
             assert found[0].equals(shapely.box(*mark.box)), mark
+    # The scene lies in UTM, whose areas are the ground's to a thousandth.
+    pixels_each = [shape.area for shape in layer.shapes]
+    assert np.allclose(layer.columns["area_m2"], np.array(pixels_each) * layer.grid.pixel_size**2, rtol=1e-6)
 
 
 def test_outlines_hold_no_ground_without_data(large: SimpleNamespace, initial: Bundle, tmp_path: Path) -> None:
@@ -170,7 +173,7 @@ def test_outlines_are_trained_on_judged_and_written(
     frame = geopandas.read_file(path)
     assert len(frame)
     assert frame.crs.to_epsg() == 32632
-    assert list(frame.columns) == ["class", "value", "score", "geometry"]
+    assert list(frame.columns) == ["class", "value", "score", "area_m2", "geometry"]
     east, north = large.marked.origin("wide")
     assert frame.within(shapely.box(east, north - 1500, east + 1500, north)).all()
     # Along the edges of pixels of 10 m.

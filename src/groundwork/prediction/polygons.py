@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import shapely
-from geopandas import GeoSeries
 from numpy.typing import NDArray
-from pyproj import Geod
 from rasterio.features import shapes as outlines_of
 from rasterio.windows import Window
 
 from groundwork.config.inference import PolygonsConfig
+from groundwork.prediction.areas import areas_of
 from groundwork.prediction.outline_joining import Border, OpenRegions
 from groundwork.prediction.outline_store import OutlineStore
 from groundwork.prediction.products import POLYGONS
@@ -20,9 +19,6 @@ from groundwork.rasters.features import FeatureBatches, FeatureLayer, FeatureStr
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.stream import RasterProfile
 from groundwork.targets.kind import Products
-
-#: Share by which areas in a projection may differ from those on the ellipsoid.
-MOST_OFF = 0.01
 
 
 class ClassPolygons:
@@ -107,7 +103,7 @@ class ClassPolygons:
             "value": values,
         }
         layer = FeatureLayer(self._profile.grid, shapes.tolist(), columns, self._profile.tags)
-        return FeatureLayer(layer.grid, layer.shapes, {**columns, **_areas(layer)}, layer.tags)
+        return FeatureLayer(layer.grid, layer.shapes, {**columns, **areas_of(layer)}, layer.tags)
 
 
 class _Block:
@@ -154,26 +150,3 @@ def _with_points(ring: NDArray[np.float64], sides: NDArray[np.bool_]) -> NDArray
     share = (np.arange(counts.sum()) - first) / np.repeat(counts, counts)
     points = np.repeat(ring[:-1], counts, axis=0) + share[:, None] * np.repeat(np.diff(ring, axis=0), counts, axis=0)
     return np.concatenate([points.round(), ring[-1:]])
-
-
-def _areas(layer: FeatureLayer) -> Mapping[str, NDArray[np.generic]]:
-    """Return the area of each polygon in square metres: on the ellipsoid, where the CRS does not keep areas."""
-    crs, frame = layer.grid.crs, layer.frame()
-    if crs is None:
-        return {"area_pixels": np.asarray(shapely.area(np.array(list(layer.shapes), dtype=object)), np.float64)}
-    geod: Geod = frame.crs.get_geod() or Geod(ellps="WGS84")
-    if crs.is_projected:
-        planar = frame.area.to_numpy(np.float64) * crs.linear_units_factor[1] ** 2
-        whole = GeoSeries(
-            [shapely.segmentize(shapely.box(*layer.grid.bounds), layer.grid.pixel_size * 100)], crs=frame.crs
-        )
-        share = float(_on_ellipsoid(whole, geod)[0]) / (float(whole.area.iloc[0]) * crs.linear_units_factor[1] ** 2)
-        # UTM's areas are off by a thousandth; Web Mercator's by more than half at 50 degrees.
-        if abs(share - 1) < MOST_OFF:
-            return {"area_m2": planar}
-    return {"area_m2": _on_ellipsoid(frame.geometry, geod)}
-
-
-def _on_ellipsoid(shapes: GeoSeries, geod: Geod) -> NDArray[np.float64]:
-    degrees = shapes.to_crs(shapes.crs.geodetic_crs) if shapes.crs.is_projected else shapes
-    return np.array([abs(geod.geometry_area_perimeter(shape)[0]) for shape in degrees], np.float64)

@@ -21,7 +21,7 @@ from starlette.concurrency import run_in_threadpool
 from groundwork import fingerprint
 from groundwork.bundle import Bundle
 from groundwork.config.serving import ServingConfig
-from groundwork.serving.asked import MEDIA_TYPES, Asked, Fetched, Format, products_of
+from groundwork.serving.asked import MEDIA_TYPES, Asked, Fetched, Format, products_of, settled
 from groundwork.serving.fetching import fetch
 from groundwork.serving.predictor import Predictor
 from groundwork.serving.queueing import Workers
@@ -61,12 +61,14 @@ def make_app(bundle: Bundle, config: ServingConfig) -> FastAPI:
     # The pages of FastAPI load scripts from elsewhere.
     title = bundle.config.model.title()
     app = FastAPI(title="Groundwork", summary=title, lifespan=lifespan, docs_url=None, redoc_url=None)
-    _add_answers(app, workers, config, tuple(bundle.config.inputs))
+    _add_answers(app, workers, config, bundle)
     _add_descriptions(app, bundle, config, workers)
     return app
 
 
-def _add_answers(app: FastAPI, workers: Workers, config: ServingConfig, sources: Sequence[str]) -> None:
+def _add_answers(app: FastAPI, workers: Workers, config: ServingConfig, bundle: Bundle) -> None:
+    sources = tuple(bundle.config.inputs)
+
     @app.exception_handler(RefusedError)
     async def refused(request: Request, refusal: Exception) -> JSONResponse:  # noqa: ARG001 - FastAPI gives it
         if not isinstance(refusal, RefusedError):
@@ -89,8 +91,8 @@ def _add_answers(app: FastAPI, workers: Workers, config: ServingConfig, sources:
         def work(predictor: Predictor, sent: Sent) -> Path:
             return predictor.answer(sent, asked, deadline)
 
-        receive = partial(_receive, request, config, sources)
-        return await _answered(workers, receive, work, asked.format)
+        _, form = settled(asked, bundle)
+        return await _answered(workers, partial(_receive, request, config, sources), work, form)
 
     @app.post("/pictures", responses=_REFUSALS, openapi_extra=_body())
     async def look(request: Request) -> FileResponse:
@@ -164,7 +166,7 @@ async def _limited(request: Request, most: int) -> AsyncIterator[bytes]:
 
 def _asked(
     product: Annotated[str | None, Query(description="Such as classes; the answer itself where left out")] = None,
-    format: Annotated[Format, Query(description="Of the answer")] = "tif",
+    format: Annotated[Format | None, Query(description="The first that holds the product where left out")] = None,
     bounds: Annotated[str | None, Query(description="west,south,east,north of the ground that is wanted")] = None,
     crs: Annotated[str, Query(description="Of bounds")] = "EPSG:4326",
 ) -> Asked:

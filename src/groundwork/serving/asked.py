@@ -45,7 +45,8 @@ class Asked(Config):
 
     #: Such as classes, probabilities or objects. None: the answer itself.
     product: str | None = None
-    format: Format = "tif"
+    #: None: the first that holds the product.
+    format: Format | None = None
     #: West, south, east and north of the ground that is wanted. None: all that the raster shows.
     bounds: tuple[float, float, float, float] | None = None
     #: Of ``bounds``.
@@ -72,22 +73,25 @@ def settings_for(asked: Asked, product: str, base: InferenceConfig) -> Inference
         raise RefusedError(422, f"bounds: {error}") from error
 
 
-def product_of(asked: Asked, bundle: Bundle) -> str:
-    """Return the product that a request asks for, one that the format can hold.
+def settled(asked: Asked, bundle: Bundle) -> tuple[str, Format]:
+    """Return the product that a request asks for, and the format that it is given in.
 
     Raises:
-        RefusedError: For another, with those that there are.
+        RefusedError: For a product that the format cannot hold, or none can, with those that there are.
     """
-    known = products_of(bundle)
-    by_format = known[asked.format]
-    if not by_format:
-        formats = ", ".join(name for name, products in known.items() if products)
+    known = {form: products for form, products in products_of(bundle).items() if products}
+    if asked.format is not None and asked.format not in known:
+        formats = ", ".join(known)
         raise RefusedError(422, f"The model gives nothing that '{asked.format}' can hold. Formats: {formats}.")
-    product = asked.product or by_format[0]
-    if product not in by_format:
-        listed = ", ".join(by_format)
-        raise RefusedError(422, f"As '{asked.format}' the model gives {listed}; found the product '{product}'.")
-    return product
+    able = known if asked.format is None else {asked.format: known[asked.format]}
+    for form, products in able.items():
+        if asked.product is None or asked.product in products:
+            return asked.product or products[0], form
+    if asked.format is not None:
+        listed = ", ".join(known[asked.format])
+        raise RefusedError(422, f"As '{asked.format}' the model gives {listed}; found the product '{asked.product}'.")
+    listed = "; ".join(f"as '{form}' {', '.join(products)}" for form, products in known.items())
+    raise RefusedError(422, f"The model gives {listed}; found the product '{asked.product}'.")
 
 
 def products_of(bundle: Bundle) -> dict[Format, tuple[str, ...]]:

@@ -22,7 +22,7 @@ from groundwork.rasters.features import FeatureLayer, FeatureStream
 from groundwork.rasters.quicklook import read_small, stretch
 from groundwork.rasters.stream import RasterStream
 from groundwork.rasters.writing import write_rasters
-from groundwork.serving.asked import Asked, product_of, settings_for
+from groundwork.serving.asked import Asked, Format, settings_for, settled
 from groundwork.serving.received import require_raster
 from groundwork.serving.refusals import RefusedError, too_large
 from groundwork.serving.sources import Sent, by_source, folders_of, without_places
@@ -59,7 +59,7 @@ class Predictor:
         """
         _require_time(deadline)
         bundle = self._bundle
-        product = product_of(asked, bundle)
+        product, form = settled(asked, bundle)
         is_whole = asked.bounds is None or bundle.config.target.per == "object"
         rasters = by_source(sent, bundle.config.inputs, self._config.max_bytes)
         for path in rasters.values():
@@ -73,7 +73,7 @@ class Predictor:
                 return _as_geojson(stream.find()[product].whole(), raster)
             self._require_size(stream)
             stream = replace(stream, blocks=_in_time(stream.blocks, deadline))
-            return self._written(stream, product, asked, raster)
+            return self._written(stream, product, form, raster)
         except GroundworkError as error:
             raise RefusedError(422, without_places(str(error), rasters)) from error
         except MemoryError as error:
@@ -99,8 +99,8 @@ class Predictor:
         if pixels > most:
             raise too_large(f"{pixels} pixels are asked for", f"{most} pixels")
 
-    def _written(self, stream: RasterStream, product: str, asked: Asked, raster: Path) -> Path:
-        if asked.format == "geojson":
+    def _written(self, stream: RasterStream, product: str, form: Format, raster: Path) -> Path:
+        if form == "geojson":
             for _ in stream.blocks:
                 pass
             features = stream.features
@@ -109,7 +109,7 @@ class Predictor:
             return _as_geojson(features.find()[product].whole(), raster)
         paths = {name: raster.with_name(f"{name}.tif") for name in stream.profiles}
         write_rasters(stream, paths)
-        return self._as_picture(paths[product]) if asked.format == "png" else paths[product]
+        return self._as_picture(paths[product]) if form == "png" else paths[product]
 
     def _as_picture(self, classes: Path) -> Path:
         """Draw classes in their colours beside their raster, clear where there is no data, as large as `look` does."""

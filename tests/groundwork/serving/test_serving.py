@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -30,8 +31,10 @@ from groundwork.rasters.folder import find_rasters
 from groundwork.rasters.writing import write_rasters
 from groundwork.serving import fetching
 from groundwork.serving.app import make_app
+from groundwork.serving.asked import Asked, settled
 from groundwork.serving.fetching import fetch, public_place
 from groundwork.serving.refusals import RefusedError
+from groundwork.specs import TargetSpec
 
 Serve = Callable[..., str]
 TIFF = {"Content-Type": "image/tiff"}
@@ -202,10 +205,21 @@ def test_what_the_model_cannot_read_is_refused_in_words_without_places_of_the_se
     assert "/tmp" not in answer.text
 
 
+def test_a_product_comes_in_the_first_format_that_holds_it(address: str, scene: Path, tiny_bundle: Bundle) -> None:
+    answer = post(address, scene.read_bytes(), product="polygons")
+    assert answer.headers["content-type"] == "application/geo+json"
+    assert answer.content == post(address, scene.read_bytes(), format="geojson").content
+    assert post(address, scene.read_bytes(), product="entropy").headers["content-type"].startswith("image/tiff")
+    target = TargetSpec.model_validate({**tiny_bundle.config.target.model_dump(), "per": "object"})
+    config = tiny_bundle.config.model_copy(update={"target": target})
+    assert settled(Asked(), replace(tiny_bundle, config=config)) == ("objects", "geojson")
+
+
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ({"product": "numbers"}, "As 'tif' the model gives classes, probabilities, entropy"),
+        ({"product": "numbers"}, "The model gives as 'tif' classes, probabilities, entropy; as 'geojson' polygons"),
+        ({"product": "numbers", "format": "tif"}, "As 'tif' the model gives classes, probabilities, entropy"),
         ({"format": "png", "product": "entropy"}, "As 'png' the model gives classes"),
         ({"bounds": "1,2,3"}, "bounds"),
         ({"bounds": "3,2,1,4"}, "west, south, east and north, in this order"),

@@ -5,6 +5,7 @@ from pathlib import Path
 from fieldwork.bundle_holds import BundleHolds
 from fieldwork.config_loader import RecipeConfigLoader
 from fieldwork.hooks import AroundRun
+from fieldwork.kept_results import KeptResults
 from fieldwork.local_values import make_resolver
 from fieldwork.run_record import RunRecord
 from fieldwork.same_recipe import SameRecipe
@@ -13,7 +14,7 @@ from fieldwork.tracking import Tracking
 
 show_errors_plainly()
 
-HOOKS = (AroundRun(), SameRecipe(), BundleHolds(), RunRecord(), Tracking())
+HOOKS = (AroundRun(), SameRecipe(), BundleHolds(), KeptResults(), RunRecord(), Tracking())
 
 CONFIG_LOADER_CLASS = RecipeConfigLoader
 #: Gives values of this machine.

@@ -221,7 +221,7 @@ def save_bundle(bundle: Bundle, path: Path) -> None:
         made.mkdir()
         (made / "bundle.json").write_text(text + "\n", encoding="utf-8")
         save_file(weights, made / "weights.safetensors", metadata={_DESCRIBED: _described(json.loads(text))})
-        (made / "weights.safetensors").chmod(0o644)
+        (made / "weights.safetensors").chmod((made / "bundle.json").stat().st_mode)  # safetensors asks no umask
         replace_folder(made, path)
 
 

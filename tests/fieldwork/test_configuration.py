@@ -317,6 +317,18 @@ def test_the_files_that_state_a_parameter_are_named(tmp_path: Path) -> None:
     assert read.files_with("seed") == ["conf/base/parameters.yml"]
 
 
+def test_values_that_files_ask_for_may_be_given(tmp_path: Path) -> None:
+    catalog = "table: {type: pandas.CSVDataset, filepath: '${runtime_params:root,${runtime_params: where, a}}/b.csv'}\n"
+    read = recipe_of(tmp_path, {"catalog.yml": catalog, "parameters.yml": "seed: ${runtime_params:lucky_number,3}\n"})
+    assert read.asked_for() == {"root", "where", "lucky_number"}
+    check_names(["seed", "lucky_number"], read.asked_for())
+    words = r"Unknown parameter 'lucky_numbr'\. Did you mean 'lucky_number'.* its line in src/fieldwork/parameters\.py;"
+    with pytest.raises(UnknownParameterError, match=words):
+        check_names(["lucky_numbr"], read.asked_for())
+    with pytest.raises(UnknownParameterError, match=r"\$\{runtime_params:root,default\}"):
+        check_names(["root"], loader("local").asked_for())
+
+
 def test_an_unknown_environment_is_refused_with_the_near_miss() -> None:
     with pytest.raises(ConfigurationError, match=r"no environment 'hls_watr' in .*Did you mean 'hls_water'"):
         loader("hls_watr")["parameters"]

@@ -203,6 +203,17 @@ def test_a_killed_process_leaves_the_earlier_bundle_whole(saved: Path, tiny_bund
     assert [entry.name for entry in saved.parent.iterdir()] == ["trained"]
 
 
+@pytest.mark.parametrize(("umask", "mode"), [(0o077, 0o600), (0o022, 0o644), (0o002, 0o664)])
+def test_weights_may_be_read_by_whom_the_umask_lets(tmp_path: Path, tiny_bundle: Bundle, umask: int, mode: int) -> None:
+    before = os.umask(umask)
+    try:
+        save_bundle(tiny_bundle, tmp_path / "bundle")
+    finally:
+        os.umask(before)
+    modes = {file.name: file.stat().st_mode & 0o777 for file in (tmp_path / "bundle").iterdir()}
+    assert modes == {"bundle.json": mode, "weights.safetensors": mode}
+
+
 # --- refusals -------------------------------------------------------------------------------------------------------
 
 

@@ -34,7 +34,9 @@ def read_mapping(file: Path, load: Callable[[str], Any] = yaml.safe_load) -> dic
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise DataError(f"{file}{line}: this is no valid YAML: {error.problem} {error.context or ''}".rstrip()) from None
+        raise DataError(
+            f"{file}{line}: this is no valid YAML: {error.problem} {error.context or ''}".rstrip()
+        ) from None
     except (yaml.YAMLError, ValueError) as error:
         raise DataError(f"{file}: this is no valid {'JSON' if file.suffix == '.json' else 'YAML'}: {error}") from None
     if not isinstance(read, dict | None):

@@ -63,13 +63,14 @@ def test_a_second_run_is_refused_until_the_first_one_ends(
     monkeypatch.setattr("fieldwork.run_record.pipelines", PIPELINES)
     [hook] = [OneRun() for hook in HOOKS if isinstance(hook, OneRun)]
     for name in ("training", "__default__"):
-        with pytest.raises(AnotherRunError, match=r"Another run \(process 7\) makes the results of '(training|inference)' in .*0,"):
+        with pytest.raises(AnotherRunError, match=r"Another run \(process 7\) makes the results of '\w+' in .*0,"):
             _begin(hook, tmp_path, name)
     _begin(hook, tmp_path, "data_prep", "evaluation", "report")
     other.kill()
     other.wait()
     _begin(hook, tmp_path, "training", "training")
     assert (tmp_path / "run/.training.lock").read_text().startswith("process ")
+    hook.on_pipeline_error()
 
 
 def test_shares_of_the_scenes_are_predicted_side_by_side(
@@ -79,5 +80,6 @@ def test_shares_of_the_scenes_are_predicted_side_by_side(
     monkeypatch.setattr("fieldwork.run_record.pipelines", PIPELINES)
     hook = OneRun()
     _begin(hook, tmp_path, "inference", inference={"shard": {"index": 0, "count": 2}})
+    hook.after_pipeline_run()
     with pytest.raises(AnotherRunError, match="'inference'"):
         _begin(hook, tmp_path, "inference", inference={"shard": None})

@@ -154,7 +154,10 @@ class RecipeConfigLoader(OmegaConfigLoader):
     def _check_environment(self) -> None:
         source = Path(self.conf_source)
         known = sorted(path.name for path in source.iterdir() if path.is_dir()) if source.is_dir() else []
-        for recipe in self._recipes():
+        recipes = self._recipes()
+        if len(set(recipes)) < len(recipes):
+            raise ConfigurationError(f"--env {self.env} names a recipe twice, and results would lie under that name.")
+        for recipe in recipes:
             if known and recipe not in known:
                 raise ConfigurationError(
                     f"There is no environment '{recipe}' in {source}.{did_you_mean(recipe, known)} Known: {known}"

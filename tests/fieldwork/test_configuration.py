@@ -332,6 +332,8 @@ def test_values_that_files_ask_for_may_be_given(tmp_path: Path) -> None:
 def test_an_unknown_environment_is_refused_with_the_near_miss() -> None:
     with pytest.raises(ConfigurationError, match=r"no environment 'hls_watr' in .*Did you mean 'hls_water'"):
         loader("hls_watr")["parameters"]
+    with pytest.raises(ConfigurationError, match=r"--env dofa\+dofa names a recipe twice"):
+        loader("dofa+dofa")["parameters"]
 
 
 @pytest.mark.parametrize("name", ["parameter_training.yml", "catlog.yml", "values.json", "more/dataset.yml"])

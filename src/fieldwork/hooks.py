@@ -90,7 +90,7 @@ class AroundRun:
         check_runner(run_params, pipeline, self._parameters.get("inference"))
         check_overlaps(pipeline, catalog, pipelines)
         if self._loader is not None:
-            check_places(pipeline, catalog, self._loader, pipelines)
+            check_places(pipeline, catalog, self._loader, pipelines, Path(run_params["project_path"]))
         if "labels" in pipeline.inputs() and "data" in self._parameters:
             check_labels(self._parameters["data"].target, catalog.to_config()[0].get("labels", {}))
         if not run_params.get("only_missing_outputs"):

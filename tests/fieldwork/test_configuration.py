@@ -444,7 +444,7 @@ def test_mistakes_of_any_pipeline_are_refused_before_one_runs(
     around.after_context_created(SimpleNamespace(config_loader=loader("local", **given)))
     pipeline = register_pipelines()[name]
     with pytest.raises(error, match=message):
-        around.before_pipeline_run({"only_missing_outputs": True}, pipeline, DataCatalog())
+        around.before_pipeline_run({"only_missing_outputs": True, "project_path": str(ROOT)}, pipeline, DataCatalog())
 
 
 @pytest.mark.parametrize("name", ["evaluation", "inference", "export", "report"])
@@ -453,7 +453,9 @@ def test_what_is_stated_of_a_training_is_no_matter_after_it(name: str, monkeypat
     around = AroundRun()
     stated = {"monitor": "val/miuo", "optimizer": {"name": "adamm"}}
     around.after_context_created(SimpleNamespace(config_loader=loader("local", training=stated)))
-    around.before_pipeline_run({"only_missing_outputs": True}, register_pipelines()[name], DataCatalog())
+    around.before_pipeline_run(
+        {"only_missing_outputs": True, "project_path": str(ROOT)}, register_pipelines()[name], DataCatalog()
+    )
 
 
 def test_val_from_train_belongs_to_lists() -> None:

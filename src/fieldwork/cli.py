@@ -1,11 +1,17 @@
-"""What this project changes of Kedro's commands: ``kedro jupyter`` says what to install where it is not there."""
+"""What this project changes of Kedro's commands: they say what is wrong, and ``kedro jupyter`` what to install."""
 
 from __future__ import annotations
 
 from importlib.util import find_spec
+from typing import IO, Any
 
 import click
 from kedro.framework.cli.jupyter import jupyter
+from kedro.framework.cli.project import run
+from kedro.framework.cli.utils import KedroCliError
+
+#: Kedro finds the commands by the one name, and the script of the project's name what it stands for by the other.
+__all__ = ("cli", "run")
 
 #: Command -> the package that it starts.
 STARTED = {"lab": "jupyterlab", "notebook": "notebook"}
@@ -14,6 +20,14 @@ STARTED = {"lab": "jupyterlab", "notebook": "notebook"}
 @click.group()
 def cli() -> None:
     """Hold the commands of this project; ``run`` and all others are Kedro's."""
+
+
+def _show(self: KedroCliError, file: IO[Any] | None = None) -> None:
+    """Show the message: Kedro looks for the exception that is handled, and click's later versions have left it."""
+    click.secho(f"Error: {self.format_message()}", fg="yellow", err=True, file=file)
+
+
+KedroCliError.show = _show  # type: ignore[method-assign]
 
 
 class _InstalledFirst(click.Group):

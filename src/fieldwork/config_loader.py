@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 #: Files of environments that are read otherwise: DVC's, and values of this machine in one of them.
 OTHER_FILES = ("dvc.yaml", "dvc.lock")
 VALUES = "local/values.yml"
+#: A name that a file asks the command line for.
+_RUNTIME = re.compile(r"\$\{runtime_params:\s*['\"]?(\w+)")
 #: Joins recipes of which each changes the ones before it: ``my_region+dofa``.
 AND = "+"
 
@@ -130,6 +133,14 @@ class RecipeConfigLoader(OmegaConfigLoader):
         stated = [self._shorten(file) for files in read for file, values in files.items() if parameter in values]
         return [*stated, "--params"] if parameter in (self.runtime_params or {}) else stated
 
+    def asked_for(self) -> set[str]:
+        """Return the names that files of this environment ask for by ``${runtime_params:}``."""
+        folders = (Path(self._get_conf_env_path(name)) for name in self._folders())
+        files = (file for folder in folders for file in sorted(folder.rglob("*")) if file.suffix in (".yml", ".yaml"))
+        # Where a file is no text in UTF-8, whoever reads it whole says so.
+        texts = (file.read_text(encoding="utf-8", errors="replace") for file in files)
+        return {found for text in texts for found in _RUNTIME.findall(text)}
+
     def _read_dir_configs(self, conf_path: str, *arguments: Any) -> dict[Path, DictConfig]:  # noqa: ANN401 - Kedro's
         try:
             read: dict[Path, DictConfig] = super()._read_dir_configs(conf_path, *arguments)
@@ -143,7 +154,10 @@ class RecipeConfigLoader(OmegaConfigLoader):
     def _check_environment(self) -> None:
         source = Path(self.conf_source)
         known = sorted(path.name for path in source.iterdir() if path.is_dir()) if source.is_dir() else []
-        for recipe in self._recipes():
+        recipes = self._recipes()
+        if len(set(recipes)) < len(recipes):
+            raise ConfigurationError(f"--env {self.env} names a recipe twice, and results would lie under that name.")
+        for recipe in recipes:
             if known and recipe not in known:
                 raise ConfigurationError(
                     f"There is no environment '{recipe}' in {source}.{did_you_mean(recipe, known)} Known: {known}"

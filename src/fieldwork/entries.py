@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset, DataCatalog
 from kedro.pipeline import Pipeline
 
+from fieldwork.dvc_kept import fetched_by
 from fieldwork.pipeline_registry import ON_REQUEST
 from groundwork.config.split import SplitConfig
 from groundwork.rasters.addresses import place_of
@@ -53,14 +54,8 @@ def check_inputs(
         CatalogError: With the entry, its path, and the pipeline that makes it.
     """
     for name in pipeline.inputs():
-        if name not in catalog and not name.startswith(("params:", "parameters")):
-            nodes = [node.name for made in pipelines.values() for node in made.nodes if name in node.outputs]
-            # What no pipeline makes is Kedro's to name.
-            if nodes:
-                raise CatalogError(
-                    f"'{name}' is not kept from one run to the next, and no node of this run makes it. Run whole "
-                    f"pipelines (`--pipelines`), or begin with what makes it as well: `--from-nodes …,{nodes[0]}`."
-                )
+        if name not in catalog:
+            _refuse_missing(name, pipeline, catalog, pipelines)
     for name, path in input_paths(pipeline, catalog).items():
         if not catalog.exists(name):
             paths = {maker: output_paths(made, catalog) for maker, made in pipelines.items() if maker != "__default__"}
@@ -68,7 +63,28 @@ def check_inputs(
             command = f"kedro run {f'--env {recipe} ' if recipe else ''}--pipelines {makers[0] if makers else ''}"
             remedy = f"Run `{command}` first, which makes it" if makers else "Correct its path"
             remedy += _elsewhere(path)
+            command = fetched_by(path)
+            remedy += f", or fetch it, where it was pushed: `{command}`" if command else ""
             raise CatalogError(f"Catalog entry '{name}': there is nothing at {path}. {remedy}.")
+
+
+def _refuse_missing(name: str, pipeline: Pipeline, catalog: DataCatalog, pipelines: Mapping[str, Pipeline]) -> NoReturn:
+    """Refuse an input that is neither in the catalog nor made by this run."""
+    nodes = [node.name for made in pipelines.values() for node in made.nodes if name in node.outputs]
+    if nodes:
+        raise CatalogError(
+            f"'{name}' is not kept from one run to the next, and no node of this run makes it. Run whole pipelines "
+            f"(`--pipelines`), or name the node that makes it as well: '{nodes[0]}'."
+        )
+    reader = next(node.name for node in pipeline.nodes if name in node.inputs)
+    known, is_parameter = sorted(catalog.keys()), name.startswith("params:")
+    remedy = (
+        "State it in a file of parameters in conf/base."
+        if is_parameter
+        else "Add it to the catalog, or correct its name."
+    )
+    where = "stated nowhere" if is_parameter else "not in the catalog, and no node makes it"
+    raise CatalogError(f"Node '{reader}' reads '{name}', which is {where}.{did_you_mean(name, known)} {remedy}")
 
 
 def _elsewhere(path: Path) -> str:

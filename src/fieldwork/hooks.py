@@ -25,12 +25,15 @@ from fieldwork.entries import (
     output_paths,
     work_folders,
 )
+from fieldwork.entry_keys import check_entry_keys, check_load_versions
 from fieldwork.parameters import read_parameters
 from fieldwork.recipe_places import check_places
 from fieldwork.runners import check_runner
 from fieldwork.selection import check_selection
 from fieldwork.summary import show_summary
 
+#: Commands of Kedro that name pipelines.
+NAMING = ("run", "describe-datasets", "resolve-patterns")
 #: The parameters that are held against one another.
 STATED = ("data", "model", "training", "inference")
 #: Where they are asked for, work of hours begins: what is stated of the training is looked at before it does. Building
@@ -48,6 +51,7 @@ class AroundRun:
     def __init__(self) -> None:
         self._parameters: Mapping[str, Any] = {}
         self._loader: RecipeConfigLoader | None = None
+        self._entries: Mapping[str, Any] = {}
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -61,14 +65,16 @@ class AroundRun:
         """
         loader = context.config_loader
         command = click.get_current_context(silent=True)
-        if command is not None and command.command.name == "run":
+        if command is not None and command.command.name in NAMING:
             check_selection(command.params, pipelines)
         if isinstance(loader, RecipeConfigLoader):
             self._loader = loader
             loader.check_files()
             loader.warn_of_local()
-            self._parameters = read_parameters(loader["parameters"], loader.files_with)
-            check_entries(loader["catalog"], pipelines.values())
+            self._parameters = read_parameters(loader["parameters"], loader.files_with, loader.asked_for())
+            self._entries = loader["catalog"]
+            check_entries(self._entries, pipelines.values())
+            check_entry_keys(self._entries, loader["credentials"])
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
@@ -80,10 +86,11 @@ class AroundRun:
             OutputNotWritableError: The same.
             ComponentError, SpecError: For names and options of components that mean nothing, before hours of work.
         """
+        check_load_versions(self._entries, run_params.get("load_versions") or ())
         check_runner(run_params, pipeline, self._parameters.get("inference"))
         check_overlaps(pipeline, catalog, pipelines)
         if self._loader is not None:
-            check_places(pipeline, catalog, self._loader, pipelines)
+            check_places(pipeline, catalog, self._loader, pipelines, Path(run_params["project_path"]))
         if "labels" in pipeline.inputs() and "data" in self._parameters:
             check_labels(self._parameters["data"].target, catalog.to_config()[0].get("labels", {}))
         if not run_params.get("only_missing_outputs"):

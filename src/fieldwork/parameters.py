@@ -41,9 +41,6 @@ PARAMETERS: dict[str, Any] = {
 #: Parameter -> its keys on which results depend, where others only say who does the work.
 DECIDING_PARTS = {"data_prep": ("on_bad_scene",)}
 
-#: Values for the catalog that may be given with ``--params``.
-RUNTIME_VALUES = ("raw_root", "train_list", "val_list", "test_list")
-
 
 class UnknownParameterError(ValueError):
     """A parameter that nothing reads."""
@@ -53,30 +50,41 @@ class ParameterError(ValueError):
     """A parameter that is missing, or not of its class."""
 
 
-def check_names(names: Iterable[str]) -> None:
+def check_names(names: Iterable[str], asked_for: Iterable[str] = ()) -> None:
     """Refuse parameters that nothing reads.
+
+    Args:
+        names: Those that are stated.
+        asked_for: Others that may be given with ``--params``, as ``${runtime_params:}`` asks for them.
 
     Raises:
         UnknownParameterError: With the nearest known name.
     """
-    known = [*PARAMETERS, *RUNTIME_VALUES]
+    known = [*PARAMETERS, *sorted(asked_for)]
     for name in names:
         if name not in known:
-            raise UnknownParameterError(f"Unknown parameter '{name}'.{did_you_mean(name, known)} Known: {known}")
+            raise UnknownParameterError(
+                f"Unknown parameter '{name}'.{did_you_mean(name, known)} Known: {known}. One of your own gets its line "
+                f"in src/{__name__.replace('.', '/')}.py; a value for the catalog is asked for there, by "
+                f"${{runtime_params:{name},default}}."
+            )
 
 
-def read_parameters(values: Mapping[str, Any], files_with: Callable[[str], Sequence[str]]) -> dict[str, Any]:
+def read_parameters(
+    values: Mapping[str, Any], files_with: Callable[[str], Sequence[str]], asked_for: Iterable[str] = ()
+) -> dict[str, Any]:
     """Return all parameters as their classes, whatever pipeline runs: what is wrong in one is never a matter of luck.
 
     Args:
         values: The parameters as read, by name.
         files_with: Gives the files that state a parameter.
+        asked_for: As of :func:`check_names`.
 
     Raises:
         UnknownParameterError: For one that nothing reads.
         ParameterError: For the first one that is missing or wrong, with the files that state it.
     """
-    check_names(values)
+    check_names(values, asked_for)
     read: dict[str, Any] = {}
     for name, kind in PARAMETERS.items():
         if name not in values:

@@ -18,7 +18,11 @@ LOCAL = "local"
 
 
 def check_places(
-    pipeline: Pipeline, catalog: DataCatalog, loader: RecipeConfigLoader, pipelines: Mapping[str, Pipeline]
+    pipeline: Pipeline,
+    catalog: DataCatalog,
+    loader: RecipeConfigLoader,
+    pipelines: Mapping[str, Pipeline],
+    project: Path,
 ) -> None:
     """Refuse outputs in a place where another recipe writes: each would remove what the other made.
 
@@ -27,17 +31,20 @@ def check_places(
         catalog: Where its entries lie.
         loader: Of the recipe that runs.
         pipelines: All, by name: data that some of them bring belongs to all recipes.
+        project: The project's folder, in which paths of the catalog begin; recipes may lie elsewhere (`--conf-source`).
 
     Raises:
         CatalogError: With the entry, its path, and the other recipe.
     """
-    own, project = loader.recipe, Path(loader.conf_source).resolve().parent
+    own, recipes = loader.recipe, Path(loader.conf_source)
     shared = brought_on_request(pipelines)
     paths = {name: path for name, path in output_paths(pipeline, catalog).items() if name not in shared}
     literal = {name: path for name, path in paths.items() if own not in path.parts}
-    others = sorted(set(_recipes(project)) - {own})
+    others = sorted(set(_names(recipes)) - {own})
     for name, path in literal.items():
-        owner = _owner(path, project, others) or next(_with_the_same(name, path, project, others), None)
+        owner = _owner(path, project, others) or next(
+            _with_the_same(name, project / path, recipes, project, others), None
+        )
         if owner is not None:
             raise CatalogError(
                 f"Catalog entry '{name}': the recipe '{own}' would write to {path}, where the recipe '{owner}' keeps "
@@ -47,8 +54,10 @@ def check_places(
             )
 
 
-def _recipes(project: Path) -> list[str]:
-    return [folder.name for folder in (project / "conf").iterdir() if folder.is_dir() and folder.name != LOCAL]
+def _names(recipes: Path) -> list[str]:
+    # Of an archive, Kedro reads the recipe that runs, and no other.
+    folders = recipes.iterdir() if recipes.is_dir() else ()
+    return [folder.name for folder in folders if folder.is_dir() and folder.name != LOCAL]
 
 
 def _owner(path: Path, project: Path, others: list[str]) -> str | None:
@@ -58,11 +67,11 @@ def _owner(path: Path, project: Path, others: list[str]) -> str | None:
     return parts[1] if len(parts) > 1 and parts[1] in others else None
 
 
-def _with_the_same(name: str, path: Path, project: Path, others: list[str]) -> Iterator[str]:
+def _with_the_same(name: str, place: Path, recipes: Path, project: Path, others: list[str]) -> Iterator[str]:
     """Yield recipes that name the same place for an entry, as it is written."""
     for other in others:
-        for file in sorted((project / "conf" / other).glob("catalog*.yml")):
+        for file in sorted((recipes / other).glob("catalog*.yml")):
             entry: Any = (yaml.safe_load(file.read_text("utf-8")) or {}).get(name) or {}
             written = entry.get("filepath") or entry.get("path")
-            if written and (project / str(written)).resolve() == (project / path).resolve():
+            if written and (project / str(written)).resolve() == place.resolve():
                 yield other

@@ -52,7 +52,7 @@ class RunRecord:
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Keep the records that are there."""
-        for name in _pipelines_of(pipeline.nodes):
+        for name in pipelines_of(pipeline.nodes):
             if catalog.exists(RECORD.format(name)):
                 self._before[name] = catalog.load(RECORD.format(name))
 
@@ -60,7 +60,7 @@ class RunRecord:
     def before_node_run(self, node: Node, catalog: DataCatalog) -> None:
         """Remove the record of the pipeline: from here on it no longer holds."""
         self._begun[node.name] = time.monotonic()
-        for name in _pipelines_of([node]):
+        for name in pipelines_of([node]):
             for place in _place(catalog, RECORD.format(name)):
                 place.unlink(missing_ok=True)
 
@@ -73,7 +73,7 @@ class RunRecord:
     @hook_impl
     def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Write the records of pipelines of which nodes ran."""
-        for name, nodes in _pipelines_of(pipeline.nodes).items():
+        for name, nodes in pipelines_of(pipeline.nodes).items():
             # Kedro skips nodes whose outputs are there, and says of each only that it ran.
             is_known = not run_params.get("only_missing_outputs")
             ran = [node for node in nodes if is_known or node.name in self._seconds]
@@ -96,7 +96,7 @@ class RunRecord:
             "code": state_of(self._project, places),
             "lock_file_sha256": lock_of(self._project),
             "seed": self._parameters.get("seed"),
-            "parameters": {key: _deciding(key, self._parameters[key]) for key in stated if key in self._parameters},
+            "parameters": {key: deciding(key, self._parameters[key]) for key in stated if key in self._parameters},
             "versions": versions_of(self._project),
             "inputs": self._contents(read, catalog),
             "outputs": self._contents(made, catalog),
@@ -124,13 +124,13 @@ class RunRecord:
             "commit": head_of(self._project),
             "machine": _machine(),
         }
-        for name, nodes in _pipelines_of(pipeline.nodes).items():
+        for name, nodes in pipelines_of(pipeline.nodes).items():
             # Nodes that other processes ran have no times here.
             kept[name] = ran | {"nodes": {node.name: self._seconds.get(node.name) for node in nodes}}
         return kept
 
 
-def _pipelines_of(nodes: Iterable[Node]) -> dict[str, list[Node]]:
+def pipelines_of(nodes: Iterable[Node]) -> dict[str, list[Node]]:
     """Return the registered pipelines that nodes belong to."""
     wanted = {node.name: node for node in nodes}
     found = {
@@ -141,7 +141,7 @@ def _pipelines_of(nodes: Iterable[Node]) -> dict[str, list[Node]]:
     return {name: part for name, part in found.items() if part}
 
 
-def _deciding(key: str, value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
+def deciding(key: str, value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
     """Return of a parameter what results depend on."""
     return {part: value[part] for part in DECIDING_PARTS[key] if part in value} if key in DECIDING_PARTS else value
 

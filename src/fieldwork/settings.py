@@ -5,7 +5,9 @@ from pathlib import Path
 from fieldwork.bundle_holds import BundleHolds
 from fieldwork.config_loader import RecipeConfigLoader
 from fieldwork.hooks import AroundRun
+from fieldwork.kept_results import KeptResults
 from fieldwork.local_values import make_resolver
+from fieldwork.one_run import OneRun
 from fieldwork.run_record import RunRecord
 from fieldwork.same_recipe import SameRecipe
 from fieldwork.terminal import show_errors_plainly
@@ -13,7 +15,8 @@ from fieldwork.tracking import Tracking
 
 show_errors_plainly()
 
-HOOKS = (AroundRun(), SameRecipe(), BundleHolds(), RunRecord(), Tracking())
+# Kedro calls the last one first: the lock is taken once all else is checked.
+HOOKS = (OneRun(), AroundRun(), SameRecipe(), BundleHolds(), KeptResults(), RunRecord(), Tracking())
 
 CONFIG_LOADER_CLASS = RecipeConfigLoader
 #: Gives values of this machine.

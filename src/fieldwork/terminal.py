@@ -8,6 +8,7 @@ import sys
 from traceback import walk_tb
 from types import TracebackType
 
+from kedro.config import MissingConfigException
 from kedro.io import DatasetError
 from kedro.validation import ParameterValidationError
 from rich.console import Console
@@ -87,7 +88,11 @@ def said_first(error: BaseException) -> tuple[str, str, str]:
 def is_for_user(error: BaseException) -> bool:
     """Whether an error says by its message what to change: ours, and Kedro's about entries and what a command names."""
     ours = type(error).__module__.partition(".")[0] in {"groundwork", "fieldwork"}
-    return ours or isinstance(error, ParameterValidationError | DatasetError) or _is_kedros_own(error)
+    return (
+        ours
+        or isinstance(error, ParameterValidationError | DatasetError | MissingConfigException)
+        or _is_kedros_own(error)
+    )
 
 
 def _is_kedros_own(error: BaseException) -> bool:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from groundwork.atomic import partial_folder, replace_folder
 from groundwork.bundle_formats import FORMAT_VERSION, KNOWN_VERSIONS, describe_anew, name_anew
+from groundwork.bundle_places import bundle_files
 from groundwork.bundle_text import describe_bundle
 from groundwork.config.data import read_by_model, reference_of
 from groundwork.config.model import ModelConfig
@@ -220,7 +221,7 @@ def save_bundle(bundle: Bundle, path: Path) -> None:
         made.mkdir()
         (made / "bundle.json").write_text(text + "\n", encoding="utf-8")
         save_file(weights, made / "weights.safetensors", metadata={_DESCRIBED: _described(json.loads(text))})
-        (made / "weights.safetensors").chmod(0o644)
+        (made / "weights.safetensors").chmod((made / "bundle.json").stat().st_mode)  # safetensors asks no umask
         replace_folder(made, path)
 
 
@@ -232,11 +233,12 @@ def load_bundle(path: Path | str, allow_modules: tuple[str, ...] = ()) -> Bundle
         allow_modules: Modules of the user's own whose components the bundle may name.
 
     Raises:
-        BundleError: Where the folder is no bundle, of another format, or names components of modules not allowed; and
-            where its description was edited since.
+        BundleError: Where there is none, or one of another format, or whose description was edited since; and where it
+            names components of modules not allowed.
     """
     path = Path(path)
-    config, raw = _read_config(path)
+    description, file = bundle_files(path)
+    config, raw = _read_config(description)
     for name in component_names(config.model):
         module = name.replace(":", ".").rpartition(".")[0]
         if module and module not in allow_modules:
@@ -244,7 +246,6 @@ def load_bundle(path: Path | str, allow_modules: tuple[str, ...] = ()) -> Bundle
                 f"{path}: the bundle names the component '{name}', whose code would be run. "
                 f"If you trust it, allow the module '{module}' by name (allow_modules)."
             )
-    file = path / "weights.safetensors"
     try:
         with safe_open(file, framework="pt") as opened:
             said = (opened.metadata() or {}).get(_DESCRIBED)
@@ -254,7 +255,7 @@ def load_bundle(path: Path | str, allow_modules: tuple[str, ...] = ()) -> Bundle
     # Bundles of earlier versions say nothing.
     if said is not None and said != _described(raw):
         raise BundleError(
-            f"{path / 'bundle.json'} is not the description that was written with {file.name}: one of both was edited "
+            f"{description} is not the description that was written with {file.name}: one of both was edited "
             "or exchanged, and classes, bands or units may be others than those of the training. Restore both, or make "
             "the bundle anew."
         )
@@ -273,9 +274,8 @@ def _without_looks(value: Any) -> Any:  # noqa: ANN401 - plain values of JSON
     return [_without_looks(part) for part in value] if isinstance(value, list) else value
 
 
-def _read_config(path: Path) -> tuple[BundleConfig, dict[str, Any]]:
+def _read_config(file: Path) -> tuple[BundleConfig, dict[str, Any]]:
     """Return the description, and the same as the file has it."""
-    file = path / "bundle.json"
     try:
         raw: Any = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -317,9 +317,23 @@ def test_the_files_that_state_a_parameter_are_named(tmp_path: Path) -> None:
     assert read.files_with("seed") == ["conf/base/parameters.yml"]
 
 
+def test_values_that_files_ask_for_may_be_given(tmp_path: Path) -> None:
+    catalog = "table: {type: pandas.CSVDataset, filepath: '${runtime_params:root,${runtime_params: where, a}}/b.csv'}\n"
+    read = recipe_of(tmp_path, {"catalog.yml": catalog, "parameters.yml": "seed: ${runtime_params:lucky_number,3}\n"})
+    assert read.asked_for() == {"root", "where", "lucky_number"}
+    check_names(["seed", "lucky_number"], read.asked_for())
+    words = r"Unknown parameter 'lucky_numbr'\. Did you mean 'lucky_number'.* its line in src/fieldwork/parameters\.py;"
+    with pytest.raises(UnknownParameterError, match=words):
+        check_names(["lucky_numbr"], read.asked_for())
+    with pytest.raises(UnknownParameterError, match=r"\$\{runtime_params:root,default\}"):
+        check_names(["root"], loader("local").asked_for())
+
+
 def test_an_unknown_environment_is_refused_with_the_near_miss() -> None:
     with pytest.raises(ConfigurationError, match=r"no environment 'hls_watr' in .*Did you mean 'hls_water'"):
         loader("hls_watr")["parameters"]
+    with pytest.raises(ConfigurationError, match=r"--env dofa\+dofa names a recipe twice"):
+        loader("dofa+dofa")["parameters"]
 
 
 @pytest.mark.parametrize("name", ["parameter_training.yml", "catlog.yml", "values.json", "more/dataset.yml"])
@@ -430,7 +444,7 @@ def test_mistakes_of_any_pipeline_are_refused_before_one_runs(
     around.after_context_created(SimpleNamespace(config_loader=loader("local", **given)))
     pipeline = register_pipelines()[name]
     with pytest.raises(error, match=message):
-        around.before_pipeline_run({"only_missing_outputs": True}, pipeline, DataCatalog())
+        around.before_pipeline_run({"only_missing_outputs": True, "project_path": str(ROOT)}, pipeline, DataCatalog())
 
 
 @pytest.mark.parametrize("name", ["evaluation", "inference", "export", "report"])
@@ -439,7 +453,9 @@ def test_what_is_stated_of_a_training_is_no_matter_after_it(name: str, monkeypat
     around = AroundRun()
     stated = {"monitor": "val/miuo", "optimizer": {"name": "adamm"}}
     around.after_context_created(SimpleNamespace(config_loader=loader("local", training=stated)))
-    around.before_pipeline_run({"only_missing_outputs": True}, register_pipelines()[name], DataCatalog())
+    around.before_pipeline_run(
+        {"only_missing_outputs": True, "project_path": str(ROOT)}, register_pipelines()[name], DataCatalog()
+    )
 
 
 def test_val_from_train_belongs_to_lists() -> None:

@@ -67,7 +67,7 @@ def test_an_address_is_watched_as_a_word_and_not_as_a_file() -> None:
 
 def test_the_file_can_beread_file(derived: dict[str, Any], project: Path) -> None:
     # The report is a stage of its own, and each stage keeps a record.
-    assert len(derive(project).splitlines()) < 320
+    assert len(derive(project).splitlines()) < 330
     assert all(len(stage["deps"]) <= 32 for stage in derived["stages"].values())
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kedro.io import DataCatalog
+from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline, node
 
 from fieldwork.entries import CatalogError, check_entries, check_inputs, check_lists, check_overlaps, check_regions
@@ -80,8 +80,35 @@ def test_two_results_in_one_place_are_refused(tmp_path: Path) -> None:
 
 def test_what_is_not_kept_between_runs_is_named_with_what_makes_it() -> None:
     whole = Pipeline([node(same, "scenes", "cells", name="scan"), node(same, "cells", "statistics", name="add_up")])
-    with pytest.raises(CatalogError, match=r"'cells' is not kept .* Run whole pipelines .* `--from-nodes …,scan`"):
+    with pytest.raises(CatalogError, match=r"'cells' is not kept .* Run whole pipelines .* makes it as well: 'scan'"):
         check_inputs(whole.only_nodes("add_up"), DataCatalog(), {"data_prep": whole})
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("params:rows", r"Node 'draw' reads 'params:rows', which is stated nowhere\. State it in a file of parameters"),
+        ("scnes", r"Node 'draw' reads 'scnes', which is not in the catalog.* Did you mean 'scenes'\? Add it"),
+    ],
+)
+def test_an_input_that_nobody_states_is_refused_with_the_node_that_reads_it(name: str, message: str) -> None:
+    draw = Pipeline([node(same, name, "picture", name="draw")])
+    with pytest.raises(CatalogError, match=message):
+        check_inputs(draw, DataCatalog({"scenes": MemoryDataset(1)}), {"figures": draw})
+
+
+@pytest.mark.parametrize("lock", ["dvc.lock", "conf/mine/dvc.lock", "scenes.dvc", "scenes2.dvc"])
+def test_what_dvc_keeps_is_fetched_rather_than_made_anew(tmp_path: Path, lock: str) -> None:
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / "conf/mine").mkdir(parents=True)
+    up = "../../" if lock.startswith("conf") else ""
+    (tmp_path / lock).write_text(f"stages:\n  make:\n    outs:\n    - path: {up}scenes\n      hash: md5\n")
+    with pytest.raises(CatalogError) as raised:
+        check_inputs(PREDICT, catalog_of(tmp_path / "scenes", tmp_path / "out"), {"make": MAKE, "predict": PREDICT})
+    place = tmp_path / ("scenes.dvc" if lock == "scenes.dvc" else "scenes")
+    command = f", or fetch it, where it was pushed: `dvc pull {place}`."
+    assert str(raised.value).endswith(command) == (lock != "scenes2.dvc")
+    assert ("dvc" in str(raised.value).rpartition("Run ")[2]) == (lock != "scenes2.dvc")
 
 
 def test_predictions_over_a_linked_folder_of_scenes_are_refused(tmp_path: Path) -> None:

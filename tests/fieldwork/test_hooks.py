@@ -16,7 +16,9 @@ def identity(value: int) -> int:
 
 
 def pipeline_and_catalog(path: Path) -> tuple[Pipeline, DataCatalog]:
-    catalog = DataCatalog.from_config({"result": {"type": "json.JSONDataset", "filepath": str(path)}})
+    number = {"type": "kedro.io.MemoryDataset", "data": 1}
+    result = {"type": "json.JSONDataset", "filepath": str(path)}
+    catalog = DataCatalog.from_config({"number": number, "result": result})
     return Pipeline([node(identity, "number", "between"), node(identity, "between", "result")]), catalog
 
 

@@ -42,7 +42,7 @@ def check(folder: Path, recipe: str, path: str | None = None) -> None:
         entry = {"metrics": {"type": "json.JSONDataset", "filepath": path}}
         (folder / "conf" / recipe / "catalog.yml").write_text(yaml.safe_dump(entry))
     loader = RecipeConfigLoader(str(folder / "conf"), env=recipe, **CONFIG_LOADER_ARGS)
-    check_places(JUDGE, DataCatalog.from_config(loader["catalog"]), loader, {})
+    check_places(JUDGE, DataCatalog.from_config(loader["catalog"]), loader, {}, folder)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +57,17 @@ def check(folder: Path, recipe: str, path: str | None = None) -> None:
 def test_a_place_where_another_recipe_writes_is_refused(folder: Path, path: str, owner: str) -> None:
     with pytest.raises(CatalogError, match=rf"'metrics': the recipe 'mine' would write to .*'{owner}' keeps its"):
         check(folder, "mine", path)
+
+
+@pytest.mark.parametrize("path", ["data/08_reporting/plain/metrics.json", "/maps/careful/metrics.json"])
+def test_recipes_may_lie_elsewhere_than_the_project(folder: Path, path: str) -> None:
+    (folder / "conf/mine").mkdir()
+    entry = {"metrics": {"type": "json.JSONDataset", "filepath": path}}
+    (folder / "conf/mine/catalog.yml").write_text(yaml.safe_dump(entry))
+    (folder / "conf").rename(folder / "data of recipes")
+    loader = RecipeConfigLoader(str(folder / "data of recipes"), env="mine", **CONFIG_LOADER_ARGS)
+    with pytest.raises(CatalogError, match="keeps its results"):
+        check_places(JUDGE, DataCatalog.from_config(loader["catalog"]), loader, {}, folder)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +87,7 @@ def test_recipes_that_are_joined_have_a_name_of_their_own(folder: Path) -> None:
 
 def check_recipe(project: Path, recipe: str, pipeline: str) -> None:
     loader = RecipeConfigLoader(str(project / "conf"), env=recipe, **CONFIG_LOADER_ARGS)
-    check_places(pipelines[pipeline], DataCatalog.from_config(loader["catalog"]), loader, pipelines)
+    check_places(pipelines[pipeline], DataCatalog.from_config(loader["catalog"]), loader, pipelines, project)
 
 
 def test_no_recipe_of_the_project_writes_where_another_does(project: Path) -> None:

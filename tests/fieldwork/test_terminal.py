@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from kedro.config import MissingConfigException
 from kedro.io import DataCatalog, DatasetError
 
 import groundwork
@@ -17,7 +18,9 @@ from groundwork.errors import BundleError, ComponentError, RasterError, SpecErro
 from groundwork.prediction.scene import Predictions
 
 
-@pytest.mark.parametrize("kind", [SpecError, ComponentError, UnknownParameterError, DatasetError])
+@pytest.mark.parametrize(
+    "kind", [SpecError, ComponentError, UnknownParameterError, DatasetError, MissingConfigException]
+)
 def test_errors_that_say_what_to_change_are_for_the_user(kind: type[Exception]) -> None:
     assert terminal.is_for_user(kind("change this"))
 

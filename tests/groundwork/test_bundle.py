@@ -203,6 +203,17 @@ def test_a_killed_process_leaves_the_earlier_bundle_whole(saved: Path, tiny_bund
     assert [entry.name for entry in saved.parent.iterdir()] == ["trained"]
 
 
+@pytest.mark.parametrize(("umask", "mode"), [(0o077, 0o600), (0o022, 0o644), (0o002, 0o664)])
+def test_weights_may_be_read_by_whom_the_umask_lets(tmp_path: Path, tiny_bundle: Bundle, umask: int, mode: int) -> None:
+    before = os.umask(umask)
+    try:
+        save_bundle(tiny_bundle, tmp_path / "bundle")
+    finally:
+        os.umask(before)
+    modes = {file.name: file.stat().st_mode & 0o777 for file in (tmp_path / "bundle").iterdir()}
+    assert modes == {"bundle.json": mode, "weights.safetensors": mode}
+
+
 # --- refusals -------------------------------------------------------------------------------------------------------
 
 
@@ -214,9 +225,32 @@ def test_another_format_is_refused(saved: Path, version: object) -> None:
         load_bundle(saved)
 
 
-def test_files_that_are_no_bundle_are_named(saved: Path, tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match=r"nowhere/bundle.json cannot be read as a bundle's description"):
-        load_bundle(tmp_path / "nowhere")
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("models/trainde", "trainde: found no such folder; expected that of a bundle. Did you mean 'trained'? In"),
+        ("nowhere/bundle", "nowhere/bundle: found no such folder; expected that of a bundle. In"),
+        ("models", "models: found no bundle.json; expected the folder of a bundle; there: {tmp}/models/trained."),
+        ("empty", "empty: found no bundle.json; expected the folder of a bundle; there is none."),
+        ("models/trained/bundle.json", "and not a file of it. Name {tmp}/models/trained."),
+        ("model.pt2", "model.pt2: found an exported file; expected the folder of a bundle. `groundwork bundle predict"),
+        ("note.txt", "note.txt: found a file; expected the folder of a bundle."),
+    ],
+)
+def test_a_place_without_a_bundle_is_named_with_what_is_there(
+    tmp_path: Path, tiny_bundle: Bundle, place: str, message: str
+) -> None:
+    save_bundle(tiny_bundle, tmp_path / "models/trained")
+    (tmp_path / "empty").mkdir()
+    for name in ("model.pt2", "note.txt"):
+        (tmp_path / name).write_text("")
+    with pytest.raises(BundleError) as raised:
+        load_bundle(tmp_path / place)
+    assert message.format(tmp=tmp_path) in str(raised.value)
+    assert "Errno" not in str(raised.value)
+
+
+def test_files_that_are_no_bundle_are_named(saved: Path) -> None:
     (saved / "bundle.json").write_text('{"format_version": 1, ')
     with pytest.raises(
         BundleError, match=r"bundle.json cannot be read as a bundle's description: .*delimiter|Expecting"
@@ -247,7 +281,7 @@ def test_truncated_weights_are_refused(saved: Path, share: float) -> None:
 
 def test_missing_weights_are_refused(saved: Path) -> None:
     (saved / "weights.safetensors").unlink()
-    with pytest.raises(BundleError, match=r"weights.safetensors cannot be read as safetensors"):
+    with pytest.raises(BundleError, match=r"found bundle.json without weights.safetensors; expected both"):
         load_bundle(saved)
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,7 +43,7 @@ def new(arguments: Sequence[str]) -> int:
         return 1
     sys.stdout.write(
         f"{options.folder}: the project '{names.project}' with the package '{names.package}', of Groundwork "
-        f"{commit[:12]}.\n\n  cd {options.folder}\n  make run\n  make test\n"
+        f"{commit[:12]}.\n\n  cd {shlex.quote(str(options.folder))}\n  make run\n  make test\n"
     )
     return 0
 

@@ -70,6 +70,11 @@ def commit_of(template: Path) -> str:
     Raises:
         NewProjectError: For a folder that is no clone of its own.
     """
+    if not any((place / ".git").exists() for place in (template, *template.parents)):
+        raise NewProjectError(
+            f"{template} is no clone of Groundwork, as an archive that was downloaded is none, and a project names the "
+            "commit that it was made of. Clone the repository with git, and begin there."
+        )
     top = git(template, "rev-parse", "--show-toplevel").decode().strip()
     if Path(top).resolve() != template.resolve():
         raise NewProjectError(f"{template} is no clone of Groundwork: it lies in the repository {top}.")

@@ -71,6 +71,9 @@ def _places(folder: Path) -> Iterator[str]:
 
 def _is_kept(place: str, kept: Iterable[str]) -> bool:
     within = [str(part) for part in [PurePosixPath(place), *PurePosixPath(place).parents]]
+    # Of data, the folders alone: what a clone of the template has in git there are its own scores and notes of DVC.
+    if "data" in within and PurePosixPath(place).name != ".gitkeep":
+        return False
     return any(part in kept for part in within) and not any(part in _LEFT_OUT for part in within)
 
 

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jsonargparse import get_loader
 from lightning import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.loggers import Logger
 
-from groundwork.errors import ComponentError, DataError, SpecError
+from groundwork.cli.reading import read_mapping
+from groundwork.errors import ComponentError, SpecError
 from groundwork.registry import find
 from groundwork.strict import did_you_mean
 
@@ -55,17 +55,9 @@ def read_file(file: Path) -> dict[str, Any]:
     """Read a file as jsonargparse does.
 
     Raises:
-        DataError: With the line where it is broken.
+        DataError: As of :func:`groundwork.cli.reading.read_mapping`.
     """
-    try:
-        stated: Any = get_loader("yaml")(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{file} cannot be read: {error}") from None
-    except yaml.YAMLError as error:
-        raise DataError(f"{file}: this is no valid YAML: {error}") from None
-    if not isinstance(stated, dict):
-        raise DataError(f"{file}: found no keys with values.")
-    return stated
+    return read_mapping(file, get_loader("yaml"))
 
 
 def shorten(message: str) -> str:

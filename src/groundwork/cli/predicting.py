@@ -11,6 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from groundwork.bundle import Bundle, load_bundle
+from groundwork.bundle_places import DESCRIPTION, WEIGHTS
 from groundwork.cli.places import places_of
 from groundwork.cli.reading import read_mapping
 from groundwork.config import InferenceConfig
@@ -20,8 +21,6 @@ from groundwork.prediction.files import predict_files
 from groundwork.progress import speak_at_terminal
 from groundwork.strict import explain
 
-#: What tells the folder of a bundle, and endings of exported files.
-BUNDLE_FILE, EXPORTED = "bundle.json", (".onnx", ".pt2")
 #: What parameters of prediction stand under, in files of a recipe too.
 _KEY = "inference"
 
@@ -38,16 +37,8 @@ def open_bundle(place: Path, report: Path | None = None, allow_modules: Sequence
         BundleError: Where there is neither, for an exported file without its report, and as of
             :func:`groundwork.bundle.load_bundle`.
     """
-    if place.is_dir() and not (place / BUNDLE_FILE).is_file():
-        near = sorted(path for path in place.glob("*") if path.suffix in EXPORTED or (path / BUNDLE_FILE).is_file())
-        there = f"there: {', '.join(map(str, near))}" if near else "there is none"
-        raise BundleError(
-            f"{place}: found no {BUNDLE_FILE}; expected the folder of a bundle, or an exported file; {there}."
-        )
-    if place.is_dir():
+    if not place.is_file() or place.name in (DESCRIPTION, WEIGHTS):
         return load_bundle(place, tuple(allow_modules))
-    if not place.is_file():
-        raise BundleError(f"{place}: there is neither a bundle nor an exported file.")
     if report is None:
         raise BundleError(
             f"{place}: an exported file can run code when it is read. Name the report of its export, which tells "

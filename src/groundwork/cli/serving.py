@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from groundwork.cli.predicting import open_bundle
+from groundwork.cli.reading import read_mapping
 from groundwork.config.serving import ServingConfig
 from groundwork.errors import SpecError
 from groundwork.strict import explain
@@ -36,6 +35,7 @@ def serve_bundle(
 
     Raises:
         SpecError: Where packages are missing, or the configuration is wrong.
+        DataError: For a file of configuration that cannot be read.
         BundleError: As of :func:`groundwork.bundle.load_bundle`.
     """
     missing = [name for name in _PACKAGES if find_spec(name) is None]
@@ -57,14 +57,12 @@ def read_serving(file: Path | None) -> ServingConfig:
     """Return what a server takes.
 
     Raises:
-        SpecError: For a file that cannot be read, or says something else.
+        DataError: For a file that cannot be read.
+        SpecError: For one that says something else.
     """
     if file is None:
         return ServingConfig()
     try:
-        stated: Any = yaml.safe_load(file.read_text("utf-8"))
-        return ServingConfig.model_validate(stated or {})
+        return ServingConfig.model_validate(read_mapping(file))
     except ValidationError as error:
         raise SpecError(f"{file}:\n{explain('serving', error)}") from error
-    except (OSError, yaml.YAMLError) as error:
-        raise SpecError(f"{file} cannot be read: {error}") from error

@@ -66,5 +66,5 @@ def save_encoder(encoder: EncoderWeights, path: Path) -> None:
         if encoder.weights:
             tensors = {name: encoder.weights[name].detach().cpu().contiguous() for name in sorted(encoder.weights)}
             save_file(tensors, made / WEIGHTS, metadata={"bands": json.dumps(encoder.bands)})
-            (made / WEIGHTS).chmod(0o644)
+            (made / WEIGHTS).chmod((made / DESCRIPTION).stat().st_mode)  # safetensors asks no umask
         replace_folder(made, path)

@@ -40,6 +40,10 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in (name for name in listed if (ROOT / name).is_file()):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, folder / name)
+    # What a clone commits that has trained.
+    for name in ("data/08_reporting/base/metrics.json", "data/05_model_input/base/.gitignore", "data/01_raw/a.dvc"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("{}")
     git(folder, "init", "-q")
     commit(folder, "start")
     return folder
@@ -72,6 +76,7 @@ def test_everything_bears_the_projects_name(project: Path) -> None:
 
 def test_nothing_of_the_template_is_left(project: Path) -> None:
     files = texts(project)
+    assert {Path(name).name for name in files if name.startswith("data/")} == {".gitkeep"}
     assert sorted(path.name for path in (project / "conf").iterdir()) == ["base", "hls_water", "local", "logging.yml"]
     assert not {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", ".ci/run"} & files.keys()
     ours = ("benchmarks/", "docs/decisions/", "tests/house/", "tests/groundwork/", "src/maize_2024/starter/")
@@ -273,7 +278,9 @@ def test_names_that_are_none_are_refused_with_one_that_is(folder: str, package: 
 
 
 def test_a_template_that_is_no_clone_is_refused(tmp_path: Path) -> None:
-    git(tmp_path, "init", "-q")
     (tmp_path / "part").mkdir()
+    with pytest.raises(NewProjectError, match=r"part is no clone of Groundwork, as an archive that was downloaded"):
+        make_project(tmp_path / "part", tmp_path / "x", names_of(tmp_path / "x"), [])
+    git(tmp_path, "init", "-q")
     with pytest.raises(NewProjectError, match=r"part is no clone of Groundwork: it lies in the repository"):
         make_project(tmp_path / "part", tmp_path / "x", names_of(tmp_path / "x"), [])

@@ -382,7 +382,7 @@ def test_the_command_fails_where_something_is_wrong_and_later_files_change_earli
     [
         ("data.yml", "model: {}", "found no key 'data' at the top"),
         ("data.yml", "data: {sources: {}}", "is not as it should be:\n  sources: "),
-        ("data.yml", "[1, 2", "cannot be read as YAML or JSON"),
+        ("data.yml", "[1, 2", "data.yml, line 1, column 6: this is no valid YAML: expected"),
         ("values.json", "{}", "values.json is not as it should be:\n  splits: must be given"),
         ("values.json", None, "found no such file. Correct the path, or index the scenes first"),
     ],

@@ -462,7 +462,7 @@ def test_what_was_not_trained_is_missed(run: Run, stated: dict[str, Any]) -> Non
 
 def test_a_file_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["fit", "--config", str(tmp_path / "none.yaml")]) == 1
-    assert "none.yaml cannot be read" in capsys.readouterr().err
+    assert "none.yaml: found no such file" in capsys.readouterr().err
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -274,7 +274,7 @@ def test_commands_show_a_bundle_and_predict_with_it(
     place, out = tmp_path / "bundle", tmp_path / "out"
     save_bundle(tiny_bundle, place)
     assert main(["bundle", "show", str(tmp_path)]) == 1
-    assert f"expected the folder of a bundle, or an exported file; there: {place}." in capsys.readouterr().err
+    assert f"expected the folder of a bundle; there: {place}." in capsys.readouterr().err
     assert main(["bundle", "show", str(place)]) == 0
     shown = capsys.readouterr().out
     assert repr(tiny_bundle) in shown

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import logging
 import os
+import sys
 from collections.abc import Mapping
 from io import TextIOWrapper
 from pathlib import Path
@@ -18,6 +18,9 @@ from kedro.pipeline import Pipeline
 
 from fieldwork.entries import paths_of
 from fieldwork.run_record import RECORD, pipelines_of
+
+if sys.platform != "win32":
+    import fcntl
 
 logger = logging.getLogger(__name__)
 
@@ -43,12 +46,14 @@ class OneRun:
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Take the locks.
+        """Take the locks, where the system has locks that end with their process.
 
         Raises:
             AnotherRunError: Where another process has one of them.
         """
         self._release()
+        if sys.platform == "win32":
+            return
         names = [name for name in pipelines_of(pipeline.nodes) if not self._is_shared(name)]
         for name in names:
             # What a pattern of names stands for is known once it was asked for.
@@ -71,6 +76,8 @@ class OneRun:
         return name == "inference" and (self._parameters.get("inference") or {}).get("shard") is not None
 
     def _lock(self, name: str, record: Path) -> None:
+        if sys.platform == "win32":
+            return
         record.parent.mkdir(parents=True, exist_ok=True)
         file = record.with_name(f".{name}.lock").open("a+", encoding="utf-8")
         self._held.append(file)

@@ -312,6 +312,7 @@ def test_a_quicklook_shows_the_boxes_over_the_scene(
     path = predict(result.bundle, large.scenes, tmp_path)
     with Scene((large.path,), world.data.sources["optical"]) as scene:
         figure = draw_quicklook(scene, path, world.data.target, ("A", "B", "C"))
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [*MARKS], "nothing is compared with labels"
     image, drawn = (np.asarray(axes.images[0].get_array()) for axes in figure.axes)
     assert drawn.shape == (300, 300, 3), "small scenes are enlarged, so that lines do not hide them"
     colored = (drawn == world.data.target.classes[0].rgb).all(axis=2)

@@ -162,7 +162,12 @@ def _gather(found: Mapping[str, _Found], indexing: IndexingConfig, data: DataCon
     chips = [chip for part in found.values() for chip in part.chips]
     if not chips:
         limit = data.chips.min_valid_fraction
-        raise DataError(f"None of {len(found)} scenes has a chip with {limit:.0%} valid, labelled pixels.")
+        size = data.chips.size
+        raise DataError(
+            f"None of {len(found)} scenes has a chip of {size} x {size} pixels with {limit:.0%} valid, labelled ones. "
+            "Look at 'nodata', 'valid' and 'ignore_value', at whether images and labels are of the same place, or lower "
+            "'data.chips.min_valid_fraction'."
+        )
     _require_objects(chips, data.target, len(found))
     samples = pd.DataFrame(chips).sort_values(table.SAMPLE_ID, ignore_index=True)
     first = [table.SAMPLE_ID, table.SCENE, *paths, table.LABEL_PATH]

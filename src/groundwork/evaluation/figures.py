@@ -24,7 +24,6 @@ from groundwork.rasters.quicklook import part_shown, stretch
 from groundwork.rasters.scene import Scene
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.strict import did_you_mean
-from groundwork.targets.kind import TargetKind
 from groundwork.targets.kinds import KINDS, kind_of
 
 
@@ -91,7 +90,7 @@ def draw_rows(
         row[0].set_ylabel("\n".join(part for part in (note, chip.sample_id) if part), fontsize=7)
     for axes, title in zip(grid[0], ("image", "truth", "prediction", "error"), strict=True):
         axes.set_title(title)
-    _finish(figure, grid.ravel().tolist(), kind)
+    _finish(figure, grid.ravel().tolist(), kind.legend_of_panel())
     return figure
 
 
@@ -106,7 +105,7 @@ def draw_quicklook(scene: Scene, prediction: Path, target: TargetSpec, rgb: Sequ
     right.imshow(kind.picture_of_file(prediction, scene.grid, picture), interpolation="nearest")
     left.set_title("image")
     right.set_title("prediction")
-    _finish(figure, [left, right], kind)
+    _finish(figure, [left, right], kind.legend())
     return figure
 
 
@@ -141,10 +140,10 @@ def rgb_positions(spec: RasterSpec, rgb: Sequence[str]) -> list[int]:
     return [names.index(name) for name in rgb]
 
 
-def _finish(figure: Figure, axes: Sequence[Axes], kind: TargetKind) -> None:
+def _finish(figure: Figure, axes: Sequence[Axes], legend: Sequence[tuple[str, str]]) -> None:
     for part in axes:
         part.set_xticks([])
         part.set_yticks([])
-    patches = [Patch(facecolor=color, label=name) for name, color in kind.legend()]
+    patches = [Patch(facecolor=color, label=name) for name, color in legend]
     if patches:
         figure.legend(handles=patches, loc="outside lower center", ncols=min(len(patches), 8), frameon=False)

@@ -253,7 +253,7 @@ def assets_of(made: Written, start: Path) -> dict[str, pystac.Asset]:
         "raster:sampling": "area",
     }
     if grid.crs is not None and grid.crs.is_projected:
-        asset.extra_fields["raster:spatial_resolution"] = grid.pixel_size * grid.crs.linear_units_factor[1]
+        asset.extra_fields["raster:spatial_resolution"] = grid.size_in_metres
     found = {made.product: asset}
     for ending, path in sidecars(made.path).items():
         if path.is_file() and (profile.legend or profile.legends):

@@ -63,6 +63,13 @@ class Grid:
         return None if metres is None else self.pixel_size * metres
 
     @property
+    def size_in_metres(self) -> float | None:
+        """Side of a pixel as the CRS counts it, where it keeps lengths; elsewhere as `ground_size`."""
+        if self.crs is None or not self.keeps_lengths:
+            return self.ground_size
+        return self.pixel_size * float(self.crs.linear_units_factor[1])
+
+    @property
     def keeps_lengths(self) -> bool:
         """Whether lengths in the CRS are those on the ground, as in UTM, and not in Web Mercator or in degrees."""
         if self.crs is None or not self.crs.is_projected:

@@ -201,6 +201,10 @@ class TargetKind(ABC):
     def legend(self) -> list[tuple[str, str]]:
         """Return what colours of pictures mean: names, and colours such as ``#1f78b4``."""
 
+    def legend_of_panel(self) -> list[tuple[str, str]]:
+        """Return the same of pictures in which answers are compared with the truth."""
+        return self.legend()
+
     @abstractmethod
     def accumulator(self) -> Accumulator:
         """Return what judges scores, without any batch."""

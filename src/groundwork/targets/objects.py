@@ -121,9 +121,13 @@ class ObjectBoxes(ObjectAnswers):
         return self._drawn(image, zip(parts, colors, strict=True))
 
     def legend(self) -> list[tuple[str, str]]:
+        """Return names and colours of the classes."""
+        return [(entry.name, entry.color) for entry in self.target.classes]
+
+    def legend_of_panel(self) -> list[tuple[str, str]]:
         """Return names and colours of the classes, and of what is right, wrong and missed."""
         named = [(name, "#{:02x}{:02x}{:02x}".format(*color)) for name, color in _VERDICTS.items()]
-        return [*((entry.name, entry.color) for entry in self.target.classes), *named]
+        return [*self.legend(), *named]
 
     def columns_of(self, rows: NDArray[np.floating]) -> Mapping[str, NDArray[np.generic]]:
         """Return class, class value and score of rows (objects, 6), as attributes of features."""

@@ -189,7 +189,7 @@ def test_chips_with_too_few_known_pixels_are_left_out(pair_of: Callable[..., Any
     kept = scan_scenes(*folders, _chips(data_config, min_valid_fraction=0.51)).chips
     assert kept["sample_id"].tolist() == ["x_00000_00032", "x_00032_00032"]
     label[::16, ::16] = 0
-    with pytest.raises(DataError, match="None of 1 scenes has a chip with 100% valid, labelled pixels"):
+    with pytest.raises(DataError, match="None of 1 scenes has a chip of 32 x 32 pixels with 100% valid, labelled ones"):
         scan_scenes(*pair_of(image, label), _chips(data_config, min_valid_fraction=1.0))
 
 

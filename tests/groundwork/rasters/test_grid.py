@@ -50,6 +50,8 @@ def test_lengths_on_the_ground_are_those_of_the_ellipsoid(
     assert grid.metres_per_unit == pytest.approx(metres, rel=5e-3)
     assert grid.ground_size == pytest.approx(2 * metres, rel=5e-3)
     assert grid.keeps_lengths == keeps
+    counted = 2 * grid.crs.linear_units_factor[1] if keeps and grid.crs else grid.ground_size
+    assert grid.size_in_metres == counted
 
 
 def test_lengths_on_the_ground_are_not_known_of_what_is_elsewhere() -> None:

@@ -165,7 +165,7 @@ def _gather(found: Mapping[str, _Found], indexing: IndexingConfig, data: DataCon
         size = data.chips.size
         raise DataError(
             f"None of {len(found)} scenes has a chip of {size} x {size} pixels with {limit:.0%} valid, labelled ones. "
-            "Look at 'nodata', 'valid' and 'ignore_value', at whether images and labels are of the same place, or lower "
+            "Look at 'nodata', 'valid' and 'ignore_value', and whether images and labels are of one place, or lower "
             "'data.chips.min_valid_fraction'."
         )
     _require_objects(chips, data.target, len(found))

@@ -13,6 +13,7 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from groundwork.errors import RasterError
+from groundwork.rasters.designations import check_designation
 from groundwork.rasters.grid import Grid, name_crs
 from groundwork.rasters.validity import holds_data, in_type, in_yaml
 from groundwork.specs import Axes, BandSpec, RasterSpec
@@ -88,6 +89,8 @@ def band_order(dataset: DatasetReader, path: Path, spec: RasterSpec) -> list[str
     """
     if spec.descriptions == "ignore":
         return None
+    if len(spec.bands) == 1:
+        check_designation(path, spec.bands[0], spec)
     declared = [band.description or band.name for band in spec.bands]
     expected = stacked(declared, spec)
     found = [text.strip() if text else None for text in dataset.descriptions[: len(expected)]]
@@ -120,7 +123,8 @@ def stacked(names: Sequence[str], spec: RasterSpec) -> list[str]:
 
 
 def check_description(dataset: DatasetReader, path: Path, band: BandSpec, spec: RasterSpec) -> None:
-    """Refuse a file of one band whose description names another band than the pattern it was found by."""
+    """Refuse a file of one band whose description or name is that of another band than the pattern it was found by."""
+    check_designation(path, band, spec)
     text = (dataset.descriptions[0] or "").strip()
     expected = band.description or band.name
     if spec.descriptions == "check" and text and text.lower() != expected.lower():

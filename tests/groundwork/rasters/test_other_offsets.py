@@ -131,7 +131,7 @@ def test_a_raster_that_is_resampled_is_converted_after_it(
     coarse = Affine(20, 0, 500_000, 0, -20, 5_000_000)
     first = product(tmp_path, "0511", write_raster, RAW)[0]
     random = np.random.default_rng(0).integers(1200, 3000, (8, 8)).astype(np.uint16)
-    second = write_raster(first.with_name(first.name.replace("B02", "B05")), random, transform=coarse)
+    second = write_raster(first.with_name(first.name.replace("B02_10m", "B03_20m")), random, transform=coarse)
     plain = write_raster(tmp_path / "plain_2.tif", (random - 1000).astype(np.uint16), transform=coarse)
     other = write_raster(tmp_path / "plain_1.tif", OLDER)
     spec = spec_of(other_offsets="convert", resampling=resampling)

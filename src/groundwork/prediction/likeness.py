@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 #: A mean that is so many deviations of the training away from its mean is unlike it; of all scenes of a season few are.
 MOST_DEVIATIONS = 4.0
-#: Values of another unit are less than this share of the training's in size, in all bands. That they vary as little says
+#: Values of another unit are smaller than this share of the training's, in all bands. That they vary as little says
 #: nothing: a plain does, on a model of many mountains.
 LEAST_SIZE = 0.01
 #: How many scenes are looked into, and the side of the windows that are, in pixels: it takes milliseconds.

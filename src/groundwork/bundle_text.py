@@ -56,7 +56,12 @@ def describe_target(target: TargetSpec) -> str:
 
 
 def _parts_of(spec: RasterSpec) -> Iterator[str]:
-    yield f"bands {' '.join(band.name for band in spec.used)}"
+    used = [band.name for band in spec.used]
+    yield f"bands {' '.join(used)}"
+    if list(spec.band_names) != used:
+        yield f"of files with {' '.join(spec.band_names)}"
+    if spec.valid:
+        yield f"validity by {' '.join(rule.band for rule in spec.valid)}"
     yield f"raw values as {spec.dtype}"
     yield "no nodata" if spec.nodata is None else f"nodata {spec.nodata:g}" if spec.nodata != "nan" else "nodata NaN"
     if spec.step_numbers is not None:

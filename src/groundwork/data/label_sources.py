@@ -58,12 +58,14 @@ def label_cells(labels: Labels, images: RasterFolder, keys: Iterable[str]) -> di
     """
     if labels is None:
         return dict.fromkeys(keys, "")
+    stated_in = None
     if isinstance(labels, LabelTable):
         # Joined as files are, so that nobody loses a scene without a word.
         files = RasterFolder(labels.root, dict.fromkeys(labels.rows, (labels.name,)))
+        stated_in = labels.root / labels.name if labels.name else None
     else:
         files = labels.for_keys(keys) if isinstance(labels, SharedFiles) else labels
-    return {key: table.join_files(files.files[key]) for key in pair(images, files)}
+    return {key: table.join_files(files.files[key]) for key in pair(images, files, stated_in)}
 
 
 def require_labels(labels: Labels, target: TargetSpec) -> None:

@@ -22,8 +22,9 @@ logger = logging.getLogger(__name__)
 
 #: A mean that is so many deviations of the training away from its mean is unlike it; of all scenes of a season few are.
 MOST_DEVIATIONS = 4.0
-#: Values that vary less than this share of what they did in training, in all bands, are of another unit.
-LEAST_SPREAD = 0.01
+#: Values of another unit are smaller than this share of the training's, in all bands. That they vary as little says
+#: nothing: a plain does, on a model of many mountains.
+LEAST_SIZE = 0.01
 #: How many scenes are looked into, and the side of the windows that are, in pixels: it takes milliseconds.
 MOST_SCENES, SIDE = 50, 128
 #: Where in a scene windows lie, as shares of its rows and columns.
@@ -120,8 +121,16 @@ def _unlike(
         (mean, std), bands = trained[source], bundle.config.inputs[source].used
         means, away = pixels.mean(axis=1), np.abs(pixels.mean(axis=1) - mean) / std
         worst = int(away.argmax())
-        if away[worst] > MOST_DEVIATIONS or bool((pixels.std(axis=1) < LEAST_SPREAD * std).all()):
+        if away[worst] > MOST_DEVIATIONS or _is_small(pixels, mean, std) or _is_dead(pixels):
             yield Unlike(key, source, bands[worst].name, float(means[worst]), (float(mean[worst]), float(std[worst])))
+
+
+def _is_small(pixels: Numbers, mean: Numbers, std: Numbers) -> bool:
+    return bool((np.sqrt(np.square(pixels).mean(axis=1)) < LEAST_SIZE * np.hypot(mean, std)).all())
+
+
+def _is_dead(pixels: Numbers) -> bool:
+    return bool((pixels.max(axis=1) == pixels.min(axis=1)).all())
 
 
 def _windows(height: int, width: int) -> Iterator[Window]:

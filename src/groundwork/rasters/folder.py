@@ -211,8 +211,13 @@ def _refuse_folder(error: OSError) -> None:
     ) from error
 
 
-def pair(images: RasterFolder, labels: RasterFolder) -> list[str]:
+def pair(images: RasterFolder, labels: RasterFolder, stated_in: Path | None = None) -> list[str]:
     """Return the keys of scenes with their labels.
+
+    Args:
+        images: The rasters.
+        labels: Of the same keys.
+        stated_in: The file that says all labels, such as a table, if there is one.
 
     Raises:
         PairingError: Where an image has no label or a label no image; it lists them.
@@ -223,14 +228,27 @@ def pair(images: RasterFolder, labels: RasterFolder) -> list[str]:
     if without_label:
         problems.append(f"{len(without_label)} image(s) in {images.root} without a label: {preview(without_label)}")
     if without_image:
-        problems.append(f"{len(without_image)} label(s) in {labels.root} without an image: {preview(without_image)}")
+        where = stated_in or labels.root
+        problems.append(f"{len(without_image)} label(s) in {where} without an image: {preview(without_image)}")
     if problems:
+        remedy = "Add or remove files, or correct the patterns."
+        if stated_in is not None:
+            remedy = f"Add or remove files, or correct {stated_in}.{_lost_zeros(without_label, without_image)}"
         raise PairingError(
             "; ".join(problems)
             + f". Found {len(images.files)} images and {len(labels.files)} labels; each image needs "
-            "the label of the same key. Add or remove files, or correct the patterns."
+            f"the label of the same key. {remedy}"
         )
     return sorted(images.files)
+
+
+def _lost_zeros(images: Sequence[str], rows: Sequence[str]) -> str:
+    """Return what became of keys that a spreadsheet took for numbers."""
+    zeros = {key.lstrip("0") or "0": key for key in images}
+    lost = next((row for row in rows if row in zeros), None)
+    if lost is None:
+        return ""
+    return f" '{lost}' may be '{zeros[lost]}': spreadsheets drop the zeros before a number, unless its column is text."
 
 
 def preview(names: Sequence[str], most: int = 10) -> str:

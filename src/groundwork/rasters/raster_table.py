@@ -15,6 +15,7 @@ import pandas as pd
 from groundwork.errors import PairingError
 from groundwork.rasters.addresses import is_there, name_below, place_below, place_of
 from groundwork.rasters.folder import RasterFolder, preview
+from groundwork.rasters.table_cells import read_cells
 from groundwork.strict import did_you_mean
 
 #: Column -> text of its cell.
@@ -95,7 +96,7 @@ def read_rows(file: Path, what: str) -> list[list[str]]:
         what: It is a table of, for messages.
 
     Raises:
-        PairingError: Where it cannot be read, or has rows of other lengths.
+        PairingError: Where it cannot be read, has rows of other lengths, or decimals of two signs in a column.
     """
     if not file.is_file():
         raise PairingError(f"{file}: found no such file; expected a table of {what}. Correct its path.")
@@ -104,10 +105,9 @@ def read_rows(file: Path, what: str) -> list[list[str]]:
             frame = pd.read_parquet(file)
             rows = [[_text(value) for value in row] for row in frame.itertuples(index=False, name=None)]
             return [[str(name) for name in frame.columns], *rows]
-        # Windows begins a text with a mark that would become a part of the first name. pandas is not asked, as it takes
-        # the first cell of a row that is too long for the name of the row.
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            rows = [[cell.strip() for cell in row] for row in csv.reader(lines, strict=True) if row]
+        rows = read_cells(file)
+    except PairingError:
+        raise
     except (ValueError, OSError, csv.Error) as error:
         raise PairingError(
             f"{file}: found no table that can be read ({error}); expected CSV in UTF-8 or Parquet."
@@ -115,8 +115,9 @@ def read_rows(file: Path, what: str) -> list[list[str]]:
     uneven = [number for number, row in enumerate(rows) if len(row) != len(rows[0])]
     if uneven or not rows:
         found = f"{len(rows[uneven[0]])} cells in row {uneven[0]}" if uneven else "an empty file"
+        names = f", which are {rows[0]}" if rows else ""
         raise PairingError(
-            f"{file}: found {found}; expected a line with the names of columns, and as many cells in each."
+            f"{file}: found {found}; expected a line with the names of columns{names}, and as many cells in each row."
         )
     return rows
 

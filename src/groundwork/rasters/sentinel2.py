@@ -6,9 +6,10 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-#: A band of reflectance within a product, named as ESA names it: the processing baseline stands after the time.
+#: A band of reflectance within a product, named as ESA names it, also where it was brought into another format: the
+#: processing baseline stands after the time.
 _REFLECTANCE = re.compile(
-    r"S2[A-D]_MSIL(?:1C|2A)_\d{8}T\d{6}_N(?P<baseline>\d{4})_[^/]*\.SAFE/.*_B(?:\d\d|8A)(?:_\d+m)?\.jp2$"
+    r"S2[A-D]_MSIL(?:1C|2A)_\d{8}T\d{6}_N(?P<baseline>\d{4})_[^/]*\.SAFE/.*_B(?:\d\d|8A)(?:_\d+m)?\.\w+$"
 )
 #: From this baseline on values have an offset (RADIO_ADD_OFFSET, BOA_ADD_OFFSET), so that reflectance may be negative:
 #: Sentinel-2 Products Specification Document, issue 14.9.

@@ -99,8 +99,14 @@ def _check_scale(part: Part, index: int, output: OutputSpec) -> None:
         )
 
 
-def require_range(path: Path, numbers: NDArray[np.float64], output: OutputSpec) -> None:
+def require_range(path: Path, numbers: NDArray[np.float64], output: OutputSpec, place: str | None = None) -> None:
     """Refuse known numbers beyond the limits of an output.
+
+    Args:
+        path: Where they stand.
+        numbers: In the unit of the output, NaN where nobody knows.
+        output: With its limits.
+        place: Where the only number stands, in words. None: they are of a window.
 
     Raises:
         RasterError: With the lowest and the highest that were found.
@@ -115,9 +121,10 @@ def require_range(path: Path, numbers: NDArray[np.float64], output: OutputSpec) 
         found = numbers[wrong]
         lowest, highest = (in_yaml(value, "float32") for value in (found.min(), found.max()))
         shown = lowest if lowest == highest else f"{lowest} to {highest}"
+        of_window = f"numbers of '{output.name}' from {shown} in {wrong.mean():.2%} of a window"
         raise RasterError(
             path,
-            f"numbers of '{output.name}' from {shown} in {wrong.mean():.2%} of a window",
+            of_window if place is None else f"{shown} {place}",
             f"{low:g} to {high:g}, as 'outputs' declares" if low is not None and high is not None else "its limits",
             "Correct 'minimum' and 'maximum', 'scale' and 'offset', or set 'nodata' to what stands for not known.",
         )

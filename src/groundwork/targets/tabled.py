@@ -94,17 +94,26 @@ class TabledNumbers(TabledLabel):
         super().__init__(source)
         numbers: list[float] = []
         for output in target.outputs:
-            value = self._value(output.name)
-            try:
-                raw = float("nan" if value is None else str(value))
-            except ValueError:
-                raise RasterError(
-                    self.path, f"'{value}' in column '{output.name}' of '{self._key}'", "a number, or nothing"
-                ) from None
+            raw = self._number(output.name)
             number = float("nan") if raw == output.nodata else raw * output.scale + output.offset
-            require_range(self.path, np.array([number]), output)
+            place = f"in column '{output.name}' of '{self._key}'"
+            require_range(self.path, np.array([number]), output, place)
             numbers.append(number)
         self._numbers: NDArray[np.float32] = np.array(numbers, np.float32)
+
+    def _number(self, column: str) -> float:
+        value = self._value(column)
+        text = "nan" if value is None else str(value)
+        try:
+            # Python itself takes 1_000 for a number.
+            return float(text.replace("_", "?"))
+        except ValueError:
+            raise RasterError(
+                self.path,
+                f"'{value}' in column '{column}' of '{self._key}'",
+                "a number, or nothing",
+                "Write it as 1234.5, or leave the cell empty where nobody knows it.",
+            ) from None
 
     def read(self, window: Window) -> Answers:
         """See :class:`Label`."""

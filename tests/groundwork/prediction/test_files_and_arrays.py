@@ -255,6 +255,15 @@ def test_a_bundle_says_what_it_is_instead_of_its_weights(tiny_bundle: Bundle) ->
     ]
 
 
+def test_a_bundle_says_which_bands_its_files_hold_and_which_of_them_tell_validity(tiny_bundle: Bundle) -> None:
+    words = {"bands": ["A", "B", "SCL"], "use": ["B", "A"], "dtype": "uint16", "nodata": 0}
+    spec = RasterSpec.model_validate(words | {"valid": {"band": "SCL", "values": [4]}})
+    bundle = replace(tiny_bundle, config=tiny_bundle.config.model_copy(update={"inputs": {"s2": spec}}))
+    assert repr(bundle).splitlines()[1] == (
+        "Reads 's2': bands B A, of files with A B SCL, validity by SCL, raw values as uint16, nodata 0"
+    )
+
+
 @pytest.mark.parametrize("name", ["mosaic", "polygons", "probabilities", "entropy"])
 def test_a_bundle_without_answers_says_so_and_refuses_what_is_made_of_them(
     name: str, tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace

@@ -25,6 +25,7 @@ CHANGES: dict[str, tuple[Callable[[np.ndarray], np.ndarray], str | None]] = {
     "ten times": (lambda pixels: np.minimum(pixels.astype(np.int32) * 10, 32_000), "BAND"),
     "another unit": (lambda pixels: pixels // 1000, "BAND"),
     "one band": (lambda pixels: np.stack([pixels[0], pixels[1] + 20_000, pixels[2]]), "B"),
+    "a plain": (lambda pixels: 1200 + pixels % 2, None),
     "one value": (lambda pixels: np.full_like(pixels, 1200), "BAND"),
 }
 

@@ -57,6 +57,7 @@ def read(paths: Sequence[Path], spec: RasterSpec) -> tuple[np.ndarray, np.ndarra
         (SAFE.format(baseline="0400") + "/" + FILE.format(band="B02"), "04.00", -1000),
         (SAFE.format(baseline="0511") + "/" + FILE.format(band="B8A"), "05.11", -1000),
         (SAFE.format(baseline="0301") + "/" + FILE.format(band="B02"), "03.01", 0),
+        (SAFE.format(baseline="0511") + "/" + FILE.format(band="B02").replace(".jp2", ".tif"), "05.11", -1000),
         ("S2B_MSIL1C_20220301T101031_N0400_R022_T32UQD_20220301T1.SAFE/GRANULE/x/IMG_DATA/a_B04.jp2", "04.00", -1000),
     ],
 )

@@ -25,7 +25,7 @@ def describe_scene(opened: LabelledScene, cells: Cells) -> dict[str, object]:
     grid = opened.grid
     num_valid, sums = int(cells.known.sum()), cells.answers.sum(axis=(1, 2))
     if num_valid == 0:
-        raise RasterError(opened.path, "nodata in every pixel", "pixels that hold data", "Remove the scene.")
+        raise _without_data(opened)
     num_known = opened.kind.num_known(sums)
     if num_known == 0:
         raise RasterError(
@@ -46,6 +46,18 @@ def describe_scene(opened: LabelledScene, cells: Cells) -> dict[str, object]:
         **({} if opened.kind.per == "nothing" else {"labelled_fraction": round(num_known / size, 6)}),
         **opened.kind.columns(sums),
     }
+
+
+def _without_data(opened: LabelledScene) -> RasterError:
+    joined = [name for name, spec in opened.stack.inputs.items() if spec.steps > spec.times_counted]
+    if not joined:
+        return RasterError(opened.path, "nodata in every pixel", "pixels that hold data", "Remove the scene.")
+    return RasterError(
+        opened.path,
+        f"nodata in every pixel at one of the dates of '{joined[0]}' or another",
+        "pixels that hold data at all of them",
+        "Remove the scene, or set 'validity_per_step: true', so that a date without data costs that date alone.",
+    )
 
 
 def _dates(opened: LabelledScene) -> dict[str, object]:

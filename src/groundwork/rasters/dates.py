@@ -17,15 +17,23 @@ def read_day(text: str, path: Path) -> date:
         PairingError: Where it is none.
     """
     digits = text.upper().partition("T")[0].replace("-", "")
-    form = "%Y%j" if len(digits) == len("2024182") else "%Y%m%d"
     try:
-        # Where a time follows without a T, the date is what stands before it.
-        return datetime.strptime(digits[: len("20240630")], form).date()
+        return _read_digits(digits)
     except ValueError:
         raise PairingError(
             f"{path}: found '{text}' where the pattern has '{{date}}'; expected a date such as 20240630, 2024-06-30 or "
             "2024182 (year and day). Correct the pattern, or rename the file."
         ) from None
+
+
+def _read_digits(digits: str) -> date:
+    form = "%Y%j" if len(digits) == len("2024182") else "%Y%m%d"
+    # Where a time follows without a T, the date is what stands before it.
+    day = datetime.strptime(digits[: len("20240630")], form).date()
+    # Python takes day 366 of a year that has 365 for the first of the next one.
+    if day.year != int(digits[:4]):
+        raise ValueError(digits)
+    return day
 
 
 def read_dates(texts: Sequence[str | None], path: Path, spec: RasterSpec) -> list[date]:

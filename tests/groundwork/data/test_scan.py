@@ -273,3 +273,25 @@ def test_cells_add_up_to_the_pixels_of_any_chips(tiny_data: SimpleNamespace, siz
         assert (optical.mean[band, inside] * weights).sum() == pytest.approx(plane[known].sum(), rel=1e-12)
         assert optical.minimum[band, inside].min(initial=np.inf) == plane[known].min(initial=np.inf)
         assert optical.maximum[band, inside].max(initial=-np.inf) == plane[known].max(initial=-np.inf)
+
+
+def test_dates_that_share_no_pixel_with_data_are_told_of_validity_per_step(tmp_path: Path, write_raster: Any) -> None:
+    for folder in ("scenes", "labels"):
+        (tmp_path / folder).mkdir()
+    for day, rows in (("20240601", slice(0, 4)), ("20240703", slice(4, 8))):
+        pixels = np.ones((1, 8, 8), np.uint16)
+        pixels[:, rows] = 0
+        write_raster(tmp_path / f"scenes/a_{day}.tif", pixels, nodata=0)
+    write_raster(tmp_path / "labels/a.tif", np.ones((1, 8, 8), np.uint8))
+    config = {
+        "sources": {"s": {"bands": ["A"], "dtype": "uint16", "nodata": 0, "steps": 2, "layout": "file_per_date"}},
+        "target": {"outputs": [{"name": "y", "minimum": 0, "maximum": 9}]},
+        "chips": {"size": 8},
+        "split": {"method": "scenes"},
+    }
+    scenes = {"s": find_rasters(tmp_path / "scenes", ["{key}_{date}.tif"])}
+    labels = find_rasters(tmp_path / "labels", ["{key}.tif"])
+    with pytest.raises(
+        DataError, match=r"found nodata in every pixel at one of the dates of 's' .* 'validity_per_step"
+    ):
+        scan_scenes(scenes, labels, DataConfig.model_validate(config))

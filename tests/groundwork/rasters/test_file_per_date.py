@@ -77,6 +77,7 @@ def test_a_file_for_each_band_and_date(tmp_path: Path) -> None:
             "a_20241399.tif: found '20241399' where the pattern has '{date}'; expected a date such as",
         ),
         (("a_2024.tif",), "found '2024' where"),
+        (("a_2023366.tif",), "a_2023366.tif: found '2023366' where the pattern has '{date}'; expected a date such as"),
         (
             ("a_20240630T101559.tif", "a_20240630T101601.tif"),
             "for one key 'a' and one date 2024-06-30; expected one file. Make the pattern say which",

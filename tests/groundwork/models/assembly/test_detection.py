@@ -408,7 +408,7 @@ def test_what_there_is_no_detector_of_is_refused(raster: RasterSpec, target: Tar
         ({"anchors": [8, 0]}, ComponentError, "'anchors' are sides in pixels, above 0"),
         ({"framework": "fcos", "heads": "v2"}, ComponentError, "'fcos' has heads of one version alone"),
         ({"heads": "v2_coarse"}, ComponentError, "says how fine outlines are, and 'faster-rcnn' has none: take v2"),
-        ({"iou_across_classes": 2}, ComponentError, "all thresholds from 0 to 1"),
+        ({"iou_across_classes": 2}, ComponentError, "'iou_across_classes' is 2; it is a threshold from 0 to 1"),
     ):
         with pytest.raises(error, match=message):
             build(raster, target, factory, encoder=SMALL)

@@ -11,7 +11,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
-from fieldwork.differences import differences, since_recorded
+from fieldwork.differences import differences, in_short, since_recorded
 from fieldwork.parameters import PARAMETERS
 from fieldwork.run_record import RECORD
 
@@ -23,8 +23,6 @@ OF_LABELS = {"ignore_value", "nodata_is_class", "column", "separator", "no_class
 FOUND = ("temperature", "sets")
 #: Of ``data``: what a bundle holds as well.
 OF_BUNDLES = {"sources", "target"}
-#: Most keys of a message.
-MOST = 5
 
 
 class BundleHolds:
@@ -54,15 +52,13 @@ class BundleHolds:
         self._waits = False
         found = list(_since_trained(data.config, self._stated, judges=self._judges))
         if self._judges:
-            found += since_recorded(self._recorded, self._stated, OF_BUNDLES)
+            found += since_recorded("data", self._recorded.get("data"), self._stated, OF_BUNDLES)
         if found:
-            more = f" and {len(found) - MOST} more" if len(found) > MOST else ""
             logger.warning(
                 "What 'data' states now is not what the bundle was trained with, or samples were made with, and has no "
-                "effect on this run: %s%s. `kedro run` makes them anew; what scenes to predict hold otherwise is said "
+                "effect on this run: %s. `kedro run` makes them anew; what scenes to predict hold otherwise is said "
                 "by 'inference.source'",
-                "; ".join(found[:MOST]),
-                more,
+                in_short(found),
             )
 
 

@@ -3,32 +3,42 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from fieldwork.parameters import PARAMETERS
 
 #: Values that are longer than this are left out of a message.
 LONGEST = 40
+#: Most keys of a message.
+MOST = 5
 
 
-def since_recorded(recorded: Mapping[str, Any], stated: Mapping[str, Any], left_out: Any) -> list[str]:  # noqa: ANN401
-    """Return what of ``data`` is stated otherwise than when samples were made.
+def since_recorded(name: str, recorded: Any, stated: Any, left_out: Any = None) -> list[str]:  # noqa: ANN401
+    """Return what of a parameter is stated otherwise than when a record was left.
 
     Args:
-        recorded: The parameters of the record that was left then.
-        stated: ``data`` as it is stated.
+        name: Of the parameter.
+        recorded: What the record says of it.
+        stated: What is stated now.
         left_out: Keys that are not compared, as pydantic takes them.
     """
-    kind = PARAMETERS["data"]
+    kind = TypeAdapter(PARAMETERS[name])
     try:
-        before = kind.model_validate(recorded.get("data")).model_dump(mode="json", exclude=left_out)
+        before = kind.validate_python(recorded)
     except ValidationError:
         # Another version of the library wrote it, with keys that mean nothing here.
         return []
-    return list(differences("data", before, kind.model_validate(stated).model_dump(mode="json", exclude=left_out)))
+    states = (before, kind.validate_python(stated))
+    return list(differences(name, *(kind.dump_python(state, mode="json", exclude=left_out) for state in states)))
+
+
+def in_short(found: Sequence[str]) -> str:
+    """Return the first of what was found, and how many more there are."""
+    more = f" and {len(found) - MOST} more" if len(found) > MOST else ""
+    return f"{'; '.join(found[:MOST])}{more}"
 
 
 def differences(key: str, before: Any, now: Any) -> Iterator[str]:  # noqa: ANN401 - whatever YAML holds

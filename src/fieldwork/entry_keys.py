@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from fieldwork.entries import CatalogError
+from fieldwork.run_record import PACKAGE
 from groundwork.strict import did_you_mean
 
-#: The package of the project, which a clone may rename.
-PACKAGE = __name__.partition(".")[0]
 _CREDENTIALS, _VERSIONED = "credentials", "versioned"
 
 

@@ -10,16 +10,12 @@ from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
-from pydantic import TypeAdapter, ValidationError
 
-from fieldwork.differences import differences
+from fieldwork.differences import in_short, since_recorded
 from fieldwork.parameters import PARAMETERS
 from fieldwork.run_record import RECORD, deciding, pipelines_of
 
 logger = logging.getLogger(__name__)
-
-#: Most keys of a message.
-MOST = 5
 
 
 class KeptResults:
@@ -39,23 +35,13 @@ class KeptResults:
         recorded = [catalog.load(record)["parameters"] for record in records if catalog.exists(record)]
         found = list(dict.fromkeys(line for one in recorded for line in self._since(one)))
         if found:
-            more = f" and {len(found) - MOST} more" if len(found) > MOST else ""
             logger.warning(
-                "Results that are there are kept, and some were made with other parameters than are stated now: %s%s. "
+                "Results that are there are kept, and some were made with other parameters than are stated now: %s. "
                 "`kedro run` without --only-missing-outputs makes them anew",
-                "; ".join(found[:MOST]),
-                more,
+                in_short(found),
             )
 
     def _since(self, recorded: Mapping[str, Any]) -> Iterator[str]:
         for name, value in recorded.items():
-            if name not in PARAMETERS:
-                continue
-            kind = TypeAdapter(PARAMETERS[name])
-            now = kind.validate_python(deciding(name, self._stated[name]))
-            try:
-                before = kind.validate_python(value)
-            except ValidationError:
-                # Another version of the library wrote it, with keys that mean nothing here.
-                continue
-            yield from differences(name, *(kind.dump_python(state, mode="json") for state in (before, now)))
+            if name in PARAMETERS:
+                yield from since_recorded(name, value, deciding(name, self._stated[name]))

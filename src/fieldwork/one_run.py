@@ -16,8 +16,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
-from fieldwork.entries import paths_of
-from fieldwork.run_record import RECORD, pipelines_of
+from fieldwork.run_record import pipelines_of, record_places
 
 if sys.platform != "win32":
     import fcntl
@@ -56,9 +55,7 @@ class OneRun:
             return
         names = [name for name in pipelines_of(pipeline.nodes) if not self._is_shared(name)]
         for name in names:
-            # What a pattern of names stands for is known once it was asked for.
-            catalog.get(RECORD.format(name))
-            for record in paths_of([RECORD.format(name)], catalog).values():
+            for record in record_places(catalog, name):
                 self._lock(name, record)
 
     @hook_impl

@@ -61,7 +61,7 @@ class RunRecord:
         """Remove the record of the pipeline: from here on it no longer holds."""
         self._begun[node.name] = time.monotonic()
         for name in pipelines_of([node]):
-            for place in _place(catalog, RECORD.format(name)):
+            for place in record_places(catalog, name):
                 place.unlink(missing_ok=True)
 
     @hook_impl
@@ -146,8 +146,9 @@ def deciding(key: str, value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
     return {part: value[part] for part in DECIDING_PARTS[key] if part in value} if key in DECIDING_PARTS else value
 
 
-def _place(catalog: DataCatalog, entry: str) -> list[Path]:
-    """Return where an entry lies; nowhere where the catalog has none."""
+def record_places(catalog: DataCatalog, name: str) -> list[Path]:
+    """Return where the record of a pipeline lies; nowhere where the catalog has none."""
+    entry = RECORD.format(name)
     # What a pattern of names stands for is known once it was asked for.
     catalog.get(entry)
     return list(paths_of([entry], catalog).values())

@@ -58,7 +58,7 @@ def _require_made_with(recorded: Mapping[str, Any], stated: Mapping[str, Any]) -
     from groundwork.bundle import PRESENTATION_OF_DATA  # noqa: PLC0415 - it loads torch
     from groundwork.errors import DataError  # noqa: PLC0415 - it goes with what loads torch
 
-    found = since_recorded(recorded, stated, PRESENTATION_OF_DATA)
+    found = since_recorded("data", recorded.get("data"), stated, PRESENTATION_OF_DATA)
     if found:
         raise DataError(
             f"The samples and statistics were made with other parameters than are stated now: "

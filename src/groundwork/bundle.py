@@ -16,7 +16,7 @@ from torch import Tensor
 
 from groundwork.atomic import partial_folder, replace_folder
 from groundwork.bundle_formats import FORMAT_VERSION, KNOWN_VERSIONS, describe_anew, name_anew
-from groundwork.bundle_places import bundle_files
+from groundwork.bundle_places import DESCRIPTION, WEIGHTS, bundle_files
 from groundwork.bundle_text import describe_bundle
 from groundwork.config.data import read_by_model, reference_of
 from groundwork.config.model import ModelConfig
@@ -219,9 +219,9 @@ def save_bundle(bundle: Bundle, path: Path) -> None:
     with partial_folder(path.parent, path.name) as partial:
         made = partial / "made"
         made.mkdir()
-        (made / "bundle.json").write_text(text + "\n", encoding="utf-8")
-        save_file(weights, made / "weights.safetensors", metadata={_DESCRIBED: _described(json.loads(text))})
-        (made / "weights.safetensors").chmod((made / "bundle.json").stat().st_mode)  # safetensors asks no umask
+        (made / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
+        save_file(weights, made / WEIGHTS, metadata={_DESCRIBED: _described(json.loads(text))})
+        (made / WEIGHTS).chmod((made / DESCRIPTION).stat().st_mode)  # safetensors asks no umask
         replace_folder(made, path)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import shapely
@@ -16,7 +17,12 @@ from groundwork.rasters.features import FeatureLayer
 MOST_OFF = 0.01
 
 
-def areas_of(layer: FeatureLayer) -> Mapping[str, NDArray[np.generic]]:
+def with_areas(layer: FeatureLayer) -> FeatureLayer:
+    """Return a layer whose polygons say their areas besides."""
+    return replace(layer, columns={**layer.columns, **_areas(layer)})
+
+
+def _areas(layer: FeatureLayer) -> Mapping[str, NDArray[np.generic]]:
     """Return the area of each polygon in square metres: on the ellipsoid, where the CRS does not keep areas."""
     crs, frame = layer.grid.crs, layer.frame()
     if crs is None:

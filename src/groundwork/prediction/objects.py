@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import product
 from typing import TypeAlias
 
@@ -18,7 +17,7 @@ from groundwork.config.inference import InferenceConfig
 from groundwork.data.scene_stack import SceneStack
 from groundwork.models.asking import engine_of, scorer_of, tiles_at_once
 from groundwork.models.interface import Model
-from groundwork.prediction.areas import areas_of
+from groundwork.prediction.areas import with_areas
 from groundwork.prediction.blending import Tile, run_ahead
 from groundwork.prediction.joining import Found, join, together
 from groundwork.prediction.outlines import outlines_in_scene
@@ -68,7 +67,7 @@ def find_objects(
     layer = FeatureLayer(grid, shapes, kind.columns_of(single.rows), tags, legend_of(bundle.config.target))
     # A box has none of its object. Where nothing was found, the layer has the columns that it mostly has.
     has_outlines = single.outlines is not None or (not len(single.rows) and kind.objects.masks)
-    return replace(layer, columns={**layer.columns, **areas_of(layer)}) if has_outlines else layer
+    return with_areas(layer) if has_outlines else layer
 
 
 def _read(stack: SceneStack, rows: Axis, columns: Axis) -> Iterator[_Numbered]:

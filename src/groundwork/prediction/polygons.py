@@ -11,7 +11,7 @@ from rasterio.features import shapes as outlines_of
 from rasterio.windows import Window
 
 from groundwork.config.inference import PolygonsConfig
-from groundwork.prediction.areas import areas_of
+from groundwork.prediction.areas import with_areas
 from groundwork.prediction.outline_joining import Border, OpenRegions
 from groundwork.prediction.outline_store import OutlineStore
 from groundwork.prediction.products import POLYGONS
@@ -102,8 +102,7 @@ class ClassPolygons:
             "class": np.array([names[value] for value in values.tolist()], dtype=object),
             "value": values,
         }
-        layer = FeatureLayer(self._profile.grid, shapes.tolist(), columns, self._profile.tags)
-        return FeatureLayer(layer.grid, layer.shapes, {**columns, **areas_of(layer)}, layer.tags)
+        return with_areas(FeatureLayer(self._profile.grid, shapes.tolist(), columns, self._profile.tags))
 
 
 class _Block:

@@ -45,10 +45,12 @@ def check_count(dataset: DatasetReader, path: Path, expected: int, axes: Axes | 
         subdatasets = ", ".join(dataset.subdatasets) or "none"
         remedy = "State which of them is meant as 'variable', or write it to a file of its own (gdal_translate)."
         raise RasterError(path, f"no band (subdatasets: {subdatasets})", "a raster with bands", remedy)
+    if count == expected:
+        return
     # GDAL takes the fourth of four 8-bit bands for an alpha band: one that is called otherwise is none.
     called = (dataset.descriptions[-1] or "").strip().lower()
     is_alpha = dataset.colorinterp[-1] is ColorInterp.alpha and (not called or called.startswith(_ALPHA))
-    if count != expected and not (count == expected + 1 and is_alpha):
+    if not (count == expected + 1 and is_alpha):
         remedy = _why_others(dataset, expected, axes)
         raise RasterError(path, f"{count} band(s)", f"{expected}, as 'sources' declares", remedy)
 

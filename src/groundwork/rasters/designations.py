@@ -53,7 +53,7 @@ def check_designation(path: Path, band: BandSpec, spec: RasterSpec) -> None:
         RasterError: Where both are known and contradict one another.
     """
     said = _said(str(path)) if spec.descriptions == "check" else ()
-    if not said or any(_agrees(number, centre, band) for _, number, centre in said):
+    if not said or any(_agrees(number, centre, band.name, band.wavelength_nm) for _, number, centre in said):
         return
     sensor, number, centre = said[0]
     stated = band.name if band.wavelength_nm is None else f"{band.name}, {band.wavelength_nm:g} nm"
@@ -80,10 +80,11 @@ def _said(path: str) -> tuple[tuple[str, str, int], ...]:
     return tuple((sensor, number, CENTRES[sensor][number]) for sensor in sensors if number in CENTRES[sensor])
 
 
-def _agrees(number: str, centre: int, band: BandSpec) -> bool:
-    if band.wavelength_nm is not None:
-        return abs(band.wavelength_nm - centre) <= _MOST_OFF * centre
-    name = band.name.upper().replace("-", "_").replace(" ", "_")
+@lru_cache(maxsize=1024)
+def _agrees(number: str, centre: int, name: str, wavelength_nm: float | None) -> bool:
+    if wavelength_nm is not None:
+        return abs(wavelength_nm - centre) <= _MOST_OFF * centre
+    name = name.upper().replace("-", "_").replace(" ", "_")
     designated = re.fullmatch(r"B(0?8A|\d{1,2})", name)
     if designated is not None:
         return designated[1].lstrip("0") == number

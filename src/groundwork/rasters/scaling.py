@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 
 from groundwork.errors import RasterError
-from groundwork.rasters.sentinel2 import baseline_of
+from groundwork.rasters.sentinel2 import Baseline, baseline_of
 from groundwork.rasters.validity import in_type
 from groundwork.specs import BandSpec, RasterSpec
 
@@ -37,18 +37,20 @@ def require_scaling(bands: Sequence[tuple[Path, DatasetReader, int]], spec: Rast
     for position, (path, dataset, index) in enumerate(bands):
         band = spec.used[position % spec.num_channels]
         scales, offsets = tags[dataset]
-        found, baseline = (scales[index - 1], offsets[index - 1]), baselines[path]
-        what = f"scale {shortest(found[0])} and offset {shortest(found[1])} in band '{band.name}'"
-        says_nothing = found == (1.0, 0.0)
-        if says_nothing and baseline is not None:
-            found, says_nothing = (band.scale, baseline.offset * band.scale), False
-            what = f"offset {shortest(found[1])} in band '{band.name}', of processing baseline {baseline.name}"
-        if not says_nothing and not np.allclose(found, (band.scale, band.offset), rtol=1e-6, atol=0):
-            shift[position] = _shift(path, found, band, spec, what)
+        found, baseline = (scales[index - 1], offsets[index - 1]), None
+        if found == (1.0, 0.0):
+            baseline = baselines[path]
+            if baseline is None:
+                continue
+            found = band.scale, baseline.offset * band.scale
+        if not np.allclose(found, (band.scale, band.offset), rtol=1e-6, atol=0):
+            shift[position] = _shift(path, found, band, spec, baseline)
     return shift if shift.any() else None
 
 
-def _shift(path: Path, found: tuple[float, float], band: BandSpec, spec: RasterSpec, what: str) -> float:
+def _shift(
+    path: Path, found: tuple[float, float], band: BandSpec, spec: RasterSpec, baseline: Baseline | None
+) -> float:
     """Return what brings raw values to the declared offset, where that is wanted and can be done."""
     is_same_scale = bool(np.isclose(found[0], band.scale, rtol=1e-6, atol=0))
     if is_same_scale and spec.other_offsets == "allow":
@@ -57,6 +59,9 @@ def _shift(path: Path, found: tuple[float, float], band: BandSpec, spec: RasterS
     is_whole = spec.dtype[:5] == "float" or abs(shift - round(shift)) < 1e-6 * max(1, abs(shift))
     if is_same_scale and is_whole and spec.other_offsets == "convert":
         return shift if spec.dtype[:5] == "float" else round(shift)
+    what = f"scale {shortest(found[0])} and offset {shortest(found[1])} in band '{band.name}'"
+    if baseline is not None:
+        what = f"offset {shortest(found[1])} in band '{band.name}', of processing baseline {baseline.name}"
     declared = f"scale {shortest(band.scale)} and offset {shortest(band.offset)}, as 'sources' declares"
     remedy = "Set 'scale' and 'offset' of the band to what the file says."
     if is_same_scale:

@@ -10,6 +10,7 @@ from affine import Affine
 from rasterio.windows import Window
 
 from groundwork.errors import RasterError
+from groundwork.rasters.bad_blocks import BadBlocks
 from groundwork.rasters.folder import find_rasters
 from groundwork.rasters.scaling import shifted
 from groundwork.rasters.scene import Scene
@@ -164,6 +165,22 @@ def test_a_file_that_says_its_offset_itself_is_converted(tmp_path: Path, write_r
     uneven = write_raster(tmp_path / "c.tif", np.stack([RAW, RAW]), nodata=0, scaling=([0.0001] * 2, [-0.00015] * 2))
     with pytest.raises(RasterError, match=r"The difference is -1\.5 steps, which a raster of uint16 cannot hold"):
         read([uneven], spec_of(other_offsets="convert"))
+
+
+@pytest.mark.parametrize("layout", ["steps_first", "bands_first"])
+def test_stacked_dates_are_converted_the_same_where_bad_blocks_may_be_filled(
+    tmp_path: Path, write_raster: WriteRaster, layout: str
+) -> None:
+    # BLUE has the offset of newer products at both dates, GREEN at none.
+    offsets = [-0.1, 0.0, -0.1, 0.0] if layout == "steps_first" else [-0.1, -0.1, 0.0, 0.0]
+    path = write_raster(tmp_path / "a.tif", np.stack([RAW] * 4), nodata=0, scaling=([0.0001] * 4, offsets))
+    spec = spec_of(other_offsets="convert", steps=2, layout=layout)
+    values, valid = read([path], spec)
+    assert np.array_equal(values, np.stack([[OLDER] * 2, [RAW] * 2]))
+    with Scene([path], spec, bad=BadBlocks()) as scene:
+        found, found_valid = scene.read(WHOLE)
+    assert np.array_equal(found, values)
+    assert np.array_equal(found_valid, valid)
 
 
 def test_no_number_becomes_nodata() -> None:

@@ -25,15 +25,29 @@ def die_once(task: tuple[int, Path]) -> int:
 
 
 def own_gpu(task: tuple[int, Path]) -> tuple[int, str | None]:
-    """Say which GPU this process sees, when all processes are at work; the first process to do the task 3 dies."""
+    """Say which GPU this process sees, when two are at work. Before that, one is lost at the task 3, all undone."""
     number, folder = task
+    lost = folder.with_name("lost")
+    before = not lost.exists()
     (folder / str(os.getpid())).touch()
-    while len(list(folder.iterdir())) < 2:
+    # Those of before the loss have gone when others take their places.
+    while sum(_is_there(int(path.name)) for path in folder.iterdir()) < 2:
         time.sleep(0.01)
-    if number == 3 and not (folder / "dead").exists():
-        (folder / "dead").touch()
+    if before and number == 3:
+        lost.touch()
         os._exit(1)
+    while before:
+        # Ended with the pool.
+        time.sleep(0.01)
     return os.getpid(), os.environ.get("CUDA_VISIBLE_DEVICES")
+
+
+def _is_there(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def die(number: int) -> int:

@@ -98,13 +98,16 @@ def test_tasks_follow_from_others_and_are_done_again_too(config: IndexingConfig,
 
 
 def test_each_process_sees_a_gpu_of_its_own_and_one_that_takes_anothers_place_too(tmp_path: Path) -> None:
-    tasks = {name: (number, tmp_path) for name, number in NUMBERS.items()}
+    (at_work := tmp_path / "at_work").mkdir()
+    # The one that is lost is among the first: the others wait for it.
+    tasks = {str(number): (number, at_work) for number in (3, 1, 2, 4, 5, 6)}
     found = dict(run_tasks(dying.own_gpu, tasks, TWO, ("2", "GPU-5"))).values()
+    assert (tmp_path / "lost").exists()
     assert {gpu for _, gpu in found} <= {"2", "GPU-5"}
     by_process = dict(found)
     assert all(by_process[process] == gpu for process, gpu in found), "no process changes its GPU"
     assert len(set(by_process.values())) == 2
-    alone = dict(run_tasks(dying.own_gpu, {"a": (1, tmp_path), "b": (2, tmp_path)}, TWO)).values()
+    alone = dict(run_tasks(dying.own_gpu, {"a": (1, at_work), "b": (2, at_work)}, TWO)).values()
     assert {gpu for _, gpu in alone} == {os.environ.get("CUDA_VISIBLE_DEVICES")}, "without GPUs nothing is said"
 
 

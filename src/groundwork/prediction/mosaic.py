@@ -105,6 +105,7 @@ class Mosaic:
             open_dataset(piece.path) as raster,
             WarpedVRT(
                 raster,
+                src_crs=piece.grid.reached_crs,
                 crs=grid.crs,
                 transform=grid.transform,
                 width=grid.width,

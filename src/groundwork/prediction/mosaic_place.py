@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from math import ceil, floor
+from math import ceil, floor, hypot
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +14,12 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
-from rasterio.errors import CRSError
-from rasterio.warp import transform_bounds
 
 from groundwork.config.inference import MosaicConfig
 from groundwork.errors import PairingError, RasterError
-from groundwork.rasters.canvas import require_near
+from groundwork.rasters.canvas import bounds_in
 from groundwork.rasters.folder import preview
-from groundwork.rasters.grid import NO_TRANSFORMATION, Grid, crs_of_text, describe_crs
+from groundwork.rasters.grid import Grid, crs_of_text, describe_crs
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +85,7 @@ def mosaic_grid(pieces: Sequence[Piece], config: MosaicConfig) -> Grid:
     """
     first = pieces[0].grid
     crs = crs_of(config) or first.crs
-    size_x, size_y = abs(first.transform.a), abs(first.transform.e)
+    size_x, size_y = hypot(first.transform.a, first.transform.d), hypot(first.transform.b, first.transform.e)
     x, y = first.transform.c, first.transform.f
     if config.pixel_size is not None:
         size_x = size_y = config.pixel_size
@@ -139,17 +137,9 @@ def _require_alike(size: tuple[float, float], crs: CRS | None, edges: NDArray[np
 
 
 def _bounds_in(crs: CRS | None, piece: Piece) -> tuple[float, float, float, float]:
-    if crs is None or crs == piece.grid.crs:
+    if crs is None:
         return piece.grid.bounds
-    require_near(piece.grid, crs, piece.path, "inference.mosaic.crs")
-    try:
-        west, south, east, north = transform_bounds(piece.grid.crs, crs, *piece.grid.bounds, densify_pts=101)
-        if not np.isfinite([west, south, east, north]).all():
-            raise CRSError("it lies at infinity there")
-    except NO_TRANSFORMATION as error:
-        found = f"the CRS {describe_crs(piece.grid.crs)}, which has no place in {describe_crs(crs)} ({error})"
-        raise RasterError(piece.path, found, "a place in the mosaic", "Choose another 'mosaic.crs'.") from error
-    return west, south, east, north
+    return bounds_in(piece.grid, crs, piece.path, "inference.mosaic.crs")
 
 
 def place_in(grid: Grid, piece: Piece) -> shapely.Polygon:

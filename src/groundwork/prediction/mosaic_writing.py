@@ -13,6 +13,7 @@ import shapely
 from rasterio.windows import Window
 
 from groundwork.config.inference import InferenceConfig
+from groundwork.prediction.footprints import bounds_of, geometry_of
 from groundwork.prediction.mosaic import Mosaic, bad_blocks_of
 from groundwork.prediction.mosaic_place import Piece
 from groundwork.prediction.products import ANSWERS, COLLECTION, ITEM, ITEM_SUFFIX, MOSAIC
@@ -27,9 +28,7 @@ from groundwork.prediction.stac import (
     Written,
     asset_of,
     assets_of,
-    bounds_of,
     collection_of,
-    geometry_of,
     projection_of,
     relative,
     times_of,

@@ -17,6 +17,8 @@ from groundwork.strict import did_you_mean
 #: Words that stand in braces.
 WORDS = ("key", "product", "date")
 PATTERN = "{key}_{product}"
+#: Bytes of a name: of 255, some are needed for what is not finished and for what lies beside.
+LONGEST = 230
 _WORD = re.compile(r"\{([^{}]*)\}")
 
 
@@ -104,6 +106,7 @@ class Names:
                     f"Names are '{self.pattern}', by which the {product} of scene '{key}' would lie in the folder "
                     f"'{MOSAIC}', which holds what all scenes make together. Write a pattern with another folder."
                 )
+            self._require_short(key, product, path)
             name = str(path).casefold()
             if name in taken:
                 raise PairingError(
@@ -111,6 +114,15 @@ class Names:
                     f"{taken[name]}. Write a pattern that tells them apart, or rename one of them."
                 )
             taken[name] = f"scene '{key}' ({product})"
+
+    def _require_short(self, key: str, product: str, path: Path) -> None:
+        longest = max(len(os.fsencode(part)) for part in path.relative_to(self.folder).parts)
+        if longest > LONGEST:
+            raise PairingError(
+                f"Names are '{self.pattern}', by which the {product} of scene '{key}' would have a name of {longest} "
+                f"bytes. With what a file is called while it is written, file systems take {LONGEST}. Shorten the name "
+                "of the scene's file."
+            )
 
     def _all(self, scenes: Iterable[tuple[str, date | None]]) -> Iterator[tuple[str, str, Path]]:
         for key, day in scenes:

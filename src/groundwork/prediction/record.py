@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -17,14 +17,13 @@ from groundwork.config.inference import InferenceConfig
 from groundwork.prediction.inputs import SceneInputs
 from groundwork.rasters.addresses import Address, holder_of, name_below, place_below
 from groundwork.rasters.area import Area
+from groundwork.rasters.beside import files_of
 from groundwork.rasters.grid import describe_crs
 
 #: What STAC calls the SHA-256 of a file: a multihash, 12 for the kind of hash, 20 for its length in hexadecimal digits.
 _MULTIHASH = "1220"
 #: Options that say what is done with predictions, and not what they are.
 _NOT_DECIDING = {"overwrite", "items", "mosaic", "workers", "block_rows", "engine", "scheduler", "shard"}
-#: What lies beside a raster and is read with it.
-_BESIDE = (".msk", ".aux.xml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ class Origin:
             # A date that has no file has no name; several rasters may lie in one file.
             for name in sorted({holder_of(name) for name in folder.files.get(self.key, ()) if name}):
                 place = place_below(folder.root, name)
-                found += [_described(source, _name(folder.root, file), file) for file in _with_beside(place)]
+                found += [_described(source, _name(folder.root, file), file) for file in files_of(place)]
         return found
 
     def hash_of(self, files: Sequence[InputFile]) -> str:
@@ -137,12 +136,6 @@ def multihash(sha256: str) -> str:
 def checksum(path: Path) -> str:
     """Return ``file:checksum`` of a file."""
     return multihash(fingerprint.of_file(path))
-
-
-def _with_beside(path: Path) -> Iterator[Path]:
-    yield path
-    if not isinstance(path, Address):
-        yield from (file for end in _BESIDE if (file := path.with_name(path.name + end)).is_file())
 
 
 def _name(root: Path, path: Path) -> str:

@@ -91,7 +91,7 @@ def _fit(stated: RasterSpec | RasterChanges | None, expected: RasterSpec, where:
 def as_of_scenes(error: RasterError, inputs: Mapping[str, RasterSpec]) -> RasterError:
     """Return what is wrong with a scene, and where it is stated what scenes hold: the model's sources are settled."""
     path, found, expected, remedy = error.args
-    if not _KEYS & set(re.findall(r"'(\w+)", f"{expected} {remedy}")):
+    if not _KEYS & set(re.findall(r"'(\w+)", f"{expected} {remedy}")) or "'inference." in remedy:
         return error
     where = "inference.source" if len(inputs) == 1 else "inference.sources"
     first, *others = remedy.split("\n")

@@ -14,15 +14,14 @@ from typing import Any
 import pystac
 import shapely
 from rasterio.crs import CRS
-from rasterio.errors import CRSError
-from rasterio.warp import transform_geom
 
+from groundwork.prediction.footprints import bounds_of, geometry_of
 from groundwork.prediction.products import COLLECTION
 from groundwork.prediction.record import InputFile, Origin, checksum
 from groundwork.prediction.stac_model import ALWAYS, CLASSIFICATION_SCHEMA, FILE_SCHEMA, classes_of
 from groundwork.rasters.bad_blocks import BadFile
 from groundwork.rasters.features import Layer
-from groundwork.rasters.grid import NO_TRANSFORMATION, Grid
+from groundwork.rasters.grid import Grid
 from groundwork.rasters.stream import RasterProfile
 from groundwork.rasters.styles import QML, SLD, TABLE, sidecars
 
@@ -36,7 +35,6 @@ BAD_BLOCKS = "groundwork:bad_blocks"
 ID = "groundwork-predictions"
 _GEOPACKAGE = "application/geopackage+sqlite3"
 _MEDIA = {TABLE: "application/xml", QML: "application/xml", SLD: "application/vnd.ogc.sld+xml"}
-_WGS84 = CRS.from_epsg(4326)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,31 +186,6 @@ def with_collection(item: dict[str, Any], place: Path, folder: Path, root: Path 
     ]
     kept = [link for link in item["links"] if link["rel"] not in rels]
     return {**item, "links": [*links, *kept]}
-
-
-def geometry_of(grid: Grid) -> shapely.Geometry | None:
-    """Return the outline of a grid in degrees, in two parts across the 180th meridian; None where it has none."""
-    if grid.crs is None:
-        return None
-    outline = shapely.segmentize(shapely.box(0, 0, grid.width, grid.height), max(grid.width, grid.height) / 4)
-    placed = shapely.transform(outline, lambda points: [grid.transform @ (x, y) for x, y in points])
-    try:
-        moved = transform_geom(grid.crs, _WGS84, shapely.geometry.mapping(placed))
-    except (*NO_TRANSFORMATION, CRSError):
-        return None
-    # A ten-millionth of a degree is a centimetre.
-    shape = shapely.transform(shapely.geometry.shape(moved), lambda points: points.round(7))
-    return shape if all(math.isfinite(edge) for edge in shape.bounds) else None
-
-
-def bounds_of(shape: shapely.Geometry) -> list[float]:
-    """Return west, south, east and north; across 180 degrees, west is larger than east."""
-    west, south, east, north = shape.bounds
-    parts = shapely.get_parts(shape)
-    if len(parts) > 1 and (west, east) == (-180, 180):
-        west = min(part.bounds[0] for part in parts if part.centroid.x > 0)
-        east = max(part.bounds[2] for part in parts if part.centroid.x < 0)
-    return [west, south, east, north]
 
 
 def times_of(dates: Sequence[date]) -> dict[str, Any]:

@@ -116,6 +116,11 @@ def holder_of(name: str) -> str:
     return name if found is None else found["file"]
 
 
+def holds_several(place: Path) -> bool:
+    """Whether a file is of a kind that holds several rasters by name."""
+    return place.suffix.lower() in _HOLDERS
+
+
 def array_at(place: Path) -> tuple[str, str, str] | None:
     """Return GDAL's driver, the file and the whole name of what :func:`name_inside` names. None: it is none."""
     found = _INSIDE.fullmatch(str(place))

@@ -106,7 +106,8 @@ class Area:
 
     def _brought_to(self, grid: Grid) -> shapely.Geometry:
         """Return the area in the CRS of a raster, as far as it is near the raster."""
-        if self.crs == grid.crs:
+        crs = grid.reached_crs
+        if self.crs == crs:
             return self.shape
         try:
             # Of an area far larger than the raster, the rest may have no place in its CRS.
@@ -115,7 +116,7 @@ class Area:
                 return near
             west, south, east, north = near.bounds
             edges = shapely.segmentize(near, max(east - west, north - south) / EDGE_PARTS)
-            return shapely.make_valid(_transformed(edges, self.crs, grid.crs))
+            return shapely.make_valid(_transformed(edges, self.crs, crs))
         except NO_TRANSFORMATION as error:
             raise SpecError(f"{self.name} has no place in the CRS {describe_crs(grid.crs)}: {error}") from error
 

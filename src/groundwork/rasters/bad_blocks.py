@@ -153,7 +153,7 @@ def on_grid(windows: Iterable[Window], own: Grid, grid: Grid) -> list[shapely.Ge
 def _moved(points: NDArray[np.float64], own: Grid, grid: Grid) -> NDArray[np.float64]:
     xs, ys = own.transform @ tuple(points.T)
     if own.crs != grid.crs:
-        xs, ys = (np.array(values) for values in transform_points(own.crs, grid.crs, xs, ys)[:2])
+        xs, ys = (np.array(values) for values in transform_points(own.crs, grid.reached_crs, xs, ys)[:2])
     return np.stack(~grid.transform @ (xs, ys), axis=1)
 
 

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import pyproj
 from affine import Affine
 from rasterio.crs import CRS
+from rasterio.errors import CRSError
+from rasterio.warp import transform as transform_points
 from rasterio.warp import transform_bounds
 
 from groundwork.errors import RasterError
-from groundwork.rasters.grid import NO_TRANSFORMATION, Grid, name_crs
+from groundwork.rasters.grid import NO_TRANSFORMATION, Grid, describe_crs, name_crs
 from groundwork.rasters.opening import grid_of, open_dataset
 
 #: Degrees beyond the ground for which a CRS is used: neighbouring zones are used on purpose.
 FAR = 15.0
+#: Places along each middle of a raster from whose distances its length in another CRS is told.
+PLACES = 64
+#: So many times larger are the bounds only of what lies in pieces.
+MOST_TIMES = 10
 
 
 class Placed(Protocol):
@@ -66,12 +74,7 @@ class DeclaredPixels:
             raise RasterError(
                 path, f"the CRS {name_crs(crs)}", expected, "Name a projected CRS in 'inference.grid.crs'."
             )
-        require_near(own, crs, path, "inference.grid.crs")
-        try:
-            bounds = own.bounds if own.crs == crs else transform_bounds(own.crs, crs, *own.bounds, densify_pts=101)
-        except NO_TRANSFORMATION as error:
-            found = f"the CRS {name_crs(own.crs)}, which has no place in {name_crs(crs)} ({error})"
-            raise RasterError(path, found, "a place in 'inference.grid.crs'", "Choose another one.") from error
+        bounds = bounds_in(own, crs, path, "inference.grid.crs")
         size = self.size_m / crs.linear_units_factor[1]
         # Edges that are whole numbers of pixels but for rounding are such.
         west, south = (floor(edge / size + 1e-6) for edge in bounds[:2])
@@ -79,7 +82,62 @@ class DeclaredPixels:
         return Canvas(Grid(crs, Affine(size, 0, west * size, 0, -size, north * size), east - west, north - south), path)
 
 
-def require_near(grid: Grid, crs: CRS, path: Path, key: str) -> None:
+def bounds_in(grid: Grid, crs: CRS, path: Path, key: str) -> tuple[float, float, float, float]:
+    """Return west, south, east and north of a raster in another CRS.
+
+    Args:
+        grid: Of the raster, with a CRS.
+        crs: Where its pixels are wanted.
+        path: Of the raster, for the message.
+        key: Of the configuration, which says or could say the CRS.
+
+    Raises:
+        RasterError: Where it has no place there, or lies far from where the CRS is used, or on both ends of it.
+    """
+    if crs == grid.crs:
+        return grid.bounds
+    _require_near(grid, crs, path, key)
+    try:
+        edges = np.array([transform_bounds(grid.crs, crs, *part, densify_pts=101) for part in _within_180(grid)])
+        if not np.isfinite(edges).all():
+            raise CRSError("it lies at infinity there")
+        (west, south), (east, north) = edges[:, :2].min(axis=0), edges[:, 2:].max(axis=0)
+        _require_whole(grid, crs, (west, south, east, north), path, key)
+    except NO_TRANSFORMATION as error:
+        found = f"the CRS {describe_crs(grid.crs)}, which has no place in {describe_crs(crs)} ({error})"
+        raise RasterError(path, found, f"a place in '{key}'", "Choose another one.") from error
+    return float(west), float(south), float(east), float(north)
+
+
+def _within_180(grid: Grid) -> list[tuple[float, float, float, float]]:
+    """Return the bounds of a grid; in degrees, parted where the Earth is, with longitudes from -180 to 180."""
+    west, south, east, north = grid.bounds
+    if grid.reached_crs == grid.crs:
+        return [(west, south, east, north)]
+    turns = range(floor((west + 180) / 360), ceil((east + 180) / 360))
+    return [(max(west - 360 * turn, -180), south, min(east - 360 * turn, 180), north) for turn in turns]
+
+
+def _require_whole(grid: Grid, crs: CRS, bounds: Sequence[float], path: Path, key: str) -> None:
+    """Refuse a CRS in which a raster lies on both ends of the Earth, so that its pixels would fill all between."""
+    west, south, east, north = bounds
+    inside, middle = (np.arange(PLACES) + 0.5) / PLACES, np.full(PLACES, 0.5)
+    lengths = []
+    for columns, rows in ((inside, middle), (middle, inside)):
+        xs, ys = grid.transform @ (columns * grid.width, rows * grid.height)
+        steps = np.diff(np.array(transform_points(grid.crs, crs, xs, ys)[:2]))
+        lengths.append(PLACES * float(np.median(np.hypot(*steps))))
+    # Of degrees across the 180th meridian, the east is less than the west.
+    if east < west or max(east - west, north - south) > MOST_TIMES * max(lengths):
+        raise RasterError(
+            path,
+            f"a raster across an edge of {name_crs(crs)}, such as the 180th meridian or a pole",
+            "a CRS in which it lies in one piece",
+            f"Choose another one in '{key}', such as the UTM zone of the raster's centre.",
+        )
+
+
+def _require_near(grid: Grid, crs: CRS, path: Path, key: str) -> None:
     """Refuse a CRS that is made for another part of the Earth, in which lengths would be far from those on the ground.
 
     Args:

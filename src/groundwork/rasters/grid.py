@@ -43,6 +43,18 @@ class Grid:
         return min(west, east), min(south, north), max(west, east), max(south, north)
 
     @property
+    def reached_crs(self) -> CRS | None:
+        """The CRS into which a transformation gives places as the grid counts them.
+
+        Transformations into degrees give longitudes from -180 to 180. Where the grid counts beyond, as across the 180th
+        meridian or from 0 to 360, this CRS gives the 360 degrees around its middle.
+        """
+        west, _, east, _ = self.bounds
+        if self.crs is None or not self.crs.is_geographic or (west >= -180 and east <= 180):
+            return self.crs
+        return _around(self.crs, (west + east) / 2)
+
+    @property
     def pixel_size(self) -> float:
         """Side of a pixel in units of the CRS (the geometric mean of both sides)."""
         return float(abs(self.transform.determinant) ** 0.5)
@@ -106,12 +118,18 @@ class Grid:
 
     def overlaps(self, other: Grid) -> bool:
         """Whether both show some ground in common; for grids with a CRS."""
+        # Of the larger one, which may be the whole Earth, much may have no place in the CRS of the other.
+        return self._meets(other) or other._meets(self)
+
+    def _meets(self, other: Grid) -> bool:
         try:
-            west, south, east, north = transform_bounds(other.crs, self.crs, *other.bounds)
+            west, south, east, north = transform_bounds(other.crs, self.reached_crs, *other.bounds)
         except NO_TRANSFORMATION:
             return False
         left, bottom, right, top = self.bounds
-        return bool(west < right and left < east and south < top and bottom < north)
+        # Of degrees across the 180th meridian, the east is less than the west.
+        along = west < right and left < east if west <= east else west < right or left < east
+        return bool(along and south < top and bottom < north)
 
     def differences(self, other: Grid) -> list[str]:
         """List in words what differs between this grid and another; empty where they agree."""
@@ -143,6 +161,15 @@ def _metres_per_unit(crs: CRS, center: tuple[float, float]) -> float | None:
         return None
     area = abs(Geod(ellps="WGS84").polygon_area_perimeter(longitudes, latitudes)[0])
     return area**0.5 / (2 * half) if math.isfinite(area) and area > 0 else None
+
+
+@lru_cache(maxsize=64)
+def _around(crs: CRS, longitude: float) -> CRS:
+    said = crs.to_dict()
+    if said.get("proj") != "longlat":
+        # A rotated pole has degrees of its own.
+        return crs
+    return CRS.from_dict({**said, "lon_wrap": longitude})
 
 
 def crs_of_text(text: str, key: str) -> CRS:

@@ -12,6 +12,7 @@ import numpy as np
 import rasterio
 import rasterio.shutil
 from numpy.typing import NDArray
+from rasterio.crs import CRS
 from rasterio.enums import ColorInterp, Resampling
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader, MemoryFile
@@ -20,7 +21,9 @@ from rasterio.warp import transform as transform_points
 from rasterio.windows import Window
 
 from groundwork.errors import RasterError
+from groundwork.rasters.beside import VIRTUAL
 from groundwork.rasters.grid import Grid
+from groundwork.rasters.opening import grid_of
 from groundwork.rasters.validity import masks_of, read_masks
 from groundwork.rasters.windows import describe_window
 from groundwork.specs import RasterSpec
@@ -75,7 +78,8 @@ class Part:
             if self.rescue is not None:
                 return self.rescue.read(indexes, window, shape)
             found = f"pixels that cannot be decoded in {describe_window(window)} ({error.__cause__ or error})"
-            raise RasterError(self.path, found, "a whole file", "Fetch it again.") from error
+            remedy = "Put the files that it names where it looks for them." if self.path.suffix == VIRTUAL else ""
+            raise RasterError(self.path, found, "a whole file", remedy or "Fetch it again.") from error
 
 
 def warp(part: Part, grid: Grid, spec: RasterSpec) -> tuple[Part, WarpedVRT]:
@@ -91,12 +95,13 @@ def warp(part: Part, grid: Grid, spec: RasterSpec) -> tuple[Part, WarpedVRT]:
         spec: Says how it is resampled.
     """
     masked, alpha = part.masks
-    source = part.dataset
+    source, source_crs = part.dataset, grid_of(part.dataset).reached_crs
     if alpha is None and ColorInterp.alpha in source.colorinterp:
         source = _without_alpha(source)
     nodata = None if masked or alpha or spec.nodata is None else float(spec.nodata)
     warped = WarpedVRT(
         source,
+        src_crs=source_crs,
         src_nodata=nodata,
         nodata=nodata,
         add_alpha=alpha is None and nodata is None,
@@ -107,7 +112,7 @@ def warp(part: Part, grid: Grid, spec: RasterSpec) -> tuple[Part, WarpedVRT]:
         resampling=Resampling[spec.resampling or "nearest"],
         # rasterio cannot build a transformation of tolerance 0.
         tolerance=1e-9,
-        **_scales(part.dataset, grid),
+        **_scales(part.dataset, source_crs, grid),
     )
     may_mix = (masked or alpha) and spec.nodata is not None and spec.resampling in _MIXING
     masks = masks_of(warped, part.indexes, part.declared)
@@ -128,13 +133,13 @@ def _without_alpha(dataset: DatasetReader) -> DatasetReader:
     return rasterio.open(ET.tostring(root, encoding="unicode"))
 
 
-def _scales(dataset: DatasetReader, grid: Grid) -> dict[str, str]:
+def _scales(dataset: DatasetReader, crs: CRS | None, grid: Grid) -> dict[str, str]:
     """Return how many pixels of a grid lie along one of a file, at most 1, as GDAL's options XSCALE and YSCALE."""
     column, row = grid.width / 2, grid.height / 2
     places = [grid.transform @ place for place in ((column, row), (column + 1, row), (column, row + 1))]
     xs, ys = [x for x, _ in places], [y for _, y in places]
-    if dataset.crs != grid.crs:
-        xs, ys = transform_points(grid.crs, dataset.crs, xs, ys)[:2]
+    if crs != grid.crs:
+        xs, ys = transform_points(grid.crs, crs, xs, ys)[:2]
     center, right, below = (~dataset.transform @ place for place in zip(xs, ys, strict=True))
     across = [hypot(to[0] - center[0], to[1] - center[1]) for to in (right, below)]
     scales = [min(1.0, 1 / length) if isfinite(length) and length > 0 else 1.0 for length in across]

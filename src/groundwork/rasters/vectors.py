@@ -11,6 +11,7 @@ from typing import TypeAlias
 import geopandas
 import numpy as np
 import pyogrio
+import pyproj
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
@@ -30,6 +31,8 @@ _PARQUET = {".parquet", ".geoparquet"}
 Bounds: TypeAlias = tuple[float, float, float, float]
 #: Length of a degree of latitude at most, in metres.
 _DEGREE_M = 111_700
+#: By how many degrees longitudes of the same place may differ: they are counted from -180, or from 0.
+_TURNS = (-360, 0, 360)
 _MEND = "Mend the geometries first, such as by QGIS's 'Fix geometries' or geopandas' make_valid."
 
 
@@ -69,7 +72,7 @@ def read_features(
         RasterError: Where the file, the layer or an attribute is not there, there is no CRS, nothing of the file lies
             near the grid, or geometries are empty or not valid.
     """
-    if grid.crs is None:
+    if (reached := grid.reached_crs) is None:
         raise RasterError(path, "a scene without CRS", "scenes with one, as features are placed by theirs")
     overview = _overview(path, layer, _stamp(path))
     for name in columns:
@@ -84,13 +87,16 @@ def read_features(
             raise RasterError(path, "no feature", "features", "Remove the file, or draw what is to be seen.")
     elif not may_be_far:
         _require_near(path, overview, overview.bounds, grid, near)
+    boxes = [shapely.box(*edges) for edges in near]
+    # GDAL is quicker where it is asked for one box.
+    ground = boxes[0] if len(boxes) == 1 else shapely.MultiPolygon(boxes)
     if path.suffix.lower() in _PARQUET:
         whole = geopandas.read_parquet(path)
-        frame = whole[whole.intersects(shapely.box(*near))]
+        frame = whole[whole.intersects(ground)]
     else:
-        frame = geopandas.read_file(path, layer=overview.layer, bbox=near, columns=list(columns), engine="pyogrio")
+        frame = geopandas.read_file(path, layer=overview.layer, mask=ground, columns=list(columns), engine="pyogrio")
     _require_valid(path, frame)
-    return frame[[*columns, frame.geometry.name]].to_crs(grid.crs.to_wkt())
+    return frame[[*columns, frame.geometry.name]].to_crs(reached.to_wkt())
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -141,8 +147,11 @@ def _layer(path: Path, layer: str | None) -> str:
     return layer
 
 
-def _near(overview: _Overview, grid: Grid, reach: float) -> Bounds:
-    """Return within which bounds, in the CRS of a file, features may lie on a grid."""
+def _near(overview: _Overview, grid: Grid, reach: float) -> list[Bounds]:
+    """Return within which bounds, in the CRS of a file, features may lie on a grid; none where it has no place there.
+
+    About the 180th meridian there are several, as longitudes may be counted on beyond it.
+    """
     west, south, east, north = grid.bounds
     unit = grid.metres_per_unit or np.inf
     if grid.crs is not None and not grid.crs.is_projected:
@@ -153,14 +162,19 @@ def _near(overview: _Overview, grid: Grid, reach: float) -> Bounds:
     try:
         found = transform_bounds(grid.crs, overview.crs, west - more, south - more, east + more, north + more)
     except NO_TRANSFORMATION:
-        return np.inf, np.inf, -np.inf, -np.inf
-    return found[0], found[1], found[2], found[3]
+        return []
+    left, bottom, right, top = found
+    if left <= right and (grid.reached_crs == grid.crs or not (overview.crs and overview.crs.is_geographic)):
+        return [(left, bottom, right, top)]
+    # Of degrees across the 180th meridian, the east is less than the west.
+    right += 360 if right < left else 0
+    return [(left + turn, bottom, right + turn, top) for turn in _TURNS]
 
 
-def _require_near(path: Path, overview: _Overview, bounds: Bounds, grid: Grid, near: Bounds) -> None:
+def _require_near(path: Path, overview: _Overview, bounds: Bounds, grid: Grid, near: list[Bounds]) -> None:
     """Refuse a file that has nothing near a grid: mostly its CRS is not what it says."""
     left, bottom, right, top = bounds
-    if near[0] <= right and left <= near[2] and near[1] <= top and bottom <= near[3]:
+    if any(edges[0] <= right and left <= edges[2] and edges[1] <= top and bottom <= edges[3] for edges in near):
         return
     found, ours = (", ".join(f"{edge:.6g}" for edge in edges) for edges in (bounds, grid.bounds))
     raise RasterError(
@@ -213,9 +227,16 @@ def widen(
         return frame
     crs = frame.crs
     is_metric = grid.keeps_lengths and crs.axis_info[0].unit_conversion_factor == 1
-    metric = frame if is_metric else frame.to_crs(frame.estimate_utm_crs())
+    metric = frame if is_metric else frame.to_crs(_zone_of(grid))
     grown = metric.geometry.buffer(by_feature.to_numpy()).where(by_feature > 0, metric.geometry)
     return frame.set_geometry(grown if is_metric else grown.to_crs(crs))
+
+
+def _zone_of(grid: Grid) -> pyproj.CRS:
+    """Return the UTM zone of the middle of a grid, in which its lengths are nearly those on the ground."""
+    latitude, longitude = grid.center_coordinates() or (0.0, 0.0)
+    zone: pyproj.CRS = geopandas.GeoSeries.from_xy([longitude], [latitude], crs=4326).estimate_utm_crs()
+    return zone
 
 
 class Shapes:

@@ -41,8 +41,9 @@ def blocks(width: int, height: int, size: int) -> Iterator[Window]:
 def window_in(window: Window, grid: Grid, other: DatasetReader) -> Window:
     """Return which pixels of another raster a window of a grid is resampled from, with what may reach into it."""
     bounds = grid.part(window).bounds
-    if other.crs != grid.crs:
-        bounds = transform_bounds(grid.crs, other.crs, *bounds)
+    crs = Grid(other.crs, other.transform, other.width, other.height).reached_crs
+    if crs != grid.crs:
+        bounds = transform_bounds(grid.crs, crs, *bounds)
     west, south, east, north = bounds
     corners = [~other.transform @ corner for corner in ((west, north), (east, south), (west, south), (east, north))]
     columns, rows = zip(*corners, strict=True)

@@ -17,6 +17,7 @@ from groundwork.config.data import reference_of
 from groundwork.config.serving import ServingConfig
 from groundwork.errors import GroundworkError
 from groundwork.models.asking import compiled
+from groundwork.prediction.footprints import within_180
 from groundwork.prediction.scene import check_inputs, predict_each
 from groundwork.rasters.features import FeatureLayer, FeatureStream
 from groundwork.rasters.quicklook import read_small, stretch
@@ -137,7 +138,9 @@ def _as_geojson(layer: FeatureLayer, raster: Path) -> Path:
     if frame.crs is None:
         raise RefusedError(422, "The raster has no CRS, and GeoJSON lies on the ground. Ask for another format.")
     target = raster.with_name("features.geojson")
-    target.write_text(frame.to_crs(4326).to_json(drop_id=True), encoding="utf-8")
+    placed = frame.to_crs(4326)
+    placed = placed.set_geometry(placed.geometry.map(within_180))
+    target.write_text(placed.to_json(drop_id=True), encoding="utf-8")
     return target
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pystac
 import pytest
 import rasterio
+from affine import Affine
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.transform import from_origin
@@ -136,6 +137,26 @@ def test_a_mosaic_lies_on_a_declared_grid(world: SimpleNamespace, tiny_bundle: B
         expected = np.where(one != 255, one, expected)
     assert np.array_equal(found, expected)
     assert (found[:, [0, -1]] == 255).mean() > 0.5
+
+
+@pytest.mark.parametrize("angle", [30, 90])
+def test_pixels_of_a_turned_scene_keep_their_length(
+    tiny_bundle: Bundle, tmp_path: Path, write_raster: Write, angle: float
+) -> None:
+    place = from_origin(500_000, 5_000_000, 10, 10) @ Affine.rotation(angle)
+    image = np.kron(np.random.default_rng(0).integers(1, 3000, (3, 8, 8)), np.ones((8, 8))).astype(np.int16)
+    write_raster(tmp_path / "in/x.tif", image, transform=place, nodata=-9999, tags={"DATE": "2024-06-01"})
+    world = SimpleNamespace(scenes=find_rasters(tmp_path / "in", ["{key}.tif"]))
+    with _predict(world, tiny_bundle, tmp_path / "out", overlaps="first") as raster:
+        assert (raster.transform.a, raster.transform.e) == pytest.approx((10, -10))
+        mosaic, back = raster.read(1), ~raster.transform
+    with rasterio.open(tmp_path / "out/x_classes.tif") as raster:
+        classes = raster.read(1)
+    rows, columns = np.indices(classes.shape)
+    there = back @ (place @ (columns + 0.5, rows + 0.5))
+    found = mosaic[np.floor(there[1]).astype(int), np.floor(there[0]).astype(int)]
+    assert (found == classes).mean() > 0.95
+    assert (mosaic != 255).sum() == pytest.approx(64 * 64, rel=0.02)
 
 
 def test_numbers_are_put_together_too(tmp_path: Path, write_raster: Write) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import pystac
 import pytest
 import rasterio
+import rasterio.shutil
 import torch
 from pydantic import ValidationError
 from rasterio.transform import from_origin
@@ -170,18 +171,19 @@ def test_several_dates_are_an_interval(tiny_bundle: Bundle, tiny_data: SimpleNam
     assert origin.hash_of([]) != other.hash_of([]), "a model that is told the dates says something else"
 
 
-def test_files_are_named_alike_on_any_machine(tiny_bundle: Bundle, scenes: RasterFolder, tmp_path: Path) -> None:
+def test_files_are_named_alike_on_any_machine(
+    tiny_bundle: Bundle, scenes: RasterFolder, tmp_path: Path, write_raster: Write
+) -> None:
     origin = predict_scenes(tiny_bundle, scenes, InferenceConfig()).origins["a"]
     (tmp_path / "in/a.tif.msk").write_bytes(b"mask")
     (tmp_path / "in/v.nc").write_bytes(b"several")
-    elsewhere = tmp_path / "elsewhere.tif"
-    elsewhere.write_bytes(b"elsewhere")
+    elsewhere = write_raster(tmp_path / "elsewhere.tif", np.ones((3, 8, 8), np.int16))
     names = ("a.tif", 'NETCDF:"v.nc":x', 'NETCDF:"v.nc":y', "", str(elsewhere), "https://host/c.tif")
     inputs = replace(origin.inputs, folders={"optical": RasterFolder(tmp_path / "in", {"a": names})})
     found = {file.name: file.sha256 for file in replace(origin, inputs=inputs).files()}
     contents = {"a.tif": (tmp_path / "in/a.tif").read_bytes(), "a.tif.msk": b"mask", "v.nc": b"several"}
     hashes = {name: hashlib.sha256(text).hexdigest() for name, text in contents.items()}
-    hashes["elsewhere.tif"] = hashlib.sha256(b"elsewhere").hexdigest()
+    hashes["elsewhere.tif"] = hashlib.sha256(elsewhere.read_bytes()).hexdigest()
     assert found == {**hashes, "/vsicurl/https://host/c.tif": None}
 
 
@@ -281,6 +283,73 @@ def test_what_is_not_the_same_any_more_is_predicted_anew(
     assert again(area={"bounds": (0, 0, 90, 80)}) == {"a", "b", "c"}
 
 
+def _deepened(path: Path) -> None:
+    """Write a virtual raster of a virtual raster of a file, each in a folder of its own."""
+    (path / "in/deep").mkdir(parents=True)
+    with rasterio.open(path / "tiles/a.tif") as raster:
+        rasterio.shutil.copy(raster, path / "in/deep/inner.vrt", driver="VRT")
+    of_file = (path / "in/deep/inner.vrt").read_text()
+    (path / "in/a.vrt").write_text(of_file.replace(f"{path}/tiles/a.tif", f"{path}/in/deep/inner.vrt"))
+
+
+def test_a_virtual_raster_is_another_one_where_a_file_that_it_is_made_of_is(
+    tiny_bundle: Bundle, tmp_path: Path, write_raster: Write
+) -> None:
+    out, tags = tmp_path / "out", {"DATE": "2024-06-01"}
+    images = np.random.default_rng(0).integers(1, 3000, (2, 3, 64, 64)).astype(np.int16)
+    write_raster(tmp_path / "tiles/a.tif", images[0], nodata=-9999, tags=tags)
+    _deepened(tmp_path)
+    scenes = find_rasters(tmp_path / "in", ["{key}.vrt"])
+    found = []
+    for change in (
+        lambda: None,
+        lambda: None,
+        lambda: write_raster(tmp_path / "tiles/a.tif", images[1], nodata=-9999, tags=tags),
+        lambda: (tmp_path / "tiles/a.tif.aux.xml").write_text("<PAMDataset><Metadata/></PAMDataset>"),
+    ):
+        change()
+        _predict(tiny_bundle, scenes, out, overwrite=False)
+        found.append((_times(out), _contents(out)["a_classes.tif"]))
+    assert found[1] == found[0], "finished"
+    assert found[2][0] != found[1][0]
+    assert found[2][1] != found[1][1]
+    assert found[3][0] != found[2][0], "what lies beside it counts as well"
+    inputs = json.loads((out / "a_item.json").read_text())["properties"]["groundwork:inputs"]
+    assert {Path(entry["name"]).name for entry in inputs} == {"a.vrt", "inner.vrt", "a.tif", "a.tif.aux.xml"}
+
+
+def test_a_file_that_says_where_a_raster_lies_is_a_part_of_it(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    image = np.random.default_rng(0).integers(1, 3000, (3, 40, 40)).astype(np.int16)
+    place = {"crs": "EPSG:32632", "transform": from_origin(500_000, 5_000_000, 10, 10), "nodata": -9999}
+    (tmp_path / "in").mkdir()
+    with rasterio.open(
+        tmp_path / "in/a.img", "w", driver="ENVI", count=3, width=40, height=40, dtype="int16", **place
+    ) as raster:
+        raster.write(image)
+        raster.update_tags(DATE="2024-06-01")
+    scenes = find_rasters(tmp_path / "in", ["{key}.img"])
+    header = tmp_path / "in/a.hdr"
+    for west in (500_000, 600_000):
+        header.write_text(header.read_text().replace("500000", str(west)))
+        _predict(tiny_bundle, scenes, tmp_path / "out", overwrite=False)
+        with rasterio.open(tmp_path / "out/a_classes.tif") as raster:
+            assert raster.transform.c == west
+
+
+def test_overviews_that_are_built_later_change_nothing(
+    tiny_bundle: Bundle, scenes: RasterFolder, tmp_path: Path, write_raster: Write
+) -> None:
+    _predict(tiny_bundle, scenes, tmp_path / "out")
+    before = _times(tmp_path / "out")
+    with rasterio.open(tmp_path / "in/a.tif") as raster:
+        half = raster.read(out_shape=(3, 32, 32))
+    write_raster(tmp_path / "half.tif", half, crs=None).rename(tmp_path / "in/a.tif.ovr")
+    with rasterio.open(tmp_path / "in/a.tif") as raster:
+        assert raster.overviews(1) == [2]
+    _predict(tiny_bundle, scenes, tmp_path / "out", overwrite=False)
+    assert _times(tmp_path / "out") == before
+
+
 def test_nothing_is_built_where_all_is_finished(
     tiny_bundle: Bundle, scenes: RasterFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -346,6 +415,13 @@ def test_names_that_are_the_same_are_found_before_anything_is_predicted(
 def test_patterns_that_name_no_files_are_refused(pattern: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=message):
         Names(tmp_path, pattern)
+
+
+def test_a_name_that_no_file_system_takes_is_refused_before_anything_is_predicted(tmp_path: Path) -> None:
+    Names(tmp_path).require_apart({"k" * 210: None})
+    for key in ("k" * 240, "ü" * 120):
+        with pytest.raises(PairingError, match=rf"of scene '{key}' would have a name of 2\d\d bytes.*Shorten the name"):
+            Names(tmp_path).require_apart({key: None})
 
 
 def test_a_name_with_a_date_needs_one(tmp_path: Path) -> None:

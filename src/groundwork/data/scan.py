@@ -33,7 +33,7 @@ from groundwork.errors import DataError, RasterError
 from groundwork.progress import track
 from groundwork.rasters.folder import RasterFolder, preview
 from groundwork.rasters.stated import check_contents, check_stated
-from groundwork.rasters.unnamed import tell_of_unnamed, unnamed_of
+from groundwork.rasters.untold import Untold, tell_of_untold, untold_of
 from groundwork.specs import TargetSpec
 from groundwork.targets.kinds import kind_of
 from groundwork.targets.label import LabelSource
@@ -82,8 +82,8 @@ class _Found:
     chips: list[dict[str, object]] = field(default_factory=list)
     cells: Cells | None = None
     problem: str | None = None
-    #: Sources whose files do not name their bands.
-    unnamed: tuple[str, ...] = ()
+    #: What its files do not tell.
+    untold: Untold = field(default_factory=Untold)
     #: What is odd about the label -> number of its objects.
     remarks: Mapping[str, int] = field(default_factory=dict)
 
@@ -156,7 +156,7 @@ def _gather(found: Mapping[str, _Found], indexing: IndexingConfig, data: DataCon
             len(found),
             preview(list(problems)),
         )
-    tell_of_unnamed((part.unnamed for part in found.values() if part.problem is None), data.sources)
+    tell_of_untold((part.untold for part in found.values() if part.problem is None), data.sources)
     for text, count in sum((Counter(part.remarks) for part in found.values()), Counter[str]()).items():
         logger.warning("%d object(s) of the labels %s", count, text)
     chips = [chip for part in found.values() for chip in part.chips]
@@ -223,7 +223,7 @@ def _scan_scene(task: _Task) -> _Found:
             chips, cells = _scan(task.key, opened, task.data)
             report = {table.SCENE: task.key, **describe_scene(opened, cells)}
             named = [{**chip, **task.names} for chip in chips]
-            return _Found(report, named, cells, None, unnamed_of(opened.stack.scenes()), opened.label.remarks())
+            return _Found(report, named, cells, None, untold_of(opened.stack.scenes()), opened.label.remarks())
     except RasterError as error:
         return _Found(problem=str(error))
 

@@ -24,7 +24,7 @@ from groundwork.rasters.canvas import DeclaredPixels
 from groundwork.rasters.folder import RasterFolder, preview
 from groundwork.rasters.grid import Grid, crs_of_text, describe_bounds, name_crs
 from groundwork.rasters.stated import check_contents
-from groundwork.rasters.unnamed import tell_of_unnamed, unnamed_of
+from groundwork.rasters.untold import Untold, tell_of_untold, untold_of
 from groundwork.specs import RasterSpec
 
 logger = logging.getLogger(__name__)
@@ -144,7 +144,7 @@ def check_scenes(
     _refuse(seen.refused)
     _report(seen.outside, area, is_all=not seen.dates)
     found, reference = list(seen.dates), reference_of(specs)
-    tell_of_unnamed(seen.unnamed, specs)
+    tell_of_untold(seen.untold, specs)
     _tell_of_lacking(folders, sorted(found))
     _tell_of_undated(seen.undated, specs, len(found))
     _check_contents(folders, found if config.shard is None else config.shard.part_of(found))
@@ -161,7 +161,7 @@ class _Seen:
     undated: dict[str, frozenset[str]] = field(default_factory=dict)
     #: Where those lie of which nothing is in the area.
     outside: dict[str, str] = field(default_factory=dict)
-    unnamed: list[tuple[str, ...]] = field(default_factory=list)
+    untold: list[Untold] = field(default_factory=list)
     refused: list[RasterError] = field(default_factory=list)
 
     def take(self, key: str, stack: SceneStack, lacking: frozenset[str]) -> None:
@@ -169,7 +169,7 @@ class _Seen:
         known = {source: stack.dates(source) for source in stack.inputs}
         self.dates[key] = {source: days for source, days in known.items() if days is not None}
         self.grids[key] = stack.grid
-        self.unnamed.append(unnamed_of(stack.scenes()))
+        self.untold.append(untold_of(stack.scenes()))
         if lacking:
             self.undated[key] = lacking
 

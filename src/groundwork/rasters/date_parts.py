@@ -13,7 +13,7 @@ from rasterio.windows import Window
 from groundwork.rasters import checks
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.part import Part
-from groundwork.rasters.scaling import shifted
+from groundwork.rasters.scaling import shifted, states_scaling
 from groundwork.rasters.validity import holds_data, passes
 from groundwork.rasters.windows import window_in
 from groundwork.specs import QualityRule, RasterSpec
@@ -42,6 +42,10 @@ class DateParts:
         stated = {index: name.lower() for index, name in enumerate(spec.band_names) if name.lower() in _COLORS}
         # With all three of them, a fourth band can only be what is left.
         return len(stated) == len(_COLORS) and colors == stated and len(spec.bands) <= len(_COLORS) + 1
+
+    def tells_offsets(self) -> bool:
+        """Whether each file says which offset its values have."""
+        return all(states_scaling(part.path, part.dataset, part.indexes) for part in self.parts)
 
     def read(
         self, window: Window, grid: Callable[[], Grid], spec: RasterSpec

@@ -48,6 +48,12 @@ def require_scaling(bands: Sequence[tuple[Path, DatasetReader, int]], spec: Rast
     return shift if shift.any() else None
 
 
+def states_scaling(path: Path, dataset: DatasetReader, indexes: Sequence[int]) -> bool:
+    """Whether scale and offset of bands are said, by tags or by the name of a product; 1 and 0 say nothing."""
+    scales, offsets = dataset.scales, dataset.offsets
+    return baseline_of(path) is not None or all((scales[at - 1], offsets[at - 1]) != (1.0, 0.0) for at in indexes)
+
+
 def _shift(
     path: Path, found: tuple[float, float], band: BandSpec, spec: RasterSpec, baseline: Baseline | None
 ) -> float:

@@ -219,9 +219,9 @@ class Scene(Opened):
         return read_dates(texts, self.path, self.spec)
 
     @property
-    def names_bands(self) -> bool:
-        """Whether the files say which of several bands is which. See :meth:`DateParts.names`."""
-        return len(self.spec.bands) == 1 or all(parts.names(self.spec) for parts in self._dates if parts)
+    def by_date(self) -> list[DateParts]:
+        """What is read of each date that has files."""
+        return [parts for parts in self._dates if parts]
 
     def read(self, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
         """Read a window; what lies beyond the raster's edge is not valid.

@@ -1,4 +1,4 @@
-"""Files that do not name their bands: the order in which they are read is said."""
+"""Files that do not tell which band is which, or what offset values have: how they are read is said."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from groundwork.data.scan import scan_scenes
 from groundwork.prediction.scene import predict_scenes
 from groundwork.rasters.folder import find_rasters
 from groundwork.rasters.scene import Scene
+from groundwork.rasters.untold import names_bands, tells_offsets
 from groundwork.specs import RasterSpec
 
 Write = Callable[..., Path]
@@ -48,13 +49,13 @@ def test_bands_are_named_by_descriptions_or_by_colors_that_agree(
     with rasterio.open(path, "r+") as raster:
         raster.colorinterp = colors
     with Scene([path], RasterSpec(bands=bands, dtype="uint8", nodata=None)) as scene:
-        assert scene.names_bands is named
+        assert names_bands(scene) is named
 
 
 def test_a_file_for_each_band_names_it(tmp_path: Path, write_raster: Write) -> None:
     files = [write_raster(tmp_path / f"{name}.tif", np.ones((1, 8, 8), np.uint8)) for name in ("B4", "B8")]
     with Scene(files, RasterSpec(bands=["RED", "NIR"], dtype="uint8", nodata=None)) as scene:
-        assert scene.names_bands
+        assert names_bands(scene)
 
 
 @pytest.mark.parametrize(("count", "level"), [(6, logging.INFO), (2, logging.WARNING)])
@@ -76,11 +77,50 @@ def test_the_order_is_said_and_more_loudly_where_only_some_name_theirs(
             if index >= count:
                 raster.descriptions = ("A", "B", "C")
     scenes = find_rasters(tmp_path, ["{key}.tif"])
-    with caplog.at_level(logging.INFO, "groundwork.rasters.unnamed"):
+    with caplog.at_level(logging.INFO, "groundwork.rasters.untold"):
         scan_scenes(scenes, tiny_data.labels, data_config)
         predict_scenes(tiny_bundle, scenes, InferenceConfig(tile_size=32, overlap=8))
         predict_scenes(tiny_bundle, tiny_data.scenes, InferenceConfig(tile_size=32, overlap=8))
-    told = [record for record in caplog.records if record.name == "groundwork.rasters.unnamed"]
+    told = [record for record in caplog.records if record.name == "groundwork.rasters.untold"]
     words = f"{count} of 6 scene(s) do not say which band of 'optical' is which. They are read in the order that is "
     assert [record.levelno for record in told] == [level, level], "the tiny data itself names its bands"
     assert all(record.getMessage().startswith(f"{words}stated: A, B, C. ") for record in told)
+
+
+OFFSETS = {
+    "S2A_MSIL2A_20240601T101031_N0510_R022_T32UQD_20240601T161511.SAFE/T32UQD_20240601T101031_B02_10m.tif": (
+        None,
+        True,
+    ),
+    "cut_B02.tif": (None, False),
+    "tagged_B02.tif": ([0.0001], True),
+}
+
+
+@pytest.mark.parametrize("name", OFFSETS)
+def test_files_of_products_and_those_with_tags_tell_their_offset(
+    name: str, tmp_path: Path, write_raster: Write
+) -> None:
+    scales, told = OFFSETS[name]
+    scaling = None if scales is None else (scales, [0.0])
+    path = write_raster(tmp_path / name, np.full((1, 8, 8), 2000, np.uint16), nodata=0, scaling=scaling)
+    words = {"bands": [{"name": "BLUE", "scale": 0.0001}], "dtype": "uint16", "nodata": 0}
+    with Scene([path], RasterSpec.model_validate(words | {"other_offsets": "convert"})) as scene:
+        assert tells_offsets(scene) is told
+    if name == "cut_B02.tif":
+        with Scene([path], RasterSpec.model_validate(words)) as scene:
+            assert tells_offsets(scene), "nothing is to be converted"
+
+
+def test_files_that_are_to_be_converted_and_do_not_tell_their_offset_are_warned_of(
+    tiny_data: SimpleNamespace, tiny_bundle: Bundle, data_config: DataConfig, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = data_config.sources["optical"].model_copy(update={"other_offsets": "convert"})
+    scan_scenes(tiny_data.scenes, tiny_data.labels, data_config.model_copy(update={"sources": {"optical": source}}))
+    config = InferenceConfig.model_validate({"tile_size": 32, "overlap": 8, "source": {"other_offsets": "convert"}})
+    predict_scenes(tiny_bundle, tiny_data.scenes, config)
+    told = [record.getMessage() for record in caplog.records if record.name == "groundwork.rasters.untold"]
+    assert len(told) == 2
+    assert all(
+        text.startswith("6 of 6 scene(s) of 'optical' do not say which offset their values have") for text in told
+    )

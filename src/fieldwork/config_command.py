@@ -97,9 +97,10 @@ def import_recipe(project: Path, sources: Sequence[Path], recipe: str) -> list[P
     folder = project / "conf" / recipe
     if folder.exists():
         raise RecipeFileError(f"There is a recipe '{recipe}' already ({folder}): choose another name, or remove it.")
+    from groundwork.cli.checking import read_file  # noqa: PLC0415 - it loads slowly
     from groundwork.cli.files import merged  # noqa: PLC0415 - only here
 
-    parameters, catalog = as_recipe(merged([_read(file) for file in sources]))
+    parameters, catalog = as_recipe(merged([read_file(file) for file in sources]))
     named = " + ".join(file.name for file in sources)
     loader = _loader(project, BASE)
     base, base_catalog = loader["parameters"], loader["catalog"]
@@ -111,19 +112,6 @@ def import_recipe(project: Path, sources: Sequence[Path], recipe: str) -> list[P
     files["catalog"] = {name: entry for name, entry in catalog.items() if not _is_same(base_catalog.get(name), entry)}
     folder.mkdir(parents=True)
     return [_write(folder / f"{name}.yml", values, named) for name, values in files.items() if values]
-
-
-def _read(file: Path) -> dict[str, Any]:
-    """Read a file as ``groundwork fit`` does."""
-    try:
-        from jsonargparse import get_loader  # noqa: PLC0415 - only here
-
-        stated = get_loader("yaml")(file.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise RecipeFileError(f"{file} cannot be read: {error}") from None
-    if not isinstance(stated, dict):
-        raise RecipeFileError(f"{file}: found no keys with values.")
-    return stated
 
 
 def _with_defaults(name: str, value: object, file: str) -> Any:  # noqa: ANN401 - whatever the parameter is

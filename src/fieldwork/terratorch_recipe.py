@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from fieldwork.config_loader import ConfigurationError, RecipeConfigLoader
 from fieldwork.parameters import read_parameters
 from fieldwork.recipe_file import FOLDERS, LAYER, LISTS, TYPES
 from fieldwork.recipe_text import as_text, differing
 from groundwork.cli.files import merged
+from groundwork.cli.reading import read_mapping
 from groundwork.compatibility.terratorch.parts import with_parts
 from groundwork.compatibility.terratorch.translate import Translation, is_terratorch, translate
 from groundwork.config.merging import merge
@@ -74,23 +73,6 @@ def import_terratorch(paths: Sequence[Path], name: str, conf_folder: Path) -> Re
     return Report(tuple(made), translation)
 
 
-def read_yaml(path: Path) -> Mapping[str, Any]:
-    """Read a file of TerraTorch.
-
-    Raises:
-        ConfigurationError: Where it is not there, or no YAML.
-    """
-    try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read ({error.strerror}).") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, Mapping):
-        raise ConfigurationError(f"{path}: found no keys with values.")
-    return content
-
-
 def is_of_terratorch(paths: Sequence[Path]) -> bool:
     """Whether files, taken together, are one of TerraTorch."""
     return is_terratorch(_read_whole(paths))
@@ -98,7 +80,7 @@ def is_of_terratorch(paths: Sequence[Path]) -> bool:
 
 def _read_whole(paths: Sequence[Path]) -> Mapping[str, Any]:
     """Read files of TerraTorch as one, with the parts that they name as files of their own."""
-    return merged([with_parts(read_yaml(path), path, read_yaml) for path in paths])
+    return merged([with_parts(read_mapping(path), path, read_mapping) for path in paths])
 
 
 def _base(conf_folder: Path) -> RecipeConfigLoader:

@@ -24,6 +24,7 @@ from fieldwork.recipe_file import KINDS, OF_KEDRO, RecipeFileError, _entry_of_li
 from fieldwork.settings import CONFIG_LOADER_ARGS
 from groundwork.cli import main as command
 from groundwork.data import places
+from groundwork.errors import DataError
 
 ROOT = Path(__file__).parents[2]
 #: The base, recipes with places of their own, and one that names another encoder only.
@@ -207,7 +208,7 @@ def test_a_place_has_the_options_of_its_entry() -> None:
 def test_a_file_that_is_no_recipe_is_refused(clone: Path, tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "x.yaml"
     file.write_text(text)
-    with pytest.raises(RecipeFileError, match=message):
+    with pytest.raises((RecipeFileError, DataError), match=message):
         import_recipe(clone, [file], "refused")
     assert not (clone / "conf/refused").exists()
 

@@ -29,7 +29,7 @@ from groundwork.data.sampling.checks import check_sampling
 from groundwork.data.scan import scan_scenes
 from groundwork.data.splits import divide
 from groundwork.data.statistics import compute_statistics
-from groundwork.errors import TranslationError
+from groundwork.errors import DataError, TranslationError
 from groundwork.training.checks import check_together, check_training
 from groundwork.training.fit import FitResult, fit
 from groundwork.training.initial import build_initial
@@ -352,7 +352,7 @@ def test_recipes_are_not_overwritten_and_files_are_read_with_care(conf: Path, tm
     ):
         file = tmp_path / f"{name}.yaml"
         file.write_text(content, encoding="utf-8")
-        with pytest.raises(ConfigurationError, match=message):
+        with pytest.raises((ConfigurationError, DataError), match=message):
             import_terratorch([file], name, conf)
     with pytest.raises(TranslationError):
         brought(conf, "refused", changed((f"{TASK}.loss", "none")))

@@ -75,9 +75,14 @@ def require_built_from(bundle: Bundle, data: DataConfig, model: ModelConfig, see
     found, expected = bundle.config.provenance.get(BUILT_FROM), _built_from(data, model, seed)
     if not bundle.config.trained and found not in (None, expected):
         bands = {name: list(spec.band_names) for name, spec in bundle.config.inputs.items()}
+        held = {"sources": bundle.config.inputs, "target": bundle.config.target}
+        others = {f"data.{key}": _built_from(data.model_copy(update={key: held[key]}), model, seed) for key in held}
+        differing = [key for key, built in others.items() if built != expected]
+        differing += ["seed"] if bundle.config.provenance.get("seed") != str(seed) else []
+        named = "' and '".join(differing or ["model"])
         raise BundleError(
             f"The initial bundle holds {bundle.config.model.title()} for the bands {bands}, and was built from other "
-            f"parameters than 'data', 'model' and 'seed' state now ({model.title()}). Build the model with these first."
+            f"parameters than '{named}' state now ({model.title()}). Build the model with these first."
         )
 
 

@@ -51,5 +51,7 @@ def test_what_another_recipe_built_is_refused(
     else:
         data[part] = change
     stated = DataConfig.model_validate(data), ModelConfig.model_validate(model), seed
-    with pytest.raises(BundleError, match=r"holds timm test_resnet \+ fcn for .* other parameters .* Build the"):
+    named = f"data.{part}" if part in data else part
+    message = rf"holds timm test_resnet \+ fcn for .* other parameters than '{named}' state now .* Build the"
+    with pytest.raises(BundleError, match=message):
         require_built_from(tiny_initial, *stated)

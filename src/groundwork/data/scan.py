@@ -188,18 +188,25 @@ def _require_objects(chips: Sequence[Mapping[str, object]], target: TargetSpec, 
 
 
 def _list(problems: Mapping[str, str], num_scenes: int) -> str:
-    """List the first ten problems, each with its scene where the path of the file does not tell it."""
+    """List the first ten problems, and of each in which scenes it is found."""
     scenes: dict[str, list[str]] = {}
     for key, text in problems.items():
-        scenes.setdefault(text, []).append(key)
-    # One file with all labels may say the same of each scene, or something of one of them.
-    lines = [
-        f"  - {text}" if len(keys) > 1 or keys[0] in text.partition(": ")[0] else f"  - scene {keys[0]!r}: {text}"
-        for text, keys in scenes.items()
-    ]
+        scenes.setdefault(text.partition(": ")[2] or text, []).append(key)
+    lines = [_line(problems, keys) for keys in scenes.values()]
     more = [f"  and {len(lines) - 10} more"] if len(lines) > 10 else []
     others = ["'on_bad_scene: leave_out' goes on without them."] if len(problems) < num_scenes else []
     return "\n".join(lines[:10] + more + others)
+
+
+def _line(problems: Mapping[str, str], keys: Sequence[str]) -> str:
+    """Tell of scenes in which the same is wrong, in full of the first: with its key where the path does not tell it."""
+    first, *others = keys
+    text = problems[first]
+    # One file with all labels may say the same of each scene, or something of one of them.
+    if others and all(problems[key] == text for key in others):
+        return f"  - {text}"
+    line = f"  - {text}" if first in text.partition(": ")[0] else f"  - scene {first!r}: {text}"
+    return line + (f"\n    The same is wrong in {len(others)} other scene(s): {preview(others)}" if others else "")
 
 
 def _report(found: Mapping[str, _Found], problems: Mapping[str, str]) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from pathlib import Path
 
 from groundwork.config.data import reference_of
 from groundwork.config.inference import InferenceConfig
@@ -192,10 +193,13 @@ def _refuse(refused: Sequence[RasterError]) -> None:
             raise error
         return
     path, found, expected, remedy = refused[0].args
-    others = "".join(f"\n  - {error}" for error in refused[1:10])
-    more = f"\n  and {len(refused) - 10} more" if len(refused) > 10 else ""
-    told = f"{remedy}\n{len(refused) - 1} other scene(s) are not as expected either:{others}{more}"
-    raise type(refused[0])(path, found, expected, told)
+    others = [error for error in refused[1:] if error.args[1:] != refused[0].args[1:]]
+    names = [Path(error.args[0]).name for error in refused[1:] if error not in others]
+    same = f"\nThe same is wrong in {len(names)} other scene(s): {preview(names)}" if names else ""
+    listed = "".join(f"\n  - {error}" for error in others[:9])
+    more = f"\n  and {len(others) - 9} more" if len(others) > 9 else ""
+    told = f"\n{len(others)} other scene(s) are not as expected either:{listed}{more}" if others else ""
+    raise type(refused[0])(path, found, expected, f"{remedy}{same}{told}")
 
 
 def _open_dated_or_not(

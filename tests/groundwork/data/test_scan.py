@@ -113,10 +113,11 @@ def test_nan_without_declared_nodata_is_refused(pair_of: Callable[..., Any], dat
 
 def test_all_bad_scenes_are_listed_together(tmp_path: Path, write_raster: Write, data_config: DataConfig) -> None:
     tags = {"DATE": "2024-06-01"}
-    for key in "abcde":
+    for key in "abcdefg":
         write_raster(tmp_path / "s" / f"{key}.tif", _image(), tags=tags)
         write_raster(tmp_path / "l" / f"{key}.tif", _label())
-    write_raster(tmp_path / "s" / "a.tif", _image()[:2], tags=tags)
+    for key in "afg":
+        write_raster(tmp_path / "s" / f"{key}.tif", _image()[:2], tags=tags)
     write_raster(tmp_path / "l" / "b.tif", _label() + 4)
     write_raster(tmp_path / "l" / "c.tif", _label(), crs="EPSG:32633")
     (tmp_path / "s" / "d.tif").write_bytes(b"")
@@ -124,11 +125,12 @@ def test_all_bad_scenes_are_listed_together(tmp_path: Path, write_raster: Write,
     with pytest.raises(DataError) as caught:
         scan_scenes(*folders, data_config)
     lines = str(caught.value).splitlines()
-    assert lines[0] == "4 of 5 scenes are not as declared:"
+    assert lines[0] == "6 of 7 scenes are not as declared:"
     assert "s/a.tif: found 2 band(s); expected 3" in lines[1]
-    assert "l/b.tif: found class value(s) [5, 6, 7]" in lines[2]
-    assert "l/c.tif: found CRS EPSG:32633 instead of EPSG:32632" in lines[3]
-    assert "s/d.tif: found an empty file" in lines[4]
+    assert lines[2] == "    The same is wrong in 2 other scene(s): 'f', 'g'"
+    assert "l/b.tif: found class value(s) [5, 6, 7]" in lines[3]
+    assert "l/c.tif: found CRS EPSG:32633 instead of EPSG:32632" in lines[4]
+    assert "s/d.tif: found an empty file" in lines[5]
 
 
 # --- index ----------------------------------------------------------------------------------------------------------

@@ -57,13 +57,15 @@ def test_all_scenes_that_are_refused_are_listed_at_once(
     tiny_bundle: Bundle, scene: Path, tmp_path: Path, write_raster: Write
 ) -> None:
     pixels = np.ones((3, 32, 32), np.int16)
-    write_raster(scene.with_name("a.tif"), pixels[:2], nodata=-9999, tags={"DATE": "2024-06-01"})
+    for name in ("a.tif", "b.tif", "z.tif"):
+        write_raster(scene.with_name(name), pixels[:2], nodata=-9999, tags={"DATE": "2024-06-01"})
     write_raster(scene.with_name("y.tif"), pixels.astype(np.float32), nodata=-9999, tags={"DATE": "2024-06-01"})
     with pytest.raises(RasterError) as caught:
         predict_files(tiny_bundle, scene.parent, tmp_path / "out")
-    first, second, third = str(caught.value).splitlines()
+    first, same, second, third = str(caught.value).splitlines()
     assert "a.tif: found 2 band(s); expected 3" in first
     assert first.endswith("For scenes to predict, that is said in 'inference.source'.")
+    assert same == "The same is wrong in 2 other scene(s): 'b.tif', 'z.tif'"
     assert second == "1 other scene(s) are not as expected either:"
     assert "y.tif: found data type float32" in third
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
+import os
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from groundwork.rasters.addresses import Address
-
-#: A path in ``dvc.lock``, from the project's folder or from that of a recipe.
-_PATH = re.compile(r"^\s*-?\s*path: (?:\.\./\.\./)?(?P<path>.+)$", re.MULTILINE)
 
 
 def fetched_by(place: Path) -> str:
@@ -21,12 +21,22 @@ def fetched_by(place: Path) -> str:
     root = next((folder for folder in place.parents if (folder / ".dvc").is_dir()), None)
     if root is None:
         return ""
-    wanted = place.relative_to(root).as_posix()
-    for file in (root / "dvc.lock", *sorted(root.glob("conf/*/dvc.lock"))):
-        text = file.read_text(encoding="utf-8") if file.is_file() else ""
-        if any(found["path"].strip("'\"") == wanted for found in _PATH.finditer(text)):
-            return f"dvc pull {_shown(place)}"
+    locks = (root / "dvc.lock", *sorted(root.glob("conf/*/dvc.lock")))
+    if any(place == made for file in locks if file.is_file() for made in _results(file)):
+        return f"dvc pull {_shown(place)}"
     return ""
+
+
+def _results(file: Path) -> list[Path]:
+    """Return what the stages of a lock file make. What they only read may have been there in a commit alone."""
+    try:
+        stated: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except yaml.YAMLError:
+        # As in the middle of a merge, which DVC tells of itself.
+        return []
+    stages = stated.get("stages", {}) if isinstance(stated, dict) else {}
+    entries = [entry for stage in stages.values() for entry in stage.get("outs", ())]
+    return [Path(os.path.normpath(file.parent / entry["path"])) for entry in entries]
 
 
 def _shown(place: Path) -> str:

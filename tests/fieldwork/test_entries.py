@@ -111,6 +111,15 @@ def test_what_dvc_keeps_is_fetched_rather_than_made_anew(tmp_path: Path, lock: s
     assert ("dvc" in str(raised.value).rpartition("Run ")[2]) == (lock != "scenes2.dvc")
 
 
+@pytest.mark.parametrize("text", ["stages:\n  use:\n    deps:\n    - path: scenes\n", "<<<<<<< HEAD\nstages:\n"])
+def test_what_a_stage_only_reads_is_not_fetched(tmp_path: Path, text: str) -> None:
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / "dvc.lock").write_text(text)
+    with pytest.raises(CatalogError) as raised:
+        check_inputs(PREDICT, catalog_of(tmp_path / "scenes", tmp_path / "out"), {"make": MAKE, "predict": PREDICT})
+    assert "dvc" not in str(raised.value).rpartition("Run ")[2]
+
+
 def test_predictions_over_a_linked_folder_of_scenes_are_refused(tmp_path: Path) -> None:
     (tmp_path / "scenes").mkdir()
     (tmp_path / "linked").symlink_to(tmp_path / "scenes")

@@ -71,7 +71,10 @@ class AreaConfig(Config):
     def _check(self) -> AreaConfig:
         west, south, east, north = self.bounds
         if not all(isfinite(edge) for edge in self.bounds) or west >= east or south >= north:
-            raise ValueError(f"bounds are west, south, east and north, in this order; found {list(self.bounds)}")
+            across = "; across the 180th meridian, go on beyond 180, as 179 and 181" if west > east else ""
+            raise ValueError(
+                f"bounds are west, south, east and north, in this order; found {list(self.bounds)}{across}"
+            )
         return self
 
 

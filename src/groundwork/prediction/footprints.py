@@ -10,6 +10,7 @@ from rasterio.errors import CRSError
 from rasterio.warp import transform_geom
 
 from groundwork.rasters.grid import NO_TRANSFORMATION, Grid
+from groundwork.rasters.longitudes import within_180
 
 _WGS84 = CRS.from_epsg(4326)
 
@@ -27,19 +28,6 @@ def geometry_of(grid: Grid) -> shapely.Geometry | None:
     # A ten-millionth of a degree is a centimetre.
     shape = within_180(shapely.transform(shapely.geometry.shape(moved), lambda points: points.round(7)))
     return shape if all(math.isfinite(edge) for edge in shape.bounds) else None
-
-
-def within_180(shape: shapely.Geometry) -> shapely.Geometry:
-    """Return a shape of which longitudes lie from -180 to 180, as GeoJSON wants them, in parts where it is cut."""
-    west, _, east, _ = shape.bounds
-    if not math.isfinite(west + east) or (west >= -180 and east <= 180):
-        return shape
-    turns = range(math.floor((west + 180) / 360), math.ceil((east + 180) / 360))
-    parts = []
-    for turn in turns:
-        cut = shapely.clip_by_rect(shape, 360 * turn - 180, -90, 360 * turn + 180, 90)
-        parts.append(shapely.transform(cut, lambda points, turn=turn: points - [360 * turn, 0]))
-    return shapely.union_all(parts)
 
 
 def bounds_of(shape: shapely.Geometry) -> list[float]:

@@ -18,6 +18,7 @@ from rasterio.windows import Window
 
 from groundwork.errors import SpecError
 from groundwork.rasters.grid import NO_TRANSFORMATION, Grid, crs_of_text, describe_crs, name_crs
+from groundwork.rasters.longitudes import within_180
 from groundwork.rasters.windows import blocks
 
 #: A straight line in one CRS is a curve in another: edges are cut into so many parts before they are transformed.
@@ -106,12 +107,14 @@ class Area:
 
     def _brought_to(self, grid: Grid) -> shapely.Geometry:
         """Return the area in the CRS of a raster, as far as it is near the raster."""
-        crs = grid.reached_crs
+        crs, in_degrees = grid.reached_crs, self.crs.is_geographic
+        shape = within_180(self.shape) if in_degrees else self.shape
         if self.crs == crs:
-            return self.shape
+            return shape
         try:
             # Of an area far larger than the raster, the rest may have no place in its CRS.
-            near = shapely.intersection(self.shape, _ground_of(grid, self.crs))
+            ground = _ground_of(grid, self.crs)
+            near = shapely.intersection(shape, within_180(ground) if in_degrees else ground)
             if near.is_empty:
                 return near
             west, south, east, north = near.bounds

@@ -17,9 +17,9 @@ from groundwork.config.data import reference_of
 from groundwork.config.serving import ServingConfig
 from groundwork.errors import GroundworkError
 from groundwork.models.asking import compiled
-from groundwork.prediction.footprints import within_180
 from groundwork.prediction.scene import check_inputs, predict_each
 from groundwork.rasters.features import FeatureLayer, FeatureStream
+from groundwork.rasters.longitudes import within_180
 from groundwork.rasters.quicklook import read_small, stretch
 from groundwork.rasters.stream import RasterStream
 from groundwork.rasters.writing import write_rasters

@@ -22,7 +22,7 @@ from rasterio.windows import Window
 from groundwork.bundle import Bundle
 from groundwork.config import InferenceConfig
 from groundwork.errors import RasterError
-from groundwork.prediction.footprints import bounds_of, geometry_of, within_180
+from groundwork.prediction.footprints import bounds_of, geometry_of
 from groundwork.prediction.names import Names
 from groundwork.prediction.scene import predict_scenes
 from groundwork.prediction.writing import write_predictions
@@ -30,6 +30,7 @@ from groundwork.rasters.area import area_of_bounds
 from groundwork.rasters.canvas import Canvas, DeclaredPixels, bounds_in
 from groundwork.rasters.folder import find_rasters
 from groundwork.rasters.grid import Grid
+from groundwork.rasters.longitudes import within_180
 from groundwork.rasters.opening import grid_of
 from groundwork.rasters.scene import Scene
 from groundwork.rasters.vectors import read_features, widen
@@ -204,6 +205,30 @@ def test_an_area_beyond_180_is_found_by_either_count() -> None:
         assert part is not None
         assert abs(part.window.col_off - 10) <= 1
         assert abs(part.window.width - 10) <= 1
+
+
+@pytest.mark.parametrize(
+    ("crs", "transform", "share"),
+    [
+        (32760, from_origin(799_980, 8_200_000, 1000, 1000), (40, 80)),
+        (32701, from_origin(180_000, 8_200_000, 1000, 1000), (20, 60)),
+        (4326, from_origin(179.7, -16.3, 0.01, 0.01), (69, 71)),
+        (4326, from_origin(-179.9, -16.3, 0.01, 0.01), (39, 41)),
+        (4326, from_origin(179.0, -16.3, 0.01, 0.01), (49, 51)),
+    ],
+)
+def test_an_area_across_180_holds_both_sides(crs: int, transform: Affine, share: tuple[int, int]) -> None:
+    """From 179.5 to 180.5: of each of these scenes another part."""
+    grid = Grid(CRS.from_epsg(crs), transform, 100, 100)
+    part = area_of_bounds((179.5, -17.5, 180.5, -16.2), "EPSG:4326").on(grid)
+    assert part is not None
+    inside = part.mask(Window(0, 0, part.window.width, part.window.height))
+    columns = inside.any(axis=0).sum()
+    rows = np.arange(100)
+    center = grid.transform @ (np.arange(100) + 0.5, np.full(100, 50.5))
+    longitudes = np.array(transform_points(grid.crs, DEGREES, *center)[0]) % 360
+    expected = ((longitudes > 179.5) & (longitudes < 180.5)).sum()
+    assert abs(columns - expected) <= 2, (columns, expected, len(rows), share)
 
 
 def test_footprints_lie_within_180_degrees() -> None:

@@ -208,27 +208,23 @@ def test_an_area_beyond_180_is_found_by_either_count() -> None:
 
 
 @pytest.mark.parametrize(
-    ("crs", "transform", "share"),
+    ("crs", "transform"),
     [
-        (32760, from_origin(799_980, 8_200_000, 1000, 1000), (40, 80)),
-        (32701, from_origin(180_000, 8_200_000, 1000, 1000), (20, 60)),
-        (4326, from_origin(179.7, -16.3, 0.01, 0.01), (69, 71)),
-        (4326, from_origin(-179.9, -16.3, 0.01, 0.01), (39, 41)),
-        (4326, from_origin(179.0, -16.3, 0.01, 0.01), (49, 51)),
+        (32760, from_origin(799_980, 8_200_000, 1000, 1000)),
+        (32701, from_origin(180_000, 8_200_000, 1000, 1000)),
+        (4326, from_origin(179.7, -16.3, 0.01, 0.01)),
+        (4326, from_origin(-179.9, -16.3, 0.01, 0.01)),
+        (4326, from_origin(179.0, -16.3, 0.01, 0.01)),
     ],
 )
-def test_an_area_across_180_holds_both_sides(crs: int, transform: Affine, share: tuple[int, int]) -> None:
-    """From 179.5 to 180.5: of each of these scenes another part."""
+def test_an_area_across_180_holds_what_each_scene_has_of_it(crs: int, transform: Affine) -> None:
     grid = Grid(CRS.from_epsg(crs), transform, 100, 100)
     part = area_of_bounds((179.5, -17.5, 180.5, -16.2), "EPSG:4326").on(grid)
     assert part is not None
-    inside = part.mask(Window(0, 0, part.window.width, part.window.height))
-    columns = inside.any(axis=0).sum()
-    rows = np.arange(100)
-    center = grid.transform @ (np.arange(100) + 0.5, np.full(100, 50.5))
-    longitudes = np.array(transform_points(grid.crs, DEGREES, *center)[0]) % 360
-    expected = ((longitudes > 179.5) & (longitudes < 180.5)).sum()
-    assert abs(columns - expected) <= 2, (columns, expected, len(rows), share)
+    columns = part.mask(Window(0, 0, part.window.width, part.window.height)).any(axis=0)
+    middle = grid.transform @ (np.arange(100) + 0.5, np.full(100, 50.5))
+    longitudes = np.array(transform_points(grid.crs, DEGREES, *middle)[0]) % 360
+    assert abs(columns.sum() - ((longitudes > 179.5) & (longitudes < 180.5)).sum()) <= 2
 
 
 def test_footprints_lie_within_180_degrees() -> None:

@@ -122,32 +122,33 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_weights(finished_run: 
     assert all(np.array_equal(ours[name], expected[name]) for name in expected)
 
 
-def test_an_experiment_reruns_training_and_what_follows_only(finished_run: Path) -> None:
-    change = "conf/base/parameters_training.yml:training.max_epochs=1"
-    commit(finished_run, "run")
-    shown = command(finished_run, "dvc", "exp", "run", "-S", change).stdout
-    ran = [line.split("'")[1] for line in shown.splitlines() if line.startswith("Running stage")]
-    assert ran == ["training", "evaluation", "inference", "report"]
-    assert len(pd.read_csv(finished_run / "data/08_reporting/base/history.csv")) == 1
-
-
 def test_experiments_wait_in_a_queue_run_side_by_side_and_are_compared(finished_run: Path, tmp_path: Path) -> None:
     commit(finished_run, "before the experiments")
-    key = "conf/base/parameters_evaluation.yml:evaluation.baseline_pixels"
-    for name, pixels in (("few", 300), ("many", 1500)):
-        command(finished_run, "dvc", "exp", "run", "--queue", "-n", name, "-S", f"{key}={pixels}")
+    changes = {"few": ("evaluation", "baseline_pixels", 300), "short": ("training", "max_epochs", 1)}
+    for name, (kind, key, value) in changes.items():
+        change = f"conf/base/parameters_{kind}.yml:{kind}.{key}={value}"
+        command(finished_run, "dvc", "exp", "run", "--queue", "-n", name, "-S", change)
     command(finished_run, "dvc", "queue", "start", "--jobs", "2")
     wait_for_queue(finished_run, 2)
-    words = ("few", "many", "--json")
-    parameters = json.loads(command(finished_run, "dvc", "params", "diff", *words).stdout)
+    for name, stages in (("few", ["evaluation"]), ("short", ["training", "evaluation", "inference"])):
+        printed = command(finished_run, "dvc", "queue", "logs", name).stdout.splitlines()
+        ran = [line.split("'")[1] for line in printed if line.startswith("Running stage")]
+        assert ran == [*stages, "report"], "what follows from the change, and nothing else"
+    parameters = json.loads(command(finished_run, "dvc", "params", "diff", "few", "short", "--json").stdout)
+    assert parameters["conf/base/parameters_training.yml"] == {"training.max_epochs": {"old": 2, "new": 1, "diff": -1}}
     changed = parameters["conf/base/parameters_evaluation.yml"]
-    assert changed == {"evaluation.baseline_pixels": {"old": 300, "new": 1500, "diff": 1200}}
-    scores = json.loads(command(finished_run, "dvc", "metrics", "diff", *words).stdout)
-    differing = {name.split(".")[0] for name in scores["data/08_reporting/base/metrics.json"]}
-    assert differing == {"baselines"}, "the model is the same, and the baselines are others"
-    command(finished_run, "dvc", "plots", "diff", "few", "many", "--out", str(tmp_path / "plots"))
+    assert changed == {"evaluation.baseline_pixels": {"old": 300, "new": 2000, "diff": 1700}}
+    scores = {
+        name: {score.split(".")[0] for score in found["data/08_reporting/base/metrics.json"]}
+        for name in changes
+        for found in [json.loads(command(finished_run, "dvc", "metrics", "diff", "HEAD", name, "--json").stdout)]
+    }
+    assert scores["few"] == {"baselines"}, "the model is the same, and the baselines are others"
+    assert scores["short"] >= {"test"}
+    assert "baselines" not in scores["short"]
+    command(finished_run, "dvc", "plots", "diff", "few", "short", "--out", str(tmp_path / "plots"))
     assert (tmp_path / "plots/index.html").is_file()
-    for name in ("few", "many"):
+    for name in changes:
         figures = {file.stem.rpartition("_")[2] for file in tmp_path.rglob(f"{name}_*.png")}
         assert figures == {"confusion", "reliability", "panel"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -29,6 +29,7 @@ from groundwork.models.encoders.base import Encoder
 from groundwork.models.encoders.one_source import OneSourceEncoder
 from groundwork.models.encoders.prithvi import swin
 from groundwork.models.encoders.prithvi.swin import SwinVariant
+from groundwork.models.encoders.torchgeo import croma
 from groundwork.models.examples import example_images
 from groundwork.models.heads import HEADS
 from groundwork.models.heads.base import Decoded, Head
@@ -157,9 +158,10 @@ def _images_of(inputs: Mapping[str, RasterSpec], size: tuple[int, int]) -> Image
 
 
 @pytest.fixture(autouse=True)
-def _small_swin(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The published sizes would cost a minute; their names and numbers are tested where Prithvi's Swin is."""
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The published sizes would cost a minute; their names and numbers are tested where these encoders are."""
     monkeypatch.setitem(swin.VARIANTS, "b", SwinVariant(16, (1, 2, 4, 8), depths=(1, 1, 1, 1)))
+    monkeypatch.setitem(croma.SIZES, "base", replace(croma.SIZES["base"], embed_dim=32, depth=4))
 
 
 def _inputs_of(encoder: str, raster: RasterSpec) -> dict[str, RasterSpec]:

@@ -40,7 +40,8 @@ class _Size:
     published: WeightsEnum
 
 
-_SIZES = {
+#: Variant -> its size.
+SIZES = {
     "base": _Size(768, 12, CROMABase_Weights.CROMA_VIT),
     "large": _Size(1024, 24, CROMALarge_Weights.CROMA_VIT),
 }
@@ -80,7 +81,7 @@ class CROMAEncoder(OneSourceEncoder):
         super().__init__(inputs)
         raster = self.raster
         require_one_date("croma", raster)
-        size = _SIZES[variant]
+        size = SIZES[variant]
         radar = [index for index, band in enumerate(raster.used) if band.name in RADAR_BANDS]
         optical = [index for index in range(raster.num_channels) if index not in radar]
         #: Network of one sensor -> the channels it sees.

@@ -7,10 +7,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+import numpy as np
+from rasterio.vrt import WarpedVRT
+from rasterio.windows import Window
+
 from groundwork.rasters.scene import Scene
 from groundwork.specs import RasterSpec
 
 logger = logging.getLogger(__name__)
+#: Side of the window in the middle of a raster in which its alpha band is looked at.
+LOOK = 256
+#: Share of pixels of a mask that are drawn half, along edges.
+MOST_BETWEEN = 0.1
 
 
 class Untold(NamedTuple):
@@ -20,6 +28,8 @@ class Untold(NamedTuple):
     order: tuple[str, ...] = ()
     #: What offset their values have, although those of other offsets are to be converted.
     offset: tuple[str, ...] = ()
+    #: Whether their alpha band, which counts as a mask, is one: it holds more than a mask does.
+    alpha: tuple[str, ...] = ()
 
 
 def untold_of(scenes: Mapping[str, Scene]) -> Untold:
@@ -30,7 +40,8 @@ def untold_of(scenes: Mapping[str, Scene]) -> Untold:
     """
     by_order = tuple(source for source, scene in scenes.items() if not names_bands(scene))
     by_offset = tuple(source for source, scene in scenes.items() if not tells_offsets(scene))
-    return Untold(by_order, by_offset)
+    by_alpha = tuple(source for source, scene in scenes.items() if not has_plain_alpha(scene))
+    return Untold(by_order, by_offset, by_alpha)
 
 
 def names_bands(scene: Scene) -> bool:
@@ -41,6 +52,23 @@ def names_bands(scene: Scene) -> bool:
 def tells_offsets(scene: Scene) -> bool:
     """Whether the files say which offset their values have, where other ones are converted."""
     return scene.spec.other_offsets != "convert" or all(parts.tells_offsets() for parts in scene.by_date)
+
+
+def has_plain_alpha(scene: Scene) -> bool:
+    """Whether alpha bands, if there are any, hold what masks do: nothing, or the most there is, but for edges.
+
+    GDAL takes the fourth of four 8-bit bands for an alpha band, which may as well be near infrared.
+    """
+    for part in (part for parts in scene.by_date for part in parts.parts[:1]):
+        alpha, dataset = part.masks[1], part.dataset
+        if alpha is None or isinstance(dataset, WarpedVRT):
+            continue
+        left, top = max(0, (dataset.width - LOOK) // 2), max(0, (dataset.height - LOOK) // 2)
+        window = Window(left, top, min(LOOK, dataset.width), min(LOOK, dataset.height))
+        found = part.read((alpha,), window, (int(window.height), int(window.width)))[0].astype(np.float64)
+        if np.count_nonzero((found > 0) & (found < found.max())) > MOST_BETWEEN * found.size:
+            return False
+    return True
 
 
 def tell_of_untold(found: Iterable[Untold], specs: Mapping[str, RasterSpec]) -> None:
@@ -69,6 +97,15 @@ def tell_of_untold(found: Iterable[Untold], specs: Mapping[str, RasterSpec]) -> 
             "%d of %d scene(s) of '%s' do not say which offset their values have, neither by tags nor by lying in a "
             "product's folder (.SAFE): 'other_offsets: convert' takes them as having the declared one. Where they were "
             "cut out of products of other baselines, write scale and offset into them",
+            count,
+            len(scenes),
+            source,
+        )
+    for source, count in sorted(Counter(source for of_scene in scenes for source in of_scene.alpha).items()):
+        logger.warning(
+            "%d of %d scene(s) of '%s' have one band more than declared, which GDAL calls an alpha band, and which is "
+            "taken for their mask; yet it holds many values, as near infrared would. If it is no mask, declare it as "
+            "last of 'bands' ('use' says which the model sees): as one, pixels in which it is 0 count as without data",
             count,
             len(scenes),
             source,

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from groundwork.data.scan import scan_scenes
 from groundwork.prediction.scene import predict_scenes
 from groundwork.rasters.folder import find_rasters
 from groundwork.rasters.scene import Scene
-from groundwork.rasters.untold import names_bands, tells_offsets
+from groundwork.rasters.untold import has_plain_alpha, names_bands, tells_offsets
 from groundwork.specs import RasterSpec
 
 Write = Callable[..., Path]
@@ -123,4 +124,50 @@ def test_files_that_are_to_be_converted_and_do_not_tell_their_offset_are_warned_
     assert len(told) == 2
     assert all(
         text.startswith("6 of 6 scene(s) of 'optical' do not say which offset their values have") for text in told
+    )
+
+
+def _alphas() -> dict[str, tuple[np.ndarray, bool]]:
+    mask = np.full((300, 300), 255)
+    mask[:150] = 0
+    soft = mask.copy()
+    soft[148:152] = np.array([60, 120, 180, 240])[:, None]
+    return {
+        "all": (np.full((300, 300), 255), True),
+        "half": (mask, True),
+        "ones": (mask // 255, True),
+        "nothing": (mask * 0, True),
+        "soft edge": (soft, True),
+        "near infrared": (np.random.default_rng(0).integers(0, 200, (300, 300)), False),
+    }
+
+
+@pytest.mark.parametrize("name", _alphas())
+def test_an_alpha_band_that_holds_what_no_mask_does_is_noticed(name: str, tmp_path: Path, write_raster: Write) -> None:
+    alpha, plain = _alphas()[name]
+    pixels = np.stack([np.full((300, 300), 9)] * 3 + [alpha]).astype(np.uint8)
+    path = write_raster(tmp_path / "a.tif", pixels)
+    with rasterio.open(path) as raster:
+        assert raster.colorinterp[3] is ColorInterp.alpha, "as GDAL has it of four 8-bit bands"
+    with Scene([path], RasterSpec(bands=["R", "G", "B"], dtype="uint8", nodata=None)) as scene:
+        assert has_plain_alpha(scene) is plain
+    with Scene([path], RasterSpec(bands=["R", "G", "B", "N"], dtype="uint8", nodata=None)) as scene:
+        assert has_plain_alpha(scene), "no band is left for a mask"
+
+
+def test_scenes_whose_mask_may_be_a_band_are_warned_of(
+    tmp_path: Path, write_raster: Write, tiny_data: SimpleNamespace, data_config: DataConfig, caplog: Any
+) -> None:
+    for key, (name,) in tiny_data.scenes.files.items():
+        with rasterio.open(tiny_data.scenes.locate(name)) as raster:
+            bands, place = raster.read(), {"crs": raster.crs, "transform": raster.transform}
+        pixels = np.concatenate([np.clip(bands // 20, 0, 255), bands[2:] // 30 + 1]).astype(np.uint8)
+        write_raster(tmp_path / f"{key}.tif", pixels, tags={"DATE": "2024-06-01"}, **place)
+    spec = RasterSpec.model_validate(
+        {"bands": ["A", "B", "C"], "dtype": "uint8", "nodata": None, "date_tag": "DATE", "resampling": "nearest"}
+    )
+    config = data_config.model_copy(update={"sources": {"optical": spec}})
+    scan_scenes(find_rasters(tmp_path, ["{key}.tif"]), tiny_data.labels, config)
+    assert (
+        "6 of 6 scene(s) of 'optical' have one band more than declared, which GDAL calls an alpha band" in caplog.text
     )

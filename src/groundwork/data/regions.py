@@ -20,6 +20,7 @@ from groundwork.data.distances import Places, outlines_in
 from groundwork.errors import DataError, RasterError
 from groundwork.rasters.area import Area
 from groundwork.rasters.folder import preview
+from groundwork.rasters.longitudes import within_180
 from groundwork.strict import did_you_mean
 
 #: Polygons that share less than this of the smaller one only touch: their borders were rounded.
@@ -31,7 +32,7 @@ class Regions:
     """Polygons of a file, all of them valid."""
 
     path: Path
-    #: With a CRS.
+    #: With a CRS; of degrees, longitudes lie from -180 to 180.
     polygons: geopandas.GeoDataFrame
 
     def by_value(self, attribute: str) -> dict[str, shapely.Geometry]:
@@ -85,6 +86,8 @@ def read_regions(path: Path, layer: str | None = None) -> Regions:
     if polygons.crs is None:
         raise RasterError(path, "no CRS", "polygons with a CRS", "Say in the file which one it is.")
     _check_shapes(path, polygons.geometry)
+    if polygons.crs.is_geographic:
+        polygons = polygons.set_geometry(polygons.geometry.map(within_180))
     return Regions(path, polygons)
 
 
@@ -152,6 +155,8 @@ def _windows(samples: pd.DataFrame, crs: str) -> NDArray[np.object_]:
         outlines = outlines_in(boxes[rows.to_numpy()], str(here), crs)
         is_placed = np.isfinite(outlines).all(axis=(1, 2))
         windows[rows.to_numpy()[is_placed]] = shapely.polygons(outlines[is_placed])
+    if CRS.from_wkt(crs).is_geographic and (np.abs(shapely.bounds(windows)[:, [0, 2]]) > 180).any():
+        windows = np.array([within_180(window) for window in windows], dtype=object)
     return windows
 
 

@@ -212,6 +212,28 @@ def test_samples_belong_to_the_region_that_holds_their_whole_window(table_of: Ta
     assert division.left_out == {"none": {"across the border of a region": 2, "in no region": 1}}
 
 
+@pytest.mark.parametrize("turn", [0, 360])
+def test_regions_and_samples_meet_however_their_longitudes_are_counted(
+    table_of: Table, tmp_path: Path, turn: float
+) -> None:
+    west = np.array([179.6, 179.95, 180.3, -179.5, 178.5, 179.8])
+    table = table_of([("a", 0, 40 * index) for index in range(6)]).assign(
+        crs="EPSG:4326", west=west, east=west + 0.1, south=-17.1, north=-17.0, pixel_size=0.1 / 32
+    )
+    boxes = [
+        shapely.box(179, -18, 180, -16),
+        shapely.box(turn - 180, -18, turn - 179, -16),
+        shapely.box(178, -18, 179, -16),
+    ]
+    frame = geopandas.GeoDataFrame({"name": list("abc")}, geometry=boxes, crs=4326)
+    frame.to_file(tmp_path / "regions.gpkg")
+    config = _config("polygons", attribute="name", values={"train": ["a"], "val": ["b"], "test": ["c"]})
+    division = divide(table, config, {}, 0, read_regions(tmp_path / "regions.gpkg"))
+    split = dict(zip(division.samples["west"], division.samples["split"], strict=True))
+    assert split == {179.6: "train", 180.3: "val", -179.5: "val", 178.5: "test", 179.8: "train"}
+    assert division.left_out == {"none": {"across the border of a region": 1}}
+
+
 def test_a_window_that_fills_its_region_lies_in_it(table_of: Table) -> None:
     table = table_of([("a", 0, 0), ("a", 0, 32), ("a", 0, 64)])
     regions = _regions((0, 0, 32, 32), (32, 0, 64, 32), (64, 0, 96, 32), name=["a", "b", "c"])

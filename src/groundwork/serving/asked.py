@@ -30,7 +30,7 @@ class Fetched(Config):
 
     #: One that begins as the server's owner allows.
     address: Address | None = None
-    #: Source -> such an address.
+    #: Source -> such an address; of a source with a file for each date, ``<source>_<date>`` -> the address of one.
     addresses: dict[str, Address] = Field(default={})
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""A model of several dates or steps, each of a file of its own, is served as it is asked in inference."""
+"""Models of a file for each date or step, and of deviations, are served as they are asked in inference."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
 from fastapi.testclient import TestClient
 from rasterio.transform import from_origin
 
-from exportable import FCN, PLAIN, UNET, bundle_of, make_small
+from exportable import DEVIATIONS, FCN, ONE, PLAIN, UNET, bundle_of, make_small
 from groundwork.bundle import Bundle
 from groundwork.config import InferenceConfig
 from groundwork.config.serving import ServingConfig
@@ -139,3 +140,14 @@ def test_names_say_source_and_date() -> None:
     assert [read_name(name, inputs) for name in ("s2_2020", "stack_20240630", "s2_", "s3", "")] == [
         Named("s2", "2020"), None, None, None, None,
     ]  # fmt: skip
+
+
+def test_deviations_of_numbers_are_served(files: dict[str, Path]) -> None:
+    bundle = bundle_of(ONE, {"encoder": UNET}, DEVIATIONS)[0]
+    client, headers = client_of(bundle), {"Content-Type": "image/tiff"}
+    assert client.get("/model").json()["products"]["tif"] == ["numbers", "deviations"]
+    answer = client.post("/predictions?product=deviations", content=files[DAYS[0]].read_bytes(), headers=headers)
+    [(_, stream)] = list(predict_scenes(bundle, find_rasters(files[DAYS[0]], ["{key}"]), INFERENCE).streams)
+    wanted = np.concatenate([products["deviations"][0] for _, products in stream.blocks])
+    with rasterio.io.MemoryFile(answer.content) as file, file.open() as raster:
+        assert np.array_equal(raster.read(1), wanted, equal_nan=True)

@@ -204,6 +204,14 @@ def test_windows_without_a_row_may_be_not_known(tmp_path: Path, scenes: RasterFo
         )  # fmt: skip
 
 
+def test_a_window_whose_cell_is_empty_is_not_known(tmp_path: Path, scenes: RasterFolder) -> None:
+    rows = _rows()
+    rows.loc[[0, 7], "class"] = None
+    found = scan_scenes(scenes, _table(tmp_path, rows), _data()).chips
+    assert dict(found["scene"].value_counts()) == {"a": 5, "b": 5, "c": 6, "d": 6}
+    assert not found.query("scene == 'a' and row == 0 and column == 0").size
+
+
 def test_scenes_without_any_row_and_rows_without_a_scene_are_listed(tmp_path: Path, scenes: RasterFolder) -> None:
     rows = _rows()
     with pytest.raises(PairingError, match="'d'"):

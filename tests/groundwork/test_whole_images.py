@@ -266,9 +266,11 @@ def test_scenes_and_rows_are_joined_by_key(world: SimpleNamespace, tmp_path: Pat
     ("row", "message"),
     [
         (
-            {"class": "swamp"},
-            r"labels.csv: found 'swamp' in column 'class' of '7'; expected one of \['water', 'forest'",
+            {"class": "forrest"},
+            r"labels.csv: found 'forrest' in column 'class' of '7'; expected one of .*, or "
+            r"nothing where nobody knows\. .*correct the cell\. Did you mean 'forest'\?",
         ),
+        ({"class": "9"}, r"found '9' in column .*Declare the class, or add the value to 'ignore_value'"),
         ({"clas": "water"}, r"found the columns \['clas'\]; expected one called 'class'. Correct it. Did you mean"),
     ],
 )
@@ -284,7 +286,8 @@ def test_rows_that_say_nothing_are_refused(row: dict[str, object], message: str)
 def test_classes_are_named_or_numbered() -> None:
     kind = ImageClasses(TargetSpec.model_validate({"per": "image", "classes": CLASSES, "ignore_value": 0}))
     grid = Grid(None, from_origin(0, 0, 1, 1), 4, 4)
-    for value, index in (("forest", 1), ("2", 1), (2, 1), ("0", -1)):
+    # A cell of a table that is empty, in CSV or Parquet, is not known.
+    for value, index in (("forest", 1), ("2", 1), (2, 1), ("0", -1), (None, -1), (float("nan"), -1)):
         label = kind.open_label(LabelSource((Path("t.csv"),), {"class": value}), grid)
         assert (np.asarray(label.read(Window(0, 0, 2, 2))) == index).all()
 

@@ -7,7 +7,7 @@ import logging
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -23,10 +23,12 @@ from groundwork.bundle import Bundle
 from groundwork.config.serving import ServingConfig
 from groundwork.serving.asked import MEDIA_TYPES, Asked, Fetched, Format, products_of, settled
 from groundwork.serving.fetching import fetch
+from groundwork.serving.names import expected_names, read_name
 from groundwork.serving.predictor import Predictor
 from groundwork.serving.queueing import Workers
 from groundwork.serving.refusals import RefusedError, too_large
 from groundwork.serving.sources import Sent
+from groundwork.specs import RasterSpec
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +69,7 @@ def make_app(bundle: Bundle, config: ServingConfig) -> FastAPI:
 
 
 def _add_answers(app: FastAPI, workers: Workers, config: ServingConfig, bundle: Bundle) -> None:
-    sources = tuple(bundle.config.inputs)
+    inputs = bundle.config.inputs
 
     @app.exception_handler(RefusedError)
     async def refused(request: Request, refusal: Exception) -> JSONResponse:  # noqa: ARG001 - FastAPI gives it
@@ -92,12 +94,12 @@ def _add_answers(app: FastAPI, workers: Workers, config: ServingConfig, bundle: 
             return predictor.answer(sent, asked, deadline)
 
         _, form = settled(asked, bundle)
-        return await _answered(workers, partial(_receive, request, config, sources), work, form)
+        return await _answered(workers, partial(_receive, request, config, inputs), work, form)
 
     @app.post("/pictures", responses=_REFUSALS, openapi_extra=_body())
     async def look(request: Request) -> FileResponse:
         """Return a picture of the raster that is sent, to be seen beside a prediction."""
-        return await _answered(workers, partial(_receive, request, config, sources), Predictor.look, "png")
+        return await _answered(workers, partial(_receive, request, config, inputs), Predictor.look, "png")
 
 
 async def _answered(
@@ -118,7 +120,7 @@ async def _answered(
     return FileResponse(made, media_type=MEDIA_TYPES[form], filename=made.name, background=clean)
 
 
-async def _receive(request: Request, config: ServingConfig, sources: Sequence[str], folder: Path) -> Sent:
+async def _receive(request: Request, config: ServingConfig, inputs: Mapping[str, RasterSpec], folder: Path) -> Sent:
     """Write what is sent into a file, or what lies at the addresses that are sent."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
@@ -127,7 +129,7 @@ async def _receive(request: Request, config: ServingConfig, sources: Sequence[st
             fetched = Fetched.model_validate_json(body)
         except ValueError as error:
             raise RefusedError(422, f"Expected {{'address': 'https://...'}}; {error}") from error
-        return await run_in_threadpool(_fetch, fetched, config, sources, folder)
+        return await run_in_threadpool(_fetch, fetched, config, inputs, folder)
     if kind not in _BODIES:
         raise RefusedError(415, f"Found the content type '{kind}'; expected {', '.join(_BODIES)}, or application/json.")
     with (folder / _NAME).open("wb") as file:
@@ -136,18 +138,20 @@ async def _receive(request: Request, config: ServingConfig, sources: Sequence[st
     return folder / _NAME
 
 
-def _fetch(fetched: Fetched, config: ServingConfig, sources: Sequence[str], folder: Path) -> Sent:
+def _fetch(fetched: Fetched, config: ServingConfig, inputs: Mapping[str, RasterSpec], folder: Path) -> Sent:
     if fetched.address is not None:
         fetch(fetched.address, config.addresses, config.max_bytes, folder / _NAME)
         return folder / _NAME
-    unknown = sorted(set(fetched.addresses) - set(sources))
-    if unknown:
-        raise RefusedError(422, f"Found addresses of {unknown}; the model reads {sorted(sources)}.")
-    found = {source: folder / source / _NAME for source in fetched.addresses}
+    found: dict[str, Path] = {}
     left = config.max_bytes
-    for source, path in found.items():
-        path.parent.mkdir()
-        fetch(fetched.addresses[source], config.addresses, left, path)
+    for name, address in sorted(fetched.addresses.items()):
+        named = read_name(name, inputs)
+        if named is None or not named.is_new(folder, found):
+            expected = expected_names(inputs).replace(".tif", "")
+            raise RefusedError(422, f"Found an address of '{name}'; expected {expected}, each once.")
+        found[named.source], path = named.raster(folder), named.below(folder)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fetch(address, config.addresses, left, path)
         left -= path.stat().st_size
     return found
 

@@ -12,6 +12,7 @@ from groundwork.prediction.products import CHIPS, POLYGONS
 from groundwork.serving.refusals import RefusedError
 from groundwork.strict import Config
 from groundwork.targets.classes import CLASSES
+from groundwork.targets.measures import DEVIATIONS, NUMBERS
 from groundwork.targets.objects import OBJECTS
 
 Format: TypeAlias = Literal["tif", "geojson", "png"]
@@ -30,7 +31,7 @@ class Fetched(Config):
 
     #: One that begins as the server's owner allows.
     address: Address | None = None
-    #: Source -> such an address.
+    #: Source -> such an address; of a source with a file for each date, ``<source>_<date>`` -> the address of one.
     addresses: dict[str, Address] = Field(default={})
 
     @model_validator(mode="after")
@@ -102,7 +103,8 @@ def products_of(bundle: Bundle) -> dict[Format, tuple[str, ...]]:
     if target.per == "object":
         return {"tif": (), "geojson": (OBJECTS,), "png": ()}
     if not target.classes:
-        return {"tif": ("numbers",), "geojson": (CHIPS,) if target.per == "image" else (), "png": ()}
+        numbers = (NUMBERS, DEVIATIONS) if target.deviation else (NUMBERS,)
+        return {"tif": numbers, "geojson": (CHIPS,) if target.per == "image" else (), "png": ()}
     rasters = (CLASSES, "probabilities", "entropy", *(("sets",) if target.sets is not None else ()))
     if target.multi_label:
         return {"tif": rasters, "geojson": (CHIPS,), "png": ()}

@@ -24,6 +24,7 @@ from groundwork.rasters.quicklook import read_small, stretch
 from groundwork.rasters.stream import RasterStream
 from groundwork.rasters.writing import write_rasters
 from groundwork.serving.asked import Asked, Format, settings_for, settled
+from groundwork.serving.names import files_of
 from groundwork.serving.received import require_raster
 from groundwork.serving.refusals import RefusedError, too_large
 from groundwork.serving.sources import Sent, by_source, folders_of, without_places
@@ -63,7 +64,7 @@ class Predictor:
         product, form = settled(asked, bundle)
         is_whole = asked.bounds is None or bundle.config.target.per == "object"
         rasters = by_source(sent, bundle.config.inputs, self._config.max_bytes)
-        for path in rasters.values():
+        for path in (file for raster in rasters.values() for file in files_of(raster)):
             require_raster(path, self._config.max_pixels, has_area=not is_whole)
         raster = rasters[reference_of(bundle.config.inputs)]
         try:
@@ -86,10 +87,12 @@ class Predictor:
         reference = reference_of(inputs)
         rasters = by_source(sent, inputs, self._config.max_bytes)
         raster, spec = rasters[reference], inputs[reference]
-        require_raster(raster, self._config.max_pixels, has_area=False)
+        for path in files_of(raster):
+            require_raster(path, self._config.max_pixels, has_area=False)
         positions = tuple(spec.band_names.index(name) + 1 for name in spec.shown)
         try:
-            values, valid = read_small(raster, positions, PICTURE_SIDE)
+            first = folders_of(rasters, inputs)[reference].paths(raster.stem)[0]
+            values, valid = read_small(first, positions, PICTURE_SIDE)
         except (GroundworkError, IndexError) as error:
             raise RefusedError(422, without_places(str(error), rasters)) from error
         return _as_png(stretch(values, valid).squeeze(), valid, raster)

@@ -8,10 +8,11 @@ from typing import TypeAlias
 
 from groundwork.rasters.folder import RasterFolder, find_rasters
 from groundwork.serving.archives import is_archive, unpack
+from groundwork.serving.names import SCENE, expected_names, files_of, has_files, pattern_of
 from groundwork.serving.refusals import RefusedError
 from groundwork.specs import RasterSpec
 
-#: The raster of the only source, an archive of all, or rasters by source.
+#: The raster of the only source, an archive of all, or rasters by source: files, or folders of those of dates.
 Sent: TypeAlias = Path | Mapping[str, Path]
 
 
@@ -30,13 +31,14 @@ def by_source(sent: Sent, inputs: Mapping[str, RasterSpec], most: int) -> dict[s
         found = dict(sent)
     elif is_archive(sent):
         found = unpack(sent, sent.parent, inputs, most)
-    elif len(inputs) == 1:
+    elif len(inputs) == 1 and not any(has_files(spec) for spec in inputs.values()):
         found = {next(iter(inputs)): sent}
     else:
-        files = ", ".join(f"{source}.tif" for source in sorted(inputs))
+        steps = ", ".join(f"{spec.steps} steps of '{name}'" for name, spec in sorted(inputs.items()) if has_files(spec))
+        reads = f"the sources {sorted(inputs)}" + (f", {steps} from a file each" if steps else "")
         raise RefusedError(
             415,
-            f"The model reads the sources {sorted(inputs)}, and one raster was sent: send a ZIP archive of {files}, as "
+            f"The model reads {reads}, and one raster was sent: send a ZIP archive of {expected_names(inputs)}, as "
             "application/zip.",
         )
     missing = sorted(source for source, spec in inputs.items() if source not in found and not spec.optional)
@@ -49,13 +51,15 @@ def folders_of(rasters: Mapping[str, Path], inputs: Mapping[str, RasterSpec]) ->
     """Return rasters as prediction reads them: a folder for each source, empty where it was not sent."""
     nothing = next(iter(rasters.values())).parent
     return {
-        source: find_rasters(rasters[source], ["{key}"]) if source in rasters else RasterFolder(nothing, {})
-        for source in inputs
+        source: find_rasters(rasters[source], [pattern_of(spec)]) if source in rasters else RasterFolder(nothing, {})
+        for source, spec in inputs.items()
     }
 
 
 def without_places(text: str, rasters: Mapping[str, Path]) -> str:
     """Return a message without the places of files: where they lie on the server is nobody's matter."""
     for source, path in rasters.items():
+        for file in files_of(path) if path.is_dir() else ():
+            text = text.replace(str(file), f"the raster of '{source}' of {file.stem.removeprefix(f'{SCENE}_')}")
         text = text.replace(str(path), "the raster" if len(rasters) == 1 else f"the raster of '{source}'")
     return text

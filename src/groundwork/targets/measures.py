@@ -139,7 +139,7 @@ class Measures(RasterKind, ABC):
 
     def accumulator(self) -> NumberSums:
         """Return empty sums."""
-        return NumberSums(self.target.outputs, has_deviations=self.target.deviation)
+        return NumberSums(self.target.outputs)
 
     def combine(self, scores: Sequence[Tensor]) -> Tensor:
         """Return the mean number; its variance is the mean one, and what the numbers differ by beside."""

@@ -27,13 +27,13 @@ class NumberSums(Accumulator):
 
     only_sums = True
     #: For each output: number of known pixels, and sums of the truth and its square, of errors (prediction less truth),
-    #: their sizes and their squares; and how many lie within the deviations that were given.
+    #: their sizes and their squares; and how many came with a deviation, and lie within it.
     sums: Tensor
 
-    def __init__(self, outputs: Sequence[OutputSpec], *, has_deviations: bool = False) -> None:
+    def __init__(self, outputs: Sequence[OutputSpec]) -> None:
         super().__init__()
-        self._outputs, self._has_deviations = tuple(outputs), has_deviations
-        self.register_buffer("sums", torch.zeros(len(outputs), 7, dtype=torch.float64), persistent=False)
+        self._outputs = tuple(outputs)
+        self.register_buffer("sums", torch.zeros(len(outputs), 8, dtype=torch.float64), persistent=False)
         self._points: list[Tensor] = []
 
     def update(self, truth: Truth, scores: Tensor) -> None:
@@ -47,8 +47,10 @@ class NumberSums(Accumulator):
         error = torch.where(known, said - given, 0.0)
         # Less the middle of what is possible, so that little is lost where numbers are large and differ little.
         shifted = torch.where(known, given - self._centers(), 0.0)
-        within = known & (error.abs() <= DEVIATIONS_OF_95 * deviations)
-        parts = (known.double(), shifted, shifted**2, error, error.abs(), error**2, within.double())
+        doubted = known & ~deviations.isnan()
+        within = doubted & (error.abs() <= DEVIATIONS_OF_95 * deviations)
+        counts = (doubted.double(), within.double())
+        parts = (known.double(), shifted, shifted**2, error, error.abs(), error**2, *counts)
         self.sums += torch.stack([part.sum(dim=1) for part in parts], dim=1).to(self.sums.device)
         self._keep_points(given, said, known.any(dim=0))
 
@@ -90,22 +92,21 @@ class NumberSums(Accumulator):
         """Return the mean R2, and R2, RMSE, MAE and bias of each output, to six digits.
 
         R2 is the share of the variance of the truth that is explained: 1 at best, 0 for its mean, and below for worse.
-        It is not defined where the truth is one and the same everywhere. Where the model says how far off it may be,
-        ``coverage_95`` is the share of numbers that lie within 1.96 of its deviations: 0.95 where these are right and
-        errors normally distributed.
+        It is not defined where the truth is one and the same everywhere. Where it was said how far off numbers may be,
+        which baselines do not, ``coverage_95`` is the share that lies within 1.96 of these deviations: 0.95 where they
+        are right and errors normally distributed.
         """
         by_part: dict[str, dict[str, float | None]] = {name: {} for name in ("output_r2", "rmse", "mae", "bias")}
         for output, sums in zip(self._outputs, self.sums.tolist(), strict=True):
             for part, value in _scores(sums).items():
                 by_part[part][output.name] = None if value is None else float(f"{value:.6g}")
         known = [value for value in by_part["output_r2"].values() if value is not None]
-        coverage = {}
-        if self._has_deviations:
-            shares = (self.sums[:, 6] / self.sums[:, 0].clamp(min=1)).tolist()
-            coverage["coverage_95"] = {
-                output.name: float(f"{share:.6g}") for output, share in zip(self._outputs, shares, strict=True)
-            }
-        return {"r2": float(f"{sum(known) / len(known):.6g}") if known else None, **by_part, **coverage}
+        r2 = float(f"{sum(known) / len(known):.6g}") if known else None
+        return {"r2": r2, **by_part, **({"coverage_95": self._coverage()} if self.sums[:, 6].any() else {})}
+
+    def _coverage(self) -> dict[str, float | None]:
+        counts = zip(self._outputs, self.sums[:, 6:].tolist(), strict=True)
+        return {output.name: float(f"{within / given:.6g}") if given else None for output, (given, within) in counts}
 
     def draw(self) -> Figure:
         """Draw predictions against truth, and how errors are distributed."""
@@ -122,13 +123,13 @@ class NumberSums(Accumulator):
 
 
 def _split(said: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Return numbers and their deviations (outputs, answers); baselines give none, which are 0."""
+    """Return numbers and their deviations (outputs, answers); baselines give none, which are NaN."""
     numbers, deviations = said[:count], said[count:]
-    return numbers, deviations if len(deviations) else torch.zeros_like(numbers)
+    return numbers, deviations if len(deviations) else torch.full_like(numbers, torch.nan)
 
 
 def _scores(sums: list[float]) -> dict[str, float | None]:
-    count, total, squares, error, size, squared, _ = sums
+    count, total, squares, error, size, squared, *_ = sums
     if not count:
         return dict.fromkeys(("output_r2", "rmse", "mae", "bias"))
     spread = squares - total**2 / count

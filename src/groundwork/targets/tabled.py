@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,6 +16,7 @@ from groundwork.rasters.grid import Grid
 from groundwork.specs import TargetSpec
 from groundwork.strict import did_you_mean
 from groundwork.targets.label import Label, LabelSource
+from groundwork.targets.labels import IGNORE
 from groundwork.targets.meanings import class_meanings, plain_value
 from groundwork.targets.numbers import require_range
 
@@ -68,18 +70,24 @@ class TabledClass(TabledLabel):
         if value not in meanings and isinstance(value, str) and value.lstrip("-").isdigit():
             # Tables in CSV hold texts; a label value is a number.
             value = int(value)
-        if value not in meanings:
+        if value is not None and value not in meanings:
             raise RasterError(
                 self.path,
                 f"'{value}' in column '{column}' of '{self._key}'",
-                f"one of {list(meanings)}",
-                "Declare the class, or add the value to 'ignore_value'.",
+                f"one of {list(meanings)}, or nothing where nobody knows",
+                _remedy(value, target.names),
             )
-        self._index = meanings[value]
+        self._index = IGNORE if value is None else meanings[value]
 
     def read(self, window: Window) -> Answers:
         """See :class:`Label`."""
         return np.full((int(window.height), int(window.width)), self._index, np.int64)
+
+
+def _remedy(value: int | str, names: Sequence[str]) -> str:
+    if isinstance(value, int):
+        return "Declare the class, or add the value to 'ignore_value'."
+    return f"Declare the class, or correct the cell.{did_you_mean(value, names)}"
 
 
 class TabledNumbers(TabledLabel):

@@ -204,6 +204,17 @@ def test_rare_classes_weigh_as_much_as_common_ones(land_target: TargetSpec) -> N
     assert np.isfinite(chances_of(absent, land_target, 1.0)).all()
 
 
+def test_images_of_no_class_are_drawn_as_those_of_another_class() -> None:
+    classes = [{"value": value, "name": name, "color": "#102030"} for value, name in ((1, "road"), (2, "mine"))]
+    target = TargetSpec.model_validate({"per": "image", "multi_label": True, "classes": classes, "ignore_value": None})
+    # Nobody knows whether there is a mine in the last image.
+    samples = pd.DataFrame({"fraction_road": [1, 1, 1, 0, 0, 0.0], "fraction_mine": [0, 0, 1, 0, 0, np.nan]})
+    # Shares of all images: 2.5 of road, 0.5 of mine, 3 of none.
+    weights = np.array([1 / 2.5, 1 / 2.5, 0.5 / 2.5 + 0.5 / 0.5, 1 / 3, 1 / 3, 1 / 3])
+    assert chances_of(samples, target, strength=1.0) == pytest.approx(weights / weights.sum())
+    assert chances_of(samples, target, strength=0.0) == pytest.approx(np.full(6, 1 / 6))
+
+
 def test_chips_are_drawn_as_often_as_they_weigh_and_repetitions_are_counted() -> None:
     chances = np.array([0.7, 0.2, 0.1, 0.0])
     order = WeightedOrder(20_000, seed=3, chances=chances)

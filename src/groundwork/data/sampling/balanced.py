@@ -103,7 +103,8 @@ class BalancedSampling(Sampling):
 def chances_of(samples: pd.DataFrame, target: TargetSpec, strength: float) -> NDArray[np.float64]:
     """Return how likely each chip is drawn: the shares of its classes, each divided by what the class has in all chips.
 
-    Of objects, these are their numbers, and chips without any are as a class of their own.
+    Of objects, these are their numbers; an image of several classes has an even share of each. Chips without any are as
+    a class of their own.
 
     Raises:
         SpecError: Where the table does not say which classes chips hold.
@@ -114,8 +115,10 @@ def chances_of(samples: pd.DataFrame, target: TargetSpec, strength: float) -> ND
     if missing:
         raise SpecError(f"'balanced' draws by the classes that chips hold, and the sample table has no {missing}")
     shares = samples[columns].fillna(0.0).to_numpy(np.float64)
-    if target.per == "object":
+    if target.per == "object" or target.multi_label:
         shares = np.column_stack([shares, shares.sum(axis=1) == 0])
+    if target.multi_label:
+        shares = shares / shares.sum(axis=1, keepdims=True)
     overall = shares.mean(axis=0)
     occurs = overall > 0
     weights = (shares[:, occurs] / overall[occurs] ** strength).sum(axis=1)

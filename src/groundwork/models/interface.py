@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from groundwork.batch import Images
 from groundwork.config.model import ModelConfig
 from groundwork.errors import SpecError
-from groundwork.models.features.output_scale import OutputScale
+from groundwork.models.features.output_scale import OutputScale, Starting
 from groundwork.models.freezing import fresh_parameters, keep_frozen_in_eval
 from groundwork.models.weights.reading import LoadReport
 from groundwork.specs import RasterSpec, TargetSpec
@@ -94,11 +94,14 @@ class Model(nn.Module, ABC):
         """
 
     def set_output_statistics(self, mean: Sequence[float], std: Sequence[float]) -> None:
-        """Set what the numbers of a regression are scaled by, one of each for every output.
+        """Set what the numbers of a regression are scaled by, one of each for every output, and let it begin there.
 
         Raises:
             ValueError: For another number of outputs, or a deviation that is not positive.
         """
+        for module in self.modules():
+            if isinstance(module, Starting):
+                module.start_at(mean)
         for module in self.modules():
             if isinstance(module, OutputScale):
                 module.set_statistics(mean, std)

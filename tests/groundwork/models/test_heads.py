@@ -17,8 +17,11 @@ from sklearn.neighbors import NearestCentroid
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
+from asking import ask, one
 from groundwork.config.component import ComponentConfig
+from groundwork.config.model import ModelConfig
 from groundwork.errors import ComponentError, SpecError
+from groundwork.models.assembly.encoder_decoder import EncoderDecoderFactory
 from groundwork.models.heads import HEADS
 from groundwork.models.heads.base import Decoded, Head
 from groundwork.models.heads.classification import ClassificationHead
@@ -28,7 +31,7 @@ from groundwork.models.heads.scalar_sklearn import ScalarSklearnHead
 from groundwork.models.heads.segmentation import SegmentationHead
 from groundwork.models.heads.sklearn import SklearnHead
 from groundwork.registry import build
-from groundwork.specs import FeatureLevel, FeatureSpec
+from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec, TargetSpec
 
 LEVEL = FeatureSpec((FeatureLevel(8, 4),))
 
@@ -90,6 +93,33 @@ def test_one_range_holds_for_all_outputs() -> None:
     head = ScalarRegressionHead(LEVEL, 3, ranges=((0.0, 1.0),))
     raw = head.layers(torch.full((2, 8), 5.0))
     torch.testing.assert_close(head(Decoded(torch.full((2, 8, 3, 3), 5.0))), raw.sigmoid())
+
+
+@pytest.mark.parametrize("per", ["pixel", "image"])
+def test_numbers_between_limits_begin_at_the_mean_of_labels_and_weights_that_learnt_stay(
+    per: str, raster: RasterSpec
+) -> None:
+    name = "regression" if per == "pixel" else "scalar_regression"
+    numbers = [{"name": output, "minimum": 0, "maximum": 600} for output in ("low", "end", "free")]
+    target = TargetSpec.model_validate({"per": per, "outputs": numbers, "deviation": True})
+    head = {"name": name, "ranges": [[0, 600], [0, 600], [0, None]]}
+    config = ModelConfig.model_validate(
+        {"encoder": {"name": "timm", "model": "test_resnet"}, "decoder": {"name": "fcn", "channels": 8}, "head": head}
+    )
+    model = EncoderDecoderFactory().build_model(config, one(raster), target).eval()
+    image = torch.randn(2, raster.num_channels, 1, 64, 64)
+    middle = ask(model, image).output[:, :2].detach()
+    assert (middle - 300).abs().max() < 200
+    model.set_output_statistics([40.0, 0.0, 40.0], [60.0, 60.0, 60.0])
+    begun = ask(model, image).output.detach()
+    # A sigmoid of a sum: shares of the range are multiplied by the same odds everywhere.
+    odds = middle / (600 - middle) * torch.tensor([40 / 560, 0.005 / 0.995]).reshape(1, 2, *(1,) * (middle.dim() - 2))
+    torch.testing.assert_close(begun[:, :2], 600 * odds / (1 + odds), rtol=1e-4, atol=1e-3)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    model.set_output_statistics([200.0] * 3, [60.0] * 3)
+    changed = {key for key, value in model.state_dict().items() if not torch.equal(value, before[key])}
+    assert changed
+    assert all(key.rpartition(".")[2] in {"mean", "std"} for key in changed), "they are of a bundle that was trained"
 
 
 def test_ranges_that_do_not_fit_are_refused() -> None:

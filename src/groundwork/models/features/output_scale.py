@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
@@ -22,6 +23,11 @@ class OutputScale(nn.Module):
         self.register_buffer("mean", torch.zeros(num_outputs))
         self.register_buffer("std", torch.ones(num_outputs))
 
+    @property
+    def is_set(self) -> bool:
+        """Whether it does more than to let values pass."""
+        return bool((self.mean != 0).any() or (self.std != 1).any())
+
     def set_statistics(self, mean: Sequence[float], std: Sequence[float]) -> None:
         """Set mean and deviation of each output.
 
@@ -40,3 +46,11 @@ class OutputScale(nn.Module):
         shape = (-1, *(1,) * (values.dim() - 2))
         scaled: Tensor = values * self.std.reshape(shape) + self.mean.reshape(shape)
         return scaled
+
+
+class Starting(ABC):
+    """What can begin at the means of the outputs where its scale alone does not let it."""
+
+    @abstractmethod
+    def start_at(self, mean: Sequence[float]) -> None:
+        """Let weights that never saw a label answer with the mean of each output; done before statistics are set."""

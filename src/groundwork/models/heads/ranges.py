@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import log
 from typing import Literal, TypeAlias
 
 import torch
@@ -15,13 +17,16 @@ from groundwork.models.features.output_scale import OutputScale
 Range: TypeAlias = tuple[float | None, float | None]
 #: How outputs are kept within their range: smoothly, or cut off at its ends.
 Limit: TypeAlias = Literal["smooth", "cut"]
+#: So far from its limits, as a share of the range, a mean is taken to lie at least: at them a sigmoid learns nothing.
+LEAST_SHARE = 0.005
 
 
 class OutputRanges(nn.Module):
     """Brings raw outputs into their ranges: smoothly, so that gradients pass, or cut off, as a ReLU does at 0.
 
     Smoothly is: between two limits by a scaled sigmoid, above one by softplus, below one by softplus turned round. All
-    but the first are in the units of the outputs before, once their statistics are set (see :class:`OutputScale`).
+    but the first are in the units of the outputs before, once their statistics are set (see :class:`OutputScale`); that
+    one begins where :meth:`start` lets it.
 
     Args:
         name: The head, as in YAML.
@@ -46,6 +51,23 @@ class OutputRanges(nn.Module):
         # Plain numbers: what is no tensor needs no place in the weights.
         self.ranges, self.limit = ranges, limit
         self.scale = OutputScale(num_outputs)
+
+    def start(self, bias: Tensor, mean: Sequence[float]) -> None:
+        """Shift what is added to raw outputs so that a sigmoid begins at the mean of each, and not in the middle.
+
+        Where statistics were set before, the weights have learnt from labels, and stay.
+
+        Args:
+            bias: Of the raw outputs, (outputs,); changed in place.
+            mean: Of each output, in its unit.
+        """
+        if self.limit == "cut" or self.scale.is_set:
+            return
+        ranges = self.ranges * len(mean) if len(self.ranges) == 1 else self.ranges
+        for index, (low, high) in enumerate(ranges):
+            if low is not None and high is not None:
+                share = min(max((mean[index] - low) / (high - low), LEAST_SHARE), 1 - LEAST_SHARE)
+                bias.data[index] += log(share / (1 - share))
 
     def forward(self, outputs: Tensor) -> Tensor:
         """Give outputs (batch, outputs, ...) within their ranges."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 from torch import Tensor, nn
 
 from groundwork.errors import ComponentError
 from groundwork.models.features.convolution import ConvBlock
+from groundwork.models.features.output_scale import Starting
 from groundwork.models.features.strides import as_stride
 from groundwork.models.heads.base import Decoded, Head
 from groundwork.models.heads.ranges import Limit, OutputRanges, Range
@@ -15,7 +17,7 @@ from groundwork.models.limits import Chance, Count
 from groundwork.specs import FeatureLevel, FeatureSpec
 
 
-class RegressionHead(Head):
+class RegressionHead(Head, Starting):
     """Gives one number per output for every cell of the decoder's map, within declared limits.
 
     Args:
@@ -65,6 +67,11 @@ class RegressionHead(Head):
         """Give the outputs. See :class:`Head`."""
         outputs: Tensor = self.limit(self.regress(self.dropout(self.convs(self.upscale(decoded.map)))))
         return outputs
+
+    def start_at(self, mean: Sequence[float]) -> None:
+        """See :class:`Starting`."""
+        if self.regress.bias is not None:
+            self.limit.start(self.regress.bias, mean)
 
 
 def _build_doubling(channels: int) -> nn.Module:

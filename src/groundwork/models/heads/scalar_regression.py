@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from collections.abc import Sequence
+from typing import cast
 
+from torch import Tensor, nn
+
+from groundwork.models.features.output_scale import Starting
 from groundwork.models.heads.base import Decoded, Head
 from groundwork.models.heads.global_pool import GlobalPool, LayersOn, Pooling, answer, build_layers, check_layers_on
 from groundwork.models.heads.ranges import Limit, OutputRanges, Range
@@ -11,7 +15,7 @@ from groundwork.models.limits import Chance, Count
 from groundwork.specs import FeatureSpec
 
 
-class ScalarRegressionHead(Head):
+class ScalarRegressionHead(Head, Starting):
     """Gives one number per output for the whole image, within declared limits.
 
     Args:
@@ -57,3 +61,7 @@ class ScalarRegressionHead(Head):
         """Give the outputs. See :class:`Head`."""
         outputs: Tensor = self.limit(answer(decoded, self.pool, self.layers, self.layers_on))
         return outputs
+
+    def start_at(self, mean: Sequence[float]) -> None:
+        """See :class:`Starting`."""
+        self.limit.start(cast("nn.Linear", self.layers[-1]).bias, mean)

@@ -19,6 +19,7 @@ from groundwork.bundle import Bundle
 from groundwork.config.data import read_by_model
 from groundwork.config.training import TrainingConfig
 from groundwork.data import sample_table
+from groundwork.data.augmentation import MIXING
 from groundwork.data.chips import LabelledData
 from groundwork.data.datamodule import ChipDataModule
 from groundwork.data.statistics import Statistics
@@ -151,6 +152,7 @@ def prepare(run: Run, callbacks: Sequence[Callback] = ()) -> Prepared:
     ]
     has_place = sample_table.locations(data.samples) is not None
     task.model.require_coordinates(time=any(known is not None for known in dates), location=has_place)
+    _warn_of_mixing(task, training)
     check_half(task.model, training.trainer)
     module = ChipDataModule(data, run.statistics, training.loader, training.augmentation, run.seed, training.sampling)
     aids = build_aids(task, training, data, run.seed, run.folder)
@@ -160,6 +162,18 @@ def prepare(run: Run, callbacks: Sequence[Callback] = ()) -> Prepared:
         require_compiler(trainer.strategy.root_device, "training.compile")
         compile_model(task.model)
     return Prepared(run, task, module, aids.history, aids.keep, trainer)
+
+
+def _warn_of_mixing(task: Task, training: TrainingConfig) -> None:
+    told = sorted(task.model.coordinates)
+    for name in sorted({part.name for part in training.augmentation} & MIXING):
+        if told:
+            logger.warning(
+                "'%s' in 'training.augmentation' mixes pixels of two chips, and the encoder is told the coordinates %s "
+                "of one of them: leave out the one or the other",
+                name,
+                told,
+            )
 
 
 def train(prepared: Prepared) -> None:

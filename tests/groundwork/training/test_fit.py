@@ -269,6 +269,30 @@ def test_a_model_that_needs_coordinates_is_refused_where_there_are_none(
         fit(initial, data, tiny_statistics, make_training(max_epochs=1), 0, tmp_path)
 
 
+def test_mixed_chips_are_told_of_where_the_encoder_is_told_dates(
+    tmp_path: Path,
+    data_config: DataConfig,
+    tiny_labelled: LabelledData,
+    tiny_statistics: Statistics,
+    make_training: MakeTraining,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    encoder = {"name": "prithvi_vit", "variant": "prithvi_eo_v2_tiny_tl", "image_size": 32}
+    once = {"accelerator": "cpu", "limit_train_batches": 1, "limit_val_batches": 1}
+    told = "'cutmix' in 'training.augmentation' mixes pixels of two chips, and the encoder is told the coordinates"
+    for coordinates, recipe in ((["time"], "cutmix"), ([], "cutmix"), (["time"], "horizontal_flip")):
+        caplog.clear()
+        words = {
+            "encoder": encoder | {"coordinates": coordinates},
+            "necks": [{"name": "select", "indices": [-1]}],
+            "decoder": {"name": "fcn"},
+        }
+        initial = build_initial(data_config, ModelConfig.model_validate(words), seed=0)
+        training = make_training(max_epochs=1, augmentation=[{"name": recipe}], trainer=once)
+        fit(initial, tiny_labelled, tiny_statistics, training, 0, tmp_path / f"{recipe}{len(coordinates)}")
+        assert (told in caplog.text) == (recipe == "cutmix" and bool(coordinates))
+
+
 # --- going on -------------------------------------------------------------------------------------------------------
 
 

@@ -25,3 +25,5 @@ AUGMENTATIONS: Table = {
     "cutmix": f"{_HERE}.mixing:CutMix",
     "mixup": f"{_HERE}.mixing:MixUp",
 }
+#: Those that make one chip of two.
+MIXING = frozenset({"cutmix", "mixup"})

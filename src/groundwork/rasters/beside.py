@@ -6,12 +6,11 @@ import logging
 from pathlib import Path
 
 from groundwork.rasters.addresses import Address, holds_several
-from groundwork.rasters.opening import open_dataset
+from groundwork.rasters.opening import MASK, open_dataset
 
 logger = logging.getLogger(__name__)
 #: What lies beside a raster and is read with it.
-_MASK = ".msk"
-_BESIDE = (_MASK, ".aux.xml")
+_BESIDE = (MASK, ".aux.xml")
 #: Smaller copies of the same pixels.
 _OVERVIEWS = ".ovr"
 #: Ending of a raster that is made of others.
@@ -49,7 +48,7 @@ def remove_derived(path: Path) -> None:
 
     GDAL would read them with the new ones, which have their own within the file.
     """
-    for end in (_MASK, _OVERVIEWS, _MASK + _OVERVIEWS):
+    for end in (MASK, _OVERVIEWS, MASK + _OVERVIEWS):
         beside = path.with_name(path.name + end)
         if beside.is_file():
             beside.unlink()

@@ -178,8 +178,8 @@ def crs_of(text: str) -> CRS:
     """Return the CRS that a text means by itself.
 
     Raises:
-        CRSError: Where it means none. GDAL would open a file or an address that it names; whoever sends a text to a
-            server, or writes an item of a catalog, would say what is read there.
+        CRSError: Where it means none. GDAL would open a file or an address that it names: whoever sends a text to a
+            server, or writes a STAC item, would say what is read there.
     """
     try:
         pyproj.CRS.from_user_input(text)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 
 import torch
 
 from groundwork.config.inference import InferenceConfig
 from groundwork.errors import ComponentError, SpecError
 from groundwork.models.compiling import compile_model, require_compiler
-from groundwork.models.dropout import DropoutScorer, dropouts_of
+from groundwork.models.dropout import DropoutScorer
 from groundwork.models.engine import Engine, ModelScorer, Scorer
 from groundwork.models.interface import Model
 from groundwork.models.views import ViewScorer, views_of
@@ -132,23 +131,16 @@ def refuse_compiling(produces: str, config: InferenceConfig) -> None:
         )
 
 
-def require_able(build_model: Callable[[], Model], config: InferenceConfig) -> None:
-    """Refuse what this machine or the model cannot do, before a scene is read. Workers of Dask have devices of theirs.
-
-    Args:
-        build_model: Gives the model, where something is asked of it.
-        config: How it is to be asked.
+def require_able(config: InferenceConfig) -> None:
+    """Refuse what this machine cannot do, before a scene is read. Workers of Dask have devices of their own.
 
     Raises:
         ComponentError: For a device that is not here, and where programs are missing that compiling takes.
-        SpecError: For dropout that the model does not have.
     """
     if config.engine == "processes":
         device = device_of(config)
         if config.compile:
             require_compiler(device, "inference.compile")
-    if config.dropout_samples:
-        dropouts_of(build_model())
 
 
 def _no_answers(given: str) -> str:

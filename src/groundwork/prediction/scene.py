@@ -15,6 +15,7 @@ from groundwork.config.inference import InferenceConfig
 from groundwork.data.scene_stack import SceneStack
 from groundwork.models.asking import compiled, engine_of, refuse_asking, refuse_compiling, require_able
 from groundwork.models.assembly.embedding import EmbeddingModel
+from groundwork.models.dropout import dropouts_of
 from groundwork.models.engine import ModelScorer
 from groundwork.models.interface import Model
 from groundwork.prediction.embeddings import Features, embed_scene
@@ -89,7 +90,9 @@ def predict_scenes(
         RasterError: Where a scene is not what the bundle expects.
     """
     check_meaning(bundle, config)
-    require_able(bundle.build_model, config)
+    require_able(config)
+    if config.dropout_samples:
+        dropouts_of(bundle.build_model())
     inputs = check_inputs(bundle, scenes, config, area)
     if inputs.undated and "time" in bundle.build_model().coordinates:
         inputs.require_dates()

@@ -31,7 +31,7 @@ def own_gpu(task: tuple[int, Path]) -> tuple[int, str | None]:
     before = not lost.exists()
     (folder / str(os.getpid())).touch()
     # Those of before the loss have gone when others take their places.
-    while sum(_is_there(int(path.name)) for path in folder.iterdir()) < 2:
+    while sum(is_there(int(path.name)) for path in folder.iterdir()) < 2:
         time.sleep(0.01)
     if before and number == 3:
         lost.touch()
@@ -42,12 +42,19 @@ def own_gpu(task: tuple[int, Path]) -> tuple[int, str | None]:
     return os.getpid(), os.environ.get("CUDA_VISIBLE_DEVICES")
 
 
-def _is_there(process: int) -> bool:
+def is_there(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    return True
+    state = Path(f"/proc/{process}/stat")
+    # One that has ended and is not asked after by whoever should is none.
+    return not (state.exists() and state.read_text().rpartition(")")[2].split()[0] == "Z")
+
+
+def rest(folder: Path) -> None:
+    (folder / str(os.getpid())).touch()
+    time.sleep(100)
 
 
 def die(number: int) -> int:

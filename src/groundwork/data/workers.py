@@ -8,12 +8,13 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from groundwork.config.workforce import Workforce
@@ -95,10 +96,19 @@ def use_one_thread() -> None:
 
 def _begin(own_gpus: Queue[str] | None) -> None:
     """Make a process ready to work beside others."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     use_one_thread()
     if own_gpus is not None:
         # Read when CUDA is first used. The only one that is seen is the first.
         os.environ["CUDA_VISIBLE_DEVICES"] = own_gpus.get()
+
+
+def _end_with_parent() -> None:
+    """End this process once the one that began it is gone, as when that was killed: no task would come any more."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _in_processes(

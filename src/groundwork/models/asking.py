@@ -131,6 +131,18 @@ def refuse_compiling(produces: str, config: InferenceConfig) -> None:
         )
 
 
+def require_able(config: InferenceConfig) -> None:
+    """Refuse what this machine cannot do, before a scene is read. Workers of Dask have devices of their own.
+
+    Raises:
+        ComponentError: For a device that is not here, and where programs are missing that compiling takes.
+    """
+    if config.engine == "processes":
+        device = device_of(config)
+        if config.compile:
+            require_compiler(device, "inference.compile")
+
+
 def _no_answers(given: str) -> str:
     return (
         f"'inference' asks the model several times, to make one answer of all; it gives {given}, no answers: set "

@@ -31,13 +31,7 @@ class DropoutScorer:
 
     def __init__(self, model: Model, samples: int, combine: Callable[[Sequence[Tensor]], Tensor]) -> None:
         self._model, self._samples, self._combine = model.eval(), samples, combine
-        self._dropouts = [module for module in model.modules() if isinstance(module, _DropoutNd) and module.p > 0]
-        if not self._dropouts:
-            raise SpecError(
-                "'inference.dropout_samples' asks the model several times with dropout, and it has none: every answer "
-                "would be the same. Set it to 0, or train with a component that takes a 'dropout' option above 0, such "
-                "as the decoder 'fcn'."
-            )
+        self._dropouts = dropouts_of(model)
         self.coordinates = model.coordinates
 
     def to(self, device: torch.device) -> None:
@@ -52,6 +46,22 @@ class DropoutScorer:
                 torch.manual_seed(sample)
                 given.append(self._model(images).output.float())
         return self._combine(given)
+
+
+def dropouts_of(model: Model) -> list[_DropoutNd]:
+    """Return the layers of a model that drop something in training.
+
+    Raises:
+        SpecError: For a model without any, which would say the same each time.
+    """
+    found = [module for module in model.modules() if isinstance(module, _DropoutNd) and module.p > 0]
+    if not found:
+        raise SpecError(
+            "'inference.dropout_samples' asks the model several times with dropout, and it has none: every answer "
+            "would be the same. Set it to 0, or train with a component that takes a 'dropout' option above 0, such as "
+            "the decoder 'fcn'."
+        )
+    return found
 
 
 @contextmanager

@@ -36,6 +36,7 @@ from groundwork.prediction.stac import (
 )
 from groundwork.prediction.stac_model import CLASSIFICATION_SCHEMA, FILE_SCHEMA, classes_of
 from groundwork.progress import track
+from groundwork.rasters.beside import remove_derived
 from groundwork.rasters.styles import is_a_persons, sidecars
 from groundwork.rasters.vrt import VRT, write_vrt
 from groundwork.rasters.windows import blocks
@@ -178,6 +179,7 @@ def remove_others(folder: Path, written: WrittenMosaic | None) -> None:
                 for file in {path, *sidecars(path).values()} - beside:
                     if not is_a_persons(file):
                         file.unlink(missing_ok=True)
+                remove_derived(path)
     for path in sorted(here.glob(f"*{ITEM_SUFFIX}")):
         if _is_of_mosaic(path):
             path.unlink()

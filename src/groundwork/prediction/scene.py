@@ -13,8 +13,9 @@ from groundwork.bundle import Bundle
 from groundwork.config.data import read_by_model
 from groundwork.config.inference import InferenceConfig
 from groundwork.data.scene_stack import SceneStack
-from groundwork.models.asking import compiled, engine_of, refuse_asking, refuse_compiling
+from groundwork.models.asking import compiled, engine_of, refuse_asking, refuse_compiling, require_able
 from groundwork.models.assembly.embedding import EmbeddingModel
+from groundwork.models.dropout import dropouts_of
 from groundwork.models.engine import ModelScorer
 from groundwork.models.interface import Model
 from groundwork.prediction.embeddings import Features, embed_scene
@@ -83,10 +84,15 @@ def predict_scenes(
 
     Raises:
         BundleError: Where the bundle was never trained.
-        SpecError: For an option that has no meaning for what is predicted.
+        SpecError: For an option that has no meaning for what is predicted, and dropout that the model does not have.
+        ComponentError: For a device that is not here, and where programs are missing that compiling takes.
         PairingError: Where a scene lacks a source that the bundle needs, or nothing lies in the area.
         RasterError: Where a scene is not what the bundle expects.
     """
+    check_meaning(bundle, config)
+    require_able(config)
+    if config.dropout_samples:
+        dropouts_of(bundle.build_model())
     inputs = check_inputs(bundle, scenes, config, area)
     if inputs.undated and "time" in bundle.build_model().coordinates:
         inputs.require_dates()

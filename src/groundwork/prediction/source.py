@@ -176,6 +176,8 @@ def require_meaning(target: TargetSpec, config: InferenceConfig) -> None:
             "'inference.sets' asks which classes are possible, and the bundle does not know from which probability on "
             "one is: train it with 'training.conformal: 0.1', or set it to false"
         )
+    if config.probabilities and not target.classes:
+        raise SpecError("'inference.probabilities' are those of classes, and the model gives numbers: set it to false")
     if config.entropy and not target.classes:
         raise SpecError("'inference.entropy' says how unsure the model is of a class; it gives none: set it to false")
 

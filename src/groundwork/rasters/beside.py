@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from groundwork.rasters.addresses import Address, holds_several
-from groundwork.rasters.opening import open_dataset
+from groundwork.rasters.opening import MASK, open_dataset
 
+logger = logging.getLogger(__name__)
 #: What lies beside a raster and is read with it.
-_BESIDE = (".msk", ".aux.xml")
+_BESIDE = (MASK, ".aux.xml")
 #: Smaller copies of the same pixels.
 _OVERVIEWS = ".ovr"
 #: Ending of a raster that is made of others.
@@ -39,3 +41,15 @@ def files_of(path: Path) -> list[Path]:
         # Of a virtual raster, GDAL says which files it names, and not what those are read with.
         waiting += listed if one.suffix.lower() == VIRTUAL else []
     return list(found)
+
+
+def remove_derived(path: Path) -> None:
+    """Remove masks and overviews beside a file that is about to be written: they are of the pixels that lay there.
+
+    GDAL would read them with the new ones, which have their own within the file.
+    """
+    for end in (MASK, _OVERVIEWS, MASK + _OVERVIEWS):
+        beside = path.with_name(path.name + end)
+        if beside.is_file():
+            beside.unlink()
+            logger.info("%s is of the pixels that %s held before, and is removed", beside, path.name)

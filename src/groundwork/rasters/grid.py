@@ -6,8 +6,10 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 
+import pyproj
 from affine import Affine
 from pyproj import Geod
+from pyproj.exceptions import ProjError
 from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
@@ -172,6 +174,20 @@ def _around(crs: CRS, longitude: float) -> CRS:
     return CRS.from_dict({**said, "lon_wrap": longitude})
 
 
+def crs_of(text: str) -> CRS:
+    """Return the CRS that a text means by itself.
+
+    Raises:
+        CRSError: Where it means none. GDAL would open a file or an address that it names: whoever sends a text to a
+            server, or writes a STAC item, would say what is read there.
+    """
+    try:
+        pyproj.CRS.from_user_input(text)
+    except ProjError as error:
+        raise CRSError(str(error)) from None
+    return CRS.from_user_input(text)
+
+
 def crs_of_text(text: str, key: str) -> CRS:
     """Return the CRS that a text means.
 
@@ -183,7 +199,7 @@ def crs_of_text(text: str, key: str) -> CRS:
         SpecError: Where it means none.
     """
     try:
-        return CRS.from_user_input(text)
+        return crs_of(text)
     except (CRSError, ValueError) as error:
         raise SpecError(f"'{key}' is '{text}', which is no CRS ({error}): write one such as EPSG:32632") from None
 

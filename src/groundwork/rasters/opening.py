@@ -17,6 +17,8 @@ from groundwork.rasters.array_names import the_array
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.stores import settle_endpoint
 
+#: Ending of a mask that lies beside a raster, behind that of the raster.
+MASK = ".msk"
 #: Some of the variables that say who reads from S3.
 _SAYS = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_NO_SIGN_REQUEST")
 
@@ -25,7 +27,8 @@ def open_dataset(path: Path) -> DatasetReader:
     """Open a file as a raster.
 
     Raises:
-        RasterError: Where it is missing, empty, cannot be read or is no raster, or its name means several arrays.
+        RasterError: Where it is missing, empty, cannot be read or is no raster, or its name means several arrays, and
+            where that holds of a mask beside it, which GDAL would pass over.
         PairingError: Where it lies in a store of which two servers are stated.
     """
     if isinstance(path, Address):
@@ -43,7 +46,16 @@ def _open_file(path: Path) -> DatasetReader:
     """
     if not hasenv():
         Env.from_defaults().__enter__()
-    return DatasetReader(os.fspath(path))
+    dataset = DatasetReader(os.fspath(path))
+    if (mask := path.with_name(path.name + MASK)).is_file():
+        try:
+            DatasetReader(os.fspath(mask)).close()
+        except RasterioError:
+            dataset.close()
+            found = f"a mask beside it that does not open ({mask.name}, {mask.stat().st_size} bytes)"
+            remedy = "Fetch the mask again, or remove it, if all pixels of the raster hold data."
+            raise RasterError(path, found, "one that says where the raster holds data", remedy) from None
+    return dataset
 
 
 def _describe(path: Path, reason: str) -> tuple[str, str, str]:

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import numpy as np
 from affine import Affine
-from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
 from groundwork.errors import RasterError
 from groundwork.rasters.addresses import Address
 from groundwork.rasters.checks import check_pixel_size, same_value
 from groundwork.rasters.folder import RasterFolder
-from groundwork.rasters.grid import Grid, name_crs
+from groundwork.rasters.grid import Grid, crs_of, name_crs
 from groundwork.rasters.scaling import shortest
 from groundwork.rasters.sentinel2 import baseline_of
 from groundwork.rasters.stated_file import StatedBand, StatedFile
@@ -53,7 +52,7 @@ def check_placed(grid: Grid, path: Path, stated: StatedFile) -> None:
     """
     height, width = stated.shape or (grid.height, grid.width)
     transform = grid.transform if stated.transform is None else Affine(*stated.transform[:6])
-    crs = grid.crs if stated.crs is None else CRS.from_user_input(stated.crs)
+    crs = grid.crs if stated.crs is None else crs_of(stated.crs)
     differences = Grid(crs, transform, width, height).differences(grid)
     if differences:
         expected = f"what {stated.name} states"
@@ -164,7 +163,7 @@ def _check_place(file: StatedFile, spec: RasterSpec) -> None:
     if file.crs is None:
         return
     try:
-        crs = CRS.from_user_input(file.crs)
+        crs = crs_of(file.crs)
     except CRSError:
         expected = "one that PROJ knows, such as EPSG:32632"
         raise RasterError(file.name, f"the stated CRS '{file.crs}'", expected, "Correct the item.") from None

@@ -9,8 +9,9 @@ from xml.etree import ElementTree as ET
 from rasterio.windows import Window
 
 from groundwork.atomic import whole_file
+from groundwork.rasters.beside import remove_derived
 from groundwork.rasters.stream import RasterProfile
-from groundwork.rasters.styles import write_styles, write_tables
+from groundwork.rasters.styles import TABLE, sidecars, write_styles, write_tables
 
 VRT = ".vrt"
 #: GDAL's names of the types of pixels.
@@ -42,6 +43,9 @@ def write_vrt(path: Path, profile: RasterProfile, tiles: Mapping[Path, Window]) 
         for tile, window in tiles.items():
             _add_source(root[-1], number, tile.relative_to(path.parent), window)
     ET.indent(root)
+    # Tables and statistics of a raster that lay there before are kept by GDAL, and read before those of this one.
+    sidecars(path)[TABLE].unlink(missing_ok=True)
+    remove_derived(path)
     with whole_file(path) as file:
         file.write_text(ET.tostring(root, encoding="unicode") + "\n", encoding="utf-8")
     if profile.legend:

@@ -19,6 +19,7 @@ from groundwork.errors import RasterError
 from groundwork.progress import track
 from groundwork.rasters.addresses import Address
 from groundwork.rasters.bad_blocks import tags_of
+from groundwork.rasters.beside import remove_derived
 from groundwork.rasters.patterns import WORDS
 from groundwork.rasters.proof import Checksums, DamagedError, checksum, compare, compare_plain
 from groundwork.rasters.stream import RasterProfile, RasterStream
@@ -116,12 +117,14 @@ def write_plain(stream: RasterStream, paths: Mapping[str, Path]) -> None:
 def put(done: Path, target: Path) -> None:
     """Give a file its name, with what lies beside it: a CRS that GeoTIFF cannot say, styles; but nothing of before."""
     give_styles(done, target)
+    remove_derived(target)
     done.replace(target)
 
 
 def remove_raster(path: Path) -> None:
     """Remove a raster with what was written beside it; a style of a person stays."""
     remove_styles(path)
+    remove_derived(path)
     path.unlink(missing_ok=True)
 
 

@@ -37,6 +37,7 @@ _NAME = "scene.tif"
 #: What the description of the server says of refusals.
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     403: {"description": "An address that is not allowed"},
+    408: {"description": "What is sent took too long to arrive"},
     413: {"description": "Too many bytes or pixels"},
     415: {"description": "No GeoTIFF"},
     422: {"description": "A raster, an area or a product that the model cannot do"},
@@ -122,6 +123,16 @@ async def _answered(
 
 async def _receive(request: Request, config: ServingConfig, inputs: Mapping[str, RasterSpec], folder: Path) -> Sent:
     """Write what is sent into a file, or what lies at the addresses that are sent."""
+    try:
+        # Who stops within what he sends, as a machine that sleeps, would hold a place for ever.
+        async with asyncio.timeout(config.timeout_s):
+            return await _received(request, config, sources, folder)
+    except TimeoutError as error:
+        message = f"What is sent did not arrive within {config.timeout_s:g} s: send less, or over a faster line."
+        raise RefusedError(408, message) from error
+
+
+async def _received(request: Request, config: ServingConfig, sources: Sequence[str], folder: Path) -> Sent:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
         body = b"".join([chunk async for chunk in _limited(request, 10_000)])

@@ -68,6 +68,9 @@ class LabelRaster(Label):
             if dataset.count != count and not (dataset.count == count + 1 and alpha):
                 remedy = "Keep that one." if count == 1 else "Correct 'outputs', or the files."
                 raise RasterError(path, f"{dataset.count} bands", self.holds, remedy)
+            if dataset.dtypes[0].startswith("complex"):
+                remedy = "Convert it to what is to be learnt of it, such as phase or magnitude."
+                raise RasterError(path, f"data type {dataset.dtypes[0]}", "real numbers", remedy)
             parts.append(Part(path, dataset, indexes, masks_of(dataset, indexes, count), count))
         return parts
 
@@ -110,7 +113,8 @@ class LabelRaster(Label):
         """Refuse a label that is not on the grid of its image.
 
         Raises:
-            RasterError: Where size, CRS or geotransform differ. A label without any georeference needs only the size.
+            RasterError: Where size, CRS or geotransform differ. A label without any georeference needs only the size;
+            control points are one, which cannot be compared.
         """
         for part in self._parts:
             self._check_part(part, grid)
@@ -123,6 +127,8 @@ class LabelRaster(Label):
         differences = grid.differences(label)
         if own.crs is None and label.transform == Affine.identity():
             differences = [text for text in differences if text.startswith("size")]
+            if grid.crs is not None and (part.dataset.gcps[0] or part.dataset.rpcs):
+                differences.append("a place by ground control points or RPCs alone")
         if differences:
             raise RasterError(
                 part.path,
@@ -181,6 +187,7 @@ class ClassLabels(LabelRaster):
 
     def check(self) -> None:
         """See :class:`LabelRaster`."""
+        self._require_exact()
         nodata, target = self.nodata, self.target
         index = target.label_values.get(int(nodata)) if nodata is not None and float(nodata).is_integer() else None
         if index is not None and not target.nodata_is_class:
@@ -190,6 +197,20 @@ class ClassLabels(LabelRaster):
                 f"nodata {nodata:g}, which is the value of class '{name}'",
                 "nodata outside the classes",
                 "Set 'nodata_is_class: true' if these pixels are of that class.",
+            )
+
+    def _require_exact(self) -> None:
+        """Refuse pictures whose compression changes values: between two classes it writes those in between."""
+        dataset = self._parts[0].dataset
+        said = dataset.tags(ns="IMAGE_STRUCTURE")
+        is_jpeg = dataset.driver == "JPEG" or said.get("COMPRESSION") in {"JPEG", "YCbCr JPEG"}
+        if is_jpeg or said.get("COMPRESSION_REVERSIBILITY", "").startswith("LOSSY"):
+            kind = "JPEG" if is_jpeg else said["COMPRESSION_REVERSIBILITY"].lower()
+            raise RasterError(
+                self.path,
+                f"{kind} compression, which changes values",
+                "the classes as they were drawn",
+                "Export the label once more, as PNG or GeoTIFF: converting this file does not bring its values back.",
             )
 
     def unknown(self, shape: tuple[int, int]) -> NDArray[np.int64]:

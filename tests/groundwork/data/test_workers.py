@@ -9,6 +9,8 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -109,6 +111,30 @@ def test_each_process_sees_a_gpu_of_its_own_and_one_that_takes_anothers_place_to
     assert len(set(by_process.values())) == 2
     alone = dict(run_tasks(dying.own_gpu, {"a": (1, at_work), "b": (2, at_work)}, TWO)).values()
     assert {gpu for _, gpu in alone} == {os.environ.get("CUDA_VISIBLE_DEVICES")}, "without GPUs nothing is said"
+
+
+def _wait_until(happened: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_processes_end_with_the_one_that_began_them(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; import dying; from groundwork.config import IndexingConfig\n"
+        "from groundwork.data.workers import run_tasks\n"
+        "list(run_tasks(dying.rest, dict.fromkeys('ab', Path(sys.argv[1])), IndexingConfig(workers=2)))"
+    )
+    paths = os.pathsep.join([str(Path(dying.__file__).parent), *sys.path])
+    begun = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], env={**os.environ, "PYTHONPATH": paths})
+    try:
+        _wait_until(lambda: len(list(tmp_path.iterdir())) == 2)
+    finally:
+        begun.kill()
+        begun.wait()
+    processes = [int(path.name) for path in tmp_path.iterdir()]
+    _wait_until(lambda: not any(dying.is_there(process) for process in processes))
 
 
 def test_processes_that_are_lost_again_and_again_are_an_error() -> None:

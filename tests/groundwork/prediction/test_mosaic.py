@@ -337,6 +337,20 @@ def test_tiles_show_what_one_file_shows(
     assert "crs" in mosaic or "c_item.json" not in of_tiles["mosaic-classes_0_2"], "c begins further below"
 
 
+def test_a_virtual_mosaic_is_of_this_run_alone(world: SimpleNamespace, tiny_bundle: Bundle, tmp_path: Path) -> None:
+    mosaic, whole = {"overlaps": "first", "tile_size": 64}, tmp_path / "mosaic/classes.vrt"
+    with pytest.raises(rasterio.RasterioIOError):
+        _predict(world, tiny_bundle, tmp_path, **mosaic)
+    first = {path.name: path.read_bytes() for path in whole.parent.iterdir()}
+    # What GDAL and QGIS leave beside a raster: statistics, and overviews of the pixels that it had.
+    beside = whole.with_name("classes.vrt.aux.xml")
+    beside.write_text(beside.read_text("utf-8").replace("forest", "heath"), "utf-8")
+    (whole.parent / "classes.vrt.ovr").write_bytes(b"of before")
+    with pytest.raises(rasterio.RasterioIOError):
+        _predict(world, tiny_bundle, tmp_path, **mosaic)
+    assert {path.name: path.read_bytes() for path in whole.parent.iterdir()} == first
+
+
 def test_scenes_do_not_lie_where_the_mosaic_does(world: SimpleNamespace, tiny_bundle: Bundle, tmp_path: Path) -> None:
     predictions = predict_scenes(tiny_bundle, world.scenes, InferenceConfig(tile_size=32, overlap=8))
     with pytest.raises(PairingError, match=r"scene 'a' would lie in the folder 'mosaic', which holds what all scenes"):
@@ -348,6 +362,9 @@ def test_what_cannot_be_put_together_is_refused(
 ) -> None:
     with pytest.raises(SpecError, match=r"'inference.mosaic.overlaps: mean' is the mean of probabilities"):
         predict_scenes(tiny_bundle, world.scenes, InferenceConfig(mosaic=MosaicConfig(overlaps="mean")))
+    numbers = TargetSpec.model_validate({"outputs": [{"name": "height"}]})
+    with pytest.raises(SpecError, match=r"'inference.probabilities' are those of classes, and the model gives numbers"):
+        require_meaning(numbers, InferenceConfig(probabilities=True))
     config = InferenceConfig(mosaic=MosaicConfig())
     with pytest.raises(SpecError, match="puts maps of classes or numbers together; there are none here"):
         require_meaning(TargetSpec.model_validate("nothing"), config)

@@ -229,6 +229,15 @@ def test_a_device_that_is_not_here_is_refused_with_those_that_are(
 ) -> None:
     with pytest.raises(ComponentError, match=r"'inference.device' is cuda:7, which is not here: found \['cpu'"):
         _write_all(tiny_bundle, tiny_data.scenes, tmp_path, device="cuda:7")
+    assert not list(tmp_path.iterdir()), "it is refused before anything is written"
+
+
+def test_dropout_that_the_model_does_not_have_is_refused_before_anything_is_written(
+    tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace
+) -> None:
+    with pytest.raises(SpecError, match=r"'inference.dropout_samples' asks the model several times with dropout"):
+        _write_all(tiny_bundle, tiny_data.scenes, tmp_path, dropout_samples=2)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_compiler_that_is_missing_is_named(

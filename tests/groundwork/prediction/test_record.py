@@ -175,13 +175,14 @@ def test_files_are_named_alike_on_any_machine(
     tiny_bundle: Bundle, scenes: RasterFolder, tmp_path: Path, write_raster: Write
 ) -> None:
     origin = predict_scenes(tiny_bundle, scenes, InferenceConfig()).origins["a"]
-    (tmp_path / "in/a.tif.msk").write_bytes(b"mask")
+    beside = tmp_path / "in/a.tif.msk"
+    write_raster(tmp_path / "mask.tif", np.full((8, 8), 255, np.uint8)).replace(beside)
     (tmp_path / "in/v.nc").write_bytes(b"several")
     elsewhere = write_raster(tmp_path / "elsewhere.tif", np.ones((3, 8, 8), np.int16))
     names = ("a.tif", 'NETCDF:"v.nc":x', 'NETCDF:"v.nc":y', "", str(elsewhere), "https://host/c.tif")
     inputs = replace(origin.inputs, folders={"optical": RasterFolder(tmp_path / "in", {"a": names})})
     found = {file.name: file.sha256 for file in replace(origin, inputs=inputs).files()}
-    contents = {"a.tif": (tmp_path / "in/a.tif").read_bytes(), "a.tif.msk": b"mask", "v.nc": b"several"}
+    contents = {"a.tif": (tmp_path / "in/a.tif").read_bytes(), "a.tif.msk": beside.read_bytes(), "v.nc": b"several"}
     hashes = {name: hashlib.sha256(text).hexdigest() for name, text in contents.items()}
     hashes["elsewhere.tif"] = hashlib.sha256(elsewhere.read_bytes()).hexdigest()
     assert found == {**hashes, "/vsicurl/https://host/c.tif": None}

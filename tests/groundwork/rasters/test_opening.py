@@ -61,3 +61,17 @@ def test_who_sets_up_an_environment_keeps_it(tmp_path: Path, write_raster: Write
         return stated, hasenv(), "CPL_TMPDIR" in getenv()
 
     assert _in_a_thread(work) == (("here", 1), True, False)
+
+
+@pytest.mark.parametrize("size", [0, 100])
+def test_a_mask_that_does_not_open_is_not_passed_over(tmp_path: Path, write_raster: Write, size: int) -> None:
+    path = write_raster(tmp_path / "a.tif", np.arange(6, dtype=np.int16).reshape(2, 3))
+    mask = path.with_name("a.tif.msk")
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=False), rasterio.open(path, "r+") as raster:
+        raster.write_mask(np.array([[0, 255, 255], [255, 255, 0]], np.uint8))
+    with open_dataset(path) as raster:
+        assert raster.dataset_mask().tolist() == [[0, 255, 255], [255, 255, 0]]
+    mask.write_bytes(mask.read_bytes()[:size])
+    message = rf"a.tif: found a mask beside it that does not open \(a.tif.msk, {size} bytes\); expected one that says"
+    with pytest.raises(RasterError, match=message):
+        open_dataset(path)

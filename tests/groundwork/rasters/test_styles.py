@@ -121,6 +121,22 @@ def test_what_was_written_of_classes_goes_where_numbers_follow_and_a_persons_own
     assert [file.name for file in tmp_path.iterdir()] == ["x.qml"]
 
 
+def test_masks_and_overviews_of_the_pixels_before_are_gone(tmp_path: Path) -> None:
+    path = _write(tmp_path / "x.tif")
+    with rasterio.Env(TIFF_USE_OVR=True), rasterio.open(path, "r+", IGNORE_COG_LAYOUT_BREAK="YES") as raster:
+        raster.build_overviews([2])
+    with rasterio.open(f"{path}.msk", "w", driver="GTiff", width=40, height=30, count=1, dtype="uint8") as mask:
+        mask.update_tags(INTERNAL_MASK_FLAGS_1="2")
+    with rasterio.open(path) as raster:
+        assert raster.overviews(1) == [2]
+        assert not raster.read_masks(1).any()
+    _write(path)
+    assert {file.name for file in tmp_path.iterdir()} == {"x.tif", "x.tif.aux.xml", "x.qml", "x.sld"}
+    with rasterio.open(path) as raster:
+        assert raster.overviews(1) == []
+        assert raster.read_masks(1).all()
+
+
 def test_each_band_has_a_table_of_its_own(tmp_path: Path) -> None:
     legends = tuple((LegendEntry(0, "no", (240, 240, 240)), LegendEntry(1, entry.name, entry.rgb)) for entry in LEGEND)
     profile = RasterProfile(GRID, "uint8", tuple(entry.name for entry in LEGEND), 255, "mode", legends=legends)

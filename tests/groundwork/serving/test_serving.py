@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -33,8 +36,10 @@ from groundwork.serving import fetching
 from groundwork.serving.app import make_app
 from groundwork.serving.asked import Asked, settled
 from groundwork.serving.fetching import fetch, public_place
+from groundwork.serving.predictor import Predictor
 from groundwork.serving.refusals import RefusedError
 from groundwork.specs import TargetSpec
+from serving import served
 
 Serve = Callable[..., str]
 TIFF = {"Content-Type": "image/tiff"}
@@ -244,8 +249,35 @@ def test_what_is_too_large_is_refused(serve: Serve, tiny_bundle: Bundle, scene: 
     refused(post(address, scene.read_bytes()), 413, "at most 100 pixels are taken")
 
 
-def test_what_takes_too_long_is_given_up(serve: Serve, tiny_bundle: Bundle, scene: Path) -> None:
-    refused(post(serve(tiny_bundle, timeout_s=1e-9), scene.read_bytes()), 504, "longer than the server allows")
+def test_what_takes_too_long_is_given_up(tiny_bundle: Bundle, scene: Path, tmp_path: Path) -> None:
+    sent = Path(shutil.copy(scene, tmp_path / "scene.tif"))
+    with pytest.raises(RefusedError, match="longer than the server allows") as given_up:
+        Predictor(tiny_bundle, ServingConfig(inference=INFERENCE)).answer(sent, Asked(), time.monotonic() - 1)
+    assert given_up.value.status == 504
+
+
+def test_who_stops_within_what_is_sent_gives_the_place_back(serve: Serve, tiny_bundle: Bundle, scene: Path) -> None:
+    address = serve(tiny_bundle, max_waiting=0, timeout_s=1)
+    content, place = scene.read_bytes(), urlsplit(address)
+    head = (
+        f"POST /predictions HTTP/1.1\r\nHost: x\r\nContent-Type: image/tiff\r\nContent-Length: {len(content)}\r\n\r\n"
+    )
+    with socket.create_connection((place.hostname or "", place.port or 0), timeout=20) as stopped:
+        stopped.sendall(head.encode() + content[:100])
+        answer = stopped.recv(10_000)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert post(address, content).status_code == 200
+
+
+@pytest.mark.parametrize("place", ["file", "address"])
+def test_a_crs_is_no_way_to_read_what_the_server_reaches(address: str, scene: Path, tmp_path: Path, place: str) -> None:
+    text = rasterio.open(scene).crs.to_wkt()
+    (tmp_path / "crs.wkt").write_text(text)
+    with served(tmp_path) as (server, asked):
+        crs = str(tmp_path / "crs.wkt") if place == "file" else f"{server}/crs.wkt"
+        answer = post(address, scene.read_bytes(), bounds="0,0,1,1", crs=crs)
+        assert asked() == []
+    refused(answer, 422, "which is no CRS")
 
 
 def test_more_than_may_wait_are_told_to_come_back_and_none_is_lost(

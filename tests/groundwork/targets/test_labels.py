@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
+from rasterio.rpc import RPC
+from rasterio.shutil import copy as copy_raster
 from rasterio.transform import from_origin
 from rasterio.windows import Window
 
@@ -18,6 +21,7 @@ from groundwork.errors import RasterError
 from groundwork.rasters.grid import Grid
 from groundwork.specs import TargetSpec
 from groundwork.targets.labels import IGNORE, ClassLabels
+from groundwork.targets.numbers import NumberLabels
 
 Write = Callable[..., Path]
 VALUES = np.array([[0, 1, 2, 3], [3, 3, 1, 0]], np.uint8)
@@ -208,6 +212,56 @@ def test_without_any_crs_the_geotransforms_are_compared(tmp_path: Path, write_ra
     path = write_raster(tmp_path / "l.tif", VALUES, crs=None, transform=from_origin(50, 0, 1, 1))
     with ClassLabels(path, _target(0, 1, 2, 3)) as label, pytest.raises(RasterError, match=r"geotransform .* instead"):
         label.check_grid(image)
+
+
+@pytest.mark.parametrize("kind", ["gcps", "rpcs"])
+def test_a_label_that_is_placed_by_points_alone_is_refused_where_its_image_is_placed(
+    tmp_path: Path, write_raster: Write, kind: str
+) -> None:
+    path = write_raster(tmp_path / "l.tif", VALUES, crs=None, transform=None)
+    points = [GroundControlPoint(row, col, 900_000 + col, -row) for row, col in ((0, 0), (0, 4), (2, 0), (2, 4))]
+    line = [0.0, 1.0, *[0.0] * 18]
+    with rasterio.open(path, "r+") as raster:
+        if kind == "gcps":
+            raster.gcps = points, IMAGE.crs
+        else:
+            one = [1.0, *[0.0] * 19]
+            raster.rpcs = RPC(0, 1, 46, 1, line, one, 1, 1, 11, 1, line, one, 1, 1, 0, 0)
+    with ClassLabels(path, _target(0, 1, 2, 3)) as label:
+        with pytest.raises(RasterError, match=r"l.tif: found a place by ground control points or RPCs alone; expected"):
+            label.check_grid(IMAGE)
+        label.check_grid(Grid(None, Affine.identity(), 4, 2))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "found"),
+    [
+        ("l.jpg", {"driver": "JPEG"}, "JPEG"),
+        ("l.tif", {"compress": "JPEG"}, "JPEG"),
+        ("l.jp2", {"driver": "JP2OpenJPEG"}, "lossy"),
+        ("l.png", {"driver": "PNG"}, ""),
+        ("x.jp2", {"driver": "JP2OpenJPEG", "REVERSIBLE": "YES", "QUALITY": "100"}, ""),
+    ],
+)
+def test_compression_that_changes_values_is_refused(
+    tmp_path: Path, write_raster: Write, name: str, options: dict[str, str], found: str
+) -> None:
+    values = np.kron(VALUES, np.ones((32, 32), np.uint8))
+    copy_raster(write_raster(tmp_path / "plain.tif", values), tmp_path / name, **options)
+    if found:
+        with pytest.raises(RasterError, match=rf"{name}: found {found} compression, which changes values; expected"):
+            ClassLabels(tmp_path / name, _target(0, 1, 2, 3))
+    else:
+        with ClassLabels(tmp_path / name, _target(0, 1, 2, 3)) as label:
+            assert np.array_equal(label.read(Window(0, 0, 128, 64)), values)
+
+
+def test_complex_numbers_are_refused(tmp_path: Path, write_raster: Write) -> None:
+    path = write_raster(tmp_path / "l.tif", VALUES + np.complex64(2j))
+    with pytest.raises(RasterError, match=r"l.tif: found data type complex64; expected real numbers. Convert it to"):
+        ClassLabels(path, _target(0, 1, 2, 3))
+    with pytest.raises(RasterError, match=r"l.tif: found data type complex64; expected real numbers. Convert it to"):
+        NumberLabels([path], TargetSpec.model_validate({"outputs": [{"name": "phase"}]}))
 
 
 def test_a_label_of_another_size_is_refused(tmp_path: Path, write_raster: Write) -> None:

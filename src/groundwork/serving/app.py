@@ -126,13 +126,13 @@ async def _receive(request: Request, config: ServingConfig, inputs: Mapping[str,
     try:
         # Who stops within what he sends, as a machine that sleeps, would hold a place for ever.
         async with asyncio.timeout(config.timeout_s):
-            return await _received(request, config, sources, folder)
+            return await _received(request, config, inputs, folder)
     except TimeoutError as error:
         message = f"What is sent did not arrive within {config.timeout_s:g} s: send less, or over a faster line."
         raise RefusedError(408, message) from error
 
 
-async def _received(request: Request, config: ServingConfig, sources: Sequence[str], folder: Path) -> Sent:
+async def _received(request: Request, config: ServingConfig, inputs: Mapping[str, RasterSpec], folder: Path) -> Sent:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
         body = b"".join([chunk async for chunk in _limited(request, 10_000)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -40,9 +40,11 @@ def choose_dates(folder: RasterFolder, spec: RasterSpec) -> RasterFolder:
             "which says that they are stacked. Set 'layout: file_per_date', or leave '{date}' out of the pattern."
         )
     _require_counts(folder, spec)
+    chosen = {key: _taken(days, spec) for key, days in folder.dates.items()}
+    _require_near(folder, spec, chosen)
     files, dates, stated = dict(folder.files), dict(folder.dates), dict(folder.stated)
     for key, days in folder.dates.items():
-        taken = _taken(days, spec)
+        taken = chosen[key]
         per_date = len(folder.files[key]) // len(days)
         positions = [None if index is None else index * per_date + part for index in taken for part in range(per_date)]
         dates[key] = _filled(taken, days, spec)
@@ -98,6 +100,23 @@ def _require_counts(folder: RasterFolder, spec: RasterSpec) -> None:
         )
 
 
+def _require_near(folder: RasterFolder, spec: RasterSpec, chosen: Mapping[str, Sequence[int | None]]) -> None:
+    """Refuse rasters of which steps have no date near enough, unless steps may be filled; and such without any."""
+    most = spec.steps - 1 if spec.too_few_dates == "fill" else 0
+    far = {key: taken for key, taken in chosen.items() if sum(index is None for index in taken) > most}
+    if not far or not isinstance(rule := spec.take_dates, NearestDates) or rule.within_days is None:
+        return
+    shown = ", ".join(
+        f"'{key}' (day {', '.join(str(rule.nearest_to[step]) for step, index in enumerate(taken) if index is None)})"
+        for key, taken in list(far.items())[:10]
+    )
+    needed = "at least one date" if spec.too_few_dates == "fill" else "a date for each day of 'nearest_to'"
+    raise PairingError(
+        f"{folder.root}: found {len(far)} raster(s) that lack {needed} that is at most {rule.within_days} days from "
+        f"it: {shown}. Remove them, raise 'within_days', or let 'too_few_dates: fill' stand for single dates."
+    )
+
+
 def _suits(count: int, spec: RasterSpec) -> bool:
     if count < spec.steps:
         return spec.too_few_dates == "fill"
@@ -108,7 +127,7 @@ def _taken(days: Sequence[date], spec: RasterSpec) -> list[int | None]:
     """Return for each step the position of the date that is read, the earliest first; None where there is none."""
     count = len(days)
     if isinstance(spec.take_dates, NearestDates):
-        return _nearest(days, spec.take_dates.nearest_to)
+        return _nearest(days, spec.take_dates)
     if count < spec.steps:
         return [*range(count), *[None] * (spec.steps - count)]
     if spec.take_dates == "evenly_spread" and spec.steps > 1:
@@ -118,21 +137,23 @@ def _taken(days: Sequence[date], spec: RasterSpec) -> list[int | None]:
     return list(range(count - spec.steps, count))
 
 
-def _nearest(days: Sequence[date], wanted: Sequence[int]) -> list[int | None]:
+def _nearest(days: Sequence[date], rule: NearestDates) -> list[int | None]:
     """Return for each day of the year the position of its date: the nearest pair first, and no date twice.
 
     Where two are as near, the earlier step goes first, then the earlier date.
     """
+    most = YEAR if rule.within_days is None else rule.within_days
     pairs = sorted(
-        (distance_in_year(day, target), step, index)
-        for step, target in enumerate(wanted)
+        (apart, step, index)
+        for step, target in enumerate(rule.nearest_to)
         for index, day in enumerate(days)
+        if (apart := distance_in_year(day, target)) <= most
     )
     taken: dict[int, int] = {}
     for _, step, index in pairs:
         if step not in taken and index not in taken.values():
             taken[step] = index
-    return [taken.get(step) for step in range(len(wanted))]
+    return [taken.get(step) for step in range(len(rule.nearest_to))]
 
 
 def distance_in_year(day: date, target: int) -> int:

@@ -52,6 +52,9 @@ class NearestDates(Config):
     #: Days of the year, from 1, one for each step and in its order. Each takes the date nearest to it in whatever year,
     #: across the end of the year too, and no date is taken twice.
     nearest_to: tuple[Annotated[int, Field(ge=1, le=366)], ...] = Field(min_length=1)
+    #: How many days a date may lie from the day that it is taken for. A step that none is that near to has no date: see
+    #: ``too_few_dates``. null: any number.
+    within_days: int | None = Field(default=None, ge=0, le=182)
 
 
 class RasterSpec(Config):

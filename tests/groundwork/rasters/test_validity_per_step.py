@@ -65,6 +65,36 @@ def test_dates_nearest_to_days_of_the_year(
     assert [day.timetuple().tm_yday for day in chosen.dates["k"]] == dates
 
 
+@pytest.mark.parametrize(
+    ("days", "within", "taken"),
+    [
+        ([90, 170, 250], 10, [90, 170, 250]),
+        ([90, 170, 250], 9, "day 100, 180, 260"),
+        ([98, 149, 262], 20, [98, None, 262]),
+        ([98, 149, 262], 31, [98, 149, 262]),
+        # Not near enough to any other.
+        ([97, 103, 262], 20, [97, None, 262]),
+    ],
+)
+def test_a_date_of_another_season_is_not_taken_where_it_is_said_how_near_one_must_be(
+    make_spec: MakeSpec, days: list[int], within: int, taken: list[int | None] | str
+) -> None:
+    rule = {"nearest_to": [100, 180, 260], "within_days": within}
+    spec = make_spec("A", steps=3, layout="file_per_date", take_dates=rule)
+    filled = spec.model_copy(update={"too_few_dates": "fill", "validity_per_step": True})
+    folder = _folder(*map(_day, days))
+    if isinstance(taken, str):
+        with pytest.raises(PairingError, match=rf"lack at least one date that is at most 9 days.*'k' \({taken}\)"):
+            choose_dates(folder, filled)
+        return
+    assert _days(choose_dates(folder, filled)) == taken
+    if None in taken:
+        with pytest.raises(PairingError, match=r"lack a date for each day.*at most 20 days from it: 'k' \(day 180\)"):
+            choose_dates(folder, spec)
+    else:
+        assert _days(choose_dates(folder, spec)) == taken
+
+
 def test_dates_of_all_years_are_of_one_year(make_spec: MakeSpec) -> None:
     folder = _folder(_day(180, 2021), _day(95, 2022), _day(99, 2024))
     spec = make_spec("A", steps=2, layout="file_per_date", take_dates={"nearest_to": [100, 190]})

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     #: What commands are added to.
     _Topics: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no public name
 
+#: As shells have it of a program that Ctrl-C ended.
+_INTERRUPTED = 130
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; print its answer, or one error."""
@@ -35,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except GroundworkError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("\nInterrupted: what was finished stays.\n")
+        return _INTERRUPTED
 
 
 def _others() -> list[EntryPoint]:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 
@@ -275,6 +279,34 @@ def test_a_bundle_without_answers_says_so_and_refuses_what_is_made_of_them(
     with pytest.raises(SpecError, match=f"'inference.{name}' would be made of answers, and the model gives embedding"):
         predict_files(bundle, tiny_data.root / "scenes/1.tif", tmp_path / "out", settings)
     assert not (tmp_path / "out").exists()
+
+
+def test_ctrl_c_ends_a_prediction_in_a_line_and_leaves_what_is_finished(
+    tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place, out = tmp_path / "bundle", tmp_path / "out"
+    save_bundle(tiny_bundle, place)
+    words = ["bundle", "predict", str(place), str(tiny_data.root / "scenes/{key}.tif"), "--output", str(out), "--set"]
+
+    def interrupt() -> None:
+        while not list(out.glob("*_item.json")):
+            time.sleep(0.001)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    Thread(target=interrupt, daemon=True).start()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert main([*words, "tile_size=16", "overlap=8"]) == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
+    said = capsys.readouterr().err
+    assert said.endswith("\nInterrupted: what was finished stays.\n")
+    assert "Traceback" not in said
+    finished = {file.name: file.stat().st_mtime_ns for file in out.glob("*_item.json")}
+    assert 0 < len(finished) < 6
+    assert main([*words, "tile_size=16", "overlap=8", "overwrite=false"]) == 0
+    assert {name: (out / name).stat().st_mtime_ns for name in finished} == finished
+    assert len(list(out.glob("*_item.json"))) == 6
 
 
 def test_commands_show_a_bundle_and_predict_with_it(

@@ -105,7 +105,8 @@ class Mosaic:
             open_dataset(piece.path) as raster,
             WarpedVRT(
                 raster,
-                src_crs=piece.grid.reached_crs,
+                # In the CRS of the mosaic a piece lies where its own longitudes say, as its place was told by them.
+                src_crs=piece.grid.crs if piece.grid.crs == grid.crs else piece.grid.reached_crs,
                 crs=grid.crs,
                 transform=grid.transform,
                 width=grid.width,

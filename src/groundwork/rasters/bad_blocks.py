@@ -152,8 +152,8 @@ def on_grid(windows: Iterable[Window], own: Grid, grid: Grid) -> list[shapely.Ge
 
 def _moved(points: NDArray[np.float64], own: Grid, grid: Grid) -> NDArray[np.float64]:
     xs, ys = own.transform @ tuple(points.T)
-    if own.crs != grid.crs:
-        xs, ys = (np.array(values) for values in transform_points(own.crs, grid.reached_crs, xs, ys)[:2])
+    if own.crs != (crs := grid.reached_from(own)):
+        xs, ys = (np.array(values) for values in transform_points(own.crs, crs, xs, ys)[:2])
     return np.stack(~grid.transform @ (xs, ys), axis=1)
 
 

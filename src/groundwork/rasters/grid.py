@@ -51,10 +51,19 @@ class Grid:
         Transformations into degrees give longitudes from -180 to 180. Where the grid counts beyond, as across the 180th
         meridian or from 0 to 360, this CRS gives the 360 degrees around its middle.
         """
+        return self.reached_from(self)
+
+    def reached_from(self, other: Grid) -> CRS | None:
+        """Return :attr:`reached_crs` for places of another grid, which may count beyond where this one does not."""
         west, _, east, _ = self.bounds
-        if self.crs is None or not self.crs.is_geographic or (west >= -180 and east <= 180):
+        if self.crs is None or not self.crs.is_geographic or not (self._counts_beyond or other._counts_beyond):
             return self.crs
         return _around(self.crs, (west + east) / 2)
+
+    @property
+    def _counts_beyond(self) -> bool:
+        west, _, east, _ = self.bounds
+        return self.crs is not None and self.crs.is_geographic and (west < -180 or east > 180)
 
     @property
     def pixel_size(self) -> float:
@@ -125,7 +134,7 @@ class Grid:
 
     def _meets(self, other: Grid) -> bool:
         try:
-            west, south, east, north = transform_bounds(other.crs, self.reached_crs, *other.bounds)
+            west, south, east, north = transform_bounds(other.crs, self.reached_from(other), *other.bounds)
         except NO_TRANSFORMATION:
             return False
         left, bottom, right, top = self.bounds

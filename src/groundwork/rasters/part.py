@@ -95,7 +95,7 @@ def warp(part: Part, grid: Grid, spec: RasterSpec) -> tuple[Part, WarpedVRT]:
         spec: Says how it is resampled.
     """
     masked, alpha = part.masks
-    source, source_crs = part.dataset, grid_of(part.dataset).reached_crs
+    source, source_crs = part.dataset, grid_of(part.dataset).reached_from(grid)
     if alpha is None and ColorInterp.alpha in source.colorinterp:
         source = _without_alpha(source)
     nodata = None if masked or alpha or spec.nodata is None else float(spec.nodata)

@@ -13,6 +13,7 @@ from rasterio.warp import transform_bounds
 from rasterio.windows import Window, intersection
 
 from groundwork.rasters.grid import Grid
+from groundwork.rasters.opening import grid_of
 
 Pixel = TypeVar("Pixel", bound=np.generic)
 
@@ -41,7 +42,7 @@ def blocks(width: int, height: int, size: int) -> Iterator[Window]:
 def window_in(window: Window, grid: Grid, other: DatasetReader) -> Window:
     """Return which pixels of another raster a window of a grid is resampled from, with what may reach into it."""
     bounds = grid.part(window).bounds
-    crs = Grid(other.crs, other.transform, other.width, other.height).reached_crs
+    crs = grid_of(other).reached_from(grid)
     if crs != grid.crs:
         bounds = transform_bounds(grid.crs, crs, *bounds)
     west, south, east, north = bounds

@@ -27,6 +27,7 @@ from groundwork.prediction.names import Names
 from groundwork.prediction.scene import predict_scenes
 from groundwork.prediction.writing import write_predictions
 from groundwork.rasters.area import area_of_bounds
+from groundwork.rasters.bad_blocks import on_grid
 from groundwork.rasters.canvas import Canvas, DeclaredPixels, bounds_in
 from groundwork.rasters.folder import find_rasters
 from groundwork.rasters.grid import Grid
@@ -76,6 +77,30 @@ def test_a_source_is_read_onto_another_grid_as_if_it_were_counted_from_the_other
     assert valid.mean() > 0.75
     assert np.array_equal(valid, known)
     assert np.array_equal(values[:, valid], expected[:, valid])
+
+
+@pytest.mark.parametrize("resampling", ["nearest", "bilinear"])
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(("west", "wanted"), [(-160, 200), (200, -160), (179.7, -180.3)])
+def test_a_source_in_degrees_is_read_onto_a_reference_that_counts_them_otherwise(
+    west: float, wanted: float, masked: bool, resampling: str, tmp_path: Path, write_raster: Write, make_spec: MakeSpec
+) -> None:
+    mask = np.where(np.arange(64) < 9, 0, 255).astype(np.uint8)[None].repeat(64, axis=0) if masked else None
+    path = write_raster(tmp_path / "own.tif", _pixels(), mask=mask, nodata=None if masked else -9999, **_there(west))
+    reference = Grid(DEGREES, from_origin(wanted + 0.03, -16.02, 0.005, 0.005), 90, 90)
+    alike = Grid(DEGREES, from_origin(west + 0.03, -16.02, 0.005, 0.005), 90, 90)
+    with rasterio.open(path) as raster:
+        own = grid_of(raster)
+    assert reference.overlaps(own)
+    assert own.overlaps(reference)
+    spec = make_spec(resampling=resampling)
+    (values, valid), (expected, known) = _read(path, reference, spec), _read(path, alike, spec)
+    assert valid.mean() > 0.8
+    assert (valid == known).mean() > 0.995
+    both = valid & known
+    assert np.abs(values[:, both].astype(int) - expected[:, both]).max() <= (1 if resampling == "bilinear" else 0)
+    (shape,) = on_grid([Window(10, 10, 5, 5)], own, reference)
+    assert np.allclose(shape.bounds, (14, 16, 24, 26), atol=1e-6)
 
 
 def test_pixels_that_hold_all_of_the_earth_lie_under_each_scene(tmp_path: Path, write_raster: Write) -> None:

@@ -193,8 +193,8 @@ def _refuse(refused: Sequence[RasterError]) -> None:
             raise error
         return
     path, found, expected, remedy = refused[0].args
-    others = [error for error in refused[1:] if error.args[1:] != refused[0].args[1:]]
-    names = [Path(error.args[0]).name for error in refused[1:] if error not in others]
+    others = [error for error in refused[1:] if error.args[1:] != (found, expected, remedy)]
+    names = [Path(error.args[0]).name for error in refused[1:] if error.args[1:] == (found, expected, remedy)]
     same = f"\nThe same is wrong in {len(names)} other scene(s): {preview(names)}" if names else ""
     listed = "".join(f"\n  - {error}" for error in others[:9])
     more = f"\n  and {len(others) - 9} more" if len(others) > 9 else ""

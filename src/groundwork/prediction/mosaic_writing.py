@@ -36,9 +36,9 @@ from groundwork.prediction.stac import (
 )
 from groundwork.prediction.stac_model import CLASSIFICATION_SCHEMA, FILE_SCHEMA, classes_of
 from groundwork.progress import track
-from groundwork.rasters.beside import remove_derived
+from groundwork.rasters.beside import VRT, remove_derived
 from groundwork.rasters.styles import is_a_persons, sidecars
-from groundwork.rasters.vrt import VRT, write_vrt
+from groundwork.rasters.vrt import write_vrt
 from groundwork.rasters.windows import blocks
 from groundwork.rasters.writing import write_rasters
 

@@ -93,7 +93,7 @@ def predict_scenes(
     require_able(config)
     if config.dropout_samples:
         dropouts_of(bundle.build_model())
-    inputs = check_inputs(bundle, scenes, config, area)
+    inputs = _open_all(bundle, scenes, config, area)
     if inputs.undated and "time" in bundle.build_model().coordinates:
         inputs.require_dates()
     warn_of_unlike(bundle, inputs)
@@ -110,6 +110,12 @@ def check_inputs(
 ) -> SceneInputs:
     """Return the scenes that a bundle is to predict, checked. Arguments and errors are those of `predict_scenes`."""
     check_meaning(bundle, config)
+    return _open_all(bundle, scenes, config, area)
+
+
+def _open_all(
+    bundle: Bundle, scenes: RasterFolder | Mapping[str, RasterFolder], config: InferenceConfig, area: Area | None
+) -> SceneInputs:
     specs = scene_specs(bundle.config.inputs, config)
     for source, spec in specs.items():
         warn_of_pixel_size(spec, bundle.config.inputs[source], "inference.source")

@@ -14,7 +14,7 @@ _BESIDE = (MASK, ".aux.xml")
 #: Smaller copies of the same pixels.
 _OVERVIEWS = ".ovr"
 #: Ending of a raster that is made of others.
-VIRTUAL = ".vrt"
+VRT = ".vrt"
 
 
 def files_of(path: Path) -> list[Path]:
@@ -39,7 +39,7 @@ def files_of(path: Path) -> list[Path]:
         listed = sorted({name for name in names if name.is_file()} - set(found))
         found |= dict.fromkeys(listed)
         # Of a virtual raster, GDAL says which files it names, and not what those are read with.
-        waiting += listed if one.suffix.lower() == VIRTUAL else []
+        waiting += listed if one.suffix.lower() == VRT else []
     return list(found)
 
 

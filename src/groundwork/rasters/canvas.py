@@ -18,6 +18,7 @@ from rasterio.warp import transform_bounds
 
 from groundwork.errors import RasterError
 from groundwork.rasters.grid import NO_TRANSFORMATION, Grid, describe_crs, name_crs
+from groundwork.rasters.longitudes import turns
 from groundwork.rasters.opening import grid_of, open_dataset
 
 #: Degrees beyond the ground for which a CRS is used: neighbouring zones are used on purpose.
@@ -98,7 +99,7 @@ def bounds_in(grid: Grid, crs: CRS, path: Path, key: str) -> tuple[float, float,
         return grid.bounds
     _require_near(grid, crs, path, key)
     try:
-        edges = np.array([transform_bounds(grid.crs, crs, *part, densify_pts=101) for part in _within_180(grid)])
+        edges = np.array([transform_bounds(grid.crs, crs, *part, densify_pts=101) for part in _bounds_within_180(grid)])
         if not np.isfinite(edges).all():
             raise CRSError("it lies at infinity there")
         (west, south), (east, north) = edges[:, :2].min(axis=0), edges[:, 2:].max(axis=0)
@@ -109,13 +110,13 @@ def bounds_in(grid: Grid, crs: CRS, path: Path, key: str) -> tuple[float, float,
     return float(west), float(south), float(east), float(north)
 
 
-def _within_180(grid: Grid) -> list[tuple[float, float, float, float]]:
+def _bounds_within_180(grid: Grid) -> list[tuple[float, float, float, float]]:
     """Return the bounds of a grid; in degrees, parted where the Earth is, with longitudes from -180 to 180."""
     west, south, east, north = grid.bounds
     if grid.reached_crs == grid.crs:
         return [(west, south, east, north)]
-    turns = range(floor((west + 180) / 360), ceil((east + 180) / 360))
-    return [(max(west - 360 * turn, -180), south, min(east - 360 * turn, 180), north) for turn in turns]
+    parts = turns(west, east)
+    return [(max(west - 360 * turn, -180), south, min(east - 360 * turn, 180), north) for turn in parts]
 
 
 def _require_whole(grid: Grid, crs: CRS, bounds: Sequence[float], path: Path, key: str) -> None:

@@ -21,7 +21,7 @@ from rasterio.warp import transform as transform_points
 from rasterio.windows import Window
 
 from groundwork.errors import RasterError
-from groundwork.rasters.beside import VIRTUAL
+from groundwork.rasters.beside import VRT
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.opening import grid_of
 from groundwork.rasters.validity import masks_of, read_masks
@@ -78,7 +78,7 @@ class Part:
             if self.rescue is not None:
                 return self.rescue.read(indexes, window, shape)
             found = f"pixels that cannot be decoded in {describe_window(window)} ({error.__cause__ or error})"
-            remedy = "Put the files that it names where it looks for them." if self.path.suffix == VIRTUAL else ""
+            remedy = "Put the files that it names where it looks for them." if self.path.suffix == VRT else ""
             raise RasterError(self.path, found, "a whole file", remedy or "Fetch it again.") from error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -28,7 +28,7 @@ class Untold(NamedTuple):
     order: tuple[str, ...] = ()
     #: What offset their values have, although those of other offsets are to be converted.
     offset: tuple[str, ...] = ()
-    #: Whether their alpha band, which counts as a mask, is one: it holds more than a mask does.
+    #: That their alpha band, which counts as a mask, may be none: it holds more than a mask does.
     alpha: tuple[str, ...] = ()
 
 
@@ -82,7 +82,7 @@ def tell_of_untold(found: Iterable[Untold], specs: Mapping[str, RasterSpec]) -> 
         specs: Source -> what its rasters hold.
     """
     scenes = list(found)
-    for source, count in sorted(Counter(source for of_scene in scenes for source in of_scene.order).items()):
+    for source, count in _counts(of_scene.order for of_scene in scenes):
         logger.log(
             logging.INFO if count == len(scenes) else logging.WARNING,
             "%d of %d scene(s) do not say which band of '%s' is which. They are read in the order that is stated: %s. "
@@ -92,7 +92,7 @@ def tell_of_untold(found: Iterable[Untold], specs: Mapping[str, RasterSpec]) -> 
             source,
             ", ".join(specs[source].band_names),
         )
-    for source, count in sorted(Counter(source for of_scene in scenes for source in of_scene.offset).items()):
+    for source, count in _counts(of_scene.offset for of_scene in scenes):
         logger.warning(
             "%d of %d scene(s) of '%s' do not say which offset their values have, neither by tags nor by lying in a "
             "product's folder (.SAFE): 'other_offsets: convert' takes them as having the declared one. Where they were "
@@ -101,7 +101,7 @@ def tell_of_untold(found: Iterable[Untold], specs: Mapping[str, RasterSpec]) -> 
             len(scenes),
             source,
         )
-    for source, count in sorted(Counter(source for of_scene in scenes for source in of_scene.alpha).items()):
+    for source, count in _counts(of_scene.alpha for of_scene in scenes):
         logger.warning(
             "%d of %d scene(s) of '%s' have one band more than declared, which GDAL calls an alpha band, and which is "
             "taken for their mask; yet it holds many values, as near infrared would. If it is no mask, declare it as "
@@ -110,3 +110,7 @@ def tell_of_untold(found: Iterable[Untold], specs: Mapping[str, RasterSpec]) -> 
             len(scenes),
             source,
         )
+
+
+def _counts(sources: Iterable[Sequence[str]]) -> list[tuple[str, int]]:
+    return sorted(Counter(source for of_scene in sources for source in of_scene).items())

@@ -13,7 +13,6 @@ from groundwork.rasters.beside import remove_derived
 from groundwork.rasters.stream import RasterProfile
 from groundwork.rasters.styles import TABLE, sidecars, write_styles, write_tables
 
-VRT = ".vrt"
 #: GDAL's names of the types of pixels.
 TYPES = {
     "uint8": "Byte",

@@ -28,6 +28,7 @@ from groundwork.prediction.record import Origin, run_of
 from groundwork.prediction.source import (
     require_answers,
     require_meaning,
+    require_processes,
     scene_specs,
     warn_of_ground,
     warn_of_pixel_size,
@@ -135,6 +136,7 @@ def check_meaning(bundle: Bundle, config: InferenceConfig) -> None:
     bundle.require_trained()
     require_answers(bundle.produces, config)
     require_meaning(bundle.config.target, config)
+    require_processes(bundle, config)
     refuse_asking(bundle.produces, config)
     refuse_compiling(bundle.produces, config)
 

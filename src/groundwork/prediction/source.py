@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import torch
 
+from groundwork.bundle import Bundle
 from groundwork.config.data import check_rules
 from groundwork.config.inference import GridConfig, InferenceConfig
 from groundwork.errors import RasterError, SpecError
@@ -180,6 +181,19 @@ def require_meaning(target: TargetSpec, config: InferenceConfig) -> None:
         raise SpecError("'inference.probabilities' are those of classes, and the model gives numbers: set it to false")
     if config.entropy and not target.classes:
         raise SpecError("'inference.entropy' says how unsure the model is of a class; it gives none: set it to false")
+
+
+def require_processes(bundle: Bundle, config: InferenceConfig) -> None:
+    """Refuse several processes for what was read from an exported file, which cannot be given to them.
+
+    Raises:
+        SpecError: With what to set.
+    """
+    if bundle.exported is not None and (config.workers > 1 or config.engine != "processes"):
+        raise SpecError(
+            "'inference.workers' and 'engine' give the bundle to other processes, and an exported file stays in one: "
+            "set 'workers: 1' and 'engine: processes', or predict with the bundle itself"
+        )
 
 
 def warn_of_pixel_size(spec: RasterSpec, expected: RasterSpec, where: str) -> None:

@@ -11,7 +11,6 @@ from groundwork.atomic import partial_folder
 from groundwork.bundle import component_names, save_bundle
 from groundwork.config.inference import InferenceConfig
 from groundwork.data.workers import run_tasks
-from groundwork.errors import SpecError
 from groundwork.models.asking import gpus_of
 from groundwork.prediction.names import Names
 from groundwork.prediction.record import InputFile
@@ -55,16 +54,10 @@ def spread(writing: Writing, keys: Sequence[str]) -> Iterator[tuple[str, SceneDo
         keys: Of the scenes.
 
     Raises:
-        SpecError: For what was read from an exported file, which other processes cannot be given.
         DataError: As of :func:`groundwork.data.workers.run_tasks`.
     """
     if not keys:
         return
-    if writing.predictions.origins[keys[0]].run.bundle.exported is not None:
-        raise SpecError(
-            "'inference.workers' and 'engine' give the bundle to other processes, and an exported file stays in one: "
-            "set 'workers: 1' and 'engine: processes', or predict with the bundle itself"
-        )
     with partial_folder(writing.names.folder, _folder_name(writing.predictions.config)) as folder:
         scenes = _tasks(writing, keys, folder / "bundle")
         blocks = {key: rows for key, rows in _blocks(writing, keys).items() if len(rows) > 1}

@@ -131,6 +131,7 @@ def test_an_exported_file_stays_in_one_process(
     monkeypatch.setattr(Bundle, "exported", tiny_bundle.build_model(), raising=False)
     with pytest.raises(SpecError, match=r"an exported file stays in one"):
         write(tiny_bundle, tiny_data, tmp_path, workers=2)
+    assert not list(tmp_path.iterdir()), "nothing is written before it is refused"
 
 
 @pytest.fixture(scope="module")

@@ -68,7 +68,21 @@ def _parts_of(spec: RasterSpec) -> Iterator[str]:
         yield f"steps {' '.join(map(str, spec.step_numbers))} (file per step)"
     elif spec.steps > 1:
         yield f"{spec.steps} dates ({str(spec.layout).replace('_', ' ')})"
+    yield from _scales_of(spec)
     if spec.pixel_size_m is not None:
         yield f"pixels of {spec.pixel_size_m:g} m"
     if spec.optional:
         yield "optional"
+
+
+def _scales_of(spec: RasterSpec) -> Iterator[str]:
+    """Yield what raw values stand for, where that is stated; band by band where it is not one for all."""
+    groups: dict[str, list[str]] = {}
+    for band in spec.used:
+        raw = f"raw * {band.scale:g}" if band.scale != 1 else "raw"
+        shifted = f"{raw} {'-' if band.offset < 0 else '+'} {abs(band.offset):g}" if band.offset else raw
+        is_stated = band.unit is not None or shifted != "raw"
+        groups.setdefault(f"{band.unit or 'value'} = {shifted}" if is_stated else "", []).append(band.name)
+    for text, names in groups.items():
+        if text:
+            yield text if len(groups) == 1 else f"{text} ({' '.join(names)})"

@@ -268,6 +268,20 @@ def test_a_bundle_says_which_bands_its_files_hold_and_which_of_them_tell_validit
     )
 
 
+def test_a_bundle_says_what_raw_values_stand_for(tiny_bundle: Bundle) -> None:
+    reflectance = {"scale": 0.0001, "offset": -0.1, "unit": "reflectance"}
+    bands = [{"name": "RED", **reflectance}, {"name": "NIR", **reflectance}]
+    parts = []
+    for more in ([], [{"name": "B10", "scale": 0.1, "unit": "K"}, {"name": "ANGLE"}]):
+        spec = RasterSpec.model_validate({"bands": bands + more, "dtype": "uint16", "nodata": 0})
+        bundle = replace(tiny_bundle, config=tiny_bundle.config.model_copy(update={"inputs": {"s2": spec}}))
+        parts.append(repr(bundle).splitlines()[1].partition("nodata 0, ")[2])
+    assert parts == [
+        "reflectance = raw * 0.0001 - 0.1",
+        "reflectance = raw * 0.0001 - 0.1 (RED NIR), K = raw * 0.1 (B10)",
+    ]
+
+
 @pytest.mark.parametrize("name", ["mosaic", "polygons", "probabilities", "entropy"])
 def test_a_bundle_without_answers_says_so_and_refuses_what_is_made_of_them(
     name: str, tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace

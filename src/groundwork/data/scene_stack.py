@@ -21,6 +21,7 @@ from groundwork.rasters.area import AreaPart, runs
 from groundwork.rasters.bad_blocks import BadBlocks, BadFile, joined
 from groundwork.rasters.canvas import DeclaredPixels, Placed
 from groundwork.rasters.choosing import choose_dates
+from groundwork.rasters.designations import require_one_meaning
 from groundwork.rasters.folder import RasterFolder
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.opened import Opened
@@ -191,7 +192,8 @@ def folders_by_source(
     Raises:
         PairingError: Where sources are missing, or there are others, and as of
             :func:`groundwork.rasters.choosing.choose_dates`.
-        RasterError: As of :func:`groundwork.rasters.stated.check_stated`.
+        RasterError: As of :func:`groundwork.rasters.stated.check_stated`, and of
+            :func:`groundwork.rasters.designations.require_one_meaning`.
     """
     if isinstance(scenes, RasterFolder):
         if len(inputs) > 1:
@@ -213,6 +215,7 @@ def folders_by_source(
 
 def _chosen(folder: RasterFolder, spec: RasterSpec, keys: Collection[str] | None) -> RasterFolder:
     chosen = choose_dates(folder, spec)
+    require_one_meaning(chosen, spec)
     check_stated(chosen, spec, keys)
     return chosen
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
 from groundwork.errors import RasterError
+from groundwork.rasters.folder import RasterFolder
 from groundwork.specs import BandSpec, RasterSpec
 
 #: Sensor -> designation of a band of reflectance -> its centre in nanometres. Sentinel-2: ESA's spectral response
@@ -64,6 +66,42 @@ def check_designation(path: Path, band: BandSpec, spec: RasterSpec) -> None:
         "Correct the order, or name and 'wavelength_nm' of the band. Bands of one number differ between sensors: those "
         "of Landsat 5 and 8 are named in a table of rasters. 'descriptions: ignore' asks no names.",
     )
+
+
+def require_one_meaning(folder: RasterFolder, spec: RasterSpec) -> None:
+    """Refuse files of one band whose names say that they are of sensors that mean another thing by its number.
+
+    Each by itself may agree with the name of the band, as `B4` of Landsat 5 and of Landsat 8 do with `B4`. A band whose
+    wavelength is stated is compared with it where the file is opened.
+
+    Raises:
+        RasterError: With the first file that contradicts one before it.
+    """
+    if spec.descriptions != "check":
+        return
+    first: dict[str, tuple[Path, tuple[str, str, int]]] = {}
+    for key, band, path in _band_files(folder, spec):
+        said = () if band.wavelength_nm is not None else _said(str(path))
+        if len(said) != 1:
+            continue
+        sensor, number, centre = said[0]
+        earlier, (its_sensor, its_number, its_centre) = first.setdefault(band.name, (path, said[0]))
+        if abs(centre - its_centre) > _MOST_OFF * its_centre:
+            raise RasterError(
+                path,
+                f"by its name band B{number} of {sensor} ({centre} nm) as band '{band.name}' of '{key}'",
+                f"one meaning in all scenes: {earlier} is B{its_number} of {its_sensor} ({its_centre} nm)",
+                "Name the files of each sensor by what they show in a table of rasters, so that near infrared stands "
+                "with near infrared, or leave one sensor out. 'descriptions: ignore' asks no names.",
+            )
+
+
+def _band_files(folder: RasterFolder, spec: RasterSpec) -> Iterator[tuple[str, BandSpec, Path]]:
+    """Yield the files that hold one band each, with it and the key of their raster."""
+    for key, names in folder.files.items():
+        if len(names) % len(spec.bands) == 0:
+            for index, name in enumerate(names):
+                yield key, spec.bands[index % len(spec.bands)], folder.locate(name)
 
 
 @lru_cache(maxsize=65536)

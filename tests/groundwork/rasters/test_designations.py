@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from groundwork.data.scene_stack import folders_by_source
 from groundwork.errors import RasterError
 from groundwork.rasters.designations import check_designation
+from groundwork.rasters.folder import RasterFolder
 from groundwork.rasters.scene import Scene
 from groundwork.specs import BandSpec, RasterSpec
 
@@ -97,3 +99,33 @@ def test_patterns_in_another_order_than_the_bands_are_refused(
         Scene((green, blue), spec)
     with pytest.raises(RasterError, match=r"B03\.tif: found by its name band B3"):
         Scene((green,), RasterSpec.model_validate({"bands": ["RED"], **words}))
+
+
+@pytest.mark.parametrize(
+    ("names", "bands", "is_refused"),
+    [
+        ([f"{LC08}_SR_B4.TIF", f"{LT05}_SR_B4.TIF"], ["B4"], True),
+        ([f"{LC08}_SR_B3.TIF", f"{LC08}_SR_B4.TIF", f"{LE07}_SR_B3.TIF", f"{LE07}_SR_B4.TIF"], ["G", "X"], True),
+        (["HLS.S30.T32UQD.2021152T101031.v2.0.B05.tif", "HLS.L30.T32UQD.2021160T101031.v2.0.B05.tif"], ["B05"], True),
+        ([f"{LE07}_SR_B4.TIF", f"{LT05}_SR_B4.TIF"], ["B4"], False),
+        ([f"{LC08}_SR_B5.TIF", f"{LT05}_SR_B4.TIF"], ["NIR"], False),
+        (["HLS.S30.T32UQD.2021152T101031.v2.0.B04.tif", "HLS.L30.T32UQD.2021160T101031.v2.0.B04.tif"], ["B04"], False),
+        # Files of several bands, and names that do not say of which sensor.
+        ([f"{LC08}_SR_B4.TIF", f"{LT05}_SR_B4.TIF"], ["B4", "B5", "B6"], False),
+        (["one_B04.tif", f"{LT05}_SR_B4.TIF"], ["B4"], False),
+    ],
+)
+def test_one_number_of_two_sensors_that_mean_other_bands_by_it_is_refused(
+    names: list[str], bands: list[str], is_refused: bool
+) -> None:
+    groups = [names[start : start + len(bands)] for start in range(0, len(names), len(bands))]
+    folder = RasterFolder(Path("/data"), {f"scene{index}": tuple(group) for index, group in enumerate(groups)})
+    spec = RasterSpec.model_validate({"bands": bands, "dtype": "uint16", "nodata": 0})
+    if not is_refused:
+        folders_by_source(folder, {"optical": spec})
+        return
+    with pytest.raises(RasterError) as error:
+        folders_by_source(folder, {"optical": spec})
+    assert str(error.value).startswith(f"/data/{groups[1][0]}: found by its name band B")
+    assert f"of 'scene1'; expected one meaning in all scenes: /data/{groups[0][0]} is B" in str(error.value)
+    folders_by_source(folder, {"optical": spec.model_copy(update={"descriptions": "ignore"})})

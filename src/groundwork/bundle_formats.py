@@ -60,6 +60,22 @@ def _encoder_of_second(encoder: Mapping[str, Any]) -> dict[str, Any]:
     return changed
 
 
+def _describe_third(description: Description) -> Description:
+    """Encoders of each date pool over the steps that hold data; those of before pool over all, as they learned."""
+    model = dict(description["model"])
+    if model.get("encoder"):
+        model["encoder"] = _encoder_of_third(model["encoder"])
+    model["encoders"] = {source: _encoder_of_third(entry) for source, entry in model.get("encoders", {}).items()}
+    return {**description, "model": model}
+
+
+def _encoder_of_third(encoder: Mapping[str, Any]) -> dict[str, Any]:
+    changed = dict(encoder)
+    if isinstance(changed.get("encoder"), Mapping):
+        changed["encoder"] = _encoder_of_third(changed["encoder"])
+    return {"masked": False, **changed} if changed.get("name") == "per_date" else changed
+
+
 def _name_second(weights: Weights, description: Description) -> Weights:
     """Statistics are kept by the names of the sources, also where there is one."""
     only = next(iter(description["inputs"]))
@@ -76,6 +92,7 @@ def _name_second(weights: Weights, description: Description) -> Weights:
 #: Version -> what leads from it to the next: of the description, and of the weights.
 _STEPS: dict[int, tuple[Callable[[Description], Description], Callable[[Weights, Description], Weights]]] = {
     1: (_describe_second, _name_second),
+    2: (_describe_third, lambda weights, _: weights),
 }
 #: The format that is written.
 FORMAT_VERSION = 1 + max(_STEPS)

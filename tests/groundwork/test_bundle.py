@@ -76,7 +76,7 @@ def test_a_bundle_replaces_an_earlier_one_and_leaves_nothing_beside_it(saved: Pa
 
 def test_it_says_all_that_prediction_needs(saved: Path) -> None:
     words = json.loads((saved / "bundle.json").read_text())
-    assert words["format_version"] == FORMAT_VERSION == 2
+    assert words["format_version"] == FORMAT_VERSION == 3
     assert [band["name"] for band in words["inputs"]["optical"]["bands"]] == ["A", "B", "C"]
     assert [entry["name"] for entry in words["target"]["classes"]] == ["water", "forest", "field"]
     assert words["model"]["encoder"] == {"name": "timm", "model": "test_resnet", "out_indices": [0, 1]}
@@ -145,7 +145,7 @@ def test_a_bundle_of_the_first_format_is_read(saved: Path, tiny_bundle: Bundle) 
         ),
         (
             {"name": "per_date", "encoder": {"name": "dofa", "model": "base"}},
-            {"name": "per_date", "encoder": {"name": "dofa", "variant": "base"}},
+            {"name": "per_date", "encoder": {"name": "dofa", "variant": "base"}, "masked": False},
         ),
     ],
 )
@@ -156,6 +156,17 @@ def test_options_of_the_first_format_have_their_new_names(first: dict[str, Any],
     assert describe_anew(found) == found
     assert words["model"]["encoder"] is first
     assert "variant" not in first
+
+
+def test_dates_of_the_second_format_are_pooled_as_they_were_learned() -> None:
+    inner = {"name": "per_date", "encoder": {"name": "unet"}, "pooling": "mean"}
+    words = {"format_version": 2, "model": {"encoder": inner, "encoders": {"a": {"name": "x", "encoder": inner}}}}
+    kept = {"masked": False, **inner}
+    model = {"encoder": kept, "encoders": {"a": {"name": "x", "encoder": kept}}}
+    assert describe_anew(words) == {"format_version": FORMAT_VERSION, "model": model}
+    stated = {"encoder": {**inner, "masked": True}, "encoders": {}}
+    assert describe_anew({"format_version": 2, "model": stated})["model"] == stated
+    assert describe_anew({"format_version": 3, "model": {"encoder": inner}})["model"] == {"encoder": inner}
 
 
 # --- never half a bundle --------------------------------------------------------------------------------------------
@@ -217,10 +228,10 @@ def test_weights_may_be_read_by_whom_the_umask_lets(tmp_path: Path, tiny_bundle:
 # --- refusals -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("version", [0, 3, "1", None])
+@pytest.mark.parametrize("version", [0, 4, "1", None])
 def test_another_format_is_refused(saved: Path, version: object) -> None:
     _edit(saved, format_version=version)
-    message = rf"bundle.json: found format version {version!r}; this version of groundwork reads \[1, 2\]"
+    message = rf"bundle.json: found format version {version!r}; this version of groundwork reads \[1, 2, 3\]"
     with pytest.raises(BundleError, match=message):
         load_bundle(saved)
 

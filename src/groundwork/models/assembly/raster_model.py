@@ -5,16 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
 from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from groundwork.batch import Images, by_name
 from groundwork.models.assembly.standardise import Standardise, in_precision_of
 from groundwork.models.features.padding import crop_center, pad_image, pad_to, pad_with_nothing
+from groundwork.models.features.pooling import share_of_cells
 from groundwork.models.features.resizing import resize_to
 from groundwork.models.features.sizes import Padding, Sizes
 from groundwork.models.interface import Model, ModelOutput, Stage
@@ -26,7 +25,7 @@ from groundwork.specs import RasterSpec
 class Prepared:
     """Images as a network takes them: standardised, padded, in the precision of the weights."""
 
-    #: Without their validity, in the size of the padded images.
+    #: In the size of the padded images. Of the validity that of single steps alone, for what joins them.
     images: Images
     #: Source -> where its images hold data (batch[, steps], height, width), in the size of the images. Absent:
     #: everywhere.
@@ -65,18 +64,9 @@ class Prepared:
         valid = torch.ones(len(first), *self.size, device=first.device) if known is None else known.to(torch.float32)
         valid = valid.unsqueeze(1)
         if self.padding == "symmetric":
-            return _share_of_cells(pad_with_nothing(valid, self.padded), stride)
+            return share_of_cells(pad_with_nothing(valid, self.padded), stride)
         # What was added by reflection counts as what it mirrors, as it did where such networks are trained.
-        return _share_of_cells(pad_to(valid, self.padded, "reflect"), stride)
-
-
-def _share_of_cells(valid: Tensor, stride: float) -> Tensor:
-    """Return the mean of each cell. Images that were not grown may end within a cell."""
-    if stride == int(stride):
-        return functional.avg_pool2d(valid, int(stride), ceil_mode=True)
-    # A pixel on the edge of two cells counts for both.
-    height, width = valid.shape[-2:]
-    return functional.adaptive_avg_pool2d(valid, (ceil(height / stride), ceil(width / stride)))
+        return share_of_cells(pad_to(valid, self.padded, "reflect"), stride)
 
 
 class RasterModel(Model, ABC):
@@ -134,9 +124,12 @@ class RasterModel(Model, ABC):
             values[source] = self.pad(in_precision_of(self, self._standardise_of(source)(image.values, image.valid)))
             if image.valid is not None:
                 valid[source] = image.valid
-        first, padded = (next(iter(entry.values())).shape[-2:] for entry in (images.values, values))
-        ready = Images(values, dates=images.dates, location=images.location, seeds=images.seeds)
-        return Prepared(ready, valid, (first[0], first[1]), (padded[0], padded[1]), self.padding)
+        sizes = (next(iter(entry.values())).shape[-2:] for entry in (images.values, values))
+        first, padded = ((size[0], size[1]) for size in sizes)
+        how: Padding = "symmetric" if self.padding == "symmetric" else "reflect"
+        by_step = {source: pad_to(mask, padded, how) for source, mask in valid.items() if mask.dim() == 4}
+        ready = Images(values, by_step, images.dates, images.location, images.seeds)
+        return Prepared(ready, valid, first, padded, self.padding)
 
     def pad(self, image: Tensor) -> Tensor:
         """Grow a standardised image to a size that the network takes."""

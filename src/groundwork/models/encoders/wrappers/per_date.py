@@ -15,6 +15,7 @@ from groundwork.models.encoders import ENCODERS
 from groundwork.models.encoders.base import Encoder
 from groundwork.models.encoders.one_source import OneSourceEncoder
 from groundwork.models.encoders.parts.dates import fold_dates
+from groundwork.models.features.pooling import pool_steps, share_of_cells
 from groundwork.registry import build
 from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec
 
@@ -27,11 +28,14 @@ class PerDateEncoder(OneSourceEncoder):
     Args:
         inputs: What the rasters hold; at least two time steps.
         encoder: Name and options of the encoder.
-        pooling: ``mean`` and ``max``: over the steps. ``difference``: the last step less the first.
+        pooling: ``mean`` and ``max``: over the steps that hold data in a cell, the mean weighed by how much of the cell
+            does; where none holds any, over all. ``difference``: the last step less the first.
             ``first_less_last``: the same with the other sign. ``concat``: the steps' channels one after the other.
             ``keep``: as ``concat``, and the map still knows its steps, for a neck that pools them.
         subsets: Lists of steps, counted from 0, that are pooled each by themselves; what they give is concatenated.
             Empty: one subset of all steps.
+        masked: False: ``mean`` and ``max`` are taken over all steps, whether they hold data or not, as before version 3
+            of the bundle's format. Steps are told apart where the source has ``validity_per_step``.
 
     Raises:
         SpecError: For rasters of one step.
@@ -45,6 +49,7 @@ class PerDateEncoder(OneSourceEncoder):
         encoder: ComponentConfig,
         pooling: Pooling = "mean",
         subsets: tuple[tuple[int, ...], ...] = (),
+        masked: bool = True,
     ) -> None:
         super().__init__(inputs)
         raster = self.raster
@@ -56,6 +61,7 @@ class PerDateEncoder(OneSourceEncoder):
         self.subsets = subsets or (tuple(range(raster.steps)),)
         _check_subsets(self.subsets, raster.steps, pooling)
         self.pooling = pooling
+        self.masked = masked and pooling in {"mean", "max"}
         one_date = raster.model_copy(update={"steps": 1, "layout": None})
         self.encoder = build(Encoder, ENCODERS, encoder, {self.source: one_date})
         self.coordinates = self.encoder.coordinates
@@ -87,17 +93,34 @@ class PerDateEncoder(OneSourceEncoder):
         if dates is not None:
             folded.dates[self.source] = dates.reshape(batch * steps, 1, 2)
         features = self.encoder(folded)
-        return [self._join(level.unflatten(0, (batch, steps))) for level in features]
+        shares = self._shares(image.valid, len(features))
+        return [
+            self._join(level.unflatten(0, (batch, steps)), share) for level, share in zip(features, shares, strict=True)
+        ]
 
-    def _join(self, steps: Tensor) -> Tensor:
+    def _shares(self, valid: Tensor | None, count: int) -> list[Tensor | None]:
+        """Return how much of each cell of a level is made of data, (batch, steps, 1, ...). None: all of it."""
+        if valid is None or valid.dim() != 4 or not self.masked:
+            return [None] * count
+        held = valid.to(torch.float32)
+        shares: list[Tensor | None] = [
+            share_of_cells(held, level.stride).unsqueeze(2) for level in self.encoder.out.levels
+        ]
+        # Behind the maps comes the vector of the whole image, where there is one.
+        return shares if len(shares) == count else [*shares, held.mean(dim=(2, 3)).unsqueeze(2)]
+
+    def _join(self, steps: Tensor, share: Tensor | None) -> Tensor:
         """Join (batch, steps, channels, ...) along the steps."""
-        return torch.cat([self._pool(steps[:, list(subset)]) for subset in self.subsets], dim=1)
+        subsets = [list(subset) for subset in self.subsets]
+        shares = [None if share is None else share[:, subset] for subset in subsets]
+        pooled = [self._pool(steps[:, subset], part) for subset, part in zip(subsets, shares, strict=True)]
+        return torch.cat(pooled, dim=1)
 
-    def _pool(self, steps: Tensor) -> Tensor:
-        if self.pooling == "mean":
+    def _pool(self, steps: Tensor, share: Tensor | None) -> Tensor:
+        if self.pooling == "mean" and not self.masked:
             return steps.mean(dim=1)
-        if self.pooling == "max":
-            return steps.amax(dim=1)
+        if self.pooling in {"mean", "max"}:
+            return pool_steps(steps, share, self.pooling)
         if self.pooling == "difference":
             return steps[:, -1] - steps[:, 0]
         if self.pooling == "first_less_last":

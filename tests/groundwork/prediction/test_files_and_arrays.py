@@ -303,7 +303,7 @@ def test_ctrl_c_ends_a_prediction_in_a_line_and_leaves_what_is_finished(
     words = ["bundle", "predict", str(place), str(tiny_data.root / "scenes/{key}.tif"), "--output", str(out), "--set"]
 
     def interrupt() -> None:
-        while not list(out.glob("*_item.json")):
+        while not list(out.glob("[!.]*_item.json")):
             time.sleep(0.001)
         os.kill(os.getpid(), signal.SIGINT)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args
 
-import torch
 import yaml
 
 from groundwork.cli.listing import FAMILIES
@@ -17,6 +16,7 @@ from groundwork.models.encoders.base import Encoder
 from groundwork.models.encoders.one_source import OneSourceEncoder
 from groundwork.models.encoders.owners import find_owner, variants_of
 from groundwork.models.weights.info import EncoderInfo
+from groundwork.models.without_memory import without_memory
 from groundwork.registry import build, find, option_fields
 from groundwork.specs import BandSpec, RasterSpec
 from groundwork.strict import Config, did_you_mean
@@ -112,7 +112,7 @@ def _describe_encoder(name: str, options: Mapping[str, Any]) -> Iterator[str]:
     bands, steps = words.pop("bands", None), int(words.pop("steps", 1))
     config = ComponentConfig(name=name, **words)
     named = tuple(str(bands).replace(" ", "").split(",")) if bands else None
-    with torch.device("meta"):
+    with without_memory():
         encoder = _build(config, named or _USUAL_BANDS, steps)
         info = encoder.info.get(_SOURCE)
         if named is None and info is not None and info.bands:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
-
 from groundwork.batch import by_name
 from groundwork.config.component import ComponentConfig
 from groundwork.config.model import ModelConfig
@@ -24,6 +22,7 @@ from groundwork.models.interface import Model
 from groundwork.models.necks import NECKS
 from groundwork.models.necks.auto import choose_necks
 from groundwork.models.necks.base import Neck
+from groundwork.models.without_memory import without_memory
 from groundwork.registry import build, find, located
 from groundwork.specs import RasterSpec
 
@@ -121,7 +120,7 @@ def ask_encoder(config: ModelConfig, inputs: Mapping[str, RasterSpec]) -> Encode
         SpecError, ComponentError: As of :func:`build_encoder`.
     """
     try:
-        with torch.device("meta"):
+        with without_memory():
             return build_encoder(config, inputs)
     except (RuntimeError, NotImplementedError) as error:
         # Constructors that ask for a number, as `.item()` does, need a tensor that has one.

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import torch
-
 from groundwork.config.component import ComponentConfig
 from groundwork.models.features.needs import Needs, check_fit, plan_necks
 from groundwork.models.necks import NECKS
 from groundwork.models.necks.base import Neck
+from groundwork.models.without_memory import without_memory
 from groundwork.registry import build
 from groundwork.specs import FeatureSpec
 
@@ -29,7 +28,7 @@ def choose_necks(features: FeatureSpec, needs: Needs) -> tuple[ComponentConfig, 
         check_fit("necks: auto", needs, features)
     mended = features
     # On the meta device nothing is allocated: only what each neck passes on is of interest.
-    with torch.device("meta"):
+    with without_memory():
         for config in plan or ():
             mended = build(Neck, NECKS, config, mended).out
     check_fit("necks: auto", needs, mended)

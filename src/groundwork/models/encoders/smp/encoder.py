@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
 from segmentation_models_pytorch.encoders import encoders
 from torch import Tensor
 
@@ -19,6 +18,7 @@ from groundwork.models.weights.hub import WeightsSource, local_source
 from groundwork.models.weights.info import EncoderInfo
 from groundwork.models.weights.published import FirstLayer, changed_names, set_published
 from groundwork.models.weights.reading import fetch, read_weights, require_pretrained
+from groundwork.models.without_memory import without_memory
 from groundwork.specs import FeatureSpec, RasterSpec
 from groundwork.strict import did_you_mean
 
@@ -62,7 +62,7 @@ class SMPEncoder(OneSourceEncoder):
         self.network = build_stages(model, raster.num_channels, depth)
         # Another number of channels tells the first layer from the others.
         num_probed = raster.num_channels + 1
-        with torch.device("meta"):
+        with without_memory():
             probe = build_stages(model, num_probed, depth)
         self.out = FeatureSpec(read_stages(self.network))
         self.size_multiple = int(self.out.levels[-1].stride)

@@ -10,12 +10,12 @@ from torch import Tensor
 from groundwork.batch import Image
 from groundwork.models.encoders.one_source import OneSourceEncoder
 from groundwork.models.encoders.parts.dates import drop_time, require_one_date
-from groundwork.models.encoders.parts.unused_parameters import freeze_unused
+from groundwork.models.encoders.parts.unused_parameters import freeze_named
 from groundwork.models.encoders.timm.networks import (
     NetworkOptions,
     create_network,
-    find_sizes,
     is_channels_last,
+    probe_network,
     read_levels,
     settle_levels,
 )
@@ -74,11 +74,10 @@ class TimmEncoder(OneSourceEncoder):
         require_pretrained(pretrained, weights)
         # Another number of channels tells the first layer from the others.
         asked = NetworkOptions(model, raster.num_channels + 1, out_indices, drop_path, image_size)
-        other, probe = settle_levels(asked)
-        options = replace(other, num_channels=raster.num_channels)
+        probed = probe_network(asked)
+        options, sizes = replace(probed.options, num_channels=raster.num_channels), probed.sizes
         self.network = create_network(options)
-        sizes = find_sizes(probe, other)
-        freeze_unused(self.network, probe, other.num_channels, sizes.multiple * (1 if sizes.is_fixed else 2))
+        freeze_named(self.network, probed.unused)
         self.out = FeatureSpec(read_levels(self.network))
         self.size_multiple = sizes.multiple
         self.only_size = sizes.multiple if sizes.is_fixed else None
@@ -88,7 +87,7 @@ class TimmEncoder(OneSourceEncoder):
         if pretrained:
             wanted = tuple(band.name for band in raster.used)
             layer = FirstLayer("", trained_bands(self.network), wanted, new_bands=new_bands)
-            loaded = load_timm(self.network, probe, options, weights, layer)
+            loaded = load_timm(self.network, settle_levels(asked)[1], options, weights, layer)
         self.publish(info, loaded)
 
     def encode(self, image: Image) -> list[Tensor]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
-import torch
 from timm.models import FeatureInfo
 
 from groundwork.models.encoders.timm.networks import NetworkOptions, create_network, read_levels
+from groundwork.models.without_memory import without_memory
 from groundwork.specs import FeatureLevel
 
 
@@ -32,7 +32,7 @@ def find_levels(model: str, out_indices: tuple[int, ...] | None = None) -> Passe
     Raises:
         ComponentError: For a network or levels that timm does not have.
     """
-    with torch.device("meta"):
+    with without_memory():
         network = create_network(NetworkOptions(model, num_channels=3, out_indices=out_indices))
     info = cast("FeatureInfo", network.feature_info)
     return PassedLevels(tuple(info.out_indices), read_levels(network), len(info.info))

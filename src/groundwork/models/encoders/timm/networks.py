@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import lcm
 from typing import Any, cast
 
@@ -14,7 +15,9 @@ from torch import Tensor, nn
 
 from groundwork.errors import ComponentError
 from groundwork.models.encoders.parts.tokens import block_indices
+from groundwork.models.encoders.parts.unused_parameters import find_unused
 from groundwork.models.features.strides import USUAL_LEVELS, spread
+from groundwork.models.without_memory import without_memory
 from groundwork.specs import FeatureLevel
 from groundwork.strict import did_you_mean
 
@@ -45,6 +48,32 @@ class Sizes:
     is_fixed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What was found out about a network that nobody trains."""
+
+    #: What was asked, with the levels that are passed on written out.
+    options: NetworkOptions
+    sizes: Sizes
+    #: Names of the parameters that nothing it gives depends on.
+    unused: tuple[str, ...]
+
+
+@lru_cache(maxsize=512)
+def probe_network(asked: NetworkOptions) -> Probed:
+    """Find out what a network is like. Models are built again and again, and networks do not change meanwhile.
+
+    Raises:
+        ComponentError: As of :func:`settle_levels` and :func:`find_sizes`.
+    """
+    # What is found must not follow from whether the first model that asks is built for prediction.
+    with torch.inference_mode(False):
+        options, probe = settle_levels(asked)
+        sizes = find_sizes(probe, options)
+        side = sizes.multiple * (1 if sizes.is_fixed else 2)
+        return Probed(options, sizes, find_unused(probe, options.num_channels, side))
+
+
 def settle_levels(options: NetworkOptions) -> tuple[NetworkOptions, nn.Module]:
     """Return the options with the levels that are passed on written out, and the network on the meta device.
 
@@ -54,7 +83,7 @@ def settle_levels(options: NetworkOptions) -> tuple[NetworkOptions, nn.Module]:
     Raises:
         ComponentError: For levels that do not exist, or not from first to last; see :func:`create_network` for more.
     """
-    with torch.device("meta"):
+    with without_memory():
         network = create_network(replace(options, out_indices=None))
         strides = [entry["reduction"] for entry in cast("FeatureInfo", network.feature_info).info]
         indices = options.out_indices

@@ -19,6 +19,7 @@ from groundwork.models.encoders.parts.tokens import block_indices
 from groundwork.models.encoders.parts.unused_parameters import freeze_unused
 from groundwork.models.encoders.smp.stages import SMPStages, read_stages
 from groundwork.models.encoders.timm.networks import is_channels_last, read_levels
+from groundwork.models.without_memory import without_memory
 from groundwork.specs import FeatureLevel, RasterSpec
 
 _DEPTHS = {"small": 12, "base": 12, "large": 24, "huge": 32}
@@ -109,7 +110,7 @@ def build_unet(request: Request) -> Built:
     """Build the contracting path of a U-Net: strides 2 to 32."""
     _refuse_drop_path(request)
     stages = _build_unet_stages(request)
-    with torch.device("meta"):
+    with without_memory():
         probe = _build_unet_stages(request)
     freeze_unused(stages, probe, request.num_channels, 128)
     encoder = request.wrap(stages, read_stages(stages))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lightning import Trainer
 
 
-def batches_share(trainer: Trainer | None, batch_idx: int) -> float:
+def share_of_step(trainer: Trainer | None, batch_idx: int) -> float:
     """Return what the loss of a batch is multiplied by, so that each step is the mean over its batches.
 
     Lightning divides losses by ``accumulate_grad_batches``, also where the last step of an epoch has fewer.

@@ -83,6 +83,8 @@ class ChipDataModule(LightningDataModule):
             "num_workers": workers,
             "persistent_workers": workers > 0,
             "pin_memory": torch.cuda.is_available(),
+            # Else a seed for processes is drawn from what dropout draws from: more often where there are none of them.
+            "generator": torch.Generator().manual_seed(self._seed),
         }
         if trainer is None or trainer.world_size == 1:
             drop_last = training and len(order) > size and len(order) % size == 1

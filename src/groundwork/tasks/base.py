@@ -17,6 +17,7 @@ from groundwork.data.chips import known_once
 from groundwork.models.interface import ModelFactory, ModelOutput, Produces
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.targets.kind import Accumulator, TargetKind
+from groundwork.tasks.accumulation import share_of_step
 from groundwork.tasks.freezing import freeze_parts
 from groundwork.tasks.learning import Learning, show_scores, with_monitor
 from groundwork.tasks.losses import check_auxiliary
@@ -105,11 +106,10 @@ class Task(LightningModule, ABC):
         auxiliary = {name: scores.float() for name, scores in given.auxiliary.items()}
         return ModelOutput(given.output.float(), auxiliary, given.losses)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Give the loss of all branches, weighted."""
-        output = self(batch)
-        batch = {**batch, "target": self.kind.asked(batch["target"])}
-        seen = bring_together(output, batch, self.training_config.loss_over)
+        asked: Batch = {**batch, "target": self.kind.asked(batch["target"])}
+        seen = bring_together(self(batch), asked, self.training_config.loss_over)
         total = main = self.criterion(seen.output, seen.batch)
         for name, weight in self.training_config.auxiliary_loss.items():
             loss = self.criterion(ModelOutput(seen.output.auxiliary[name]), seen.batch)
@@ -117,7 +117,7 @@ class Task(LightningModule, ABC):
             total = total + weight * loss
         seen.log(self, "train/loss_main", main)
         seen.log(self, "train/loss", total)
-        return seen.scaled(total)
+        return seen.scaled(total) * share_of_step(self._trainer, batch_idx)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Add a batch to loss and scores of the validation split, in which each answer counts once."""

@@ -20,7 +20,12 @@ def freeze_parts(model: Model, config: ModelConfig, freeze: FreezeConfig) -> Non
         raise SpecError("training.freeze.encoder would stop the model's adapters: set it to false")
     if freeze.until_epoch is not None:
         # The optimiser must know all weights that will learn. A frozen one has no gradient, and is not moved.
-        starts_of_learning(model, freeze)
+        starts = starts_of_learning(model, freeze)
+        if not any(part.requires_grad and name not in starts for name, part in model.named_parameters()):
+            raise SpecError(
+                f"Nothing would learn before epoch {min(starts.values(), default=0)}: 'training.freeze' keeps all "
+                "weights of the model as they are until then. Leave 'encoder' or 'decoder' out of it"
+            )
         return
     if freeze.encoder:
         model.freeze_encoder()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -14,6 +15,7 @@ from groundwork.errors import SpecError
 from groundwork.models.interface import ENCODER, Model
 from groundwork.strict import did_you_mean
 
+_DIGITS = re.compile(r"\d+")
 #: A number in the name of a parameter, as lists of layers have it: what stands before, the number, and the rest.
 _NUMBERED = re.compile(r"(?P<list>.+?)\.(?P<number>\d+)\.(?P<rest>.+)")
 #: A list of layers holds at least this share of the weights of its encoder; others are parts of something else.
@@ -73,11 +75,11 @@ def _fitting(pattern: str, parts: Mapping[str, Mapping[str, Parameter]], names: 
     """Return the weights of a part, or those whose names fit a pattern."""
     fitting = list(parts[pattern]) if pattern in parts else [name for name in names if fnmatchcase(name, pattern)]
     if not fitting:
-        hint = did_you_mean(pattern, list(parts))
+        trained = [part for part, weights in parts.items() if weights]
         shown = ", ".join(list(names)[:3])
         raise SpecError(
-            f"training.parameter_groups.rates: '{pattern}' fits no weight that is trained.{hint} Parts: "
-            f"{[part for part, weights in parts.items() if weights]}; or a pattern over names such as {shown}"
+            f"training.parameter_groups.rates: '{pattern}' fits no weight that is trained."
+            f"{did_you_mean(pattern, trained)} Parts: {trained}; or a pattern over names such as {shown}"
         )
     return fitting
 
@@ -112,17 +114,20 @@ def _layers(weights: Mapping[str, Parameter], option: str) -> Layers:
         if found is not None:
             lists.setdefault(found["list"], {}).setdefault(int(found["number"]), []).append(name)
     total = sum(parameter.numel() for parameter in weights.values())
+    # Of stages such as layer1 to layer4 each is a list of its own, and the largest is not all that follows.
+    kinds = Counter(_DIGITS.sub("", name) for name, layers in lists.items() if len(layers) > 1)
     chosen = [
         layers
-        for layers in lists.values()
+        for name, layers in lists.items()
         if len(layers) > 1
+        and kinds[_DIGITS.sub("", name)] == 1
         and sum(weights[name].numel() for names in layers.values() for name in names) >= _LEAST_SHARE * total
     ]
     if not chosen:
         raise SpecError(
             f"{option} is for encoders whose layers follow one another in one list, such "
-            "as the blocks of a transformer, and are trained; this encoder has none that holds most of its weights. "
-            "Leave it out; rates may be given by pattern, in 'parameter_groups.rates'"
+            "as the blocks of a transformer, and are trained; this encoder has none that holds most of its weights, or "
+            "stages with a list in each. Leave it out; rates may be given by pattern, in 'parameter_groups.rates'"
         )
     layers = chosen[0]
     depth = {name: position for position, number in enumerate(sorted(layers), start=1) for name in layers[number]}

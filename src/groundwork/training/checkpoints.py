@@ -24,7 +24,7 @@ from groundwork.strict import did_you_mean
 from groundwork.tasks.base import Task
 from groundwork.training.averaging import WeightAverage
 from groundwork.training.callbacks import History
-from groundwork.training.messages import NOTHING_TO_CHOOSE_BY
+from groundwork.training.measured import require_measured
 
 logger = logging.getLogger(__name__)
 
@@ -112,12 +112,11 @@ class KeepWeights(Checkpoint):
         """Leave a run alone that had stopped early before it was resumed.
 
         Raises:
-            TrainingError: Where no epoch would be measured, so that no weights could be chosen.
+            TrainingError: Where weights would be chosen by scores of others, or by none.
         """
         trainer.should_stop = self._has_to_stop()
-        validates = trainer.enable_validation and (trainer.check_val_every_n_epoch or 1) <= (trainer.max_epochs or 1)
-        if self._history.needs_validation and not validates:
-            raise TrainingError(NOTHING_TO_CHOOSE_BY)
+        if self._history.needs_validation:
+            require_measured(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep the best weights first, so that a checkpoint never speaks of weights that are not there."""

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.loggers import Logger
@@ -24,6 +23,7 @@ from groundwork.data.chips import LabelledData
 from groundwork.data.datamodule import ChipDataModule
 from groundwork.data.statistics import Statistics
 from groundwork.models.compiling import compile_model, require_compiler
+from groundwork.models.memory_layout import lay_channels_last
 from groundwork.registry import build
 from groundwork.tasks import TASKS
 from groundwork.tasks.base import Task
@@ -48,6 +48,7 @@ from groundwork.training.choices import with_choices
 from groundwork.training.estimator import fit_estimator
 from groundwork.training.identity import SHOWN, identity
 from groundwork.training.initial import BUILT_FROM
+from groundwork.training.measured import within_an_epoch
 from groundwork.training.own_callbacks import require_one_process, require_steps
 from groundwork.training.precision import check_half
 from groundwork.training.process import training_process
@@ -183,7 +184,8 @@ def train(prepared: Prepared) -> None:
         last = last_checkpoint(prepared.run.folder, task.state_dict())
         for shown in trainer.loggers:
             shown.log_hyperparams(_stated(prepared.run))
-        trainer.fit(task, datamodule=prepared.module, ckpt_path=last, weights_only=True)
+        with within_an_epoch():
+            trainer.fit(task, datamodule=prepared.module, ckpt_path=last, weights_only=True)
 
 
 def _stated(run: Run) -> dict[str, Any]:
@@ -219,7 +221,7 @@ def build_task(initial: Bundle, training: TrainingConfig, statistics: Statistics
     task.model.load_state_dict(initial.weights, strict=True)
     set_statistics(task.model, initial.config, statistics)
     if training.channels_last:
-        task.model.to(memory_format=torch.channels_last)
+        lay_channels_last(task.model)
     return task
 
 

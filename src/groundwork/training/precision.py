@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias, get_args
 
 from lightning.pytorch.plugins.precision import HalfPrecision
+from torch import nn
 
 from groundwork.errors import ComponentError
 from groundwork.models.interface import Model
+from groundwork.tasks.base import Task
 
 #: Lightning's names for it.
 Half: TypeAlias = Literal["bf16-true", "16-true"]
@@ -17,10 +19,17 @@ HALF: tuple[Half, ...] = get_args(Half)
 
 
 class HalfPrecisionOfWeights(HalfPrecision):
-    """Brings the weights to half precision, and leaves batches as they are.
+    """Brings the weights of a task's model to half precision, and leaves all else as it is.
 
     In bfloat16 a raw value of 2734 is 2736 and the year 2021 is 2016. The model standardises first, and rounds then.
+    Losses weigh classes, and scores are added up, by numbers that would be rounded too.
     """
+
+    def convert_module(self, module: nn.Module) -> nn.Module:
+        """Convert the model alone."""
+        if isinstance(module, Task):
+            module.model.to(dtype=self._desired_input_dtype)
+        return module
 
     def convert_input(self, data: object) -> object:
         """Return the batch as it is."""

@@ -385,6 +385,15 @@ def test_sources_are_dropped_whole_and_those_alone_that_scenes_may_lack() -> Non
     assert torch.equal(changed["valid"]["radar"][~lacks], batch["valid"]["radar"][~lacks])
 
 
+def test_nothing_is_learnt_of_ground_that_a_dropped_source_alone_had_seen() -> None:
+    batch = _batch(*NAMES)
+    optical, radar = batch["valid"].values()
+    changed = _augment(batch, {"name": "drop_source", "chance": 0.4})
+    lacks = ~changed["valid"]["radar"].any(dim=(1, 2))
+    assert (changed["target"][lacks] == IGNORE).equal((radar & ~optical)[lacks])
+    assert torch.equal(changed["target"][~lacks], batch["target"][~lacks])
+
+
 # --- two chips ------------------------------------------------------------------------------------------------------
 
 
@@ -418,7 +427,7 @@ def test_cutmix_pastes_a_rectangle_of_another_chip_with_its_answers() -> None:
     assert torch.equal(again, target[order])
 
 
-NUMBERS_TARGET = TargetSpec.model_validate({"outputs": [{"name": "height"}]})
+NUMBERS_TARGET = TargetSpec.model_validate({"outputs": [{"name": "height", "minimum": 0, "maximum": 9999}]})
 
 
 def test_mixup_is_the_mean_of_two_chips_and_of_their_numbers() -> None:

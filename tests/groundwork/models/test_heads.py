@@ -122,6 +122,19 @@ def test_numbers_between_limits_begin_at_the_mean_of_labels_and_weights_that_lea
     assert all(key.rpartition(".")[2] in {"mean", "std"} for key in changed), "they are of a bundle that was trained"
 
 
+@pytest.mark.parametrize("weights", [torch.bfloat16, torch.float32])
+def test_numbers_are_in_single_precision_whatever_the_network_computes_in(weights: torch.dtype) -> None:
+    head = RegressionHead(LEVEL, 3, ranges=((None, None), (0.0, None), (0.0, 8000.0)))
+    head.limit.scale.set_statistics([2731.0, 2731.0, 1.0], [5.0, 5.0, 1.0])
+    nn.init.zeros_(head.regress.weight)
+    with torch.no_grad():
+        head.regress.bias.copy_(torch.tensor([0.0, 0.0, 0.0625]))  # each a number of bfloat16
+    head = head.to(weights)
+    with torch.autocast("cpu", torch.bfloat16, enabled=weights == torch.float32), torch.no_grad():
+        given = head(Decoded(torch.ones(1, 8, 2, 2, dtype=weights), None))[0, :, 0, 0]
+    assert given.tolist() == pytest.approx([2731, 2731, 8000 / (1 + np.exp(-0.0625))], rel=1e-6)
+
+
 def test_ranges_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ComponentError, match=r"for each of 3, got 2: \[\[0.0, 1.0\], \[0.0, None\]\]"):
         RegressionHead(LEVEL, 3, ranges=((0.0, 1.0), (0.0, None)))

@@ -82,6 +82,15 @@ def test_each_encoder_of_several_has_its_layers(make_spec: MakeSpec) -> None:
         assert rates[f"encoder.encoders.{source}.network.model.blocks.0.attn.qkv.weight"][0] == 0.5**6
 
 
+def test_a_list_that_is_one_of_several_stages_is_no_list_of_all_layers(make_spec: MakeSpec) -> None:
+    # layer2 alone holds three quarters of the weights: all of layer1 would learn at one rate.
+    staged = _model({"encoder": {"name": "smp", "model": "resnet18", "depth": 3}}, {"a": make_spec("RED")})
+    with pytest.raises(SpecError, match=r"layer_decay is .* stages with a list in each"):
+        _rates(staged, layer_decay=0.5)
+    blocks = _model({"encoder": {"name": "timm", "model": "test_efficientnet"}}, {"a": make_spec("RED")})
+    assert sorted({rate for rate, _ in _rates(blocks, layer_decay=0.5).values()})[:3] == [0.5**6, 0.5**5, 0.5**4]
+
+
 def test_what_is_frozen_is_in_no_group(make_spec: MakeSpec) -> None:
     model = _model({"encoder": {"name": "timm", "model": "test_vit"}}, {"a": make_spec("RED")})
     model.freeze_encoder()

@@ -98,6 +98,8 @@ def test_a_sequence_gives_each_its_share() -> None:
     parts = [{"name": "polynomial", "power": 1}, {"name": "constant"}]
     values = [_factor("sequence", at, schedules=parts, shares=[0.5, 0.5]) for at in (0, 0.25, 0.5, 1)]
     assert values == pytest.approx([1, 0.5, 1, 1])
+    bare = _factor("sequence", 0.75, schedules=["constant", {"name": "cosine", "warmup": 0}], shares=[0.5, 0.5])
+    assert bare == pytest.approx(_factor("cosine", 0.5, warmup=0))
 
 
 def test_a_plateau_lowers_the_rate_after_epochs_without_a_better_score() -> None:

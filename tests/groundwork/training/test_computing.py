@@ -57,6 +57,20 @@ def test_two_batches_of_four_are_one_of_eight_where_as_many_pixels_are_known(
     assert close(*found, 1e-5) is all_known, "each batch counts alike, however many of its pixels are known"
 
 
+def test_the_last_step_of_an_epoch_is_the_mean_of_the_batches_that_are_left(
+    run: Fit, tmp_path: Path, without_norms: Bundle
+) -> None:
+    found = [
+        run(
+            tmp_path, initial=without_norms, monitor=None, max_epochs=1, augmentation=[], loader={"batch_size": 4},
+            optimizer={"name": "sgd", "learning_rate": 0.1, "momentum": 0.0},
+            trainer={"accelerator": "cpu", "limit_train_batches": 1, "accumulate_grad_batches": together},
+        ).bundle.weights
+        for together in (1, 3)
+    ]  # fmt: skip
+    assert same(*found), "one batch is one step, of whatever number it could have been"
+
+
 def test_the_order_in_memory_changes_last_digits_only_and_goes_on(
     run: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,7 @@ from breaking import KilledError, die, same
 from groundwork import fingerprint
 from groundwork.bundle import Bundle, BundleConfig
 from groundwork.config import DataConfig, ModelConfig, TrainingConfig
+from groundwork.config.component import ComponentConfig
 from groundwork.data.chips import LabelledData
 from groundwork.data.statistics import Statistics
 from groundwork.errors import ComponentError, SpecError, TrainingError
@@ -30,8 +31,9 @@ from groundwork.evaluation.predictors import ModelPredictor
 from groundwork.evaluation.scores import evaluate
 from groundwork.tasks.segmentation import SemanticSegmentationTask
 from groundwork.training.callbacks import SeedEachEpoch
-from groundwork.training.fit import FitResult, fit
+from groundwork.training.fit import FitResult, build_task, fit
 from groundwork.training.initial import build_initial
+from groundwork.training.precision import HalfPrecisionOfWeights
 from groundwork.training.process import training_process
 
 Fit = Callable[..., FitResult]
@@ -96,6 +98,21 @@ def test_weights_of_half_precision_learn_from_exact_rasters(run: Fit, tmp_path: 
     first = [history["train/loss"].iloc[0] for history in (result.history, unbroken.history)]
     assert first[0] == pytest.approx(first[1], rel=0.05)
     assert result.bundle.config.provenance["weights"] == fingerprint.of_weights(weights)
+
+
+def test_half_precision_is_of_the_model_alone(
+    tiny_initial: Bundle, tiny_statistics: Statistics, make_training: MakeTraining
+) -> None:
+    training = make_training(loss=[{"name": "cross_entropy", "class_weights": "inverse"}])
+    task = build_task(tiny_initial, training, tiny_statistics)
+    before = {name: (value.dtype, value.clone()) for name, value in task.named_buffers() if name[:6] != "model."}
+    HalfPrecisionOfWeights("bf16-true").convert_module(task)
+    assert {value.dtype for value in task.model.parameters()} == {torch.bfloat16}
+    after = dict(task.named_buffers())
+    assert len(before) == 5, "the weights of classes, and what both splits are counted in"
+    for name, (dtype, value) in before.items():
+        assert after[name].dtype == dtype, name
+        assert torch.equal(after[name], value), name
 
 
 def test_half_precision_is_refused_where_it_would_round_wavelengths(
@@ -194,6 +211,22 @@ def test_the_number_of_workers_changes_nothing(run: Fit, tmp_path: Path, unbroke
     again = run(tmp_path, loader={"batch_size": 4, "num_workers": 2}, **AUGMENTED)
     assert same(again.bundle.weights, unbroken.bundle.weights)
     pd.testing.assert_frame_equal(again.history, unbroken.history, check_exact=True)
+
+
+def test_what_dropout_leaves_out_depends_on_neither_workers_nor_a_break(
+    run: Fit, tmp_path: Path, data_config: DataConfig, model_config: ModelConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = ComponentConfig(name="segmentation", dropout=0.5)
+    initial = build_initial(data_config, model_config.model_copy(update={"head": head}), seed=0)
+    settings = {"initial": initial, "monitor": None, "max_epochs": 2}
+    unbroken = run(tmp_path / "unbroken", **settings)
+    helped = run(tmp_path / "helped", loader={"batch_size": 4, "num_workers": 1}, **settings)
+    assert same(helped.bundle.weights, unbroken.bundle.weights)
+    with monkeypatch.context() as patch:
+        die(patch, "training")
+        with pytest.raises(KilledError):
+            run(tmp_path / "broken", **settings)
+    assert same(run(tmp_path / "broken", **settings).bundle.weights, unbroken.bundle.weights)
 
 
 def test_frozen_parts_stay_as_they_are(run: Fit, tmp_path: Path, tiny_initial: Bundle) -> None:
@@ -594,6 +627,34 @@ def test_a_loss_that_is_no_number_ends_the_run(run: Fit, tmp_path: Path) -> None
         TrainingError, match=r"The loss is (nan|inf) in epoch 0, step \d+ .*Lower .*learning_rate.*gradient_clip_val"
     ):
         run(tmp_path, **steep)
+
+
+@pytest.mark.usefixtures("no_training")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"val_check_interval": 3}, "after each 3 of the batches of an epoch, and it has 4: .* measured before"),
+        ({"val_check_interval": 0.8}, "after each 3 of the batches of an epoch, and it has 4"),
+        ({"val_check_interval": 6, "check_val_every_n_epoch": None}, "after each 6 of the batches of an epoch"),
+        ({"val_check_interval": "00:00:01:00"}, "after each span of time of the batches of an epoch, and it has 4"),
+        ({"val_check_interval": 5}, "val_check_interval is longer than an epoch"),
+        ({"max_steps": 6}, "max_steps is 6, and an epoch has 4 steps: .* neither be measured nor kept"),
+        ({"max_steps": 3, "accumulate_grad_batches": 3}, "max_steps is 3, and an epoch has 2 steps"),
+    ],
+)
+def test_weights_are_not_chosen_by_scores_of_others(
+    run: Fit, tmp_path: Path, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(TrainingError, match=message):
+        run(tmp_path, trainer={"accelerator": "cpu", "limit_train_batches": 4} | options, loader={"batch_size": 2})
+
+
+@pytest.mark.parametrize("options", [{"val_check_interval": 1}, {"max_steps": 4}])
+def test_an_epoch_that_ends_with_a_measurement_is_kept_by_it(run: Fit, tmp_path: Path, options: dict[str, Any]) -> None:
+    trainer = {"accelerator": "cpu", "limit_train_batches": 2}
+    settings = {"max_epochs": 2, "loader": {"batch_size": 2}}
+    history, plain = (run(tmp_path, trainer=trainer | more, **settings).history for more in (options, {}))
+    assert history["val/miou"].tolist() == plain["val/miou"].tolist()
 
 
 @pytest.mark.usefixtures("no_training")

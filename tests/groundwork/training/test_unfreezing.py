@@ -62,6 +62,12 @@ def test_a_decoder_may_wait_too(run: Fit, tmp_path: Path, tiny_initial: Bundle) 
     assert len(kept[0]) == len(list(tiny_initial.build_model().parameters()))
 
 
+def test_a_training_in_which_nothing_learns_at_first_is_refused(run: Fit, tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"Nothing would learn before epoch 1.*Leave 'encoder' or 'decoder' out"):
+        run(tmp_path, max_epochs=2, freeze={"encoder": True, "decoder": True, "until_epoch": 1})
+    assert not list(tmp_path.glob("*/*.ckpt"))
+
+
 @pytest.fixture
 def transformer(monkeypatch: pytest.MonkeyPatch, data_config: DataConfig) -> Callable[..., tuple[Bundle, Model]]:
     encoder = {"name": "prithvi_vit", "variant": "prithvi_eo_v2_tiny_tl", "image_size": 32}

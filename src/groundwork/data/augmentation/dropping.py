@@ -13,6 +13,7 @@ from torch import Tensor
 
 from groundwork.data.augmentation.base import Augmentation, Described, Pixels
 from groundwork.data.augmentation.draws import happens
+from groundwork.data.augmentation.lost import hide_lost
 from groundwork.data.augmentation.sources import ValueChange, chosen_sources, per_channel
 from groundwork.errors import SpecError
 
@@ -77,7 +78,7 @@ class DropSource(Augmentation):
         if needed or not chosen:
             found = f"{needed} cannot be lacked" if needed else "no source can be lacked"
             raise SpecError(f"'drop_source': {found}. Set 'optional: true' for sources that scenes may lack")
-        self._chance, self._sources = chance, chosen
+        self._chance, self._sources, self._described = chance, chosen, described
 
     def change(self, pixels: Pixels, random: Sequence[np.random.Generator]) -> Pixels:
         """See :class:`Augmentation`."""
@@ -85,4 +86,4 @@ class DropSource(Augmentation):
         for source in self._sources:
             stays = ~torch.tensor(happens(random, self._chance), device=valid[source].device)
             valid[source] = valid[source] & stays.reshape(-1, *[1] * (valid[source].ndim - 1))
-        return replace(pixels, valid=valid)
+        return hide_lost(pixels, replace(pixels, valid=valid), self._described)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from groundwork.data.augmentation.base import Augmentation, Described, Pixels
 from groundwork.data.augmentation.draws import Chance, Positive, happens
+from groundwork.data.augmentation.lost import hide_lost
 from groundwork.errors import SpecError
 
 
@@ -72,7 +73,7 @@ class MixUp(Augmentation):
                 "'mixup' needs the mean of two answers, and a loss over classes takes one class for each: use "
                 "'cutmix', or a target of numbers ('outputs')"
             )
-        self._alpha, self._chance = alpha, chance
+        self._alpha, self._chance, self._described = alpha, chance, described
 
     def change(self, pixels: Pixels, random: Sequence[np.random.Generator]) -> Pixels:
         """See :class:`Augmentation`; what one of the two does not hold or know, the mean does not either."""
@@ -88,7 +89,7 @@ class MixUp(Augmentation):
                 return part & (part[other] | (share == 1))
             return torch.where(share == 1, part, part * share.to(part) + part[other] * (1 - share.to(part)))
 
-        return _each(pixels, mix)
+        return hide_lost(pixels, _each(pixels, mix), self._described)
 
 
 def _partners(random: Sequence[np.random.Generator], device: torch.device) -> Tensor:

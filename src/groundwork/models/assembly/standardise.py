@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
+from groundwork.models.features.exact_buffers import ExactBuffers
 
-class Standardise(nn.Module):
+
+class Standardise(ExactBuffers):
     """Subtracts each channel's mean and divides by its standard deviation, both in raw raster units.
 
     The statistics are buffers: they travel with the weights. Until they are set, values pass unchanged.
@@ -22,16 +24,6 @@ class Standardise(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.zeros(num_channels, dtype=torch.float32))
         self.register_buffer("std", torch.ones(num_channels, dtype=torch.float32))
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Standardise:
-        """Keep the statistics in float32 when the model is moved to half precision, in which 2734 becomes 2736."""
-        exact = {name: buffer for name, buffer in self._buffers.items() if buffer is not None}
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        for name, before in exact.items():
-            now = self._buffers[name]
-            if now is not None and now.dtype != before.dtype:
-                self._buffers[name] = before.to(now.device)
-        return self
 
     def set_statistics(self, mean: Sequence[float], std: Sequence[float]) -> None:
         """Set the statistics of the training data, one value per channel in the order of the model's bands.

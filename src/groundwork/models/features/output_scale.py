@@ -6,13 +6,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from groundwork.models.features.exact_buffers import ExactBuffers
 
 
-class OutputScale(nn.Module):
+class OutputScale(ExactBuffers):
     """Brings what a network gives into the units of the outputs: ``mean + std * value``, both kept with the weights.
 
-    Until :meth:`set_statistics` is called values pass as they are.
+    Until :meth:`set_statistics` is called values pass as they are. What is given is in single precision, whatever the
+    network computes in: in bfloat16, heights above 2048 m would be 16 m apart.
     """
 
     mean: Tensor

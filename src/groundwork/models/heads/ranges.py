@@ -85,7 +85,8 @@ class OutputRanges(nn.Module):
         if self.limit == "cut" and (low is not None or high is not None):
             return scaled[:, part].clamp(low, high)
         if low is not None and high is not None:
-            return low + (high - low) * torch.sigmoid(outputs[:, part])
+            # In half precision, what lies near the upper limit would be told apart in 256 steps of the range alone.
+            return low + (high - low) * torch.sigmoid(outputs[:, part].float())
         if low is None and high is None:
             return scaled[:, part]
         # Further from the limit than a deviation, softplus leaves a number nearly as it is.

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from groundwork.config.component import ComponentConfig
+from groundwork.config.component import ComponentConfig, named
 from groundwork.errors import ComponentError
 from groundwork.registry import build
 from groundwork.tasks.schedules import SCHEDULES
 from groundwork.tasks.schedules.base import FactorSchedule, Schedule
+
+#: A schedule with its options, or its name alone.
+Named: TypeAlias = Annotated[ComponentConfig, BeforeValidator(named)]
 
 
 class SequenceSchedule(FactorSchedule):
@@ -23,7 +26,7 @@ class SequenceSchedule(FactorSchedule):
     """
 
     def __init__(
-        self, *, schedules: tuple[ComponentConfig, ...], shares: tuple[Annotated[float, Field(gt=0, le=1)], ...]
+        self, *, schedules: tuple[Named, ...], shares: tuple[Annotated[float, Field(gt=0, le=1)], ...]
     ) -> None:
         """Build the schedules.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -40,6 +41,12 @@ SLOW_FIXTURES = {
     "tests/groundwork/test_numbered_steps.py",
     "tests/groundwork/test_object_detection.py",
 }
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector what stays to the end: modules of torch and thousands of tests, again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -24,6 +24,7 @@ from groundwork.models.encoders.prithvi import swin
 from groundwork.models.encoders.prithvi.swin import SwinVariant
 from groundwork.models.encoders.prithvi.variants import VARIANTS, PrithviVariant
 from groundwork.models.examples import example_images
+from groundwork.models.without_memory import without_memory
 from groundwork.registry import build
 from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec
 
@@ -131,7 +132,7 @@ READ_PAST: dict[str, tuple[dict[str, Any], str, str]] = {
 @pytest.mark.parametrize("label", READ_PAST)
 def test_what_is_read_past_its_layer_is_refused_by_name_and_left_out_otherwise(label: str) -> None:
     words, name, reader = READ_PAST[label]
-    with torch.device("meta"):
+    with without_memory():
         encoder, inputs = build_named(label, **words)
     with pytest.raises(ComponentError, match=rf"no effect.*{reader} reads its weights without calling it"):
         add_adapters(encoder, AdapterConfig(modules=(name,)), inputs)

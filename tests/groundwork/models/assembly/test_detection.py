@@ -24,6 +24,7 @@ from groundwork.models.encoders.prithvi.variants import VARIANTS as PRITHVI
 from groundwork.models.encoders.prithvi.variants import PrithviVariant
 from groundwork.models.encoders.terramind.variants import VARIANTS as TERRAMIND
 from groundwork.models.encoders.terramind.variants import TerraMindVariant
+from groundwork.models.without_memory import without_memory
 from groundwork.specs import ClassSpec, RasterSpec, TargetSpec
 from groundwork.targets.object_masks import cells_of, has_cells
 
@@ -378,7 +379,7 @@ def test_statistics_of_the_encoder_are_taken(target: TargetSpec) -> None:
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_detectors_are_copied_and_built_without_memory(framework: str, raster: RasterSpec, target: TargetSpec) -> None:
     model = build(raster, target, {"framework": framework}, encoder=SMALL).eval()
-    with torch.device("meta"):
+    with without_memory():
         empty = build(raster, target, {"framework": framework}, encoder=SMALL)
     assert all(parameter.is_meta for parameter in empty.parameters())
     filled = empty.to_empty(device="cpu").eval()
@@ -420,7 +421,7 @@ def test_what_there_is_no_detector_of_is_refused(raster: RasterSpec, target: Tar
 @pytest.mark.parametrize("framework", ["faster-rcnn", "mask-rcnn", "retinanet"])
 def test_heads_of_the_second_version_are_torchvisions(framework: str, raster: RasterSpec, target: TargetSpec) -> None:
     names = {"faster-rcnn": "fasterrcnn", "mask-rcnn": "maskrcnn", "retinanet": "retinanet"}
-    with torch.device("meta"):
+    with without_memory():
         theirs = detection_models.__dict__[f"{names[framework]}_resnet50_fpn_v2"](
             weights=None, weights_backbone=None, num_classes=2 + (framework != "retinanet")
         )

@@ -19,6 +19,7 @@ from groundwork.models.encoders.one_source import OneSourceEncoder
 from groundwork.models.factories import FACTORIES
 from groundwork.models.flow import FlowRow, count_macs, describe_flow
 from groundwork.models.interface import Model, ModelFactory
+from groundwork.models.without_memory import without_memory
 from groundwork.registry import find
 from groundwork.specs import ClassSpec, FeatureLevel, FeatureSpec, OutputSpec, RasterSpec, TargetSpec
 
@@ -129,7 +130,7 @@ NAMES: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize(("changes", "message"), NAMES.values(), ids=NAMES)
 def test_unknown_names_and_options_are_named(make_model: MakeModel, changes: Any, message: str) -> None:
-    with torch.device("meta"), pytest.raises(ComponentError, match=message):
+    with without_memory(), pytest.raises(ComponentError, match=message):
         make_model(**changes)
 
 
@@ -167,7 +168,7 @@ def test_pyramid_takes_channels_and_a_finest_stride(make_model: MakeModel) -> No
 
 def test_channels_last_networks_give_channels_first_maps(make_model: MakeModel) -> None:
     swin = {"name": "timm", "model": "swin_tiny_patch4_window7_224"}
-    with torch.device("meta"):
+    with without_memory():
         encoder = make_model(encoder=swin, decoder={"name": "fcn"}).encoder.eval()
         maps = encode(encoder, torch.empty(1, 3, 64, 96))
     assert [given.shape[1:] for given in maps] == [
@@ -218,7 +219,7 @@ def test_macs_are_those_of_a_hand_count(make_model: MakeModel, make_raster: Call
 
 def test_model_built_on_the_meta_device_takes_weights(make_model: MakeModel) -> None:
     model = make_model(encoder=PRITHVI, decoder={"name": "fcn"}).eval()
-    with torch.device("meta"):
+    with without_memory():
         empty = make_model(encoder=PRITHVI, decoder={"name": "fcn"})
     assert all(tensor.is_meta for tensor in empty.state_dict().values())
     filled = empty.to_empty(device="cpu").eval()

@@ -19,6 +19,7 @@ from groundwork.bundle import build_factory
 from groundwork.config.model import ModelConfig
 from groundwork.errors import ComponentError, SpecError
 from groundwork.models.interface import Model
+from groundwork.models.without_memory import without_memory
 from groundwork.specs import ClassSpec, OutputSpec, RasterSpec, TargetSpec
 
 SMP = {"name": "smp", "architecture": "Unet", "encoder": "resnet18"}
@@ -72,7 +73,7 @@ def test_torchgeo_classifies_images(raster: RasterSpec, per_image: TargetSpec) -
 
 @pytest.mark.parametrize("name", [name for name in list_models() if name.startswith(("resnet", "swin", "vit"))])
 def test_every_classifier_of_torchgeo_is_built_and_runs(name: str, make_raster: Any, per_image: TargetSpec) -> None:
-    with torch.device("meta"):
+    with without_memory():
         model = build({"name": "torchgeo", "model": name}, make_raster(4), per_image).eval()
         assert ask(model, torch.empty(2, 4, 250, 100)).output.shape == (2, 2)
     first = next(module for module in model.network.modules() if isinstance(module, nn.Conv2d))
@@ -103,7 +104,7 @@ def test_networks_take_images_of_any_size(
     per_image: TargetSpec,
 ) -> None:
     is_image = factory["name"] == "timm"
-    with torch.device("meta"):
+    with without_memory():
         model = build(factory, raster, per_image if is_image else target).eval()
         assert (model.sizes.multiple, model.sizes.least, model.sizes.only) == (multiple, least, None)
         assert ask(model, torch.empty(1, 3, *size)).output.shape == ((1, 2) if is_image else (1, 2, *size))
@@ -112,7 +113,7 @@ def test_networks_take_images_of_any_size(
 def test_a_network_of_one_size_pads_smaller_images_and_names_larger_ones(
     raster: RasterSpec, per_image: TargetSpec
 ) -> None:
-    with torch.device("meta"):
+    with without_memory():
         model = build(TIMM | {"model": "test_maxvit"}, raster, per_image).eval()
         assert model.sizes.only == 160
         assert ask(model, torch.empty(1, 3, 100, 60)).output.shape == (1, 2)

@@ -23,6 +23,7 @@ from groundwork.models.encoders.torchgeo.dofa import DOFAEncoder
 from groundwork.models.encoders.torchgeo.panopticon import PanopticonEncoder
 from groundwork.models.encoders.torchgeo.scale_mae import ScaleMAEEncoder
 from groundwork.models.weights.file import WeightsFile
+from groundwork.models.without_memory import without_memory
 from groundwork.specs import BandSpec, RasterSpec
 
 MakeDescribed = Callable[..., dict[str, RasterSpec]]
@@ -110,28 +111,28 @@ def test_dofa_loads_the_published_layout(described: MakeDescribed, tmp_path: Pat
 def test_bands_without_wavelength_are_named(
     make: type[Encoder], bands: dict[str, float], message: str, described: MakeDescribed
 ) -> None:
-    with torch.device("meta"), pytest.raises(SpecError, match=message):
+    with without_memory(), pytest.raises(SpecError, match=message):
         make(described(**bands))
 
 
 @pytest.mark.parametrize("make", [DOFAEncoder, ScaleMAEEncoder, CROMAEncoder, PanopticonEncoder, CopernicusFMEncoder])
 def test_encoders_of_one_date_name_the_wrapper(make: type[Encoder], described: MakeDescribed) -> None:
-    with torch.device("meta"), pytest.raises(SpecError, match=r"sees one date, the rasters hold 3.*name: per_date"):
+    with without_memory(), pytest.raises(SpecError, match=r"sees one date, the rasters hold 3.*name: per_date"):
         make(described(steps=3, RED=665))
 
 
 def test_dofa_refuses_weights_that_nobody_published(described: MakeDescribed) -> None:
-    with torch.device("meta"), pytest.raises(ComponentError, match="No weights are published for this network"):
+    with without_memory(), pytest.raises(ComponentError, match="No weights are published for this network"):
         DOFAEncoder(described(RED=665), variant="huge", pretrained=True)
 
 
 def test_weights_without_pretrained_are_refused(described: MakeDescribed) -> None:
-    with torch.device("meta"), pytest.raises(ComponentError, match="Set 'pretrained: true' to load it"):
+    with without_memory(), pytest.raises(ComponentError, match="Set 'pretrained: true' to load it"):
         CROMAEncoder(described(RED=665), weights="croma.pt")
 
 
 def test_blocks_that_do_not_exist_are_refused(described: MakeDescribed) -> None:
-    with torch.device("meta"), pytest.raises(ComponentError, match=r"from 0 to 11 \(-1 is the last\); got \[0, 12\]"):
+    with without_memory(), pytest.raises(ComponentError, match=r"from 0 to 11 \(-1 is the last\); got \[0, 12\]"):
         DOFAEncoder(described(RED=665), out_indices=(0, 12))
 
 
@@ -155,7 +156,7 @@ def test_scale_mae_lays_positions_out_in_metres(described: MakeDescribed) -> Non
 
 
 def test_scale_mae_must_know_the_pixel_size(described: MakeDescribed) -> None:
-    with torch.device("meta"), pytest.raises(SpecError, match=r"Write 'pixel_size_m' in data\.sources"):
+    with without_memory(), pytest.raises(SpecError, match=r"Write 'pixel_size_m' in data\.sources"):
         ScaleMAEEncoder(described(pixel_size_m=None, RED=None))
 
 
@@ -230,7 +231,7 @@ def test_panopticon_gives_what_torchgeos_gives(described: MakeDescribed) -> None
 
 
 def test_panopticon_has_the_published_names_and_shapes(described: MakeDescribed) -> None:
-    with torch.device("meta"):
+    with without_memory():
         own = PanopticonEncoder(described(RED=664)).network.state_dict()
         published = panopticon_vitb14(img_size=518).model.state_dict()
     assert {name: value.shape for name, value in own.items()} == {n: v.shape for n, v in published.items()}
@@ -258,7 +259,7 @@ def test_days_since_1970_are_those_of_the_calendar() -> None:
 
 
 def test_copernicus_fm_learns_what_it_is_not_told(described: MakeDescribed) -> None:
-    with torch.device("meta"):
+    with without_memory():
         told = CopernicusFMEncoder(described(RED=665), coordinates=("time",), out_indices=(0,)).network
         untold = CopernicusFMEncoder(described(pixel_size_m=None, RED=665), out_indices=(0,)).network
     tokens = ("coord_token", "time_token", "scale_token")
@@ -268,7 +269,7 @@ def test_copernicus_fm_learns_what_it_is_not_told(described: MakeDescribed) -> N
 
 def test_copernicus_fm_needs_bandwidths_of_unknown_bands(described: MakeDescribed) -> None:
     raster = described(RED=665, THERMAL_1=10800)
-    with torch.device("meta"):
+    with without_memory():
         with pytest.raises(ComponentError, match=r"bandwidths of \['THERMAL_1'\]. Write 'bandwidths_nm' with one for"):
             CopernicusFMEncoder(raster)
         with pytest.raises(ComponentError, match="one positive bandwidth for each of"):

@@ -18,6 +18,7 @@ from groundwork.models.assembly.encoder_decoder import EncoderDecoderFactory
 from groundwork.models.encoders.timm import weights as timm_weights
 from groundwork.models.encoders.timm.encoder import TimmEncoder
 from groundwork.models.weights.file import WeightsFile
+from groundwork.models.without_memory import without_memory
 from groundwork.specs import BandSpec, RasterSpec, TargetSpec
 
 MakeInputs = Callable[..., dict[str, RasterSpec]]
@@ -193,12 +194,12 @@ def test_info_is_timms(named: MakeInputs) -> None:
     [("test_resnet", 32), ("test_vit", 16), ("vit_small_patch14_reg4_dinov2", 14), ("vit_small_patch16_dinov3", 16)],
 )
 def test_size_multiple_is_the_coarsest_stride(model: str, multiple: int, named: MakeInputs) -> None:
-    with torch.device("meta"):
+    with without_memory():
         assert TimmEncoder(named("RED"), model=model).size_multiple == multiple
 
 
 def test_networks_with_windows_state_the_size_that_fits_them(named: MakeInputs) -> None:
-    with torch.device("meta"):
+    with without_memory():
         encoder = TimmEncoder(named("RED"), model="halonet26t").eval()
         assert encoder.size_multiple == 256
         assert encode(encoder, torch.empty(1, 1, 256, 512))[-1].shape == (1, 2048, 8, 16)
@@ -206,7 +207,7 @@ def test_networks_with_windows_state_the_size_that_fits_them(named: MakeInputs) 
 
 @pytest.mark.parametrize("model", ["beit_base_patch16_224", "gmlp_ti16_224", "hiera_tiny_224", "test_maxvit"])
 def test_networks_of_one_size_say_so(model: str, named: MakeInputs) -> None:
-    with torch.device("meta"):
+    with without_memory():
         encoder = TimmEncoder(named("RED"), model=model).eval()
         only = encoder.size_multiple
         assert encode(encoder, torch.empty(1, 1, only, only))[0].shape[-1] == only // encoder.out.levels[0].stride
@@ -215,13 +216,13 @@ def test_networks_of_one_size_say_so(model: str, named: MakeInputs) -> None:
 
 
 def test_a_network_of_one_size_can_be_built_for_another(named: MakeInputs) -> None:
-    with torch.device("meta"):
+    with without_memory():
         encoder = TimmEncoder(named("RED"), model="gmlp_ti16_224", image_size=64).eval()
         assert encode(encoder, torch.empty(1, 1, 64, 64))[0].shape == (1, 128, 4, 4)
 
 
 def test_maps_that_leave_out_the_border_are_refused(named: MakeInputs) -> None:
-    with torch.device("meta"), pytest.raises(ComponentError, match="'legacy_xception' do not cover an image evenly"):
+    with without_memory(), pytest.raises(ComponentError, match="'legacy_xception' do not cover an image evenly"):
         TimmEncoder(named("RED"), model="legacy_xception")
 
 
@@ -263,7 +264,7 @@ def test_levels_are_counted_from_the_end_too(named: MakeInputs) -> None:
 def test_a_plain_transformer_passes_on_four_blocks_at_even_distances(
     model: str, blocks: tuple[int, ...], named: MakeInputs
 ) -> None:
-    with torch.device("meta"):
+    with without_memory():
         network = TimmEncoder(named("RED"), model=model).network
     assert tuple(network.feature_info.out_indices) == blocks
 
@@ -271,7 +272,7 @@ def test_a_plain_transformer_passes_on_four_blocks_at_even_distances(
 def test_a_network_of_one_size_names_the_image_not_the_padded_one(named: MakeInputs, target: TargetSpec) -> None:
     words = {"encoder": {"name": "timm", "model": "beit_base_patch16_224"}, "decoder": {"name": "fcn"}}
     inputs = named("RED")
-    with torch.device("meta"):
+    with without_memory():
         model = EncoderDecoderFactory().build_model(ModelConfig.model_validate(words), inputs, target).eval()
         assert ask(model, torch.empty(1, 1, 100, 60)).output.shape == (1, 2, 100, 60)
         with pytest.raises(ValueError, match=r"images of 224 x 224 pixels only, and was given 256 x 100\. Set the"):

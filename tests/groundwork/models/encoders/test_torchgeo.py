@@ -29,6 +29,7 @@ from groundwork.errors import ComponentError, SpecError, WeightsError
 from groundwork.models.encoders.torchgeo.encoder import TorchGeoEncoder, list_entries
 from groundwork.models.encoders.torchgeo.info import read_info
 from groundwork.models.weights.file import WeightsFile
+from groundwork.models.without_memory import without_memory
 from groundwork.specs import BandSpec, RasterSpec
 
 MakeNamed = Callable[..., dict[str, RasterSpec]]
@@ -68,7 +69,7 @@ def test_entries_are_all_of_torchgeos() -> None:
 def test_every_entry_is_an_encoder_or_says_why_not(entry: str, named: MakeNamed) -> None:
     steps = 2 if "FTW" in entry else 1
     inputs = named("RED", "GREEN", "BLUE", steps=steps)
-    with torch.device("meta"), torch.no_grad():
+    with without_memory(), torch.no_grad():
         if entry.startswith("Aurora"):
             with pytest.raises(ComponentError, match="'aurora_swin_unet' is no encoder of rasters"):
                 TorchGeoEncoder(inputs, model=entry)
@@ -220,14 +221,14 @@ def test_swin_of_another_window_has_the_published_shapes(named: MakeNamed, monke
     weights = Swin_B_Weights.CITYSCAPES_SEMSEG
     monkeypatch.setattr(nn.Module, "load_state_dict", lambda *_args, **_options: ((), ()))
     give(monkeypatch, {"state_dict": {}})
-    with torch.device("meta"):
+    with without_memory():
         published = get_model("swin_b", weights=weights).features.state_dict()
         own = TorchGeoEncoder(named("RED", "GREEN", "BLUE"), model=str(weights)).network.network.features.state_dict()
     assert {name: value.shape for name, value in own.items()} == {n: v.shape for n, v in published.items()}
 
 
 def test_swin_drops_paths_as_deep_as_asked(named: MakeNamed) -> None:
-    with torch.device("meta"):
+    with without_memory():
         encoder = TorchGeoEncoder(named("RED"), model="Swin_V2_T_Weights.SENTINEL2_SI_RGB_SATLAS", drop_path=0.3)
     rates = [module.p for module in encoder.modules() if type(module).__name__ == "StochasticDepth"]
     assert rates[0] == 0

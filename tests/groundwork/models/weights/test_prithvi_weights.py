@@ -27,6 +27,7 @@ from groundwork.models.encoders.prithvi.variants import HLS_BANDS, VARIANTS, Pri
 from groundwork.models.encoders.prithvi.vit import PrithviViT
 from groundwork.models.weights import hub
 from groundwork.models.weights.file import WeightsFile
+from groundwork.models.without_memory import without_memory
 from groundwork.registry import build
 from groundwork.specs import RasterSpec
 
@@ -115,7 +116,7 @@ def test_networks_have_the_published_names_shapes_and_numbers_of_parameters(vari
     *sizes, encoder_millions, decoder_millions = TABLE[variant]
     encoder, decoder = official(*sizes)
     coordinates = ("time", "location") if TABLE[variant][3] else ()
-    with torch.device("meta"):
+    with without_memory():
         network = PrithviMAE(one(hls(steps=TABLE[variant][4])), variant=variant, coordinates=coordinates)
     expected = {f"encoder.{name}": shape for name, shape in encoder.items()}
     expected |= {f"decoder.{name}": shape for name, shape in decoder.items()}
@@ -131,7 +132,7 @@ def test_each_published_file_leaves_nothing_out(
 ) -> None:
     encoder, decoder = official(*TABLE[variant][:7])
     is_flat = variant == "prithvi_eo_v1_100"
-    with torch.device("meta"):
+    with without_memory():
         file = draw(encoder, "" if is_flat else "encoder.") | draw(decoder, "" if is_flat else "decoder.")
         monkeypatch.setattr(prithvi_weights, "read_weights", lambda path: file)
         coordinates = ("time", "location") if TABLE[variant][3] else ()
@@ -155,7 +156,7 @@ def test_every_network_is_fetched_by_its_published_name(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(hub, "fetch", fetch)
     for variant in FILES:
-        with torch.device("meta"), pytest.raises(WeightsError, match="nowhere do not exist"):
+        with without_memory(), pytest.raises(WeightsError, match="nowhere do not exist"):
             PrithviViT(one(hls()), variant=variant, pretrained=True)  # type: ignore[arg-type]
     assert asked == list(FILES.values())
 
@@ -374,12 +375,12 @@ def test_adapter_reads_the_transformer_and_stays_fresh_itself(monkeypatch: pytes
 
 def test_weights_of_another_variant_are_refused(small: tuple[Weights, Weights], tmp_path: Path) -> None:
     torch.save(as_version_2(*small), tmp_path / "weights.pt")
-    with torch.device("meta"), pytest.raises(WeightsError, match="weights of another network"):
+    with without_memory(), pytest.raises(WeightsError, match="weights of another network"):
         PrithviViT(one(hls()), variant="prithvi_eo_v2_300", pretrained=True, weights=told(tmp_path / "weights.pt"))
 
 
 def test_options_that_contradict_each_other_are_refused() -> None:
-    with torch.device("meta"):
+    with without_memory():
         with pytest.raises(ComponentError, match=r"'weights' names w\.pt, but .*Set 'pretrained: true'"):
             PrithviViT(one(hls()), weights="w.pt")
         with pytest.raises(ComponentError, match="No weights of 'prithvi_eo_tiny' are published"):

@@ -139,9 +139,10 @@ class Scene(Opened):
         return DateParts(datasets[0], parts, quality)
 
     def _quality(self, path: Path, dataset: DatasetReader, indexes: tuple[int, ...], declared: int) -> Part:
-        """Return a quality band; its values are codes, which are never mixed."""
+        """Return a quality band; its values are codes, which are never mixed, and which rules alone understand."""
         resampling = None if self.spec.resampling is None else "nearest"
-        spec = self.spec.model_copy(update={"resampling": resampling, "nodata": dataset.nodata})
+        # Ground that is not covered is told by an alpha band: rules may let the code of nodata through.
+        spec = self.spec.model_copy(update={"resampling": resampling, "nodata": None})
         return self._brought(Part(path, dataset, indexes, masks_of(dataset, indexes, declared), declared), spec)
 
     def _part(self, path: Path, dataset: DatasetReader, indexes: tuple[int, ...], declared: int) -> Part:
@@ -164,8 +165,7 @@ class Scene(Opened):
             is_grid = alike or self._onto is not None
             expected = f"the grid of {others}" if is_grid else f"the pixel size of {others}"
             raise RasterError(part.path, "; ".join(differences), expected, "Set 'resampling'.")
-        brought, warped = warp(self._rescued(part, spec, None), self.grid, spec)
-        self._stack.enter_context(warped)
+        brought = warp(self._rescued(part, spec, None), self.grid, spec, self._stack)
         return replace(brought, rescue=self._rescued(part, spec, self.grid).rescue)
 
     def _rescued(self, part: Part, spec: RasterSpec, grid: Grid | None) -> Part:

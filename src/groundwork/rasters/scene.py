@@ -21,7 +21,7 @@ from groundwork.rasters.addresses import NO_FILE
 from groundwork.rasters.axes import open_along
 from groundwork.rasters.bad_blocks import BadBlocks
 from groundwork.rasters.canvas import Placed
-from groundwork.rasters.date_parts import DateParts, by_step, holds_by_step, passed_at_all_steps
+from groundwork.rasters.date_parts import DateParts, by_step, holds_at_all_steps, holds_by_step, passed_at_all_steps
 from groundwork.rasters.dates import read_dates
 from groundwork.rasters.filling import Filling
 from groundwork.rasters.grid import TOLERANCE, Grid, name_crs
@@ -258,8 +258,7 @@ class Scene(Opened):
         if self.spec.has_validity_per_step:
             masks = [np.broadcast_to(mask, (self.spec.steps // len(masks), *shape)) for mask in masks]
             return values, np.concatenate(masks) & holds_by_step(values, self.spec)
-        valid = holds_data(values, self.spec.nodata, self.spec.validity)
-        return values, passed_at_all_steps(valid, masks)
+        return values, passed_at_all_steps(holds_at_all_steps(values, self.spec), masks)
 
     def passed(self, window: Window, rules: Sequence[QualityRule]) -> NDArray[np.bool_]:
         """Return where quality bands let each step through by rules of other sources, (steps, height, width).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -16,6 +17,8 @@ from groundwork.data.grouping import places_of
 from groundwork.errors import DataError
 from groundwork.rasters.folder import preview
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
@@ -25,6 +28,30 @@ class Assigned:
     split: pd.Series
     #: Why -> number of samples that belong to no split.
     left_out: Mapping[str, int] = field(default_factory=dict)
+
+
+def without_absent(
+    lists: Mapping[str, Sequence[str]], samples: pd.DataFrame, scenes: Collection[str]
+) -> dict[str, list[str]]:
+    """Return lists without those scenes that are there and gave no sample, such as one that was left out; it is told.
+
+    Args:
+        lists: Split -> names of its scenes.
+        samples: The table of samples.
+        scenes: All that were looked through.
+    """
+    absent = set(map(str, scenes)) - set(samples[table.SCENE])
+    named = {split: [scene for scene in entries if scene in absent] for split, entries in lists.items()}
+    for split, found in named.items():
+        if found:
+            logger.warning(
+                "The list of split '%s' names %d scene(s) that give no sample, as they are left out or too little of "
+                "them is known: %s. The scene report says of each.",
+                split,
+                len(found),
+                preview(found),
+            )
+    return {split: [scene for scene in entries if scene not in named[split]] for split, entries in lists.items()}
 
 
 def by_lists(samples: pd.DataFrame, config: SplitConfig, lists: Mapping[str, Sequence[str]], seed: int) -> Assigned:

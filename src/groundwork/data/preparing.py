@@ -19,7 +19,7 @@ from groundwork.data.label_sources import Labels, require_labels
 from groundwork.data.packed import ChipStore, open_store
 from groundwork.data.packing import ChipsToStore, store_chips
 from groundwork.data.places import PlacesConfig
-from groundwork.data.sample_table import read_samples, write_samples
+from groundwork.data.sample_table import SCENE, read_samples, write_samples
 from groundwork.data.scan import scan_scenes
 from groundwork.data.splits import check_method, divide, report_splits
 from groundwork.data.statistics import Statistics, compute_statistics
@@ -67,7 +67,7 @@ def prepare_data(
     scenes, labels = places.scenes.open(), None if places.labels is None else places.labels.open()
     require_labels(labels, data.target)
     scan = scan_scenes(scenes, labels, data, indexing)
-    division = divide(scan.chips, data.split, lists, seed, regions)
+    division = divide(scan.chips, data.split, lists, seed, regions, scan.report[SCENE])
     write_samples(scan.report, folder / SCENES)
     write_samples(division.samples, folder / SAMPLES)
     # All that follows is made from what a later command reads.

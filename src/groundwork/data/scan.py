@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from groundwork.config.data import DataConfig, read_by_model, reference_of
+from groundwork.config.data import ChipsConfig, DataConfig, read_by_model, reference_of
 from groundwork.config.indexing import IndexingConfig
 from groundwork.data import sample_table as table
 from groundwork.data.cells import Cells, make_cells
@@ -111,6 +111,7 @@ def scan_scenes(
         DataError: Where scenes are not as declared (it lists the first ten), or no chip is left.
     """
     require_labels(labels, data.target)
+    _tell_of_gaps(data.chips)
     how = indexing or IndexingConfig()
     is_refused = how.on_bad_scene == "refuse"
     folders = folders_by_source(scenes, data.sources, None if is_refused else ())
@@ -131,6 +132,19 @@ def scan_scenes(
     found |= dict(track(run_tasks(_scan_scene, tasks, how), "Looking through scenes", len(tasks)))
     # In the order of the keys, whichever was done first.
     return _gather({key: found[key] for key in keys}, how, data, list(map(table.path_column, folders)))
+
+
+def _tell_of_gaps(chips: ChipsConfig) -> None:
+    """Warn of ground that no chip shows: a recipe that states a smaller size alone keeps the stride of another one."""
+    if chips.stride is not None and chips.stride > chips.size:
+        logger.warning(
+            "Chips of %d pixels begin every %d: about %.0f %% of the ground lies between them, in none. Set "
+            "'data.chips.stride: %d', or less, where that is not meant.",
+            chips.size,
+            chips.stride,
+            100 * (1 - (chips.size / chips.stride) ** 2),
+            chips.size,
+        )
 
 
 def _contradicted(folders: Mapping[str, RasterFolder], keys: list[str], data: DataConfig) -> dict[str, _Found]:

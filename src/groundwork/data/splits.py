@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -13,7 +13,7 @@ import pandas as pd
 
 from groundwork.config.data import DataConfig
 from groundwork.config.split import SPLITS, SplitConfig
-from groundwork.data.assigning import Assigned, by_dates, by_lists, by_values
+from groundwork.data.assigning import Assigned, by_dates, by_lists, by_values, without_absent
 from groundwork.data.distances import Places
 from groundwork.data.doubles import count_doubles
 from groundwork.data.drawing import draw_splits
@@ -49,6 +49,7 @@ def divide(
     lists: Mapping[str, Sequence[str]],
     seed: int,
     regions: Regions | None = None,
+    scenes: Collection[str] = (),
 ) -> Division:
     """Add the column ``split``, and leave out samples that lie too near to another split.
 
@@ -58,6 +59,7 @@ def divide(
         lists: Split -> names of its scenes; for the method ``lists``.
         seed: Seed of the draw.
         regions: Polygons; for the method ``polygons``.
+        scenes: All that were looked through: lists may name those that gave no sample, too.
 
     Raises:
         DataError: Where a split stays empty, or what is given for the method and the scenes do not agree.
@@ -67,7 +69,7 @@ def divide(
     if regions is not None:
         assigned = _by_regions(samples, config, regions, seed)
     elif config.method == "lists":
-        assigned = by_lists(samples, config, lists, seed)
+        assigned = by_lists(samples, config, without_absent(lists, samples, scenes), seed)
     elif config.dates is not None:
         assigned = by_dates(samples, config.dates)
     else:

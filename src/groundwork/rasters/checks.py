@@ -192,7 +192,7 @@ def check_unmasked(path: Path, values: NDArray[np.generic], unmasked: NDArray[np
             path,
             f"the nodata value {spec.nodata} in pixels that the file's mask or alpha band lets through",
             f"one way to say where there is no data, as 'resampling: {spec.resampling}' mixes neighbours",
-            "Mask those pixels too, or set 'resampling: nearest' or 'average'.",
+            "Mask those pixels too, or set 'resampling: nearest'.",
         )
 
 

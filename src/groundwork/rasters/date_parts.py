@@ -137,6 +137,13 @@ def holds_by_step(values: NDArray[np.generic], spec: RasterSpec) -> NDArray[np.b
     return np.stack([holds_data(step, spec.nodata, spec.validity) for step in steps])
 
 
+def holds_at_all_steps(values: NDArray[np.generic], spec: RasterSpec) -> NDArray[np.bool_]:
+    """Return where all steps hold data, (height, width). See :func:`holds_by_step`."""
+    if spec.steps == 1 or spec.validity == "all":
+        return holds_data(values, spec.nodata, spec.validity)
+    return np.asarray(holds_by_step(values, spec).all(axis=0))
+
+
 def passed_at_all_steps(valid: NDArray[np.bool_], masks: Iterable[NDArray[np.bool_]]) -> NDArray[np.bool_]:
     """Take from ``valid`` (height, width), in place, what masks (steps, height, width) do not let through."""
     for mask in masks:

@@ -70,8 +70,7 @@ class Filling(Rescue):
         own = placed(grid_of(dataset))
         if self._grid is None:
             return whole, on_grid(windows, own, own)
-        brought, warped = warp(whole, self._grid, spec)
-        self._opened.callback(warped.close)
+        brought = warp(whole, self._grid, spec, self._opened)
         return brought, on_grid(windows, own, self._grid)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import ExitStack
 from dataclasses import dataclass
 from math import hypot, isfinite
 from pathlib import Path
@@ -24,12 +25,14 @@ from groundwork.errors import RasterError
 from groundwork.rasters.beside import VRT
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.opening import grid_of
-from groundwork.rasters.validity import masks_of, read_masks
+from groundwork.rasters.validity import is_nodata, masks_of, read_masks
 from groundwork.rasters.windows import describe_window
 from groundwork.specs import RasterSpec
 
 #: Ways of resampling that mix values of neighbouring pixels although some of them hold no data beneath a mask.
-_MIXING = ("bilinear", "cubic")
+_MIXING = ("bilinear", "cubic", "average")
+#: Ways by which a place holds data where the pixel does that it lies in; an average is of all pixels that meet it.
+_BY_CENTER = ("bilinear", "cubic")
 
 
 class Rescue(ABC):
@@ -62,6 +65,9 @@ class Part:
     mixed: Part | None = None
     #: What is asked where something cannot be decoded. None: that is refused.
     rescue: Rescue | None = None
+    #: The same on the same grid by nearest pixels alone, and their nodata: a place that lies in a pixel without data
+    #: holds none, however its neighbours are mixed. None: that is seen to.
+    nearest: tuple[DatasetReader, float] | None = None
 
     def read(
         self, indexes: tuple[int, ...], window: Window, shape: tuple[int, ...]
@@ -73,6 +79,9 @@ class Part:
         """
         try:
             values = self.dataset.read(indexes, window=window, out_shape=(len(indexes), *shape))
+            if self.nearest is not None:
+                pixels = self.nearest[0].read(indexes, window=window, out_shape=values.shape)
+                values = np.where(is_nodata(pixels, self.nearest[1]), pixels, values)
             return values, read_masks(self.dataset, self.masks, window, shape)
         except RasterioError as error:
             if self.rescue is not None:
@@ -82,24 +91,43 @@ class Part:
             raise RasterError(self.path, found, "a whole file", remedy or "Fetch it again.") from error
 
 
-def warp(part: Part, grid: Grid, spec: RasterSpec) -> tuple[Part, WarpedVRT]:
-    """Return a file as it lies on another grid, and what has to be closed when it is not read any more.
+def warp(part: Part, grid: Grid, spec: RasterSpec, opened: ExitStack) -> Part:
+    """Return a file as it lies on another grid.
 
     GDAL leaves out what is not valid when it resamples, by mask or by value. It can hand on a mask of the file, and
     what lies beyond its edge where no value says so, only as an alpha band. What a pixel becomes must not depend on the
     window that is read: so nothing is approximated over it, and how much is reduced is not estimated from it.
 
+    Nor must a band depend on the others. By itself, GDAL leaves out only what holds nodata in all bands, and mixes the
+    nodata of one band into its values. Told to look at each band, it fills pixels without data from their neighbours,
+    as it does not in a file of one band: nearest pixels say where these are.
+
     Args:
         part: The file.
         grid: Where its pixels are wanted.
         spec: Says how it is resampled.
+        opened: Closes what is opened.
     """
     masked, alpha = part.masks
-    source, source_crs = part.dataset, grid_of(part.dataset).reached_from(grid)
+    is_masked = bool(masked) or alpha is not None
+    nodata = None if is_masked or spec.nodata is None else float(spec.nodata)
+    warped = _warped(part, grid, spec.resampling or "nearest", nodata)
+    opened.callback(warped.close)
+    nearest = None
+    if nodata is not None and spec.resampling in _BY_CENTER and part.dataset.count > 1:
+        nearest = _warped(part, grid, "nearest", nodata), nodata
+        opened.callback(nearest[0].close)
+    may_mix = is_masked and spec.nodata is not None and spec.resampling in _MIXING
+    masks = masks_of(warped, part.indexes, part.declared)
+    mixed = part if may_mix else None
+    return Part(part.path, warped, part.indexes, masks, part.declared, mixed, nearest=nearest)
+
+
+def _warped(part: Part, grid: Grid, resampling: str, nodata: float | None) -> WarpedVRT:
+    source, source_crs, alpha = part.dataset, grid_of(part.dataset).reached_from(grid), part.masks[1]
     if alpha is None and ColorInterp.alpha in source.colorinterp:
         source = _without_alpha(source)
-    nodata = None if masked or alpha or spec.nodata is None else float(spec.nodata)
-    warped = WarpedVRT(
+    return WarpedVRT(
         source,
         src_crs=source_crs,
         src_nodata=nodata,
@@ -109,14 +137,14 @@ def warp(part: Part, grid: Grid, spec: RasterSpec) -> tuple[Part, WarpedVRT]:
         transform=grid.transform,
         width=grid.width,
         height=grid.height,
-        resampling=Resampling[spec.resampling or "nearest"],
+        resampling=Resampling[resampling],
         # rasterio cannot build a transformation of tolerance 0.
         tolerance=1e-9,
+        # rasterio would make wider numbers of int8.
+        dtype=part.dataset.dtypes[next(iter(part.indexes), 1) - 1],
+        UNIFIED_SRC_NODATA="NO",
         **_scales(part.dataset, source_crs, grid),
     )
-    may_mix = (masked or alpha) and spec.nodata is not None and spec.resampling in _MIXING
-    masks = masks_of(warped, part.indexes, part.declared)
-    return Part(part.path, warped, part.indexes, masks, part.declared, part if may_mix else None), warped
 
 
 def _without_alpha(dataset: DatasetReader) -> DatasetReader:

@@ -21,7 +21,7 @@ from groundwork.rasters.addresses import NO_FILE
 from groundwork.rasters.axes import open_along
 from groundwork.rasters.bad_blocks import BadBlocks
 from groundwork.rasters.canvas import Placed
-from groundwork.rasters.date_parts import DateParts, by_step, holds_by_step, passed_at_all_steps
+from groundwork.rasters.date_parts import DateParts, by_step, holds_at_all_steps, holds_by_step, passed_at_all_steps
 from groundwork.rasters.dates import read_dates
 from groundwork.rasters.filling import Filling
 from groundwork.rasters.grid import TOLERANCE, Grid, name_crs
@@ -139,9 +139,10 @@ class Scene(Opened):
         return DateParts(datasets[0], parts, quality)
 
     def _quality(self, path: Path, dataset: DatasetReader, indexes: tuple[int, ...], declared: int) -> Part:
-        """Return a quality band; its values are codes, which are never mixed."""
+        """Return a quality band; its values are codes, which are never mixed, and which rules alone understand."""
         resampling = None if self.spec.resampling is None else "nearest"
-        spec = self.spec.model_copy(update={"resampling": resampling, "nodata": dataset.nodata})
+        # Ground that is not covered is told by an alpha band: rules may let the code of nodata through.
+        spec = self.spec.model_copy(update={"resampling": resampling, "nodata": None})
         return self._brought(Part(path, dataset, indexes, masks_of(dataset, indexes, declared), declared), spec)
 
     def _part(self, path: Path, dataset: DatasetReader, indexes: tuple[int, ...], declared: int) -> Part:
@@ -164,8 +165,7 @@ class Scene(Opened):
             is_grid = alike or self._onto is not None
             expected = f"the grid of {others}" if is_grid else f"the pixel size of {others}"
             raise RasterError(part.path, "; ".join(differences), expected, "Set 'resampling'.")
-        brought, warped = warp(self._rescued(part, spec, None), self.grid, spec)
-        self._stack.enter_context(warped)
+        brought = warp(self._rescued(part, spec, None), self.grid, spec, self._stack)
         return replace(brought, rescue=self._rescued(part, spec, self.grid).rescue)
 
     def _rescued(self, part: Part, spec: RasterSpec, grid: Grid | None) -> Part:
@@ -258,8 +258,7 @@ class Scene(Opened):
         if self.spec.has_validity_per_step:
             masks = [np.broadcast_to(mask, (self.spec.steps // len(masks), *shape)) for mask in masks]
             return values, np.concatenate(masks) & holds_by_step(values, self.spec)
-        valid = holds_data(values, self.spec.nodata, self.spec.validity)
-        return values, passed_at_all_steps(valid, masks)
+        return values, passed_at_all_steps(holds_at_all_steps(values, self.spec), masks)
 
     def passed(self, window: Window, rules: Sequence[QualityRule]) -> NDArray[np.bool_]:
         """Return where quality bands let each step through by rules of other sources, (steps, height, width).

@@ -94,6 +94,11 @@ def holds_data(
     return kept & np.isfinite(values).all(axis=0) if values.dtype.kind == "f" else kept
 
 
+def is_nodata(values: NDArray[np.generic], nodata: float) -> NDArray[np.bool_]:
+    """Return which values mean "no data", in their shape; ``nodata`` may be not-a-number."""
+    return np.asarray(np.isnan(values) if np.isnan(nodata) else values == in_type(nodata, values.dtype))
+
+
 def in_type(nodata: float, dtype: np.dtype[np.generic] | str) -> np.generic:
     """Return a nodata value as a raster of a data type holds it."""
     kind = np.dtype(dtype)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import ceil, floor
 from typing import TypeVar
 
@@ -48,9 +48,17 @@ def window_in(window: Window, grid: Grid, other: DatasetReader) -> Window:
     west, south, east, north = bounds
     corners = [~other.transform @ corner for corner in ((west, north), (east, south), (west, south), (east, north))]
     columns, rows = zip(*corners, strict=True)
-    first_column, first_row = max(floor(min(columns)) - REACH, 0), max(floor(min(rows)) - REACH, 0)
-    last_column, last_row = min(ceil(max(columns)) + REACH, other.width), min(ceil(max(rows)) + REACH, other.height)
+    first_column, last_column = _reached(columns, int(window.width), other.width)
+    first_row, last_row = _reached(rows, int(window.height), other.height)
     return Window(first_column, first_row, max(last_column - first_column, 0), max(last_row - first_row, 0))
+
+
+def _reached(places: Sequence[float], length: int, most: int) -> tuple[int, int]:
+    """Return from where to where pixels of another raster may reach into a window of so many pixels, along one side."""
+    first, last = min(places), max(places)
+    # Where many pixels become one, kernels are as much wider.
+    reach = ceil(REACH * max(1.0, (last - first) / length))
+    return max(floor(first) - reach, 0), min(ceil(last) + reach, most)
 
 
 def describe_window(window: Window) -> str:

@@ -297,3 +297,13 @@ def test_dates_that_share_no_pixel_with_data_are_told_of_validity_per_step(tmp_p
         DataError, match=r"found nodata in every pixel at one of the dates of 's' .* 'validity_per_step"
     ):
         scan_scenes(scenes, labels, DataConfig.model_validate(config))
+
+
+@pytest.mark.parametrize(("stride", "told"), [(None, ""), (32, ""), (64, "begin every 64: about 75 % of the ground")])
+def test_ground_between_chips_is_told_of(
+    tiny_data: SimpleNamespace, caplog: pytest.LogCaptureFixture, stride: int | None, told: str
+) -> None:
+    chips = tiny_data.config.chips.model_copy(update={"size": 32, "stride": stride})
+    scan_scenes(tiny_data.scenes, tiny_data.labels, tiny_data.config.model_copy(update={"chips": chips}))
+    assert told in caplog.text
+    assert ("begin every" in caplog.text) == bool(told)

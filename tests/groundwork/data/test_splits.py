@@ -279,6 +279,19 @@ def test_val_is_drawn_from_train_by_place(table_of: Table) -> None:
     assert divided.samples["split"].value_counts().to_dict() == {"train": 12, "val": 3, "test": 3}
 
 
+def test_lists_may_name_scenes_that_gave_no_sample_and_no_others(
+    table_of: Table, caplog: pytest.LogCaptureFixture
+) -> None:
+    table = table_of([(scene, 0, 100 * number) for number, scene in enumerate("abc")])
+    lists = {"train": ["a", "cloudy"], "val": ["b"], "test": ["c"]}
+    divided = divide(table, _config("lists"), lists, 0, None, ["a", "b", "c", "cloudy"])
+    assert divided.samples["split"].tolist() == ["train", "val", "test"]
+    assert "'train' names 1 scene(s) that give no sample" in caplog.text
+    assert "'cloudy'" in caplog.text
+    with pytest.raises(DataError, match=r"'train' names 1 scene\(s\) without samples: 'cloudy'"):
+        divide(table, _config("lists"), lists, 0, None, ["a", "b", "c", "cloud"])
+
+
 @pytest.mark.parametrize(
     ("lists", "message"),
     [

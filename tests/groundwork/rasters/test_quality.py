@@ -118,6 +118,21 @@ def test_a_pixel_holds_data_where_all_bands_do_or_any(
     assert np.array_equal(values, pixels), "dark bands keep their 0"
 
 
+@pytest.mark.parametrize("layout", ["steps_first", "bands_first"])
+def test_any_band_is_enough_at_each_date_and_not_at_one_of_them(
+    tmp_path: Path, write_raster: Write, make_spec: MakeSpec, layout: str
+) -> None:
+    # (steps, bands, 1, width): at the second date, the second pixel has no band and the third has one.
+    pixels = np.array([[[[1, 2, 3]], [[4, 5, 6]]], [[[7, 0, 9]], [[1, 0, 0]]]], np.uint16)
+    stacked = pixels if layout == "steps_first" else pixels.swapaxes(0, 1)
+    path = write_raster(tmp_path / "x.tif", stacked.reshape(4, 1, 3))
+    spec = make_spec(dtype="uint16", nodata=0, validity="any", steps=2, layout=layout)
+    with Scene([path], spec) as scene:
+        values, valid = scene.read(Window(0, 0, 3, 1))
+    assert valid.tolist() == [[True, False, True]]
+    assert np.array_equal(values, pixels.swapaxes(0, 1))
+
+
 def test_no_number_is_never_enough(tmp_path: Path, write_raster: Write, make_spec: MakeSpec) -> None:
     pixels = np.array([[[np.nan, 1, np.inf]], [[2, 3, 4]]], np.float32)
     path = write_raster(tmp_path / "x.tif", pixels)

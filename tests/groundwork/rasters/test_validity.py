@@ -191,7 +191,7 @@ def test_the_mask_of_a_resampled_file_is_kept(
 
 
 @pytest.mark.parametrize("kind", ["internal mask", "alpha"])
-@pytest.mark.parametrize("resampling", ["bilinear", "cubic", "nearest"])
+@pytest.mark.parametrize("resampling", ["bilinear", "cubic", "average", "nearest"])
 def test_nodata_outside_of_the_mask_is_never_mixed_into_neighbours(
     tmp_path: Path, write_raster: Write, make_spec: MakeSpec, resampling: str, kind: str
 ) -> None:

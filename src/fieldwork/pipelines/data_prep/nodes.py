@@ -16,11 +16,11 @@ def scan_scenes(scenes: Any, labels: Any, data: DataConfig, data_prep: IndexingC
     return scan.report, as_markdown(scan.report), scan.chips, scan.cells
 
 
-def assign_splits(chips: Any, lists: Any, regions: Any, data: DataConfig, seed: int) -> tuple[Any, Any]:
+def assign_splits(chips: Any, report: Any, lists: Any, regions: Any, data: DataConfig, seed: int) -> tuple[Any, Any]:
     """Divide the chips into train, val and test so that no split can peek at another, and report the distances."""
     from groundwork.data.splits import divide, report_splits
 
-    division = divide(chips, data.split, lists, seed, regions)
+    division = divide(chips, data.split, lists, seed, regions, report["scene"])
     return division.samples, report_splits(division.samples, data, division.left_out)
 
 

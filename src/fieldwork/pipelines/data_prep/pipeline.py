@@ -26,7 +26,7 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 assign_splits,
-                ["chips_found", "split_lists", "split_regions", "params:data", "params:seed"],
+                ["chips_found", "scene_report", "split_lists", "split_regions", "params:data", "params:seed"],
                 ["samples", "split_report"],
                 name="assign_splits",
             ),

@@ -40,8 +40,13 @@ def check_file(file: Path, known: Sequence[str]) -> None:
     for key in stated:
         if key not in known:
             raise SpecError(f"{file}: nothing reads the key '{key}'.{did_you_mean(key, known)} Known: {list(known)}")
-    trainer = stated.get("trainer")
-    if isinstance(trainer, dict):
+    if "trainer" in stated:
+        trainer = stated["trainer"]
+        if not isinstance(trainer, dict):
+            raise SpecError(
+                f"{file}: 'trainer' must be keys with values, such as {{max_epochs: 3}}; found {trainer!r}. Where "
+                "there is nothing to state, leave it out."
+            )
         _check_keys(f"{file}: trainer", "Lightning's Trainer", trainer, _arguments(Trainer))
         for name, family in PARTS.items():
             parts = trainer.get(name)

@@ -14,7 +14,7 @@ from groundwork.compatibility.terratorch.door import as_file
 from groundwork.compatibility.terratorch.parts import with_parts
 from groundwork.compatibility.terratorch.translate import is_terratorch, translate
 from groundwork.config.merging import merge
-from groundwork.errors import BundleError
+from groundwork.errors import BundleError, DataError
 
 FLAGS = ("-c", "--config")
 
@@ -30,7 +30,7 @@ def settle_files(arguments: Sequence[str], known: Sequence[str]) -> tuple[list[s
         known: Keys at the top of a file of ours.
 
     Raises:
-        DataError: For a file that cannot be read.
+        DataError: For a file that cannot be read, or holds nothing.
         SpecError, ComponentError: For a key that means nothing, and a class that is not there.
         BundleError: For a checkpoint of TerraTorch in the place of a bundle.
         TranslationError: For what cannot be translated of a file of TerraTorch.
@@ -38,6 +38,8 @@ def settle_files(arguments: Sequence[str], known: Sequence[str]) -> tuple[list[s
     files, rest = _apart(arguments)
     own = [read_file(file) for file in files]
     stated = merged([with_parts(one, file, read_file) for one, file in zip(own, files, strict=True)])
+    if files and not stated:
+        raise DataError(f"{files[0]} holds nothing; expected keys with values, among them 'data' and 'model'.")
     if not is_terratorch(stated):
         for file in files:
             check_file(file, known)

@@ -22,7 +22,7 @@ from groundwork.cli.running import Command, run_command
 from groundwork.config.stated import Stated, with_trainer
 from groundwork.config.training import RESERVED
 from groundwork.data.raster_module import RasterDataModule
-from groundwork.errors import GroundworkError, SpecError
+from groundwork.errors import BundleError, GroundworkError, SpecError
 from groundwork.progress import speak_at_terminal
 from groundwork.registry import find
 from groundwork.training.lightning_tasks import RasterTask
@@ -93,6 +93,23 @@ class GroundworkCLI(LightningCLI):
         self.stated = parser.parse_args(rest, defaults=False)[self.config.subcommand]
         apply(overrides, self.config[self.config.subcommand])
         apply(overrides, self.stated)
+        self._require_bundle()
+
+    def _require_bundle(self) -> None:
+        """Refuse a file where a task of this library takes a bundle: Lightning would read it as a checkpoint first.
+
+        Raises:
+            BundleError: With what to name.
+        """
+        path = self.stated.get("ckpt_path")
+        model, data = (_class_of(self.stated.get(key)) for key in ("model", "data"))
+        is_ours = issubclass(model, RasterTask) and issubclass(data, RasterDataModule)
+        if is_ours and isinstance(path, str) and Path(path).is_file():
+            raise BundleError(
+                f"'ckpt_path' names the file {path}: expected the folder of a bundle, which holds bundle.json and "
+                "weights.safetensors, as `groundwork fit` leaves it in 'output'. `groundwork fit` itself takes none: a "
+                "training goes on by itself."
+            )
 
     def before_instantiate_classes(self) -> None:
         """Fill in what is stated once for all: the folder, the seed, and how long a training lasts."""

@@ -57,7 +57,10 @@ def with_trainer(training: Mapping[str, Any], stated: Mapping[str, Any]) -> dict
                 f"'trainer.{key}' is {value!r}, and 'training' says {both[key]!r}: leave it out of 'training'."
             )
         if isinstance(value, dict) and "class_path" in value:
-            raise SpecError(f"'trainer.{key}' names a class; a task of this library takes names and numbers there.")
+            advice = " Loggers are named in 'training.loggers'." if key == "logger" else ""
+            raise SpecError(
+                f"'trainer.{key}' names a class; a task of this library takes names and numbers there.{advice}"
+            )
     trainer = {**own, **{key: value for key, value in stated.items() if key != "max_epochs"}}
     epochs = {"max_epochs": stated["max_epochs"]} if "max_epochs" in stated else {}
     return {**training, **epochs, **({"trainer": trainer} if trainer else {})}

@@ -94,8 +94,8 @@ def evaluate_model(
     labels, by how its embeddings spread.
 
     Args:
-        bundle: The model.
-        data: Where the chips are read from.
+        bundle: The model, with the thresholds, temperature and sets that hold.
+        data: Where the chips are read from; those that the training was given will do.
         statistics: Of the training split.
         config: How it is judged.
         seed: Of what is drawn.
@@ -115,8 +115,16 @@ def evaluate_model(
         scores, by_scene, figure = evaluate_spread(ChipEmbedder(bundle, asked), data, config)
         return Judgement(scores | {"verdict": []}, by_scene, figure, draw_reliability({}, ""))
     statistics.target.require(data.target.names)
+    data = _as_decided_by(bundle, data)
     model = predictor_of(bundle, data, config, seed, asked)
     return _evaluate_answers(model, bundle, data, statistics, config, seed)
+
+
+def _as_decided_by(bundle: Bundle, data: LabelledData) -> LabelledData:
+    """Return the data with what was chosen for the scores of the bundle, as for data that its training was given."""
+    decided = bundle.config.target
+    is_same = data.target.as_stated() == decided.as_stated()
+    return replace(data, target=decided) if is_same and data.target != decided else data
 
 
 def _evaluate_answers(

@@ -417,6 +417,9 @@ def test_every_task_has_its_class() -> None:
         ("model.init_args.training.max_epochs", 7, "'trainer.max_epochs' is 1, and 'training' says 7"),
         ("model.init_args.model.decoder", {"name": "fnc"}, "Did you mean 'fcn'?"),
         ("trainer.logger", True, "training.loggers"),
+        ("trainer", None, "'trainer' must be keys with values, such as {max_epochs: 3}; found None"),
+        ("trainer", [], "'trainer' must be keys with values, such as {max_epochs: 3}; found []"),
+        ("ckpt_path", __file__, "expected the folder of a bundle, which holds bundle.json"),
         (
             "trainer.callbacks",
             [{"class_path": "lightning.pytorch.callbacks.EarlyStoping"}],
@@ -458,6 +461,12 @@ def test_what_was_not_trained_is_missed(run: Run, stated: dict[str, Any]) -> Non
     status, told = run("test", stated)
     assert status == 1
     assert "found no bundle. `groundwork fit` with the same file makes it" in told
+
+
+def test_an_empty_file_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "empty.yaml").write_text("# nothing yet\n")
+    assert main(["fit", "--config", str(tmp_path / "empty.yaml")]) == 1
+    assert "empty.yaml holds nothing; expected keys with values" in capsys.readouterr().err
 
 
 def test_a_file_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -66,10 +66,12 @@ def test_sets_are_kept_judged_and_written(
     sets = trained.config.target.sets
     assert sets is not None
     assert sets.miss == 0.2
-    judged = LabelledData(tiny_labelled.samples, tiny_labelled.scenes, tiny_labelled.labels, tiny_labelled.inputs,
-                          trained.config.target)  # fmt: skip
+    # The data that the training was given knows nothing of what was chosen since: the bundle decides.
+    assert tiny_labelled.target.sets is None
     config = EvaluationConfig(split="val", baseline_pixels=200, orientations=False)
-    found = evaluate_model(trained, judged, tiny_statistics, config, 0).scores["val"]["sets"]
+    scores = evaluate_model(trained, tiny_labelled, tiny_statistics, config, 0).scores["val"]
+    assert scores["calibration"]["temperature"] == trained.config.target.temperature
+    found = scores["sets"]
     assert found["wanted"] == 0.8
     # The very answers that it was chosen on, but for those that were left out of a hundred thousand.
     assert found["coverage"] == pytest.approx(0.8, abs=0.01)

@@ -12,8 +12,8 @@ from torchvision.models import WeightsEnum
 from groundwork.errors import ComponentError, WeightsError
 from groundwork.models.weights.bands import find_bands
 from groundwork.models.weights.file import Weights
-from groundwork.models.weights.fine_tuned import of_encoder
 from groundwork.models.weights.hub import WeightsSource, local_source
+from groundwork.models.weights.of_bundle import of_trained, refuse_bundle
 from groundwork.models.weights.reading import (
     LoadReport,
     fetch_address,
@@ -141,7 +141,10 @@ def load_published(
         source = WeightsSource(fetch_address(published.url), str(published.url), published=published.url, is_hub=True)
     else:
         raise ComponentError("No weights are published for this network. Name a file in 'weights', or another 'model'")
-    held = of_encoder(read_weights(source.path), source.name)
+    held = read_weights(source.path)
+    if not all(layer.must_tell for layer in first):
+        refuse_bundle(held, source.name, type(network).__name__)
+    held = of_trained(held, source.name)
     content = {rename(name): value for name, value in held.items()}
     return set_published(network, content, source.name, unused, [layer.told_by(content, source) for layer in first])
 

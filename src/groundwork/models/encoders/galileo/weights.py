@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from groundwork.models.encoders.galileo.sources import Group
 from groundwork.models.encoders.galileo.variants import MAX_PATCH_SIZE, STILL_GROUPS, TIMED_GROUPS
 from groundwork.models.weights.hub import WeightsSource
+from groundwork.models.weights.of_bundle import refuse_bundle
 from groundwork.models.weights.published import FirstLayer
 from groundwork.models.weights.reading import LoadReport, load_weights, read_weights
 
@@ -33,6 +34,7 @@ def load_galileo(
     """
     own = network.state_dict()
     content = read_weights(source.path)
+    refuse_bundle(content, source.name, "galileo")
     skipped = [name for name in content if name not in own and name.startswith((*_OTHERS, *unused))]
     weights = {name: value for name, value in content.items() if name not in skipped}
     for layer, group in groups.items():

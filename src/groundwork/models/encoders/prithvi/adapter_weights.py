@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from groundwork.models.encoders.prithvi.variants import HLS_BANDS
 from groundwork.models.weights.bands import find_bands
-from groundwork.models.weights.fine_tuned import of_encoder
 from groundwork.models.weights.hub import WeightsSource
+from groundwork.models.weights.of_bundle import of_trained
 from groundwork.models.weights.published import FirstLayer
 from groundwork.models.weights.reading import LoadReport, load_weights, read_weights
 
@@ -49,7 +49,7 @@ def load_adapter(network: nn.Module, source: WeightsSource, wanted: Sequence[str
     Raises:
         WeightsError: For a file that cannot be read, belongs to another network, or does not say its bands.
     """
-    content = of_encoder(read_weights(source.path), source.name)
+    content = of_trained(read_weights(source.path), source.name)
     if not any(name.startswith("interactions.") for name in content):
         return None
     weights = {adapter_name(name): value for name, value in content.items()}

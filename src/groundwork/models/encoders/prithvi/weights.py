@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from groundwork.models.weights.bands import find_bands
 from groundwork.models.weights.hub import WeightsSource
+from groundwork.models.weights.of_bundle import is_of_bundle, of_trained
 from groundwork.models.weights.published import FirstLayer
 from groundwork.models.weights.reading import LoadReport, load_weights, read_weights
 
@@ -47,6 +48,7 @@ def load_prithvi(
     """
     own = network.state_dict()
     content = read_weights(source.path)
+    content = of_trained(content, source.name) if is_of_bundle(content) else content
     parts, skipped = _split(content, places)
     trained = _find_bands(parts, own, source, published, is_published=_is_autoencoder(content))
     weights, resized = {}, []

@@ -22,6 +22,7 @@ from groundwork.models.encoders.parts.tokens import block_indices, dropped_block
 from groundwork.models.encoders.parts.transformer import initialise_linear
 from groundwork.models.encoders.satmae.variants import VARIANTS, SatMAEVariant, VariantName, describe
 from groundwork.models.limits import Rate
+from groundwork.models.weights.of_bundle import refuse_bundle
 from groundwork.models.weights.published import FirstLayer, set_published
 from groundwork.models.weights.reading import LoadReport, fetch_address, read_weights, require_pretrained
 from groundwork.specs import RasterSpec
@@ -116,7 +117,9 @@ class SatMAEEncoder(OneSourceEncoder):
             )
         left_out = tuple(f"patch_embed.{group}." for group in range(len(sizes.groups)) if group not in self._channels)
         unused = (*_OTHERS, *left_out, "norm.", *dropped_blocks(self.out_indices, sizes.depth))
-        return set_published(self, read_weights(file), weights or sizes.weights, unused, first)
+        content, source = read_weights(file), weights or sizes.weights
+        refuse_bundle(content, source, "satmae")
+        return set_published(self, content, source, unused, first)
 
     def encode(self, image: Image) -> list[Tensor]:
         """Give one map per block. See :class:`Encoder`."""

@@ -16,6 +16,7 @@ from groundwork.models.encoders.smp.stages import build_stages, read_stages
 from groundwork.models.weights.file import Weights
 from groundwork.models.weights.hub import WeightsSource, local_source
 from groundwork.models.weights.info import EncoderInfo
+from groundwork.models.weights.of_bundle import of_trained
 from groundwork.models.weights.published import FirstLayer, changed_names, set_published
 from groundwork.models.weights.reading import fetch, read_weights, require_pretrained
 from groundwork.models.without_memory import without_memory
@@ -74,7 +75,8 @@ class SMPEncoder(OneSourceEncoder):
         loaded = None
         if pretrained:
             source = local_source(weights, None) if weights else _fetch(settings, hub)
-            content = {f"encoder.{name}": value for name, value in read_weights(source.path).items()}
+            held = of_trained(read_weights(source.path), source.name)
+            content = {f"encoder.{name}": value for name, value in held.items()}
             wanted = tuple(band.name for band in raster.used)
             layers = [FirstLayer(name, _RGB, wanted, must_tell=True) for name in changed_names(self.network, probe)]
             first = [layer.told_by(content, source) for layer in layers]

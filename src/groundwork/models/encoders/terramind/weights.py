@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from groundwork.errors import WeightsError
 from groundwork.models.weights.fine_tuned import of_encoder
 from groundwork.models.weights.hub import WeightsSource
+from groundwork.models.weights.of_bundle import refuse_bundle
 from groundwork.models.weights.published import FirstLayer
 from groundwork.models.weights.reading import LoadReport, load_weights, read_weights
 
@@ -41,7 +42,9 @@ def load_terramind(
         WeightsError: For a file that cannot be read, or belongs to another network.
     """
     own = network.state_dict()
-    content = of_encoder(read_weights(source.path), source.name)
+    content = read_weights(source.path)
+    refuse_bundle(content, source.name, "terramind")
+    content = of_encoder(content, source.name)
     skipped = [name for name in content if name not in own and name.startswith((*_OTHERS, *unused))]
     skipped += [name for name in content if name.endswith(_ZEROS) and name not in own and name not in skipped]
     weights = {name: value for name, value in content.items() if name not in skipped}

@@ -16,9 +16,9 @@ from groundwork.models.encoders.timm.networks import NetworkOptions, create_netw
 from groundwork.models.freezing import mark_fresh
 from groundwork.models.weights.bands import find_bands
 from groundwork.models.weights.file import Weights, WeightsFile
-from groundwork.models.weights.fine_tuned import of_encoder
 from groundwork.models.weights.hub import WeightsSource, local_source
 from groundwork.models.weights.info import DIGITAL_NUMBER, EncoderInfo
+from groundwork.models.weights.of_bundle import is_of_bundle, of_trained
 from groundwork.models.weights.published import FirstLayer, changed_names
 from groundwork.models.weights.reading import LoadReport, fetch_address, read_weights
 
@@ -72,13 +72,17 @@ def load_timm(
     """
     named = weights.file if isinstance(weights, WeightsFile) else weights
     source = named or f"timm's {options.model}"
-    content = None if named is None else of_encoder(_read(named), source)
+    held = {} if named is None else _read(named)
+    content = None if named is None else of_trained(held, source)
     names = changed_names(network, probe)
     if content is not None and weights is not None and not source.startswith((*_HUB, *_ADDRESSES)):
         layer = replace(layer, trained=_trained_on(content, local_source(weights, None), names, network))
     num_trained = len(layer.trained) or _num_trained(network)
-    state = _load_published(replace(options, num_channels=num_trained), content, source)
     own = network.state_dict()
+    if content is not None and is_of_bundle(held):
+        state = _of_own(content, own, names, source)
+    else:
+        state = _load_published(replace(options, num_channels=num_trained), content, source)
     fresh, partly = [], []
     for name in names:
         if _is_by_band(state[name], own[name], layer):
@@ -100,10 +104,28 @@ def _trained_on(
     content: Mapping[str, Tensor], source: WeightsSource, names: Sequence[str], network: nn.Module
 ) -> tuple[str, ...]:
     """Return the bands that a file was trained on; ``names`` are those of the first layers in the network."""
-    first = [name.removeprefix("model.") for name in names]
-    counts = [content[name].shape[1] for name in first if name in content and content[name].dim() > 1]
+    first = {_plain(name) for name in names}
+    counts = [value.shape[1] for name, value in content.items() if _plain(name) in first and value.dim() > 1]
     count = counts[0] if counts else len(source.bands) or _num_trained(network)
     return find_bands(source, count, trained_bands(network))
+
+
+def _plain(name: str) -> str:
+    """Return a name as it is in the whole network and in what gives its levels: the latter joins names of stages."""
+    return name.removeprefix("model.").replace(".", "_")
+
+
+def _of_own(
+    content: Mapping[str, Tensor], own: Mapping[str, Tensor], first: Sequence[str], source: str
+) -> dict[str, Tensor]:
+    """Return what a bundle holds of the network, which was the same one; its names need no conversion."""
+    missing = [name for name in own if name not in content]
+    other = [name for name in own if name not in (*missing, *first) and content[name].shape != own[name].shape]
+    if missing or other:
+        told = [f"{len(missing)} missing in the file: {', '.join(missing[:5])}."] if missing else []
+        told += [f"{len(other)} of another shape: {', '.join(other[:5])}."] if other else []
+        raise WeightsError(f"{source} holds weights of another network. {' '.join(told)}")
+    return {name: content[name] for name in own}
 
 
 def trained_bands(network: nn.Module) -> tuple[str, ...]:
@@ -139,7 +161,7 @@ def _load_published(options: NetworkOptions, content: dict[str, Tensor] | None, 
         state = create_network(options, content, pretrained=True).state_dict()
     except _UNREACHABLE as error:
         raise WeightsError(_advise(source, error)) from None
-    except RuntimeError as error:
+    except (KeyError, RuntimeError) as error:  # timm's conversions look names up
         raise WeightsError(f"{source} holds weights of another network. {' '.join(str(error).split())[:300]}") from None
     if content is not None:
         _require_complete(options, content, source)

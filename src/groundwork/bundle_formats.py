@@ -35,13 +35,18 @@ def name_anew(weights: Weights, description: Description) -> Weights:
     return weights
 
 
-def _describe_second(description: Description) -> Description:
-    """Options of encoders have one name and one place."""
+def _with_encoders(description: Description, change: Callable[[Mapping[str, Any]], dict[str, Any]]) -> Description:
+    """Return a description with each of its encoders changed."""
     model = dict(description["model"])
     if model.get("encoder"):
-        model["encoder"] = _encoder_of_second(model["encoder"])
-    model["encoders"] = {source: _encoder_of_second(entry) for source, entry in model.get("encoders", {}).items()}
+        model["encoder"] = change(model["encoder"])
+    model["encoders"] = {source: change(entry) for source, entry in model.get("encoders", {}).items()}
     return {**description, "model": model}
+
+
+def _describe_second(description: Description) -> Description:
+    """Options of encoders have one name and one place."""
+    return _with_encoders(description, _encoder_of_second)
 
 
 def _encoder_of_second(encoder: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,11 +67,7 @@ def _encoder_of_second(encoder: Mapping[str, Any]) -> dict[str, Any]:
 
 def _describe_third(description: Description) -> Description:
     """Encoders of each date pool over the steps that hold data; those of before pool over all, as they learned."""
-    model = dict(description["model"])
-    if model.get("encoder"):
-        model["encoder"] = _encoder_of_third(model["encoder"])
-    model["encoders"] = {source: _encoder_of_third(entry) for source, entry in model.get("encoders", {}).items()}
-    return {**description, "model": model}
+    return _with_encoders(description, _encoder_of_third)
 
 
 def _encoder_of_third(encoder: Mapping[str, Any]) -> dict[str, Any]:

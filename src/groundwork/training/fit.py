@@ -48,7 +48,6 @@ from groundwork.training.choices import with_choices
 from groundwork.training.estimator import fit_estimator
 from groundwork.training.identity import SHOWN, identity
 from groundwork.training.initial import BUILT_FROM
-from groundwork.training.measured import within_an_epoch
 from groundwork.training.own_callbacks import require_one_process, require_steps
 from groundwork.training.precision import check_half
 from groundwork.training.process import training_process
@@ -184,8 +183,7 @@ def train(prepared: Prepared) -> None:
         last = last_checkpoint(prepared.run.folder, task.state_dict())
         for shown in trainer.loggers:
             shown.log_hyperparams(_stated(prepared.run))
-        with within_an_epoch():
-            trainer.fit(task, datamodule=prepared.module, ckpt_path=last, weights_only=True)
+        trainer.fit(task, datamodule=prepared.module, ckpt_path=last, weights_only=True)
 
 
 def _stated(run: Run) -> dict[str, Any]:

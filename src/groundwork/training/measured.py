@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from lightning import Trainer
 
@@ -46,19 +44,11 @@ def require_measured(trainer: Trainer) -> None:
         )
 
 
-@contextmanager
-def within_an_epoch() -> Iterator[None]:
-    """Refuse an interval of validation that is longer than an epoch, which Lightning does in words of its own.
-
-    Raises:
-        TrainingError: In place of what Lightning raises.
-    """
-    try:
-        yield
-    except ValueError as error:
-        if "val_check_interval" not in str(error):
-            raise
-        raise TrainingError(
-            "training.trainer.val_check_interval is longer than an epoch. Leave it out, or let it count through epochs "
-            f"by 'check_val_every_n_epoch: null' ({str(error).strip().partition('.')[0]})"
-        ) from error
+def about_interval(error: ValueError) -> str:
+    """Return what to change where an interval of validation is longer than an epoch; empty for any other error."""
+    if "val_check_interval" not in str(error):
+        return ""
+    return (
+        "training.trainer.val_check_interval is longer than an epoch. Leave it out, or let it count through epochs "
+        f"by 'check_val_every_n_epoch: null' ({str(error).strip().partition('.')[0]})"
+    )

@@ -14,6 +14,7 @@ from torch import Tensor
 from groundwork.config.training import TrainingConfig
 from groundwork.errors import GroundworkError, TrainingError
 from groundwork.models.memory import is_out_of_memory
+from groundwork.training.measured import about_interval
 from groundwork.training.messages import INTERRUPTED
 
 #: On an accelerator, losses are looked at after so many steps: each look waits for all that is computed.
@@ -64,6 +65,8 @@ class FiniteLoss(Callback):
 def explained(training: TrainingConfig, trainer: Trainer) -> Iterator[None]:
     """Say what to change where a training ends for want of memory or of room on a disk, or is interrupted.
 
+    Beside these, where it would be measured more rarely than an epoch ends.
+
     The state after the last whole epoch stays, and the same command goes on after it.
 
     Raises:
@@ -75,8 +78,8 @@ def explained(training: TrainingConfig, trainer: Trainer) -> Iterator[None]:
         raise
     except SystemExit:  # what Lightning makes of Ctrl-C
         raise TrainingError(INTERRUPTED) from None
-    except (MemoryError, RuntimeError) as error:
-        text = _about_memory(error, training, trainer)
+    except (MemoryError, RuntimeError, ValueError) as error:
+        text = about_interval(error) if isinstance(error, ValueError) else _about_memory(error, training, trainer)
         if not text:
             raise
         raise TrainingError(text) from error

@@ -126,8 +126,7 @@ class RasterModel(Model, ABC):
                 valid[source] = image.valid
         sizes = (next(iter(entry.values())).shape[-2:] for entry in (images.values, values))
         first, padded = ((size[0], size[1]) for size in sizes)
-        how: Padding = "symmetric" if self.padding == "symmetric" else "reflect"
-        by_step = {source: pad_to(mask, padded, how) for source, mask in valid.items() if mask.dim() == 4}
+        by_step = {source: pad_to(mask, padded, self.padding) for source, mask in valid.items() if mask.dim() == 4}
         ready = Images(values, by_step, images.dates, images.location, images.seeds)
         return Prepared(ready, valid, first, padded, self.padding)
 

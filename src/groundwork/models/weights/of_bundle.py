@@ -24,6 +24,19 @@ def is_of_bundle(weights: Mapping[str, Tensor]) -> bool:
     return all(any(name.startswith(part) for name in weights) for part in (_ENCODER, _STATISTICS))
 
 
+def unbundled(weights: Mapping[str, Tensor], source: str) -> Mapping[str, Tensor]:
+    """Return the weights of the encoder of a bundle by its own names, and those of any other file as they are.
+
+    Args:
+        weights: As in the file.
+        source: The file, for the message.
+
+    Raises:
+        WeightsError: As of :func:`of_trained`.
+    """
+    return _of_bundle(weights, source) if is_of_bundle(weights) else weights
+
+
 def of_trained(weights: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
     """Return the weights of the encoder by its own names, whether they are a bundle's or another program's.
 

@@ -127,6 +127,29 @@ def test_a_model_does_not_see_what_a_step_without_data_holds(
     torch.testing.assert_close(exported(given).output, model(given).output, atol=1e-5, rtol=1e-4)
 
 
+def test_of_two_sources_each_heeds_its_own_dates_without_data(make_raster: MakeRaster, target: TargetSpec) -> None:
+    rasters = {name: make_raster(3, steps=2) for name in ("first", "second")}
+    encoder = {"name": "per_date", "encoder": RESNET}
+    config = ModelConfig.model_validate(
+        {
+            "encoders": dict.fromkeys(rasters, encoder),
+            "necks": [{"name": "merge_sources"}],
+            "decoder": {"name": "fcn", "channels": 8},
+        }
+    )
+    model = EncoderDecoderFactory().build_model(config, rasters, target).eval()
+    values = {name: torch.randn(1, 3, 2, 64, 64) for name in rasters}
+    valid = torch.ones(1, 2, 64, 64, dtype=torch.bool)
+    valid[:, 1] = False
+    given = model.encoder(model.prepare(Images(values, {"second": valid})).images)
+    plain = model.encoder(model.prepare(Images(values)).images)
+    levels = len(given) // 2
+    assert all(torch.equal(level, same) for level, same in zip(given[:levels], plain[:levels], strict=True))
+    alone = model.encoder.encoders["second"].encoder(Images({"second": values["second"][:, :, 0]}))
+    for level, expected in zip(given[levels:], alone, strict=True):
+        torch.testing.assert_close(level, expected, atol=1e-5, rtol=1e-4)
+
+
 def test_each_step_is_told_its_own_date_and_the_place(make_raster: MakeRaster) -> None:
     inner = {"name": "prithvi_vit", "coordinates": ["time", "location"], "out_indices": [1], "image_size": 64}
     encoder = build(make_raster(3, steps=2), encoder=inner, pooling="concat")

@@ -36,7 +36,7 @@ from groundwork.models.encoders.parts.tokens import block_indices, dropped_block
 from groundwork.models.encoders.parts.wavelengths import require_wavelengths
 from groundwork.models.weights.hub import find_weights
 from groundwork.models.weights.info import Coordinate
-from groundwork.models.weights.of_bundle import is_of_bundle, of_trained
+from groundwork.models.weights.of_bundle import unbundled
 from groundwork.models.weights.published import set_published
 from groundwork.models.weights.reading import read_weights
 from groundwork.specs import FeatureLevel, FeatureSpec, RasterSpec
@@ -95,8 +95,7 @@ class ClayEncoder(OneSourceEncoder):
         source = find_weights(variant, pretrained, weights, sizes.weights)
         loaded = None
         if source is not None:
-            held = read_weights(source.path)
-            held = of_trained(held, source.name) if is_of_bundle(held) else held
+            held = unbundled(read_weights(source.path), source.name)
             content = {_rename(name): value for name, value in held.items()}
             unused = (
                 *dropped_blocks(self.out_indices, sizes.depth, "transformer.layers"),

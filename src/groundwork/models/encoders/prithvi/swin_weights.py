@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from groundwork.models.weights.bands import find_bands
 from groundwork.models.weights.hub import WeightsSource
-from groundwork.models.weights.of_bundle import is_of_bundle, of_trained
+from groundwork.models.weights.of_bundle import unbundled
 from groundwork.models.weights.published import FirstLayer
 from groundwork.models.weights.reading import LoadReport, load_weights, read_weights
 
@@ -45,8 +45,7 @@ def load_swin(
     """
     own = network.state_dict()
     weights, skipped = {}, []
-    content = read_weights(source.path)
-    content = of_trained(content, source.name) if is_of_bundle(content) else content
+    content = unbundled(read_weights(source.path), source.name)
     for name, (file_name, value) in convert_swin(content, num_stages).items():
         if name in own:
             weights[name] = value

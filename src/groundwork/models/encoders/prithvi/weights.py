@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from groundwork.models.weights.bands import find_bands
 from groundwork.models.weights.hub import WeightsSource
-from groundwork.models.weights.of_bundle import is_of_bundle, of_trained
+from groundwork.models.weights.of_bundle import unbundled
 from groundwork.models.weights.published import FirstLayer
 from groundwork.models.weights.reading import LoadReport, load_weights, read_weights
 
@@ -47,8 +47,7 @@ def load_prithvi(
             trained on.
     """
     own = network.state_dict()
-    content = read_weights(source.path)
-    content = of_trained(content, source.name) if is_of_bundle(content) else content
+    content = unbundled(read_weights(source.path), source.name)
     parts, skipped = _split(content, places)
     trained = _find_bands(parts, own, source, published, is_published=_is_autoencoder(content))
     weights, resized = {}, []

@@ -1,15 +1,19 @@
-"""How errors reach the person at the terminal: the message, without the way through Kedro's insides."""
+"""How a run reaches the person at the terminal: logs as the project states them, errors without Kedro's insides."""
 
 from __future__ import annotations
 
 import os
 import re
 import sys
+from pathlib import Path
 from traceback import walk_tb
 from types import TracebackType
 
+import yaml
 from kedro.config import MissingConfigException
+from kedro.framework.project import LOGGING
 from kedro.io import DatasetError
+from kedro.utils import find_config_file
 from kedro.validation import ParameterValidationError
 from rich.console import Console
 
@@ -41,6 +45,13 @@ ADVICE = {
     "found no file that matches": "Patterns stand in the catalog of the recipe, or of conf/base.",
     "each image needs the label of the same key": "Patterns stand in the catalog of the recipe, or of conf/base.",
 }
+
+
+def log_as_stated(project: Path) -> None:
+    """Log as ``conf/logging.yml`` says, from a subfolder as well: Kedro looks for it where the command is given."""
+    own = project / "conf" / "logging.yml"
+    if not os.environ.get("KEDRO_LOGGING_CONFIG") and find_config_file("conf/logging") is None and own.is_file():
+        LOGGING.configure(yaml.safe_load(own.read_text(encoding="utf-8")))
 
 
 def advise(message: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from groundwork.cli.commands import COMMANDS, asks_for_help, show_help
 from groundwork.cli.listing import FAMILIES, list_tables
+from groundwork.ending import ending_orderly
 from groundwork.errors import GroundworkError
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(given)
     commands = {"bundle": _bundle, "data": _audit, "export": _export, "models": _models, "serve": _serve}
     try:
-        return commands[options.topic](options)
+        with ending_orderly():
+            return commands[options.topic](options)
     except GroundworkError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -56,7 +58,8 @@ def _run_command(command: str, arguments: Sequence[str]) -> int:
     from groundwork.cli.lightning import run_lightning  # noqa: PLC0415
 
     try:
-        run_lightning(command, arguments)
+        with ending_orderly():
+            run_lightning(command, arguments)
     except GroundworkError as error:
         sys.stderr.write(f"{error}\n")
         return 1

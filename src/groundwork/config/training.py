@@ -22,10 +22,14 @@ RESERVED = {
 }
 
 
+#: How much a loss counts beside others.
+Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
 class LossTerm(ComponentConfig):
     """One loss; several are added up by their weights."""
 
-    weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    weight: Weight = 1.0
 
 
 class LoaderConfig(Config):
@@ -114,7 +118,7 @@ class TrainingConfig(Config):
     augmentation: tuple[ComponentConfig, ...] = SYMMETRIES
     loss: tuple[LossTerm, ...] = Field(min_length=1)
     #: Auxiliary branch -> weight of its loss. Must name each branch of the model, and no other.
-    auxiliary_loss: dict[str, float] = Field(default_factory=dict)
+    auxiliary_loss: dict[str, Weight] = Field(default_factory=dict)
     optimizer: ComponentConfig
     schedule: ComponentConfig = ComponentConfig(name="constant")
     #: Which weights learn faster or slower than others.

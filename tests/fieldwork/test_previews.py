@@ -81,8 +81,12 @@ def test_quicklooks_are_drawn_one_by_one_and_the_first_is_shown(tmp_path: Path) 
         figure.text(0.5, 0.5, name)
         return figure
 
-    catalog.save("quicklooks", {name: lambda name=name: draw(name) for name in ("b", "a")})
+    (tmp_path / "quicklooks").mkdir()
+    for earlier in ("c", "of_another_part"):
+        (tmp_path / f"quicklooks/{earlier}.png").write_bytes(b"of an earlier run")
+    catalog.save("quicklooks", {**{name: lambda name=name: draw(name) for name in ("b", "a")}, "c": None, "d": None})
     assert drawn == ["a", "b"]
+    assert {file.stem for file in (tmp_path / "quicklooks").iterdir()} == {"a", "b", "of_another_part"}
     entry = catalog.get("quicklooks")
     assert isinstance(entry, QuicklooksDataset)
     assert catalog.to_config()[0]["quicklooks"]["path"] == config["path"], "its place is known to the summary"

@@ -16,10 +16,15 @@ class QuicklooksDataset(KnownByName, PartitionedDataset):  # type: ignore[misc]
     """A picture per scene, of which Kedro-Viz shows the first."""
 
     def save(self, data: Mapping[str, Any]) -> None:
-        """Draw and write one picture after the other."""
+        """Draw and write one picture after the other; of None, take away what is there."""
         from groundwork.progress import track
 
-        for name in track(sorted(data), "Drawing quick-looks", len(data)):
+        for name in data:
+            place = self._partition_to_path(name)
+            if data[name] is None and self._filesystem.exists(place):
+                self._filesystem.rm(place)
+        drawn = sorted(name for name in data if data[name] is not None)
+        for name in track(drawn, "Drawing quick-looks", len(drawn)):
             super().save({name: data[name]})
 
     def preview(self) -> ImagePreview:

@@ -60,7 +60,7 @@ def write_quicklooks(
     folder: Path,
     names: Names,
 ) -> None:
-    """Draw each scene beside what was predicted of it.
+    """Draw scenes beside what was predicted of them.
 
     Args:
         bundle: What was asked.
@@ -71,9 +71,13 @@ def write_quicklooks(
     """
     specs = scene_specs(bundle.config.inputs, asked)
     spec, scenes = specs[bundle.reference], folders_by_source(rasters, specs)[bundle.reference]
-    drawn = draw_quicklooks(bundle, spec, scenes, _answers(names, scenes), spec.shown)
+    drawn = draw_quicklooks(bundle, spec, scenes, _answers(names, scenes), asked)
     for key, draw in drawn.items():
-        save_figure(draw(), folder / QUICKLOOKS / f"{key}.png")
+        place = folder / QUICKLOOKS / f"{key}.png"
+        if draw is None:
+            place.unlink(missing_ok=True)
+        else:
+            save_figure(draw(), place)
 
 
 def _answers(names: Names, scenes: RasterFolder) -> RasterFolder:

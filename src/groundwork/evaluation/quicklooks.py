@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from groundwork.bundle import Bundle
+from groundwork.config.inference import InferenceConfig
 from groundwork.evaluation.figures import draw_quicklooks as draw_answers
 from groundwork.evaluation.figures import rgb_positions
 from groundwork.rasters.bad_blocks import BadBlocks
@@ -20,25 +22,41 @@ from groundwork.rasters.quicklook import part_shown, read_small, stretch, stretc
 from groundwork.rasters.scene import Scene
 from groundwork.specs import RasterSpec
 
+logger = logging.getLogger(__name__)
+
 #: Longest side of a picture, in pixels.
 SIDE = 700
 
 
 def draw_quicklooks(
-    bundle: Bundle, spec: RasterSpec, scenes: RasterFolder, predictions: RasterFolder, rgb: Sequence[str]
-) -> dict[str, Callable[[], Figure]]:
+    bundle: Bundle, spec: RasterSpec, scenes: RasterFolder, predictions: RasterFolder, asked: InferenceConfig
+) -> dict[str, Callable[[], Figure] | None]:
     """Return, for each scene, what draws its quick-look: made one after the other, when they are written.
+
+    None: it is not among those that are drawn, and what an earlier run drew of it is out of date.
 
     Args:
         bundle: What was asked.
-        spec: What the scenes' rasters hold.
+        spec: What the scenes' rasters hold, and which bands are shown.
         scenes: By key.
         predictions: What came of them, by key.
-        rgb: Names of the bands that are shown.
+        asked: How it was asked, and how many are drawn.
 
     Raises:
-        SpecError: Where ``rgb`` names a band that is not read.
+        SpecError: Where a band is to be shown that is not read.
     """
+    drawn = _of_each(bundle, spec, scenes, predictions, spec.shown)
+    keys = list(drawn) if asked.shard is None else list(asked.shard.part_of(list(drawn)))
+    most = len(keys) if asked.quicklooks == "all" else min(asked.quicklooks, len(keys))
+    picked = {keys[place] for place in np.linspace(0, len(keys) - 1, most).round().astype(int)}
+    if most < len(keys):
+        logger.info("%d of %d scene(s) are drawn, evenly picked, as 'inference.quicklooks' says", most, len(keys))
+    return {key: drawn[key] if key in picked else None for key in keys}
+
+
+def _of_each(
+    bundle: Bundle, spec: RasterSpec, scenes: RasterFolder, predictions: RasterFolder, rgb: Sequence[str]
+) -> dict[str, Callable[[], Figure]]:
     if bundle.produces == "answers":
         return draw_answers(spec, bundle.config.target, scenes, predictions, rgb)
     bands = rgb_positions(spec, rgb)

@@ -23,7 +23,7 @@ from groundwork.rasters.grid import describe_crs
 #: What STAC calls the SHA-256 of a file: a multihash, 12 for the kind of hash, 20 for its length in hexadecimal digits.
 _MULTIHASH = "1220"
 #: Options that say what is done with predictions, and not what they are.
-_NOT_DECIDING = {"overwrite", "items", "mosaic", "workers", "block_rows", "engine", "scheduler", "shard"}
+_NOT_DECIDING = {"overwrite", "items", "mosaic", "workers", "block_rows", "engine", "scheduler", "shard", "quicklooks"}
 
 
 @dataclass(frozen=True, slots=True)

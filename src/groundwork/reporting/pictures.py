@@ -41,8 +41,8 @@ class Pictures:
     #: What is shown -> how: ``confusion``, ``reliability``, ``extremes`` and ``panel``.
     figures: Mapping[str, Picture]
     predictions: tuple[Picture, ...]
-    #: Number of predictions that there are.
-    num_predictions: int
+    #: Number of scenes that are drawn.
+    num_drawn: int
 
 
 def gather_pictures(figures: Mapping[str, bytes], predictions: Mapping[str, Callable[[], bytes]]) -> Pictures:

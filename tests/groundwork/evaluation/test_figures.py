@@ -20,9 +20,10 @@ from groundwork.data.statistics import Statistics
 from groundwork.errors import SpecError
 from groundwork.evaluation.figures import draw_history, draw_panel, draw_quicklooks, rgb_positions
 from groundwork.evaluation.predictors import Predictor
+from groundwork.evaluation.quicklooks import draw_quicklooks as draw_some
 from groundwork.evaluation.report import evaluate_model
 from groundwork.prediction.scene import predict_scenes
-from groundwork.rasters.folder import find_rasters
+from groundwork.rasters.folder import RasterFolder, find_rasters
 from groundwork.rasters.quicklook import stretch
 from groundwork.rasters.writing import write_rasters
 from groundwork.targets.classes import RIGHT, WRONG
@@ -131,6 +132,27 @@ def test_quicklooks_show_scene_and_prediction(tmp_path: Path, tiny_bundle: Bundl
     assert (_shown(figure, 0, 0, columns=2)[:10, :10] == 255).all()
     with pytest.raises(SpecError, match="'rgb' names band 'X'"):
         draw_quicklooks(spec, target, tiny_data.scenes, predictions, ("A", "X", "C"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"quicklooks": "all"}, {"0": True, "1": True, "2": True, "3": True, "4": True}),
+        ({"quicklooks": 9}, {"0": True, "1": True, "2": True, "3": True, "4": True}),
+        ({"quicklooks": 3}, {"0": True, "1": False, "2": True, "3": False, "4": True}),
+        ({"quicklooks": 1}, {"0": True, "1": False, "2": False, "3": False, "4": False}),
+        ({"quicklooks": 1, "shard": {"index": 1, "count": 2}}, {"1": True, "3": False}),
+        ({"quicklooks": 5, "shard": {"index": 2, "count": 9}}, {"2": True}),
+        ({"quicklooks": 5, "shard": {"index": 8, "count": 9}}, {}),
+    ],
+)
+def test_of_many_scenes_some_are_drawn_evenly_picked(
+    asked: dict[str, object], expected: dict[str, bool], tmp_path: Path, tiny_bundle: Bundle
+) -> None:
+    spec = tiny_bundle.config.inputs[tiny_bundle.reference]
+    scenes, made = (RasterFolder(tmp_path, {str(key): (f"{key}.tif",) for key in range(n)}) for n in (6, 5))
+    drawn = draw_some(tiny_bundle, spec, scenes, made, InferenceConfig.model_validate(asked))
+    assert {key: draw is not None for key, draw in drawn.items()} == expected
 
 
 def test_judging_gives_scores_of_model_and_baselines(

@@ -158,8 +158,10 @@ def test_a_run_that_goes_on_knows_by_which_word_a_scene_was_predicted(
 
 def test_a_picture_of_such_a_scene_is_drawn(made: Path, tiny_bundle: Bundle, world: SimpleNamespace) -> None:
     spec = tiny_bundle.config.inputs["optical"]
-    drawn = draw_quicklooks(tiny_bundle, spec, world.broken, find_rasters(made, ["{key}_classes.tif"]), ["A", "B", "C"])
-    image = drawn["x"]().axes[0].images[0].get_array()
+    made_of = find_rasters(made, ["{key}_classes.tif"])
+    draw = draw_quicklooks(tiny_bundle, spec, world.broken, made_of, InferenceConfig())["x"]
+    assert draw is not None
+    image = draw().axes[0].images[0].get_array()
     assert image is not None
     assert len(np.unique(np.asarray(image)[ROWS, COLUMNS].reshape(-1, 3), axis=0)) == 1
 

@@ -133,7 +133,7 @@ def test_pictures_are_made_small_and_picked_evenly() -> None:
         return lambda: (read.append(number), _png(value=number))[1]
 
     found = gather_pictures({}, {f"{number:03d}": reader(number) for number in range(100)})
-    assert (len(found.predictions), found.num_predictions) == (MOST_PREDICTIONS, 100)
+    assert (len(found.predictions), found.num_drawn) == (MOST_PREDICTIONS, 100)
     assert (found.predictions[0].name, found.predictions[-1].name) == ("000", "099")
     assert len(read) == MOST_PREDICTIONS, "the others are not even read"
 

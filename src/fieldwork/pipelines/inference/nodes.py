@@ -15,11 +15,11 @@ def predict_scenes(bundle: Any, scenes: Any, inference: InferenceConfig, ground:
 
 
 def draw_quicklooks(bundle: Any, scenes: Any, inference: InferenceConfig, predictions: Any) -> Any:
-    """Draw each scene and its prediction side by side, one after the other."""
+    """Draw scenes and their predictions side by side, one after the other."""
     from groundwork.data.scene_stack import folders_by_source
     from groundwork.evaluation.quicklooks import draw_quicklooks
     from groundwork.prediction.source import scene_specs
 
     specs = scene_specs(bundle.config.inputs, inference)
     spec, shown = specs[bundle.reference], folders_by_source(scenes, specs)[bundle.reference]
-    return draw_quicklooks(bundle, spec, shown, predictions, spec.shown)
+    return draw_quicklooks(bundle, spec, shown, predictions, inference)

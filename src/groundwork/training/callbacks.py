@@ -37,9 +37,10 @@ class SeedEachEpoch(Callback):
 
 
 class TellEpoch(Callback):
-    """Says in the log now and then how far an epoch has come, where no bar is shown."""
+    """Says in the log now and then how far an epoch, or its validation, has come, where no bar is shown."""
 
     _lines: Lines | None = None
+    _validated: Lines | None = None
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Begin anew."""
@@ -53,6 +54,18 @@ class TellEpoch(Callback):
         """Say it, where the last line is long enough ago."""
         if self._lines is not None:
             self._lines.tell(trainer.fit_loop.epoch_loop.batch_idx + 1)
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Begin anew."""
+        total = sum(trainer.num_val_batches)
+        self._validated = None
+        if trainer.is_global_zero and isinstance(total, int):
+            self._validated = Lines(f"Validating epoch {trainer.current_epoch + 1} of {trainer.max_epochs}", total)
+
+    def on_validation_batch_end(self, trainer: Trainer, pl_module: LightningModule, *given: object) -> None:  # noqa: ARG002
+        """Say it, where the last line is long enough ago."""
+        if self._validated is not None:
+            self._validated.tell(trainer.fit_loop.epoch_loop.val_loop.batch_progress.current.ready)
 
 
 class History(Callback):

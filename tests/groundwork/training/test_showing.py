@@ -159,14 +159,15 @@ def test_pictures_of_what_is_no_answer_are_refused(make_training: MakeTraining, 
         check_training(training, land_target)
 
 
-def test_a_log_says_how_far_an_epoch_has_come(
+def test_a_log_says_how_far_an_epoch_and_its_validation_have_come(
     run: Fit, tmp_path: Path, plain: FitResult, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("groundwork.progress.BETWEEN_LINES_S", 0.0)
     monkeypatch.setenv("GROUNDWORK_PROGRESS", "lines")
     with caplog.at_level("INFO"):
-        result = run(tmp_path, monitor=None)
-    told = [message for message in caplog.messages if message.startswith("Epoch 1 of 3: 1 of ")]
-    assert len(told) == 1
-    assert "left" in told[0]
+        result = run(tmp_path)
+    for begun in ("Epoch 1 of 3: 1 of ", "Validating epoch 1 of 3: 1 of ", "Validating epoch 3 of 3: 2 of "):
+        told = [message for message in caplog.messages if message.startswith(begun)]
+        assert len(told) == 1
+        assert "left" in told[0]
     assert same(result.bundle.weights, plain.bundle.weights)

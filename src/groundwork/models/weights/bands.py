@@ -14,6 +14,7 @@ from safetensors import safe_open
 from groundwork.errors import WeightsError
 from groundwork.models.weights.hub import WeightsSource
 from groundwork.models.weights.info import EncoderInfo
+from groundwork.models.weights.own_statistics import own_statistics
 from groundwork.models.weights.reading import LoadReport
 from groundwork.specs import RasterSpec
 
@@ -56,13 +57,18 @@ def find_bands(
 
 
 def describe_file(info: EncoderInfo | None, report: LoadReport) -> EncoderInfo | None:
-    """Return what the weights of a file expect, which may have been trained on other bands than the published ones.
+    """Return what the weights of a file expect, which may have been trained on other rasters than the published ones.
 
     Args:
         info: Of the published file.
         report: Of the file that was loaded.
     """
-    if info is None or report.trained in {(), info.bands}:
+    if info is None:
+        return None
+    own = own_statistics(Path(report.source))
+    if own is not None:
+        return own.told_of(info)
+    if report.trained in {(), info.bands}:
         return info
     if set(report.trained) - set(info.bands) or not info.mean:
         return replace(info, bands=report.trained, mean=(), std=())

@@ -97,6 +97,7 @@ def test_holes_between_files_have_nodata(
     none, nodata = ({"aerial": make_spec("GREY", dtype="float32", nodata=value)} for value in (None, -9999))
     with pytest.raises(DataError, match=r"val_00000001: 56.2% of its window lie between or beyond the files"):
         import_samples(SamplesToImport(_config(tmp_path), none, THREE, 0), tmp_path / "made")
+    assert "are the same" not in caplog.text
     assert "datasets.val: 1 of 2 areas have less than 16 x 16 pixels and are passed over" in caplog.text
     import_samples(SamplesToImport(_config(tmp_path), nodata, THREE, 0), tmp_path / "made")
     with rasterio.open(tmp_path / "made/scenes/aerial/val_00000001.tif") as part:
@@ -157,6 +158,12 @@ def test_numbers_have_their_units(count: int, *, per_pixel: bool, make_spec: Mak
     expected = 2 * (torch.arange(4.0)[:, None] + 10 * torch.arange(float(count)))
     assert torch.equal(batch["target"], expected[..., None, None].expand(4, count, 4, 4))
     assert [found.mean for found in data.compute_statistics().target.numbers.values()] == [3.0, 23.0][:count]
+
+
+def test_splits_of_the_same_samples_are_warned_of(make_spec: MakeSpec, caplog: pytest.LogCaptureFixture) -> None:
+    _numbers(1, per_pixel=True, outputs=1, make_spec=make_spec)
+    for first, second in (("train", "val"), ("train", "test"), ("val", "test")):
+        assert f"The datasets of '{first}' and '{second}' are the same, with the same options" in caplog.text
 
 
 @pytest.mark.parametrize(("count", "outputs"), [(2, 1), (1, 2)])

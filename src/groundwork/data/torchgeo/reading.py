@@ -128,6 +128,7 @@ def _loader_of(module: LightningDataModule, split: str) -> Any:  # noqa: ANN401 
 
 def _of_datasets(splits: SplitDatasets, config: TorchGeoConfig, loader: LoaderConfig, seed: int) -> dict[str, Reading]:
     stated: dict[str, tuple[ComponentConfig, ...]] = {name: getattr(splits, name) for name in SPLITS}
+    _warn_of_same_samples(stated)
     datasets = {split: _joined(parts, f"datasets.{split}") for split, parts in stated.items()}
     _warn_of_shared_ground(datasets)
     readings = {}
@@ -180,6 +181,16 @@ def _require_room(split: str, dataset: GeoDataset, chip_size: int) -> None:
             "to read them, too.",
             *(split, narrow.sum(), len(index), chip_size, chip_size),
         )
+
+
+def _warn_of_same_samples(datasets: Mapping[str, tuple[ComponentConfig, ...]]) -> None:
+    for first, second in combinations(datasets, 2):
+        if datasets[first] == datasets[second]:
+            logger.warning(
+                "The datasets of '%s' and '%s' are the same, with the same options: scores would count what was seen in "
+                "training. Most take the option 'split'.",
+                *(first, second),
+            )
 
 
 def _warn_of_shared_ground(datasets: Mapping[str, Any]) -> None:

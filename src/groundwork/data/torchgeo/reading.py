@@ -187,8 +187,8 @@ def _warn_of_same_samples(datasets: Mapping[str, tuple[ComponentConfig, ...]]) -
     for first, second in combinations(datasets, 2):
         if datasets[first] == datasets[second]:
             logger.warning(
-                "The datasets of '%s' and '%s' are the same, with the same options: scores would count what was seen in "
-                "training. Most take the option 'split'.",
+                "The datasets of '%s' and '%s' are the same, with the same options: scores would count what was seen "
+                "in training. Most take the option 'split'.",
                 *(first, second),
             )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -39,18 +39,18 @@ def on_files(dataset: object, query: object, size: tuple[int, int]) -> NDArray[n
 
 
 def cut_to(
-    part: NDArray[np.bool_], sample: Mapping[str, Any], keys: Collection[str]
+    part: NDArray[np.bool_], sample: Mapping[str, Any], tensors: Mapping[str, Tensor]
 ) -> tuple[dict[str, Any], NDArray[np.bool_]]:
     """Return a sample without the rows and columns in which no pixel is chosen, and what is chosen of the rest.
 
     Args:
         part: Which pixels are chosen, (height, width); one at least.
         sample: Of a window, with its ``bounds``.
-        keys: What of it has pixels (..., height, width).
+        tensors: What of it has pixels (..., height, width), by name.
     """
     rows, columns = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
     (top, bottom), (left, right) = (rows[0], rows[-1] + 1), (columns[0], columns[-1] + 1)
-    tensors: dict[str, Tensor] = {key: sample[key][..., top:bottom, left:right] for key in keys}
+    cut = {key: tensor[..., top:bottom, left:right] for key, tensor in tensors.items()}
     x, y, *time = sample["bounds"]
     height, width = (y.stop - y.start) / part.shape[0], (x.stop - x.start) / part.shape[1]
     bounds = (
@@ -58,4 +58,4 @@ def cut_to(
         slice(y.stop - bottom * height, y.stop - top * height),
         *time,
     )
-    return {**sample, **tensors, "bounds": bounds}, part[top:bottom, left:right]
+    return {**sample, **cut, "bounds": bounds}, part[top:bottom, left:right]

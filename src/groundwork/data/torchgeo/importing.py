@@ -133,7 +133,8 @@ def _write_sample(
     per = samples.target.per
     # Boxes are counted from the edges of the whole window.
     if not part.all() and per != "object":
-        sample, part = cut_to(part, sample, [*keys.values(), *([samples.config.target_key] if per == "pixel" else [])])
+        has_pixels = [*keys.values(), *([samples.config.target_key] if per == "pixel" else [])]
+        sample, part = cut_to(part, sample, {key: part_of(sample, key) for key in has_pixels})
     grid = _grid(sample, (part.shape[0], part.shape[1]))
     for source, key in keys.items():
         spec = samples.inputs[source]

@@ -326,6 +326,11 @@ def test_an_encoder_starts_from_the_file_that_a_pretraining_leaves(root: Path, t
     bundle = _trained(made, tmp_path, "reconstruction").bundle
     save_encoder(encoder_of(bundle), tmp_path / "encoder")
     assert '"A"' in (tmp_path / "encoder" / DESCRIPTION).read_text()
+    written = set()
+    for _ in range(8):
+        save_encoder(encoder_of(bundle), tmp_path / "encoder")
+        written.add((tmp_path / "encoder" / WEIGHTS).read_bytes())
+    assert len(written) == 1, "the same encoder gives the same bytes"
     learnt = bundle.build_model().network.encoder
     inputs = one(made.data.sources["optical"])
     torch.manual_seed(1)

@@ -71,9 +71,8 @@ def save_encoder(encoder: EncoderWeights, path: Path) -> None:
         (made / DESCRIPTION).write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
         if encoder.weights:
             tensors = {name: encoder.weights[name].detach().cpu().contiguous() for name in sorted(encoder.weights)}
-            told = {"bands": json.dumps(encoder.bands)}
-            if encoder.statistics is not None:
-                told[KEY] = encoder.statistics.model_dump_json()
+            # One entry, which tells the bands as well: several are written in an order that differs between runs.
+            told = {} if encoder.statistics is None else {KEY: encoder.statistics.model_dump_json()}
             save_file(tensors, made / WEIGHTS, metadata=told)
             (made / WEIGHTS).chmod((made / DESCRIPTION).stat().st_mode)  # safetensors asks no umask
         replace_folder(made, path)

@@ -98,9 +98,12 @@ def _described(file: Path) -> tuple[str, ...] | None:
             return None
         with safe_open(file, "pt") as opened:
             words = cast("Mapping[str, str]", opened.metadata() or {}).get(_KEY)
-        return None if words is None else TypeAdapter(tuple[str, ...]).validate_json(words)
+        if words is not None:
+            return TypeAdapter(tuple[str, ...]).validate_json(words)
     except (ValidationError, ValueError) as error:
         raise WeightsError(f"What describes the bands of {file} cannot be read: {error}") from None
+    own = own_statistics(file)
+    return None if own is None else own.bands
 
 
 def _bands_of_bundle(content: object) -> tuple[str, ...] | None:

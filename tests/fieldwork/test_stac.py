@@ -349,3 +349,57 @@ def test_scenes_that_their_items_contradict_are_left_out_by_whoever_looks(
     assert set(labelled(samples, folder, tiny_data.labels, specs).samples["scene"]) == {"1", "east"}
     with pytest.raises(RasterError, match=r"'p5', asset 'data': found the stated nodata 0 of band 'A'"):
         scan_scenes(folder, tiny_data.labels, tiny_data.config)
+
+
+RED, GREEN, NIR = (
+    {"name": "B04", "common_name": "red", "center_wavelength": 0.665},
+    {"name": "B03", "common_name": "green"},
+    {"name": "B8A", "eo:center_wavelength": 0.865},
+)
+
+
+@pytest.mark.parametrize(
+    ("bands", "own", "message"),
+    [
+        (["RED", "GREEN"], {"eo:bands": [RED, GREEN]}, None),
+        (["GREEN", "RED"], {"eo:bands": [RED, GREEN]}, "the stated band 'B04', 'red', 665 nm in the place of band 1"),
+        (["GREEN", "RED"], {"eo:bands": [RED, GREEN], "raster:bands": [{}, {}]}, "expected 'GREEN', as 'sources'"),
+        (["B04", "B03"], {"bands": [GREEN, RED]}, "the stated band 'B03', 'green' in the place of band 1"),
+        (["RED", "NIR_NARROW"], {"bands": [RED, NIR]}, None),
+        (["NIR_NARROW", "RED"], {"bands": [NIR, NIR]}, "'B8A', 865 nm in the place of band 2"),
+        ([{"name": "a", "wavelength_nm": 665}, {"name": "b", "wavelength_nm": 560}], {"eo:bands": [RED, GREEN]}, None),
+        ([{"name": "a", "wavelength_nm": 560}, "b"], {"eo:bands": [RED, GREEN]}, "expected 'a', 560 nm"),
+        (["VV", "VH"], {"bands": [{"name": "vh"}, {"name": "vv"}]}, "the stated band 'vh' in the place of band 1"),
+        (["VV", "VH"], {"bands": [{"name": "hh"}, {"name": "hv"}]}, None),
+        # A description is what files call a band.
+        ([{"name": "GREEN", "description": "B04"}, "RED"], {"bands": [RED, {"name": "RED"}]}, None),
+        # Designations of other sensors, lists of other lengths, and names that are none.
+        (["NIR", "RED"], {"bands": [{"name": "B4"}, {"name": "B3"}]}, None),
+        (["GREEN", "RED"], {"eo:bands": [RED]}, None),
+        (["GREEN", "RED"], {}, None),
+    ],
+)
+def test_what_items_call_bands_is_compared_with_the_declared_order(
+    tmp_path: Path, make_spec: MakeSpec, bands: list[Any], own: dict[str, Any], message: str | None
+) -> None:
+    _touch(tmp_path, "a.tif")
+    folder = _load(_collect(tmp_path / "items.json", _item("a", {"data": "a.tif"}, asset=own)))
+    assert folders_by_source(folder, {"s": make_spec(bands=bands, descriptions="ignore")})
+    if message is None:
+        assert folders_by_source(folder, {"s": make_spec(bands=bands)})
+        return
+    with pytest.raises(RasterError, match=f"STAC item 'a', asset 'data': .*{message}"):
+        folders_by_source(folder, {"s": make_spec(bands=bands)})
+
+
+def test_assets_in_another_order_than_bands_are_refused(tmp_path: Path, make_spec: MakeSpec) -> None:
+    _touch(tmp_path, "x.tif", "y.tif")
+    item = _item("a", {"red": "x.tif", "green": "y.tif"})
+    for name, band in (("red", {"eo:bands": [RED]}), ("green", {"eo:common_name": "green"})):
+        item["assets"][name] |= band
+    path, spec = _collect(tmp_path / "items.json", item), make_spec("GREEN", "RED")
+    assert folders_by_source(_load(path, ["green", "red"]), {"s": spec})["s"].files == {"a": ("y.tif", "x.tif")}
+    with pytest.raises(RasterError, match=r"asset 'red': .*'B04', 'red', 665 nm in the place of band 1; expected 'GR"):
+        folders_by_source(_load(path, ["red", "green"]), {"s": spec})
+    # A band that is not read may be another one.
+    assert folders_by_source(_load(path, ["green", "red"]), {"s": make_spec("GREEN", "NIR", use=["GREEN"])})

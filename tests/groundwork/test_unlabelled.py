@@ -43,13 +43,14 @@ from groundwork.evaluation.report import evaluate_model, held_out
 from groundwork.evaluation.spread import report_of
 from groundwork.models.encoders.prithvi.variants import VARIANTS, PrithviVariant
 from groundwork.models.encoders.prithvi.vit import PrithviViT
+from groundwork.models.expectations import statistics_of
 from groundwork.prediction.embeddings import make_cell_tiles
 from groundwork.prediction.names import Names
 from groundwork.prediction.scene import predict_scenes
 from groundwork.prediction.writing import write_predictions
 from groundwork.rasters.area import Area
 from groundwork.rasters.folder import RasterFolder, find_rasters
-from groundwork.specs import TargetSpec
+from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.training.checks import check_together, check_training
 from groundwork.training.encoder import DESCRIPTION, WEIGHTS, encoder_of, save_encoder
 from groundwork.training.fit import FitResult, fit
@@ -325,6 +326,11 @@ def test_an_encoder_starts_from_the_file_that_a_pretraining_leaves(root: Path, t
     bundle = _trained(made, tmp_path, "reconstruction").bundle
     save_encoder(encoder_of(bundle), tmp_path / "encoder")
     assert '"A"' in (tmp_path / "encoder" / DESCRIPTION).read_text()
+    written = set()
+    for _ in range(8):
+        save_encoder(encoder_of(bundle), tmp_path / "encoder")
+        written.add((tmp_path / "encoder" / WEIGHTS).read_bytes())
+    assert len(written) == 1, "the same encoder gives the same bytes"
     learnt = bundle.build_model().network.encoder
     inputs = one(made.data.sources["optical"])
     torch.manual_seed(1)
@@ -336,6 +342,30 @@ def test_an_encoder_starts_from_the_file_that_a_pretraining_leaves(root: Path, t
         expected, given, other = (encoder.encode(image)[-1] for encoder in (learnt, loaded, fresh))
     torch.testing.assert_close(given, expected, rtol=0, atol=0)
     assert not torch.allclose(other, expected)
+
+
+@pytest.mark.parametrize("place", ["encoder/encoder.safetensors", "bundle/weights.safetensors"])
+def test_rasters_are_standardised_as_those_of_the_own_pretraining(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    name = "prithvi_eo_v2_tiny_tl"
+    monkeypatch.setitem(VARIANTS, name, replace(VARIANTS[name], weights="owner/published/weights.pt"))
+    bundle = _trained(_prepared(root, PAINTER), tmp_path, "reconstruction").bundle
+    seen = bundle.config.inputs["optical"].model_dump(exclude_unset=True)
+
+    def told(scale: float, *names: str) -> RasterSpec:
+        bands = [{"name": band, "scale": scale, "unit": "reflectance"} for band in names]
+        return RasterSpec.model_validate(seen | {"bands": bands})
+
+    bundle = Bundle(bundle.config.model_copy(update={"inputs": {"optical": told(0.01, "A", "B")}}), bundle.weights)
+    save_bundle(bundle, tmp_path / "bundle")
+    save_encoder(encoder_of(bundle), tmp_path / "encoder")
+
+    other = told(0.1, "B", "A")
+    encoder = PrithviViT({"optical": other}, variant=name, pretrained=True, weights=str(tmp_path / place))
+    assert encoder.loaded["optical"].fresh == ()
+    for part, found in zip(("mean", "std"), statistics_of(encoder.info["optical"], other), strict=True):
+        assert found == pytest.approx((bundle.weights[f"standardise.optical.{part}"] / 10).flip(0).tolist(), rel=1e-6)
 
 
 def test_other_models_leave_no_encoder(tiny_initial: Bundle, tmp_path: Path) -> None:

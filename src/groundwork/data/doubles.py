@@ -11,9 +11,6 @@ from groundwork.data import sample_table as table
 
 logger = logging.getLogger(__name__)
 
-#: The share of known pixels as well, as eight digits alone may agree by chance among a million.
-_SAME = [table.CONTENT, table.VALID_FRACTION]
-
 
 def count_doubles(samples: pd.DataFrame, splits: tuple[str, ...]) -> dict[str, int | None]:
     """Return, for each two splits, how many samples of the first one show the pixels of a sample of the other.
@@ -53,7 +50,7 @@ def doubles_between(samples: pd.DataFrame, first: str, second: str) -> list[tupl
     if table.CONTENT not in samples:
         return None
     parts = (table.of_split(samples, split) for split in (first, second))
-    here, there = (part.set_index(_SAME)[table.SAMPLE_ID] for part in parts)
+    here, there = (part.set_index(table.CONTENT)[table.SAMPLE_ID] for part in parts)
     doubles, others = here[here.index.isin(there.index)], there[~there.index.duplicated()]
     return [(str(name), str(others.loc[place])) for place, name in doubles.items()]
 
@@ -63,6 +60,6 @@ def doubles_within(samples: pd.DataFrame, split: str) -> list[tuple[str, str]] |
     if table.CONTENT not in samples:
         return None
     part = table.of_split(samples, split)
-    earlier = part.groupby(_SAME, sort=False)[table.SAMPLE_ID].transform("first")
-    again = part.duplicated(_SAME)
+    earlier = part.groupby(table.CONTENT, sort=False)[table.SAMPLE_ID].transform("first")
+    again = part.duplicated(table.CONTENT)
     return list(zip(part.loc[again, table.SAMPLE_ID].astype(str), earlier[again].astype(str), strict=True))

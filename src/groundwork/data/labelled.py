@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
 from zlib import crc32
@@ -98,11 +99,11 @@ def _short(part: NDArray[np.generic]) -> NDArray[np.generic]:
 
 
 def content_of(patch: Patch) -> str:
-    """Return eight digits for the values of all sources, whatever the file and the place."""
-    number = 0
+    """Return sixteen digits for the values of all sources, whatever the file, the place and the label."""
+    digest = blake2b(digest_size=8)
     for values in patch.values.values():
-        number = crc32(np.ascontiguousarray(values).data, number)
-    return f"{number:08x}"
+        digest.update(np.ascontiguousarray(values).data)
+    return digest.hexdigest()
 
 
 @contextmanager

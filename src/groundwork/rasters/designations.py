@@ -122,10 +122,39 @@ def _said(path: str) -> tuple[tuple[str, str, int], ...]:
 def _agrees(number: str, centre: int, name: str, wavelength_nm: float | None) -> bool:
     if wavelength_nm is not None:
         return abs(wavelength_nm - centre) <= _MOST_OFF * centre
-    name = name.upper().replace("-", "_").replace(" ", "_")
-    designated = re.fullmatch(r"B(0?8A|\d{1,2})", name)
+    designated = designation_of(name)
     if designated is not None:
-        return designated[1].lstrip("0") == number
-    whole = (limits for words, limits in _WORDS.items() if re.search(rf"(?:^|_)(?:{words})(?=$|_|\d)", name))
-    limits = next(whole, None)
+        return designated == number
+    limits = _limits_of(name)
     return limits is None or limits[0] <= centre <= limits[1]
+
+
+def designation_of(name: str) -> str | None:
+    """Return the number of a band whose name is a designation, such as 8A of ``B8A``; None for other names."""
+    found = re.fullmatch(r"B(0?8A|\d{1,2})", name.upper())
+    return None if found is None else found[1].lstrip("0")
+
+
+@lru_cache(maxsize=1024)
+def spectrum_of(name: str, wavelength_nm: float | None = None) -> tuple[tuple[float, float], ...]:
+    """Return between which wavelengths a band may lie, in nanometres; nothing where neither name nor centre says so.
+
+    Several ranges are of sensors that mean another band each by one designation.
+    """
+    if wavelength_nm is not None:
+        return (_around(wavelength_nm),)
+    number = designation_of(name)
+    if number is not None:
+        return tuple(_around(centres[number]) for centres in CENTRES.values() if number in centres)
+    limits = _limits_of(name)
+    return () if limits is None else (limits,)
+
+
+def _around(centre: float) -> tuple[float, float]:
+    return centre * (1 - _MOST_OFF), centre * (1 + _MOST_OFF)
+
+
+def _limits_of(name: str) -> tuple[int, int] | None:
+    name = name.upper().replace("-", "_").replace(" ", "_")
+    whole = (limits for words, limits in _WORDS.items() if re.search(rf"(?:^|_)(?:{words})(?=$|_|\d)", name))
+    return next(whole, None)

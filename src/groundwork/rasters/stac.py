@@ -14,7 +14,7 @@ from groundwork.errors import PairingError
 from groundwork.rasters.addresses import is_there, name_below
 from groundwork.rasters.folder import RasterFolder, preview
 from groundwork.rasters.stac_items import Items, asset_place, read_items
-from groundwork.rasters.stated_file import StatedBand, StatedFile
+from groundwork.rasters.stated_file import StatedBand, StatedFile, StatedName
 from groundwork.strict import did_you_mean
 
 
@@ -149,7 +149,7 @@ def _asset(item: pystac.Item, name: str) -> pystac.Asset:
 
 
 def _stated(item: pystac.Item, name: str, asset: pystac.Asset) -> StatedFile:
-    """Return what the extensions ``proj`` and ``raster``, or the common fields of STAC 1.1, state of an asset."""
+    """Return what the extensions ``proj``, ``raster`` and ``eo``, or the fields of STAC 1.1, state of an asset."""
     own, common = asset.extra_fields, item.properties
     code = own.get("proj:code", own.get("proj:epsg", common.get("proj:code", common.get("proj:epsg"))))
     transform, shape = (own.get(f"proj:{field}", common.get(f"proj:{field}")) for field in ("transform", "shape"))
@@ -165,6 +165,7 @@ def _stated(item: pystac.Item, name: str, asset: pystac.Asset) -> StatedFile:
         crs=f"EPSG:{code}" if isinstance(code, int) else code,
         transform=tuple(float(number) for number in transform) if transform else None,
         shape=(int(shape[0]), int(shape[1])) if shape else None,
+        names=tuple(_name(band) for band in own.get("bands") or own.get("eo:bands") or [own]),
         size=own.get("file:size"),
         checksum=own.get("file:checksum"),
     )
@@ -180,6 +181,12 @@ def _band(fields: Mapping[str, Any]) -> StatedBand:
         scale=None if scale is None else float(scale),
         offset=None if offset is None else float(offset),
     )
+
+
+def _name(fields: Mapping[str, Any]) -> StatedName:
+    common, centre = (fields.get(f"eo:{field}", fields.get(field)) for field in ("common_name", "center_wavelength"))
+    # STAC counts in micrometres.
+    return StatedName(fields.get("name"), common, None if centre is None else 1000 * float(centre))
 
 
 def _number(nodata: float | str) -> float:

@@ -18,6 +18,7 @@ from groundwork.rasters.grid import Grid, crs_of, name_crs
 from groundwork.rasters.scaling import shortest
 from groundwork.rasters.sentinel2 import baseline_of
 from groundwork.rasters.stated_file import StatedBand, StatedFile
+from groundwork.rasters.stated_names import check_stated_names
 from groundwork.specs import RANGES, BandSpec, RasterSpec
 
 #: How a multihash begins -> the hash (https://github.com/multiformats/multicodec): kind, and length in bytes.
@@ -96,12 +97,15 @@ def _check_contents(path: Path, stated: StatedFile) -> None:
 
 def _check_bands(file: StatedFile, path: Path, spec: RasterSpec, position: int | None) -> None:
     """Compare the bands of a file: all of a spec, or the one in a position."""
-    if not file.bands or (position is not None and position >= len(spec.bands)):
+    if position is not None and position >= len(spec.bands):
         return
     steps = spec.of_a_file.steps
     bands = [band for band in spec.bands for _ in range(steps)]
     declared = (bands if spec.layout == "bands_first" else [*spec.bands] * steps) if position is None else []
     expected = declared or [spec.bands[position or 0]]
+    check_stated_names(file, expected, spec)
+    if not file.bands:
+        return
     if len(file.bands) != len(expected):
         names = [band.name for band in expected]
         remedy = "List in 'bands' what the asset holds, or name another asset."

@@ -16,6 +16,17 @@ class StatedBand:
 
 
 @dataclass(frozen=True, slots=True)
+class StatedName:
+    """What a band is called, and what it sees. None: nothing is stated."""
+
+    name: str | None = None
+    #: Of those that STAC has for all sensors, such as ``red`` and ``nir08``.
+    common_name: str | None = None
+    #: Centre of the band in nanometres.
+    wavelength_nm: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StatedFile:
     """What is stated of a file."""
 
@@ -27,6 +38,8 @@ class StatedFile:
     transform: tuple[float, ...] | None = None
     #: Height and width.
     shape: tuple[int, int] | None = None
+    #: Of the bands in the order of the file; fewer where not all are named.
+    names: tuple[StatedName, ...] = ()
     #: In bytes.
     size: int | None = None
     #: A multihash: two digits or more for the kind of hash, two for its length in bytes, and the hash.

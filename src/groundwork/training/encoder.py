@@ -13,6 +13,7 @@ from torch import Tensor
 from groundwork.atomic import partial_folder, replace_folder
 from groundwork.bundle import Bundle
 from groundwork.models.painting import require_painter
+from groundwork.models.weights.own_statistics import KEY, OwnStatistics
 
 #: The weights, and what is said of them; the latter alone where there are none.
 WEIGHTS, DESCRIPTION = "encoder.safetensors", "encoder.json"
@@ -26,6 +27,8 @@ class EncoderWeights:
     weights: Mapping[str, Tensor] = field(default_factory=dict)
     #: Names of the bands that they were trained on, in order.
     bands: tuple[str, ...] = ()
+    #: What rasters were standardised by. None: there are no weights.
+    statistics: OwnStatistics | None = None
     #: What they belong to, and how to use them, or why there are none.
     words: str = ""
 
@@ -42,12 +45,15 @@ def encoder_of(bundle: Bundle) -> EncoderWeights:
             words="Only models that learn from images alone leave an encoder for others to start from."
         )
     model = require_painter(bundle.build_model())
-    bands = tuple(band.name for band in bundle.config.inputs[model.source].used)
+    raster = bundle.config.inputs[model.source]
+    mean, std = (bundle.weights[f"standardise.{model.source}.{part}"] for part in ("mean", "std"))
     words = (
         f"The encoder of {_told(bundle)}. Start from it by 'pretrained: true' and 'weights', the path of "
-        f"{WEIGHTS}, in the options of an encoder of the same variant; its bands are told by the file."
+        f"{WEIGHTS}, in the options of an encoder of the same variant; its bands, and the statistics that "
+        "'standardise: from_encoder' takes, are told by the file."
     )
-    return EncoderWeights(model.encoder_weights(), bands, words)
+    bands = tuple(band.name for band in raster.used)
+    return EncoderWeights(model.encoder_weights(), bands, OwnStatistics.of(raster, mean, std), words)
 
 
 def _told(bundle: Bundle) -> str:
@@ -65,6 +71,8 @@ def save_encoder(encoder: EncoderWeights, path: Path) -> None:
         (made / DESCRIPTION).write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
         if encoder.weights:
             tensors = {name: encoder.weights[name].detach().cpu().contiguous() for name in sorted(encoder.weights)}
-            save_file(tensors, made / WEIGHTS, metadata={"bands": json.dumps(encoder.bands)})
+            # One entry, which tells the bands as well: several are written in an order that differs between runs.
+            told = {} if encoder.statistics is None else {KEY: encoder.statistics.model_dump_json()}
+            save_file(tensors, made / WEIGHTS, metadata=told)
             (made / WEIGHTS).chmod((made / DESCRIPTION).stat().st_mode)  # safetensors asks no umask
         replace_folder(made, path)

@@ -33,6 +33,7 @@ def doubled(
             pixels, nodata, tags = raster.read(), raster.nodata, raster.tags()
         if name == "labels":
             pixels = np.where(pixels > 0, pixels % 3 + 1, 0).astype(pixels.dtype)
+            pixels[..., ::7, ::5] = 0  # nobody knows what is there, and did on the other
         place = {"crs": "EPSG:32633", "transform": from_origin(700_000, 6_000_000, 10, 10)}
         write_raster(root / name / f"{COPY}.tif", pixels, **place, nodata=nodata, tags=tags)
     scenes, labels = (find_rasters(root / name, ["{key}.tif"]) for name in ("scenes", "labels"))

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 
 from groundwork.batch import Answers, Batch, Chip, Patch, by_name, collate
 from groundwork.config.torchgeo import TorchGeoConfig
+from groundwork.data.torchgeo.ground import on_files
 from groundwork.data.torchgeo.objects import objects_of, with_objects
 from groundwork.errors import DataError
 from groundwork.specs import RasterSpec, TargetSpec
@@ -60,7 +61,8 @@ class TorchGeoChips(Dataset[Chip]):
         values, valid = {}, {}
         for source, key in self._keys.items():
             values[source] = image_of(part_of(sample, key), source, self._inputs[source], name)
-            valid[source] = _valid(values[source], self._inputs[source])
+            covered = on_files(self.dataset, query, values[source].shape[-2:])
+            valid[source] = _valid(values[source], self._inputs[source]) & covered
         size = next(iter(valid.values())).shape[-2:]
         if self._kind.per == "object":
             objects = objects_of(sample, self._config.objects, self._kind.target, (size[0], size[1]), name)
@@ -142,7 +144,7 @@ def _answers(label: Tensor, kind: TargetKind, size: tuple[int, int], name: str) 
     if kind.target.multi_label:
         answers = _class_sets(values, kind.target, name)
     else:
-        answers = _numbers(values, kind) if kind.target.outputs else _classes(values, kind.target, name)
+        answers = _numbers(values, kind, name) if kind.target.outputs else _classes(values, kind.target, name)
     if kind.per == "image":
         answers = np.broadcast_to(answers[..., None, None], (*answers.shape, *size)).copy()
     expected = (kind.target.num_outputs, *size) if kind.target.outputs or kind.target.multi_label else size
@@ -152,14 +154,21 @@ def _answers(label: Tensor, kind: TargetKind, size: tuple[int, int], name: str) 
     return answers
 
 
-def _numbers(values: NDArray[np.generic], kind: TargetKind) -> NDArray[np.float32]:
+def _numbers(values: NDArray[np.generic], kind: TargetKind, name: str) -> NDArray[np.float32]:
+    """Return numbers (outputs) of an image or (outputs, height, width) of pixels, in their units; NaN where unknown."""
+    axes, outputs = 1 if kind.per == "image" else 3, kind.target.outputs
     numbers = values.astype(np.float32)
-    axes = 1 if kind.per == "image" else 3
     numbers = numbers[None] if numbers.ndim < axes else numbers
-    for output, plane in zip(kind.target.outputs, numbers, strict=True):
+    if numbers.ndim != axes or len(numbers) != len(outputs):
+        raise DataError(
+            f"Sample {name}: the label has the shape {tuple(values.shape)}; expected {len(outputs)} number(s) for each "
+            f"{kind.per}, first: {list(kind.target.names)}. Declare the outputs that the dataset gives, in its order."
+        )
+    for index, output in enumerate(outputs):
+        plane = numbers[index, ...]
         known = np.isfinite(plane) & (plane != output.nodata)
-        plane[...] = np.where(known, plane * output.scale + output.offset, np.nan)
-        require_range(Path(output.name), plane.astype(np.float64), output)
+        numbers[index] = np.where(known, plane * output.scale + output.offset, np.nan)
+        require_range(Path(output.name), np.asarray(numbers[index], np.float64), output)
     return numbers
 
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import shapely
@@ -24,6 +24,7 @@ from groundwork.config.split import SPLITS
 from groundwork.config.torchgeo import TorchGeoConfig
 from groundwork.config.training import LoaderConfig
 from groundwork.data.torchgeo.chips import image_of, part_of
+from groundwork.data.torchgeo.ground import cut_to, on_files
 from groundwork.data.torchgeo.objects import SampleObjects, objects_of
 from groundwork.data.torchgeo.reading import Reading, read_torchgeo
 from groundwork.errors import DataError, SpecError
@@ -57,7 +58,8 @@ def import_samples(samples: SamplesToImport, path: Path) -> None:
 
     The folder then holds ``scenes/<source>/<key>.tif``, ``labels/<key>.tif``, ``labels/<key>.json`` of objects or
     ``labels.csv`` of images, and ``lists/<split>.txt``; keys begin with the name of the split. What a dataset draws at
-    random is drawn once. Samples lie where TorchGeo says, or else have no georeference.
+    random is drawn once. Samples lie where TorchGeo says, or else have no georeference. What of a window lies beyond
+    the files is cut off, or has nodata.
 
     Raises:
         SpecError: For keys of other sources.
@@ -80,14 +82,7 @@ def import_samples(samples: SamplesToImport, path: Path) -> None:
         (made / LISTS).mkdir(parents=True)
         rows: list[tuple[str, list[object]]] = []
         for split in SPLITS:
-            names = []
-            queries = _queries(readings[split], samples.seed)
-            for number, query in enumerate(track(queries, f"Importing {split}", len(queries))):
-                name = f"{split}_{number:08d}"
-                label = _write_sample(readings[split].dataset[query], name, keys, samples, made)
-                rows += [] if label is None else [(name, label)]
-                names.append(name)
-            (made / LISTS / f"{split}.txt").write_text("".join(f"{name}\n" for name in names), "utf-8")
+            rows += _write_split(split, readings[split], keys, samples, made)
         if rows:
             _write_table(rows, samples.target, made / TABLE)
         replace_folder(made, path)
@@ -106,32 +101,60 @@ def _queries(reading: Reading, seed: int) -> list[Any]:
         return [query for batch in reading.batches for query in batch]
 
 
+def _write_split(
+    split: str, reading: Reading, keys: Mapping[str, str], samples: SamplesToImport, folder: Path
+) -> list[tuple[str, list[object]]]:
+    """Write the samples of a split and their list, and return what a table says of them."""
+    rows: list[tuple[str, list[object]]] = []
+    names: list[str] = []
+    queries = _queries(reading, samples.seed)
+    for number, query in enumerate(track(queries, f"Importing {split}", len(queries))):
+        name, sample = f"{split}_{number:08d}", reading.dataset[query]
+        found = part_of(sample, next(iter(keys.values()))).shape
+        part = on_files(reading.dataset, query, (found[-2], found[-1]))
+        if not part.any():
+            continue
+        label = _write_sample(sample, part, name, keys, samples, folder)
+        rows += [] if label is None else [(name, label)]
+        names.append(name)
+    (folder / LISTS / f"{split}.txt").write_text("".join(f"{name}\n" for name in names), "utf-8")
+    return rows
+
+
 def _write_sample(
-    sample: Mapping[str, Any], name: str, keys: Mapping[str, str], samples: SamplesToImport, folder: Path
+    sample: Mapping[str, Any],
+    part: NDArray[np.bool_],
+    name: str,
+    keys: Mapping[str, str],
+    samples: SamplesToImport,
+    folder: Path,
 ) -> list[object] | None:
-    """Write the rasters of a sample, and return what a table says of it."""
-    grid: Grid | None = None
+    """Write the rasters of a sample, of which a part lies on files, and return what a table says of it."""
+    per = samples.target.per
+    # Boxes are counted from the edges of the whole window.
+    if not part.all() and per != "object":
+        has_pixels = [*keys.values(), *([samples.config.target_key] if per == "pixel" else [])]
+        sample, part = cut_to(part, sample, {key: part_of(sample, key) for key in has_pixels})
+    grid = _grid(sample, (part.shape[0], part.shape[1]))
     for source, key in keys.items():
         spec = samples.inputs[source]
-        image = image_of(part_of(sample, key), source, spec, name)
-        grid = _grid(sample, (image.shape[-2], image.shape[-1]))
+        image = _without(~part, image_of(part_of(sample, key), source, spec, name), source, spec, name)
         _write(folder / SCENES / source / f"{name}.tif", grid, _stacked(image, spec), _band_names(spec))
-    assert grid is not None  # noqa: S101 - there is a source
-    if samples.target.per == "nothing":
+    if per == "nothing":
         return None
-    if samples.target.per == "object":
+    if per == "object":
         _write_objects(sample, name, grid, samples, folder / LABELS / f"{name}.json")
         return None
     label = part_of(sample, samples.config.target_key)
-    if samples.target.per == "image":
+    if per == "image":
         return [value.item() for value in label.reshape(-1)]
     pixels = label.numpy() if label.ndim == 3 else label.numpy()[None]
-    if label.ndim < 2 or pixels.shape[-2:] != (grid.height, grid.width):
+    names = samples.target.names if samples.target.outputs else ("class",)
+    if label.ndim < 2 or pixels.shape != (len(names), grid.height, grid.width):
         raise DataError(
             f"Sample {name}: the label has the shape {tuple(label.shape)}, which does not fit the image of "
-            f"{grid.height} x {grid.width} pixels."
+            f"{grid.height} x {grid.width} pixels and {list(names)}."
         )
-    names = samples.target.names if samples.target.outputs else ("class",)
     _write(folder / LABELS / f"{name}.tif", grid, _label_pixels(pixels, samples.target, name), names)
     return None
 
@@ -179,6 +202,22 @@ def _grid(sample: Mapping[str, Any], size: tuple[int, int]) -> Grid:
     x, y = bounds[0], bounds[1]
     transform = from_bounds(x.start, y.start, x.stop, y.stop, width, height)
     return Grid(CRS.from_user_input(crs), transform, width, height)
+
+
+def _without(
+    missing: NDArray[np.bool_], image: NDArray[np.generic], source: str, spec: RasterSpec, name: str
+) -> NDArray[np.generic]:
+    """Return an image with nodata where there is no file."""
+    if not missing.any():
+        return image
+    if spec.nodata is None:
+        raise DataError(
+            f"Sample {name}: {missing.mean():.1%} of its window lie between or beyond the files of the dataset, where "
+            f"TorchGeo fills in values; source '{source}' declares no nodata. Set its 'nodata' to a value that images "
+            "do not hold, such as -9999: it is written there."
+        )
+    filled = np.where(missing, np.nan if spec.nodata == "nan" else spec.nodata, image)
+    return cast("NDArray[np.generic]", filled.astype(image.dtype))
 
 
 def _stacked(image: NDArray[np.generic], spec: RasterSpec) -> NDArray[np.generic]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,9 @@ from groundwork.targets.kinds import kind_of
 
 #: Colours for the classes of datasets that name them only.
 COLORS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf")
+
+#: Datasets whose labels are not the positions of the classes that they name: those of LoveDA begin at 1, 0 is no data.
+OTHERWISE_LABELLED = frozenset({"LoveDA"})
 
 
 class TorchGeoData(LightningDataModule):
@@ -118,14 +122,19 @@ def classes_of(dataset: object, target_key: str = "mask") -> TargetSpec:
     What TorchGeo's samples call ``label`` is one class for the image, what they call ``mask`` one for each pixel.
 
     Raises:
-        DataError: Where it names none.
+        DataError: Where it names none, or its labels are not their positions.
     """
     # Parts of a dataset, and joined ones, keep the whole ones inside.
     waiting = [dataset]
     while waiting:
         part = waiting.pop(0)
         names = getattr(part, "classes", None)
-        if names:
+        if names is not None and len(names):
+            if type(part).__name__ in OTHERWISE_LABELLED or not all(isinstance(name, str | Integral) for name in names):
+                raise DataError(
+                    f"{type(part).__name__} names its classes in another order than its labels have: declare the "
+                    "target, with the value of each class."
+                )
             texts = [str(name) for name in names]
             return TargetSpec.model_validate(
                 {

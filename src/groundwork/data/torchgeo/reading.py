@@ -101,14 +101,34 @@ def _of_datamodule(config: ComponentConfig, seed: int) -> dict[str, Reading]:
                 module.setup(stage)
             except DatasetNotFoundError as error:
                 raise DataError(f"datamodule: {error}") from error
-        loader: DataLoader[Any] = getattr(module, f"{split}_dataloader")()
+        loader: DataLoader[Any] = _loader_of(module, split)
         batches = loader.batch_sampler or BatchSampler(loader.sampler, 1, drop_last=False)
         readings[split] = Reading(loader.dataset, cast("Sampler[list[Any]]", batches), loader.num_workers)
     return readings
 
 
+def _loader_of(module: LightningDataModule, split: str) -> Any:  # noqa: ANN401 - of whatever the module reads
+    from torchgeo.datamodules import MisconfigurationException, NonGeoDataModule  # noqa: PLC0415 - loads slowly
+
+    try:
+        loader = getattr(module, f"{split}_dataloader")()
+    except MisconfigurationException as error:
+        raise DataError(
+            f"datamodule: {type(module).__name__} has no samples for '{split}' ({error}). Name the datasets of each "
+            "split by 'datasets' instead of 'datamodule', those for testing with labels."
+        ) from error
+    if split != "train" and isinstance(module, NonGeoDataModule) and getattr(module, f"{split}_dataset") is None:
+        logger.warning(
+            "%s has no samples of its own for '%s', and gives all that it has: scores would count what was seen in "
+            "training. Name the datasets of each split by 'datasets' instead of 'datamodule'.",
+            *(type(module).__name__, split),
+        )
+    return loader
+
+
 def _of_datasets(splits: SplitDatasets, config: TorchGeoConfig, loader: LoaderConfig, seed: int) -> dict[str, Reading]:
     stated: dict[str, tuple[ComponentConfig, ...]] = {name: getattr(splits, name) for name in SPLITS}
+    _warn_of_same_samples(stated)
     datasets = {split: _joined(parts, f"datasets.{split}") for split, parts in stated.items()}
     _warn_of_shared_ground(datasets)
     readings = {}
@@ -138,9 +158,39 @@ def _sampler(split: str, dataset: Any, config: TorchGeoConfig, seed: int) -> Any
         return ShuffledOrder(len(dataset), seed) if split == "train" else range(len(dataset))
     if config.chip_size is None:
         raise ComponentError("Windows are cut from datasets that know where they lie: state 'chip_size', in pixels.")
+    _require_room(split, dataset, config.chip_size)
     if split == "train":
         return SeededSampler(RandomGeoSampler(dataset, config.chip_size, config.length), seed)
     return GridGeoSampler(dataset, config.chip_size, config.chip_size)
+
+
+def _require_room(split: str, dataset: GeoDataset, chip_size: int) -> None:
+    """Refuse ground on which no window fits, and warn of areas that the samplers of TorchGeo pass over."""
+    index, (width, height) = cast("Any", dataset.index), dataset.res
+    bounds = index.geometry.bounds
+    columns, rows = (bounds.maxx - bounds.minx) / width, (bounds.maxy - bounds.miny) / height
+    narrow = (columns < chip_size) | (rows < chip_size)
+    if narrow.all():
+        raise DataError(
+            f"datasets.{split}: no window of {chip_size} x {chip_size} pixels fits: the largest of {len(index)} "
+            f"area(s) has {rows.max():.0f} x {columns.max():.0f} pixels (height x width). Set a smaller 'chip_size'."
+        )
+    if narrow.any():
+        logger.warning(
+            "datasets.%s: %d of %d areas have less than %d x %d pixels and are passed over. Set a smaller 'chip_size' "
+            "to read them, too.",
+            *(split, narrow.sum(), len(index), chip_size, chip_size),
+        )
+
+
+def _warn_of_same_samples(datasets: Mapping[str, tuple[ComponentConfig, ...]]) -> None:
+    for first, second in combinations(datasets, 2):
+        if datasets[first] == datasets[second]:
+            logger.warning(
+                "The datasets of '%s' and '%s' are the same, with the same options: scores would count what was seen "
+                "in training. Most take the option 'split'.",
+                *(first, second),
+            )
 
 
 def _warn_of_shared_ground(datasets: Mapping[str, Any]) -> None:

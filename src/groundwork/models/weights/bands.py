@@ -14,6 +14,7 @@ from safetensors import safe_open
 from groundwork.errors import WeightsError
 from groundwork.models.weights.hub import WeightsSource
 from groundwork.models.weights.info import EncoderInfo
+from groundwork.models.weights.own_statistics import own_statistics
 from groundwork.models.weights.reading import LoadReport
 from groundwork.specs import RasterSpec
 
@@ -56,13 +57,18 @@ def find_bands(
 
 
 def describe_file(info: EncoderInfo | None, report: LoadReport) -> EncoderInfo | None:
-    """Return what the weights of a file expect, which may have been trained on other bands than the published ones.
+    """Return what the weights of a file expect, which may have been trained on other rasters than the published ones.
 
     Args:
         info: Of the published file.
         report: Of the file that was loaded.
     """
-    if info is None or report.trained in {(), info.bands}:
+    if info is None:
+        return None
+    own = own_statistics(Path(report.source))
+    if own is not None:
+        return own.told_of(info)
+    if report.trained in {(), info.bands}:
         return info
     if set(report.trained) - set(info.bands) or not info.mean:
         return replace(info, bands=report.trained, mean=(), std=())
@@ -92,9 +98,12 @@ def _described(file: Path) -> tuple[str, ...] | None:
             return None
         with safe_open(file, "pt") as opened:
             words = cast("Mapping[str, str]", opened.metadata() or {}).get(_KEY)
-        return None if words is None else TypeAdapter(tuple[str, ...]).validate_json(words)
+        if words is not None:
+            return TypeAdapter(tuple[str, ...]).validate_json(words)
     except (ValidationError, ValueError) as error:
         raise WeightsError(f"What describes the bands of {file} cannot be read: {error}") from None
+    own = own_statistics(file)
+    return None if own is None else own.bands
 
 
 def _bands_of_bundle(content: object) -> tuple[str, ...] | None:

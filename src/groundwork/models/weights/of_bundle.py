@@ -12,7 +12,8 @@ from groundwork.models.weights.fine_tuned import of_encoder
 #: How names begin of an encoder, and of the statistics that every bundle keeps with its weights.
 _ENCODER, _STATISTICS = "encoder.", "standardise."
 #: Where encoders keep the network that they hold, such as one of each date or of a zoo.
-_HOLDERS = (_ENCODER, "network.")
+_WHOLE = "network."
+_HOLDERS = (_ENCODER, _WHOLE)
 #: How names begin where each source has its encoder.
 _BY_SOURCE = "encoders."
 #: What adapters put into the name of what they adapt.
@@ -27,6 +28,8 @@ def is_of_bundle(weights: Mapping[str, Tensor]) -> bool:
 def unbundled(weights: Mapping[str, Tensor], source: str) -> Mapping[str, Tensor]:
     """Return the weights of the encoder of a bundle by its own names, and those of any other file as they are.
 
+    Of a bundle of a whole model, such as one that learnt from images alone, all are returned by the model's names.
+
     Args:
         weights: As in the file.
         source: The file, for the message.
@@ -34,7 +37,11 @@ def unbundled(weights: Mapping[str, Tensor], source: str) -> Mapping[str, Tensor
     Raises:
         WeightsError: As of :func:`of_trained`.
     """
-    return _of_bundle(weights, source) if is_of_bundle(weights) else weights
+    if is_of_bundle(weights):
+        return _of_bundle(weights, source)
+    inner = {name: value for name, value in weights.items() if not name.startswith(_STATISTICS)}
+    is_whole = len(inner) < len(weights) and all(name.startswith(_WHOLE) for name in inner)
+    return {name.removeprefix(_WHOLE): value for name, value in inner.items()} if is_whole else weights
 
 
 def of_trained(weights: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:

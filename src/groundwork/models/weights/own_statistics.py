@@ -1,0 +1,90 @@
+"""What a file of weights that this library wrote was standardised by: not what the published weights were."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+from pydantic import ValidationError
+from safetensors import safe_open
+from torch import Tensor
+
+from groundwork.errors import WeightsError
+from groundwork.models.weights.info import EncoderInfo
+from groundwork.specs import RasterSpec
+from groundwork.strict import Config
+
+#: Under this, the description of a safetensors file has them, as JSON.
+KEY = "statistics"
+#: Names of a bundle's files.
+_WEIGHTS, _DESCRIPTION = "weights.safetensors", "bundle.json"
+
+
+class OwnStatistics(Config):
+    """What the rasters of a training held, band by band, in physical values."""
+
+    #: In the order of the first layer.
+    bands: tuple[str, ...]
+    #: None: it was not stated of all bands, or not one and the same.
+    unit: str | None
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    pixel_size_m: float | None
+
+    @classmethod
+    def of(cls, raster: RasterSpec, mean: Tensor, std: Tensor) -> OwnStatistics:
+        """Return those of a model.
+
+        Args:
+            raster: What its rasters hold.
+            mean: That raw values were standardised by, (bands,).
+            std: Likewise.
+        """
+        units = {band.unit for band in raster.used}
+        by_band = list(zip(raster.used, mean.double().tolist(), std.double().tolist(), strict=True))
+        return cls(
+            bands=tuple(band.name for band in raster.used),
+            unit=units.pop() if len(units) == 1 else None,
+            mean=tuple(band.scale * value + band.offset for band, value, _ in by_band),
+            std=tuple(abs(band.scale) * value for band, _, value in by_band),
+            pixel_size_m=raster.pixel_size_m,
+        )
+
+    def told_of(self, info: EncoderInfo) -> EncoderInfo:
+        """Return what is said of an encoder with these in place of those of its published weights."""
+        known = replace(info, bands=self.bands, unit=self.unit, scale=1.0, pixel_size_m=self.pixel_size_m)
+        return replace(known, mean=self.mean, std=self.std)
+
+
+def own_statistics(file: Path) -> OwnStatistics | None:
+    """Return what the weights of a file were standardised by. None: this library did not write it, or did not say so.
+
+    Raises:
+        WeightsError: Where what describes it cannot be read.
+    """
+    if file.suffix != ".safetensors" or not file.is_file():
+        return None
+    try:
+        if file.name == _WEIGHTS and file.with_name(_DESCRIPTION).is_file():
+            return _of_bundle(json.loads(file.with_name(_DESCRIPTION).read_text(encoding="utf-8")), file)
+        with safe_open(file, "pt") as opened:
+            words = cast("Mapping[str, str]", opened.metadata() or {}).get(KEY)
+        return None if words is None else OwnStatistics.model_validate_json(words)
+    except (ValidationError, ValueError) as error:
+        raise WeightsError(f"What describes the statistics of {file} cannot be read: {error}") from None
+
+
+def _of_bundle(content: object, file: Path) -> OwnStatistics | None:
+    inputs = content.get("inputs") if isinstance(content, dict) else None
+    if not isinstance(inputs, dict) or len(inputs) != 1:
+        return None
+    ((source, spec),) = inputs.items()
+    names = [f"standardise.{source}.{part}" for part in ("mean", "std")]
+    with safe_open(file, "pt") as opened:
+        if not set(names) <= set(opened.keys()):
+            return None
+        mean, std = (opened.get_tensor(name) for name in names)
+    return OwnStatistics.of(RasterSpec.model_validate(spec), mean, std)

@@ -297,4 +297,5 @@ def class_nodata(target: TargetSpec) -> tuple[str, int]:
         if free is not None:
             return "uint8", free
     dtype = "int16" if min(taken) >= -(2**15) and max(taken) < 2**15 else "int32"
-    return dtype, int(np.iinfo(dtype).min) if np.iinfo(dtype).min not in taken else int(np.iinfo(dtype).max)
+    lowest, highest = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+    return dtype, next(value for value in (lowest, *range(highest, highest - len(taken) - 1, -1)) if value not in taken)

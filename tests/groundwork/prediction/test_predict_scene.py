@@ -451,7 +451,9 @@ def test_a_scene_that_breaks_half_way_leaves_the_earlier_prediction_whole(
         ((-1, 4), ("int16", -32768)),
         ((0, 300), ("int16", -32768)),
         ((-32768, 4), ("int16", 32767)),
+        ((-32768, 32767), ("int16", 32766)),
         ((0, 70_000), ("int32", -(2**31))),
+        ((-(2**31), 2**31 - 1), ("int32", 2**31 - 2)),
     ],
 )
 def test_nodata_is_a_value_that_no_class_has(values: tuple[int, ...], expected: tuple[str, int]) -> None:

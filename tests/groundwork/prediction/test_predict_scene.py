@@ -28,7 +28,7 @@ from groundwork.rasters.folder import RasterFolder, find_rasters
 from groundwork.rasters.scene import Scene
 from groundwork.rasters.writing import write_rasters
 from groundwork.specs import RasterSpec, TargetSpec
-from groundwork.targets.classes import class_nodata
+from groundwork.targets.legends import class_nodata
 
 Write = Callable[..., Path]
 

@@ -49,5 +49,6 @@ def class_nodata(target: TargetSpec) -> tuple[str, int]:
         if free is not None:
             return "uint8", free
     dtype = "int16" if min(taken) >= -(2**15) and max(taken) < 2**15 else "int32"
-    lowest, highest = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
-    return dtype, next(value for value in (lowest, *range(highest, highest - len(taken) - 1, -1)) if value not in taken)
+    # The highest: into overviews by mode, GDAL writes 0 in the place of a nodata value below 0.
+    highest = int(np.iinfo(dtype).max)
+    return dtype, next(value for value in range(highest, highest - len(taken) - 1, -1) if value not in taken)

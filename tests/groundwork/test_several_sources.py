@@ -170,16 +170,19 @@ def test_a_scene_without_an_optional_source_is_predicted_as_if_it_held_nothing_t
         write_raster(tmp_path / f"{LACKING}.tif", empty, crs=scene.crs, transform=scene.transform, nodata=-99)
         expected_place = scene.crs, scene.transform, scene.shape
     nothing = {**lacking, "radar": find_rasters(tmp_path, ["{key}.tif"])}
+    left_out = {source: folder for source, folder in lacking.items() if source != "radar"}
     found = []
-    for number, folders in enumerate((lacking, nothing)):
+    for number, folders in enumerate((lacking, nothing, left_out)):
         [(_, stream)] = list(predict_scenes(trained, folders, config).streams)
         write_rasters(stream, {"classes": tmp_path / "out" / f"{number}.tif"})
         with rasterio.open(tmp_path / "out" / f"{number}.tif") as raster:
             assert (raster.crs, raster.transform, raster.shape) == expected_place
             found.append(raster.read(1))
-    assert np.array_equal(*found)
+    assert np.array_equal(found[0], found[1])
+    assert np.array_equal(found[0], found[2])
     assert len(np.unique(found[0])) > 1
-    assert caplog.text.count(f"1 of 1 scene(s) have no raster of 'radar' ({tmp_path}), and are predicted") == 1
+    for place in (str(tmp_path), "it was left out"):
+        assert caplog.text.count(f"1 of 1 scene(s) have no raster of 'radar' ({place}), and are predicted") == 1
 
 
 def test_the_second_source_is_seen(world: SimpleNamespace, trained: Any) -> None:

@@ -70,7 +70,7 @@ def write_quicklooks(
         names: Of the predictions.
     """
     specs = scene_specs(bundle.config.inputs, asked)
-    spec, scenes = specs[bundle.reference], folders_by_source(rasters, specs)[bundle.reference]
+    spec, scenes = specs[bundle.reference], folders_by_source(rasters, specs, may_lack=True)[bundle.reference]
     drawn = draw_quicklooks(bundle, spec, scenes, _answers(names, scenes), asked)
     for key, draw in drawn.items():
         place = folder / QUICKLOOKS / f"{key}.png"

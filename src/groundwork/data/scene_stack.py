@@ -37,6 +37,8 @@ Files: TypeAlias = Mapping[str, tuple[Path, ...]]
 Stated: TypeAlias = Mapping[str, tuple[StatedFile, ...]]
 #: Source -> the dates that its files' names say.
 Dates: TypeAlias = Mapping[str, tuple[date, ...]]
+#: Those of a source that no scene has.
+NO_RASTERS = RasterFolder(Path(), {})
 
 
 class SceneStack(Opened):
@@ -181,6 +183,8 @@ def folders_by_source(
     scenes: RasterFolder | Mapping[str, RasterFolder],
     inputs: Mapping[str, RasterSpec],
     keys: Collection[str] | None = None,
+    *,
+    may_lack: bool = False,
 ) -> dict[str, RasterFolder]:
     """Return the rasters of each source that are read, in the order of the names.
 
@@ -188,6 +192,7 @@ def folders_by_source(
         scenes: By source, or those of the only source.
         inputs: Source -> what its rasters hold.
         keys: Of the scenes of which what is stated is compared with it. None: of all.
+        may_lack: Whether a source that is optional may be left out: no scene has it then.
 
     Raises:
         PairingError: Where sources are missing, or there are others, and as of
@@ -202,7 +207,8 @@ def folders_by_source(
                 "of each by its name"
             )
         return {name: _chosen(scenes, spec, keys) for name, spec in inputs.items()}
-    unknown, missing = sorted(set(scenes) - set(inputs)), sorted(set(inputs) - set(scenes))
+    needed = {source for source, spec in inputs.items() if not (may_lack and spec.optional)}
+    unknown, missing = sorted(set(scenes) - set(inputs)), sorted(needed - set(scenes))
     if unknown or missing:
         hints = "".join(did_you_mean(name, list(inputs)) for name in unknown)
         raise PairingError(
@@ -210,7 +216,10 @@ def folders_by_source(
             f"missing {missing}. Leave out what is unknown, and give the rasters of each declared source under its "
             f"name.{hints}"
         )
-    return {name: _chosen(folder, inputs[name], keys) for name, folder in by_name(scenes).items()}
+    return {
+        name: _chosen(scenes[name], spec, keys) if name in scenes else NO_RASTERS
+        for name, spec in by_name(inputs).items()
+    }
 
 
 def _chosen(folder: RasterFolder, spec: RasterSpec, keys: Collection[str] | None) -> RasterFolder:

@@ -111,7 +111,7 @@ def compare(
         RasterError: Where a scene is not what the bundle expects.
     """
     specs = scene_specs(bundle.config.inputs, inference)
-    folders = folders_by_source(scenes, specs)
+    folders = folders_by_source(scenes, specs, may_lack=True)
     keys = require_sources(folders, specs, FOR_PREDICTING)
     chosen = sorted({keys[index] for index in np.linspace(0, len(keys) - 1, SCENES).astype(int).tolist()})
     cases: list[Case] = []

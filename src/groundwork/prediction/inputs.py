@@ -12,6 +12,7 @@ from groundwork.config.data import reference_of
 from groundwork.config.inference import InferenceConfig
 from groundwork.data.pairing import FOR_PREDICTING, require_sources
 from groundwork.data.scene_stack import (
+    NO_RASTERS,
     SceneStack,
     files_of,
     folders_by_source,
@@ -127,7 +128,7 @@ def check_scenes(
         RasterError: Where a scene is not what its spec or its item says; it lists the first ten.
         SpecError: For an area, where a scene has no CRS.
     """
-    folders = folders_by_source(scenes, specs)
+    folders = folders_by_source(scenes, specs, may_lack=True)
     keys = require_sources(folders, specs, FOR_PREDICTING)
     pixels = pixels_of(config)
     seen = _Seen()
@@ -248,7 +249,7 @@ def _tell_of_lacking(folders: Mapping[str, RasterFolder], keys: Sequence[str]) -
                 len(lacking),
                 len(keys),
                 source,
-                folder.root,
+                "it was left out" if folder == NO_RASTERS else folder.root,
                 preview(lacking),
             )
 

@@ -19,7 +19,7 @@ from groundwork.specs import TargetSpec
 from groundwork.targets.confusion import ConfusionMatrix
 from groundwork.targets.kind import Accumulator, Direction, Gather, Products, RasterKind
 from groundwork.targets.labels import IGNORE
-from groundwork.targets.legends import NO_SET, legend_of, profile_of_sets
+from groundwork.targets.legends import NO_SET, class_nodata, legend_of, profile_of_sets
 from groundwork.targets.likeliest import likeliest
 from groundwork.targets.metrics import Scores, compute_scores
 from groundwork.targets.statistics import TargetStatistics
@@ -287,14 +287,3 @@ class ClassCounts(Accumulator):
         """Begin anew."""
         self._confusion.reset()
         self.among_top.zero_()
-
-
-def class_nodata(target: TargetSpec) -> tuple[str, int]:
-    """Return the data type of class rasters and a value that no class has."""
-    taken = set(target.values)
-    if min(taken) >= 0 and max(taken) <= 255:
-        free = next((value for value in (255, 0, *range(254, 0, -1)) if value not in taken), None)
-        if free is not None:
-            return "uint8", free
-    dtype = "int16" if min(taken) >= -(2**15) and max(taken) < 2**15 else "int32"
-    return dtype, int(np.iinfo(dtype).min) if np.iinfo(dtype).min not in taken else int(np.iinfo(dtype).max)

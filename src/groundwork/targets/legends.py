@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.legend import LegendEntry
 from groundwork.rasters.stream import RasterProfile
@@ -37,3 +39,16 @@ def profile_of_sets(grid: Grid, target: TargetSpec, sets: ClassSetSpec, tags: Ma
     """
     said, legends = {**tags, "SETS_MISS": f"{sets.miss:g}"}, yes_or_no(target, "not possible")
     return RasterProfile(grid, "uint8", target.names, NO_SET, "mode", tags=said, legends=legends)
+
+
+def class_nodata(target: TargetSpec) -> tuple[str, int]:
+    """Return the data type of class rasters and a value that no class has."""
+    taken = set(target.values)
+    if min(taken) >= 0 and max(taken) <= 255:
+        free = next((value for value in (255, 0, *range(254, 0, -1)) if value not in taken), None)
+        if free is not None:
+            return "uint8", free
+    dtype = "int16" if min(taken) >= -(2**15) and max(taken) < 2**15 else "int32"
+    # The highest: into overviews by mode, GDAL writes 0 in the place of a nodata value below 0.
+    highest = int(np.iinfo(dtype).max)
+    return dtype, next(value for value in range(highest, highest - len(taken) - 1, -1) if value not in taken)

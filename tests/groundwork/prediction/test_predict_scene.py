@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 import rasterio
 import torch
+from affine import Affine
 from pydantic import ValidationError
+from rasterio.crs import CRS
 from rasterio.transform import from_origin
 
 from groundwork.batch import Image, Images
@@ -25,10 +27,14 @@ from groundwork.prediction.record import settings_of
 from groundwork.prediction.scene import predict_scene, predict_scenes
 from groundwork.prediction.source import scene_specs
 from groundwork.rasters.folder import RasterFolder, find_rasters
+from groundwork.rasters.grid import Grid
 from groundwork.rasters.scene import Scene
+from groundwork.rasters.stream import single
 from groundwork.rasters.writing import write_rasters
 from groundwork.specs import RasterSpec, TargetSpec
-from groundwork.targets.classes import class_nodata
+from groundwork.targets.kind import RasterKind
+from groundwork.targets.kinds import kind_of
+from groundwork.targets.legends import class_nodata
 
 Write = Callable[..., Path]
 
@@ -447,13 +453,28 @@ def test_a_scene_that_breaks_half_way_leaves_the_earlier_prediction_whole(
         ((1, 255), ("uint8", 0)),
         ((0, 255), ("uint8", 254)),
         ((0, 254, 255), ("uint8", 253)),
-        (tuple(range(256)), ("int16", -32768)),
-        ((-1, 4), ("int16", -32768)),
-        ((0, 300), ("int16", -32768)),
+        (tuple(range(256)), ("int16", 32767)),
+        ((-1, 4), ("int16", 32767)),
+        ((0, 300), ("int16", 32767)),
         ((-32768, 4), ("int16", 32767)),
-        ((0, 70_000), ("int32", -(2**31))),
+        ((-32768, 32767), ("int16", 32766)),
+        ((0, 70_000), ("int32", 2**31 - 1)),
+        ((-(2**31), 2**31 - 1), ("int32", 2**31 - 2)),
     ],
 )
 def test_nodata_is_a_value_that_no_class_has(values: tuple[int, ...], expected: tuple[str, int]) -> None:
     classes = [{"value": value, "name": f"c{value}", "color": "#000000"} for value in values]
     assert class_nodata(TargetSpec.model_validate({"classes": classes})) == expected
+
+
+@pytest.mark.parametrize("values", [(0, 4), (0, 300), (-7, 0), (0, 70_000)])
+def test_overviews_hold_classes_and_nodata_alone(values: tuple[int, int], tmp_path: Path) -> None:
+    classes = [{"value": value, "name": f"c{value}", "color": "#000000"} for value in values]
+    kind = kind_of(TargetSpec.model_validate({"classes": classes}))
+    assert isinstance(kind, RasterKind)
+    profile = kind.profiles(Grid(CRS.from_epsg(32632), Affine.scale(10, -10), 600, 600), {}, details=())["classes"]
+    pixels = np.full((1, 600, 600), values[1], profile.dtype)
+    pixels[:, 100:300] = profile.nodata
+    write_rasters(single(profile, pixels), {"": tmp_path / "x.tif"})
+    with rasterio.open(tmp_path / "x.tif", overview_level=0) as overview:
+        assert set(np.unique(overview.read(1)).tolist()) == {values[1], profile.nodata}

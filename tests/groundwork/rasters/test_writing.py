@@ -363,3 +363,27 @@ def test_statistics_of_an_earlier_file_do_not_outlive_it(tmp_path: Path) -> None
     with rasterio.open(path) as raster:
         assert "STATISTICS_MEAN" not in raster.tags(1)
     assert [entry.name for entry in tmp_path.iterdir()] == ["r.tif"]
+
+
+def test_bytes_do_not_follow_from_what_a_process_met_before(tmp_path: Path) -> None:
+    code = """
+        import sys
+        import numpy as np
+        from pathlib import Path
+        from rasterio.transform import from_origin
+        from groundwork.rasters.grid import CRS, Grid
+        from groundwork.rasters.stream import RasterProfile, single
+        from groundwork.rasters.writing import write_rasters
+
+        CRS.from_wkt(sys.argv[2])
+        grid = Grid(CRS.from_epsg(4258), from_origin(9, 47, 0.01, 0.01), 4, 4)
+        profile = RasterProfile(grid, "uint8", ("class",), 255)
+        write_rasters(single(profile, np.ones((1, 4, 4), np.uint8)), {"": Path(sys.argv[1])})
+    """
+    # As a worker process does, it meets the CRS first as a text.
+    text = CRS.from_epsg(4258).to_wkt()
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code), tmp_path / "other.tif", text], check=True)
+    grid = Grid(CRS.from_epsg(4258), from_origin(9, 47, 0.01, 0.01), 4, 4)
+    profile = RasterProfile(grid, "uint8", ("class",), 255)
+    write_rasters(single(profile, np.ones((1, 4, 4), np.uint8)), {"": tmp_path / "own.tif"})
+    assert (tmp_path / "other.tif").read_bytes() == (tmp_path / "own.tif").read_bytes()

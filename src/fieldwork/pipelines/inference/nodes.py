@@ -21,5 +21,6 @@ def draw_quicklooks(bundle: Any, scenes: Any, inference: InferenceConfig, predic
     from groundwork.prediction.source import scene_specs
 
     specs = scene_specs(bundle.config.inputs, inference)
-    spec, shown = specs[bundle.reference], folders_by_source(scenes, specs)[bundle.reference]
+    folders = folders_by_source(scenes, specs, may_lack=True)
+    spec, shown = specs[bundle.reference], folders[bundle.reference]
     return draw_quicklooks(bundle, spec, shown, predictions, inference)

@@ -19,6 +19,7 @@ from groundwork.config.inference import InferenceConfig
 from groundwork.config.model import ModelConfig
 from groundwork.data.scene_stack import SceneStack
 from groundwork.models.assembly.raster_model import RasterModel
+from groundwork.prediction.beside import decoding_with_all
 from groundwork.prediction.scene import predict_scene
 from groundwork.prediction.tiles import make_axis
 from groundwork.rasters.writing import write_rasters
@@ -66,7 +67,9 @@ def main(side: int) -> None:
             bare.append(forward_only(model, count, torch.contiguous_format))
             tuned.append(forward_only(model, count, torch.channels_last))
             start = time.perf_counter()
-            with SceneStack({bundle.reference: (path,)}, bundle.config.inputs) as stack:
+            with decoding_with_all():
+                stack = SceneStack({bundle.reference: (path,)}, bundle.config.inputs)
+            with stack:
                 write_rasters(predict_scene(model, stack, bundle, CONFIG), {"classes": Path(folder) / "out.tif"})
             whole.append(time.perf_counter() - start)
     print(

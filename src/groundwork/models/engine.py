@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
@@ -70,8 +70,8 @@ class Conversion:
 class Engine:
     """Gives scores for batches, on the accelerator where there is one.
 
-    What decides how scores are computed (device, precision, size of batches, gradients) stands here alone. An outer
-    ``torch.autocast`` would not reach it, as scenes are predicted in a thread of their own.
+    What decides how scores are computed (device, precision, size of batches, gradients) stands here alone: an outer
+    ``torch.autocast`` does not reach it, in which thread ever it is asked.
 
     Args:
         scorer: Is moved to the device.
@@ -149,7 +149,7 @@ class Engine:
 
     def _in_precision(self) -> AbstractContextManager[object]:
         half = _HALF.get(self._precision)
-        return nullcontext() if half is None else torch.autocast(self.device.type, half)
+        return torch.autocast(self.device.type, half, enabled=half is not None)
 
 
 def _together(parts: Sequence[Tensor]) -> Tensor:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from groundwork.batch import Patch
+from groundwork.prediction.beside import Beside
 from groundwork.prediction.tiles import Axis, Band, column_bands
-
-Item = TypeVar("Item")
 
 #: A window, and where it lies in the scene.
 Tile: TypeAlias = tuple[Window, Patch]
@@ -35,6 +34,8 @@ class Tiling:
     predict: Callable[[Sequence[Tile]], Sequence[NDArray[np.float32]]]
     num_outputs: int
     batch_size: int
+    #: Whether the next row is read, and scores are added up, while the model computes.
+    has_room: bool = True
 
     @property
     def num_steps(self) -> int:
@@ -54,16 +55,16 @@ class Tiling:
 def blend(tiling: Tiling, rows: range | None = None) -> Iterator[Blended]:
     """Yield the windows of :func:`windows_of`, with blended scores (outputs, height, width) and validity.
 
-    Memory holds one row of tiles, at most as wide as a band of columns; the next row is read meanwhile. A part of the
-    rows gets the same numbers, to the last bit, as where all are asked for: the rows above that reach into it are asked
-    for again.
+    Memory holds one row of tiles, at most as wide as a band of columns; where there is room, the next row is read
+    meanwhile. A part of the rows gets the same numbers, to the last bit, as where all are asked for: the rows above
+    that reach into it are asked for again.
 
     Args:
         tiling: How the scene is cut and read.
         rows: Numbers of the rows of tiles whose windows are wanted. None: all.
     """
     wanted = tiling.all_rows if rows is None else rows
-    with ThreadPoolExecutor(max_workers=1) as reader:
+    with Beside(tiling.has_room) as reader:
         for band in column_bands(tiling.columns):
             yield from _blend_band(tiling, band, wanted, reader)
 
@@ -78,33 +79,24 @@ def windows_of(tiling: Tiling, rows: range | None = None) -> Iterator[tuple[int,
             yield index, _window(tiling, band, index)
 
 
-def run_ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """Yield the items; the next one is made in a thread of its own while the one before is worked on."""
-    with ThreadPoolExecutor(max_workers=1) as worker:
-        pending = worker.submit(next, items, None)
-        while (item := pending.result()) is not None:
-            pending = worker.submit(next, items, None)
-            yield item
-
-
 def _window(tiling: Tiling, band: Band, index: int) -> Window:
     """Return the pixels of a band that a row of tiles makes final."""
     top = tiling.rows.starts[index]
     return Window(band.left, top, band.right - band.left, tiling.rows.next_start(index) - top)
 
 
-def _blend_band(tiling: Tiling, band: Band, wanted: range, reader: ThreadPoolExecutor) -> Iterator[Blended]:
+def _blend_band(tiling: Tiling, band: Band, wanted: range, reader: Beside) -> Iterator[Blended]:
     rows, columns = tiling.rows, tiling.columns
     left, right = columns.starts[band.tiles[0]], columns.starts[band.tiles[-1]] + columns.size
     inner = slice(band.left - left, band.right - left)
     asked = range(rows.first_reaching(wanted.start), wanted.stop)
     windows = {index: Window(left, rows.starts[index], right - left, rows.size) for index in asked}
-    pending = reader.submit(tiling.read, windows[asked.start])
+    pending = reader.begin(partial(tiling.read, windows[asked.start]))
     sums = np.zeros((tiling.num_outputs, rows.size, right - left), np.float32)
     for index in asked:
-        patch = pending.result()
+        patch = pending()
         if index + 1 < asked.stop:
-            pending = reader.submit(tiling.read, windows[index + 1])
+            pending = reader.begin(partial(tiling.read, windows[index + 1]))
         _add_row(tiling, band, windows[index], patch, sums, rows.weights[index])
         done = rows.next_start(index) - rows.starts[index]
         if index >= wanted.start:
@@ -128,15 +120,19 @@ def _add_row(
             places.append((index, part))
             tiles.append((where, strip.cut(slice(None), part)))
     edges = _batches(len(tiles), tiling.batch_size)
-    with ThreadPoolExecutor(max_workers=1) as adder:
-        additions = []
+    with Beside(tiling.has_room) as adder:
+        pending: Callable[[], None] = _nothing
         for begin, end in pairwise(edges):
             scores = tiling.predict(tiles[begin:end])
             weights = [weight[:, None] * columns.weights[index] for index, _ in places[begin:end]]
             parts = [part for _, part in places[begin:end]]
-            additions.append(adder.submit(_add, sums, parts, scores, weights))
-        for addition in additions:
-            addition.result()
+            pending()
+            pending = adder.begin(partial(_add, sums, parts, scores, weights))
+        pending()
+
+
+def _nothing() -> None:
+    """Stand for what is to be waited for, where there is nothing yet."""
 
 
 def _batches(num_tiles: int, batch_size: int) -> list[int]:

@@ -20,6 +20,7 @@ from groundwork.data.scene_stack import (
     stated_of,
 )
 from groundwork.errors import NoDatesError, PairingError, RasterError, SpecError
+from groundwork.prediction.beside import decoding_with_all
 from groundwork.progress import track
 from groundwork.rasters.area import Area, area_of_bounds
 from groundwork.rasters.canvas import DeclaredPixels
@@ -79,7 +80,8 @@ class SceneInputs:
             RasterError: Where it is not what its spec says.
         """
         specs = _without_tags(self.specs, self.undated.get(key, frozenset()))
-        stack = open_checked(self.folders, key, specs, self.pixels, fill_bad_blocks=self.fill_bad_blocks)
+        with decoding_with_all():
+            stack = open_checked(self.folders, key, specs, self.pixels, fill_bad_blocks=self.fill_bad_blocks)
         if self.area is not None:
             try:
                 # What was found when scenes were checked is found again, unless a file was exchanged since.

@@ -18,7 +18,8 @@ from groundwork.data.scene_stack import SceneStack
 from groundwork.models.asking import engine_of, scorer_of, tiles_at_once
 from groundwork.models.interface import Model
 from groundwork.prediction.areas import with_areas
-from groundwork.prediction.blending import Tile, run_ahead
+from groundwork.prediction.beside import has_room, run_ahead
+from groundwork.prediction.blending import Tile
 from groundwork.prediction.joining import Found, join, together
 from groundwork.prediction.outlines import outlines_in_scene
 from groundwork.prediction.provenance import provenance_tags
@@ -39,7 +40,7 @@ def find_objects(
 ) -> FeatureLayer:
     """Return the objects of a scene on the grid of its reference: as outlines where the model says them, or as boxes.
 
-    Memory holds a batch of tiles, and the next, which is read meanwhile; and all boxes and outlines.
+    Memory holds a batch of tiles, the next where it is read meanwhile, and all boxes and outlines.
 
     Args:
         model: The bundle's model, in evaluation mode.
@@ -51,13 +52,14 @@ def find_objects(
     kind, grid = ObjectBoxes(bundle.config.target), stack.grid
     has_dates = any(stack.dates(source) is not None for source in read_by_model(bundle.config.inputs))
     model.require_coordinates(time=has_dates, location=grid.crs is not None)
-    predictor = TilePredictor(engine_of(scorer_of(model, kind, config), config), kind, stack, bundle)
+    engine = engine_of(scorer_of(model, kind, config), config)
+    predictor = TilePredictor(engine, kind, stack, bundle)
     rows, columns = (make_axis(length, config.tile_size, config.overlap) for length in (grid.height, grid.width))
     name = name or stack.reference.path.stem
     size = tiles_at_once(config)
     steps = -(-len(rows.starts) * len(columns.starts) // size)
     parts = [Found(np.zeros((0, 6)), np.zeros((0, 2), np.int64))]
-    batches = run_ahead(_batches(_read(stack, rows, columns), size))
+    batches = run_ahead(_batches(_read(stack, rows, columns), size), has_room(engine.device))
     for batch in track(batches, f"Predicting {name}", steps):
         given = predictor.predict([tile for _, tile in batch])
         parts += [_in_scene(number, tile, found) for (number, tile), found in zip(batch, given, strict=True)]

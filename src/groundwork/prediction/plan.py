@@ -15,7 +15,8 @@ from groundwork.models.asking import engine_of, scorer_of, tiles_at_once
 from groundwork.models.engine import Scorer
 from groundwork.models.interface import Model
 from groundwork.models.painting import UnseenPainter, require_painter
-from groundwork.prediction.blending import Tiling, blend, largest_batch, run_ahead
+from groundwork.prediction.beside import has_room, run_ahead
+from groundwork.prediction.blending import Tiling, blend, largest_batch
 from groundwork.prediction.chips import ChipAnswers
 from groundwork.prediction.painted import PaintedScene
 from groundwork.prediction.polygons import ClassPolygons
@@ -51,7 +52,8 @@ class RasterPlan:
         """Ask the model, and yield the blocks of some rows of tiles, or of all: band by band, from above to below."""
         wanted = self.tiling.all_rows if rows is None else rows
         steps = self.tiling.num_steps * len(wanted) // len(self.tiling.all_rows)
-        for window, scores, valid in track(run_ahead(blend(self.tiling, wanted)), f"Predicting {self.name}", steps):
+        blended = run_ahead(blend(self.tiling, wanted), self.tiling.has_room)
+        for window, scores, valid in track(blended, f"Predicting {self.name}", steps):
             yield window, self.kind.products(scores, valid, self.profiles)
 
     def stream(self, blocks: Iterator[tuple[Window, Products]]) -> RasterStream:
@@ -89,6 +91,7 @@ def plan_rasters(
         predict=predict if chips is None else chips.keeping(predict),
         num_outputs=products.num_outputs,
         batch_size=size,
+        has_room=has_room(engine.device),
     )
     profiles = products.profiles(grid, tags, details=config.details)
     return RasterPlan(name, products, profiles, tiling, chips, config.polygons, stack.bad_files)

@@ -159,6 +159,13 @@ def test_half_precision_gives_scores_in_single_precision_that_are_near(tiny_bund
     assert float((half - exact).abs().max()) < 0.05 * float(exact.std())
 
 
+def test_an_outer_autocast_does_not_reach_the_model(tiny_bundle: Bundle, images: Images) -> None:
+    engine = _engine(tiny_bundle)
+    expected = engine.scores(images, "here")
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(engine.scores(images, "here"), expected, rtol=0, atol=0)
+
+
 def test_large_scores_are_numbers_although_their_sum_is_none() -> None:
     values = torch.full((1, 1, 2, 2), 1e38)
     assert torch.equal(Engine(Doubled(), CPU).scores(Images({"s": values}), "here"), 2 * values)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.windows import Window
 
 from groundwork.batch import Patch
 from groundwork.prediction import blending, tiles
+from groundwork.prediction.beside import has_room, run_ahead
 from groundwork.prediction.blending import Tile, Tiling, blend
 from groundwork.prediction.tiles import make_axis
 
@@ -47,7 +51,9 @@ class Recorder:
             self.tiles.append(window)
         return _images(batch)
 
-    def run(self, size: int, overlap: int, batch_size: int = 3) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def run(
+        self, size: int, overlap: int, batch_size: int = 3, has_room: bool = True
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return blended scores, validity and how often each pixel was given."""
         height, width = self.valid.shape
         tiling = Tiling(
@@ -57,6 +63,7 @@ class Recorder:
             predict=self.predict,
             num_outputs=len(self.image),
             batch_size=batch_size,
+            has_room=has_room,
         )
         scores = np.full(self.image.shape, np.nan, np.float32)
         valid, times = np.zeros_like(self.valid), np.zeros(self.valid.shape, int)
@@ -80,14 +87,15 @@ def _recorder(height: int, width: int, seed: int = 0) -> Recorder:
     share=st.floats(0, 0.5),
     band_width=st.integers(1, 100),
     batch_size=st.integers(1, 5),
+    has_room=st.booleans(),
 )
 def test_an_identity_gives_its_input(
-    height: int, width: int, size: int, share: float, band_width: int, batch_size: int
+    height: int, width: int, size: int, share: float, band_width: int, batch_size: int, has_room: bool
 ) -> None:
     recorder = _recorder(height, width)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blending, "column_bands", lambda axis: tiles.column_bands(axis, band_width))
-        scores, valid, times = recorder.run(size, int(size * share), batch_size)
+        scores, valid, times = recorder.run(size, int(size * share), batch_size, has_room)
     assert (times == 1).all(), "each pixel is given once"
     assert valid.all()
     assert np.abs(scores - recorder.image).max() <= 1e-6
@@ -196,13 +204,44 @@ def test_each_row_of_tiles_is_read_once() -> None:
     assert [window.row_off for window in recorder.reads] == list(make_axis(100, 32, 8).starts)
 
 
-def test_an_error_while_reading_comes_through() -> None:
+def test_without_room_nothing_is_done_beside_the_model() -> None:
+    recorder, done = _recorder(100, 60), []
+
+    def read(window: Window) -> Patch:
+        done.append(("read", threading.current_thread(), window.row_off))
+        return recorder.read(window)
+
+    def predict(batch: Sequence[Tile]) -> list[np.ndarray]:
+        done.append(("predict", threading.current_thread(), batch[0][0].row_off))
+        return recorder.predict(batch)
+
+    tiling = Tiling(make_axis(100, 40, 8), make_axis(60, 40, 8), read, predict, 2, 8, has_room=False)
+    alone = [scores for _, scores, _ in run_ahead(blend(tiling), tiling.has_room)]
+    main, starts = threading.current_thread(), tiling.rows.starts
+    assert done == [(what, main, start) for start in starts for what in ("read", "predict")]
+    beside = replace(tiling, has_room=True)
+    assert all(map(np.array_equal, alone, [scores for _, scores, _ in run_ahead(blend(beside), beside.has_room)]))
+    assert {thread for _, thread, _ in done[len(done) // 2 :]}.isdisjoint({main})
+
+
+@pytest.mark.parametrize(
+    ("device", "threads", "expected"), [("cpu", 1, False), ("cpu", 2, False), ("cpu", 3, True), ("meta", 1, True)]
+)
+def test_there_is_room_where_another_device_computes_or_cores_are_left(
+    device: str, threads: int, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    assert has_room(torch.device(device)) == expected
+
+
+@pytest.mark.parametrize("has_room", [False, True])
+def test_an_error_while_reading_comes_through(has_room: bool) -> None:
     def read(window: Window) -> Patch:
         if window.row_off > 0:
             raise OSError("the disk is gone")
         return _patch(np.zeros((1, 8, 8), np.float32), np.ones((8, 8), bool))
 
     axis = make_axis(20, 8, 0)
-    tiling = Tiling(axis, make_axis(8, 8, 0), read, _images, 1, 2)
+    tiling = Tiling(axis, make_axis(8, 8, 0), read, _images, 1, 2, has_room)
     with pytest.raises(OSError, match="the disk is gone"):
         list(blend(tiling))

@@ -23,6 +23,7 @@ from rasterio.windows import Window
 
 from groundwork.errors import RasterError
 from groundwork.rasters.grid import NO_TRANSFORMATION, Grid, name_crs
+from groundwork.rasters.polygon_lists import polygon_lists
 from groundwork.strict import did_you_mean
 
 #: Files that geopandas reads by itself; all others are opened by GDAL.
@@ -160,7 +161,7 @@ def _near(overview: _Overview, grid: Grid, reach: float) -> list[Bounds]:
     # Lengths are those at the centre: towards the poles Web Mercator needs more.
     more = 1.5 * reach / unit
     try:
-        found = transform_bounds(grid.crs, overview.crs, west - more, south - more, east + more, north + more)
+        found = _transformed(grid.crs, overview.crs, (west - more, south - more, east + more, north + more))
     except NO_TRANSFORMATION:
         return []
     left, bottom, right, top = found
@@ -169,6 +170,13 @@ def _near(overview: _Overview, grid: Grid, reach: float) -> list[Bounds]:
     # Of degrees across the 180th meridian, the east is less than the west.
     right += 360 if right < left else 0
     return [(left + turn, bottom, right + turn, top) for turn in _TURNS]
+
+
+@lru_cache(maxsize=4096)
+def _transformed(crs: CRS, other: CRS, bounds: Bounds) -> Bounds:
+    """Return bounds in another CRS. It takes longer than drawing, and chips of a scene ask for the same each time."""
+    found: Bounds = transform_bounds(crs, other, *bounds)
+    return found
 
 
 def _require_near(path: Path, overview: _Overview, bounds: Bounds, grid: Grid, near: list[Bounds]) -> None:
@@ -244,10 +252,13 @@ class Shapes:
 
     def __init__(self, frame: geopandas.GeoDataFrame, transform: Affine) -> None:
         """Take geometries in the CRS of the grid, and its geotransform."""
-        inverse = ~transform
-        matrix = [inverse.a, inverse.b, inverse.d, inverse.e, inverse.c, inverse.f]
-        moved = frame.geometry if inverse.is_identity else frame.geometry.affine_transform(matrix)
-        self._shapes = moved.to_numpy()
+        inverse, shapes = ~transform, frame.geometry.to_numpy()
+
+        def moved(places: NDArray[np.float64]) -> NDArray[np.float64]:
+            x, y = places.T
+            return np.stack([inverse.a * x + inverse.b * y + inverse.c, inverse.d * x + inverse.e * y + inverse.f], -1)
+
+        self._shapes = shapes if inverse.is_identity else shapely.transform(shapes, moved)
         self._tree = shapely.STRtree(self._shapes)
 
     def __len__(self) -> int:
@@ -280,7 +291,7 @@ class Shapes:
             return np.full(size, fill, values.dtype)
         # Windows are whole pixels away from the beginning, so that numbers do not change by it.
         place = Affine.translation(int(window.col_off), int(window.row_off))
-        pairs = [(self._shapes[index], values[index]) for index in order]
+        pairs = list(zip(polygon_lists(self._shapes[order]), values[order], strict=True))
         drawn: NDArray[np.generic] = rasterize(
             pairs, size, fill, transform=place, all_touched=all_touched, dtype=values.dtype.name
         )

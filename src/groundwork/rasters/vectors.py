@@ -23,7 +23,7 @@ from rasterio.windows import Window
 
 from groundwork.errors import RasterError
 from groundwork.rasters.grid import NO_TRANSFORMATION, Grid, name_crs
-from groundwork.rasters.polygon_lists import polygon_lists
+from groundwork.rasters.polygon_lists import polygon_lists, short_lived
 from groundwork.strict import did_you_mean
 
 #: Files that geopandas reads by itself; all others are opened by GDAL.
@@ -291,8 +291,9 @@ class Shapes:
             return np.full(size, fill, values.dtype)
         # Windows are whole pixels away from the beginning, so that numbers do not change by it.
         place = Affine.translation(int(window.col_off), int(window.row_off))
-        pairs = list(zip(polygon_lists(self._shapes[order]), values[order], strict=True))
-        drawn: NDArray[np.generic] = rasterize(
-            pairs, size, fill, transform=place, all_touched=all_touched, dtype=values.dtype.name
-        )
+        with short_lived():
+            pairs = zip(polygon_lists(self._shapes[order]), values[order], strict=True)
+            drawn: NDArray[np.generic] = rasterize(
+                pairs, size, fill, transform=place, all_touched=all_touched, dtype=values.dtype.name
+            )
         return drawn

@@ -31,6 +31,7 @@ from fieldwork.recipe_places import check_places
 from fieldwork.runners import check_runner
 from fieldwork.selection import check_selection
 from fieldwork.summary import show_summary
+from groundwork.collector import without_collector
 
 #: Commands of Kedro that name pipelines.
 NAMING = ("run", "describe-datasets", "resolve-patterns")
@@ -109,10 +110,12 @@ class AroundRun:
         used = pipeline.inputs()
         if not self._parameters or not used & BEFORE_TRAINING:
             return
-        from groundwork.data.augmentation.augmenter import check_augmentation  # noqa: PLC0415 - it loads torch
-        from groundwork.data.sampling.checks import check_sampling  # noqa: PLC0415
-        from groundwork.prediction.source import scene_specs  # noqa: PLC0415 - it loads torch
-        from groundwork.training.checks import check_together, check_training  # noqa: PLC0415
+        # They load torch and Lightning.
+        with without_collector():
+            from groundwork.data.augmentation.augmenter import check_augmentation  # noqa: PLC0415
+            from groundwork.data.sampling.checks import check_sampling  # noqa: PLC0415
+            from groundwork.prediction.source import scene_specs  # noqa: PLC0415
+            from groundwork.training.checks import check_together, check_training  # noqa: PLC0415
 
         data, model, training, inference = (self._parameters[name] for name in STATED)
         check_training(training, data.target)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from groundwork.cli.commands import COMMANDS, asks_for_help, show_help
 from groundwork.cli.listing import FAMILIES, list_tables
+from groundwork.collector import without_collector
 from groundwork.ending import ending_orderly
 from groundwork.errors import GroundworkError
 
@@ -55,7 +56,8 @@ def _run_command(command: str, arguments: Sequence[str]) -> int:
     if asks_for_help(arguments):
         show_help(command, arguments)
     # It loads torch and Lightning.
-    from groundwork.cli.lightning import run_lightning  # noqa: PLC0415
+    with without_collector():
+        from groundwork.cli.lightning import run_lightning  # noqa: PLC0415
 
     try:
         with ending_orderly():

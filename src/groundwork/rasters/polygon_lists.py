@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -28,22 +25,6 @@ def polygon_lists(shapes: NDArray[np.object_]) -> list[dict[str, Any]]:
     lines = _grouped(places.tolist(), ring_of, len(rings))
     polygons = _grouped(lines, part_of, len(parts))
     return [{"type": "MultiPolygon", "coordinates": each} for each in _grouped(polygons, shape_of, len(shapes))]
-
-
-@contextmanager
-def short_lived() -> Iterator[None]:
-    """Let Python not search for cycles meanwhile.
-
-    Thousands of lists that live for a moment make it walk through all objects of the process again and again, which are
-    half a million beside torch: that takes ten times as long as to draw them.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _grouped(items: list[Any], group_of: NDArray[np.int64], count: int) -> list[list[Any]]:

@@ -21,9 +21,10 @@ from rasterio.features import rasterize
 from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 
+from groundwork.collector import without_collector
 from groundwork.errors import RasterError
 from groundwork.rasters.grid import NO_TRANSFORMATION, Grid, name_crs
-from groundwork.rasters.polygon_lists import polygon_lists, short_lived
+from groundwork.rasters.polygon_lists import polygon_lists
 from groundwork.strict import did_you_mean
 
 #: Files that geopandas reads by itself; all others are opened by GDAL.
@@ -291,7 +292,7 @@ class Shapes:
             return np.full(size, fill, values.dtype)
         # Windows are whole pixels away from the beginning, so that numbers do not change by it.
         place = Affine.translation(int(window.col_off), int(window.row_off))
-        with short_lived():
+        with without_collector():
             pairs = zip(polygon_lists(self._shapes[order]), values[order], strict=True)
             drawn: NDArray[np.generic] = rasterize(
                 pairs, size, fill, transform=place, all_touched=all_touched, dtype=values.dtype.name

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import gc
-
 import numpy as np
 import pytest
 import shapely
 
-from groundwork.rasters.polygon_lists import polygon_lists, short_lived
+from groundwork.rasters.polygon_lists import polygon_lists
 
 HOLED = shapely.Point(5, 5).buffer(4).difference(shapely.box(4, 4, 6, 5.5))
 APART = shapely.union(HOLED, shapely.Point(20, 3).buffer(2).difference(shapely.Point(20, 3).buffer(1)))
@@ -31,15 +29,3 @@ def test_they_are_what_shapely_says_of_each(shapes: list[shapely.Geometry]) -> N
             "type": "MultiPolygon",
             "coordinates": [[[list(place) for place in ring] for ring in part] for part in parts],
         }
-
-
-@pytest.mark.parametrize("was_on", [False, True])
-def test_the_search_for_cycles_is_left_as_it_was(was_on: bool) -> None:
-    before = gc.isenabled()
-    try:
-        gc.enable() if was_on else gc.disable()
-        with short_lived():
-            assert not gc.isenabled()
-        assert gc.isenabled() == was_on
-    finally:
-        gc.enable() if before else gc.disable()

@@ -180,6 +180,26 @@ def test_features_upon_each_other_are_refused_unless_one_is_meant(tmp_path: Path
     assert np.array_equal(_read(same, _target()), _expected((0, 0, 0, 8, 8), (0, 4, 4, 12, 12)))
 
 
+@pytest.mark.parametrize("suffix", [".gpkg", ".geojson", ".shp", ".fgb", ".parquet"])
+def test_of_many_features_that_stands_first_which_does_in_the_file(tmp_path: Path, suffix: str) -> None:
+    random = np.random.default_rng(0)
+    # Most of them lie elsewhere: a file is asked for some.
+    corners = np.stack([random.integers(-40, 60, 2000), random.integers(-40, 50, 2000)], 1)
+    uses = random.choice(["water", "forest", "field"], 2000).tolist()
+    squares = [_square(left, top, left + 2, top + 2) for left, top in corners.tolist()]
+    path = _write(tmp_path / f"many{suffix}", uses, squares)
+    kept = geopandas.read_parquet(path) if suffix == ".parquet" else geopandas.read_file(path, engine="pyogrio")
+    expected = {name: np.full((12, 20), IGNORE) for name in ("first", "last")}
+    for use, place in zip(kept["use"], kept.bounds.to_numpy(), strict=True):
+        left, top = round((place[0] - 500_000) / 10), round((5_000_000 - place[3]) / 10)
+        part = np.s_[max(top, 0) : max(top + 2, 0), max(left, 0) : max(left + 2, 0)]
+        index = ["water", "forest", "field"].index(use)
+        expected["last"][part] = index
+        expected["first"][part] = np.where(expected["first"][part] == IGNORE, index, expected["first"][part])
+    for overlap, answers in expected.items():
+        assert np.array_equal(_read(path, _target(overlap=overlap)), answers)
+
+
 def test_all_touched_is_as_rasterio_has_it(tmp_path: Path) -> None:
     triangle = Polygon([(500_003, 4_999_997), (500_164, 4_999_951), (500_041, 4_999_893)])
     path = _write(tmp_path / "l.gpkg", ["forest"], [triangle])

@@ -13,18 +13,12 @@ import numpy as np
 import pyogrio
 import pyproj
 import shapely
-from affine import Affine
-from numpy.typing import NDArray
 from pyogrio.errors import DataLayerError, DataSourceError
 from rasterio.crs import CRS
-from rasterio.features import rasterize
 from rasterio.warp import transform_bounds
-from rasterio.windows import Window
 
-from groundwork.collector import without_collector
 from groundwork.errors import RasterError
 from groundwork.rasters.grid import NO_TRANSFORMATION, Grid, name_crs
-from groundwork.rasters.polygon_lists import polygon_lists
 from groundwork.strict import did_you_mean
 
 #: Files that geopandas reads by itself; all others are opened by GDAL.
@@ -93,12 +87,26 @@ def read_features(
     # GDAL is quicker where it is asked for one box.
     ground = boxes[0] if len(boxes) == 1 else shapely.MultiPolygon(boxes)
     if path.suffix.lower() in _PARQUET:
-        whole = geopandas.read_parquet(path)
-        frame = whole[whole.intersects(ground)]
+        whole = _read_whole(path, _stamp(path))
+        frame = whole.iloc[np.sort(whole.sindex.query(ground, predicate="intersects"))]
     else:
-        frame = geopandas.read_file(path, layer=overview.layer, mask=ground, columns=list(columns), engine="pyogrio")
+        frame = _read_near(path, overview.layer, ground, columns)
     _require_valid(path, frame)
     return frame[[*columns, frame.geometry.name]].to_crs(reached.to_wkt())
+
+
+def _read_near(
+    path: Path, layer: str | None, ground: shapely.Geometry, columns: Sequence[str]
+) -> geopandas.GeoDataFrame:
+    """Read what meets a ground, in the order of the file: a GeoPackage gives it in that of its spatial index.
+
+    Features of JSON are read one after the other, and have numbers of any order.
+    """
+    read = geopandas.read_file(
+        path, layer=layer, mask=ground, columns=list(columns), engine="pyogrio", fid_as_index=True
+    )
+    in_order = read if "json" in path.suffix.lower() else read.sort_index(kind="stable")
+    return in_order.reset_index(drop=True)
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -109,12 +117,18 @@ def _stamp(path: Path) -> tuple[int, int]:
     return state.st_mtime_ns, state.st_size
 
 
+@lru_cache(maxsize=2)
+def _read_whole(path: Path, stamp: tuple[int, int]) -> geopandas.GeoDataFrame:  # noqa: ARG001 - a part of the key
+    """Read all of a file of which no part can be asked for; it is kept for the other scenes that it belongs to."""
+    return geopandas.read_parquet(path)
+
+
 @lru_cache(maxsize=64)
-def _overview(path: Path, layer: str | None, stamp: tuple[int, int]) -> _Overview:  # noqa: ARG001 - a part of the key
+def _overview(path: Path, layer: str | None, stamp: tuple[int, int]) -> _Overview:
     """Look through a layer once; what was found is kept for the other scenes that it belongs to."""
     try:
         if path.suffix.lower() in _PARQUET:
-            frame = geopandas.read_parquet(path)
+            frame = _read_whole(path, stamp)
             name, crs, columns, edges = None, frame.crs, list(frame.columns), frame.bounds.to_numpy().T
             columns.remove(frame.geometry.name)
         else:
@@ -246,55 +260,3 @@ def _zone_of(grid: Grid) -> pyproj.CRS:
     latitude, longitude = grid.center_coordinates() or (0.0, 0.0)
     zone: pyproj.CRS = geopandas.GeoSeries.from_xy([longitude], [latitude], crs=4326).estimate_utm_crs()
     return zone
-
-
-class Shapes:
-    """Geometries in columns and rows of a grid, of which any window is drawn as all of it would be."""
-
-    def __init__(self, frame: geopandas.GeoDataFrame, transform: Affine) -> None:
-        """Take geometries in the CRS of the grid, and its geotransform."""
-        inverse, shapes = ~transform, frame.geometry.to_numpy()
-
-        def moved(places: NDArray[np.float64]) -> NDArray[np.float64]:
-            x, y = places.T
-            return np.stack([inverse.a * x + inverse.b * y + inverse.c, inverse.d * x + inverse.e * y + inverse.f], -1)
-
-        self._shapes = shapes if inverse.is_identity else shapely.transform(shapes, moved)
-        self._tree = shapely.STRtree(self._shapes)
-
-    def __len__(self) -> int:
-        return len(self._shapes)
-
-    @property
-    def geometries(self) -> NDArray[np.object_]:
-        """In columns and rows of the grid."""
-        shapes: NDArray[np.object_] = self._shapes
-        return shapes
-
-    def near(self, window: Window) -> NDArray[np.int64]:
-        """Return which of them meet a window, in their order."""
-        (top, bottom), (left, right) = window.toranges()
-        found: NDArray[np.int64] = np.sort(self._tree.query(shapely.box(left, top, right, bottom)))
-        return found
-
-    def draw(
-        self,
-        order: NDArray[np.int64],
-        values: NDArray[np.generic],
-        window: Window,
-        fill: float,
-        *,
-        all_touched: bool = False,
-    ) -> NDArray[np.generic]:
-        """Draw some of them in an order, each with its value: (height, width), ``fill`` where none lies."""
-        size = (int(window.height), int(window.width))
-        if not len(order):
-            return np.full(size, fill, values.dtype)
-        # Windows are whole pixels away from the beginning, so that numbers do not change by it.
-        place = Affine.translation(int(window.col_off), int(window.row_off))
-        with without_collector():
-            pairs = zip(polygon_lists(self._shapes[order]), values[order], strict=True)
-            drawn: NDArray[np.generic] = rasterize(
-                pairs, size, fill, transform=place, all_touched=all_touched, dtype=values.dtype.name
-            )
-        return drawn

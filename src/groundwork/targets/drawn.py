@@ -16,7 +16,8 @@ from rasterio.windows import Window
 from groundwork.batch import Answers
 from groundwork.errors import RasterError
 from groundwork.rasters.grid import Grid
-from groundwork.rasters.vectors import Shapes, read_features, widen
+from groundwork.rasters.shapes import Shapes
+from groundwork.rasters.vectors import read_features, widen
 from groundwork.rasters.windows import describe_window
 from groundwork.specs import AttributeValue, OutputSpec, TargetSpec, VectorSpec
 from groundwork.targets.label import Label

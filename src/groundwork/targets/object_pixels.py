@@ -9,7 +9,7 @@ import shapely
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from groundwork.rasters.vectors import Shapes
+from groundwork.rasters.shapes import Shapes
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from rasterio.windows import Window
 from groundwork.batch import Answers, Objects, Patch
 from groundwork.errors import RasterError
 from groundwork.rasters.grid import Grid
-from groundwork.rasters.vectors import Shapes
+from groundwork.rasters.shapes import Shapes
 from groundwork.specs import ObjectSpec, TargetSpec, VectorSpec
 from groundwork.targets.drawn import DrawnPlane
 from groundwork.targets.labels import IGNORE

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import shapely
 
-from groundwork.rasters.polygon_lists import polygon_lists
+from groundwork.rasters.shapes import polygon_lists
 
 HOLED = shapely.Point(5, 5).buffer(4).difference(shapely.box(4, 4, 6, 5.5))
 APART = shapely.union(HOLED, shapely.Point(20, 3).buffer(2).difference(shapely.Point(20, 3).buffer(1)))

@@ -21,7 +21,7 @@ from groundwork.errors import SpecError
 from groundwork.evaluation.predictors import Predictor
 from groundwork.rasters.bad_blocks import BadBlocks
 from groundwork.rasters.folder import RasterFolder
-from groundwork.rasters.quicklook import part_shown, stretch
+from groundwork.rasters.quicklook import part_shown, stretch_together
 from groundwork.rasters.scene import Scene
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.strict import did_you_mean
@@ -103,11 +103,11 @@ def draw_quicklook(scene: Scene, prediction: Path, target: TargetSpec, rgb: Sequ
     kind, ends, bands = kind_of(target), ends_of(scene.spec), rgb_positions(scene.spec, rgb)
     figure = Figure(figsize=(5.5 * (len(ends) + 1), 5.5), layout="constrained")
     *left, right = figure.subplots(1, len(ends) + 1)
-    part, pictures = part_shown(scene.grid, prediction), []
-    for axes, (title, last) in zip(left, ends.items(), strict=True):
-        image, valid = scene.thumbnail(700, part, last=last)
-        pictures.append(stretch(image[bands], valid))
-        axes.imshow(pictures[-1])
+    part = part_shown(scene.grid, prediction)
+    read = [scene.thumbnail(700, part, last=last) for last in ends.values()]
+    pictures = stretch_together([(values[bands], valid) for values, valid in read])
+    for axes, title, picture in zip(left, ends, pictures, strict=True):
+        axes.imshow(picture)
         axes.set_title(title)
     right.imshow(kind.picture_of_file(prediction, scene.grid, pictures[0]), interpolation="nearest")
     right.set_title("prediction")
@@ -124,8 +124,8 @@ def chip_images(
     patch: ChipPatch, source: str, bands: Sequence[int], ends: Mapping[str, bool]
 ) -> list[NDArray[np.uint8]]:
     """Return the images of a chip that are drawn, as of :func:`ends_of`."""
-    shown = [patch.picture_of(source, last=last) for last in ends.values()]
-    return [stretch(values[list(bands)].astype(np.float32), valid) for values, valid in shown]
+    read = [patch.picture_of(source, last=last) for last in ends.values()]
+    return stretch_together([(values[list(bands)], valid) for values, valid in read])
 
 
 def draw_quicklooks(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,18 @@ def stretch(values: NDArray[np.generic], valid: NDArray[np.bool_]) -> NDArray[np
         (height, width, bands).
     """
     return stretched_as(values, values, valid)
+
+
+def stretch_together(
+    read: Sequence[tuple[NDArray[np.generic], NDArray[np.bool_]]],
+) -> list[NDArray[np.uint8]]:
+    """Return a picture of each, as :func:`stretch` does, in one scale of colours: what did not change looks the same.
+
+    Args:
+        read: Values (bands, height, width) and validity (height, width), all of one size.
+    """
+    values, valid = zip(*read, strict=True)
+    return np.split(stretch(np.concatenate(values, axis=1), np.concatenate(valid)), len(read))
 
 
 def stretched_as(values: NDArray[np.generic], like: NDArray[np.generic], valid: NDArray[np.bool_]) -> NDArray[np.uint8]:

@@ -18,7 +18,7 @@ from groundwork.batch import Chip, collate
 from groundwork.config.training import PicturesConfig, TrainingConfig
 from groundwork.data.chips import LabelledData
 from groundwork.errors import ComponentError
-from groundwork.rasters.quicklook import stretch
+from groundwork.rasters.quicklook import stretch_together
 from groundwork.tasks.base import Task
 from groundwork.training.averaging import WeightAverage
 from groundwork.training.loggers import ScoreLogger
@@ -89,7 +89,7 @@ class Pictures(Callback):
         shown = [bands.index(name) for name in spec.shown]
         ends = (False, True) if spec.steps > 1 else (False,)
         read = [chip.patch.picture_of(self._data.reference, last=last) for last in ends]
-        images = [stretch(values[shown].astype(np.float32), valid) for values, valid in read]
+        images = stretch_together([(values[shown], valid) for values, valid in read])
         return _beside([*images, *self._data.kind.panel(chip.patch, scores, images[0])])
 
 

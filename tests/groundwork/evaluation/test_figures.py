@@ -88,17 +88,18 @@ def test_of_several_dates_pictures_show_the_first_and_the_last(
     valid = np.ones((3, 8, 8), np.bool_) * np.array([True, True, False])[:, None, None] if each else values[0] > 9
     shown = chip_images(Patch({"s": values[None]}, {"s": valid}), "s", [0, 0, 0], ends_of(spec))
     expected = [(0, valid[0]), (1, valid[1])] if each else [(0, valid), (2, valid)]
-    for picture, (step, known) in zip(shown, expected, strict=True):
-        assert np.array_equal(picture[..., 0], stretch(values[step][None].astype(np.float32), known)[..., 0])
+    both = np.concatenate([values[step] for step, _ in expected])[None]
+    wanted = stretch(both, np.concatenate([known for _, known in expected]))[..., 0]
+    assert np.array_equal(np.concatenate(shown)[..., 0], wanted), "in one scale of colours"
     classes = [{"value": value, "name": name, "color": "#ff0000"} for value, name in enumerate("xy")]
     target = TargetSpec.model_validate({"classes": classes, "ignore_value": None})
     made = write_raster(tmp_path / "made.tif", np.ones((1, 8, 8), np.uint8))
     with Scene([write_raster(tmp_path / "s.tif", values)], spec) as scene:
         figure = draw_quicklook(scene, made, target, ("A", "A", "A"))
     assert [axes.get_title() for axes in figure.axes] == ["image, first date", "image, last date", "prediction"]
-    for column, step in ((0, 0), (1, 2)):
-        wanted = stretch(values[step][None], np.ones((8, 8), np.bool_))[..., 0]
-        assert np.array_equal(_shown(figure, 0, column, columns=3)[..., 0], wanted)
+    wanted = stretch(np.concatenate(values[[0, 2]])[None], np.ones((16, 8), np.bool_))[..., 0]
+    for column in range(2):
+        assert np.array_equal(_shown(figure, 0, column, columns=3)[..., 0], wanted[8 * column : 8 * column + 8])
 
 
 def test_the_panel_has_no_more_rows_than_there_are_chips(tiny_labelled: LabelledData) -> None:

@@ -70,14 +70,15 @@ class Patch:
         known: NDArray[np.bool_] = np.logical_or.reduce([first, *others]) if others else first
         return known if self.inside is None else known & self.inside
 
-    def picture_of(self, source: str) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-        """Return raw values (channels, height, width) of the first step that holds data, and its validity."""
+    def picture_of(self, source: str, *, last: bool = False) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+        """Return raw values (channels, height, width) of the first or last step that holds data, and its validity."""
         values, valid = self.values[source], self.valid[source]
         by_step = values.reshape(len(values), -1, *self.size)
         if valid.ndim == 2:
-            return by_step[:, 0], valid
-        first = int(valid.any(axis=(-2, -1)).argmax())
-        return by_step[:, first], valid[first]
+            return by_step[:, -1 if last else 0], valid
+        there = np.flatnonzero(valid.any(axis=(-2, -1)))
+        step = int(there[-1 if last else 0]) if len(there) else 0
+        return by_step[:, step], valid[step]
 
     def cut(self, rows: slice, columns: slice) -> Patch:
         """Return a part of the window, without a copy and without objects, which a label is asked for by window."""

@@ -14,13 +14,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from groundwork.batch import Patch as ChipPatch
 from groundwork.batch import collate
 from groundwork.data.chips import LabelledData
 from groundwork.errors import SpecError
 from groundwork.evaluation.predictors import Predictor
 from groundwork.rasters.bad_blocks import BadBlocks
 from groundwork.rasters.folder import RasterFolder
-from groundwork.rasters.quicklook import part_shown, stretch
+from groundwork.rasters.quicklook import part_shown, stretch_together
 from groundwork.rasters.scene import Scene
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.strict import did_you_mean
@@ -64,7 +65,7 @@ def draw_panel(
 def draw_rows(
     predictor: Predictor, data: LabelledData, rgb: Sequence[str], rows: Mapping[int, str], split: str
 ) -> Figure:
-    """Draw some chips of a split: image, truth, prediction and error side by side.
+    """Draw some chips of a split: image, truth, prediction and error side by side; of several dates the first and last.
 
     Args:
         predictor: What answers.
@@ -76,37 +77,55 @@ def draw_rows(
     Raises:
         SpecError: Where ``rgb`` names a band that is not read.
     """
-    chips, kind = data.chips(split), data.kind
-    bands = rgb_positions(data.inputs[data.reference], rgb)
-    figure = Figure(figsize=(11, 2.6 * len(rows) + 0.6), layout="constrained")
-    grid: NDArray[Any] = figure.subplots(len(rows), 4, squeeze=False)
+    chips, kind, spec = data.chips(split), data.kind, data.inputs[data.reference]
+    bands, ends = rgb_positions(spec, rgb), ends_of(spec)
+    titles = (*ends, "truth", "prediction", "error")
+    figure = Figure(figsize=(2.75 * len(titles), 2.6 * len(rows) + 0.6), layout="constrained")
+    grid: NDArray[Any] = figure.subplots(len(rows), len(titles), squeeze=False)
     for row, (index, note) in zip(grid, rows.items(), strict=True):
         chip = chips[index]
-        values, valid = chip.patch.picture_of(data.reference)
-        image = stretch(values[bands].astype(np.float32), valid)
-        pictures = (image, *kind.panel(chip.patch, predictor.predict(collate([chip])), image))
-        for axes, picture in zip(row, pictures, strict=True):
-            axes.imshow(picture, interpolation=None if picture is pictures[0] else "nearest")
+        images = chip_images(chip.patch, data.reference, bands, ends)
+        pictures = (*images, *kind.panel(chip.patch, predictor.predict(collate([chip])), images[0]))
+        for column, (axes, picture) in enumerate(zip(row, pictures, strict=True)):
+            axes.imshow(picture, interpolation=None if column < len(images) else "nearest")
         row[0].set_ylabel("\n".join(part for part in (note, chip.sample_id) if part), fontsize=7)
-    for axes, title in zip(grid[0], ("image", "truth", "prediction", "error"), strict=True):
+    for axes, title in zip(grid[0], titles, strict=True):
         axes.set_title(title)
     _finish(figure, grid.ravel().tolist(), kind.legend_of_panel())
     return figure
 
 
 def draw_quicklook(scene: Scene, prediction: Path, target: TargetSpec, rgb: Sequence[str]) -> Figure:
-    """Draw a scene and its prediction side by side, read from overviews at no more than 700 pixels a side."""
-    kind = kind_of(target)
-    image, valid = scene.thumbnail(700, part_shown(scene.grid, prediction))
-    figure = Figure(figsize=(11, 5.5), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    picture = stretch(image[rgb_positions(scene.spec, rgb)], valid)
-    left.imshow(picture)
-    right.imshow(kind.picture_of_file(prediction, scene.grid, picture), interpolation="nearest")
-    left.set_title("image")
+    """Draw a scene and its prediction side by side, read from overviews at no more than 700 pixels a side.
+
+    Of several dates the first and the last are drawn.
+    """
+    kind, ends, bands = kind_of(target), ends_of(scene.spec), rgb_positions(scene.spec, rgb)
+    figure = Figure(figsize=(5.5 * (len(ends) + 1), 5.5), layout="constrained")
+    *left, right = figure.subplots(1, len(ends) + 1)
+    part = part_shown(scene.grid, prediction)
+    read = [scene.thumbnail(700, part, last=last) for last in ends.values()]
+    pictures = stretch_together([(values[bands], valid) for values, valid in read])
+    for axes, title, picture in zip(left, ends, pictures, strict=True):
+        axes.imshow(picture)
+        axes.set_title(title)
+    right.imshow(kind.picture_of_file(prediction, scene.grid, pictures[0]), interpolation="nearest")
     right.set_title("prediction")
-    _finish(figure, [left, right], kind.legend())
+    _finish(figure, [*left, right], kind.legend())
     return figure
+
+
+def ends_of(spec: RasterSpec) -> dict[str, bool]:
+    """Return the titles of the images that are drawn of a raster, and whether each is of the last date."""
+    return {"image": False} if spec.steps == 1 else {"image, first date": False, "image, last date": True}
+
+
+def chip_images(
+    patch: ChipPatch, source: str, bands: Sequence[int], ends: Mapping[str, bool]
+) -> list[NDArray[np.uint8]]:
+    """Return the images of a chip that are drawn, as of :func:`ends_of`."""
+    read = [patch.picture_of(source, last=last) for last in ends.values()]
+    return stretch_together([(values[list(bands)], valid) for values, valid in read])
 
 
 def draw_quicklooks(

@@ -32,6 +32,7 @@ from groundwork.prediction.source import (
     scene_specs,
     warn_of_ground,
     warn_of_pixel_size,
+    warn_of_steps,
 )
 from groundwork.prediction.tile_predictor import TilePredictor
 from groundwork.rasters.area import Area
@@ -120,6 +121,7 @@ def _open_all(
     specs = scene_specs(bundle.config.inputs, config)
     for source, spec in specs.items():
         warn_of_pixel_size(spec, bundle.config.inputs[source], "inference.source")
+        warn_of_steps(spec, bundle.config.inputs[source], "inference.source")
     inputs = check_scenes(scenes, specs, config, area_of(config, area))
     reference = inputs.reference
     warn_of_ground(inputs.grids, specs[reference].pixel_size_m or bundle.config.inputs[reference].pixel_size_m)

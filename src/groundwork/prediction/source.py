@@ -210,6 +210,19 @@ def warn_of_pixel_size(spec: RasterSpec, expected: RasterSpec, where: str) -> No
         )
 
 
+def warn_of_steps(spec: RasterSpec, expected: RasterSpec, where: str) -> None:
+    """Say at the terminal where pixels that hold data at some dates are predicted, and were never trained on."""
+    if spec.has_validity_per_step and not expected.has_validity_per_step:
+        logger.warning(
+            "The model was trained on pixels that hold data at all %d dates; '%s' states %s, so that pixels are "
+            "predicted that hold data at any of them, with the mean of each band for the others. It never learned what "
+            "that means: one of change takes it for a change. Leave it out, or train with it.",
+            expected.steps,
+            where,
+            "'too_few_dates: fill'" if spec.too_few_dates == "fill" else "'validity_per_step: true'",
+        )
+
+
 def unit_change(found: RasterSpec, expected: RasterSpec) -> Conversion | None:
     """Return what turns the scene's raw values into those the model was trained on. None: they are."""
     pairs = list(zip(found.used, expected.used, strict=True))

@@ -60,7 +60,7 @@ def _require_no_dates(folder: RasterFolder, spec: RasterSpec) -> None:
     if spec.layout == "file_per_date":
         raise PairingError(
             f"{folder.root}: found files without dates; 'layout: file_per_date' needs '{{date}}' in the pattern, or "
-            "'{step}' where steps have numbers and no dates."
+            "'{step}' where steps have numbers and no dates, or '{step:A,B}' where they have such names."
         )
     if spec.take_dates != "all":
         rule = "nearest_to" if isinstance(spec.take_dates, NearestDates) else spec.take_dates

@@ -88,22 +88,23 @@ class DateParts:
         return passed
 
     def thumbnail(
-        self, whole: Window, shape: tuple[int, int], spec: RasterSpec
+        self, whole: Window, shape: tuple[int, int], spec: RasterSpec, *, last: bool
     ) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-        """Read the first step thinned out to a height and width.
+        """Read the first step, or the last, thinned out to a height and width.
 
         Returns:
-            Raw values (channels, height, width), and where masks let them through (height, width).
+            Raw values (channels, height, width), and where they hold data and masks let them through (height, width).
         """
         pieces: list[NDArray[np.generic]] = []
         valid = np.ones(shape, np.bool_)
-        for part in self.parts:
+        for part in self.parts[:: -1 if last else 1]:
             missing = spec.num_channels - sum(len(piece) for piece in pieces)
             if missing:
-                values, unmasked = part.read(part.indexes[:missing], whole, shape)
-                pieces.append(values)
+                values, unmasked = part.read(part.indexes[-missing:] if last else part.indexes[:missing], whole, shape)
+                pieces.insert(0 if last else len(pieces), values)
                 valid &= unmasked
-        return self._moved(np.concatenate(pieces), spec), valid
+        values = self._moved(np.concatenate(pieces), spec)
+        return values, valid & holds_data(values, spec.nodata, spec.validity)
 
 
 def _read_checked(

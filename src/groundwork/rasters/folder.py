@@ -94,9 +94,9 @@ def find_rasters(
         root: A folder or an address, or a single raster (then its stem is the key).
         patterns: Paths relative to ``root`` in which ``{key}`` stands for the key, such as ``{key}_s2.tif``, and ``*``
             for anything within one name. With ``{date}`` in them, each date of a raster has a file; with ``{step}``,
-            each step, which has a number and no date. ``{folder}`` stands before the key, where names repeat
-            themselves in several folders. Several patterns mean that each raster consists of several files, in this
-            order; one may stand alone.
+            each step, which has a number and no date, or with ``{step:A,B}`` one of these names, counted from 0.
+            ``{folder}`` stands before the key, where names repeat themselves in several folders. Several patterns mean
+            that each raster consists of several files, in this order; one may stand alone.
         beside: Patterns of other files that belong there, which are passed over without a word.
         variables: Names of the rasters that are read of each file, where files hold several by name, as NetCDF and Zarr
             do; several mean one per band. ``*`` in them stands for what differs from file to file.

@@ -222,6 +222,16 @@ def name_crs(crs: CRS | None) -> str:
     return describe_crs(crs)[:80]
 
 
+def warp_command(grid: Grid) -> str:
+    """Return how GDAL brings a raster of classes to a grid; without numbers, where its options cannot say it."""
+    turned = grid.transform.b or grid.transform.d or grid.transform.a < 0 or grid.transform.e > 0
+    name = describe_crs(grid.crs)
+    if turned or not name.startswith("EPSG:"):
+        return "gdalwarp -r near -te ... -ts ..."
+    bounds = " ".join(f"{number:.15g}" for number in grid.bounds)
+    return f"gdalwarp -r near -t_srs {name} -te {bounds} -ts {grid.width} {grid.height}"
+
+
 def describe_bounds(grid: Grid) -> str:
     """Return west, south, east and north for people."""
     return "(" + ", ".join(f"{number:.8g}" for number in grid.bounds) + ")"

@@ -19,6 +19,10 @@ Place: TypeAlias = tuple[str, When]
 WORDS = {"key": "[^/]+", "folder": "[^/]+", "date": r"\d[\dT:-]*\d", "step": r"\d+"}
 
 
+#: A step that has a name in the pattern in place of a number, such as ``{step:A,B}``.
+_NAMED = re.compile(r"\{step:([^{}]*)\}")
+
+
 def match_names(names: Sequence[str], pattern: str, root: Path) -> dict[str, str]:
     """Return names by key, where they are as a pattern with ``{key}`` says.
 
@@ -37,24 +41,26 @@ def match_places(names: Sequence[str], pattern: str, root: Path) -> dict[Place, 
     """Return names by key and date or step. See :func:`match_names`.
 
     Raises:
-        PairingError: For two names of one place, a pattern without a key, or with both a date and a step, and a date
-            that cannot be read.
+        PairingError: For two names of one place, a pattern without a key, with both a date and a step, or with names
+            of steps that are not told apart, and a date that cannot be read.
     """
     if pattern.count("{key}") < 1:
         raise PairingError(f"Pattern '{pattern}' for {root} lacks '{{key}}', such as in '{{key}}.tif'.")
+    steps = _named_steps(pattern, root)
+    pattern = _NAMED.sub("{step}", pattern)
     if "{date}" in pattern and "{step}" in pattern:
         raise PairingError(
             f"Pattern '{pattern}' for {root} has '{{date}}' and '{{step}}': a step has a date, or a number where it "
             "has none. Write '*' for one of them."
         )
-    expression = _expression(pattern)
+    expression = _expression(pattern, steps)
     found: dict[Place, str] = {}
     for name in names:
         matched = expression.fullmatch(name)
         if matched is None:
             continue
         _require_plain(root, name)
-        place = (_key(matched), _when(matched, root / name))
+        place = (_key(matched), _when(matched, steps, root / name))
         if place in found:
             hint = " Make the pattern say which of them is meant." if "*" in pattern or place[1] is not None else ""
             both = f"'{found[place]}' and '{name}'"
@@ -84,17 +90,34 @@ def _key(matched: re.Match[str]) -> str:
     return key_in_folder(words["folder"], words["key"]) if "folder" in words else words["key"]
 
 
-def _when(matched: re.Match[str], path: Path) -> When:
+def _when(matched: re.Match[str], steps: Sequence[str], path: Path) -> When:
     words = matched.groupdict()
     if "date" in words:
         return read_day(words["date"], path)
-    return int(words["step"]) if "step" in words else None
+    if "step" not in words:
+        return None
+    return [step.casefold() for step in steps].index(words["step"].casefold()) if steps else int(words["step"])
 
 
-def _expression(pattern: str) -> re.Pattern[str]:
+def _named_steps(pattern: str, root: Path) -> tuple[str, ...]:
+    """Return the names of steps that a pattern states, in their order; none where it states none."""
+    stated = {tuple(name.strip() for name in text.split(",")) for text in _NAMED.findall(pattern)}
+    steps = stated.pop() if stated else ()
+    repeats = len({step.casefold() for step in steps}) < len(steps)
+    if stated or repeats or not all(step and "/" not in step for step in steps):
+        raise PairingError(
+            f"Pattern '{pattern}' for {root} has names of steps that stand twice, differ, or are empty; expected each "
+            "once and in the order of the steps, such as '{step:before,after}/{key}.tif'."
+        )
+    return steps
+
+
+def _expression(pattern: str, steps: Sequence[str]) -> re.Pattern[str]:
     """Return what names look like. What varies beside the words, such as the time of processing, is passed over."""
     text = re.escape(pattern).replace(r"\*", "[^/]*")
-    for word, looks in WORDS.items():
+    # The longest first, as one may begin as another does.
+    named = "|".join(re.escape(step) for step in sorted(steps, key=len, reverse=True))
+    for word, looks in (WORDS | {"step": named or WORDS["step"]}).items():
         text = text.replace(rf"\{{{word}\}}", f"(?P<{word}>{looks})", 1).replace(rf"\{{{word}\}}", f"(?P={word})")
     return re.compile(text, re.IGNORECASE)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from rasterio.windows import Window
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.opening import open_dataset
 from groundwork.rasters.validity import holds_data, masks_of, read_masks
+from groundwork.rasters.windows import thinned
 
 
 def stretch(values: NDArray[np.generic], valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -28,6 +30,18 @@ def stretch(values: NDArray[np.generic], valid: NDArray[np.bool_]) -> NDArray[np
         (height, width, bands).
     """
     return stretched_as(values, values, valid)
+
+
+def stretch_together(
+    read: Sequence[tuple[NDArray[np.generic], NDArray[np.bool_]]],
+) -> list[NDArray[np.uint8]]:
+    """Return a picture of each, as :func:`stretch` does, in one scale of colours: what did not change looks the same.
+
+    Args:
+        read: Values (bands, height, width) and validity (height, width), all of one size.
+    """
+    values, valid = zip(*read, strict=True)
+    return np.split(stretch(np.concatenate(values, axis=1), np.concatenate(valid)), len(read))
 
 
 def stretched_as(values: NDArray[np.generic], like: NDArray[np.generic], valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -55,8 +69,7 @@ def read_small(path: Path, indexes: tuple[int, ...], most: int) -> tuple[NDArray
         Values (bands, height, width) and validity (height, width).
     """
     with open_dataset(path) as dataset:
-        factor = max(1.0, max(dataset.width, dataset.height) / most)
-        shape = (max(1, round(dataset.height / factor)), max(1, round(dataset.width / factor)))
+        shape = thinned(dataset.height, dataset.width, most)
         values = dataset.read(indexes, out_shape=(len(indexes), *shape), resampling=Resampling.nearest)
         has_alpha = dataset.count > 1 and dataset.colorinterp[-1] is ColorInterp.alpha and dataset.count != 4
         # GDAL takes the fourth of four 8-bit bands for an alpha band, whatever it holds.

@@ -30,8 +30,8 @@ from groundwork.rasters.opening import grid_of, placed
 from groundwork.rasters.part import Part, warp
 from groundwork.rasters.same_ground import require_overlap, require_same_edges
 from groundwork.rasters.scaling import require_scaling
-from groundwork.rasters.validity import holds_data, masks_of
-from groundwork.rasters.windows import clip, grown
+from groundwork.rasters.validity import masks_of
+from groundwork.rasters.windows import clip, grown, thinned
 from groundwork.specs import QualityRule, RasterSpec
 
 
@@ -272,25 +272,26 @@ class Scene(Opened):
         passed = np.concatenate(masks)
         return passed if place is None else grown(passed, place, window)
 
-    def thumbnail(self, most: int, part: Window | None = None) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+    def thumbnail(
+        self, most: int, part: Window | None = None, *, last: bool = False
+    ) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
         """Read the raster, or a part, thinned out to at most ``most`` pixels a side, from overviews where it has any.
 
         Returns:
-            Raw values (channels, height, width) of the first step that is there, and validity (height, width): of this
-            step, where each has its own, or else of all.
+            Raw values (channels, height, width) of the first step that is there, or the ``last``, and validity (height,
+            width): of this step, where each has its own, or else of all.
 
         Raises:
             RasterError: Where a file cannot be decoded.
         """
         whole = part or Window(0, 0, self._extent.width, self._extent.height)
-        factor = max(1.0, max(whole.width, whole.height) / most)
-        shape = (max(1, round(whole.height / factor)), max(1, round(whole.width / factor)))
-        first, *others = (date_parts for date_parts in self._dates if date_parts is not None)
-        values, valid = first.thumbnail(whole, shape, self.spec)
-        valid &= holds_data(values, self.spec.nodata, self.spec.validity)
-        passed = first.passed(whole, shape, self.spec.own_rules)
+        shape = thinned(whole.height, whole.width, most)
+        others = [date_parts for date_parts in self._dates if date_parts is not None]
+        shown = others.pop(-1 if last else 0)
+        values, valid = shown.thumbnail(whole, shape, self.spec, last=last)
+        passed = shown.passed(whole, shape, self.spec.own_rules)
         if self.spec.has_validity_per_step:
-            return values, valid & passed[0]
+            return values, valid & passed[-1 if last else 0]
         rest = (date_parts.passed(whole, shape, self.spec.own_rules) for date_parts in others)
         return values, passed_at_all_steps(valid, (passed, *rest))
 

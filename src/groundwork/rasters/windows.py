@@ -32,6 +32,12 @@ def window_starts(length: int, size: int, stride: int) -> list[int]:
     return [*starts, length - size]
 
 
+def thinned(height: int, width: int, most: int) -> tuple[int, int]:
+    """Return height and width of a picture with the same sides of at most ``most`` pixels."""
+    factor = max(1.0, max(width, height) / most)
+    return max(1, round(height / factor)), max(1, round(width / factor))
+
+
 def blocks(width: int, height: int, size: int) -> Iterator[Window]:
     """Yield windows of at most ``size`` x ``size`` pixels that cover a raster once, without overlap."""
     for row in range(0, height, size):

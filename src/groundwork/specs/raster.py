@@ -93,12 +93,14 @@ class RasterSpec(Config):
     #: files have.
     pixel_size_m: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     #: Where several dates lie: stacked in a file, with all bands of step 1 first or all steps of band 1 first, or each
-    #: in a file of its own (then the pattern has ``{date}``, or ``{step}`` where steps have numbers and no dates).
+    #: in a file of its own (then the pattern has ``{date}``, or ``{step}`` where steps have numbers and no dates, or
+    #: ``{step:A,B}`` where they have names).
     layout: Literal["steps_first", "bands_first", "file_per_date"] | None = None
     #: Which dates are read where the pattern has ``{date}``: all, which must then be as many as ``steps``, or where
     #: there are more the newest of them, some that are evenly spread over them, or those nearest to days of the year.
     take_dates: Literal["all", "newest", "evenly_spread"] | NearestDates = "all"
-    #: Numbers of the steps that are read, in this order, where the pattern has ``{step}``. Others are left aside.
+    #: Numbers of the steps that are read, in this order, where the pattern has ``{step}``; of names such as
+    #: ``{step:A,B}`` the places from 0. Others are left aside.
     step_numbers: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(default=None, exclude_if=_is_unset)
     #: Whether a raster with fewer dates than ``steps``, or without the file of a number, is refused, or filled with
     #: steps that hold data nowhere.

@@ -19,7 +19,7 @@ from groundwork.batch import Answers
 from groundwork.errors import RasterError
 from groundwork.rasters.axes import open_along
 from groundwork.rasters.checks import check_window
-from groundwork.rasters.grid import Grid
+from groundwork.rasters.grid import Grid, warp_command
 from groundwork.rasters.opening import grid_of, placed
 from groundwork.rasters.part import Part
 from groundwork.rasters.validity import masks_of
@@ -134,7 +134,7 @@ class LabelRaster(Label):
                 part.path,
                 "; ".join(differences),
                 "the grid of its image",
-                "Bring the label to the image's grid first (gdalwarp -r near -te ... -ts ...).",
+                f"Bring the label to the image's grid first ({warp_command(grid)}).",
             )
 
     def read(self, window: Window) -> Answers:

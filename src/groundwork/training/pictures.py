@@ -18,7 +18,7 @@ from groundwork.batch import Chip, collate
 from groundwork.config.training import PicturesConfig, TrainingConfig
 from groundwork.data.chips import LabelledData
 from groundwork.errors import ComponentError
-from groundwork.rasters.quicklook import stretch
+from groundwork.rasters.quicklook import stretch_together
 from groundwork.tasks.base import Task
 from groundwork.training.averaging import WeightAverage
 from groundwork.training.loggers import ScoreLogger
@@ -43,6 +43,7 @@ def check_pictures(training: TrainingConfig, task: type[Task]) -> None:
 class Pictures(Callback):
     """Draws image, truth, prediction and error of some validation chips after every few epochs, one row for each chip.
 
+    Of several dates the first and the last are drawn, as in the evaluation.
     They are files in the folder of the run, and shown by its loggers. Where weights are averaged, the mean is asked.
     """
 
@@ -83,11 +84,13 @@ class Pictures(Callback):
         batch = move_data_to_device(collate([chip]), trainer.strategy.root_device)
         with torch.no_grad(), trainer.precision_plugin.forward_context():
             scores = task(batch).output.float().cpu()
-        bands = [band.name for band in self._data.inputs[self._data.reference].used]
-        shown = [bands.index(name) for name in self._data.inputs[self._data.reference].shown]
-        values, valid = chip.patch.picture_of(self._data.reference)
-        image = stretch(values[shown].astype(np.float32), valid)
-        return _beside([image, *self._data.kind.panel(chip.patch, scores, image)])
+        spec = self._data.inputs[self._data.reference]
+        bands = [band.name for band in spec.used]
+        shown = [bands.index(name) for name in spec.shown]
+        ends = (False, True) if spec.steps > 1 else (False,)
+        read = [chip.patch.picture_of(self._data.reference, last=last) for last in ends]
+        images = stretch_together([(values[shown], valid) for values, valid in read])
+        return _beside([*images, *self._data.kind.panel(chip.patch, scores, images[0])])
 
 
 def _beside(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,20 +13,30 @@ import torch
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from groundwork.batch import Batch, collate
+from groundwork.batch import Batch, Patch, collate
 from groundwork.bundle import Bundle
 from groundwork.config import EvaluationConfig, InferenceConfig
 from groundwork.data.chips import LabelledData
 from groundwork.data.statistics import Statistics
 from groundwork.errors import SpecError
-from groundwork.evaluation.figures import draw_history, draw_panel, draw_quicklooks, rgb_positions
+from groundwork.evaluation.figures import (
+    chip_images,
+    draw_history,
+    draw_panel,
+    draw_quicklook,
+    draw_quicklooks,
+    ends_of,
+    rgb_positions,
+)
 from groundwork.evaluation.predictors import Predictor
 from groundwork.evaluation.quicklooks import draw_quicklooks as draw_some
 from groundwork.evaluation.report import evaluate_model
 from groundwork.prediction.scene import predict_scenes
 from groundwork.rasters.folder import RasterFolder, find_rasters
 from groundwork.rasters.quicklook import stretch
+from groundwork.rasters.scene import Scene
 from groundwork.rasters.writing import write_rasters
+from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.targets.classes import RIGHT, WRONG
 from groundwork.targets.confusion_figure import draw_confusion
 from groundwork.targets.labels import IGNORE
@@ -63,6 +74,32 @@ def test_the_panel_shows_image_truth_prediction_and_error(tiny_labelled: Labelle
         assert np.allclose(_shown(figure, row, 3), np.array([(255, 255, 255), RIGHT, WRONG])[error])
         assert figure.axes[row * 4].get_ylabel() == chip.sample_id
     assert [axes.get_title() for axes in figure.axes[:4]] == ["image", "truth", "prediction", "error"]
+
+
+@pytest.mark.parametrize("each", [False, True])
+def test_of_several_dates_pictures_show_the_first_and_the_last(
+    tmp_path: Path, write_raster: Callable[..., Path], each: bool
+) -> None:
+    words = {"bands": ["A"], "dtype": "int16", "nodata": -9999, "steps": 3, "layout": "steps_first"}
+    spec = RasterSpec.model_validate(words | {"validity_per_step": each})
+    values = np.arange(3 * 8 * 8, dtype=np.int16).reshape(3, 8, 8)[:, ::-1] % 59
+    assert list(ends_of(spec)) == ["image, first date", "image, last date"]
+    # Where each date counts by itself, the last one here holds data nowhere.
+    valid = np.ones((3, 8, 8), np.bool_) * np.array([True, True, False])[:, None, None] if each else values[0] > 9
+    shown = chip_images(Patch({"s": values[None]}, {"s": valid}), "s", [0, 0, 0], ends_of(spec))
+    expected = [(0, valid[0]), (1, valid[1])] if each else [(0, valid), (2, valid)]
+    both = np.concatenate([values[step] for step, _ in expected])[None]
+    wanted = stretch(both, np.concatenate([known for _, known in expected]))[..., 0]
+    assert np.array_equal(np.concatenate(shown)[..., 0], wanted), "in one scale of colours"
+    classes = [{"value": value, "name": name, "color": "#ff0000"} for value, name in enumerate("xy")]
+    target = TargetSpec.model_validate({"classes": classes, "ignore_value": None})
+    made = write_raster(tmp_path / "made.tif", np.ones((1, 8, 8), np.uint8))
+    with Scene([write_raster(tmp_path / "s.tif", values)], spec) as scene:
+        figure = draw_quicklook(scene, made, target, ("A", "A", "A"))
+    assert [axes.get_title() for axes in figure.axes] == ["image, first date", "image, last date", "prediction"]
+    wanted = stretch(np.concatenate(values[[0, 2]])[None], np.ones((16, 8), np.bool_))[..., 0]
+    for column in range(2):
+        assert np.array_equal(_shown(figure, 0, column, columns=3)[..., 0], wanted[8 * column : 8 * column + 8])
 
 
 def test_the_panel_has_no_more_rows_than_there_are_chips(tiny_labelled: LabelledData) -> None:

@@ -25,7 +25,7 @@ from groundwork.errors import BundleError, ComponentError, RasterError, ScoreErr
 from groundwork.models.interface import Model, ModelOutput
 from groundwork.prediction.record import settings_of
 from groundwork.prediction.scene import predict_scene, predict_scenes
-from groundwork.prediction.source import scene_specs
+from groundwork.prediction.source import scene_specs, warn_of_steps
 from groundwork.rasters.folder import RasterFolder, find_rasters
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.scene import Scene
@@ -365,6 +365,24 @@ def test_what_is_stated_alone_of_scenes_holds_and_all_else_is_as_of_the_training
         scene_specs({"s": trained}, _config(source={"dtype": "uint8"}))
     several = scene_specs({"s": trained, "t": trained}, _config(sources={"t": {"nodata": nodata}}))
     assert several == {"s": trained, "t": spec}
+
+
+@pytest.mark.parametrize(
+    ("trained", "stated", "told"),
+    [
+        ({}, {"too_few_dates": "fill"}, "at all 2 dates; 'inference.source' states 'too_few_dates: fill'"),
+        ({}, {"validity_per_step": True}, "at all 2 dates; 'inference.source' states 'validity_per_step: true'"),
+        ({}, {"nodata": 0}, None),
+        ({"validity_per_step": True}, {"too_few_dates": "fill"}, None),
+    ],
+)
+def test_dates_that_hold_nothing_are_told_of_where_the_training_had_none(
+    caplog: pytest.LogCaptureFixture, trained: dict[str, Any], stated: dict[str, Any], told: str | None
+) -> None:
+    words = {"bands": ["A"], "dtype": "int16", "nodata": -9999, "steps": 2, "layout": "file_per_date"}
+    spec = RasterSpec.model_validate(words | trained)
+    warn_of_steps(scene_specs({"s": spec}, _config(source=stated))["s"], spec, "inference.source")
+    assert caplog.text == "" if told is None else told in caplog.text
 
 
 def test_scenes_may_lie_in_arrays_though_the_training_had_rasters_and_the_reverse() -> None:

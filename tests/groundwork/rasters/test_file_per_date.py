@@ -153,8 +153,9 @@ def test_files_are_read_as_a_stack_is(
         with Scene(paths, spec) as scene, Scene([stacked], of_stack) as expected:
             for found, wanted in zip(scene.read(window), expected.read(window), strict=True):
                 assert np.array_equal(found, wanted)
-            for found, wanted in zip(scene.thumbnail(10), expected.thumbnail(10), strict=True):
-                assert np.array_equal(found, wanted)
+            for last in (False, True):
+                shown = zip(scene.thumbnail(10, last=last), expected.thumbnail(10, last=last), strict=True)
+                assert all(np.array_equal(found, wanted) for found, wanted in shown)
 
 
 def test_a_pixel_holds_data_where_each_date_does(tmp_path: Path, write_raster: Write) -> None:

@@ -11,7 +11,7 @@ from rasterio.transform import from_origin
 from rasterio.windows import Window
 from rasterio.windows import transform as window_transform
 
-from groundwork.rasters.grid import Grid, describe_crs, name_crs
+from groundwork.rasters.grid import Grid, describe_crs, name_crs, warp_command
 
 UTM = CRS.from_epsg(32632)
 NORTH_UP = Grid(UTM, from_origin(500_000, 5_000_000, 10, 10), width=30, height=20)
@@ -157,3 +157,23 @@ def test_a_part_lies_where_rasterio_says_to_the_last_digit(
     part = whole.part(window)
     assert tuple(part.transform) == tuple(window_transform(window, whole.transform))
     assert (part.width, part.height) == (16, 8)
+
+
+@pytest.mark.parametrize(
+    ("grid", "command"),
+    [
+        (
+            Grid(UTM, Affine(10, 0, 500_000.5, 0, -10, 5_000_000), 30, 20),
+            "gdalwarp -r near -t_srs EPSG:32632 -te 500000.5 4999800 500300.5 5000000 -ts 30 20",
+        ),
+        (
+            Grid(CRS.from_epsg(4326), Affine(1 / 3600, 0, 11, 0, -1 / 3600, 48), 36, 18),
+            "gdalwarp -r near -t_srs EPSG:4326 -te 11 47.995 11.01 48 -ts 36 18",
+        ),
+        (Grid(UTM, Affine(10, 3, 0, 3, -10, 0), 30, 20), "gdalwarp -r near -te ... -ts ..."),
+        (Grid(UTM, Affine(10, 0, 0, 0, 10, 0), 30, 20), "gdalwarp -r near -te ... -ts ..."),
+        (Grid(None, Affine.identity(), 30, 20), "gdalwarp -r near -te ... -ts ..."),
+    ],
+)
+def test_the_command_that_brings_classes_to_a_grid_is_said_where_options_say_it(grid: Grid, command: str) -> None:
+    assert warp_command(grid) == command

@@ -56,6 +56,24 @@ def test_steps_are_read_in_the_order_of_their_numbers_as_stated(tmp_path: Path) 
     assert _chosen(tmp_path, _spec([2], bands=["A", "B"]), *patterns).files["a"] == (names[4], names[5])
 
 
+@pytest.mark.parametrize(
+    ("names", "pattern"),
+    [
+        (["B/1_x.png", "A/1_x.png", "label/1_x.png"], "{step:A,B}/{key}.png"),
+        (["1_x_before.png", "1_x_after.png"], "{key}_{step:before, after}.png"),
+        (["1_x_t2.png", "1_x_t.png", "1_x_t3.png"], "{key}_{step:t,t2}.png"),
+        (["1_x.t2/t2.png", "1_x.t1/t1.png"], "{key}.{step:t1,t2}/{step:t1,t2}.png"),
+    ],
+)
+def test_steps_may_have_names_whose_order_the_pattern_states(tmp_path: Path, names: list[str], pattern: str) -> None:
+    chosen = _chosen(_touch(tmp_path, *names), _spec([0, 1]), pattern)
+    first, second = (name for name in names if "label" not in name and "t3" not in name)
+    in_order = (second, first) if names[0] != "1_x_before.png" else (first, second)
+    assert chosen.files == {"1_x": in_order}
+    assert chosen.numbers == {"1_x": (0, 1)}
+    assert _chosen(tmp_path, _spec([1, 0]), pattern).files == {"1_x": in_order[::-1]}
+
+
 def test_a_step_that_is_missing_keeps_its_place(tmp_path: Path, write_raster: Write) -> None:
     for key, numbers in (("a", (0, 2)), ("b", (0, 1, 2))):
         for number in numbers:
@@ -94,6 +112,15 @@ def test_a_step_that_is_missing_keeps_its_place(tmp_path: Path, write_raster: Wr
         ),
         (["a_1.tif", "a_01.tif"], _spec([1]), "{key}_{step}.tif", "for one key 'a' and one step 1; expected one file"),
         (["a_1.tif"], _spec([1]), "{key}_{step}_{date}.tif", "a step has a date, or a number where it has none"),
+        (
+            ["A/a.tif", "A/b.tif", "B/a.tif"],
+            _spec([0, 1]),
+            "{step:A,B}/{key}.tif",
+            r"'b without \[1\]'; expected one for",
+        ),
+        (["A/a.tif"], _spec([0, 1]), "{step:A,a}/{key}.tif", "names of steps that stand twice"),
+        (["A/a.tif"], _spec([0, 1]), "{step:A,}/{key}.tif", "names of steps .* or are empty; expected each once"),
+        (["A/a_A.tif"], _spec([0, 1]), "{step:A,B}/{key}_{step:B,A}.tif", "names of steps that stand twice, differ"),
     ],
 )
 def test_numbers_that_do_not_suit_are_refused(

@@ -100,6 +100,7 @@ def test_steps_of_both_layouts(tmp_path: Path, write_raster: Write, make_spec: M
     assert np.array_equal(_read([path], chosen, window)[0], values[[2, 0]][:, :, 2:4, 1:4])
     with Scene([path], chosen) as scene:
         assert np.array_equal(scene.thumbnail(10)[0], values[[2, 0], 0])
+        assert np.array_equal(scene.thumbnail(10, last=True)[0], values[[2, 0], 1])
 
 
 def test_nodata_in_one_step_makes_the_pixel_invalid(tmp_path: Path, write_raster: Write, make_spec: MakeSpec) -> None:

@@ -180,6 +180,9 @@ def test_bands_with_several_steps_in_files_of_their_own(
     with Scene(paths, spec) as scene:
         read, valid = scene.read(WHOLE)
         small, _ = scene.thumbnail(10)
+        last, shown = scene.thumbnail(10, last=True)
+    assert np.array_equal(last, VALUES[2, ::-1])
+    assert np.array_equal(shown, mask[2] == 0)
     assert np.array_equal(read, VALUES.swapaxes(0, 1)[::-1])
     assert np.array_equal(valid, mask == 0)
     assert np.array_equal(small, VALUES[0, ::-1])

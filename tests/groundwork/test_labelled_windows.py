@@ -12,7 +12,9 @@ import pandas as pd
 import pytest
 import torch
 from pydantic import ValidationError
+from rasterio.crs import CRS
 from rasterio.transform import from_origin
+from rasterio.windows import Window
 
 from groundwork.batch import collate
 from groundwork.config import DataConfig, EvaluationConfig, ModelConfig, TrainingConfig
@@ -26,7 +28,14 @@ from groundwork.data.statistics import compute_statistics
 from groundwork.errors import DataError, PairingError
 from groundwork.evaluation.report import evaluate_model, held_out
 from groundwork.rasters.folder import RasterFolder, find_rasters
+from groundwork.rasters.grid import Grid
+from groundwork.specs import TargetSpec
 from groundwork.targets.kinds import kind_of
+from groundwork.targets.label import LabelSource
+from groundwork.targets.tabled import TabledNumbers
+from groundwork.targets.tabled_windows import COLUMNS as COLUMNS_OF_SCENE
+from groundwork.targets.tabled_windows import ROWS as ROWS_OF_SCENE
+from groundwork.targets.tabled_windows import open_tabled
 from groundwork.training.fit import fit
 from groundwork.training.initial import build_initial
 from groundwork.training.specification import Run, read_run, write_run
@@ -117,6 +126,36 @@ def test_chips_that_overlap_have_rows_of_their_own(tmp_path: Path, scenes: Raste
     assert len(found) == len(KEYS) * 15
     for (key, row, column), share in found.items():
         assert share == (bool(row % SIDE or column % SIDE) or _kind(KEYS.index(key), row, column) == "high")
+
+
+def test_pixels_of_several_windows_have_what_stands_first_in_the_table() -> None:
+    random = np.random.default_rng(0)
+    places = [
+        tuple(map(int, place))
+        for place in {(*random.integers(0, 40, 2), *random.integers(4, 24, 2)) for _ in range(60)}
+    ]
+    west, north = 500_000, 5_000_000
+    rows = [
+        {
+            "value": float(number),
+            "w": west + left,
+            "s": north - top - height,
+            "e": west + left + width,
+            "n": north - top,
+        }
+        for number, (top, left, height, width) in enumerate(places)
+    ]
+    columns = {"bounds": ["w", "s", "e", "n"]}
+    source = LabelSource((Path("labels.csv"),), {ROWS_OF_SCENE: rows, COLUMNS_OF_SCENE: columns}, "a")
+    target = TargetSpec.model_validate({"per": "image", "outputs": [{"name": "value"}]})
+    grid = Grid(CRS.from_epsg(32632), from_origin(west, north, 1, 1), 64, 64)
+    label = open_tabled(source, grid, lambda row: TabledNumbers(row, target), float("nan"))
+    expected = np.full((64, 64), np.nan)
+    for number, (top, left, height, width) in reversed(list(enumerate(places))):
+        expected[top : top + height, left : left + width] = number
+    for top, left, height, width in [(0, 0, 64, 64), (20, 8, 1, 40), (37, 50, 27, 14), (5, 5, 16, 16)]:
+        found = label.read(Window(left, top, width, height))
+        np.testing.assert_array_equal(found[0], expected[top : top + height, left : left + width])
 
 
 def test_numbers_and_sets_of_windows_are_read(tmp_path: Path, scenes: RasterFolder) -> None:

@@ -57,7 +57,8 @@ def _places(samples: pd.DataFrame, size: int) -> Iterator[Finding]:
     for first, second in combinations(SPLITS, 2):
         here, there = split == first, split == second
         near = places.pairs(here, there, np.full(len(samples), 1e-9))
-        overlaps = int((near.overlap > 0).sum())
+        shared = near.overlap > 0
+        overlaps = int((places.counts(here)[near.first[shared]] * places.counts(there)[near.second[shared]]).sum())
         yield make_finding(
             judge(wrong=overlaps > 0),
             f"overlap of {first} and {second}",

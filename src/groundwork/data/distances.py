@@ -34,9 +34,9 @@ POINTS = np.linspace(0, 1, 9)
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Pairs of samples that may be near, and what lies between them."""
+    """Pairs of places that may be near, and what lies between them."""
 
-    #: Rows of the table.
+    #: Rows of the table: of the samples at each place, the first that was chosen.
     first: NDArray[np.int64]
     second: NDArray[np.int64]
     #: Distance between the boxes in units of the first one's CRS, or in pixels where it has none.
@@ -48,7 +48,7 @@ class Pairs:
 
 
 class Places:
-    """Samples with the boxes they cover."""
+    """Samples with the boxes they cover. Those that cover the very same are one place, as several dates of a scene."""
 
     def __init__(self, samples: pd.DataFrame) -> None:
         """Take a table with ``scene``, ``crs``, ``pixel_size`` and bounds in units of the CRS."""
@@ -58,6 +58,10 @@ class Places:
         pixel = samples["pixel_size"].to_numpy(np.float64)
         inset = np.where(pixel < bounds[:, 2] - bounds[:, 0], TOUCHING * pixel, 0.0)
         self.boxes = bounds + inset[:, None] * np.array([1, 1, -1, -1])
+        covered = pd.DataFrame(bounds).assign(plane=self.plane, pixel=pixel)
+        #: For each row, the first row of the table that covers the same.
+        rows = pd.Series(np.arange(len(bounds)))
+        self.place = rows.groupby([covered[name] for name in covered], dropna=False).transform("first").to_numpy()
         self.centers, self.radii = np.zeros((len(bounds), 3)), np.zeros(len(bounds))
         #: Samples are compared within a group: all with a place on Earth, or those of one plane.
         self.group = self.plane.copy()
@@ -86,23 +90,37 @@ class Places:
         self.most_ground[rows] = np.maximum(np.maximum(*sides), self.ground[rows])
 
     def pairs(self, first: NDArray[np.bool_], second: NDArray[np.bool_], reach: Numbers | None) -> Pairs:
-        """Measure pairs of a row of ``first`` and another row of ``second``.
+        """Measure pairs of a place of ``first`` and another place of ``second``, once for all samples that lie there.
 
         Args:
             first: Chooses rows.
             second: Chooses rows.
-            reach: For each row of the table, up to which distance others are wanted, in units of its CRS. None: only
-                those pairs among which the nearest of all is.
+            reach: For each row of the table, up to which distance others are wanted, in units of its CRS; the same for
+                all rows at one place. None: only those pairs among which the nearest of all is.
         """
         found = [
             candidates
             for group in dict.fromkeys(self.group[first])
-            if (near := np.flatnonzero(first & (self.group == group))).size
-            and (other := np.flatnonzero(second & (self.group == group))).size
+            if (near := self._once(first & (self.group == group))).size
+            and (other := self._once(second & (self.group == group))).size
             for candidates in [self._candidates(near, other, reach)]
         ]
         pairs = np.concatenate([*found, np.empty((2, 0), np.int64)], axis=1)
         return self._measure(*pairs[:, pairs[0] != pairs[1]])
+
+    def at(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which rows of the table lie at the place of one of these."""
+        return np.isin(self.place, self.place[rows])
+
+    def counts(self, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Return, for each row of the table, how many of the chosen rows lie at its place."""
+        counted: NDArray[np.int64] = np.bincount(self.place[chosen], minlength=len(self.place))[self.place]
+        return counted
+
+    def _once(self, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Return the first of the chosen rows at each place, in their order."""
+        rows = np.flatnonzero(chosen)
+        return rows[np.sort(np.unique(self.place[rows], return_index=True)[1])]
 
     def _candidates(
         self, near: NDArray[np.int64], other: NDArray[np.int64], reach: Numbers | None

@@ -35,9 +35,11 @@ def places_of(samples: pd.DataFrame) -> pd.Series:
         north=("north", "max"),
     ).reset_index()
     everywhere = np.ones(len(scenes), np.bool_)
-    pairs = Places(scenes).pairs(everywhere, everywhere, np.zeros(len(scenes)))
+    places = Places(scenes)
+    pairs = places.pairs(everywhere, everywhere, np.zeros(len(scenes)))
     same = pairs.overlap > SAME_PLACE
-    links = coo_array((np.ones(int(same.sum())), (pairs.first[same], pairs.second[same])), shape=(len(scenes),) * 2)
+    ends = np.append(pairs.first[same], np.arange(len(scenes))), np.append(pairs.second[same], places.place)
+    links = coo_array((np.ones(len(ends[0])), ends), shape=(len(scenes),) * 2)
     labels = connected_components(links, directed=False)[1]
     first = scenes.groupby(labels)["scene"].transform("first")
     return samples["scene"].map(dict(zip(scenes["scene"], first, strict=True)))

@@ -144,12 +144,13 @@ def _without_neighbours(samples: pd.DataFrame, buffer: int, left_out: dict[str, 
     split = samples["split"].to_numpy(object)
     kept = np.ones(len(samples), np.bool_)
     for near, other in (("train", "val"), ("train", "test"), ("val", "test")):
-        pairs = places.pairs(kept & (split == near), kept & (split == other), reach)
-        too_near = np.unique(pairs.first[pairs.distance < reach[pairs.first]])
-        kept[too_near] = False
-        if too_near.size:
+        chosen = kept & (split == near)
+        pairs = places.pairs(chosen, kept & (split == other), reach)
+        too_near = chosen & places.at(pairs.first[pairs.distance < reach[pairs.first]])
+        kept &= ~too_near
+        if too_near.any():
             reason = f"overlaps {other}" if buffer == 0 else f"overlaps {other}, or nearer than 'buffer'"
-            left_out.setdefault(near, {})[reason] = len(too_near)
+            left_out.setdefault(near, {})[reason] = int(too_near.sum())
     return samples[kept].reset_index(drop=True)
 
 

@@ -46,7 +46,10 @@ class ModelScorer:
     """A model in evaluation mode."""
 
     def __init__(self, model: Model) -> None:
-        self._model = model.eval()
+        if any(part.training for part in model.modules()):
+            # Switching takes longer than looking, and it is asked for each scene.
+            model.eval()
+        self._model = model
         self.coordinates = model.coordinates
 
     def to(self, device: torch.device) -> None:

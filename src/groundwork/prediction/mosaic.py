@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from math import ceil, floor
 from pathlib import Path
 from typing import Any
 
@@ -76,11 +77,10 @@ class Mosaic:
         size, nodata = (int(window.height), int(window.width)), self.profile.nodata
         found = np.full((len(self.profile.bands), *size), nodata, self.profile.dtype)
         missing = np.ones(size, np.bool_)
-        for piece in pieces:
-            values, known = self._read(piece, window, Resampling.nearest)
-            taken = missing & known
-            found[:, taken] = values[:, taken]
-            missing &= ~known
+        for (down, across), values, known in self._parts(pieces, window):
+            taken = missing[down, across] & known
+            found[:, down, across][:, taken] = values[:, taken]
+            missing[down, across] &= ~known
             if not missing.any():
                 break
         return found
@@ -89,12 +89,27 @@ class Mosaic:
         size = int(window.height), int(window.width)
         sums, counts = np.zeros((len(self.kind.target.names), *size), np.float64), np.zeros(size, np.int64)
         for piece in pieces:
+            # In whole windows: how far GDAL looks around a pixel follows from what it is asked for.
             values, known = self._read(piece, window, Resampling.bilinear)
             sums[:, known] += values[:, known].astype(np.float64)
             counts += known
         means = (sums / np.maximum(counts, 1)).astype(np.float32)
         (found,) = self.kind.products(means, counts > 0, {self.answer: self.profile}).values()
         return found
+
+    def _parts(
+        self, pieces: Sequence[Piece], window: Window
+    ) -> Iterator[tuple[tuple[slice, slice], NDArray[np.generic], NDArray[np.bool_]]]:
+        """Yield what pieces hold of a window, each where it lies: rows and columns in the window, and as `_read`."""
+        (top, bottom), (left, right) = window.toranges()
+        for piece in pieces:
+            first, above, last, below = place_in(self.profile.grid, piece).bounds
+            # A pixel more, as edges are bent between the points that bounds are found by.
+            rows = slice(max(floor(above) - 1, top), min(ceil(below) + 1, bottom))
+            columns = slice(max(floor(first) - 1, left), min(ceil(last) + 1, right))
+            if rows.start < rows.stop and columns.start < columns.stop:
+                shown = slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
+                yield shown, *self._read(piece, Window.from_slices(rows, columns), Resampling.nearest)
 
     def _read(
         self, piece: Piece, window: Window, resampling: Resampling

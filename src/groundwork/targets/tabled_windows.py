@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias, cast, final
@@ -58,7 +59,11 @@ class TabledWindows(Label):
         named = [f"{self._key}, {describe_window(_window(place))}" for place in places]
         self._labels = [make(LabelSource(source.paths, row, name)) for row, name in zip(rows, named, strict=True)]
         self._numbers = {place: number for number, place in enumerate(places)}
-        self._edges = np.array(places, np.int64).reshape(-1, 4)
+        edges = np.array(places, np.int64).reshape(-1, 4)
+        #: Which windows they are, from above to below: those near some rows of a scene stand together.
+        self._order = edges[:, 0].argsort(kind="stable")
+        self._edges = edges[self._order]
+        self._tallest = int(edges[:, 2].max())
         self._asked: set[Place] = set()
 
     def _place(self, row: Mapping[str, object]) -> Place:
@@ -94,7 +99,7 @@ class TabledWindows(Label):
         return first[1], first[0], last[1] - first[1], last[0] - first[0]
 
     def _require_once(self, places: Sequence[Place]) -> None:
-        twice = sorted({place for place in places if places.count(place) > 1}) if len(set(places)) < len(places) else []
+        twice = sorted(place for place, count in Counter(places).items() if count > 1)
         if twice:
             found = f"{len(twice)} window(s) of '{self._key}' that have several rows: {_named(twice)}"
             raise RasterError(self.path, found, "one row for each window", "Remove the others.")
@@ -106,10 +111,12 @@ class TabledWindows(Label):
         """Read the answers of pixels; of those of several windows what stands first in the table."""
         (top, bottom), (left, right) = window.toranges()
         answers = self._nothing((bottom - top, right - left))
-        rows, columns, heights, widths = self._edges.T
-        near = (rows < bottom) & (rows + heights > top) & (columns < right) & (columns + widths > left)
-        for number in np.flatnonzero(near)[::-1]:
-            row, column, height, width = self._edges[number].tolist()
+        around = slice(*np.searchsorted(self._edges[:, 0], [top - self._tallest, bottom]))
+        edges, numbers = self._edges[around], self._order[around]
+        rows, columns, heights, widths = edges.T
+        near = np.flatnonzero((rows + heights > top) & (columns < right) & (columns + widths > left))
+        for place in near[numbers[near].argsort()[::-1]]:
+            number, (row, column, height, width) = numbers[place], edges[place].tolist()
             down = slice(max(row, top) - top, min(row + height, bottom) - top)
             across = slice(max(column, left) - left, min(column + width, right) - left)
             shown = Window(0, 0, across.stop - across.start, down.stop - down.start)

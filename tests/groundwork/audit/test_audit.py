@@ -142,6 +142,9 @@ def test_overlaps_and_distances_of_splits(
     findings = audit_data(table, values, tiny_data.config)
     found = _about(findings, "overlap of train and val")
     assert (found.level, found.found) == ("wrong", "1 pair(s) of windows share ground")
+    dates = pd.concat([table, table[:2].assign(scene=["d", "e"]), table[:1].assign(scene="f")], ignore_index=True)
+    found = _about(audit_data(dates, values, tiny_data.config), "overlap of train and val")
+    assert found.found == "6 pair(s) of windows share ground", "three dates of one place beside two of the other"
     assert _about(findings, "overlap of train and test").level == "ok"
     near = _about(findings, "distance of train and test")
     assert (near.level, near.found) == ("look", "80 m at least (8 pixels; a chip has 32)")

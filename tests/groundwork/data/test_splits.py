@@ -438,6 +438,33 @@ def test_scenes_that_share_an_edge_are_drawn_alone_and_what_overlaps_is_reported
     assert "left out: overlaps " in caplog.text
 
 
+def test_all_dates_of_a_place_are_left_out_together(table_of: Table) -> None:
+    dates = [f"train{day}" for day in range(5)]
+    places = [(scene, 0, column) for scene in dates for column in (0, 32)]
+    table = table_of([*places, ("val", 0, 320), ("test0", 0, 48), ("test1", 0, 48)])
+    lists = {"train": dates, "val": ["val"], "test": ["test0", "test1"]}
+    division = divide(table, _config("lists"), lists, seed=0)
+    assert division.left_out == {"train": {"overlaps test": 5}}
+    kept = division.samples[["scene", "column"]].itertuples(index=False, name=None)
+    assert list(kept) == [*((scene, 0) for scene in dates), ("val", 320), ("test0", 48), ("test1", 48)]
+
+
+def test_what_is_measured_does_not_grow_with_the_dates_of_a_place(table_of: Table) -> None:
+    table = table_of([(f"{name}{day}", 0, column) for day in range(4) for name, column in (("a", 0), ("b", 16))])
+    first = table["scene"].str.startswith("a").to_numpy()
+    places = Places(table)
+    pairs = places.pairs(first, ~first, np.full(len(table), 1e-9))
+    assert (pairs.first.tolist(), pairs.second.tolist()) == ([0], [1])
+    assert places.at(pairs.first).tolist() == first.tolist()
+    chosen = np.arange(len(table)) < 5
+    assert places.counts(chosen).tolist() == [3, 2] * 4
+
+
+def test_scenes_without_a_crs_are_places_of_their_own(table_of: Table) -> None:
+    places = Places(table_of([("a", 0, 0), ("b", 0, 0), ("a", 0, 0)], crs="none"))
+    assert places.place.tolist() == [0, 1, 0]
+
+
 def test_scenes_of_one_place_cannot_be_split_by_scenes(table_of: Table) -> None:
     table = table_of([(f"date{day}", 0, 32 * column) for day in range(5) for column in range(3)])
     message = (

@@ -141,6 +141,13 @@ def test_scores_that_are_no_numbers_name_place_and_cause() -> None:
 # --- a model --------------------------------------------------------------------------------------------------------
 
 
+def test_no_part_of_a_model_is_asked_in_training_mode(tiny_bundle: Bundle) -> None:
+    model = tiny_bundle.build_model().eval()
+    next(reversed(list(model.modules()))).train()
+    ModelScorer(model)
+    assert not any(part.training for part in model.modules())
+
+
 def test_the_size_of_a_batch_changes_no_score(tiny_bundle: Bundle, images: Images) -> None:
     with torch.inference_mode():
         expected = tiny_bundle.build_model()(images).output

@@ -18,6 +18,7 @@ from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.transform import from_origin
 from rasterio.warp import reproject, transform_bounds
+from rasterio.windows import Window
 
 from fieldwork.io.predictions import PredictionsDataset
 from groundwork.bundle import Bundle
@@ -25,8 +26,8 @@ from groundwork.config import InferenceConfig
 from groundwork.config.inference import MosaicConfig
 from groundwork.errors import PairingError, RasterError, SpecError
 from groundwork.prediction import mosaic as module
-from groundwork.prediction.mosaic import mosaic_of
-from groundwork.prediction.mosaic_place import require_possible
+from groundwork.prediction.mosaic import Mosaic, mosaic_of
+from groundwork.prediction.mosaic_place import Piece, require_possible
 from groundwork.prediction.mosaic_writing import write_mosaic
 from groundwork.prediction.names import Names
 from groundwork.prediction.scene import predict_scenes
@@ -101,6 +102,31 @@ def test_the_first_that_knows_counts(
     assert (tags["GROUNDWORK_MOSAIC"], tags["GROUNDWORK_INPUT"]) == (overlaps, "3 scenes")
     assert tags["CLASS_2"] == "forest"
     assert (tmp_path / "mosaic/classes.qml").is_file()
+
+
+def test_scenes_are_read_where_they_lie(tmp_path: Path, write_raster: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = {"dtype": "uint8", "nodata": 255}
+    for name, east in (("a", 500_000), ("b", 500_600)):
+        image = np.ones((1, 20, 20), np.uint8)
+        write_raster(tmp_path / f"{name}.tif", image, transform=from_origin(east, 5_000_000, 10, 10), **place)
+    asked: list[Window] = []
+    read = Mosaic._read
+
+    def watched(mosaic: Mosaic, piece: Piece, window: Window, resampling: Resampling) -> Any:
+        asked.append(window)
+        return read(mosaic, piece, window, resampling)
+
+    monkeypatch.setattr(Mosaic, "_read", watched)
+    classes = [{"value": value, "name": f"c{value}", "color": "#0000ff"} for value in (1, 2)]
+    target = TargetSpec.model_validate({"classes": classes})
+    config = InferenceConfig.model_validate({"tile_size": 32, "overlap": 0, "mosaic": {"overlaps": "first"}})
+    mosaic = mosaic_of(target, config, {name: ({"classes": tmp_path / f"{name}.tif"}, None) for name in "ab"})
+    [(_, found)] = mosaic.stream(Window(0, 0, 80, 20)).blocks
+    expected = np.full((1, 20, 80), 255, np.uint8)
+    expected[..., :20] = expected[..., 60:] = 1
+    assert np.array_equal(found["classes"], expected)
+    # And a pixel more, as far as the mosaic reaches.
+    assert [window.toranges() for window in asked] == [((0, 20), (0, 21)), ((0, 20), (59, 80))]
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -292,7 +318,14 @@ def _stac(folder: Path) -> list[pystac.Item]:
 
 
 @pytest.mark.usefixtures("small_blocks")
-@pytest.mark.parametrize("mosaic", [{"overlaps": "newest"}, {"overlaps": "mean", "crs": "EPSG:3035", "pixel_size": 25}])
+@pytest.mark.parametrize(
+    "mosaic",
+    [
+        {"overlaps": "newest"},
+        {"overlaps": "first", "crs": "EPSG:3035", "pixel_size": 25},
+        {"overlaps": "mean", "crs": "EPSG:3035", "pixel_size": 25},
+    ],
+)
 def test_tiles_show_what_one_file_shows(
     world: SimpleNamespace, tiny_bundle: Bundle, tmp_path: Path, mosaic: dict[str, Any]
 ) -> None:

@@ -23,6 +23,7 @@ from groundwork.prediction.mosaic_place import Piece, mosaic_grid, place_in, req
 from groundwork.progress import track
 from groundwork.rasters.bad_blocks import TAG
 from groundwork.rasters.opening import grid_of, open_dataset
+from groundwork.rasters.part import scales_of
 from groundwork.rasters.stream import RasterProfile, RasterStream
 from groundwork.rasters.windows import blocks
 from groundwork.specs import TargetSpec
@@ -77,7 +78,7 @@ class Mosaic:
         size, nodata = (int(window.height), int(window.width)), self.profile.nodata
         found = np.full((len(self.profile.bands), *size), nodata, self.profile.dtype)
         missing = np.ones(size, np.bool_)
-        for (down, across), values, known in self._parts(pieces, window):
+        for (down, across), values, known in self._parts(pieces, window, Resampling.nearest):
             taken = missing[down, across] & known
             found[:, down, across][:, taken] = values[:, taken]
             missing[down, across] &= ~known
@@ -88,40 +89,38 @@ class Mosaic:
     def _mean(self, pieces: Sequence[Piece], window: Window) -> NDArray[np.generic]:
         size = int(window.height), int(window.width)
         sums, counts = np.zeros((len(self.kind.target.names), *size), np.float64), np.zeros(size, np.int64)
-        for piece in pieces:
-            # In whole windows: how far GDAL looks around a pixel follows from what it is asked for.
-            values, known = self._read(piece, window, Resampling.bilinear)
-            sums[:, known] += values[:, known].astype(np.float64)
-            counts += known
+        for (down, across), values, known in self._parts(pieces, window, Resampling.bilinear):
+            sums[:, down, across][:, known] += values[:, known].astype(np.float64)
+            counts[down, across] += known
         means = (sums / np.maximum(counts, 1)).astype(np.float32)
         (found,) = self.kind.products(means, counts > 0, {self.answer: self.profile}).values()
         return found
 
     def _parts(
-        self, pieces: Sequence[Piece], window: Window
+        self, pieces: Sequence[Piece], window: Window, resampling: Resampling
     ) -> Iterator[tuple[tuple[slice, slice], NDArray[np.generic], NDArray[np.bool_]]]:
         """Yield what pieces hold of a window, each where it lies: rows and columns in the window, and as `_read`."""
         (top, bottom), (left, right) = window.toranges()
         for piece in pieces:
             first, above, last, below = place_in(self.profile.grid, piece).bounds
-            # A pixel more, as edges are bent between the points that bounds are found by.
-            rows = slice(max(floor(above) - 1, top), min(ceil(below) + 1, bottom))
-            columns = slice(max(floor(first) - 1, left), min(ceil(last) + 1, right))
+            rows = slice(max(floor(above), top), min(ceil(below), bottom))
+            columns = slice(max(floor(first), left), min(ceil(last), right))
             if rows.start < rows.stop and columns.start < columns.stop:
                 shown = slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
-                yield shown, *self._read(piece, Window.from_slices(rows, columns), Resampling.nearest)
+                yield shown, *self._read(piece, Window.from_slices(rows, columns), resampling)
 
     def _read(
         self, piece: Piece, window: Window, resampling: Resampling
     ) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
         """Return values (bands, height, width) of a prediction as they lie in the mosaic, and where it has any."""
         grid = self.profile.grid
+        # In the CRS of the mosaic a piece lies where its own longitudes say, as its place was told by them.
+        crs = piece.grid.crs if piece.grid.crs == grid.crs else piece.grid.reached_crs
         with (
             open_dataset(piece.path) as raster,
             WarpedVRT(
                 raster,
-                # In the CRS of the mosaic a piece lies where its own longitudes say, as its place was told by them.
-                src_crs=piece.grid.crs if piece.grid.crs == grid.crs else piece.grid.reached_crs,
+                src_crs=crs,
                 crs=grid.crs,
                 transform=grid.transform,
                 width=grid.width,
@@ -130,6 +129,7 @@ class Mosaic:
                 resampling=resampling,
                 # rasterio cannot build a transformation of tolerance 0.
                 tolerance=1e-9,
+                **scales_of(raster, crs, grid),
             ) as warped,
         ):
             values: NDArray[np.generic] = warped.read(window=window)

@@ -143,7 +143,7 @@ def _warped(part: Part, grid: Grid, resampling: str, nodata: float | None) -> Wa
         # rasterio would make wider numbers of int8.
         dtype=part.dataset.dtypes[next(iter(part.indexes), 1) - 1],
         UNIFIED_SRC_NODATA="NO",
-        **_scales(part.dataset, source_crs, grid),
+        **scales_of(part.dataset, source_crs, grid),
     )
 
 
@@ -161,8 +161,11 @@ def _without_alpha(dataset: DatasetReader) -> DatasetReader:
     return rasterio.open(ET.tostring(root, encoding="unicode"))
 
 
-def _scales(dataset: DatasetReader, crs: CRS | None, grid: Grid) -> dict[str, str]:
-    """Return how many pixels of a grid lie along one of a file, at most 1, as GDAL's options XSCALE and YSCALE."""
+def scales_of(dataset: DatasetReader, crs: CRS | None, grid: Grid) -> dict[str, str]:
+    """Return how many pixels of a grid lie along one of a file, at most 1, as GDAL's options XSCALE and YSCALE.
+
+    By itself GDAL estimates it from the window that is read, and what a pixel becomes would depend on that.
+    """
     column, row = grid.width / 2, grid.height / 2
     places = [grid.transform @ place for place in ((column, row), (column + 1, row), (column, row + 1))]
     xs, ys = [x for x, _ in places], [y for _, y in places]

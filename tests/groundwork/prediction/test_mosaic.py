@@ -209,12 +209,12 @@ def test_numbers_are_put_together_too(tmp_path: Path, write_raster: Write) -> No
 
 
 def test_means_do_not_depend_on_the_tile_that_is_made(tmp_path: Path, write_raster: Write) -> None:
-    target = TargetSpec.model_validate({"outputs": [{"name": "height", "unit": "m"}]})
-    pixels = np.random.default_rng(0).random((1, 120, 100), np.float32)
+    target = TargetSpec.model_validate({"outputs": [{"name": "height", "unit": "m", "minimum": 0, "maximum": 1}]})
+    pixels = np.random.default_rng(0).random((1, 200, 200), np.float32)
     path = write_raster(tmp_path / "a.tif", pixels, transform=from_origin(500_000, 5_500_000, 10, 10))
     made = []
     # A degree is of other length in both directions: pixels become fewer in one of them.
-    for tile_size in (None, 16):
+    for tile_size in (None, 64):
         options = MosaicConfig(overlaps="mean", crs="EPSG:4326", pixel_size=0.0001, tile_size=tile_size)
         config, folder = InferenceConfig(mosaic=options), tmp_path / str(tile_size)
         mosaic = mosaic_of(target, config, {"a": ({"numbers": path}, None)})

@@ -31,7 +31,7 @@ from fieldwork.recipe_places import check_places
 from fieldwork.runners import check_runner
 from fieldwork.selection import check_selection
 from fieldwork.summary import show_summary
-from groundwork.collector import without_collector
+from groundwork.rasters.collector import without_collector
 
 #: Commands of Kedro that name pipelines.
 NAMING = ("run", "describe-datasets", "resolve-patterns")

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from groundwork.errors import Ended
+
 #: As shells have it of a program that a signal ended: this, and the number of the signal.
 SIGNALLED = 128
 
@@ -31,7 +33,7 @@ def ending_orderly() -> Iterator[None]:
             # A forked process is ended by who forked it, and has nothing of its own to close.
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
-        raise SystemExit(SIGNALLED + number)
+        raise Ended(SIGNALLED + number)
 
     signal.signal(signal.SIGTERM, leave)
     try:

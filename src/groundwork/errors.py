@@ -78,3 +78,7 @@ class TranslationError(GroundworkError, ValueError):
 
 class TrainingError(GroundworkError, RuntimeError):
     """The training cannot go on."""
+
+
+class Ended(SystemExit):
+    """No mistake: the process was told to end, as by SIGTERM."""

@@ -243,10 +243,17 @@ class BrightPlaces(Model):
         return ModelOutput(torch.nn.utils.rnn.pad_sequence(found, batch_first=True))
 
 
+@pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize(("tile_size", "overlap"), [(150, 0), (64, 24), (64, 16), (40, 12), (32, 4)])
-def test_boxes_are_the_same_for_any_tiles(
-    large: SimpleNamespace, initial: Bundle, tile_size: int, overlap: int
+def test_boxes_are_the_same_for_any_tiles_and_whatever_is_read_meanwhile(
+    large: SimpleNamespace,
+    initial: Bundle,
+    tile_size: int,
+    overlap: int,
+    threads: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     config = InferenceConfig(tile_size=tile_size, overlap=overlap, batch_size=5)
     with SceneStack({"optical": (large.path,)}, initial.config.inputs) as stack:
         layer = find_objects(BrightPlaces(), stack, initial, config)

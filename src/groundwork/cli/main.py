@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from groundwork.cli.commands import COMMANDS, asks_for_help, show_help
 from groundwork.cli.listing import FAMILIES, list_tables
-from groundwork.collector import without_collector
 from groundwork.ending import ending_orderly
 from groundwork.errors import GroundworkError
+from groundwork.rasters.collector import without_collector
 
 if TYPE_CHECKING:
     #: What commands are added to.
@@ -26,7 +26,11 @@ _INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; print its answer, or one error."""
-    given = sys.argv[1:] if arguments is None else list(arguments)
+    with ending_orderly():
+        return _run(sys.argv[1:] if arguments is None else list(arguments))
+
+
+def _run(given: Sequence[str]) -> int:
     if given[:1] and given[0] in COMMANDS:
         return _run_command(given[0], given[1:])
     for entry in _others() if given[:1] and not given[0].startswith("-") else ():
@@ -36,8 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(given)
     commands = {"bundle": _bundle, "data": _audit, "export": _export, "models": _models, "serve": _serve}
     try:
-        with ending_orderly():
-            return commands[options.topic](options)
+        return commands[options.topic](options)
     except GroundworkError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -60,8 +63,7 @@ def _run_command(command: str, arguments: Sequence[str]) -> int:
         from groundwork.cli.lightning import run_lightning  # noqa: PLC0415
 
     try:
-        with ending_orderly():
-            run_lightning(command, arguments)
+        run_lightning(command, arguments)
     except GroundworkError as error:
         sys.stderr.write(f"{error}\n")
         return 1

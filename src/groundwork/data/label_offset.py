@@ -17,6 +17,7 @@ from scipy.signal import fftconvolve
 from groundwork.batch import Patch
 from groundwork.data import sample_table as table
 from groundwork.data.chips import LabelledData
+from groundwork.data.picking import evenly
 from groundwork.progress import track
 from groundwork.strict import Config
 
@@ -64,7 +65,7 @@ def measure_offset(data: LabelledData) -> LabelOffset | None:
     if data.kind.per != "pixel" or samples.empty:
         return None
     chips = data.chips("train")
-    picked = np.unique(np.linspace(0, len(chips) - 1, min(MOST_WINDOWS, len(chips))).astype(int)).tolist()
+    picked = evenly(len(chips), MOST_WINDOWS)
     found: dict[str, list[_Correlation]] = {}
     for index in track(picked, "Holding labels against images", len(picked)):
         patch = chips[index].patch

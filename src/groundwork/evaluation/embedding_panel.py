@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from groundwork.batch import collate
 from groundwork.data.chips import LabelledData
+from groundwork.data.picking import evenly
 from groundwork.evaluation.cells import EMBEDDING, ChipEmbedder
 from groundwork.evaluation.figures import rgb_positions
 from groundwork.evaluation.quicklooks import picture_of
@@ -27,8 +28,7 @@ def draw_embedding_panel(
     """
     chips = data.chips(split)
     bands = rgb_positions(data.inputs[data.reference], rgb)
-    places = np.unique(np.linspace(0, len(chips) - 1, min(num_rows, len(chips))).astype(int))
-    picked = [chips[index] for index in places.tolist()]
+    picked = [chips[index] for index in evenly(len(chips), num_rows)]
     embedded = embedder.embed(collate(picked))
     features, valid = embedded["images"][EMBEDDING].numpy(), embedded["valid"][EMBEDDING].numpy()
     # All of them in one picture first: the same colour then means the same in each row.

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from groundwork.batch import Patch as ChipPatch
 from groundwork.batch import collate
 from groundwork.data.chips import LabelledData
+from groundwork.data.picking import evenly
 from groundwork.errors import SpecError
 from groundwork.evaluation.predictors import Predictor
 from groundwork.rasters.bad_blocks import BadBlocks
@@ -57,9 +58,8 @@ def draw_panel(
     Raises:
         SpecError: Where ``rgb`` names a band that is not read.
     """
-    count = len(data.of_split(split))
-    picked = np.unique(np.linspace(0, count - 1, min(num_rows, count)).astype(int))
-    return draw_rows(predictor, data, rgb, dict.fromkeys(picked.tolist(), ""), split)
+    picked = evenly(len(data.of_split(split)), num_rows)
+    return draw_rows(predictor, data, rgb, dict.fromkeys(picked, ""), split)
 
 
 def draw_rows(

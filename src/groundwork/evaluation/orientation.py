@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from torch.utils.data import DataLoader, Subset
 
@@ -18,6 +17,7 @@ from groundwork.data import sample_table as table
 from groundwork.data.augmentation.base import Pixels
 from groundwork.data.augmentation.symmetries import LEFT_RIGHT, TOP_BOTTOM, TURNS, Move, move_chips
 from groundwork.data.chips import LabelledData, known_once
+from groundwork.data.picking import evenly
 from groundwork.evaluation.confidence import draw_scenes, interval, main_scores, redraw_of, total_of, why_not
 from groundwork.evaluation.predictors import Predictor
 from groundwork.progress import track
@@ -57,7 +57,7 @@ def judge_orientations(
         None where that cannot be said; ``chips`` and ``scenes``, how many were looked at.
     """
     samples = data.of_split(split)
-    picked = np.unique(np.linspace(0, len(samples) - 1, min(MOST_CHIPS, len(samples))).astype(int)).tolist()
+    picked = evenly(len(samples), MOST_CHIPS)
     scenes = [samples[table.SCENE].iloc[index] for index in picked]
     found: dict[str, dict[str, Accumulator]] = {
         view: {scene: data.kind.accumulator() for scene in sorted(set(scenes))} for view in VIEWS

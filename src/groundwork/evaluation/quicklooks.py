@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from groundwork.bundle import Bundle
 from groundwork.config.inference import InferenceConfig
+from groundwork.data.picking import evenly
 from groundwork.evaluation.figures import draw_quicklooks as draw_answers
 from groundwork.evaluation.figures import rgb_positions
 from groundwork.rasters.bad_blocks import BadBlocks
@@ -46,11 +47,13 @@ def draw_quicklooks(
         SpecError: Where a band is to be shown that is not read.
     """
     drawn = _of_each(bundle, spec, scenes, predictions, spec.shown)
-    keys = list(drawn) if asked.shard is None else list(asked.shard.part_of(list(drawn)))
-    most = len(keys) if asked.quicklooks == "all" else min(asked.quicklooks, len(keys))
-    picked = {keys[place] for place in np.linspace(0, len(keys) - 1, most).round().astype(int)}
-    if most < len(keys):
-        logger.info("%d of %d scene(s) are drawn, evenly picked, as 'inference.quicklooks' says", most, len(keys))
+    # Other parts may be predicted or not: a part is one of all scenes, as in predicting them.
+    part = sorted(scenes.files) if asked.shard is None else asked.shard.part_of(sorted(scenes.files))
+    keys = [key for key in part if key in drawn]
+    picked = {keys[place] for place in evenly(len(keys), len(keys) if asked.quicklooks == "all" else asked.quicklooks)}
+    if len(picked) < len(keys):
+        counts = len(picked), len(keys)
+        logger.info("%d of %d scene(s) are drawn, evenly picked, as 'inference.quicklooks' says", *counts)
     return {key: drawn[key] if key in picked else None for key in keys}
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from groundwork.batch import collate
 from groundwork.data.chips import LabelledData
+from groundwork.data.picking import evenly
 from groundwork.evaluation.figures import rgb_positions
 from groundwork.evaluation.painted import ChipPainter, Hidden
 from groundwork.rasters.quicklook import stretched_as
@@ -31,7 +32,7 @@ def draw_reconstruction_panel(
     """
     chips = data.chips(split)
     bands = rgb_positions(data.inputs[data.reference], rgb)
-    picked = np.unique(np.linspace(0, len(chips) - 1, min(num_rows, len(chips))).astype(int))
+    picked = evenly(len(chips), num_rows)
     figure = Figure(figsize=(11, 2.6 * len(picked) + 0.6), layout="constrained")
     grid: NDArray[Any] = figure.subplots(len(picked), len(TITLES), squeeze=False)
     for row, index in zip(grid, picked, strict=True):

@@ -14,6 +14,7 @@ from rasterio.windows import Window
 from groundwork.bundle import Bundle
 from groundwork.config.inference import InferenceConfig
 from groundwork.data.pairing import FOR_PREDICTING, require_sources
+from groundwork.data.picking import evenly
 from groundwork.data.scene_stack import SceneStack, folders_by_source, open_checked
 from groundwork.errors import ExportError
 from groundwork.export.description import ProgramSizes
@@ -113,7 +114,7 @@ def compare(
     specs = scene_specs(bundle.config.inputs, inference)
     folders = folders_by_source(scenes, specs, may_lack=True)
     keys = require_sources(folders, specs, FOR_PREDICTING)
-    chosen = sorted({keys[index] for index in np.linspace(0, len(keys) - 1, SCENES).astype(int).tolist()})
+    chosen = [keys[index] for index in evenly(len(keys), SCENES)]
     cases: list[Case] = []
     for key in chosen:
         with open_checked(folders, key, specs) as stack:

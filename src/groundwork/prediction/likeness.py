@@ -12,6 +12,7 @@ from rasterio.windows import Window
 
 from groundwork.bundle import Bundle
 from groundwork.config.data import read_by_model
+from groundwork.data.picking import evenly
 from groundwork.data.scene_stack import SceneStack
 from groundwork.errors import RasterError
 from groundwork.prediction.inputs import SceneInputs
@@ -54,9 +55,7 @@ def warn_of_unlike(bundle: Bundle, inputs: SceneInputs) -> None:
     """
     trained = dict(_statistics(bundle))
     keys = list(inputs.dates)
-    chosen = (
-        [keys[index] for index in np.unique(np.linspace(0, len(keys) - 1, MOST_SCENES).astype(int))] if keys else []
-    )
+    chosen = [keys[index] for index in evenly(len(keys), MOST_SCENES)]
     if not trained or not chosen:
         return
     found: list[Unlike] = []

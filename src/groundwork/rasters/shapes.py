@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rasterio.features import rasterize
 from rasterio.windows import Window
 
-from groundwork.collector import without_collector
+from groundwork.rasters.collector import without_collector
 
 
 class Shapes:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 
-import numpy as np
 from PIL import Image
 
+from groundwork.data.picking import evenly
 from groundwork.progress import track
 
 #: Widest picture in a page, in pixels.
@@ -53,7 +53,7 @@ def gather_pictures(figures: Mapping[str, bytes], predictions: Mapping[str, Call
         predictions: Scene -> what reads its PNG. Of many, some are shown, evenly picked.
     """
     names = sorted(predictions)
-    places = np.unique(np.linspace(0, len(names) - 1, min(MOST_PREDICTIONS, len(names))).astype(int)).tolist()
+    places = evenly(len(names), MOST_PREDICTIONS)
     picked = track(places, "Gathering pictures", len(places))
     shown = tuple(shrink(names[place], predictions[names[place]]()) for place in picked)
     return Pictures({name: shrink(name, data) for name, data in figures.items()}, shown, len(names))

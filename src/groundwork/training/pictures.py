@@ -17,6 +17,7 @@ from groundwork.atomic import whole_file
 from groundwork.batch import Chip, collate
 from groundwork.config.training import PicturesConfig, TrainingConfig
 from groundwork.data.chips import LabelledData
+from groundwork.data.picking import evenly
 from groundwork.errors import ComponentError
 from groundwork.rasters.quicklook import stretch_together
 from groundwork.tasks.base import Task
@@ -67,8 +68,8 @@ class Pictures(Callback):
         if not trainer.is_global_zero:
             return
         chips = self._data.chips("val")
-        picked = np.unique(np.linspace(0, len(chips) - 1, min(self._config.count, len(chips))).astype(int))
-        if not len(picked):
+        picked = evenly(len(chips), self._config.count)
+        if not picked:
             return
         with nullcontext() if self._average is None else self._average.in_place(pl_module):
             pl_module.eval()

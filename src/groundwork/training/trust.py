@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,10 +13,12 @@ from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from groundwork.config.training import TrainingConfig
-from groundwork.errors import GroundworkError, TrainingError
+from groundwork.errors import Ended, GroundworkError, TrainingError
 from groundwork.models.memory import is_out_of_memory
 from groundwork.training.measured import about_interval
 from groundwork.training.messages import INTERRUPTED
+
+logger = logging.getLogger(__name__)
 
 #: On an accelerator, losses are looked at after so many steps: each look waits for all that is computed.
 LOOK_EVERY = 25
@@ -75,6 +78,10 @@ def explained(training: TrainingConfig, trainer: Trainer) -> Iterator[None]:
     try:
         yield
     except GroundworkError:
+        raise
+    except Ended:
+        # Who has told it to end looks at the status.
+        logger.warning(INTERRUPTED)
         raise
     except SystemExit:  # what Lightning makes of Ctrl-C
         raise TrainingError(INTERRUPTED) from None

@@ -192,6 +192,15 @@ def test_of_many_scenes_some_are_drawn_evenly_picked(
     assert {key: draw is not None for key, draw in drawn.items()} == expected
 
 
+def test_a_part_draws_what_it_has_predicted_while_others_are_not_there_yet(tmp_path: Path, tiny_bundle: Bundle) -> None:
+    spec = tiny_bundle.config.inputs[tiny_bundle.reference]
+    scenes, made = (RasterFolder(tmp_path, {key: (f"{key}.tif",) for key in keys}) for keys in ("dcbaef", "bdf"))
+    asked = InferenceConfig.model_validate({"quicklooks": "all", "shard": {"index": 1, "count": 2}})
+    drawn = draw_some(tiny_bundle, spec, scenes, made, asked)
+    assert list(drawn) == ["b", "d", "f"]
+    assert None not in drawn.values()
+
+
 def test_judging_gives_scores_of_model_and_baselines(
     tiny_bundle: Bundle, tiny_labelled: LabelledData, tiny_statistics: Statistics
 ) -> None:

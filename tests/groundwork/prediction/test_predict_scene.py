@@ -134,6 +134,24 @@ def test_the_same_scene_gives_the_same_bytes(
         assert (tmp_path / path.name).read_bytes() == path.read_bytes()
 
 
+@pytest.mark.parametrize("threads", [2, 3])
+def test_whatever_works_beside_the_model_the_bytes_are_the_same(
+    tmp_path: Path,
+    tiny_bundle: Bundle,
+    tiny_data: SimpleNamespace,
+    predicted: Path,
+    threads: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Told alone: with other threads, sums of the network would differ in their last digits.
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    _write_all(tiny_bundle, tiny_data.scenes, tmp_path, probabilities=True)
+    names = sorted(file.name for file in predicted.glob("*.tif"))
+    assert sorted(file.name for file in tmp_path.glob("*.tif")) == names
+    assert all((tmp_path / name).read_bytes() == (predicted / name).read_bytes() for name in names)
+    assert "GDAL_NUM_THREADS" not in rasterio.env.getenv()
+
+
 def test_one_tile_is_the_bare_model(tmp_path: Path, tiny_bundle: Bundle, tiny_data: SimpleNamespace) -> None:
     _write_all(tiny_bundle, tiny_data.scenes, tmp_path, tile_size=128, probabilities=True)
     with rasterio.open(tiny_data.root / "scenes" / "11.tif") as raster:

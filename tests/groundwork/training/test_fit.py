@@ -26,6 +26,7 @@ from groundwork.config import DataConfig, ModelConfig, TrainingConfig
 from groundwork.config.component import ComponentConfig
 from groundwork.data.chips import LabelledData
 from groundwork.data.statistics import Statistics
+from groundwork.ending import ending_orderly
 from groundwork.errors import ComponentError, SpecError, TrainingError
 from groundwork.evaluation.predictors import ModelPredictor
 from groundwork.evaluation.scores import evaluate
@@ -593,6 +594,16 @@ def test_an_interrupted_run_says_how_to_go_on(run: Fit, tmp_path: Path, monkeypa
     monkeypatch.setattr(SeedEachEpoch, "on_train_epoch_start", interrupt)
     with pytest.raises(TrainingError, match=r"interrupted. Run the same command again to go on after its last epoch"):
         run(tmp_path)
+
+
+def test_a_run_that_is_told_to_end_keeps_the_status_of_that(
+    run: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(SeedEachEpoch, "on_train_epoch_start", lambda *_: signal.raise_signal(signal.SIGTERM))
+    with ending_orderly(), pytest.raises(SystemExit) as ended:
+        run(tmp_path)
+    assert ended.value.code == 143
+    assert "Run the same command again to go on after its last epoch" in caplog.text
 
 
 # --- mistakes -------------------------------------------------------------------------------------------------------

@@ -28,8 +28,9 @@ def on_files(dataset: object, query: object, size: tuple[int, int]) -> NDArray[n
     x, y, time = query
     window = shapely.box(x.start, y.start, x.stop, y.stop)
     index: Any = dataset.index
-    parts = index.geometry[(index.index.left <= time.stop) & (index.index.right >= time.start)]
-    near = [part for part in parts[parts.intersects(window)] if part.area > 0]
+    there = index.iloc[index.sindex.query(window, predicate="intersects")]
+    parts = there.geometry[(there.index.left <= time.stop) & (there.index.right >= time.start)]
+    near = [part for part in parts if part.area > 0]
     if any(part.covers(window) for part in near):
         return whole
     if not near:

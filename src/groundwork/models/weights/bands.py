@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 from pydantic import TypeAdapter, ValidationError
-from safetensors import safe_open
 
 from groundwork.errors import WeightsError
 from groundwork.models.weights.hub import WeightsSource
 from groundwork.models.weights.info import EncoderInfo
-from groundwork.models.weights.own_statistics import own_statistics
+from groundwork.models.weights.own_statistics import described_in, is_in_bundle, own_statistics, source_of_bundle
 from groundwork.models.weights.reading import LoadReport
-from groundwork.specs import RasterSpec
 
 #: Under this, the description of a safetensors file may name the bands, as a JSON list.
 _KEY = "bands"
-#: What Groundwork writes beside the weights of a bundle.
-_BUNDLE = ("weights.safetensors", "bundle.json")
 
 
 def find_bands(
@@ -90,24 +84,14 @@ def _explain(source: WeightsSource, count: int, known: Sequence[str] | None, pub
 
 
 def _described(file: Path) -> tuple[str, ...] | None:
-    beside = file.with_name(_BUNDLE[1])
     try:
-        if file.name == _BUNDLE[0] and beside.is_file():
-            return _bands_of_bundle(json.loads(beside.read_text(encoding="utf-8")))
-        if file.suffix != ".safetensors":
-            return None
-        with safe_open(file, "pt") as opened:
-            words = cast("Mapping[str, str]", opened.metadata() or {}).get(_KEY)
+        if is_in_bundle(file):
+            found = source_of_bundle(file)
+            return None if found is None else tuple(band.name for band in found[1].used)
+        words = described_in(file, _KEY)
         if words is not None:
             return TypeAdapter(tuple[str, ...]).validate_json(words)
     except (ValidationError, ValueError) as error:
         raise WeightsError(f"What describes the bands of {file} cannot be read: {error}") from None
     own = own_statistics(file)
     return None if own is None else own.bands
-
-
-def _bands_of_bundle(content: object) -> tuple[str, ...] | None:
-    inputs = content.get("inputs") if isinstance(content, dict) else None
-    if not isinstance(inputs, dict) or len(inputs) != 1:
-        return None
-    return tuple(band.name for band in RasterSpec.model_validate(next(iter(inputs.values()))).used)

@@ -65,26 +65,51 @@ def own_statistics(file: Path) -> OwnStatistics | None:
     Raises:
         WeightsError: Where what describes it cannot be read.
     """
-    if file.suffix != ".safetensors" or not file.is_file():
+    if not file.is_file():
         return None
     try:
-        if file.name == _WEIGHTS and file.with_name(_DESCRIPTION).is_file():
-            return _of_bundle(json.loads(file.with_name(_DESCRIPTION).read_text(encoding="utf-8")), file)
-        with safe_open(file, "pt") as opened:
-            words = cast("Mapping[str, str]", opened.metadata() or {}).get(KEY)
+        if is_in_bundle(file):
+            return _of_bundle(file)
+        words = described_in(file, KEY)
         return None if words is None else OwnStatistics.model_validate_json(words)
     except (ValidationError, ValueError) as error:
         raise WeightsError(f"What describes the statistics of {file} cannot be read: {error}") from None
 
 
-def _of_bundle(content: object, file: Path) -> OwnStatistics | None:
+def is_in_bundle(file: Path) -> bool:
+    """Whether weights lie in a bundle, which describes them."""
+    return file.name == _WEIGHTS and file.with_name(_DESCRIPTION).is_file()
+
+
+def source_of_bundle(file: Path) -> tuple[str, RasterSpec] | None:
+    """Return the name of the source of a bundle that weights lie in, and what its rasters hold. None: it has several.
+
+    Raises:
+        ValueError: Where the description cannot be read.
+    """
+    content = json.loads(file.with_name(_DESCRIPTION).read_text(encoding="utf-8"))
     inputs = content.get("inputs") if isinstance(content, dict) else None
     if not isinstance(inputs, dict) or len(inputs) != 1:
         return None
     ((source, spec),) = inputs.items()
+    return source, RasterSpec.model_validate(spec)
+
+
+def described_in(file: Path, key: str) -> str | None:
+    """Return what the description of a safetensors file has under a key. None: nothing, or it is another file."""
+    if file.suffix != ".safetensors":
+        return None
+    with safe_open(file, "pt") as opened:
+        return cast("Mapping[str, str]", opened.metadata() or {}).get(key)
+
+
+def _of_bundle(file: Path) -> OwnStatistics | None:
+    if (found := source_of_bundle(file)) is None:
+        return None
+    source, raster = found
     names = [f"standardise.{source}.{part}" for part in ("mean", "std")]
     with safe_open(file, "pt") as opened:
         if not set(names) <= set(opened.keys()):
             return None
         mean, std = (opened.get_tensor(name) for name in names)
-    return OwnStatistics.of(RasterSpec.model_validate(spec), mean, std)
+    return OwnStatistics.of(raster, mean, std)

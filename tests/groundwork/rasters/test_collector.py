@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from groundwork.collector import without_collector
+from groundwork.rasters.collector import without_collector
 
 
 @pytest.mark.parametrize("was_on", [False, True])

@@ -21,7 +21,7 @@ _FORMS = {
     "string_type": "a text",
 }
 #: What pydantic adds to the place of a value that may be of several kinds: which kind it speaks of.
-_KIND = re.compile(r"[a-z-]+\[.*\]|int|float|bool|str|none", re.DOTALL)
+_KIND = re.compile(r"[a-z-]+\[.*\]|(constrained-)?(int|float|bool|str)|none", re.DOTALL)
 #: Longest value that is told.
 _LONGEST = 60
 

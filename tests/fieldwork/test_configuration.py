@@ -261,6 +261,7 @@ def test_a_wrong_parameter_is_refused_with_its_file_whatever_runs(
         ("model.necks", "select", "must be auto, or a list such as [select, pyramid]; found 'select'"),
         ("training.loader.batch_size", None, "must be a whole number; found null"),
         ("training.optimizer.name", None, "must be a text; found null"),
+        ("inference.quicklooks", -1, "greater than or equal to 0 (found -1), or Input should be 'all' (found -1)"),
         ("inference.on_bad_block", "refuze", "'refuse' or 'nodata' (found 'refuze'). Did you mean 'refuse'?"),
     ],
 )

@@ -33,6 +33,7 @@ from fieldwork.io.samples import SampleTableDataset
 from fieldwork.io.sources import RasterSourcesDataset
 from fieldwork.io.split_folders import SplitFoldersDataset
 from groundwork.config import InferenceConfig
+from groundwork.config.inference import ShardConfig
 from groundwork.data.chips import LabelledData
 from groundwork.data.packing import ChipsToStore
 from groundwork.prediction.scene import Predictions
@@ -178,6 +179,16 @@ def test_predictions_are_written_scene_by_scene_and_loaded_as_classes(
     with caplog.at_level("WARNING"):
         assert sorted(entry.load().files) == ["a", "b"]
     assert not caplog.records, "probabilities are no foreign files"
+
+
+def test_a_part_of_the_scenes_may_have_none(tmp_path: Path) -> None:
+    entry = PredictionsDataset(path=str(tmp_path / "predictions"))
+    without = predicted("ab", iter(()))
+    shard = ShardConfig(index=2, count=3)
+    entry.save(replace(without, config=without.config.model_copy(update={"shard": shard})))
+    assert entry.load().files == {}
+    with pytest.raises(DatasetError, match="no such folder"):
+        PredictionsDataset(path=str(tmp_path / "predictions")).load()
 
 
 def test_predictions_of_objects_are_layers_and_shown_as_outlines(

@@ -95,6 +95,18 @@ def test_quicklooks_are_drawn_one_by_one_and_the_first_is_shown(tmp_path: Path) 
     assert catalog.load("quicklooks")["a"]() == (tmp_path / "quicklooks/a.png").read_bytes()
 
 
+def test_that_no_quicklooks_were_asked_for_is_a_result_too(tmp_path: Path) -> None:
+    entry = QuicklooksDataset(
+        path=str(tmp_path / "quicklooks"), filename_suffix=".png", dataset="fieldwork.io.atomic.AtomicFigure"
+    )
+    with pytest.raises(DatasetError, match="No partitions"):
+        entry.load()
+    entry.save({"a": None})
+    assert entry.load() == {}
+    with pytest.raises(DatasetError, match="No partitions"):
+        entry.preview()
+
+
 def test_figures_are_read_as_pictures_and_charts_as_charts(tmp_path: Path) -> None:
     figure = AtomicFigure(filepath=str(tmp_path / "history.png"), save_args={"metadata": {"Software": None}})
     figure.save(Figure(figsize=(1, 1)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
@@ -12,10 +11,10 @@ from fieldwork.io.rasters import RasterFolderDataset
 from groundwork.prediction.names import PATTERN, Names
 from groundwork.prediction.products import ANSWERS, MOSAIC, PRODUCTS
 from groundwork.rasters.addresses import local_path
+from groundwork.rasters.folder import RasterFolder
 
 if TYPE_CHECKING:
     from groundwork.prediction.scene import Predictions
-    from groundwork.rasters.folder import RasterFolder
 
 
 class PredictionsDataset(AbstractDataset["Predictions", "RasterFolder"]):
@@ -24,22 +23,20 @@ class PredictionsDataset(AbstractDataset["Predictions", "RasterFolder"]):
     def __init__(self, *, path: str, pattern: str = PATTERN, metadata: dict[str, Any] | None = None) -> None:
         """Take the folder, and names with ``{key}``, ``{product}`` and perhaps ``{date}``, without an ending."""
         self._names, self.metadata = Names(local_path(path), pattern), metadata
-
-    def _found(self) -> list[str]:
-        """Return which answers there are files of."""
-        patterns = {name: re.sub(r"{\w+}", "*", self._names.of_product(name)) for name in ANSWERS}
-        return [name for name in ANSWERS if any(self._names.folder.glob(patterns[name]))]
+        self._has_none = False
 
     def _answers(self) -> RasterFolderDataset:
         """Return the files of the answers, which are of one kind."""
         patterns = {product: self._names.of_product(product) for product in PRODUCTS}
-        answer = patterns.pop(next(iter([*self._found(), *ANSWERS])))
+        answer = patterns.pop(next(iter([*self._names.made_of(ANSWERS), *ANSWERS])))
         rasters = RasterFolderDataset(path=self._names.folder.as_posix(), pattern=answer)
         rasters.beside = (*patterns.values(), f"{MOSAIC}/{{key}}.tif")
         return rasters
 
     def load(self) -> RasterFolder:
-        """Find the files of the answers; of several dates of a scene, the last."""
+        """Find the files of the answers; of several dates of a scene, the last. None after a part without scenes."""
+        if self._has_none and not self._exists():
+            return RasterFolder(self._names.folder, {})
         return self._answers().load().last_dates()
 
     def save(self, data: Predictions) -> None:
@@ -47,13 +44,14 @@ class PredictionsDataset(AbstractDataset["Predictions", "RasterFolder"]):
         from groundwork.prediction.writing import write_predictions
 
         write_predictions(self._names, data)
+        self._has_none = data.has_none
 
     def preview(self) -> ImagePreview:
         """Show the first answer."""
         return self._answers().preview()
 
     def _exists(self) -> bool:
-        return self._names.folder.is_dir() and bool(self._found())
+        return bool(self._names.made_of(ANSWERS))
 
     def _describe(self) -> dict[str, Any]:
         return {"path": self._names.folder.as_posix(), "pattern": self._names.pattern}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kedro_datasets.partitions import PartitionedDataset
@@ -19,6 +19,8 @@ class QuicklooksDataset(KnownByName, PartitionedDataset):  # type: ignore[misc]
         """Draw and write one picture after the other; of None, take away what is there."""
         from groundwork.progress import track
 
+        # That there are none is a result as well, as of a part of the scenes that has none.
+        self._filesystem.makedirs(self._normalized_path, exist_ok=True)
         for name in data:
             place = self._partition_to_path(name)
             if data[name] is None and self._filesystem.exists(place):
@@ -27,7 +29,15 @@ class QuicklooksDataset(KnownByName, PartitionedDataset):  # type: ignore[misc]
         for name in track(drawn, "Drawing quick-looks", len(drawn)):
             super().save({name: data[name]})
 
+    def load(self) -> dict[str, Callable[[], Any]]:
+        """Return what reads each picture; none where none was asked for."""
+        self._invalidate_caches()
+        if self._filesystem.isdir(self._normalized_path) and not self._list_partitions():
+            return {}
+        pictures: dict[str, Callable[[], Any]] = super().load()
+        return pictures
+
     def preview(self) -> ImagePreview:
         """Show the first picture."""
-        read = self.load()
+        read = super().load()
         return ImagePreview(base64.b64encode(read[min(read)]()).decode("ascii"))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
 from groundwork.config.workforce import check_scheduler
 from groundwork.specs import WholeOrChanges
@@ -185,8 +185,8 @@ class InferenceConfig(Config):
     #: Also write a STAC item for each scene, with checksums of what was read and written, and a collection of them.
     items: bool = True
     #: How many scenes are drawn beside what was predicted of them, evenly picked; of a ``shard``, so many of its part.
-    #: all: each of them.
-    quicklooks: PositiveInt | Literal["all"] = 48
+    #: 0: none. all: each of them.
+    quicklooks: NonNegativeInt | Literal["all"] = 48
     #: How many predict at a time, each a process of its own, with one thread and a model. 1: this one.
     workers: PositiveInt = 1
     #: Rows of pixels of a scene that one of several workers predicts at a time, so that all of them work on it. Of each

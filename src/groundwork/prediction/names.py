@@ -71,6 +71,11 @@ class Names:
         """Return the pattern of all files of a product, with ``{key}`` and perhaps ``{date}``."""
         return self.pattern.replace("{product}", product) + PRODUCTS.get(product, ITEM_SUFFIX)
 
+    def made_of(self, products: Iterable[str]) -> list[str]:
+        """Return those of some products of which there is a file of any scene."""
+        patterns = {name: re.sub(r"{\w+}", "*", self.of_product(name)) for name in products}
+        return [name for name, pattern in patterns.items() if any(self.folder.glob(pattern))]
+
     def require_folder(self) -> None:
         """Refuse a folder in which nothing can be written, before anything is predicted.
 

@@ -67,6 +67,12 @@ class Predictions:
         """The streams of all scenes, one after the other."""
         return self.predict(tuple(self.origins))
 
+    @property
+    def has_none(self) -> bool:
+        """Whether a part of the scenes is predicted, of more parts than scenes, and it has none."""
+        shard = self.config.shard
+        return shard is not None and not shard.part_of(list(self.origins))
+
 
 def predict_scenes(
     bundle: Bundle,

@@ -253,7 +253,8 @@ class Scene(Opened):
                 continue
             values, unmasked = date_parts.read(window, lambda: self.grid, self.spec)
             pieces.append(values)
-            masks.append(unmasked & date_parts.passed(window, shape, self.spec.own_rules))
+            rules = self.spec.own_rules
+            masks.append(unmasked & date_parts.passed(window, shape, rules) if rules else unmasked)
         values = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
         if self.spec.has_validity_per_step:
             masks = [np.broadcast_to(mask, (self.spec.steps // len(masks), *shape)) for mask in masks]

@@ -178,6 +178,9 @@ def test_features_upon_each_other_are_refused_unless_one_is_meant(tmp_path: Path
     assert np.array_equal(_read(path, _target(overlap="first")), _expected((0, 4, 4, 12, 12), (1, 0, 0, 8, 8)))
     same = _write(tmp_path / "s.gpkg", ["water", "water"], [_square(0, 0, 8, 8), _square(4, 4, 12, 12)])
     assert np.array_equal(_read(same, _target()), _expected((0, 0, 0, 8, 8), (0, 4, 4, 12, 12)))
+    between = _write(tmp_path / "b.gpkg", ["water", "forest", "water"], [_square(0, 0, 8, 8)] * 3)
+    with pytest.raises(RasterError, match="different answers upon each other"):
+        _read(between, _target())
 
 
 @pytest.mark.parametrize("suffix", [".gpkg", ".geojson", ".shp", ".fgb", ".parquet"])

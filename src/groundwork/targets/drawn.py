@@ -131,12 +131,12 @@ class DrawnPlane:
         size = min(BLOCK, self._grid.height - row), min(BLOCK, self._grid.width - column)
         window, spec = Window(column, row, size[1], size[0]), self._spec
         near = self._shapes.near(window)
-        # What is drawn later covers what was drawn before.
-        orders = {"first": near[::-1], "last": near}
-        wanted = list(orders) if spec.overlap == "refuse" else [spec.overlap]
+        # What is drawn later covers what was drawn before: by rising and falling values, their largest and smallest.
+        rising = near[np.argsort(self._values[near], kind="stable")]
+        orders = {"first": [near[::-1]], "last": [near], "refuse": [rising, rising[::-1]]}
         drawn = [
-            self._shapes.draw(orders[name], self._values, window, self._fill, all_touched=spec.all_touched)
-            for name in wanted
+            self._shapes.draw(order, self._values, window, self._fill, all_touched=spec.all_touched)
+            for order in orders[spec.overlap]
         ]
         differs = drawn[0] != drawn[-1]
         if differs.any():

@@ -244,7 +244,7 @@ class Scene(Opened):
         return values, valid
 
     def _read_inside(self, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-        shape = (int(window.height), int(window.width))
+        shape, rules = (int(window.height), int(window.width)), self.spec.own_rules
         pieces, masks = [], []
         for date_parts in self._dates:
             if date_parts is None:
@@ -253,7 +253,6 @@ class Scene(Opened):
                 continue
             values, unmasked = date_parts.read(window, lambda: self.grid, self.spec)
             pieces.append(values)
-            rules = self.spec.own_rules
             masks.append(unmasked & date_parts.passed(window, shape, rules) if rules else unmasked)
         values = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
         if self.spec.has_validity_per_step:

@@ -153,6 +153,18 @@ def test_classes_at_once_are_combined_by_their_mean_probability() -> None:
     assert bool(combined.isfinite().all())
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_calibrated_probabilities_are_those_of_which_the_mean_is_taken(several: bool) -> None:
+    target = {"per": "image", "multi_label": True} if several else {}
+    kind = _kind(classes=CLASSES, temperature=2.5, **target)
+    given = [torch.tensor([scores]) for scores in ([6.0, -1.0], [-2.0, 3.0], [-3.0, 4.0])]
+    each = [(scores / 2.5).sigmoid() if several else (scores / 2.5).softmax(1) for scores in given]
+    assert torch.allclose(kind.activate(kind.combine(given)), torch.stack(each).mean(0), atol=1e-6)
+    nested = kind.combine([kind.combine(given[:2]), kind.combine(given[1:])])
+    expected = (each[0] + 2 * each[1] + each[2]) / 4
+    assert torch.allclose(kind.activate(nested), expected, atol=1e-6), "draws of dropout in each of several views"
+
+
 def test_an_object_that_one_of_two_answers_lacks_is_half_as_sure() -> None:
     first = torch.tensor([[[0.0, 0, 10, 10, 0.8, 0], [30, 30, 40, 40, 0.6, 1]]])
     second = torch.tensor([[[2.0, 0, 12, 10, 0.4, 0], [0, 0, 0, 0, 0, 0]]])

@@ -177,8 +177,20 @@ def test_an_object_that_one_of_two_answers_lacks_is_half_as_sure() -> None:
 def test_objects_of_other_classes_stay_apart_and_nothing_stays_nothing() -> None:
     first, second = (torch.tensor([[[0.0, 0, 10, 10, 0.8, label]]]) for label in (0.0, 1.0))
     combined = combine_objects([first, second])[0]
-    assert combined[:, 4:].tolist() == [[pytest.approx(0.4), 0.0]], "as many rows as an answer had"
+    assert combined[:, 4:].tolist() == [[pytest.approx(0.4), 0.0], [pytest.approx(0.4), 1.0]]
     assert not combine_objects([torch.zeros(1, 0, 6), torch.zeros(1, 3, 6)]).any()
+
+
+def test_what_is_found_in_an_image_does_not_depend_on_others_of_the_batch() -> None:
+    one = [[0.0, 0, 10, 10, 0.8, 0], [0.0] * 6, [0.0] * 6]
+    other = [[30.0, 0, 40, 10, 0.6, 0], [0.0] * 6, [0.0] * 6]
+    full = [[left, 50.0, left + 9, 60, 0.5, 1] for left in (0.0, 20, 40)]
+    alone = combine_objects([torch.tensor([one[:1]]), torch.tensor([other[:1]])])[0]
+    beside = combine_objects([torch.tensor([one, full]), torch.tensor([other, full])])
+    assert torch.allclose(alone[:, [0, 4]], torch.tensor([[0, 0.4], [30, 0.3]]))
+    assert torch.equal(beside[0][:2], alone)
+    assert not beside[0][2:].any()
+    assert len(beside[1]) == 3
 
 
 # --- dropout --------------------------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ import pytest
 import rasterio
 import shapely
 import torch
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 from rasterio.crs import CRS
 from scipy import ndimage
 from shapely import Polygon
@@ -141,6 +143,40 @@ def test_objects_are_learnt_kept_and_judged(world: SimpleNamespace, result: Any,
     panel = draw_panel(ModelPredictor(bundle), data, ("A", "B", "C"), 2)
     assert [axes.get_title() for axes in panel.axes[:4]] == ["image", "truth", "prediction", "error"]
     assert [text.get_text() for text in panel.legends[0].get_texts()] == [*MARKS, "right", "wrong", "missed"]
+
+
+def test_scores_are_those_of_what_is_written(world: SimpleNamespace, result: Any, tmp_path: Path) -> None:
+    # Each scene is one chip, and one tile.
+    data = held_out(result.bundle, world.samples, world.scenes, world.labels, EvaluationConfig())
+    scores = evaluate_model(result.bundle, data, world.statistics, EvaluationConfig(), seed=0).scores["test"]
+    config = InferenceConfig(tile_size=64, overlap=0)
+    write_predictions(Names(tmp_path), predict_scenes(result.bundle, world.scenes, config))
+    truth, images, there, found = geopandas.read_file(world.root / "marks.gpkg"), [], [], []
+    for number, key in enumerate(data.of_split("test")["scene"].unique(), start=1):
+        with rasterio.open(world.root / "scenes" / f"{key}.tif") as raster:
+            edges, inverse = shapely.box(*raster.bounds), ~raster.transform
+        images.append({"id": number})
+        for frame, names, kept in (
+            (truth[truth.within(edges)], "kind", there),
+            (geopandas.read_file(tmp_path / f"{key}_objects.gpkg"), "class", found),
+        ):
+            for row in frame.to_dict("records"):
+                west, south, east, north = row["geometry"].bounds
+                (left, top), (right, bottom) = inverse * (west, north), inverse * (east, south)
+                box = [left, top, right - left, bottom - top]
+                kept.append({"image_id": number, "category_id": MARKS.index(row[names]), "bbox": box,
+                             "area": box[2] * box[3], "score": row.get("score", 1.0), "iscrowd": 0,
+                             "id": len(kept) + 1})  # fmt: skip
+    coco = COCO()
+    coco.dataset = {"images": images, "annotations": there, "categories": [{"id": index} for index in range(2)]}
+    coco.createIndex()
+    judged = COCOeval(coco, coco.loadRes(found), "bbox")
+    judged.evaluate()
+    judged.accumulate()
+    judged.summarize()
+    assert len(there) == sum(scores["objects"].values()) == 24
+    expected = [scores["map"], scores["map_50"], scores["map_75"], scores["map_small"]]
+    assert judged.stats[:4].tolist() == pytest.approx(expected, abs=1e-5)
 
 
 def test_a_bundle_that_was_kept_finds_the_same(world: SimpleNamespace, result: Any, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def join(found: Found, rows: Axis, columns: Axis) -> Found:
     is_cut = np.asarray(sides.any(axis=1))
     kept = ~_is_better_elsewhere(found, sides, rows, columns)
     found, sides, is_cut = found[kept], sides[kept], is_cut[kept]
-    whole, joined = found[~is_cut], _join_parts(found[is_cut], sides[is_cut])
+    whole, joined = found[~is_cut], _join_parts(found[is_cut], sides[is_cut], rows, columns)
     single = _once(together([whole, joined]))
     left, top, _, _, score, label = single.rows.T
     # Rounded, as places of boxes differ in their last digits between machines.
@@ -119,13 +119,17 @@ def _holds(edges: NDArray[np.float64], tiles: NDArray[np.int64], axis: Axis) -> 
     return np.asarray(after_start & ((end == axis.length) | (edges[:, 1] <= end - NEAR)))
 
 
-def _join_parts(parts: Found, sides: NDArray[np.bool_]) -> Found:
+def _join_parts(parts: Found, sides: NDArray[np.bool_], rows: Axis, columns: Axis) -> Found:
     """Return objects of which each tile shows a part, as the box around the parts: as sure as the least sure one."""
     one, other = _pairs(parts.rows, NEAR)
     boxes = parts.rows
     across = _continue(boxes, sides, (one, other), 0) & (_shared(boxes, one, other, 1) >= ALONG)
     down = _continue(boxes, sides, (one, other), 1) & (_shared(boxes, one, other, 0) >= ALONG)
-    linked = (across | down) & (boxes[one, 5] == boxes[other, 5])
+    meeting = across | down
+    if parts.outlines is not None:
+        meeting &= shapely.distance(parts.outlines[one], parts.outlines[other]) <= NEAR
+        meeting |= _cover_the_same(parts, parts.outlines, (one, other), rows, columns)
+    linked = meeting & (boxes[one, 5] == boxes[other, 5])
     # Of what is unsure a chain of parts would lead from any place to any other.
     linked &= np.minimum(boxes[one, 4], boxes[other, 4]) >= SHOWN
     count = len(boxes)
@@ -151,6 +155,28 @@ def _continue(
     forth = sides[one, axis + 2] & sides[other, axis] & (start[one] <= start[other] + NEAR)
     back = sides[other, axis + 2] & sides[one, axis] & (start[other] <= start[one] + NEAR)
     return np.asarray(forth | back)
+
+
+def _cover_the_same(
+    parts: Found,
+    outlines: NDArray[np.object_],
+    pair: tuple[NDArray[np.int64], NDArray[np.int64]],
+    rows: Axis,
+    columns: Axis,
+) -> NDArray[np.bool_]:
+    """Return of which pairs most of the one lies in the other, where the tiles of both show the same ground.
+
+    What bends may show a border ever so little of itself, however much of it lies beyond.
+    """
+    one, other = pair
+    left, top = (np.array(axis.starts)[parts.tiles[:, at]] for axis, at in ((columns, 1), (rows, 0)))
+    tiles = shapely.box(left, top, left + columns.size, top + rows.size)
+    ground = shapely.intersection(tiles[one], tiles[other])
+    # Where outlines only touch that ground, lines remain, which no area lies in.
+    first, second = (shapely.buffer(shapely.intersection(outlines[index], ground), 0) for index in pair)
+    least = np.minimum(shapely.area(first), shapely.area(second))
+    is_shown = (least > 0) & (parts.tiles[one] != parts.tiles[other]).any(axis=1)
+    return np.asarray(is_shown & (shapely.area(shapely.intersection(first, second)) > SAME * least))
 
 
 def _shared(

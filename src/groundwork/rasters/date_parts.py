@@ -75,8 +75,11 @@ class DateParts:
             valid[number * steps // len(self.parts)] &= unmasked
         return self._moved(np.concatenate(pieces), spec), valid
 
-    def _moved(self, values: NDArray[np.generic], spec: RasterSpec) -> NDArray[np.generic]:
-        return values if self.shift is None else shifted(values, self.shift[: len(values)], spec)
+    def _moved(self, values: NDArray[np.generic], spec: RasterSpec, *, last: bool = False) -> NDArray[np.generic]:
+        """Return values of all steps, or of the first or last, as they are declared."""
+        if self.shift is None:
+            return values
+        return shifted(values, self.shift[-len(values) :] if last else self.shift[: len(values)], spec)
 
     def passed(self, window: Window, shape: tuple[int, ...], rules: Sequence[QualityRule]) -> NDArray[np.bool_]:
         """Return where quality bands let each step through, by all rules, (steps, height, width)."""
@@ -103,7 +106,7 @@ class DateParts:
                 values, unmasked = part.read(part.indexes[-missing:] if last else part.indexes[:missing], whole, shape)
                 pieces.insert(0 if last else len(pieces), values)
                 valid &= unmasked
-        values = self._moved(np.concatenate(pieces), spec)
+        values = self._moved(np.concatenate(pieces), spec, last=last)
         return values, valid & holds_data(values, spec.nodata, spec.validity)
 
 

@@ -115,9 +115,9 @@ class Classes(RasterKind, ABC):
         return ClassCounts(self)
 
     def combine(self, scores: Sequence[Tensor]) -> Tensor:
-        """Return the logarithm of the mean probability of each class."""
-        together = torch.stack([each.log_softmax(dim=1) for each in scores]).logsumexp(dim=0)
-        return together - math.log(len(scores))
+        """Return the raw score of the mean probability of each class, by the temperature of the target."""
+        each = [by_temperature(answer, self.target).log_softmax(dim=1) for answer in scores]
+        return (torch.stack(each).logsumexp(dim=0) - math.log(len(scores))) * (self.target.temperature or 1.0)
 
     def activate(self, scores: Tensor) -> Tensor:
         """Return probabilities."""

@@ -190,10 +190,11 @@ class ImageClassSets(RasterKind, ImageAnswers):
         return SetScores(self.target, self.thresholds)
 
     def combine(self, scores: Sequence[Tensor]) -> Tensor:
-        """Return the raw score of the mean probability of each class."""
-        together = torch.stack(list(scores))
+        """Return the raw score of the mean probability of each class, by the temperature of the target."""
+        together = by_temperature(torch.stack(list(scores)), self.target)
         # The number of answers is the same for yes and for no, and so falls out.
-        return functional.logsigmoid(together).logsumexp(dim=0) - functional.logsigmoid(-together).logsumexp(dim=0)
+        odds = functional.logsigmoid(together).logsumexp(dim=0) - functional.logsigmoid(-together).logsumexp(dim=0)
+        return odds * (self.target.temperature or 1.0)
 
     def activate(self, scores: Tensor) -> Tensor:
         """Return the probability of each class."""

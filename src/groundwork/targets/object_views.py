@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 #: Boxes of one class that overlap by more than this are one object, as where tiles are joined.
 SAME = 0.5
@@ -16,22 +17,18 @@ def combine_objects(given: Sequence[Tensor]) -> Tensor:
 
     An answer that lacks an object counts as a score of 0, so that what a single one found becomes doubtful: weighted
     box fusion (Solovyev et al. 2021), with each object's place taken from its surest box. The chances of the cells of
-    its box are their mean by score, too.
+    its box are their mean by score, too. All objects are kept, as a limit would follow from the fullest image of the
+    batch.
 
     Args:
         given: Rows of each answer (batch, most, 6 or more): box, score, class, and cells where there are some; a score
             of 0 where there is none.
 
     Returns:
-        Rows (batch, most of all answers, 6 or more), the surest first.
+        Rows (batch, most, 6 or more), the surest first.
     """
-    most = max(rows.shape[1] for rows in given)
     images = [_combine([rows[index] for rows in given]) for index in range(len(given[0]))]
-    combined = given[0].new_zeros(len(images), most, given[0].shape[2])
-    for place, rows in zip(combined, images, strict=True):
-        kept = rows[rows[:, 4].argsort(descending=True, stable=True)][:most]
-        place[: len(kept)] = kept
-    return combined
+    return pad_sequence([rows[rows[:, 4].argsort(descending=True, stable=True)] for rows in images], batch_first=True)
 
 
 def _combine(given: Sequence[Tensor]) -> Tensor:

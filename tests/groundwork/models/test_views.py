@@ -153,6 +153,18 @@ def test_classes_at_once_are_combined_by_their_mean_probability() -> None:
     assert bool(combined.isfinite().all())
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_calibrated_probabilities_are_those_of_which_the_mean_is_taken(several: bool) -> None:
+    target = {"per": "image", "multi_label": True} if several else {}
+    kind = _kind(classes=CLASSES, temperature=2.5, **target)
+    given = [torch.tensor([scores]) for scores in ([6.0, -1.0], [-2.0, 3.0], [-3.0, 4.0])]
+    each = [(scores / 2.5).sigmoid() if several else (scores / 2.5).softmax(1) for scores in given]
+    assert torch.allclose(kind.activate(kind.combine(given)), torch.stack(each).mean(0), atol=1e-6)
+    nested = kind.combine([kind.combine(given[:2]), kind.combine(given[1:])])
+    expected = (each[0] + 2 * each[1] + each[2]) / 4
+    assert torch.allclose(kind.activate(nested), expected, atol=1e-6), "draws of dropout in each of several views"
+
+
 def test_an_object_that_one_of_two_answers_lacks_is_half_as_sure() -> None:
     first = torch.tensor([[[0.0, 0, 10, 10, 0.8, 0], [30, 30, 40, 40, 0.6, 1]]])
     second = torch.tensor([[[2.0, 0, 12, 10, 0.4, 0], [0, 0, 0, 0, 0, 0]]])
@@ -165,8 +177,20 @@ def test_an_object_that_one_of_two_answers_lacks_is_half_as_sure() -> None:
 def test_objects_of_other_classes_stay_apart_and_nothing_stays_nothing() -> None:
     first, second = (torch.tensor([[[0.0, 0, 10, 10, 0.8, label]]]) for label in (0.0, 1.0))
     combined = combine_objects([first, second])[0]
-    assert combined[:, 4:].tolist() == [[pytest.approx(0.4), 0.0]], "as many rows as an answer had"
+    assert combined[:, 4:].tolist() == [[pytest.approx(0.4), 0.0], [pytest.approx(0.4), 1.0]]
     assert not combine_objects([torch.zeros(1, 0, 6), torch.zeros(1, 3, 6)]).any()
+
+
+def test_what_is_found_in_an_image_does_not_depend_on_others_of_the_batch() -> None:
+    one = [[0.0, 0, 10, 10, 0.8, 0], [0.0] * 6, [0.0] * 6]
+    other = [[30.0, 0, 40, 10, 0.6, 0], [0.0] * 6, [0.0] * 6]
+    full = [[left, 50.0, left + 9, 60, 0.5, 1] for left in (0.0, 20, 40)]
+    alone = combine_objects([torch.tensor([one[:1]]), torch.tensor([other[:1]])])[0]
+    beside = combine_objects([torch.tensor([one, full]), torch.tensor([other, full])])
+    assert torch.allclose(alone[:, [0, 4]], torch.tensor([[0, 0.4], [30, 0.3]]))
+    assert torch.equal(beside[0][:2], alone)
+    assert not beside[0][2:].any()
+    assert len(beside[1]) == 3
 
 
 # --- dropout --------------------------------------------------------------------------------------------------------

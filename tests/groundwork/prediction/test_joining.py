@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +29,25 @@ def shown(objects: list[tuple[Box, int]], shake: Callable[[], float] = lambda: 0
                     rows.append([low[0] + shake(), low[1] + shake(), high[0] + shake(), high[1] + shake(), 0.9, label])
                     tiles.append([down, across])
     return Found(np.array(rows, np.float64).reshape(-1, 6), np.array(tiles, np.int64).reshape(-1, 2))
+
+
+def drawn(objects: list[shapely.Polygon]) -> Found:
+    """What a detector would find with outlines: of each object the parts that a tile shows of it."""
+    rows, tiles, outlines = [], [], []
+    for down, top in enumerate(ROWS.starts):
+        for across, left in enumerate(COLUMNS.starts):
+            for shape in objects:
+                for part in shapely.get_parts(shapely.intersection(shape, shapely.box(left, top, left + 64, top + 64))):
+                    if part.area > 0:
+                        rows.append([*part.bounds, 0.9, 0])
+                        tiles.append([down, across])
+                        outlines.append(part)
+    return Found(np.array(rows, np.float64), np.array(tiles, np.int64), np.array(outlines, object))
+
+
+def angle(leg: Box, foot: Box) -> shapely.Polygon:
+    """A shape of two boxes that meet."""
+    return shapely.union(shapely.box(*leg), shapely.box(*foot))
 
 
 def boxes_of(found: np.ndarray) -> list[Box]:
@@ -54,6 +74,24 @@ def test_an_object_is_found_once_and_whole(box: Box) -> None:
     found = join(shown([(box, 0)]), ROWS, COLUMNS).rows
     assert boxes_of(found) == [box]
     assert found[0, 4:].tolist() == [0.9, 0]
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        [angle((10, 48, 16, 90), (10, 84, 50, 90))],  # the leg alone is seen above, and less of it than of the foot
+        [angle((20, 10, 26, 130), (20, 124, 130, 130))],  # larger than a tile
+        [angle((20, 10, 26, 60), (20, 10, 80, 16)), angle((90, 24, 96, 60), (34, 54, 96, 60))],  # around each other
+    ],
+    ids=["leg", "large", "two"],
+)
+def test_outlines_that_bend_are_found_once_and_apart(shapes: list[shapely.Polygon]) -> None:
+    found = join(drawn(shapes), ROWS, COLUMNS)
+    assert found.outlines is not None
+    assert len(found.outlines) == len(shapes)
+    for shape in shapes:
+        assert any(shapely.equals(outline, shape) for outline in found.outlines)
+    assert {row[:4] for row in map(tuple, found.rows.tolist())} == {shape.bounds for shape in shapes}
 
 
 def test_nothing_found_is_nothing() -> None:

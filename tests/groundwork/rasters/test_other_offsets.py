@@ -126,6 +126,20 @@ def test_pictures_of_scenes_are_converted_too(tmp_path: Path, write_raster: Writ
     assert np.array_equal(valid, RAW > 0)
 
 
+@pytest.mark.parametrize("layout", ["steps_first", "bands_first"])
+def test_a_picture_of_a_stacked_date_has_the_offsets_of_that_date(
+    tmp_path: Path, write_raster: WriteRaster, layout: str
+) -> None:
+    offsets = [0.0, 0.0, -0.1, -0.1] if layout == "steps_first" else [0.0, -0.1, 0.0, -0.1]
+    path = write_raster(tmp_path / "a.tif", np.stack([RAW] * 4), nodata=0, scaling=([0.0001] * 4, offsets))
+    with Scene([path], spec_of(other_offsets="convert", steps=2, layout=layout)) as scene:
+        values, _ = scene.read(WHOLE)
+        for step, expected in enumerate((RAW, OLDER)):
+            shown, _ = scene.thumbnail(16, last=step == 1)
+            assert np.array_equal(shown, values[:, step])
+            assert np.array_equal(shown, [expected] * 2)
+
+
 @pytest.mark.parametrize("resampling", ["nearest", "bilinear", "average"])
 def test_a_raster_that_is_resampled_is_converted_after_it(
     tmp_path: Path, write_raster: WriteRaster, resampling: str

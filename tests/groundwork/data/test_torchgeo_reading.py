@@ -124,6 +124,22 @@ def test_sources_of_other_sizes_are_refused(make_spec: MakeSpec) -> None:
         next(iter(data.val_dataloader()))
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_processes_that_read_ask_for_samples_of_the_epoch_that_is_told_after_they_began(
+    workers: int, rgb: dict[str, RasterSpec]
+) -> None:
+    def order(epoch: int, *, late: bool) -> list[str]:
+        loader = TorchGeoData(_of(Drawn), rgb, TWO, LoaderConfig(batch_size=1, num_workers=workers), 0)
+        train = loader.train_dataloader()
+        batches = iter(train) if late else None
+        train.batch_sampler.sampler.set_epoch(epoch)  # type: ignore[union-attr]
+        return [name for batch in batches or train for name in batch["sample_id"]]
+
+    found = [order(epoch, late=True) for epoch in range(4)]
+    assert found == [order(epoch, late=False) for epoch in range(4)]
+    assert len({str(names) for names in found}) > 1
+
+
 def test_a_missing_package_is_named(rgb: dict[str, RasterSpec]) -> None:
     with pytest.raises(ComponentError, match=r"datasets.train: h6py is not installed .*: install this package"):
         TorchGeoData(_of(Packaged), rgb, TWO, LoaderConfig(batch_size=1), 0)

@@ -15,6 +15,7 @@ from groundwork.batch import Chip
 from groundwork.config.data import only_source
 from groundwork.config.torchgeo import TorchGeoConfig
 from groundwork.config.training import LoaderConfig
+from groundwork.data.epoch_loader import EpochLoader
 from groundwork.data.statistics import BandStatistics, Moments, Statistics
 from groundwork.data.torchgeo.chips import TorchGeoChips, collate_chips
 from groundwork.data.torchgeo.reading import Reading, read_torchgeo, seeded
@@ -85,7 +86,7 @@ class TorchGeoData(LightningDataModule):
 
     def _loader(self, split: str) -> DataLoader[Any]:
         reading: Reading = self._readings[split]
-        return DataLoader(
+        return EpochLoader(
             self._chips[split],
             batch_sampler=reading.batches,
             collate_fn=collate_chips,

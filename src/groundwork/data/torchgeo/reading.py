@@ -24,6 +24,7 @@ from groundwork.config.component import ComponentConfig
 from groundwork.config.split import SPLITS
 from groundwork.config.torchgeo import SplitDatasets, TorchGeoConfig
 from groundwork.config.training import LoaderConfig
+from groundwork.data.sampling.base import EpochOrder
 from groundwork.data.sampling.grid import ShuffledOrder
 from groundwork.errors import ComponentError, DataError
 from groundwork.registry import find, located
@@ -51,20 +52,15 @@ def seeded(seed: int) -> Iterator[None]:
         yield
 
 
-class SeededSampler(Sampler[Any]):
+class SeededSampler(EpochOrder[Any]):
     """What a sampler of TorchGeo draws, but from seed and epoch alone: a resumed run sees what an unbroken one saw."""
 
     def __init__(self, sampler: GeoSampler, seed: int) -> None:
-        self._sampler, self._seed, self._epoch = sampler, seed, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the draw; Lightning calls this before each epoch."""
-        self._epoch = epoch
-
-    def __len__(self) -> int:
-        return len(self._sampler)
+        super().__init__(len(sampler), seed)
+        self._sampler = sampler
 
     def __iter__(self) -> Iterator[Any]:
+        """Yield the windows of the epoch."""
         with seeded(self._seed * 1_000_003 + self._epoch):
             windows = list(self._sampler)
         yield from windows

@@ -18,7 +18,7 @@ from groundwork.config.torchgeo import TorchGeoConfig
 from groundwork.config.training import LoaderConfig
 from groundwork.data.torchgeo.importing import SamplesToImport, import_samples
 from groundwork.data.torchgeo.module import TorchGeoData, classes_of
-from groundwork.errors import ComponentError, DataError
+from groundwork.errors import ComponentError, DataError, SpecError
 from groundwork.specs import RasterSpec, TargetSpec
 
 MakeSpec = Callable[..., RasterSpec]
@@ -151,3 +151,21 @@ def test_a_single_name_is_no_list_of_classes() -> None:
 
     with pytest.raises(DataError, match=r"CDL names one class alone, \['0'\]"):
         classes_of(CDL())
+
+
+def test_several_classes_of_an_image_stand_in_the_order_of_its_label(
+    tmp_path: Path, rgb: dict[str, RasterSpec]
+) -> None:
+    def target(*values: int) -> TargetSpec:
+        classes = [{"value": value, "name": f"class{value}", "color": "#000000"} for value in values]
+        return TargetSpec.model_validate({"per": "image", "multi_label": True, "classes": classes})
+
+    config = _of(Drawn, target_key="label")
+    for values in ((0, 1, 2), (5, 3, 9)):
+        TorchGeoData(config, rgb, target(*values), LoaderConfig(batch_size=1), 0)
+    for refuse in (
+        lambda: TorchGeoData(config, rgb, target(1, 0, 2), LoaderConfig(batch_size=1), 0),
+        lambda: import_samples(SamplesToImport(config, rgb, target(1, 0, 2), 0), tmp_path / "made"),
+    ):
+        with pytest.raises(SpecError, match=r"their values are \[1, 0, 2\], which says another order. Sort 'classes'"):
+            refuse()

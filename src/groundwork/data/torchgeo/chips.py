@@ -15,7 +15,7 @@ from groundwork.batch import Answers, Batch, Chip, Patch, by_name, collate
 from groundwork.config.torchgeo import TorchGeoConfig
 from groundwork.data.torchgeo.ground import on_files
 from groundwork.data.torchgeo.objects import objects_of, with_objects
-from groundwork.errors import DataError
+from groundwork.errors import DataError, SpecError
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.targets.kind import TargetKind
 from groundwork.targets.labels import IGNORE, UNDECLARED
@@ -76,6 +76,20 @@ class TorchGeoChips(Dataset[Chip]):
         if self._kind.per == "nothing":
             return np.ones(size, np.bool_)
         return _answers(part_of(sample, self._config.target_key), self._kind, size, name)
+
+
+def require_positions(target: TargetSpec) -> None:
+    """Refuse several classes of an image whose values name other positions in the label than their order does.
+
+    Raises:
+        SpecError: With what to change.
+    """
+    values = [part.value for part in target.classes]
+    if target.multi_label and values != sorted(values) == list(range(len(values))):
+        raise SpecError(
+            f"Labels of several classes have an entry for each, in the order of 'classes'; their values are {values}, "
+            "which says another order. Sort 'classes' by the position that the dataset gives each, from 0."
+        )
 
 
 def part_of(sample: Mapping[str, object], key: str) -> Tensor:

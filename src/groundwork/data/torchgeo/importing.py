@@ -23,7 +23,7 @@ from groundwork.config.data import only_source
 from groundwork.config.split import SPLITS
 from groundwork.config.torchgeo import TorchGeoConfig
 from groundwork.config.training import LoaderConfig
-from groundwork.data.torchgeo.chips import image_of, part_of
+from groundwork.data.torchgeo.chips import image_of, part_of, require_positions
 from groundwork.data.torchgeo.ground import cut_to, is_whole_window, on_files
 from groundwork.data.torchgeo.objects import SampleObjects, objects_of
 from groundwork.data.torchgeo.reading import Reading, read_torchgeo, seeded
@@ -73,6 +73,7 @@ def import_samples(samples: SamplesToImport, path: Path) -> None:
             "Samples of TorchGeo say of each class whether it is there: leave 'separator' out of data.target, as the "
             "table has a column for each"
         )
+    require_positions(samples.target)
     keys = samples.config.keys or {only_source(samples.inputs, "a dataset of TorchGeo without 'keys'"): "image"}
     if set(keys) != set(samples.inputs):
         raise SpecError(

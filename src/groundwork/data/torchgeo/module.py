@@ -17,7 +17,7 @@ from groundwork.config.torchgeo import TorchGeoConfig
 from groundwork.config.training import LoaderConfig
 from groundwork.data.epoch_loader import EpochLoader
 from groundwork.data.statistics import BandStatistics, Moments, Statistics
-from groundwork.data.torchgeo.chips import TorchGeoChips, collate_chips
+from groundwork.data.torchgeo.chips import TorchGeoChips, collate_chips, require_positions
 from groundwork.data.torchgeo.reading import Reading, read_torchgeo, seeded
 from groundwork.errors import DataError, SpecError
 from groundwork.specs import RasterSpec, TargetSpec
@@ -64,6 +64,7 @@ class TorchGeoData(LightningDataModule):
             raise SpecError(f"'keys' must name the image of each source: it names {sorted(keys)}, not {sorted(inputs)}")
         if target is not None:
             kind_of(target)
+            require_positions(target)
         readings = read_torchgeo(config, loader, seed)
         self.inputs, self.target = dict(inputs), target or classes_of(readings["train"].dataset, config.target_key)
         self._kind, self._readings, self._seed = kind_of(self.target), readings, seed

@@ -16,6 +16,7 @@ from groundwork.config.training import GRID, LoaderConfig
 from groundwork.data.augmentation.augmenter import Augmenter
 from groundwork.data.augmentation.base import Described
 from groundwork.data.chips import LabelledData
+from groundwork.data.epoch_loader import EpochLoader
 from groundwork.data.sampling import SAMPLINGS
 from groundwork.data.sampling.base import Sampling
 from groundwork.data.shares import Order, Share, ShareBatches, ShareChips, collate_share
@@ -88,9 +89,11 @@ class ChipDataModule(LightningDataModule):
         }
         if trainer is None or trainer.world_size == 1:
             drop_last = training and len(order) > size and len(order) % size == 1
-            return DataLoader(chips, batch_size=size, sampler=order, collate_fn=collate, drop_last=drop_last, **reading)
+            return EpochLoader(
+                chips, batch_size=size, sampler=order, collate_fn=collate, drop_last=drop_last, **reading
+            )
         batches = ShareBatches(order, Share(trainer.global_rank, trainer.world_size), size, training=training)
-        return DataLoader(ShareChips(chips), batch_sampler=batches, collate_fn=collate_share, **reading)
+        return EpochLoader(ShareChips(chips), batch_sampler=batches, collate_fn=collate_share, **reading)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002
         """Augment training batches on the device."""

@@ -41,7 +41,10 @@ def statistics_of(info: EncoderInfo | None, raster: RasterSpec) -> tuple[list[fl
         SpecError: Where the encoder publishes none for a band, or the raster does not state a band's units.
     """
     if info is None or not info.mean:
-        raise SpecError("'standardise: from_encoder' needs an encoder that publishes statistics; take 'from_data'")
+        raise SpecError(
+            "'standardise: from_encoder' needs an encoder that publishes statistics; take 'from_data'. Weights of a "
+            "training of your own have them in the bundle of one source that they lie in: name the file there"
+        )
     means, stds = [], []
     for band in raster.used:
         index = _index_of(band, info)

@@ -43,6 +43,22 @@ class Labels(RasterDataset):
     is_image = False
 
 
+class Middles(Images):
+    """Gives the middle of each window alone, as ChesapeakeCVPRDataModule lets its dataset."""
+
+    def __getitem__(self, query: Any) -> dict[str, Any]:
+        sample = super().__getitem__(query)
+        return {**sample, "image": sample["image"][..., 4:12, 4:12]}
+
+
+class MiddlesOfLabels(Labels):
+    """Likewise."""
+
+    def __getitem__(self, query: Any) -> dict[str, Any]:
+        sample = super().__getitem__(query)
+        return {**sample, "mask": sample["mask"][..., 4:12, 4:12]}
+
+
 @pytest.fixture
 def write_tile(tmp_path: Path, write_raster: Write) -> Callable[..., None]:
     """Write an image of values above 100 and a label of 1 and 2, some pixels east of the others of a split."""
@@ -57,8 +73,8 @@ def write_tile(tmp_path: Path, write_raster: Write) -> Callable[..., None]:
     return write
 
 
-def _config(root: Path, **changes: Any) -> TorchGeoConfig:
-    names = [f"{__name__}.Images", f"{__name__}.Labels"]
+def _config(root: Path, kinds: tuple[type, type] = (Images, Labels), **changes: Any) -> TorchGeoConfig:
+    names = [f"{__name__}.{kind.__name__}" for kind in kinds]
     datasets = {
         split: [{"name": name, "paths": str(root / split)} for name in names] for split in ("train", "val", "test")
     }
@@ -86,6 +102,33 @@ def test_what_lies_beyond_the_files_is_not_known(
                 assert np.array_equal(part.read(), whole.read(window=whole.window(*part.bounds)))
             with rasterio.open(tmp_path / f"made/labels/{name}.tif") as label:
                 assert (label.bounds, label.read().min()) == (part.bounds, 1)
+
+
+def test_images_of_the_middle_of_windows_have_no_place(
+    tmp_path: Path, write_tile: Callable[..., None], make_spec: MakeSpec, caplog: pytest.LogCaptureFixture
+) -> None:
+    for split in ("train", "val", "test"):
+        write_tile(split, (20, 24))
+    config = _config(tmp_path, (Middles, MiddlesOfLabels))
+    inputs = {"aerial": make_spec("GREY", dtype="float32", nodata=None, pixel_size_m=None)}
+    data = TorchGeoData(config, inputs, THREE, LOADER, 0)
+    (batch,) = list(data.val_dataloader())
+    # Of 2 x 2 windows of 16 pixels one lies on the 20 x 24 pixels of the file; the grid begins in the lower left.
+    with rasterio.open(tmp_path / "val/image_0.tif") as image, rasterio.open(tmp_path / "val/label_0.tif") as label:
+        pixels, classes = image.read(1)[8:16, 4:12], label.read(1)[8:16, 4:12]
+    assert batch["valid"]["aerial"].flatten(1).all(dim=1).tolist() == [True, False, False, False]
+    assert not batch["valid"]["aerial"][1:].any()
+    assert not (batch["target"][1:] >= 0).any()
+    assert np.array_equal(batch["images"]["aerial"][0, 0], pixels)
+    assert np.array_equal(batch["target"][0], classes)
+
+    import_samples(SamplesToImport(config, inputs, THREE, 0), tmp_path / "made")
+    assert "val: the images of 4 of 4 windows are not their windows' pixels" in caplog.text
+    (name,) = (tmp_path / "made/lists/val.txt").read_text().split()
+    for folder, expected in (("scenes/aerial", pixels), ("labels", classes)):
+        with rasterio.open(tmp_path / f"made/{folder}/{name}.tif") as part:
+            assert (part.crs, part.transform.is_identity) == (None, True)
+            assert np.array_equal(part.read(1), expected)
 
 
 def test_holes_between_files_have_nodata(

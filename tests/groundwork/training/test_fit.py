@@ -370,6 +370,19 @@ def test_a_broken_run_goes_on_with_the_chips_that_an_unbroken_one_draws(
     assert not same(run(tmp_path / "grid", max_epochs=2).bundle.weights, unbroken.bundle.weights)
 
 
+def test_processes_that_read_go_on_with_the_chips_of_the_epoch(
+    run: Fit, tmp_path: Path, unbroken: FitResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = AUGMENTED | {"loader": {"batch_size": 4, "num_workers": 1}}
+    with monkeypatch.context() as patch:
+        die(patch, "training")
+        with pytest.raises(KilledError):
+            run(tmp_path, **settings)
+    resumed = run(tmp_path, **settings)
+    assert same(resumed.bundle.weights, unbroken.bundle.weights)
+    pd.testing.assert_frame_equal(resumed.history, unbroken.history, check_exact=True)
+
+
 #: Optimisers and schedules that keep something from step to step.
 MOVED = [
     {

@@ -15,7 +15,7 @@ from groundwork.batch import Answers, Batch, Chip, Patch, by_name, collate
 from groundwork.config.torchgeo import TorchGeoConfig
 from groundwork.data.torchgeo.ground import on_files
 from groundwork.data.torchgeo.objects import objects_of, with_objects
-from groundwork.errors import DataError
+from groundwork.errors import DataError, SpecError
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.targets.kind import TargetKind
 from groundwork.targets.labels import IGNORE, UNDECLARED
@@ -63,11 +63,11 @@ class TorchGeoChips(Dataset[Chip]):
             values[source] = image_of(part_of(sample, key), source, self._inputs[source], name)
             covered = on_files(self.dataset, query, values[source].shape[-2:])
             valid[source] = _valid(values[source], self._inputs[source]) & covered
-        size = next(iter(valid.values())).shape[-2:]
+        size = _common_size(values, name)
         if self._kind.per == "object":
-            objects = objects_of(sample, self._config.objects, self._kind.target, (size[0], size[1]), name)
+            objects = objects_of(sample, self._config.objects, self._kind.target, size, name)
             return Chip(name, with_objects(Patch(values, valid), objects, self._kind.target, name))
-        answers = self._answers(sample, (size[0], size[1]), name)
+        answers = self._answers(sample, size, name)
         patch = Patch(values, valid, answers)
         self._kind.hide(answers, patch.known)
         return Chip(name, patch)
@@ -76,6 +76,20 @@ class TorchGeoChips(Dataset[Chip]):
         if self._kind.per == "nothing":
             return np.ones(size, np.bool_)
         return _answers(part_of(sample, self._config.target_key), self._kind, size, name)
+
+
+def require_positions(target: TargetSpec) -> None:
+    """Refuse several classes of an image whose values name other positions in the label than their order does.
+
+    Raises:
+        SpecError: With what to change.
+    """
+    values = [part.value for part in target.classes]
+    if target.multi_label and values != sorted(values) == list(range(len(values))):
+        raise SpecError(
+            f"Labels of several classes have an entry for each, in the order of 'classes'; their values are {values}, "
+            "which says another order. Sort 'classes' by the position that the dataset gives each, from 0."
+        )
 
 
 def part_of(sample: Mapping[str, object], key: str) -> Tensor:
@@ -115,6 +129,16 @@ def image_of(image: Tensor, source: str, spec: RasterSpec, name: str) -> NDArray
             f"{[band.name for band in spec.used]}. State the bands that the dataset gives, in its order."
         )
     return cast("NDArray[np.generic]", image.numpy())
+
+
+def _common_size(images: Mapping[str, NDArray[np.generic]], name: str) -> tuple[int, int]:
+    sizes = {source: (int(image.shape[-2]), int(image.shape[-1])) for source, image in images.items()}
+    if len(set(sizes.values())) > 1:
+        raise DataError(
+            f"Sample {name}: the images have the sizes {sizes} (height and width); sources of one sample have the same "
+            "pixels. Name in 'keys' those of one size, or resample them by a dataset of your own."
+        )
+    return next(iter(sizes.values()))
 
 
 def name_of(query: Query) -> str:

@@ -13,14 +13,36 @@ from rasterio.transform import from_bounds
 from torch import Tensor
 from torchgeo.datasets import GeoDataset
 
+#: By so many pixels the sides of a window may differ from those of its image: datasets round each in its own way.
+ROUNDED = 1.5
+
+
+def is_whole_window(dataset: object, query: object, size: tuple[int, int]) -> bool:
+    """Return whether an image has the pixels of its window; some datasets give its middle alone, or in other pixels.
+
+    Args:
+        dataset: What is read.
+        query: Place and time of the window, or the number of a sample.
+        size: Height and width of the image in pixels.
+    """
+    if not isinstance(dataset, GeoDataset) or not isinstance(query, tuple):
+        return True
+    x, y, _ = query
+    width, height = dataset.res
+    expected = (y.stop - y.start) / height, (x.stop - x.start) / width
+    return all(abs(found - wanted) <= ROUNDED for found, wanted in zip(size, expected, strict=True))
+
 
 def on_files(dataset: object, query: object, size: tuple[int, int]) -> NDArray[np.bool_]:
     """Return where images and labels of a window have a file each, (height, width).
 
+    Of an image that is another part of the ground than its window, nobody knows where it lies: where the window does
+    not lie on files as a whole, none of it does.
+
     Args:
         dataset: What is read. Only of one that knows where it lies can a window lie beyond its files.
         query: Place and time of the window, or the number of a sample.
-        size: Height and width of the window in pixels.
+        size: Height and width of the image in pixels.
     """
     whole = np.ones(size, np.bool_)
     if not isinstance(dataset, GeoDataset) or not isinstance(query, tuple):
@@ -33,7 +55,7 @@ def on_files(dataset: object, query: object, size: tuple[int, int]) -> NDArray[n
     near = [part for part in parts if part.area > 0]
     if any(part.covers(window) for part in near):
         return whole
-    if not near:
+    if not near or not is_whole_window(dataset, query, size):
         return ~whole
     transform = from_bounds(x.start, y.start, x.stop, y.stop, size[1], size[0])
     return np.asarray(geometry_mask(near, size, transform, invert=True), np.bool_)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,6 @@ from typing import Any, cast
 
 import numpy as np
 import shapely
-import torch
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
@@ -23,10 +23,10 @@ from groundwork.config.data import only_source
 from groundwork.config.split import SPLITS
 from groundwork.config.torchgeo import TorchGeoConfig
 from groundwork.config.training import LoaderConfig
-from groundwork.data.torchgeo.chips import image_of, part_of
-from groundwork.data.torchgeo.ground import cut_to, on_files
+from groundwork.data.torchgeo.chips import image_of, part_of, require_positions
+from groundwork.data.torchgeo.ground import cut_to, is_whole_window, on_files
 from groundwork.data.torchgeo.objects import SampleObjects, objects_of
-from groundwork.data.torchgeo.reading import Reading, read_torchgeo
+from groundwork.data.torchgeo.reading import Reading, read_torchgeo, seeded
 from groundwork.errors import DataError, SpecError
 from groundwork.progress import track
 from groundwork.rasters.coco_outlines import runs_of
@@ -36,6 +36,8 @@ from groundwork.rasters.writing import write_rasters
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.targets.labels import IGNORE
 from groundwork.targets.tabled import CLASS_COLUMN
+
+logger = logging.getLogger(__name__)
 
 #: What the folder holds: rasters by source, labels of pixels, or a table of labels of images, and lists of splits.
 SCENES, LABELS, TABLE, LISTS = "scenes", "labels", "labels.csv", "lists"
@@ -71,6 +73,7 @@ def import_samples(samples: SamplesToImport, path: Path) -> None:
             "Samples of TorchGeo say of each class whether it is there: leave 'separator' out of data.target, as the "
             "table has a column for each"
         )
+    require_positions(samples.target)
     keys = samples.config.keys or {only_source(samples.inputs, "a dataset of TorchGeo without 'keys'"): "image"}
     if set(keys) != set(samples.inputs):
         raise SpecError(
@@ -96,8 +99,7 @@ def _queries(reading: Reading, seed: int) -> list[Any]:
         part = part.dataset
     if not isinstance(part, GeoDataset):
         return list(range(len(reading.dataset)))  # type: ignore[arg-type]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return [query for batch in reading.batches for query in batch]
 
 
@@ -108,15 +110,26 @@ def _write_split(
     rows: list[tuple[str, list[object]]] = []
     names: list[str] = []
     queries = _queries(reading, samples.seed)
+    num_other = 0
     for number, query in enumerate(track(queries, f"Importing {split}", len(queries))):
-        name, sample = f"{split}_{number:08d}", reading.dataset[query]
-        found = part_of(sample, next(iter(keys.values()))).shape
-        part = on_files(reading.dataset, query, (found[-2], found[-1]))
+        name = f"{split}_{number:08d}"
+        with seeded(samples.seed * 1_000_003 + number):
+            sample = reading.dataset[query]
+        height, width = part_of(sample, next(iter(keys.values()))).shape[-2:]
+        part = on_files(reading.dataset, query, (height, width))
+        if not is_whole_window(reading.dataset, query, (height, width)):
+            sample, num_other = {**sample, "crs": None}, num_other + 1
         if not part.any():
             continue
         label = _write_sample(sample, part, name, keys, samples, folder)
         rows += [] if label is None else [(name, label)]
         names.append(name)
+    if num_other:
+        logger.warning(
+            "%s: the images of %d of %d windows are not their windows' pixels, so nobody knows where they lie: they "
+            "have no place ('georeference: absent'), and those whose window reaches beyond the files are left out.",
+            *(split, num_other, len(queries)),
+        )
     (folder / LISTS / f"{split}.txt").write_text("".join(f"{name}\n" for name in names), "utf-8")
     return rows
 

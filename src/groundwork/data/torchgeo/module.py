@@ -15,9 +15,10 @@ from groundwork.batch import Chip
 from groundwork.config.data import only_source
 from groundwork.config.torchgeo import TorchGeoConfig
 from groundwork.config.training import LoaderConfig
+from groundwork.data.epoch_loader import EpochLoader
 from groundwork.data.statistics import BandStatistics, Moments, Statistics
-from groundwork.data.torchgeo.chips import TorchGeoChips, collate_chips
-from groundwork.data.torchgeo.reading import Reading, read_torchgeo
+from groundwork.data.torchgeo.chips import TorchGeoChips, collate_chips, require_positions
+from groundwork.data.torchgeo.reading import Reading, read_torchgeo, seeded
 from groundwork.errors import DataError, SpecError
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.targets.kinds import kind_of
@@ -63,6 +64,7 @@ class TorchGeoData(LightningDataModule):
             raise SpecError(f"'keys' must name the image of each source: it names {sorted(keys)}, not {sorted(inputs)}")
         if target is not None:
             kind_of(target)
+            require_positions(target)
         readings = read_torchgeo(config, loader, seed)
         self.inputs, self.target = dict(inputs), target or classes_of(readings["train"].dataset, config.target_key)
         self._kind, self._readings, self._seed = kind_of(self.target), readings, seed
@@ -85,7 +87,7 @@ class TorchGeoData(LightningDataModule):
 
     def _loader(self, split: str) -> DataLoader[Any]:
         reading: Reading = self._readings[split]
-        return DataLoader(
+        return EpochLoader(
             self._chips[split],
             batch_sampler=reading.batches,
             collate_fn=collate_chips,
@@ -103,15 +105,13 @@ class TorchGeoData(LightningDataModule):
         moments = {source: Moments(spec.num_channels) for source, spec in self.inputs.items()}
         sums = np.zeros(self._kind.num_terms, self._kind.term_type)
         num_known = 0
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self._seed)
-            queries = [query for batch in self._readings["train"].batches for query in batch]
-        for query in queries:
-            patch = self._chips["train"][query].patch
-            for source, part in moments.items():
-                part.add(_moments(patch.values[source], patch.valid[source]))
-            sums = sums + np.array([term.sum() for term in self._kind.terms(np.asarray(patch.target))])
-            num_known += int(patch.known.sum())
+        with seeded(self._seed):
+            for query in [query for batch in self._readings["train"].batches for query in batch]:
+                patch = self._chips["train"][query].patch
+                for source, part in moments.items():
+                    part.add(_moments(patch.values[source], patch.valid[source]))
+                sums = sums + np.array([term.sum() for term in self._kind.terms(np.asarray(patch.target))])
+                num_known += int(patch.known.sum())
         sources = {source: _by_band(source, moments[source], spec) for source, spec in self.inputs.items()}
         return Statistics(sources=sources, target=self._kind.summarise(sums), valid_pixels=num_known)
 
@@ -136,6 +136,11 @@ def classes_of(dataset: object, target_key: str = "mask") -> TargetSpec:
                     "target, with the value of each class."
                 )
             texts = [str(name) for name in names]
+            if len(texts) == 1:
+                raise DataError(
+                    f"{type(part).__name__} names one class alone, {texts}, and not what all else is: declare the "
+                    "target, with its classes."
+                )
             return TargetSpec.model_validate(
                 {
                     "per": "image" if target_key == "label" else "pixel",

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
 from itertools import combinations
 from operator import and_
 from typing import Any, cast
 
+import numpy as np
 import torch
 from lightning import LightningDataModule
+from lightning.pytorch.utilities.seed import isolate_rng
 from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
-from torchgeo.datasets import DatasetNotFoundError, GeoDataset
+from torchgeo.datasets import DatasetNotFoundError, DependencyNotFoundError, GeoDataset
 from torchgeo.samplers import GeoSampler, GridGeoSampler, RandomGeoSampler
 
 from groundwork.config.component import ComponentConfig
 from groundwork.config.split import SPLITS
 from groundwork.config.torchgeo import SplitDatasets, TorchGeoConfig
 from groundwork.config.training import LoaderConfig
+from groundwork.data.sampling.base import EpochOrder
 from groundwork.data.sampling.grid import ShuffledOrder
 from groundwork.errors import ComponentError, DataError
 from groundwork.registry import find, located
@@ -37,22 +42,26 @@ class Reading:
     num_workers: int = 0
 
 
-class SeededSampler(Sampler[Any]):
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Let samplers, and what datasets draw themselves, draw from a seed; afterwards all generators are as they were."""
+    with isolate_rng(include_cuda=False):
+        torch.manual_seed(seed)
+        np.random.seed(seed % 2**32)  # noqa: NPY002 - libraries beside ours draw from the global generator
+        random.seed(seed)
+        yield
+
+
+class SeededSampler(EpochOrder[Any]):
     """What a sampler of TorchGeo draws, but from seed and epoch alone: a resumed run sees what an unbroken one saw."""
 
     def __init__(self, sampler: GeoSampler, seed: int) -> None:
-        self._sampler, self._seed, self._epoch = sampler, seed, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the draw; Lightning calls this before each epoch."""
-        self._epoch = epoch
-
-    def __len__(self) -> int:
-        return len(self._sampler)
+        super().__init__(len(sampler), seed)
+        self._sampler = sampler
 
     def __iter__(self) -> Iterator[Any]:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self._seed * 1_000_003 + self._epoch)
+        """Yield the windows of the epoch."""
+        with seeded(self._seed * 1_000_003 + self._epoch):
             windows = list(self._sampler)
         yield from windows
 
@@ -76,7 +85,7 @@ def read_torchgeo(config: TorchGeoConfig, loader: LoaderConfig, seed: int) -> di
 
 def _build(config: ComponentConfig, kind: type, where: str) -> Any:  # noqa: ANN401 - whatever class is named
     """Build a class of TorchGeo, whose options are arguments of any kind."""
-    with located(where):
+    with located(where), _explained(where):
         found = find({}, config.name)
         if not issubclass(found, kind):
             raise ComponentError(f"'{config.name}' is {found}, which is no {kind.__name__}")
@@ -84,27 +93,46 @@ def _build(config: ComponentConfig, kind: type, where: str) -> Any:  # noqa: ANN
             return found(**config.options)
         except (TypeError, ValueError, AssertionError) as error:
             raise ComponentError(f"'{config.name}' cannot be built with {config.options}: {error}") from error
-        except DatasetNotFoundError as error:
-            raise DataError(f"{where}: {error}") from error
+
+
+@contextmanager
+def _explained(where: str) -> Iterator[None]:
+    """Say in a sentence what a class of TorchGeo misses."""
+    try:
+        yield
+    except DatasetNotFoundError as error:
+        raise DataError(f"{where}: {error}") from error
+    except DependencyNotFoundError as error:
+        raise ComponentError(f"{str(error).partition('. ')[0]}: install this package") from error
 
 
 def _of_datamodule(config: ComponentConfig, seed: int) -> dict[str, Reading]:
     module: LightningDataModule = _build(config, LightningDataModule, "datamodule")
+    _warn_of_changed_batches(module)
     readings = {}
     for split, stage in zip(SPLITS, ("fit", "validate", "test"), strict=True):
         # Each stage may divide the data anew, and must do so alike.
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            try:
-                if split == "train":
-                    module.prepare_data()
-                module.setup(stage)
-            except DatasetNotFoundError as error:
-                raise DataError(f"datamodule: {error}") from error
+        with seeded(seed), located("datamodule"), _explained("datamodule"):
+            if split == "train":
+                module.prepare_data()
+            module.setup(stage)
         loader: DataLoader[Any] = _loader_of(module, split)
         batches = loader.batch_sampler or BatchSampler(loader.sampler, 1, drop_last=False)
         readings[split] = Reading(loader.dataset, cast("Sampler[list[Any]]", batches), loader.num_workers)
     return readings
+
+
+def _warn_of_changed_batches(module: LightningDataModule) -> None:
+    """Tell of a datamodule whose labels are others on the device: classes declared by those would be other classes."""
+    from torchgeo.datamodules import BaseDataModule  # noqa: PLC0415 - loads slowly
+
+    known = (BaseDataModule.on_after_batch_transfer, LightningDataModule.on_after_batch_transfer)
+    if type(module).on_after_batch_transfer not in known:
+        logger.warning(
+            "%s changes batches on the device by a method of its own (on_after_batch_transfer), which may give labels "
+            "other values; this is left out. Declare images and labels as its datasets give them.",
+            type(module).__name__,
+        )
 
 
 def _loader_of(module: LightningDataModule, split: str) -> Any:  # noqa: ANN401 - of whatever the module reads

@@ -11,7 +11,13 @@ from pydantic import TypeAdapter, ValidationError
 from groundwork.errors import WeightsError
 from groundwork.models.weights.hub import WeightsSource
 from groundwork.models.weights.info import EncoderInfo
-from groundwork.models.weights.own_statistics import described_in, is_in_bundle, own_statistics, source_of_bundle
+from groundwork.models.weights.own_statistics import (
+    described_in,
+    has_statistics,
+    is_in_bundle,
+    own_statistics,
+    source_of_bundle,
+)
 from groundwork.models.weights.reading import LoadReport
 
 #: Under this, the description of a safetensors file may name the bands, as a JSON list.
@@ -62,6 +68,9 @@ def describe_file(info: EncoderInfo | None, report: LoadReport) -> EncoderInfo |
     own = own_statistics(Path(report.source))
     if own is not None:
         return own.told_of(info)
+    if has_statistics(Path(report.source)):
+        # Of several sources, or without its bundle: by the published ones it was not standardised.
+        return replace(info, bands=report.trained or info.bands, mean=(), std=())
     if report.trained in {(), info.bands}:
         return info
     if set(report.trained) - set(info.bands) or not info.mean:

@@ -6,12 +6,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from pydantic import ValidationError
 from safetensors import safe_open
 from torch import Tensor
 
+from groundwork.bundle_formats import FORMAT_VERSION, name_anew
 from groundwork.errors import WeightsError
 from groundwork.models.weights.info import EncoderInfo
 from groundwork.specs import RasterSpec
@@ -19,6 +20,8 @@ from groundwork.strict import Config
 
 #: Under this, the description of a safetensors file has them, as JSON.
 KEY = "statistics"
+#: How names begin of what a bundle standardises by.
+_STATISTICS = "standardise."
 #: Names of a bundle's files.
 _WEIGHTS, _DESCRIPTION = "weights.safetensors", "bundle.json"
 
@@ -76,6 +79,14 @@ def own_statistics(file: Path) -> OwnStatistics | None:
         raise WeightsError(f"What describes the statistics of {file} cannot be read: {error}") from None
 
 
+def has_statistics(file: Path) -> bool:
+    """Whether a file says what a model standardised by, be it in ways that nobody can read without its bundle."""
+    if file.suffix != ".safetensors" or not file.is_file():
+        return False
+    with safe_open(file, "pt") as opened:
+        return any(name.startswith(_STATISTICS) for name in opened.keys())  # noqa: SIM118
+
+
 def is_in_bundle(file: Path) -> bool:
     """Whether weights lie in a bundle, which describes them."""
     return file.name == _WEIGHTS and file.with_name(_DESCRIPTION).is_file()
@@ -87,12 +98,16 @@ def source_of_bundle(file: Path) -> tuple[str, RasterSpec] | None:
     Raises:
         ValueError: Where the description cannot be read.
     """
-    content = json.loads(file.with_name(_DESCRIPTION).read_text(encoding="utf-8"))
-    inputs = content.get("inputs") if isinstance(content, dict) else None
+    inputs = _description(file).get("inputs")
     if not isinstance(inputs, dict) or len(inputs) != 1:
         return None
     ((source, spec),) = inputs.items()
     return source, RasterSpec.model_validate(spec)
+
+
+def _description(file: Path) -> dict[str, Any]:
+    content = json.loads(file.with_name(_DESCRIPTION).read_text(encoding="utf-8"))
+    return {"format_version": FORMAT_VERSION, **content} if isinstance(content, dict) else {}
 
 
 def described_in(file: Path, key: str) -> str | None:
@@ -107,9 +122,10 @@ def _of_bundle(file: Path) -> OwnStatistics | None:
     if (found := source_of_bundle(file)) is None:
         return None
     source, raster = found
-    names = [f"standardise.{source}.{part}" for part in ("mean", "std")]
     with safe_open(file, "pt") as opened:
-        if not set(names) <= set(opened.keys()):
-            return None
-        mean, std = (opened.get_tensor(name) for name in names)
-    return OwnStatistics.of(raster, mean, std)
+        held = {name: opened.get_tensor(name) for name in opened.keys() if name.startswith(_STATISTICS)}  # noqa: SIM118
+    held = name_anew(held, _description(file))
+    names = [f"{_STATISTICS}{source}.{part}" for part in ("mean", "std")]
+    if not set(names) <= set(held):
+        return None
+    return OwnStatistics.of(raster, held[names[0]], held[names[1]])

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from groundwork.bundle import Bundle, load_bundle, save_bundle
 from groundwork.config import DataConfig, ModelConfig
-from groundwork.errors import WeightsError
+from groundwork.errors import SpecError, WeightsError
 from groundwork.models.encoders.prithvi import swin
 from groundwork.training.initial import build_initial
 
@@ -32,9 +34,9 @@ ENCODERS = {
 }
 
 
-def _data(*bands: str, sources: tuple[str, ...] = ("s2",), steps: int = 1) -> DataConfig:
+def _data(*bands: str, sources: tuple[str, ...] = ("s2",), steps: int = 1, **measured: Any) -> DataConfig:
     layout = {"steps": steps, "layout": "steps_first"} if steps > 1 else {}
-    source = {"bands": list(bands), "dtype": "int16", "nodata": -1, **layout}
+    source = {"bands": [{"name": name, **measured} for name in bands], "dtype": "int16", "nodata": -1, **layout}
     words = {name: source | {"reference": name == sources[0]} for name in sources}
     rest = {"target": {"classes": CLASSES}, "chips": {"size": 64}, "split": {"method": "scenes"}}
     return DataConfig.model_validate({"sources": words} | rest)
@@ -139,3 +141,47 @@ def test_of_encoders_of_several_sources_none_is_meant(tmp_path: Path) -> None:
     )
     with pytest.raises(WeightsError, match=r"an encoder for each of the sources \['s1', 's2'\]"):
         _build(_data(*BANDS), TIMM | {"pretrained": True, "weights": file})
+
+
+def _first_format(file: Path, place: str) -> None:
+    """Name statistics and version as bundles of the first format have them."""
+    weights = {name.replace("standardise.s2.", place): value for name, value in load_file(file).items()}
+    save_file(weights, file)
+    description = file.with_name("bundle.json")
+    description.write_text(json.dumps(json.loads(description.read_text()) | {"format_version": 1}))
+
+
+def _standardised_by(file: str) -> list[list[float]]:
+    data = _data("BLUE", "RED", "GREEN", unit="reflectance", scale=0.001)
+    found = _build(data, ENCODERS["torchgeo"] | {"pretrained": True, "weights": file}, standardise="from_encoder")
+    return [found.weights[f"standardise.s2.{part}"].flatten().tolist() for part in ("mean", "std")]
+
+
+@pytest.mark.parametrize("place", ["standardise.s2.", "standardise.", "standardise.sources.s2."])
+def test_statistics_are_those_of_bundles_of_any_format(place: str, tmp_path: Path) -> None:
+    data = _data("RED", "GREEN", "BLUE", unit="reflectance", scale=0.0001)
+    bundle = _build(data, ENCODERS["torchgeo"])
+    given = {"mean": torch.tensor([1000.0, 3000, 2000]), "std": torch.tensor([100.0, 200, 300])}
+    for part, values in given.items():
+        held = bundle.weights[f"standardise.s2.{part}"]
+        held.copy_(values.reshape(held.shape))
+    save_bundle(bundle, tmp_path / "bundle")
+    file = tmp_path / "bundle/weights.safetensors"
+    if place != "standardise.s2.":
+        _first_format(file, place)
+    # In raw values of rasters with a tenth of the numbers.
+    mean, std = _standardised_by(str(file))
+    assert mean == pytest.approx([200, 100, 300])
+    assert std == pytest.approx([30, 10, 20])
+
+
+def test_weights_without_their_bundle_are_not_standardised_by_published_statistics(tmp_path: Path) -> None:
+    data = _data("RED", "GREEN", "BLUE", unit="reflectance", scale=0.0001)
+    file, weights = _saved(_build(data, ENCODERS["torchgeo"]), tmp_path / "bundle")
+    moved = Path(file).rename(tmp_path / "moved.safetensors")
+    named = {"file": str(moved), "bands": ["RED", "GREEN", "BLUE"]}
+    found = _build(data, ENCODERS["torchgeo"] | {"pretrained": True, "weights": named}, seed=7)
+    place = "encoder.network.network.conv1.weight"
+    assert torch.equal(found.weights[place], weights[place])
+    with pytest.raises(SpecError, match=r"publishes statistics; .* in the bundle of one source that they lie in"):
+        _build(data, ENCODERS["torchgeo"] | {"pretrained": True, "weights": named}, seed=7, standardise="from_encoder")

@@ -38,7 +38,7 @@ class Sizes:
     cell: int = 1
 
     def require(self, size: tuple[int, int]) -> None:
-        """Refuse images that are larger than the only size that a network takes; smaller ones can be padded.
+        """Refuse images that are larger than the only size that a network takes; smaller ones can be padded, if wanted.
 
         Args:
             size: Height and width of the image, as it was before it was padded where that is known.
@@ -46,11 +46,13 @@ class Sizes:
         Raises:
             ValueError: With what to change.
         """
-        if self.only is not None and max(size) > self.only:
-            raise ValueError(
-                f"The network takes images of {self.only} x {self.only} pixels only, and was given {size[0]} x "
-                f"{size[1]}. {self.remedy.format(self.only)}"
-            )
+        if self.only is None or set(size) == {self.only}:
+            return
+        said = f"The network takes images of {self.only} x {self.only} pixels only, and was given {size[0]} x {size[1]}"
+        if max(size) > self.only:
+            raise ValueError(f"{said}. {self.remedy.format(self.only)}")
+        if self.padding == "none":
+            raise ValueError(f"{said}, which 'padding: none' leaves as they are. Set the model's 'padding: symmetric'")
 
     def left_as_they_are(self) -> Sizes:
         """Return the same for images that are not grown."""

@@ -179,6 +179,15 @@ def test_patches_with_a_rest_are_refused(make_model: MakeModel) -> None:
         ask(model, torch.randn(1, 3, 40, 32))
 
 
+def test_an_image_that_stays_smaller_than_the_only_size_is_refused(make_model: MakeModel) -> None:
+    encoder = {"name": "timm", "model": "mixer_s32_224"}
+    decoder = {"name": "fcn", "channels": 8}
+    assert ask(make_model(encoder=encoder, decoder=decoder).eval(), torch.randn(1, 3, 64, 64)).output.shape[-1] == 64
+    model = make_model(padding="none", encoder=encoder, decoder=decoder).eval()
+    with pytest.raises(ValueError, match="224 x 224 pixels only, and was given 64 x 64, which 'padding: none' leaves"):
+        ask(model, torch.randn(1, 3, 64, 64))
+
+
 def test_other_factories_grow_images_in_their_own_way(raster: RasterSpec, target: TargetSpec) -> None:
     config = ModelConfig.model_validate({"factory": {"name": "smp", "architecture": "Unet"}, "padding": "reflect"})
     with pytest.raises(ComponentError, match="'smp' grows images in its own way: set 'padding: symmetric'"):

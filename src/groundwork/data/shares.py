@@ -12,6 +12,7 @@ from torch.utils.data import Dataset, Sampler, SequentialSampler
 
 from groundwork.batch import Batch, Chip, collate
 from groundwork.data.sampling.base import EpochOrder
+from groundwork.errors import TrainingError
 
 #: Keys of all chips.
 Order: TypeAlias = EpochOrder[Any] | SequentialSampler
@@ -86,6 +87,17 @@ class ShareChips(Dataset[ShareChip]):
     def __getitem__(self, key: ShareKey) -> ShareChip:
         """Read one chip."""
         return ShareChip(self._chips[key.key], key.own)
+
+    def __len__(self) -> int:
+        """Refuse to be divided: only a Trainer asks, which would divide the chips once more.
+
+        Raises:
+            TrainingError: With what to tell it.
+        """
+        raise TrainingError(
+            "The chips are divided between the processes already, and Lightning's Trainer would do so once more: give "
+            "it 'use_distributed_sampler: false' (Trainer(use_distributed_sampler=False))"
+        )
 
 
 def collate_share(chips: Sequence[ShareChip]) -> Batch:

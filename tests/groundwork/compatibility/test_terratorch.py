@@ -1039,7 +1039,7 @@ CASES: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
     ),
     "frozen": ([(f"{TASK}.freeze_backbone", True)], {"training.freeze": {"encoder": True}}),
     "rates of parts": (
-        [(f"{TASK}.lr", 1e-3), (f"{TASK}.lr_overrides", {"decoder": 1e-2})],
+        [("optimizer", None), (f"{TASK}.lr", 1e-3), (f"{TASK}.lr_overrides", {"decoder": 1e-2})],
         {
             "training.parameter_groups": {"rates": {"*decoder*": 10.0}},
         },

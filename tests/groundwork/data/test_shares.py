@@ -8,14 +8,15 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.utils.data import SequentialSampler
+from torch.utils.data import DistributedSampler, SequentialSampler
 
 from groundwork.config.training import SYMMETRIES, LoaderConfig
 from groundwork.data.chips import LabelledData
 from groundwork.data.datamodule import ChipDataModule
 from groundwork.data.sampling.grid import ShuffledOrder
-from groundwork.data.shares import Order, Share, ShareBatches
+from groundwork.data.shares import Order, Share, ShareBatches, ShareChips
 from groundwork.data.statistics import Statistics
+from groundwork.errors import TrainingError
 
 
 def _of_all(order: Order, count: int, size: int, *, training: bool) -> list[list[list[tuple[int, bool]]]]:
@@ -76,3 +77,10 @@ def test_where_chips_are_too_few_others_fill_up(
     (batch,) = module.val_dataloader()
     assert batch["sample_id"] == rows["sample_id"].tolist()
     assert batch.get("own", torch.ones(1, dtype=torch.bool)).tolist() == expected
+
+
+def test_shares_are_not_divided_once_more(tiny_labelled: LabelledData) -> None:
+    """Lightning makes such a sampler, unless its Trainer is told not to."""
+    chips = ShareChips(tiny_labelled.chips("train"))
+    with pytest.raises(TrainingError, match="use_distributed_sampler=False"):
+        DistributedSampler(chips, num_replicas=2, rank=0)

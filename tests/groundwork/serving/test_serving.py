@@ -122,6 +122,25 @@ def test_other_products_come_by_name(address: str, scene: Path) -> None:
     assert np.nanmax(np.abs(shares.sum(axis=0) - 1)) < 1e-5
 
 
+def test_bands_in_another_order_and_nodata_that_nobody_declares_give_the_same_answer(
+    address: str, scene: Path, tmp_path: Path
+) -> None:
+    with rasterio.open(scene) as raster:
+        pixels, profile, names = raster.read(), raster.profile, np.array(raster.descriptions)
+    pixels[:, 4:20, 10:40] = -9999
+    answers = []
+    for order, changes in (([0, 1, 2], {}), ([2, 0, 1], {}), ([0, 1, 2], {"nodata": None})):
+        with rasterio.open(tmp_path / "sent.tif", "w", **profile | changes) as raster:
+            raster.write(pixels[order])
+            raster.descriptions = tuple(names[order])
+        answer = post(address, (tmp_path / "sent.tif").read_bytes(), product="probabilities")
+        with rasterio.io.MemoryFile(answer.content) as file, file.open() as made:
+            answers.append(made.read())
+    assert np.array_equal(np.isnan(answers[0][0]), pixels[0] == -9999)
+    for other in answers[1:]:
+        assert np.array_equal(other, answers[0], equal_nan=True)
+
+
 def test_outlines_lie_on_the_ground_and_cover_what_the_map_shows(address: str, scene: Path) -> None:
     outlines = post(address, scene.read_bytes(), format="geojson").json()
     assert outlines["type"] == "FeatureCollection"

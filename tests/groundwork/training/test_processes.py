@@ -137,6 +137,51 @@ def test_killed_and_resumed_they_end_with_the_same_bytes(
     assert resumed.bundle.config.provenance["weights"] == two.bundle.config.provenance["weights"]
 
 
+@pytest.mark.parametrize(
+    ("stated", "alone"),
+    [
+        (
+            {
+                "loader": {"batch_size": 2, "num_workers": 2},
+                "sampling": {"name": "balanced", "samples_per_epoch": 13},
+                "augmentation": ["horizontal_flip", {"name": "gain", "limit": 0.1}, "band_dropout", "noise"],
+                "trainer": {"accumulate_grad_batches": 2, "gradient_clip_val": 0.1},
+            },
+            {"batch_size": 4},
+        ),
+        (
+            {
+                "loader": {"batch_size": 1}, "sampling": {"name": "random", "samples_per_epoch": 7},
+                "schedule": {"name": "plateau", "patience": 0, "monitor": "val/loss"}, "max_epochs": 4,
+                "trainer": {"check_val_every_n_epoch": 2},
+            },
+            {"batch_size": 2},
+        ),
+    ],
+    ids=["balanced, several batches for a step", "windows, single chips"],
+)  # fmt: skip
+def test_ways_to_train_are_those_of_one_process_killed_or_not(
+    run: Fit, stated: dict[str, Any], alone: dict[str, Any], tmp_path: Path
+) -> None:
+    options, stated = stated["trainer"], {key: value for key, value in stated.items() if key != "trainer"}
+
+    def together(folder: Path, before: Callable[[int], None] | None) -> FitResult:
+        with pytest.raises(TrainingError, match="runs on 2 machines"):
+            run(folder, trainer=TWO | options, **stated)
+        (written,) = folder.glob("*/specification")
+        if before is not None:
+            assert train_together(written, 2, before)[1] == -signal.SIGKILL
+        assert train_together(written, 2) == [0, 0]
+        return run(folder, trainer=TWO | options, **stated)
+
+    whole, resumed = together(tmp_path / "whole", None), together(tmp_path / "killed", die_in_second_epoch)
+    pd.testing.assert_frame_equal(resumed.history, whole.history, check_exact=True)
+    assert all(torch.equal(resumed.bundle.weights[name], value) for name, value in whole.bundle.weights.items())
+    one = run(tmp_path / "one", trainer={"accelerator": "cpu"} | options, **stated | {"loader": alone})
+    pd.testing.assert_frame_equal(whole.history, one.history, rtol=1e-5, atol=1e-6)
+    assert _largest_difference(whole.bundle, one.bundle) < 1e-5
+
+
 def test_losses_of_each_process_are_averaged_where_asked_for(
     run: Fit, two: FitResult, write: Callable[..., Path], tmp_path: Path
 ) -> None:

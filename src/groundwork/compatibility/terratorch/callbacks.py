@@ -31,6 +31,8 @@ HAS = {
 }
 #: Scores that are better the lower they are.
 FALLING = ("loss", "rmse", "mae")
+#: When Lightning begins to average weights, as a share of the epochs, where nothing is stated.
+USUAL_START = 0.8
 #: Callbacks that keep weights.
 KEEPING = ("ModelCheckpoint", "StateDictAwareModelCheckpoint")
 #: What such a callback is called where it stands at the top of a file.
@@ -104,8 +106,7 @@ def _read(callback: Stated, found: Callbacks, kind: TaskKind, epochs: int) -> No
     elif name in KEEPING:
         _keep(arguments, found, kind)
     elif name == "StochasticWeightAveraging":
-        start = arguments.number("swa_epoch_start") or 0.8
-        found.words["averaging"] = {"name": "swa", "from_epoch": int(start if start >= 1 else start * epochs)}
+        _average(arguments, found, epochs)
     else:
         known = [*NEEDLESS, "EarlyStopping", "ModelCheckpoint", "StochasticWeightAveraging"]
         callback.findings.refuse(
@@ -114,8 +115,30 @@ def _read(callback: Stated, found: Callbacks, kind: TaskKind, epochs: int) -> No
         )
 
 
+def _average(arguments: Stated, found: Callbacks, epochs: int) -> None:
+    """Translate a mean of weights, which Lightning begins to take an epoch before the one that is stated."""
+    stated = arguments.number("swa_epoch_start")
+    start = USUAL_START if stated is None else stated
+    first = int(start if isinstance(start, int) else start * epochs)
+    found.words["averaging"] = {"name": "swa", "from_epoch": first}
+    arguments.change(
+        "swa_epoch_start",
+        f"the mean is of the weights behind each epoch from {first} on, counted from 0; Lightning takes those before "
+        f"each epoch from {max(first - 1, 0)} on, without those behind the last one",
+        "training.averaging",
+    )
+    for key in ("swa_lrs", "annealing_epochs", "annealing_strategy"):
+        arguments.drop(key, "the rate goes on as 'schedule' says: it is not led to another while weights are averaged")
+    if "avg_fn" in arguments:
+        arguments.refuse("avg_fn", "all weights count the same in the mean here: leave it out")
+    arguments.take("device")
+    arguments.finish()
+
+
 def _stop(arguments: Stated, found: Callbacks, kind: TaskKind) -> None:
-    found.words["early_stopping"] = max(1, arguments.whole("patience") or 3)
+    patience = arguments.whole("patience")
+    # With a patience of 0 Lightning stops at the first score that is no better, as it does with 1.
+    found.words["early_stopping"] = 3 if patience is None else max(1, patience)
     if arguments.number("min_delta"):
         arguments.change("min_delta", "any better score counts", "training.early_stopping")
     for key in ("stopping_threshold", "divergence_threshold"):
@@ -133,6 +156,9 @@ def _keep(arguments: Stated, found: Callbacks, kind: TaskKind) -> None:
     if count is not None and count not in (0, 1):
         what = f"the best {count}" if count > 1 else "those of each epoch"
         arguments.change("save_top_k", f"the best weights are kept, not {what}", "training.monitor")
+    for key, usual in (("every_n_epochs", 1), ("every_n_train_steps", 0)):
+        if (arguments.whole(key) or usual) > usual:
+            arguments.change(key, "weights are looked at after each validation", "training.monitor")
     for key in OF_KEEPING:
         arguments.take(key)
     score = _score(arguments, kind, found.names)

@@ -192,7 +192,7 @@ def _chip_size(stated: Stated, chips: Chips, first: FirstFile | None, task: Stat
     elif chips.resized is not None and side is None:
         stated.change(
             "train_transform",
-            f"images are not resized: chips of {chips.resized} pixels in the resolution of the files",
+            f"images are not resized: chips of {chips.size} pixels in the resolution of the files",
             "data.chips.size",
         )
     asked = chips.size or _of_model(task)

@@ -6,6 +6,13 @@ from groundwork.compatibility.terratorch.stated import Stated, Words, of_class, 
 
 #: The rate where none is stated.
 USUAL_RATE = 1e-3
+#: Those of torch's optimisers that begin with another rate where the file's own one states none.
+USUAL_RATES = {
+    **{"Adadelta": 1.0, "Adagrad": 1e-2, "Adamax": 2e-3, "ASGD": 1e-2, "NAdam": 2e-3, "RMSprop": 1e-2, "Rprop": 1e-2},
+    **{"Adafactor": 1e-2, "LBFGS": 1.0},
+}
+#: What is said of the task's words where the optimiser is the file's.
+NOT_ASKED = "with an 'optimizer' of the whole file, Lightning's CLI does not ask the task"
 #: What torch has for weights that decay, and for momentum, where it is not stated.
 USUAL_DECAY = {"AdamW": 0.01}
 #: What is added to the denominator of AdamW here, and by torch where nothing is stated.
@@ -27,20 +34,9 @@ NO_SCHEDULES = {
 
 def read_optimizer(task: Stated, whole: Stated) -> Words:
     """Return what stands under ``training.optimizer``; what the whole file says wins, as in Lightning's CLI."""
-    name, rate = task.text("optimizer") or "Adam", task.number("lr")
-    options = task.section("optimizer_hparams")
-    given = whole.section("optimizer")
-    if given.keys():
-        if "optimizer" in task:
-            task.findings.ignore(task.path("optimizer"), "the optimiser of the whole file wins")
-        for key in options.keys():  # noqa: SIM118 - it is no mapping
-            options.take(key)
-        name, options = of_class(given)
-        given.finish()
-        rate = options.number("lr")
-    name = name.rpartition(".")[2]
+    name, options, usual = _chosen(task, whole)
     stated_rate = options.number("lr")
-    rate = stated_rate if stated_rate is not None else rate if rate is not None else USUAL_RATE
+    rate = usual if stated_rate is None else stated_rate
     for key in OF_SPEED:
         options.take(key)
     decay = options.number("weight_decay")
@@ -56,6 +52,25 @@ def read_optimizer(task: Stated, whole: Stated) -> Words:
     return {"name": "torch", "optimizer": name, "learning_rate": rate, **without_empty({"options": numbers})}
 
 
+def _chosen(task: Stated, whole: Stated) -> tuple[str, Stated, float]:
+    """Return the optimiser, its options, and the rate where they state none."""
+    name, rate = task.text("optimizer") or "Adam", task.number("lr")
+    options = task.section("optimizer_hparams")
+    if not _is_of_file(whole):
+        return name.rpartition(".")[2], options, USUAL_RATE if rate is None else rate
+    if "optimizer" in task:
+        task.findings.ignore(task.path("optimizer"), "the optimiser of the whole file wins")
+    given = whole.section("optimizer")
+    name, options = of_class(given)
+    given.finish()
+    return name, options, USUAL_RATES.get(name, USUAL_RATE)
+
+
+def _is_of_file(whole: Stated) -> bool:
+    """Whether the file has an optimiser beside the task: the task's own, and what goes with it, is not asked then."""
+    return bool(whole.section("optimizer").keys())
+
+
 def read_schedule(task: Stated, whole: Stated, monitor: str | None) -> Words:
     """Return what stands under ``training.schedule``.
 
@@ -66,11 +81,12 @@ def read_schedule(task: Stated, whole: Stated, monitor: str | None) -> Words:
     """
     name, options = task.text("scheduler"), task.section("scheduler_hparams")
     given = whole.section("lr_scheduler")
-    if given.keys():
-        for key in options.keys():  # noqa: SIM118 - it is no mapping
-            options.take(key)
+    if _is_of_file(whole):
+        task.pass_over("scheduler", NOT_ASKED)
         name, options = of_class(given)
         given.finish()
+    elif given.keys():
+        whole.pass_over("lr_scheduler", "Lightning's CLI takes it with an 'optimizer' of the whole file alone")
     if not name:
         return {"name": "constant"}
     name = name.rpartition(".")[2]
@@ -78,8 +94,12 @@ def read_schedule(task: Stated, whole: Stated, monitor: str | None) -> Words:
         options.findings.refuse(options.path("")[:-1], f"'{name}' takes others: {NO_SCHEDULES[name]}")
         return {"name": "constant"}
     interval = options.text("interval") or "epoch"
-    for key in ("last_epoch", "verbose", "frequency"):
+    for key in ("last_epoch", "verbose"):
         options.take(key)
+    frequency = options.whole("frequency") or 1
+    if frequency > 1:
+        text = f"the rate follows after each {interval}, not after every {frequency}"
+        options.change("frequency", text, "training.schedule")
     if name == "ReduceLROnPlateau":
         return _plateau(options, monitor)
     options.take("monitor")
@@ -99,7 +119,10 @@ def _plateau(options: Stated, monitor: str | None) -> Words:
         options.refuse("cooldown", "the rate has none here: leave it out, and raise 'patience'")
     if (options.text("threshold_mode") or "rel") != "rel":
         options.refuse("threshold_mode", "'threshold' is a share of the score here: leave it out")
-    options.number("eps")
+    if options.number("eps") not in (None, USUAL_EPS):
+        options.change("eps", "the rate falls by however little", "training.schedule")
+    if options.text("interval") == "step":
+        options.change("interval", "the score is looked at after each validation", "training.schedule")
     patience, factor = options.whole("patience"), options.number("factor")
     words: Words = {
         "name": "plateau",
@@ -128,7 +151,7 @@ def _check_mode(options: Stated, monitor: str | None, watched: str) -> None:
         )
 
 
-def read_freezing(task: Stated) -> Words:
+def read_freezing(task: Stated, whole: Stated) -> Words:
     """Return what stays as it is, and what learns at another rate."""
     encoder, decoder, head = (bool(task.flag(f"freeze_{part}")) for part in ("backbone", "decoder", "head"))
     found: Words = {}
@@ -140,7 +163,9 @@ def read_freezing(task: Stated) -> Words:
         task.change("freeze_decoder", "necks, decoder and head stay as they are", "training.freeze")
     if encoder or decoder:
         found["freeze"] = {**({"encoder": True} if encoder else {}), **({"decoder": True} if decoder else {})}
-    rates = task.section("lr_overrides")
+    if _is_of_file(whole):
+        task.pass_over("lr_overrides", NOT_ASKED)
+    rates = Stated({}, "", task.findings) if _is_of_file(whole) else task.section("lr_overrides")
     base = task.number("lr") or USUAL_RATE
     named = {
         f"*{part.replace('backbone', 'encoder')}*": float(f"{value / base:.6g}")

@@ -47,13 +47,15 @@ WEIGHING = ("cross_entropy", "focal")
 def read_losses(task: Stated, kind: TaskKind) -> list[Words]:
     """Return what stands under ``training.loss``."""
     value = task.take("loss")
-    stated: Mapping[str, object]
+    stated: dict[str, float]
     if value is None:
         stated = {kind.loss: 1.0}
-    elif isinstance(value, Mapping):
-        stated = {str(name): weight for name, weight in value.items()}
+    elif isinstance(value, Mapping) and "class_path" not in value:
+        # A loss that counts nothing is none; one whose weight is no number is refused by its key.
+        weighed = task.section("loss")
+        stated = {name: weight for name in weighed.keys() if (weight := weighed.number(name))}  # noqa: SIM118
     else:
-        stated = dict.fromkeys(map(str, value if isinstance(value, list) else [value]), 1.0)
+        stated = dict.fromkeys(map(str, value if isinstance(value, list | Mapping) else [value]), 1.0)
     if task.flag("custom_loss"):
         task.refuse("custom_loss", "losses are named here: take one of " + str(sorted(KNOWN[kind.name])))
     task.take("custom_loss_kwargs")
@@ -74,7 +76,7 @@ def read_losses(task: Stated, kind: TaskKind) -> list[Words]:
     ]
 
 
-def _term(task: Stated, kind: TaskKind, name: str, weight: object, weights: list[float]) -> Words | None:
+def _term(task: Stated, kind: TaskKind, name: str, factor: float, weights: list[float]) -> Words | None:
     known = KNOWN[kind.name]
     if name not in known:
         hint = did_you_mean(name, list(known))
@@ -84,7 +86,6 @@ def _term(task: Stated, kind: TaskKind, name: str, weight: object, weights: list
     if name in OTHER:
         task.change("loss", OTHER[name], "training.loss")
     term: Words = {"name": ours, **OPTIONS.get(ours, {})}
-    factor = float(str(weight))
     if factor != 1:
         term["weight"] = factor
     if weights and ours in WEIGHING:

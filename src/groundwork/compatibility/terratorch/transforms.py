@@ -72,8 +72,7 @@ def _read(entry: Stated, chips: Chips, *, trains: bool) -> None:
     if name in _SIZES:
         _SIZES[name](arguments, chips)
     if name == "Compose":
-        for inner in arguments.sections("transforms"):
-            _read(inner, chips, trains=trains)
+        _compose(arguments, chips, trains=trains)
     elif name in DROPPED:
         _pass_over(arguments, chips)
     elif name in _CHANGES:
@@ -88,6 +87,13 @@ def _read(entry: Stated, chips: Chips, *, trains: bool) -> None:
     for key in OF_DRAWING:
         arguments.take(key)
     arguments.finish()
+
+
+def _compose(arguments: Stated, chips: Chips, *, trains: bool) -> None:
+    if arguments.number("p") not in (None, 1):
+        arguments.change("p", "each transform is drawn by its own 'p', for all chips", "training.augmentation")
+    for inner in arguments.sections("transforms"):
+        _read(inner, chips, trains=trains)
 
 
 def _change(name: str, arguments: Stated, chips: Chips, *, trains: bool) -> None:
@@ -106,6 +112,8 @@ def _pass_over(arguments: Stated, chips: Chips) -> None:
 
 def _chance(arguments: Stated, usual: float) -> float:
     value = arguments.number("p")
+    if arguments.flag("always_apply"):
+        return 1.0
     return usual if value is None else value
 
 
@@ -142,6 +150,8 @@ def _turns(arguments: Stated) -> list[Words]:
 def _rotate(arguments: Stated) -> list[Words]:
     limit = arguments.numbers("limit") or [90.0]
     degrees = max(abs(number) for number in limit)
+    if len(limit) > 1 and limit[0] != -limit[-1]:
+        arguments.change("limit", f"chips are turned to both sides, by up to {degrees:g} degrees")
     arguments.pass_over("crop_border", "what turns in from outside is not known here, and counts for nothing")
     return [_with_chance("rotate", _chance(arguments, 0.5), 1.0) | {"degrees": degrees}]
 
@@ -150,13 +160,17 @@ def _resized_crop(arguments: Stated) -> list[Words]:
     shares = arguments.numbers("scale") or [0.08, 1.0]
     arguments.take("ratio")
     arguments.findings.change(arguments.path("ratio"), "parts keep the shape of the chip")
-    return [{"name": "crop", "smallest": float(f"{shares[0] ** 0.5:.4g}")}]
+    if shares[-1] != 1:
+        arguments.change("scale", f"parts may be as large as the chip, and not {shares[-1]:g} of it at most")
+    smallest = float(f"{shares[0] ** 0.5:.4g}")
+    return [_with_chance("crop", _chance(arguments, 1.0), 1.0) | {"smallest": smallest}]
 
 
 def _noise(arguments: Stated) -> list[Words]:
     for key in ("var_limit", "std_range", "mean", "mean_range", "per_channel", "noise_scale_factor"):
         arguments.take(key)
-    arguments.findings.change(arguments.path("p"), "noise is measured in deviations of each band: up to 0.1 of one")
+    text = "noise is measured in deviations of each band: up to 0.1 of one, in each chip"
+    arguments.findings.change(arguments.path("p"), text)
     return [{"name": "noise", "limit": 0.1}]
 
 
@@ -169,13 +183,16 @@ def _brightness(arguments: Stated) -> list[Words]:
         arguments.take(key)
     arguments.findings.change(
         arguments.path("p"),
-        "contrast is a factor on all bands of a chip, brightness a shift in deviations of each band",
+        "contrast is a factor on all bands of a chip, brightness a shift in deviations of each band, both to either "
+        "side and in each chip",
     )
     return [{"name": name, "limit": limit} for name, limit in limits.items() if limit]
 
 
 def _crop_size(arguments: Stated, chips: Chips) -> None:
     chips.size, chips.is_random = _side(arguments) or chips.size, True
+    if arguments.number("p") not in (None, 1):
+        arguments.change("p", "all chips are windows of this size", "training.sampling")
     arguments.pass_over("pad_if_needed", "chips lie within the image here")
 
 

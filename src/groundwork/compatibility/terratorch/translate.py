@@ -111,7 +111,7 @@ def _parameters(whole: Stated, task: Stated, kind: TaskKind, data: DataPart, usu
         "loss": read_losses(task, kind),
         "optimizer": read_optimizer(task, whole),
         "schedule": read_schedule(task, whole, str(trainer["monitor"])),
-        **read_freezing(task),
+        **read_freezing(task, whole),
     }
     if data.chips.is_random:
         training["sampling"] = "random"

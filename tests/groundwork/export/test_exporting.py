@@ -19,7 +19,7 @@ from groundwork.batch import Images
 from groundwork.bundle import Bundle, save_bundle
 from groundwork.cli.main import main
 from groundwork.config import ExportConfig, InferenceConfig
-from groundwork.errors import BundleError, ExportError
+from groundwork.errors import BundleError, ExportError, SpecError
 from groundwork.evaluation.predictors import ModelPredictor
 from groundwork.export import exporting
 from groundwork.export.exported_model import ExportedModel
@@ -87,6 +87,17 @@ def test_the_file_is_judged_and_asked_in_views_as_the_bundle(exported: Bundle, t
     for how in (None, asked):
         ours, theirs = (ModelPredictor(bundle, how).predict(batch) for bundle in (tiny_bundle, exported))  # type: ignore[arg-type]
         torch.testing.assert_close(theirs.softmax(dim=1), ours.softmax(dim=1), atol=1e-5, rtol=0)
+
+
+def test_another_precision_than_that_of_the_file_is_refused(
+    exported: Bundle, tiny_data: SimpleNamespace, tmp_path: Path
+) -> None:
+    half = TILES.model_copy(update={"precision": "bf16"})
+    refused = r"'inference\.precision: bf16' would have no effect: an exported file computes in float32"
+    with pytest.raises(SpecError, match=refused):
+        write_predictions(Names(tmp_path / "file"), predict_scenes(exported, tiny_data.scenes, half))
+    with pytest.raises(SpecError, match=refused):
+        ModelPredictor(exported, half)
 
 
 def test_the_file_is_used_by_torch_alone(folder: Path, tiny_bundle: Bundle) -> None:

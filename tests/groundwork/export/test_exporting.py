@@ -239,6 +239,37 @@ def test_the_command_writes_the_file_and_what_describes_it(
     assert "expected '.pt2'" in capsys.readouterr().err
 
 
+def test_an_output_that_cannot_be_written_is_named(
+    export: Export,
+    tiny_bundle: Bundle,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    save_bundle(tiny_bundle, tmp_path / "bundle")
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder.pt2").mkdir()
+    words = ["export", str(tmp_path / "bundle"), "--scenes", str(tmp_path), "--output"]
+    for name, said in (
+        ("file/m.pt2", "expected a folder for the file"),
+        ("folder.pt2", "found a folder; expected the name"),
+    ):
+        assert main([*words, str(tmp_path / name)]) == 1
+        assert said in capsys.readouterr().err
+    monkeypatch.setattr("groundwork.cli.exporting.rasters_by_source", lambda *_: None)
+    monkeypatch.setattr("groundwork.cli.exporting.export_bundle", lambda *_: export)
+    full = OSError(28, "No space left on device")
+    monkeypatch.setattr("groundwork.export.exporting.shutil.copyfile", lambda *_: (_ for _ in ()).throw(full))
+    assert main([*words, str(tmp_path / "m.pt2")]) == 1
+    assert "m.pt2: it cannot be written ([Errno 28] No space left on device)" in capsys.readouterr().err
+
+
+def test_an_archive_is_not_taken_for_an_exported_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "bundle.zip").write_text("")
+    assert main(["bundle", "show", str(tmp_path / "bundle.zip")]) == 1
+    assert "bundle.zip: found a file; expected the folder of a bundle. Unpack" in capsys.readouterr().err
+
+
 def _fixed_sizes_are_filled_up(exported: Bundle, bundle: Bundle) -> None:
     """Batches of other sizes than the only one are filled up, and images where the network would do it; no data is told
     by the value."""

@@ -42,7 +42,7 @@ def _instead(place: Path) -> str:
             "a file with the report of its export, as groundwork.export.loading.load_exported does in Python."
         )
     if place.is_file():
-        return "found a file; expected the folder of a bundle."
+        return "found a file; expected the folder of a bundle. Unpack an archive first."
     if place.is_dir():
         return f"found no {DESCRIPTION}; expected the folder of a bundle; there{_listed(place)}"
     near = next(folder for folder in place.absolute().parents if folder.is_dir())

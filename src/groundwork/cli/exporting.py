@@ -11,6 +11,7 @@ from groundwork.config import ExportConfig, InferenceConfig
 from groundwork.errors import ExportError
 from groundwork.export.exporting import export_bundle, write_files
 from groundwork.prediction.files import rasters_by_source
+from groundwork.prediction.names import require_writable
 
 
 def export_file(
@@ -33,17 +34,26 @@ def export_file(
 
     Raises:
         PairingError: Where there are no such rasters.
-        ExportError: For an output of another suffix than the format, and as of
+        RasterError: For an output where nothing can be written.
+        ExportError: For an output of another suffix than the format, or that cannot be written, and as of
             :func:`groundwork.export.exporting.export_bundle`.
     """
     if output.suffix != f".{config.format}":
         raise ExportError(
             f"--output {output}: found the suffix '{output.suffix}'; expected '.{config.format}', as --format says"
         )
+    if output.is_dir():
+        raise ExportError(f"--output {output}: found a folder; expected the name of a file. Name one in it.")
+    require_writable(output.parent, "a folder for the file")
     loaded = load_bundle(bundle, tuple(allow_modules))
     rasters = rasters_by_source(places_of(scenes, "--scenes"), loaded.reference)
     made = export_bundle(loaded, rasters, config, inference)
-    written = write_files(made, output)
+    try:
+        written = write_files(made, output)
+    except OSError as error:
+        raise ExportError(
+            f"--output {output}: it cannot be written ({error}). Make room, or name another place."
+        ) from error
     equal = made.report["equal_classes"]
     found = f"largest difference {made.report['largest_difference']:.3g}"
     lines = [f"Compared with the bundle: {found}" + ("" if equal is None else f", {equal:.4%} of classes the same")]

@@ -11,7 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from groundwork.bundle import Bundle, load_bundle
-from groundwork.bundle_places import DESCRIPTION, WEIGHTS
+from groundwork.bundle_places import EXPORTED
 from groundwork.cli.places import places_of
 from groundwork.cli.reading import read_mapping
 from groundwork.config import InferenceConfig
@@ -37,7 +37,7 @@ def open_bundle(place: Path, report: Path | None = None, allow_modules: Sequence
         BundleError: Where there is neither, for an exported file without its report, and as of
             :func:`groundwork.bundle.load_bundle`.
     """
-    if not place.is_file() or place.name in (DESCRIPTION, WEIGHTS):
+    if not place.is_file() or place.suffix not in EXPORTED:
         return load_bundle(place, tuple(allow_modules))
     if report is None:
         raise BundleError(

@@ -31,6 +31,8 @@ class ExportedModel(Model):
         description: What it says of itself.
     """
 
+    precision_is_settled = True
+
     def __init__(self, program: Program, description: Description) -> None:
         super().__init__()
         self._program, self._description = program, description

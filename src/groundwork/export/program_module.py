@@ -79,9 +79,8 @@ def inputs_of_images(inputs: Sequence[ProgramInput], images: Images, specs: Mapp
         elif entry.holds == "validity":
             given.append(_mask_of(images, source, specs[source]))
         else:
-            values, valid = images.values[source], images.valid.get(source)
-            marked = values if source in masked or valid is None else _mark(values, valid, specs[source])
-            given.append(marked)
+            values = images.values[source]
+            given.append(values if source in masked else _mark(values, images.valid.get(source), specs[source]))
     return given
 
 
@@ -106,11 +105,35 @@ def holds_data(values: Tensor, spec: RasterSpec) -> Tensor:
     return known.all(dim=1) if known.dim() == 4 and not spec.has_validity_per_step else known
 
 
-def _mark(values: Tensor, valid: Tensor, spec: RasterSpec) -> Tensor:
+def _mark(values: Tensor, valid: Tensor | None, spec: RasterSpec) -> Tensor:
+    """Return values of which a program sees the same pixels hold data as a mask says. None: all do."""
     nowhere = torch.nan if spec.nodata in {None, "nan"} else float(spec.nodata or 0)
-    while valid.dim() < values.dim():
-        valid = valid.unsqueeze(1)
-    return torch.where(valid, values, nowhere)
+    marked = values if valid is None else torch.where(_over(valid, values), values, nowhere)
+    if spec.nodata in {None, "nan"}:
+        return marked
+    hidden = ~holds_data(marked, spec)
+    # Values that were brought to the units of the training may be its nodata value, and hold data nevertheless.
+    hidden = hidden if valid is None else hidden & valid
+    return torch.where(_over(hidden, values), _off(marked, spec), marked) if bool(hidden.any()) else marked
+
+
+def _over(mask: Tensor, values: Tensor) -> Tensor:
+    """Return a mask in the rank of values."""
+    while mask.dim() < values.dim():
+        mask = mask.unsqueeze(1)
+    return mask
+
+
+def _off(values: Tensor, spec: RasterSpec) -> Tensor:
+    """Return values that lie as far from the nodata value as a program needs to see data in them."""
+    nodata = torch.tensor(float(spec.nodata or 0), dtype=torch.float32, device=values.device)
+    apart = 0.0 if spec.dtype.startswith("float") else 0.5
+    above = torch.maximum(nodata + apart, nodata.nextafter(nodata.new_tensor(torch.inf)))
+    below = torch.minimum(nodata - apart, nodata.nextafter(nodata.new_tensor(-torch.inf)))
+    # Of the largest number there is nothing above.
+    upwards = torch.where(above.isfinite(), above, below)
+    moved = torch.where(values >= nodata, upwards, below)
+    return torch.where((values > below) & (values < above), moved, values)
 
 
 def _mask_of(images: Images, source: str, spec: RasterSpec) -> Tensor:

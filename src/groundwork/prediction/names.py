@@ -82,11 +82,7 @@ class Names:
         Raises:
             RasterError: Where it, or what is above it, is a file or belongs to somebody else.
         """
-        there = next(place for place in (self.folder, *self.folder.absolute().parents) if place.exists())
-        if not there.is_dir():
-            raise RasterError(there, "a file", "a folder for predictions", "Name another place.")
-        if not os.access(there, os.W_OK | os.X_OK):
-            raise RasterError(there, "a folder that may not be written to", "one that may", "Name another place.")
+        require_writable(self.folder, "a folder for predictions")
 
     def require_apart(self, scenes: Mapping[str, date | None]) -> None:
         """Refuse scenes of which two would have a file of the same name, also where capitals are small letters.
@@ -133,3 +129,20 @@ class Names:
         for key, day in scenes:
             for product in (*PRODUCTS, ITEM):
                 yield key, product, self.path(key, day, product)
+
+
+def require_writable(folder: Path, expected: str) -> None:
+    """Refuse a folder in which nothing can be written.
+
+    Args:
+        folder: It need not be there yet.
+        expected: What it is, for messages.
+
+    Raises:
+        RasterError: Where it, or what is above it, is a file or belongs to somebody else.
+    """
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise RasterError(there, "a file", expected, "Name another place.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise RasterError(there, "a folder that may not be written to", "one that may", "Name another place.")

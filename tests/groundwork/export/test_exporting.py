@@ -19,7 +19,7 @@ from groundwork.batch import Images
 from groundwork.bundle import Bundle, save_bundle
 from groundwork.cli.main import main
 from groundwork.config import ExportConfig, InferenceConfig
-from groundwork.errors import BundleError, ExportError
+from groundwork.errors import BundleError, ExportError, SpecError
 from groundwork.evaluation.predictors import ModelPredictor
 from groundwork.export import exporting
 from groundwork.export.exported_model import ExportedModel
@@ -87,6 +87,17 @@ def test_the_file_is_judged_and_asked_in_views_as_the_bundle(exported: Bundle, t
     for how in (None, asked):
         ours, theirs = (ModelPredictor(bundle, how).predict(batch) for bundle in (tiny_bundle, exported))  # type: ignore[arg-type]
         torch.testing.assert_close(theirs.softmax(dim=1), ours.softmax(dim=1), atol=1e-5, rtol=0)
+
+
+def test_another_precision_than_that_of_the_file_is_refused(
+    exported: Bundle, tiny_data: SimpleNamespace, tmp_path: Path
+) -> None:
+    half = TILES.model_copy(update={"precision": "bf16"})
+    refused = r"'inference\.precision: bf16' would have no effect: an exported file computes in float32"
+    with pytest.raises(SpecError, match=refused):
+        write_predictions(Names(tmp_path / "file"), predict_scenes(exported, tiny_data.scenes, half))
+    with pytest.raises(SpecError, match=refused):
+        ModelPredictor(exported, half)
 
 
 def test_the_file_is_used_by_torch_alone(folder: Path, tiny_bundle: Bundle) -> None:
@@ -226,6 +237,37 @@ def test_the_command_writes_the_file_and_what_describes_it(
     _fixed_sizes_are_filled_up(bundle, tiny_bundle)
     assert main([*words, "--output", str(output.with_suffix(".onnx"))]) == 1
     assert "expected '.pt2'" in capsys.readouterr().err
+
+
+def test_an_output_that_cannot_be_written_is_named(
+    export: Export,
+    tiny_bundle: Bundle,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    save_bundle(tiny_bundle, tmp_path / "bundle")
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder.pt2").mkdir()
+    words = ["export", str(tmp_path / "bundle"), "--scenes", str(tmp_path), "--output"]
+    for name, said in (
+        ("file/m.pt2", "expected a folder for the file"),
+        ("folder.pt2", "found a folder; expected the name"),
+    ):
+        assert main([*words, str(tmp_path / name)]) == 1
+        assert said in capsys.readouterr().err
+    monkeypatch.setattr("groundwork.cli.exporting.rasters_by_source", lambda *_: None)
+    monkeypatch.setattr("groundwork.cli.exporting.export_bundle", lambda *_: export)
+    full = OSError(28, "No space left on device")
+    monkeypatch.setattr("groundwork.export.exporting.shutil.copyfile", lambda *_: (_ for _ in ()).throw(full))
+    assert main([*words, str(tmp_path / "m.pt2")]) == 1
+    assert "m.pt2: it cannot be written ([Errno 28] No space left on device)" in capsys.readouterr().err
+
+
+def test_an_archive_is_not_taken_for_an_exported_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "bundle.zip").write_text("")
+    assert main(["bundle", "show", str(tmp_path / "bundle.zip")]) == 1
+    assert "bundle.zip: found a file; expected the folder of a bundle. Unpack" in capsys.readouterr().err
 
 
 def _fixed_sizes_are_filled_up(exported: Bundle, bundle: Bundle) -> None:

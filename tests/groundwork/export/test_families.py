@@ -17,8 +17,8 @@ from groundwork.ensembles import ensemble_of
 from groundwork.errors import ExportError
 from groundwork.export.comparison import _differences
 from groundwork.export.deepness import deepness_keys
-from groundwork.export.description import ProgramSizes, describe
-from groundwork.export.program_module import holds_data
+from groundwork.export.description import ProgramInput, ProgramSizes, describe
+from groundwork.export.program_module import holds_data, inputs_of_images
 from groundwork.export.tracing import trace
 from groundwork.rasters import validity
 from groundwork.specs import RasterSpec, TargetSpec
@@ -170,6 +170,29 @@ def test_no_data_is_seen_by_values_as_files_are_read(changes: dict[str, Any]) ->
     found = holds_data(values, spec)
     expected = [validity.holds_data(image.numpy(), spec.nodata, spec.validity) for image in values]
     assert found.numpy().tolist() == [image.tolist() for image in expected]
+
+
+@pytest.mark.parametrize(
+    ("nodata", "dtype"),
+    [(0, "uint16"), (-9999, "int16"), (2147483647, "int32"), (3.4028234663852886e38, "float32"), (0.5, "float32")],
+)
+@pytest.mark.parametrize("has_mask", [True, False])
+def test_values_that_hold_data_are_data_to_a_program_also_where_they_are_its_nodata_value(
+    nodata: float, dtype: str, has_mask: bool
+) -> None:
+    spec = RasterSpec.model_validate(PLAIN.model_dump() | {"nodata": nodata, "dtype": dtype})
+    inputs = (
+        ProgramInput(name=SOURCE, holds="values", source=SOURCE, shape=("batch", 2, "height", "width"), meaning=""),
+    )
+    # As values of another offset that were brought to that of the training, whole or nearly so.
+    values = torch.tensor([nodata, nodata - 0.25, nodata + 0.25, 7.0]).expand(1, 2, 3, 4).contiguous()
+    valid = torch.ones(1, 3, 4, dtype=torch.bool)
+    valid[:, 0] = not has_mask
+    (given,) = inputs_of_images(inputs, Images({SOURCE: values}, {SOURCE: valid} if has_mask else {}), {SOURCE: spec})
+    assert holds_data(given, spec).tolist() == valid.tolist()
+    assert bool(torch.isfinite(given).all())
+    near = max(1.0, 256.0 * (abs(nodata) > 2**22)) if dtype != "float32" else abs(nodata) * 1e-6
+    assert float((given - values)[:, :, 1:].abs().max()) <= near
 
 
 def test_deepness_reads_its_keys() -> None:

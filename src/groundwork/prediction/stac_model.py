@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
+from unicodedata import combining, normalize
 
 import pystac
 from pystac.extensions.classification import Classification
@@ -113,18 +114,25 @@ def task_of(produces: str, target: TargetSpec) -> TaskType:
 
 
 def classes_of(target: TargetSpec) -> list[Classification]:
-    """Return the classes; names as STAC takes them, of letters, digits, hyphens and underscores, titles as they are."""
+    """Return the classes; titles are as they are, names as STAC takes them: of letters of ASCII, digits, - and _.
+
+    Names that would be alike, or have none of these, get the value of their class.
+    """
+    plain = [_plain(entry.name) for entry in target.classes]
     found = []
-    for entry in target.classes:
+    for entry, name in zip(target.classes, plain, strict=True):
+        told = name if name and plain.count(name) == 1 else f"{name or 'class'}_{entry.value}"
         color = entry.color[1:].upper()
-        described = Classification.create(entry.value, entry.name, _plain(entry.name), color_hint=color)
+        described = Classification.create(entry.value, entry.name, told, color_hint=color)
         described.properties["title"] = entry.name
         found.append(described)
     return found
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[^0-9A-Za-z_-]+", "_", name).strip("_") or "class"
+    # Of a letter with a mark the letter is left.
+    letters = "".join(letter for letter in normalize("NFKD", name) if not combining(letter))
+    return re.sub(r"[^0-9A-Za-z_-]+", "_", letters).strip("_")
 
 
 def _input(source: str, spec: RasterSpec) -> ModelInput:

@@ -29,9 +29,11 @@ from groundwork.prediction.names import Names
 from groundwork.prediction.scene import predict_scenes
 from groundwork.prediction.scene_writing import write_prediction
 from groundwork.prediction.stac import item_of
+from groundwork.prediction.stac_model import classes_of
 from groundwork.prediction.writing import write_predictions
 from groundwork.rasters.folder import RasterFolder, find_rasters
 from groundwork.rasters.stream import RasterStream
+from groundwork.specs import TargetSpec
 from stac_schemas import validate
 
 Write = Callable[..., Path]
@@ -428,3 +430,13 @@ def test_a_name_that_no_file_system_takes_is_refused_before_anything_is_predicte
 def test_a_name_with_a_date_needs_one(tmp_path: Path) -> None:
     with pytest.raises(PairingError, match=r"1 scene\(s\) have no date: 'b'. Leave '{date}' out"):
         Names(tmp_path, "{key}_{date}_{product}").require_apart({"a": date(2024, 6, 1), "b": None})
+
+
+def test_classes_have_names_of_their_own() -> None:
+    names = ["Öd", "Äd", "crème brûlée", "森林", "川", "d", "water-body"]
+    classes = [{"value": value, "name": name, "color": "#00aa00"} for value, name in enumerate(names)]
+    found = classes_of(TargetSpec.model_validate({"classes": classes}))
+    assert [entry.name for entry in found] == ["Od", "Ad", "creme_brulee", "class_3", "class_4", "d", "water-body"]
+    assert [entry.properties["title"] for entry in found] == names
+    alike = [{**entry, "name": name} for entry, name in zip(classes, ("a b", "a/b"), strict=False)]
+    assert [entry.name for entry in classes_of(TargetSpec.model_validate({"classes": alike}))] == ["a_b_0", "a_b_1"]

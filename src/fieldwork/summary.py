@@ -11,6 +11,7 @@ from rich.table import Table
 
 from groundwork.evaluation.score_names import (
     CALIBRATION,
+    as_text,
     interval_of,
     intervals_of,
     judged_split,
@@ -80,7 +81,7 @@ def _number(value: float | None, interval: Sequence[float] | None = None) -> str
     if value is None:
         return "-"
     # Few digits, so that five columns go into a terminal.
-    return f"{value:.3f}" if interval is None else f"{value:.3f} ({interval[0]:.2f},{interval[1]:.2f})"
+    return as_text(value) if interval is None else f"{as_text(value)} ({interval[0]:.2f},{interval[1]:.2f})"
 
 
 def _shorten(path: Path) -> str:

@@ -67,8 +67,8 @@ def _notes(scores: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is said in words of the scores: how sure they are, and whether the model is of use."""
     confidence = scores.get("confidence")
     if confidence is not None:
-        what = f"in brackets, {confidence['level']:.0%} of {confidence['draws']} draws of {confidence['scenes']} scenes"
-        yield f"No intervals: {confidence['reason']}." if confidence["reason"] else f"Intervals: {what}."
+        what = f"{confidence['level']:.0%}, by {confidence['draws']} draws of {confidence['scenes']} scenes"
+        yield f"No intervals: {confidence['reason']}." if confidence["reason"] else f"In brackets, intervals: {what}."
     orientation = scores.get("orientation")
     if orientation is not None and orientation["spread"] is not None:
         ordered = sorted(orientation["scores"].items(), key=lambda pair: pair[0] != "upright")

@@ -135,8 +135,8 @@ def interval_note(scores: Mapping[str, Any]) -> str:
     if confidence["reason"]:
         return f"No intervals: {confidence['reason']}."
     return (
-        f"In brackets, and as bars: between these lie {confidence['level']:.0%} of {confidence['draws']} draws of "
-        f"{confidence['scenes']} scenes, with replacement."
+        f"In brackets, and as bars: {confidence['level']:.0%} intervals, by {confidence['draws']} draws of "
+        f"{confidence['scenes']} scenes with replacement."
     )
 
 

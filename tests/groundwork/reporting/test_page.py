@@ -83,7 +83,7 @@ def test_scores_stand_beside_the_baselines_with_intervals() -> None:
     text = PageReader(_page()).text
     assert "mean IoU 0.612 (0.500 to 0.650) 0.100" in text
     assert "calibration error 0.100" in text
-    assert "95% of 1000 draws of 7 scenes" in text
+    assert "95% intervals, by 1000 draws of 7 scenes" in text
     assert "+0.512 gain on majority class" in text
     assert "b \u2013" in text, "what has no score says so"
 

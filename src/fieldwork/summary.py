@@ -11,6 +11,7 @@ from rich.table import Table
 
 from groundwork.evaluation.score_names import (
     CALIBRATION,
+    as_text,
     interval_of,
     intervals_of,
     judged_split,
@@ -66,8 +67,8 @@ def _notes(scores: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is said in words of the scores: how sure they are, and whether the model is of use."""
     confidence = scores.get("confidence")
     if confidence is not None:
-        what = f"in brackets, {confidence['level']:.0%} of {confidence['draws']} draws of {confidence['scenes']} scenes"
-        yield f"No intervals: {confidence['reason']}." if confidence["reason"] else f"Intervals: {what}."
+        what = f"{confidence['level']:.0%}, by {confidence['draws']} draws of {confidence['scenes']} scenes"
+        yield f"No intervals: {confidence['reason']}." if confidence["reason"] else f"In brackets, intervals: {what}."
     orientation = scores.get("orientation")
     if orientation is not None and orientation["spread"] is not None:
         ordered = sorted(orientation["scores"].items(), key=lambda pair: pair[0] != "upright")
@@ -80,7 +81,7 @@ def _number(value: float | None, interval: Sequence[float] | None = None) -> str
     if value is None:
         return "-"
     # Few digits, so that five columns go into a terminal.
-    return f"{value:.3f}" if interval is None else f"{value:.3f} ({interval[0]:.2f},{interval[1]:.2f})"
+    return as_text(value) if interval is None else f"{as_text(value)} ({interval[0]:.2f},{interval[1]:.2f})"
 
 
 def _shorten(path: Path) -> str:

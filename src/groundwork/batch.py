@@ -27,19 +27,22 @@ def by_name(values: Mapping[str, Value]) -> dict[str, Value]:
 
 @dataclass(frozen=True, slots=True)
 class Objects:
-    """The objects of a window, in its pixels. A window without any has none of each: (0, 4), (0,)."""
+    """The objects of a window, in its pixels. A window without any has none of each: (0, 4), (0,), (0, 2)."""
 
     #: Left, top, right and bottom edge of each, in pixels from the upper left corner of the window (objects, 4).
     boxes: NDArray[np.float32]
     #: Index of the class of each (objects,).
     labels: NDArray[np.int64]
+    #: Column and row of the middle of the pixel in which the centre of each lies, as the scene shows it: of an object
+    #: that the window shows in part it may lie outside (objects, 2).
+    centers: NDArray[np.float32]
     #: 1 where a pixel belongs to the object (objects, height, width). None: boxes alone are known.
     masks: NDArray[np.uint8] | None = None
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return what is known of them by name; the first axis of each is that of the objects."""
-        boxes: dict[str, NDArray[np.generic]] = {"boxes": self.boxes, "labels": self.labels}
-        return boxes if self.masks is None else {**boxes, "masks": self.masks}
+        known: dict[str, NDArray[np.generic]] = {"boxes": self.boxes, "labels": self.labels, "centers": self.centers}
+        return known if self.masks is None else {**known, "masks": self.masks}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +144,8 @@ class Batch(TypedDict):
     location: NotRequired[Tensor]
     #: A number for each chip, by which a model draws what it leaves to chance (batch,): see :class:`Images`.
     seeds: NotRequired[Tensor]
-    #: For each chip ``boxes`` (objects, 4), ``labels`` (objects,) and, where known, ``masks`` (objects, height, width):
-    #: see :class:`Objects`. Absent: the target does not ask for objects.
+    #: For each chip ``boxes`` (objects, 4), ``labels`` (objects,), ``centers`` (objects, 2) and, where known, ``masks``
+    #: (objects, height, width): see :class:`Objects`. Absent: the target does not ask for objects.
     objects: NotRequired[list[dict[str, Tensor]]]
     #: Which chips are asked for (batch,); others fill up the batch of one of several processes. Absent: all.
     own: NotRequired[Tensor]

@@ -53,7 +53,7 @@ def test_scores_stand_with_their_intervals(capsys: pytest.CaptureFixture[str], m
     assert _row(lines, "mean boundary IoU") == ["mean boundary IoU", "0.250", "-"]
     assert _row(lines, "calibration error") == ["calibration error", "0.111", ""]
     assert _row(lines, "after calibration") == ["after calibration", "0.022", ""]
-    assert "Intervals: in brackets, 95% of 1000 draws of 9 scenes." in lines
+    assert "In brackets, intervals: 95%, by 1000 draws of 9 scenes." in lines
     assert "By orientation, over 33 chips: upright 0.500, left_right 0.400; 0.100 apart." in lines
     assert "The model does NOT beat the baseline 'gradient_boosting'." in lines
 

@@ -139,7 +139,7 @@ def test_several_classes_are_learnt_and_judged_beside_baselines(run: SimpleNames
     # Thresholds were chosen for the scores of the model.
     assert set(baselines["class_share"]["threshold"].values()) == {0.5}
     # Chips are counted, also those that overlap, and never their pixels.
-    assert run.by_scene["pixels"].sum() == (world.samples["split"] == "test").sum()
+    assert run.by_scene["images"].sum() == (world.samples["split"] == "test").sum()
     assert {"map", "map_class_share", "map_pixel_regression", "f1_micro"} <= set(run.by_scene.columns)
     assert {"val/map", "val/ap_water", "val/auroc_town", "train/loss_side"} <= set(run.history.columns)
 

@@ -111,7 +111,7 @@ def test_classes_of_images_are_learnt_judged_and_mapped(
     assert run.scores["baselines"]["majority_class"]["overall_accuracy"] < 0.7
     # Chips are counted, also those that overlap, and never their pixels.
     num_chips = (run.samples["split"] == "test").sum()
-    assert run.by_scene["pixels"].sum() == num_chips
+    assert run.by_scene["images"].sum() == num_chips
     assert {"val/f1", "val/f1_water", "val/overall_accuracy"} <= set(run.history.columns)
     panel = draw_panel(ModelPredictor(run.bundle), run.judged, ("A", "B", "C"), 2)
     assert len(panel.axes) == 8

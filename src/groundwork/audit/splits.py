@@ -15,6 +15,7 @@ from groundwork.config.split import SPLITS
 from groundwork.data import sample_table as table
 from groundwork.data.distances import Places
 from groundwork.data.doubles import doubles_between, doubles_within
+from groundwork.data.means import mean_over
 from groundwork.targets.classes import fraction_column
 from groundwork.targets.object_answers import objects_column
 
@@ -106,7 +107,7 @@ def _described(doubles: list[tuple[str, str]] | None) -> str:
 class _Share:
     """How much of a class the splits hold."""
 
-    #: Split -> its share of the pixels, or its objects in a sample.
+    #: Split -> its share of the known pixels or images, or its objects in a sample.
     of: Mapping[str, float]
     found: str
     is_rare: bool
@@ -114,9 +115,9 @@ class _Share:
 
 def _classes(samples: pd.DataFrame, data: DataConfig) -> Iterator[Finding]:
     """Yield the balance of each class whose share the table states."""
-    measure = _objects if data.target.per == "object" else _pixels
+    per = data.target.per
     for name in data.target.names:
-        measured = measure(samples, name)
+        measured = _objects(samples, name) if per == "object" else _known(samples, name, per)
         if measured is None:
             continue
         share = measured.of
@@ -136,11 +137,13 @@ def _classes(samples: pd.DataFrame, data: DataConfig) -> Iterator[Finding]:
         yield make_finding(judge(wrong=is_untaught, look=look), f"class '{name}'", measured.found, remedy)
 
 
-def _pixels(samples: pd.DataFrame, name: str) -> _Share | None:
+def _known(samples: pd.DataFrame, name: str, per: str) -> _Share | None:
     column = fraction_column(name)
     if column not in samples:
         return None
-    share = _by_split(samples.groupby(table.SPLIT)[column].mean())
+    means = {split: mean_over(table.of_split(samples, split), column, per) for split in SPLITS}
+    # Where nobody knows of any sample whether it is of a class, it is known of none.
+    share = {split: 0.0 if np.isnan(mean) else mean for split, mean in means.items()}
     found = ", ".join(f"{split} {value:.2%}" for split, value in share.items())
     return _Share(share, found, share["train"] < RARE)
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from groundwork.errors import DataError
+
 
 @dataclass(frozen=True, slots=True)
 class PixelDraw:
@@ -30,7 +32,15 @@ def draw_pixels(num_chips: int, num_pixels: int, seed: int) -> PixelDraw:
         num_chips: How many chips there are.
         num_pixels: Most pixels of all.
         seed: Of the draw.
+
+    Raises:
+        DataError: Where there are none.
     """
+    if not num_chips:
+        raise DataError(
+            "The sample table has no sample of the split 'train', and what is fitted on single pixels, such as the "
+            "baselines of an evaluation, is fitted on its pixels. Split the samples so that it has some."
+        )
     chips = np.arange(num_chips)
     if num_pixels < num_chips:
         chips = np.sort(np.random.default_rng(seed).permutation(chips)[:num_pixels])

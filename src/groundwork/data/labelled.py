@@ -65,7 +65,9 @@ class LabelledScene:
     def checksum(self, window: Window, patch: Patch) -> str:
         """Return eight digits for what :meth:`read` gave and where on the ground it lies."""
         number = crc32(f"{describe_crs(self.grid.crs)} {self.grid.part(window).bounds}".encode())
-        found = () if patch.objects is None else patch.objects.arrays().values()
+        objects = {} if patch.objects is None else patch.objects.arrays()
+        # Tables of former versions know nothing of centres, and bundles say beside which table they were trained.
+        found = [part for name, part in objects.items() if name != "centers"]
         parts = [part for source in patch.values for part in (patch.values[source], _short(patch.valid[source]))]
         for part in (*parts, _short(np.asarray(patch.target)), *found):
             number = crc32(np.ascontiguousarray(part).data, number)

@@ -22,7 +22,7 @@ from pydantic import Field, ValidationError
 from groundwork.batch import Chip, Patch, by_name
 from groundwork.data import sample_table as table
 from groundwork.data.facts import ChipFacts
-from groundwork.data.packed_objects import unpack_objects
+from groundwork.data.packed_objects import CENTERS, STARTS, unpack_objects
 from groundwork.errors import DataError
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.strict import Config
@@ -89,6 +89,8 @@ class ChipStore:
         if packed is None or packed.rows != rows_of(samples):
             found = f"the {split} chips of another sample table"
             raise self._refused(found, f"those of this table, which has {len(samples)} of them")
+        if STARTS in packed.arrays and CENTERS not in packed.arrays:
+            raise self._refused("objects without the places of their centres", "those of this version")
         for array in packed.arrays.values():
             file = self.path / array.file
             size = file.stat().st_size if file.is_file() else None

@@ -16,6 +16,8 @@ from groundwork.batch import Objects
 #: The array that says with which object each chip begins, and how many there are (chips + 1,).
 STARTS = "objects/starts"
 _BOXES, _LABELS, _MASKS = "objects/boxes", "objects/labels", "objects/masks"
+#: That of centres, which stores of former versions lack.
+CENTERS = "objects/centers"
 
 
 class ObjectWriter:
@@ -76,16 +78,17 @@ def unpack_objects(arrays: Mapping[str, NDArray[np.generic]], index: int, size: 
     if STARTS not in arrays:
         return None
     start, stop = (int(place) for place in arrays[STARTS][index : index + 2])
-    boxes, labels = (np.array(arrays[name][start:stop]) for name in (_BOXES, _LABELS))
+    boxes, labels, centers = (np.array(arrays[name][start:stop]) for name in (_BOXES, _LABELS, CENTERS))
     masks = None
     if _MASKS in arrays:
         bits = np.unpackbits(arrays[_MASKS][start:stop].astype(np.uint8, copy=False), axis=1, count=size[0] * size[1])
         masks = bits.reshape(-1, *size)
-    return Objects(boxes.astype(np.float32, copy=False), labels.astype(np.int64, copy=False), masks)
+    boxes, centers = (part.astype(np.float32, copy=False) for part in (boxes, centers))
+    return Objects(boxes, labels.astype(np.int64, copy=False), centers, masks)
 
 
 def _arrays_of(objects: Objects) -> dict[str, NDArray[np.generic]]:
-    parts: dict[str, NDArray[np.generic]] = {_BOXES: objects.boxes, _LABELS: objects.labels}
+    parts: dict[str, NDArray[np.generic]] = {_BOXES: objects.boxes, _LABELS: objects.labels, CENTERS: objects.centers}
     if objects.masks is not None:
         height, width = objects.masks.shape[1:]
         parts[_MASKS] = np.packbits(objects.masks.reshape(-1, height * width), axis=1)

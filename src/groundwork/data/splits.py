@@ -18,6 +18,7 @@ from groundwork.data.distances import Places
 from groundwork.data.doubles import count_doubles
 from groundwork.data.drawing import draw_splits
 from groundwork.data.grouping import blocks_of, places_of, shared_places, values_of
+from groundwork.data.means import mean_over
 from groundwork.data.regions import Regions, check_apart, place_in_regions
 from groundwork.errors import DataError
 from groundwork.specs import TargetSpec
@@ -183,16 +184,18 @@ def report_splits(
 
 
 def _answers(samples: pd.DataFrame, target: TargetSpec) -> dict[str, Any]:
-    """Return how often each class occurs in the samples of a split, with its objects, or the mean of each output."""
+    """Return how often each class occurs in what is known of a split, with its objects, or the mean of each output."""
     if target.outputs:
-        means = {name: samples[f"mean_{name}"].mean() for name in target.names}
+        means = {name: mean_over(samples, f"mean_{name}", target.per, f"known_{name}") for name in target.names}
         return {"mean": {name: None if np.isnan(mean) else float(f"{mean:.6g}") for name, mean in means.items()}}
-    fractions = {name: round(float(samples[fraction_column(name)].mean()), 6) for name in target.names}
+    shares = {name: mean_over(samples, fraction_column(name), target.per) for name in target.names}
+    fractions = {name: None if np.isnan(share) else round(share, 6) for name, share in shares.items()}
     if target.per == "object":
         counts = {name: int(samples[objects_column(name)].sum()) for name in target.names}
         absent = [name for name, count in counts.items() if count == 0]
         return {"class_objects": counts, "class_fractions": fractions, "absent_classes": absent}
-    return {"class_fractions": fractions, "absent_classes": [name for name, share in fractions.items() if share == 0]}
+    # Not by what is rounded: a class of few pixels is there.
+    return {"class_fractions": fractions, "absent_classes": [name for name, share in shares.items() if not share > 0]}
 
 
 def _warn_of_left_out(left_out: Mapping[str, Mapping[str, int]]) -> None:

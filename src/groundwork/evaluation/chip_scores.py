@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from groundwork.batch import Truth
@@ -25,7 +26,7 @@ class ChipScores:
 
     Classes of pixels are judged by their mean IoU over the classes that occur in the chip, objects by F1, classes of
     images by the mean probability of what is right, numbers by their RMSE, whose sign is turned: of several outputs
-    each is divided by its mean over all chips.
+    each is divided by its mean over all chips, and their mean is that of those that are known in the chip.
     """
 
     def __init__(self, kind: TargetKind) -> None:
@@ -51,8 +52,8 @@ class ChipScores:
         values = np.array(self._found, np.float64).reshape(len(samples), len(self._found[0]) if self._found else 1)
         if values.shape[1] > 1:
             # A unit of an output is none of another.
-            values = values / np.abs(np.nanmean(values, axis=0, keepdims=True)).clip(min=1e-12)
-        goodness = [float(f"{value:.6g}") for value in values.mean(axis=1).tolist()]
+            values = values / np.abs(_mean_of_known(values, axis=0)).clip(min=1e-12)
+        goodness = [float(f"{value:.6g}") for value in _mean_of_known(values, axis=1)[:, 0].tolist()]
         found = samples[[table.SAMPLE_ID, table.SCENE]].reset_index(drop=True)
         return found.assign(**{GOODNESS: goodness, MEASURE: measure_of(self._kind.target)})
 
@@ -60,7 +61,7 @@ class ChipScores:
 def measure_of(target: TargetSpec) -> str:
     """Return by what the chips of a target are judged."""
     if not target.classes:
-        return "rmse"
+        return "rmse" if len(target.outputs) == 1 else "relative rmse"
     return {"pixel": "miou", "object": "f1"}.get(target.per, "probability of what is right")
 
 
@@ -80,6 +81,13 @@ def extremes(chips: pd.DataFrame, count: int) -> tuple[list[str], list[str]]:
     names = [str(name) for name in known[table.SAMPLE_ID]]
     few = min(count, len(names) // 2)
     return names[: max(few, min(count, 1))], names[::-1][:few]
+
+
+def _mean_of_known(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    """Return means along an axis, which stays; NaN where all numbers along it are."""
+    count = (~np.isnan(values)).sum(axis=axis, keepdims=True)
+    total = np.nansum(values, axis=axis, keepdims=True)
+    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
 
 
 def _judge(kind: TargetKind, truth: Truth, scores: Tensor) -> list[float]:

@@ -1,6 +1,7 @@
 """How far scores are left to chance: intervals by drawing the scenes anew, with replacement (Efron 1979).
 
-Scenes are drawn, not pixels: neighbouring pixels are alike, and intervals over pixels would be far too narrow.
+Scenes are drawn, not pixels: neighbouring pixels are alike, and intervals over pixels would be far too narrow. Those of
+few scenes are widened, as what is drawn from few differs by less than these do from others (Hesterberg 2015).
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import ndtr, stdtrit
 from torch import Tensor
 
 from groundwork.progress import track
 from groundwork.targets.kind import Accumulator, TargetKind
 
-#: Share of the draws that lies within an interval.
+#: How often an interval is to hold what all scenes of the kind would give.
 LEVEL = 0.95
 #: With fewer scenes an interval would say more than is known: the few that there are would be drawn again and again.
 FEWEST_SCENES = 5
@@ -82,14 +84,14 @@ def intervals_of(
     mains: dict[str, NDArray[np.float64]] = {}
     for name, redraw in predictors.items():
         reports = [{key: report[key] for key in compared.names} for report in redraw(drawn)]
-        found |= {name: _intervals(reports), "draws": len(reports)}
+        found |= {name: _intervals(reports, drawn.shape[1]), "draws": len(reports)}
         mains[name] = _numbers([report[compared.main] for report in reports])
     own = scores[model][compared.main]
     if best is None or own is None:
         return found | {"difference": None}
     gains = compared.gain(1.0, 0.0) * (mains[model] - mains[best])
     gain = compared.gain(own, scores[best][compared.main])
-    difference = {"baseline": best, "gain": _rounded(gain), "interval": interval(gains)}
+    difference = {"baseline": best, "gain": _rounded(gain), "interval": interval(gains, drawn.shape[1])}
     return found | {"difference": difference}
 
 
@@ -98,12 +100,22 @@ def main_scores(reports: Iterator[Mapping[str, Any]], main: str) -> NDArray[np.f
     return _numbers([report[main] for report in reports])
 
 
-def interval(numbers: NDArray[np.float64]) -> list[float] | None:
-    """Return the percentiles between which :data:`LEVEL` of the draws lie; None where half of them have no number."""
+def interval(numbers: NDArray[np.float64], num_scenes: int, level: float = LEVEL) -> list[float] | None:
+    """Return the expanded percentile interval (Hesterberg 2015); None where half of the draws have no number.
+
+    Percentiles of draws from five scenes hold the truth in 84 % of the cases where 95 % are meant. They are taken so
+    much farther out as an interval by Student's distribution is wider than one by the normal distribution.
+
+    Args:
+        numbers: A score of each draw, NaN where it is not defined.
+        num_scenes: How many scenes were drawn from, two or more.
+        level: How often it is to hold the truth.
+    """
     known = numbers[~np.isnan(numbers)]
     if len(known) <= len(numbers) / 2:
         return None
-    tail = 50 * (1 - LEVEL)
+    farther = (num_scenes / (num_scenes - 1)) ** 0.5 * stdtrit(num_scenes - 1, (1 + level) / 2)
+    tail = 100 * float(ndtr(-farther))
     return [_rounded(value) for value in np.percentile(known, [tail, 100 - tail]).tolist()]
 
 
@@ -153,13 +165,14 @@ def _summed(parts: Sequence[Tensor], drawn: NDArray[np.int64]) -> Tensor:
     return (times @ stacked.reshape(len(stacked), -1)).reshape(len(drawn), *stacked.shape[1:])
 
 
-def _intervals(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _intervals(reports: Sequence[Mapping[str, Any]], num_scenes: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, first in reports[0].items():
         if isinstance(first, Mapping):
-            found[name] = {key: interval(_numbers([report[name][key] for report in reports])) for key in first}
+            by_key = {key: _numbers([report[name][key] for report in reports]) for key in first}
+            found[name] = {key: interval(numbers, num_scenes) for key, numbers in by_key.items()}
         else:
-            found[name] = interval(_numbers([report[name] for report in reports]))
+            found[name] = interval(_numbers([report[name] for report in reports]), num_scenes)
     return found
 
 

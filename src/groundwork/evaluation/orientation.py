@@ -18,7 +18,7 @@ from groundwork.data.augmentation.base import Pixels
 from groundwork.data.augmentation.symmetries import LEFT_RIGHT, TOP_BOTTOM, TURNS, Move, move_chips
 from groundwork.data.chips import LabelledData, known_once
 from groundwork.data.picking import evenly
-from groundwork.evaluation.confidence import draw_scenes, interval, main_scores, redraw_of, total_of, why_not
+from groundwork.evaluation.confidence import LEVEL, draw_scenes, interval, main_scores, redraw_of, total_of, why_not
 from groundwork.evaluation.predictors import Predictor
 from groundwork.progress import track
 from groundwork.targets.kind import Accumulator
@@ -53,7 +53,8 @@ def judge_orientations(
 
     Returns:
         ``scores`` by view; ``spread`` from the lowest to the highest; by view under ``lost`` what is lost against the
-        upright one with its interval, None where there is none; ``depends``, whether any of these shows a difference,
+        upright one with its interval, of which all together hold as often as one is to, None where there is none;
+        ``depends``, whether any of these shows a difference,
         None where that cannot be said; ``chips`` and ``scenes``, how many were looked at.
     """
     samples = data.of_split(split)
@@ -104,7 +105,10 @@ def _compare(
         redrawn = {view: main_scores(redraw_of(kind, part)(drawn), main) for view, part in parts.items()}
         for view in others:
             loss = round(scores[upright] - scores[view], 6)
-            losses[view] = {"loss": loss, "interval": interval(redrawn[upright] - redrawn[view])}
+            # As any of them is enough to say so (Bonferroni): four by themselves would show a difference by chance.
+            level = 1 - (1 - LEVEL) / len(others)
+            apart = interval(redrawn[upright] - redrawn[view], num_scenes, level)
+            losses[view] = {"loss": loss, "interval": apart}
     return {"scores": scores, "spread": spread, "lost": losses, "depends": _depends(losses, spread)}
 
 

@@ -60,6 +60,16 @@ def shown_scores(own: Mapping[str, Any]) -> Iterator[tuple[str, str, str | None]
             yield f"{label} {name}", key, name
 
 
+def as_text(value: float) -> str:
+    """Return a score as people read it: with three digits behind the point, or as many as a small or large one takes.
+
+    Errors have the unit of what is predicted: one of 0.0004 is not 0.
+    """
+    if value == 0 or 0.01 <= abs(value) < 1000:
+        return f"{value:.3f}"
+    return f"{value:.3g}" if abs(value) < 1 else f"{value:.6g}"
+
+
 def score_of(values: Mapping[str, Any], key: str, part: str | None) -> float | None:
     """Return a score as :func:`shown_scores` names it; None where there is none."""
     found: float | None = _part_of(values, key, part)

@@ -64,7 +64,7 @@ class Evaluation:
     def by_scene(self) -> pd.DataFrame:
         """Return one row per scene, with the model's scores and the baselines' main one."""
         main = self.kind.main_score
-        counted = "objects" if self.kind.per == "object" else "pixels"
+        counted = {"object": "objects", "image": "images"}.get(self.kind.per, "pixels")
         rows = []
         for scene, accumulator in self.accumulators[MODEL].items():
             report = accumulator.report()

@@ -59,7 +59,7 @@ def dropouts_of(model: Model) -> list[_DropoutNd]:
         raise SpecError(
             "'inference.dropout_samples' asks the model several times with dropout, and it has none: every answer "
             "would be the same. Set it to 0, or train with a component that takes a 'dropout' option above 0, such as "
-            "the decoder 'fcn'."
+            "the heads 'segmentation' and 'classification'."
         )
     return found
 

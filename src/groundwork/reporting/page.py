@@ -19,6 +19,7 @@ from plotly.offline import get_plotlyjs
 from groundwork.evaluation.score_names import (
     CALIBRATION,
     ROWS,
+    as_text,
     interval_of,
     intervals_of,
     judged_split,
@@ -134,8 +135,8 @@ def interval_note(scores: Mapping[str, Any]) -> str:
     if confidence["reason"]:
         return f"No intervals: {confidence['reason']}."
     return (
-        f"In brackets, and as bars: between these lie {confidence['level']:.0%} of {confidence['draws']} draws of "
-        f"{confidence['scenes']} scenes, with replacement."
+        f"In brackets, and as bars: {confidence['level']:.0%} intervals, by {confidence['draws']} draws of "
+        f"{confidence['scenes']} scenes with replacement."
     )
 
 
@@ -154,14 +155,14 @@ def _headline(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _cell(value: float | None, interval: Sequence[float] | None) -> str:
     if value is None:
         return "\u2013"
-    number = f"{value:.3f}" if abs(value) < 1000 else f"{value:.6g}"
-    return number if interval is None else f"{number} ({interval[0]:.3f} to {interval[1]:.3f})"
+    number = as_text(value)
+    return number if interval is None else f"{number} ({as_text(interval[0])} to {as_text(interval[1])})"
 
 
 def _table(values: pd.DataFrame) -> dict[str, list[Any]]:
     """Return names of columns, and rows as text."""
     rows = [
-        ["\u2013" if pd.isna(cell) else f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row]
+        ["\u2013" if pd.isna(cell) else as_text(cell) if isinstance(cell, float) else str(cell) for cell in row]
         for row in values.itertuples(index=False)
     ]
     return {"columns": [str(name).replace("_", " ") for name in values.columns], "rows": rows}

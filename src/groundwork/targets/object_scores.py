@@ -58,7 +58,8 @@ class FoundObjects(Accumulator):
         """Add a batch. See :class:`Accumulator`.
 
         Args:
-            truth: With objects. What lies in pixels that are not known is left out on both sides.
+            truth: With objects, whose centres, where they are not given, are those of their boxes. What lies in
+                pixels that are not known is left out on both sides.
             scores: Rows (batch, most, 6 or more) of box, score, class index and cells; those of score 0 are none.
 
         Raises:
@@ -66,9 +67,9 @@ class FoundObjects(Accumulator):
         """
         for given, entry, answers in zip(scores.detach().float().cpu(), truth.objects or (), truth.target, strict=True):
             known = answers.cpu().numpy()
-            boxes, labels = (entry[name].cpu().numpy() for name in ("boxes", "labels"))
+            told = {name: part.cpu().numpy() for name, part in entry.items() if name != "masks"}
             rows = given[given[:, 4] > 0]
-            parts = _by_class(rows.numpy(), boxes, labels, known, len(self._names))
+            parts = _by_class(rows.numpy(), told, known, len(self._names))
             self._images.append([part for part, _ in parts])
             if self._has_masks:
                 if "masks" not in entry:
@@ -200,15 +201,15 @@ def _by_size(images: Sequence[Sequence[ImageObjects]], num_classes: int) -> list
 
 def _by_class(
     rows: NDArray[np.float32],
-    boxes: NDArray[np.float32],
-    labels: NDArray[np.int64],
+    entry: Mapping[str, NDArray[np.generic]],
     answers: NDArray[np.int64],
     num_classes: int,
 ) -> list[tuple[ImageObjects, tuple[NDArray[np.bool_], NDArray[np.bool_]]]]:
     """Return the objects of each class, and which of all they are: of those found, and of those there."""
     found = rows[:, :4].astype(np.float64)
-    there = boxes.reshape(-1, 4).astype(np.float64)
-    judged, known = _judged(there, labels, answers), answers[0][_centers(found, answers.shape[-2:])] != IGNORE
+    there, labels = entry["boxes"].reshape(-1, 4).astype(np.float64), entry["labels"]
+    centers = entry["centers"].astype(np.float64) if "centers" in entry else (there[:, :2] + there[:, 2:]) / 2
+    judged, known = _judged(centers, answers), answers[0][_centers(found, answers.shape[-2:])] != IGNORE
     parts = []
     for index in range(num_classes):
         mine, theirs = rows[:, 5] == index, labels == index
@@ -217,22 +218,15 @@ def _by_class(
     return parts
 
 
-def _judged(boxes: NDArray[np.float64], labels: NDArray[np.int64], answers: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _judged(centers: NDArray[np.float64], answers: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return which objects are asked for in this image: those whose centre lies in it, where the answer is known.
 
     The centre of an object that the image shows in part may lie in another image, which asks for it then.
     """
-    size = answers.shape[-2:]
-    rows, columns = _centers(boxes, size)
-    edges = (boxes[:, 0] <= 0) | (boxes[:, 1] <= 0) | (boxes[:, 2] >= size[1]) | (boxes[:, 3] >= size[0])
-    judged = np.asarray(answers[0][rows, columns] != IGNORE)
-    centers = np.array(answers[1])
-    centers[rows[~edges], columns[~edges]] = 0
-    for index in np.flatnonzero(edges):
-        left, top = np.floor(boxes[index, :2]).astype(int)
-        right, bottom = np.ceil(boxes[index, 2:]).astype(int)
-        inside = centers[max(top, 0) : bottom, max(left, 0) : right]
-        judged[index] = bool((inside == 1 + labels[index]).any())
+    height, width = answers.shape[-2:]
+    columns, rows = np.floor(centers).astype(np.int64).T
+    judged = np.asarray((columns >= 0) & (columns < width) & (rows >= 0) & (rows < height))
+    judged[judged] = answers[0][rows[judged], columns[judged]] != IGNORE
     return judged
 
 

@@ -78,6 +78,10 @@ class SceneObjects:
         self._ones = np.ones(len(self._shapes), np.uint8)
         values = np.where(self._classes == IGNORE, IGNORE, 1 + self._classes).astype(np.int16)
         self._cover = DrawnPlane(self._shapes, values, NO_OBJECT, grid, vectors, path)
+        edges = shapely.bounds(self._outlines).reshape(-1, 4)
+        middles = np.round((edges[:, :2] + edges[:, 2:]) / 2 * STEPS).astype(np.int64) // STEPS
+        #: Column and row of the pixel in which the centre of each lies (objects, 2).
+        self._middles: NDArray[np.int64] = middles.clip(max=(grid.width - 1, grid.height - 1))
         self._marks = self._mark(path)
         self._complete = None
         if complete is not None:
@@ -104,9 +108,8 @@ class SceneObjects:
 
     def _mark(self, path: Path) -> NDArray[np.int64]:
         """Return row, column and 1 + class index of each object, no two in one pixel, (objects, 3)."""
-        edges, classes = (part[self._classes != IGNORE] for part in (shapely.bounds(self._outlines), self._classes))
-        middle = np.round((edges[:, :2] + edges[:, 2:]) / 2 * STEPS).astype(np.int64) // STEPS
-        columns, rows = middle.clip(max=(self._grid.width - 1, self._grid.height - 1)).T
+        middles, classes = (part[self._classes != IGNORE] for part in (self._middles, self._classes))
+        columns, rows = middles.T
         places: dict[tuple[int, int], int] = {}
         for row, column, index in zip(rows.tolist(), columns.tolist(), classes.tolist(), strict=True):
             free = (place for place in _around(row, column, self._grid) if place not in places)
@@ -156,7 +159,8 @@ class SceneObjects:
         edges = np.round((shapely.bounds(parts).reshape(-1, 4) - (left, top, left, top)) * STEPS) / STEPS
         seen = (edges[:, :2] < edges[:, 2:]).all(axis=1) & (shares > 0) & (shares >= self._spec.min_visible)
         masks = pixels.masks(seen) if has_masks and pixels is not None else None
-        objects = Objects(edges[seen].astype(np.float32), self._classes[near[seen]], masks)
+        centers = self._middles[near[seen]] - (left, top) + 0.5
+        objects = Objects(edges[seen].astype(np.float32), self._classes[near[seen]], centers.astype(np.float32), masks)
         return replace(patch, target=self._hide(np.asarray(patch.target), near, seen, window), objects=objects)
 
     def _hide(self, answers: Answers, near: NDArray[np.int64], seen: NDArray[np.bool_], window: Window) -> Answers:

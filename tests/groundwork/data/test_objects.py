@@ -147,7 +147,7 @@ def test_packed_batches_are_those_of_the_files(tmp_path: Path, world: SimpleName
             assert torch.equal(found["target"], expected["target"])
             assert len(found["objects"]) == len(expected["objects"]) == len(expected["sample_id"])
             for one, other in zip(found["objects"], expected["objects"], strict=True):
-                assert list(one) == list(other) == ["boxes", "labels", *(["masks"] if world.masks else [])]
+                assert list(one) == list(other) == ["boxes", "labels", "centers", *(["masks"] if world.masks else [])]
                 for name, part in one.items():
                     assert part.dtype == other[name].dtype
                     assert torch.equal(part, other[name])
@@ -202,6 +202,14 @@ def test_packed_objects_that_are_not_those_that_were_written_are_refused(tmp_pat
         opened.write(b"\x7f")
     with pytest.raises(DataError, match=r"found other bytes for the chip .*Pack the chips again"):
         list(map(packed.chips("train").__getitem__, range(16)))
+    index = tmp_path / "packed/index.json"
+    stated = index.read_text()
+    lacking = json.loads(stated)
+    del lacking["splits"]["train"]["arrays"]["objects/centers"]
+    index.write_text(json.dumps(lacking))
+    with pytest.raises(DataError, match=r"objects without the places of their centres.*Pack the chips again"):
+        replace(packed, store=open_store(tmp_path / "packed")).chips("train")
+    index.write_text(stated)
     other = replace(packed, target=TargetSpec.model_validate(coco.data.target.model_dump() | {"objects": None}))
     with pytest.raises(DataError, match=r"packed with objects = .* for the target"):
         other.chips("train")

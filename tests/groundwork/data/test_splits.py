@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import combinations, product
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import rasterio
 import shapely
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from rasterio.crs import CRS
 from rasterio.warp import transform, transform_bounds
+from rasterio.windows import Window
 
 from groundwork.config.data import DataConfig
 from groundwork.config.split import SplitConfig
 from groundwork.data.distances import Places
 from groundwork.data.splits import SPLITS, assign_splits, divide, report_splits
 from groundwork.errors import DataError
+from groundwork.specs import OutputSpec, TargetSpec
 
 UTM = "EPSG:32632"
 Table = Callable[..., pd.DataFrame]
@@ -340,13 +344,24 @@ def test_the_given_table_stays_as_it_is(table_of: Table) -> None:
 # --- report ---------------------------------------------------------------------------------------------------------
 
 
+def _labels_of(root: Path, sample: dict[str, Any]) -> np.ndarray:
+    """Return the known label values of a chip, read with plain rasterio."""
+    window = Window(sample["column"], sample["row"], sample["size"], sample["size"])
+    with rasterio.open(root / "scenes" / f"{sample['scene']}.tif") as scene:
+        valid = (scene.read(window=window) != scene.nodata).all(axis=0)
+    with rasterio.open(root / "labels" / f"{sample['scene']}.tif") as label:
+        values = label.read(1, window=window)
+    return np.asarray(values[valid & (values > 0)])
+
+
 def test_the_report_tells_samples_scenes_classes_and_distances(tiny_data: SimpleNamespace) -> None:
     report = report_splits(tiny_data.samples, tiny_data.config)
     for name in SPLITS:
         part = tiny_data.samples[tiny_data.samples["split"] == name]
         told = report["splits"][name]
         assert (told["samples"], told["scenes"]) == (len(part), part["scene"].nunique())
-        assert told["class_fractions"]["water"] == pytest.approx(part["fraction_water"].mean(), abs=1e-6)
+        shown = np.concatenate([_labels_of(tiny_data.root, row) for row in part.to_dict("records")])
+        assert told["class_fractions"]["water"] == pytest.approx((shown == 1).mean(), abs=1e-6)
         assert told["absent_classes"] == []
     gaps = [sorted(pair) for pair in report["least_distance_m"]]
     assert len(gaps) == 3
@@ -355,6 +370,22 @@ def test_the_report_tells_samples_scenes_classes_and_distances(tiny_data: Simple
         measured = [gap for a, b, gap in _gaps(tiny_data.samples) if {a, b} == {one, other}]
         # Scale in the overlap of two zones is off by up to a few per cent; chips are shrunk by 0.01 pixels.
         assert least == pytest.approx(min(measured), rel=0.05, abs=0.5)
+
+
+def test_chips_count_by_what_is_known_of_them(table_of: Table, tiny_data: SimpleNamespace) -> None:
+    places = [("a", 0, 0), ("a", 0, 100), ("b", 0, 200), ("c", 0, 300)]
+    # Of the first chip a tenth is labelled, all of it as water: a tenth of what is known of both.
+    table = table_of(places, split=["train", "train", "val", "test"], valid_fraction=[0.1, 0.9, 1.0, 1.0])
+    shares = {"fraction_water": [1.0, 0.0, 0.0, 2e-7], "fraction_forest": [0.0, 1.0, 1.0, 1.0], "fraction_field": 0.0}
+    told = report_splits(table.assign(**shares), tiny_data.config)["splits"]
+    assert told["train"]["class_fractions"] == {"water": 0.1, "forest": 0.9, "field": 0.0}
+    assert [told[split]["absent_classes"] for split in SPLITS] == [["field"], ["water", "field"], ["field"]]
+    numbers = {"mean_height": [10.0, 20.0, 5.0, np.nan], "known_height": [0.5, 1.0, 1.0, 0.0]}
+    target = TargetSpec(outputs=(OutputSpec(name="height", minimum=0, maximum=60),))
+    config = tiny_data.config.model_copy(update={"target": target})
+    told = report_splits(table.assign(**numbers), config)["splits"]
+    expected = (10 * 0.05 + 20 * 0.9) / 0.95
+    assert [told[split]["mean"]["height"] for split in SPLITS] == [pytest.approx(expected, rel=1e-5), 5.0, None]
 
 
 def test_absent_classes_are_named(table_of: Table, tiny_data: SimpleNamespace) -> None:

@@ -71,6 +71,17 @@ def test_numbers_are_judged_by_their_error_each_output_alike() -> None:
     assert both.tolist() == pytest.approx([-(root / mean + 0.5) / 2, -(1 / mean + 1.5) / 2], abs=1e-5)
 
 
+def test_chips_of_which_one_output_is_known_are_judged_by_it() -> None:
+    nan = float("nan")
+    truth = [torch.tensor([[[0.0]], [[one]], [[nan]]]) for one in (0.0, nan)] + [torch.full((3, 1, 1), nan)]
+    scores = [torch.tensor([[[2.0]], [[10.0]], [[7.0]]]), torch.tensor([[[6.0]], [[20.0]], [[7.0]]]), *truth[2:]]
+    found = _table({"outputs": [HEIGHT, HEIGHT | {"name": "mass"}, HEIGHT | {"name": "cover"}]}, truth, scores)
+    # Errors of 2 and 6 are a half and three halves of their mean; the second output is known in one chip alone.
+    assert found["goodness"].tolist()[:2] == pytest.approx([-(0.5 + 1) / 2, -1.5])
+    assert np.isnan(found["goodness"][2])
+    assert set(found["measure"]) == {"relative rmse"}
+
+
 def test_the_best_and_the_worst_are_never_the_same() -> None:
     table = pd.DataFrame({"sample_id": list("abcde"), "scene": "s", "goodness": [0.1, 0.9, np.nan, 0.5, 0.9]})
     assert extremes(table, 2) == (["b", "e"], ["a", "d"])

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.stats import norm, t
 from sklearn import metrics
 
 from groundwork.batch import Truth
@@ -74,7 +75,10 @@ def test_intervals_of_sums_are_those_of_pixels_drawn_scene_by_scene() -> None:
                 expected["x"].append(metrics.jaccard_score(truth == 0, said == 0))
         expected["miou"].append(both[0])
         expected["gain"].append(both[0] - both[1])
-    limits = {name: pytest.approx(np.percentile(values, [2.5, 97.5]), abs=2e-6) for name, values in expected.items()}
+    tail = 100 * norm.cdf(-((SCENES / (SCENES - 1)) ** 0.5) * t.ppf(0.975, SCENES - 1))
+    limits = {
+        name: pytest.approx(np.percentile(values, [tail, 100 - tail]), abs=2e-6) for name, values in expected.items()
+    }
     assert found["model"]["miou"] == limits["miou"]
     assert found["model"]["overall_accuracy"] == limits["accuracy"]
     assert found["model"]["iou"]["x"] == limits["x"]
@@ -118,9 +122,22 @@ def test_intervals_of_what_was_hidden_add_up_squared_errors() -> None:
 def test_draws_without_a_score_are_left_out_unless_they_are_half_of_all() -> None:
     numbers = np.arange(100.0)
     numbers[:40] = np.nan
-    assert interval(numbers) == pytest.approx(np.percentile(numbers[40:], [2.5, 97.5]))
+    # Of very many scenes nothing is widened.
+    assert interval(numbers, 10**9) == pytest.approx(np.percentile(numbers[40:], [2.5, 97.5]))
     numbers[:50] = np.nan
-    assert interval(numbers) is None
+    assert interval(numbers, 10**9) is None
+
+
+@pytest.mark.parametrize(("num_scenes", "plain"), [(5, 0.84), (8, 0.89)])
+def test_intervals_hold_the_truth_nearly_as_often_as_they_say(num_scenes: int, plain: float) -> None:
+    random, drawn = np.random.default_rng(0), draw_scenes(num_scenes, 1000, seed=0) / num_scenes
+    means = random.normal(size=(1500, num_scenes)) @ drawn.T
+    found = np.array([interval(row, num_scenes) for row in means])
+    held = ((found[:, 0] <= 0) & (found[:, 1] >= 0)).mean()
+    low, high = np.percentile(means, [2.5, 97.5], axis=1)
+    assert ((low <= 0) & (high >= 0)).mean() == pytest.approx(plain, abs=0.025)
+    assert 0.9 < held < 0.97
+    assert (found[:, 0] > 0).mean() < 0.05, "better by more than chance, where it is not"
 
 
 def test_few_scenes_have_no_interval() -> None:

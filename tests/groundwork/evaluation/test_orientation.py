@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import torch
 from rasterio.transform import from_origin
+from scipy.stats import norm, t
 
 from groundwork.batch import Batch, collate
 from groundwork.config import DataConfig
 from groundwork.data.augmentation.symmetries import LEFT_RIGHT, TURNS
 from groundwork.data.chips import LabelledData, labelled
 from groundwork.data.scan import scan_scenes
-from groundwork.evaluation.confidence import Compared
+from groundwork.evaluation.confidence import Compared, draw_scenes
 from groundwork.evaluation.orientation import judge_orientations, turn
 from groundwork.evaluation.predictors import Predictor
 from groundwork.evaluation.verdict import judge_in_words
@@ -128,3 +129,27 @@ def test_boxes_are_turned_with_their_image(tmp_path: Path) -> None:
     left, top, right, bottom = batch["objects"][0]["boxes"].T
     expected = torch.stack([32 - right, top, 32 - left, bottom], dim=1)
     assert torch.equal(turned["objects"][0]["boxes"], expected)
+
+
+def test_intervals_of_the_views_hold_together(shifted: LabelledData) -> None:
+    scenes, chips = shifted.of_split("test")["scene"].tolist(), shifted.chips("test")
+    counts = {view: {scene: np.zeros((2, 2)) for scene in sorted(set(scenes))} for view in ("upright", "left_right")}
+    for index, scene in enumerate(scenes):
+        patch = chips[index].patch
+        image, truth = np.asarray(patch.values["optical"][0] > 1000, int), np.asarray(patch.target)
+        for view, step in (("upright", 1), ("left_right", -1)):
+            said = np.roll(image[:, ::step], 1, axis=1)
+            np.add.at(counts[view][scene], (truth[:, ::step], said), 1)
+    mious = {view: _mious(np.stack(list(parts.values()))) for view, parts in counts.items()}
+    # Four of 98.75 % hold together in 95 %; those of six scenes are widened by Student's distribution.
+    tail = 100 * norm.cdf(-((6 / 5) ** 0.5) * t.ppf(1 - 0.0125 / 2, 5))
+    expected = np.percentile(mious["upright"] - mious["left_right"], [tail, 100 - tail])
+    found = judge_orientations(ByLeftNeighbour(), shifted, 8, "test", (300, 0))
+    assert found["lost"]["left_right"]["interval"] == pytest.approx(expected, abs=3e-6)
+
+
+def _mious(counts: np.ndarray) -> np.ndarray:
+    """Mean IoU of each of 300 draws of scenes, of their counts (scenes, truth, said)."""
+    drawn = np.tensordot(draw_scenes(len(counts), 300, 0), counts, axes=1)
+    hits = np.diagonal(drawn, axis1=1, axis2=2)
+    return np.asarray((hits / (drawn.sum(axis=1) + drawn.sum(axis=2) - hits)).mean(axis=1))

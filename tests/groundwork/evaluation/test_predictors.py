@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from groundwork.bundle import Bundle
 from groundwork.data.chips import LabelledData
 from groundwork.data.overlap import count_once
 from groundwork.data.statistics import Statistics
-from groundwork.errors import BundleError
+from groundwork.errors import BundleError, DataError
 from groundwork.evaluation.estimators import Boosting
 from groundwork.evaluation.pixel_baseline import PixelNumbers, _pixels_of, pixel_baselines
 from groundwork.evaluation.predictors import ConstantPredictor, ModelPredictor, Predictor
@@ -236,3 +237,9 @@ def test_values_of_all_sources_are_values_of_the_same_pixel(tiny_labelled: Label
     seen = _pixels_of(patch)[2]
     assert np.array_equal(np.isnan(seen), ~valid["b"].ravel())
     assert seen[7:].tolist() == number.ravel()[7:].tolist()
+
+
+def test_baselines_without_training_samples_are_refused(tiny_labelled: LabelledData) -> None:
+    tested = replace(tiny_labelled, samples=tiny_labelled.samples.assign(split="test"))
+    with pytest.raises(DataError, match=r"no sample of the split 'train'.*Split the samples"):
+        pixel_baselines(tested, 100, 1, seed=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from types import SimpleNamespace
 
 import numpy as np
@@ -22,6 +23,8 @@ from groundwork.evaluation.report import evaluate_model
 from groundwork.models.asking import refuse_asking, refuse_compiling, scorer_of
 from groundwork.models.dropout import DropoutScorer
 from groundwork.models.engine import Engine, ModelScorer
+from groundwork.models.heads.classification import ClassificationHead
+from groundwork.models.heads.segmentation import SegmentationHead
 from groundwork.models.views import View, ViewScorer, views_of
 from groundwork.prediction.scene import predict_scenes
 from groundwork.specs import TargetSpec
@@ -235,8 +238,11 @@ def test_dropout_gives_the_mean_of_draws_that_are_the_same_each_time(
 
 
 def test_a_model_without_dropout_is_refused(tiny_bundle: Bundle) -> None:
-    with pytest.raises(SpecError, match=r"'inference.dropout_samples' asks the model several times with dropout"):
+    text = r"'inference.dropout_samples' asks the model several times with dropout.*'segmentation' and 'classification'"
+    with pytest.raises(SpecError, match=text):
         scorer_of(tiny_bundle.build_model(), kind_of(tiny_bundle.config.target), _config(dropout_samples=3))
+    for head in (SegmentationHead, ClassificationHead):
+        assert "dropout" in signature(head).parameters
 
 
 # --- evaluation and prediction --------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from groundwork.reporting.charts import draw_history, draw_scores, empty_chart
-from groundwork.reporting.page import Texts, write_page
+from groundwork.reporting.page import Texts, score_rows, write_page
 from groundwork.reporting.pictures import MOST_PREDICTIONS, WIDEST, gather_pictures, shrink
 from reading import PageReader
 
@@ -83,7 +83,7 @@ def test_scores_stand_beside_the_baselines_with_intervals() -> None:
     text = PageReader(_page()).text
     assert "mean IoU 0.612 (0.500 to 0.650) 0.100" in text
     assert "calibration error 0.100" in text
-    assert "95% of 1000 draws of 7 scenes" in text
+    assert "95% intervals, by 1000 draws of 7 scenes" in text
     assert "+0.512 gain on majority class" in text
     assert "b \u2013" in text, "what has no score says so"
 
@@ -141,3 +141,18 @@ def test_pictures_are_made_small_and_picked_evenly() -> None:
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_few_predictions_are_all_shown(count: int) -> None:
     assert len(gather_pictures({}, {str(number): _png for number in range(count)}).predictions) == count
+
+
+def test_small_and_large_errors_are_shown_with_the_digits_that_tell_something() -> None:
+    given = {"r2": 0.51239, "rmse": {"moisture": 0.00041237, "height": 12345.678}, "bias": {"moisture": 0.0}}
+    intervals = {"rmse": {"moisture": [0.000312, 0.000587], "height": [9876.54321, 20000.0]}}
+    confidence = {"reason": None, "level": 0.95, "draws": 9, "scenes": 7, "model": intervals, "baselines": {}}
+    rows = score_rows({"test": given, "baselines": {}, "confidence": confidence | {"difference": None}})
+    assert dict(rows) == {
+        "R2": ["0.512"],
+        "RMSE moisture": ["0.000412 (0.000312 to 0.000587)"],
+        "RMSE height": ["12345.7 (9876.54 to 20000)"],
+        "bias moisture": ["0.000"],
+    }
+    page = _page(by_scene=pd.DataFrame({"scene": ["a"], "rmse_moisture": [0.00041237]}))
+    assert "<td>0.000412</td>" in page

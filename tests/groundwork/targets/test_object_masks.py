@@ -181,8 +181,10 @@ def _truth(image: dict[str, Any]) -> Truth:
         left, top, right, bottom = _edges(mask)
         answers[1, (top + bottom) // 2, (left + right) // 2] = 1 + label
     masks = np.array([mask for mask, _ in image["objects"]], np.uint8).reshape(-1, LARGE, LARGE)
+    boxes = torch.tensor([_edges(mask) for mask, _ in image["objects"]]).float().reshape(-1, 4)
     entry = {
-        "boxes": torch.tensor([_edges(mask) for mask, _ in image["objects"]]).float().reshape(-1, 4),
+        "boxes": boxes,
+        "centers": ((boxes[:, :2] + boxes[:, 2:]) / 2).floor() + 0.5,
         "labels": torch.tensor([label for _, label in image["objects"]]).long(),
         "masks": torch.from_numpy(masks),
     }

@@ -28,8 +28,14 @@ def answers_for(boxes: Boxes, labels: Sequence[int], size: int = SIZE) -> torch.
     return torch.from_numpy(planes)[None]
 
 
-def truth_of(boxes: Boxes, labels: Sequence[int], answers: torch.Tensor | None = None) -> Truth:
+def truth_of(
+    boxes: Boxes,
+    labels: Sequence[int],
+    answers: torch.Tensor | None = None,
+    centers: Sequence[tuple[float, float]] | None = None,
+) -> Truth:
     entry = {"boxes": torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4), "labels": torch.tensor(labels).long()}
+    entry |= {} if centers is None else {"centers": torch.tensor(centers)}
     return Truth(answers_for(boxes, labels) if answers is None else answers, [entry])
 
 
@@ -108,14 +114,13 @@ def test_ground_that_nobody_knows_counts_neither_way() -> None:
 def test_an_object_that_two_chips_show_is_asked_for_where_its_centre_lies() -> None:
     # Chips of 64 pixels side by side: of an object from column 50 to 70 the first shows the centre, the second the
     # last 6 columns.
-    left = torch.zeros(1, 2, SIZE, SIZE, dtype=torch.int16)
-    left[0, 1, 15, 60] = 1
-    accumulator = judged(truth_of([(50, 10, 64, 20)], [0], left), rows((50, 10, 64, 20, 0.9, 0)))
-    right = torch.zeros(1, 2, SIZE, SIZE, dtype=torch.int16)
-    accumulator.update(truth_of([(0, 10, 6, 20)], [0], right), rows((0, 10, 6, 20, 0.8, 0)))
+    left = truth_of([(50, 10, 64, 20)], [0], centers=[(60.5, 15.5)])
+    accumulator = judged(left, rows((50, 10, 64, 20, 0.9, 0)))
+    right = truth_of([(0, 10, 6, 20)], [0], centers=[(-3.5, 15.5)])
+    accumulator.update(right, rows((0, 10, 6, 20, 0.8, 0)))
     assert accumulator.num_known() == 1
     assert (accumulator.report()["precision"], accumulator.report()["recall"]) == (1, 1)
-    missed = judged(truth_of([(0, 10, 6, 20)], [0], right), rows())
+    missed = judged(right, rows())
     assert (missed.num_known(), missed.compute()) == (0, {})
 
 

@@ -26,7 +26,7 @@ def move_whole(entry: Entry, matrix: NDArray[np.float64], move_masks: MoveMasks)
         matrix: From a place (column, row, 1), counted from the upper left corner of the chip, to the new one, (3, 3).
         move_masks: Moves masks in the same way.
     """
-    moved = {**entry, "boxes": move_boxes(entry["boxes"], matrix)}
+    moved = _move_boxes(entry, matrix)
     if "masks" in entry:
         moved["masks"] = move_masks(entry["masks"])
     return moved
@@ -48,11 +48,12 @@ def move_and_cut(
         min_visible: The share.
     """
     height, width = target.shape[-2:]
-    whole = move_boxes(entry["boxes"], matrix)
+    around = _move_boxes(entry, matrix)
+    whole = around["boxes"]
     limits = whole.new_tensor([width, height, width, height])
     boxes = torch.minimum(whole.clamp(min=0), limits)
     shares = _area(boxes) / _area(whole)
-    moved = {**entry, "boxes": boxes}
+    moved = {**around, "boxes": boxes}
     if "masks" in entry:
         masks = move_masks(entry["masks"])
         before = entry["masks"].flatten(1).sum(dim=1) * abs(float(np.linalg.det(matrix[:2, :2])))
@@ -64,14 +65,21 @@ def move_and_cut(
     return seen, target if kept.all() else _hide(target, left_out, seen)
 
 
-def move_boxes(boxes: Tensor, matrix: NDArray[np.float64]) -> Tensor:
-    """Return boxes (objects, 4) around the moved corners of others."""
-    left, top, right, bottom = boxes.unbind(dim=1)
+def _move_boxes(entry: Entry, matrix: NDArray[np.float64]) -> Entry:
+    """Return objects whose boxes are those around the moved corners, with the places of their centres."""
+    left, top, right, bottom = entry["boxes"].unbind(dim=1)
     x, y = torch.stack([left, right, left, right]), torch.stack([top, top, bottom, bottom])
+    corners = _move(x, y, matrix)
+    moved = {**entry, "boxes": torch.cat([corners.amin(dim=0), corners.amax(dim=0)], dim=-1)}
+    if "centers" in entry:
+        moved["centers"] = _move(entry["centers"][:, 0], entry["centers"][:, 1], matrix)
+    return moved
+
+
+def _move(x: Tensor, y: Tensor, matrix: NDArray[np.float64]) -> Tensor:
     # Not as a product of matrices, which a device may round.
     (a, b, c), (d, e, f) = matrix[:2].tolist()
-    corners = torch.stack([a * x + b * y + c, d * x + e * y + f], dim=-1)
-    return torch.cat([corners.amin(dim=0), corners.amax(dim=0)], dim=-1)
+    return torch.stack([a * x + b * y + c, d * x + e * y + f], dim=-1)
 
 
 def boxes_of(masks: Tensor) -> Tensor:

@@ -182,7 +182,7 @@ CONTRADICTIONS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (
         {"raster:bands": [BAND]},
         {"nodata": 0},
-        "stated nodata -9999 of band 'A'; expected nodata 0.0, .* Set 'nodata: -9999'",
+        "stated nodata -9999 of band 'A'; expected nodata 0.0, .* Set 'nodata: -9999'.$",
     ),
     ({"raster:bands": [BAND]}, {}, "stated scale 0.0001 and offset -0.1 of band 'A'; expected scale 1 and offset 0"),
     ({"bands": [{"name": "x"}], "data_type": "int16", "nodata": "nan"}, {}, "stated nodata nan of band 'A'"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from functools import cache
 from pathlib import Path
 
@@ -164,8 +164,20 @@ def check_nodata(dataset: DatasetReader, path: Path, indexes: Sequence[int], spe
             path,
             f"nodata {text}{where}",
             f"nodata {spec.nodata}, as 'sources' declares",
-            f"Set 'nodata: {text}'." if not where else f"Set 'nodata: {text}', and bring all bands to one value.",
+            f"Set 'nodata: {text}', and bring all bands to one value." if where else mend_nodata(text, indexes, spec),
         )
+
+
+def mend_nodata(text: str, bands: Sized, spec: RasterSpec) -> str:
+    """Return what to change where a file has another nodata value than declared.
+
+    Args:
+        text: The value.
+        bands: Those of the file; of others there are files of their own.
+        spec: What is declared.
+    """
+    others = " Where files of other bands have another, describe these as a source of their own."
+    return f"Set 'nodata: {text}'.{others if len(bands) < len(spec.used) else ''}"
 
 
 def same_value(found: float, declared: float | None, dtype: str) -> bool:

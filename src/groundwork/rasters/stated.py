@@ -12,7 +12,7 @@ from rasterio.errors import CRSError
 
 from groundwork.errors import RasterError
 from groundwork.rasters.addresses import Address
-from groundwork.rasters.checks import check_pixel_size, same_value
+from groundwork.rasters.checks import check_pixel_size, mend_nodata, same_value
 from groundwork.rasters.folder import RasterFolder
 from groundwork.rasters.grid import Grid, crs_of, name_crs
 from groundwork.rasters.scaling import shortest
@@ -139,7 +139,7 @@ def _check_nodata(file: StatedFile, stated: StatedBand, band: BandSpec, spec: Ra
             file.name,
             f"the stated nodata {text} of band '{band.name}'",
             f"nodata {spec.nodata}, as 'sources' declares",
-            f"Set 'nodata: {text}'.",
+            mend_nodata(text, file.bands, spec),
         )
 
 

@@ -31,7 +31,7 @@ class ExportedModel(Model):
         description: What it says of itself.
     """
 
-    precision_is_settled = True
+    is_settled = True
 
     def __init__(self, program: Program, description: Description) -> None:
         super().__init__()

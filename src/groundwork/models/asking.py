@@ -99,7 +99,7 @@ def scorer_of(model: Model, kind: TargetKind, config: InferenceConfig) -> Scorer
         SpecError: For dropout that the model does not have, for options that this kind has no use for, and for
             another precision than a program has.
     """
-    if model.precision_is_settled and config.precision != "float32":
+    if model.is_settled and config.precision != "float32":
         raise SpecError(
             f"'inference.precision: {config.precision}' would have no effect: an exported file computes in float32. "
             "Set 'precision: float32', or predict with the bundle itself"

@@ -52,8 +52,13 @@ def dropouts_of(model: Model) -> list[_DropoutNd]:
     """Return the layers of a model that drop something in training.
 
     Raises:
-        SpecError: For a model without any, which would say the same each time.
+        SpecError: For a model without any, which would say the same each time, and an exported file.
     """
+    if model.is_settled:
+        raise SpecError(
+            "'inference.dropout_samples' asks a model with its dropout, which an exported file has left behind. Set it "
+            "to 0, or predict with the bundle itself."
+        )
     found = [module for module in model.modules() if isinstance(module, _DropoutNd) and module.p > 0]
     if not found:
         raise SpecError(

@@ -59,8 +59,8 @@ class Model(nn.Module, ABC):
     coordinates: frozenset[str] = frozenset()
     #: Whether it must compute in single precision, as half precision cannot tell what it is given apart.
     single_precision: bool = False
-    #: Whether it computes in the precision that it was written down in, whatever is asked for.
-    precision_is_settled: bool = False
+    #: Whether it is a program that was written down: its precision and its layers are settled.
+    is_settled: bool = False
 
     def require_coordinates(self, *, time: bool, location: bool) -> None:
         """Refuse data without the coordinates that this model was told to use.

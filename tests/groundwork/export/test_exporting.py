@@ -89,7 +89,7 @@ def test_the_file_is_judged_and_asked_in_views_as_the_bundle(exported: Bundle, t
         torch.testing.assert_close(theirs.softmax(dim=1), ours.softmax(dim=1), atol=1e-5, rtol=0)
 
 
-def test_another_precision_than_that_of_the_file_is_refused(
+def test_another_precision_than_that_of_the_file_is_refused_as_is_dropout(
     exported: Bundle, tiny_data: SimpleNamespace, tmp_path: Path
 ) -> None:
     half = TILES.model_copy(update={"precision": "bf16"})
@@ -98,6 +98,8 @@ def test_another_precision_than_that_of_the_file_is_refused(
         write_predictions(Names(tmp_path / "file"), predict_scenes(exported, tiny_data.scenes, half))
     with pytest.raises(SpecError, match=refused):
         ModelPredictor(exported, half)
+    with pytest.raises(SpecError, match="its dropout, which an exported file has left behind"):
+        predict_scenes(exported, tiny_data.scenes, TILES.model_copy(update={"dropout_samples": 3}))
 
 
 def test_the_file_is_used_by_torch_alone(folder: Path, tiny_bundle: Bundle) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from groundwork.config.split import SPLITS
@@ -60,14 +60,26 @@ def shown_scores(own: Mapping[str, Any]) -> Iterator[tuple[str, str, str | None]
             yield f"{label} {name}", key, name
 
 
-def as_text(value: float) -> str:
+def as_text(value: float, sign: str = "-") -> str:
     """Return a score as people read it: with three digits behind the point, or as many as a small or large one takes.
 
     Errors have the unit of what is predicted: one of 0.0004 is not 0.
+
+    Args:
+        value: The score.
+        sign: "+" of what is gained or lost, which says so of gains, too.
     """
     if value == 0 or 0.01 <= abs(value) < 1000:
-        return f"{value:.3f}"
-    return f"{value:.3g}" if abs(value) < 1 else f"{value:.6g}"
+        return f"{value:{sign}.3f}"
+    return f"{value:{sign}.3g}" if abs(value) < 1 else f"{value:{sign}.6g}"
+
+
+def with_interval(value: float | None, interval: Sequence[float] | None, nothing: str = "-") -> str:
+    """Return a score as text, with its interval where it has one; ``nothing`` where there is no score."""
+    if value is None:
+        return nothing
+    number = as_text(value)
+    return number if interval is None else f"{number} ({as_text(interval[0])} to {as_text(interval[1])})"
 
 
 def score_of(values: Mapping[str, Any], key: str, part: str | None) -> float | None:

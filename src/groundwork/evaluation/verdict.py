@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from groundwork.evaluation.confidence import Compared
-from groundwork.evaluation.score_names import judged_split
+from groundwork.evaluation.score_names import as_text, judged_split, with_interval
 from groundwork.evaluation.scores import BASELINES, MODEL
 
 #: Scores of each class, of which more is better.
@@ -71,8 +71,9 @@ def _whether_worse(scores: Mapping[str, Any]) -> str:
         return ""
     low, high = difference["interval"]
     found = "it is worse by more than chance" if high < 0 else "whether it is worse or better is left to chance"
-    gain = f"{difference['gain']:+.3f} ({low:+.3f} to {high:+.3f}, scenes drawn anew)"
-    return f"Against the best of them, '{difference['baseline']}', it gains {gain}: {found}. "
+    gain, lower, upper = (as_text(value, "+") for value in (difference["gain"], low, high))
+    gains = f"{gain} ({lower} to {upper}, scenes drawn anew)"
+    return f"Against the best of them, '{difference['baseline']}', it gains {gains}: {found}. "
 
 
 def _beaten(best: str, scores: Mapping[str, Any], main: str) -> Line:
@@ -85,7 +86,8 @@ def _beaten(best: str, scores: Mapping[str, Any], main: str) -> Line:
         reason = confidence["reason"] or "too few of the draws have a score"
         return Line(logging.INFO, f"{text}. Whether that is more than chance cannot be said: {reason}.")
     low, high = difference["interval"]
-    text += f"; the gain is {difference['gain']:.3f} ({low:.3f} to {high:.3f}, scenes drawn anew), "
+    gain = f"{as_text(difference['gain'])} ({as_text(low)} to {as_text(high)}, scenes drawn anew)"
+    text += f"; the gain is {gain}, "
     if low > 0:
         return Line(logging.INFO, f"{text}which is more than chance.")
     return Line(logging.WARNING, f"{text}which may be chance: judge by more scenes.")
@@ -100,7 +102,7 @@ def _by_class(scores: Mapping[str, Any], compared: Compared) -> Iterator[Line]:
             known = {other: score for other, score in others.items() if score is not None}
             best = max(known, key=lambda other: known[other], default=None)
             if own is not None and best is not None and known[best] > own:
-                found.append(f"{name} ({own:.3f} against {known[best]:.3f} of '{best}')")
+                found.append(f"{name} ({as_text(own)} against {as_text(known[best])} of '{best}')")
         if found:
             yield Line(logging.INFO, f"By class, a baseline has a better {part} of: {', '.join(found)}.")
 
@@ -118,17 +120,10 @@ def _by_orientation(scores: Mapping[str, Any], main: str) -> Iterator[Line]:
         return
     lost = {view: part for view, part in found["lost"].items() if part is not None}
     worst = max(lost, key=lambda view: abs(lost[view]["loss"]))
-    low, high = lost[worst]["interval"]
+    upright, turned = (as_text(found["scores"][view]) for view in ("upright", worst))
+    loss, low, high = (as_text(value) for value in (lost[worst]["loss"], *lost[worst]["interval"]))
     yield Line(
         logging.WARNING,
-        f"The score depends on where up is: {main} {found['scores']['upright']:.3f} as the chips are, "
-        f"{found['scores'][worst]:.3f} for '{worst}' ({lost[worst]['loss']:.3f} less, {low:.3f} to {high:.3f} with "
-        f"scenes drawn anew). {TURNED}",
+        f"The score depends on where up is: {main} {upright} as the chips are, {turned} for '{worst}' ({loss} less, "
+        f"{low} to {high} with scenes drawn anew). {TURNED}",
     )
-
-
-def with_interval(score: float | None, interval: list[float] | None) -> str:
-    """Return a score as text, with its interval where it has one."""
-    if score is None:
-        return "-"
-    return f"{score:.3f}" if interval is None else f"{score:.3f} ({interval[0]:.3f} to {interval[1]:.3f})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -26,11 +26,14 @@ from groundwork.evaluation.score_names import (
     predictors_of,
     score_of,
     shown_scores,
+    with_interval,
 )
 from groundwork.reporting.charts import reason_of
 from groundwork.reporting.pictures import Pictures
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
+#: Stands where there is no number.
+NOTHING = "\u2013"
 #: Most scenes whose scores are listed, and most files of changed code.
 MOST_SCENES = 200
 #: The first heading of a document: the page has its own.
@@ -111,7 +114,7 @@ def score_rows(scores: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
         (
             label,
             [
-                _cell(score_of(given, key, part), interval_of(ranges[name], key, part))
+                with_interval(score_of(given, key, part), interval_of(ranges[name], key, part), NOTHING)
                 for name, given in columns.items()
             ],
         )
@@ -120,7 +123,7 @@ def score_rows(scores: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     calibration = own.get("calibration") or {}
     others = [""] * (len(columns) - 1)
     rows += [
-        (label, [_cell(calibration[key]["ece"], None), *others])
+        (label, [with_interval(calibration[key]["ece"], None, NOTHING), *others])
         for key, label in CALIBRATION.items()
         if key in calibration
     ]
@@ -145,24 +148,17 @@ def _headline(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
     own = predictors_of(scores)["model"]
     names = [key for key in ROWS if key in own][:3]
     ranges = intervals_of(scores, "model")
-    found = [(ROWS[key], _cell(own[key], ranges.get(key))) for key in names]
+    found = [(ROWS[key], with_interval(own[key], ranges.get(key), NOTHING)) for key in names]
     difference = (scores.get("confidence") or {}).get("difference")
     if difference:
-        found.append((f"gain on {difference['baseline'].replace('_', ' ')}", f"{difference['gain']:+.3f}"))
+        found.append((f"gain on {difference['baseline'].replace('_', ' ')}", as_text(difference["gain"], "+")))
     return found
-
-
-def _cell(value: float | None, interval: Sequence[float] | None) -> str:
-    if value is None:
-        return "\u2013"
-    number = as_text(value)
-    return number if interval is None else f"{number} ({as_text(interval[0])} to {as_text(interval[1])})"
 
 
 def _table(values: pd.DataFrame) -> dict[str, list[Any]]:
     """Return names of columns, and rows as text."""
     rows = [
-        ["\u2013" if pd.isna(cell) else as_text(cell) if isinstance(cell, float) else str(cell) for cell in row]
+        [NOTHING if pd.isna(cell) else as_text(cell) if isinstance(cell, float) else str(cell) for cell in row]
         for row in values.itertuples(index=False)
     ]
     return {"columns": [str(name).replace("_", " ") for name in values.columns], "rows": rows}

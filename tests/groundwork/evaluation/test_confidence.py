@@ -199,6 +199,8 @@ def test_less_is_better_where_errors_are_compared() -> None:
     lines = judge_in_words(_scores(0.05, 0.6, None), compared)
     assert "beats every baseline" in lines[0].text
     assert "'mean'" in lines[0].text, "the best is the one with the least"
+    small = judge_in_words(_scores(0.0004, 0.6, None), compared)[0].text
+    assert "miou 0.0004 against 0." in small, "an error has the unit of what is predicted"
     lines = judge_in_words(_scores(0.3, 0.6, None), compared)
     assert "does NOT beat the baseline 'mean'" in lines[0].text
 

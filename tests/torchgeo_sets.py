@@ -7,12 +7,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 from pycocotools import mask as coco_mask
+
+from groundwork.specs import TargetSpec
 
 #: Of NWPU VHR-10, by the numbers that its annotations have.
 AIRPLANE, SHIP = 1, 2
 SIDE = 64
+
+
+#: Marks of tests that load TorchGeo, and write samples that lie nowhere.
+QUIET = [
+    pytest.mark.filterwarnings("ignore:.*torch.jit.script. is deprecated"),
+    pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning"),
+]
+
+
+def class_target(count: int) -> TargetSpec:
+    """Return so many classes of pixels, whose values count from 0."""
+    entries = [{"value": value, "name": f"class{value}", "color": "#000000"} for value in range(count)]
+    return TargetSpec.model_validate({"classes": entries})
 
 
 def write_vhr10(root: Path, count: int = 10) -> list[list[dict[str, Any]]]:

@@ -121,17 +121,17 @@ def _holds(edges: NDArray[np.float64], tiles: NDArray[np.int64], axis: Axis) -> 
 
 def _join_parts(parts: Found, sides: NDArray[np.bool_], rows: Axis, columns: Axis) -> Found:
     """Return objects of which each tile shows a part, as the box around the parts: as sure as the least sure one."""
-    one, other = _pairs(parts.rows, NEAR)
     boxes = parts.rows
+    one, other = _pairs(boxes, NEAR)
+    # Of what is unsure a chain of parts would lead from any place to any other.
+    may = (boxes[one, 5] == boxes[other, 5]) & (np.minimum(boxes[one, 4], boxes[other, 4]) >= SHOWN)
+    one, other = one[may], other[may]
     across = _continue(boxes, sides, (one, other), 0) & (_shared(boxes, one, other, 1) >= ALONG)
     down = _continue(boxes, sides, (one, other), 1) & (_shared(boxes, one, other, 0) >= ALONG)
-    meeting = across | down
+    linked = across | down
     if parts.outlines is not None:
-        meeting &= shapely.distance(parts.outlines[one], parts.outlines[other]) <= NEAR
-        meeting |= _cover_the_same(parts, parts.outlines, (one, other), rows, columns)
-    linked = meeting & (boxes[one, 5] == boxes[other, 5])
-    # Of what is unsure a chain of parts would lead from any place to any other.
-    linked &= np.minimum(boxes[one, 4], boxes[other, 4]) >= SHOWN
+        linked &= shapely.distance(parts.outlines[one], parts.outlines[other]) <= NEAR
+        linked |= _cover_the_same(parts, parts.outlines, (one, other), rows, columns)
     count = len(boxes)
     links = coo_array((np.ones(int(linked.sum())), (one[linked], other[linked])), shape=(count, count))
     number, labels = connected_components(links, directed=False) if count else (0, np.zeros(0, int))

@@ -132,11 +132,12 @@ class DrawnPlane:
         window, spec = Window(column, row, size[1], size[0]), self._spec
         near = self._shapes.near(window)
         # What is drawn later covers what was drawn before: by rising and falling values, their largest and smallest.
-        rising = near[np.argsort(self._values[near], kind="stable")]
-        orders = {"first": [near[::-1]], "last": [near], "refuse": [rising, rising[::-1]]}
+        orders = [near if spec.overlap == "last" else near[::-1]]
+        if spec.overlap == "refuse":
+            rising = near[np.argsort(self._values[near], kind="stable")]
+            orders = [rising, rising[::-1]]
         drawn = [
-            self._shapes.draw(order, self._values, window, self._fill, all_touched=spec.all_touched)
-            for order in orders[spec.overlap]
+            self._shapes.draw(order, self._values, window, self._fill, all_touched=spec.all_touched) for order in orders
         ]
         differs = drawn[0] != drawn[-1]
         if differs.any():

@@ -21,17 +21,13 @@ from groundwork.data.torchgeo.importing import SamplesToImport, import_samples
 from groundwork.data.torchgeo.module import TorchGeoData, classes_of
 from groundwork.errors import DataError
 from groundwork.specs import RasterSpec, TargetSpec
+from torchgeo_sets import QUIET, class_target
 
 Write = Callable[..., Path]
 MakeSpec = Callable[..., RasterSpec]
 LOADER = LoaderConfig(batch_size=4)
-THREE = TargetSpec.model_validate(
-    {"classes": [{"value": value, "name": f"class{value}", "color": "#000000"} for value in range(3)]}
-)
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning"),
-    pytest.mark.filterwarnings("ignore:.*torch.jit.script. is deprecated"),
-]
+THREE = class_target(3)
+pytestmark = QUIET
 
 
 class Images(RasterDataset):

@@ -27,12 +27,10 @@ from groundwork.rasters.grid import Grid
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.targets.kinds import kind_of
 from groundwork.targets.label import LabelSource
+from torchgeo_sets import QUIET
 
 Write = Callable[..., Path]
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*torch.jit.script. is deprecated"),
-    pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning"),
-]
+pytestmark = QUIET
 
 
 def _classes(*names: str, **changes: Any) -> TargetSpec:

@@ -26,13 +26,10 @@ from groundwork.rasters.grid import Grid
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.targets.kinds import kind_of
 from groundwork.targets.label import LabelSource
-from torchgeo_sets import AIRPLANE, SHIP, SIDE, write_fair1m, write_vhr10
+from torchgeo_sets import AIRPLANE, QUIET, SHIP, SIDE, write_fair1m, write_vhr10
 
 MakeSpec = Callable[..., RasterSpec]
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*torch.jit.script. is deprecated"),
-    pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning"),
-]
+pytestmark = QUIET
 SPLITS = ("train", "val", "test")
 
 

@@ -20,16 +20,12 @@ from groundwork.data.torchgeo.importing import SamplesToImport, import_samples
 from groundwork.data.torchgeo.module import TorchGeoData, classes_of
 from groundwork.errors import ComponentError, DataError, SpecError
 from groundwork.specs import RasterSpec, TargetSpec
+from torchgeo_sets import QUIET, class_target
 
 MakeSpec = Callable[..., RasterSpec]
 NAMES = ("train", "val", "test")
-TWO = TargetSpec.model_validate(
-    {"classes": [{"value": value, "name": f"class{value}", "color": "#000000"} for value in range(2)]}
-)
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning"),
-    pytest.mark.filterwarnings("ignore:.*torch.jit.script. is deprecated"),
-]
+TWO = class_target(2)
+pytestmark = QUIET
 
 
 class Drawn(NonGeoDataset):

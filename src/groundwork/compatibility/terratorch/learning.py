@@ -7,10 +7,8 @@ from groundwork.compatibility.terratorch.stated import Stated, Words, of_class, 
 #: The rate where none is stated.
 USUAL_RATE = 1e-3
 #: Those of torch's optimisers that begin with another rate where the file's own one states none.
-USUAL_RATES = {
-    **{"Adadelta": 1.0, "Adagrad": 1e-2, "Adamax": 2e-3, "ASGD": 1e-2, "NAdam": 2e-3, "RMSprop": 1e-2, "Rprop": 1e-2},
-    **{"Adafactor": 1e-2, "LBFGS": 1.0},
-}
+USUAL_RATES = dict.fromkeys(("Adadelta", "LBFGS"), 1.0) | dict.fromkeys(("Adamax", "NAdam"), 2e-3)
+USUAL_RATES |= dict.fromkeys(("Adafactor", "Adagrad", "ASGD", "RMSprop", "Rprop"), 1e-2)
 #: What is said of the task's words where the optimiser is the file's.
 NOT_ASKED = "with an 'optimizer' of the whole file, Lightning's CLI does not ask the task"
 #: What torch has for weights that decay, and for momentum, where it is not stated.

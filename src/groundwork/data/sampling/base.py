@@ -26,6 +26,11 @@ class EpochOrder(Sampler[Key], ABC):
         """Choose the epoch; Lightning calls this before each."""
         self._epoch = epoch
 
+    @property
+    def draw(self) -> int:
+        """What to draw the epoch by: another number for each seed and epoch."""
+        return self._seed * 1_000_003 + self._epoch
+
     def __len__(self) -> int:
         return self._length
 

@@ -19,7 +19,7 @@ class ShuffledOrder(EpochOrder[int]):
     """The numbers of all chips, in a new order each epoch."""
 
     def __iter__(self) -> Iterator[int]:
-        generator = torch.Generator().manual_seed(self._seed * 1_000_003 + self._epoch)
+        generator = torch.Generator().manual_seed(self.draw)
         yield from map(int, torch.randperm(self._length, generator=generator).numpy())
 
 

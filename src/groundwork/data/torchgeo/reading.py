@@ -61,7 +61,7 @@ class SeededSampler(EpochOrder[Any]):
 
     def __iter__(self) -> Iterator[Any]:
         """Yield the windows of the epoch."""
-        with seeded(self._seed * 1_000_003 + self._epoch):
+        with seeded(self.draw):
             windows = list(self._sampler)
         yield from windows
 

@@ -111,12 +111,35 @@ def interval(numbers: NDArray[np.float64], num_scenes: int, level: float = LEVEL
         num_scenes: How many scenes were drawn from, two or more.
         level: How often it is to hold the truth.
     """
-    known = numbers[~np.isnan(numbers)]
-    if len(known) <= len(numbers) / 2:
+    known = _known(numbers)
+    if known is None:
         return None
     farther = (num_scenes / (num_scenes - 1)) ** 0.5 * stdtrit(num_scenes - 1, (1 + level) / 2)
     tail = 100 * float(ndtr(-farther))
     return [_rounded(value) for value in np.percentile(known, [tail, 100 - tail]).tolist()]
+
+
+def difference_interval(
+    difference: float, numbers: NDArray[np.float64], num_scenes: int, level: float = LEVEL
+) -> list[float] | None:
+    """Return Student's interval about a difference of paired scores; None where half of the draws have no number.
+
+    Its deviation is that of the draws, corrected for how few scenes they are made of. Percentiles of draws from few
+    scenes end where these end: where all five lie on one side of 0, so do they, which chance brings about in one case
+    of sixteen. That is too often where one of several intervals is enough for a claim.
+
+    Args:
+        difference: Of the scores of all scenes.
+        numbers: The difference in each draw, NaN where it is not defined.
+        num_scenes: How many scenes were drawn from, two or more.
+        level: How often it is to hold the truth.
+    """
+    known = _known(numbers)
+    if known is None:
+        return None
+    deviation = float(known.std()) * (num_scenes / (num_scenes - 1)) ** 0.5
+    farther = float(stdtrit(num_scenes - 1, (1 + level) / 2)) * deviation
+    return [_rounded(difference - farther), _rounded(difference + farther)]
 
 
 def total_of(kind: TargetKind, parts: Iterable[Accumulator]) -> Accumulator:
@@ -174,6 +197,11 @@ def _intervals(reports: Sequence[Mapping[str, Any]], num_scenes: int) -> dict[st
         else:
             found[name] = interval(_numbers([report[name] for report in reports]), num_scenes)
     return found
+
+
+def _known(numbers: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    known = numbers[~np.isnan(numbers)]
+    return known if len(known) > len(numbers) / 2 else None
 
 
 def _numbers(values: Sequence[float | None]) -> NDArray[np.float64]:

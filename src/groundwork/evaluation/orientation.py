@@ -18,7 +18,15 @@ from groundwork.data.augmentation.base import Pixels
 from groundwork.data.augmentation.symmetries import LEFT_RIGHT, TOP_BOTTOM, TURNS, Move, move_chips
 from groundwork.data.chips import LabelledData, known_once
 from groundwork.data.picking import evenly
-from groundwork.evaluation.confidence import LEVEL, draw_scenes, interval, main_scores, redraw_of, total_of, why_not
+from groundwork.evaluation.confidence import (
+    LEVEL,
+    difference_interval,
+    draw_scenes,
+    main_scores,
+    redraw_of,
+    total_of,
+    why_not,
+)
 from groundwork.evaluation.predictors import Predictor
 from groundwork.progress import track
 from groundwork.targets.kind import Accumulator
@@ -107,7 +115,7 @@ def _compare(
             loss = round(scores[upright] - scores[view], 6)
             # As any of them is enough to say so (Bonferroni): four by themselves would show a difference by chance.
             level = 1 - (1 - LEVEL) / len(others)
-            apart = interval(redrawn[upright] - redrawn[view], num_scenes, level)
+            apart = difference_interval(loss, redrawn[upright] - redrawn[view], num_scenes, level)
             losses[view] = {"loss": loss, "interval": apart}
     return {"scores": scores, "spread": spread, "lost": losses, "depends": _depends(losses, spread)}
 

@@ -57,12 +57,6 @@ def stated(columns: Mapping[str, str]) -> dict[str, str]:
     return {stated_column(name): text for name, text in columns.items()}
 
 
-def sources_of(samples: pd.DataFrame) -> list[str]:
-    """Return the sources whose files the table names, in the order of their names."""
-    columns = [str(name) for name in samples.columns]
-    return sorted(name.removeprefix(_PATH) for name in columns if name.startswith(_PATH) and name != LABEL_PATH)
-
-
 def join_files(files: Sequence[str]) -> str:
     """Return the files of a source, relative to its folder, as a cell of the table."""
     return _BETWEEN_FILES.join(files)

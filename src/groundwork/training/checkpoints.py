@@ -59,14 +59,6 @@ class KeepWeights(Checkpoint):
         self._folder, self._history, self._patience = folder, history, patience
         self._keep_best, self._average = keep_best, average
 
-    def load_best(self) -> dict[str, Tensor]:
-        """Read the best weights.
-
-        Raises:
-            TrainingError: Where none were kept, or their file is gone.
-        """
-        return self.load(self.kept_epochs()[0])
-
     def kept_epochs(self) -> list[int]:
         """Return the epochs whose weights are kept, the best first.
 

@@ -21,7 +21,7 @@ SAMPLE := data/01_raw/sample/.complete
 # Kedro and DVC send nothing anywhere.
 export DO_NOT_TRACK := 1
 
-.PHONY: help install sample run viz site test lint starter repro soak docs format lock dvc clean
+.PHONY: help install sample run viz site test lint starter repro soak walk docs format lock dvc clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -87,6 +87,9 @@ repro: $(READY) ## Run what is out of date (dvc repro), also where a kill hit DV
 
 soak: $(READY) ## Kill the stages twenty times, and compare what is made in the end with an unbroken run (half an hour)
 	$(BIN)/python tests/end_to_end/soak.py
+
+walk: $(READY) ## Run every command that the pages show, as a reader would (an hour)
+	$(BIN)/python tests/end_to_end/walk.py
 
 format: $(READY) ## Format the code
 	$(BIN)/ruff check --fix .

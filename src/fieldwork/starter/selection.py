@@ -127,7 +127,9 @@ def _pyproject(text: str, names: Names) -> str:
 def _makefile(text: str, names: Names) -> str:
     text = _replaced(text, "# Groundwork. ", f"# {names.title}. ")
     # Targets of the template alone.
-    text = re.sub(r"^(starter|soak): .*\n(\t.*\n)+\n", "", text, flags=re.MULTILINE).replace(" starter soak ", " ")
+    ours = "starter|soak|walk"
+    text = re.sub(rf"^({ours}): .*\n(\t.*\n)+\n", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^\.PHONY: .*$", lambda line: re.sub(rf" ({ours})\b", "", line[0]), text, flags=re.MULTILINE)
     text = _replaced(text, " (budgets: tests/house)", "")
     return _replaced(text, "\t$(BIN)/pytest -q tests/house\n", "")
 

@@ -83,6 +83,7 @@ def test_nothing_of_the_template_is_left(project: Path) -> None:
     assert not [name for name in files if name.startswith(ours)]
     assert (project / "src/groundwork/LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
     assert not re.search(r"tests/house|benchmarks", files["Makefile"] + files["pyproject.toml"])
+    assert not re.search(r"\b(starter|soak|walk)\b", files["Makefile"])
     assert git(project, "log", "--format=%s").splitlines() == [
         f"Maize 2024, made of Groundwork {json.loads(files[RECORD])['commit'][:12]}"
     ]

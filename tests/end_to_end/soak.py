@@ -21,8 +21,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from end_to_end.commands import command, copy_project, environment
 from fieldwork.dvc_mending import mend
 
-#: What DVC does not track, as it differs from run to run.
-UNTRACKED = {".gitignore", "run_times.json"}
+#: What DVC does not track, as it differs from run to run. A lock that is left names the process that had it, and holds
+#: up nobody.
+UNTRACKED = (".gitignore", "run_times.json", ".*.lock")
 #: What a killed process may leave: under these names nobody takes it for whole.
 PARTIAL = ".partial-*"
 
@@ -105,7 +106,7 @@ def _contents(project: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(project)): path.read_bytes()
         for path in files
-        if "checkpoints" not in path.parts and path.name not in UNTRACKED
+        if "checkpoints" not in path.parts and not any(path.match(name) for name in UNTRACKED)
     }
 
 

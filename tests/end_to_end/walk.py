@@ -27,7 +27,6 @@ from end_to_end.test_tutorial import PAGE as TUTORIAL
 from end_to_end.test_tutorial import make_rasters
 
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-FILE = re.compile(r"# ((?:conf/\w+/)?\w+\.ya?ml)\n")
 #: How a command that is not run begins, and why.
 LEFT_OUT = {
     "docker ": "needs Docker",
@@ -59,8 +58,8 @@ class Walk:
     stands_for: Mapping[str, str] = field(default_factory=dict)
     #: How a command begins, and why it is not run here.
     left_out: Mapping[str, str] = field(default_factory=dict)
-    #: Of which recipes the page's files are taken, each as it stands first.
-    recipes: tuple[str, ...] = ()
+    #: Which files of the page are taken, each as it stands first.
+    files: tuple[str, ...] = ()
 
 
 WORLD = {
@@ -75,21 +74,22 @@ OTHER_BUNDLES = "is of bundles that other pages train"
 WALKS = (
     Walk("README.md"),
     Walk("CONTRIBUTING.md", left_out={"make format": "formats nothing that is not there"}),
-    Walk("docs/project.md", recipes=("my_scene",), left_out={"dvc push": "has no remote yet"}),
+    Walk("docs/project.md", files=("conf/my_scene/catalog.yml",), left_out={"dvc push": "has no remote yet"}),
     Walk("docs/how-to/audit-your-data.md"),
     Walk("docs/how-to/build-a-model.md"),
     Walk("docs/how-to/train-a-model.md"),
     Walk("docs/how-to/train-in-several-processes.md"),
-    Walk("docs/how-to/use-your-rasters.md", recipes=("my_fold_1",)),
+    Walk("docs/how-to/use-your-rasters.md", files=("conf/my_fold_1/parameters_data.yml",)),
     Walk("docs/how-to/many-machines.md"),
     Walk("docs/how-to/many-scenes.md"),
-    Walk("docs/how-to/judge-a-model.md"),
     Walk("docs/how-to/look-at-a-run.md"),
     Walk("docs/how-to/kedro-viz.md"),
+    # Leaves scores of another split.
+    Walk("docs/how-to/judge-a-model.md"),
     Walk("docs/how-to/export-a-model.md"),
     Walk(
         "docs/how-to/predict-a-scene.md",
-        recipes=("my_scene", "together"),
+        files=("conf/my_scene/catalog.yml", "conf/together/catalog.yml"),
         stands_for={
             "seed_0": "base",
             "seed_1": "base",
@@ -103,6 +103,7 @@ WALKS = (
     ),
     Walk(
         "docs/how-to/serve-a-model.md",
+        files=("serving.yml",),
         stands_for={"@scene.tif": "@{world}/new/north.tif", "11.1,48.0,11.3,48.2": "9.0,47.84,9.01,47.85"},
         left_out={
             "zip -0": OTHER_BUNDLES,
@@ -112,12 +113,13 @@ WALKS = (
     ),
     Walk(
         "docs/how-to/lightning-cli.md",
+        files=("first.yaml",),
         stands_for={"seed_everything: 0\noutput: runs/first": "# first.yaml\nseed_everything: 0\noutput: runs/first"},
         left_out={"from lightning import Trainer": "leaves the arguments to the reader"},
     ),
     Walk(
         "docs/how-to/fine-tune-prithvi.md",
-        recipes=("my_burns",),
+        files=tuple(f"conf/my_burns/parameters_{topic}.yml" for topic in ("data", "model", "training")),
         stands_for={
             "variant: prithvi_eo_v2_300, pretrained: true, out_indices: [5, 11, 17, 23]": (
                 "variant: prithvi_eo_v2_tiny_tl, out_indices: [2, 5, 8, 11]"
@@ -126,7 +128,10 @@ WALKS = (
         },
     ),
     Walk("docs/how-to/learn-without-labels.md"),
-    Walk("docs/how-to/find-objects.md"),
+    Walk(
+        "docs/how-to/find-objects.md",
+        stands_for={"--env object_masks": "--env object_masks --params training.max_epochs=1"},
+    ),
     Walk(
         "docs/how-to/from-terratorch.md",
         left_out={"": "is of files of another program; tests hold them"},
@@ -175,7 +180,12 @@ def _world(world: Path) -> Path:
     (project / ".venv").symlink_to(Path(sys.executable).parents[1])
     for key, value in (("user.name", "test"), ("user.email", "test@example.org")):
         command(project, "git", "config", key, value)
-    _write(TUTORIAL, ("my_region",), project, lambda text: text.replace("/data/my_region", f"{world}/my_region"))
+    _write(
+        TUTORIAL,
+        ("conf/my_region/catalog.yml", "conf/my_region/parameters_data.yml"),
+        project,
+        lambda text: text.replace("/data/my_region", f"{world}/my_region"),
+    )
     for words in (["dvc", "repro"], ["kedro", "run", "--env", "my_region"]):
         print("$", *words, flush=True)
         command(project, *words)
@@ -193,7 +203,7 @@ def _walk(walk: Walk, project: Path, world: Path) -> Iterator[str]:
         return text
 
     text = (ROOT / walk.page).read_text("utf-8")
-    _write(text, walk.recipes, project, here)
+    _write(text, walk.files, project, here)
     server = None
     code = ""
     for language, line in steps(text):
@@ -233,15 +243,13 @@ def steps(text: str) -> Iterator[tuple[str, str]]:
                     yield language, re.sub(r" {2,}", " ", line)
 
 
-def _write(text: str, recipes: tuple[str, ...], project: Path, here: Callable[[str], str]) -> None:
-    """Write the files of recipes as a page shows them first."""
-    taken: set[str] = set()
-    for language, block in FENCE.findall(here(text)):
-        name = FILE.match(block)
-        if language == "yaml" and name and name[1] not in taken and Path(name[1]).parent.name in (*recipes, ""):
-            taken.add(name[1])
-            (project / name[1]).parent.mkdir(parents=True, exist_ok=True)
-            (project / name[1]).write_text(block, encoding="utf-8")
+def _write(text: str, files: tuple[str, ...], project: Path, here: Callable[[str], str]) -> None:
+    """Write files of a page, each as it stands first."""
+    blocks = [block for language, block in FENCE.findall(here(text)) if language == "yaml"]
+    for name in files:
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        content = next(block for block in blocks if block.startswith(f"# {name}\n"))
+        (project / name).write_text(content, encoding="utf-8")
 
 
 def _serve(line: str, project: Path) -> subprocess.Popen[bytes]:

@@ -132,7 +132,8 @@ def notes_of(samples: pd.DataFrame, chips: pd.DataFrame, chosen: Mapping[str, Se
     lost = [name for names in chosen.values() for name in names if name not in places]
     if lost:
         raise DataError(
-            f"The scores of chips are not those of these samples: '{lost[0]}' is not among them. Judge the model again."
+            f"The scores of chips are not those of these samples: '{lost[0]}' is not among them. Judge the model "
+            "again, or name the split that it was judged by ('evaluation.split')."
         )
     return {
         places[name]: f"{word}, {measure} {abs(goodness[name]):.3g}" for word, names in chosen.items() for name in names

@@ -80,8 +80,14 @@ def _notes(scores: Mapping[str, Any]) -> Iterator[str]:
 def _number(value: float | None, interval: Sequence[float] | None = None) -> str:
     if value is None:
         return "-"
-    # Few digits, so that five columns go into a terminal.
-    return as_text(value) if interval is None else f"{as_text(value)} ({interval[0]:.2f},{interval[1]:.2f})"
+    return as_text(value) if interval is None else f"{as_text(value)} ({','.join(_briefly(interval))})"
+
+
+def _briefly(interval: Sequence[float]) -> list[str]:
+    """Return both ends with two digits, so that five columns go into a terminal; with more, where two say nothing."""
+    short = [f"{end:.2f}" for end in interval]
+    is_told = len(set(short)) > 1 and all(end == 0 or 0.01 <= abs(end) < 1000 for end in interval)
+    return short if is_told else [as_text(end) for end in interval]
 
 
 def _shorten(path: Path) -> str:

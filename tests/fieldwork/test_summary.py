@@ -58,6 +58,24 @@ def test_scores_stand_with_their_intervals(capsys: pytest.CaptureFixture[str], m
     assert "The model does NOT beat the baseline 'gradient_boosting'." in lines
 
 
+@pytest.mark.parametrize(
+    ("score", "ends", "expected"),
+    [
+        (0.00042, [0.00039, 0.00051], "0.00042 (0.00039,0.00051)"),
+        (0.9984, [0.997, 0.9991], "0.998 (0.997,0.999)"),
+        (0.02, [0.0, 0.05], "0.020 (0.00,0.05)"),
+        (1520.4, [1400.26, 1600.0], "1520.4 (1400.26,1600)"),
+        (0.3, [-0.25, 0.5], "0.300 (-0.25,0.50)"),
+    ],
+)
+def test_intervals_have_the_digits_that_tell_them(
+    score: float, ends: list[float], expected: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = _scores(None)
+    scores["val"]["miou"], scores["confidence"]["model"]["miou"] = score, ends
+    assert _row(_shown(scores, capsys, monkeypatch), "mean IoU")[1] == expected
+
+
 def test_why_there_are_no_intervals_is_said(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,7 @@ from sklearn.metrics import top_k_accuracy_score
 from groundwork.batch import Truth
 from groundwork.bundle import load_bundle, save_bundle
 from groundwork.config import DataConfig, EvaluationConfig, InferenceConfig, ModelConfig, TrainingConfig
+from groundwork.config.indexing import IndexingConfig
 from groundwork.config.inference import PolygonsConfig
 from groundwork.data.label_table import find_class_folders, read_label_table
 from groundwork.data.scan import scan_scenes
@@ -96,6 +97,27 @@ def _run(world: SimpleNamespace, data: DataConfig, labels: Any, training: Traini
     return SimpleNamespace(
         samples=samples, bundle=bundle, judged=judged, scores=scores, by_scene=by_scene, history=result.history
     )
+
+
+def test_statistics_count_images_and_not_their_pixels(world: SimpleNamespace) -> None:
+    """Chips at the upper left hold less data than others, and count as much."""
+    # Of one scene nobody knows the yield.
+    lenient = IndexingConfig(on_bad_scene="leave_out")
+    for data in (world.classes, world.numbers):
+        scan = scan_scenes(world.scenes, world.table, data, lenient)
+        samples = assign_splits(scan.chips, data.split, {}, seed=1)
+        train = samples[samples["split"] == "train"]
+        assert train["valid_fraction"].nunique() > 1
+        found = compute_statistics(samples, scan.cells, data).target
+        if data is world.classes:
+            classes = train["scene"].astype(int) % 3
+            assert found.class_pixels == {name: int((classes == index).sum()) for index, name in enumerate(NAMES)}
+            continue
+        keys = train["scene"].astype(int)
+        yields = 4.0 * (keys % 3) + keys / 10
+        numbers = found.numbers["yield"]
+        assert (numbers.count, numbers.mean) == (len(yields), pytest.approx(yields.mean(), rel=1e-6))
+        assert numbers.std == pytest.approx(yields.std(ddof=0), rel=1e-6)
 
 
 @pytest.mark.parametrize("form", ["table", "folders"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
@@ -125,10 +125,37 @@ class Cells:
         """Return which cells lie in any of the windows, (rows, columns)."""
         found = np.zeros(self.known.shape, np.bool_)
         for window in windows:
-            (top, bottom), (left, right) = window.toranges()
-            rows, columns = self.rows.searchsorted([top, bottom]), self.columns.searchsorted([left, right])
-            found[slice(*rows), slice(*columns)] = True
+            found[self.place(window)] = True
         return found
+
+    def place(self, window: Window) -> Place:
+        """Return the cells of a window."""
+        (top, bottom), (left, right) = window.toranges()
+        rows, columns = self.rows.searchsorted([top, bottom]), self.columns.searchsorted([left, right])
+        return slice(*rows), slice(*columns)
+
+    def answers_in(self, windows: Sequence[Window]) -> NDArray[np.float64]:
+        """Return what the answers in windows add up to, (terms,), as of :func:`counted`.
+
+        Of pixels, those that windows share count once; of whole images each counts.
+        """
+        if self.kind.per != "image":
+            return counted(self.kind, self.answers[:, self.inside(windows)].sum(axis=1))
+        parts = (self.answers[:, *self.place(window)].sum(axis=(1, 2)) for window in windows)
+        return np.asarray(np.stack([counted(self.kind, part) for part in parts]).sum(axis=0))
+
+
+def counted(kind: TargetKind, sums: NDArray[np.generic]) -> NDArray[np.float64]:
+    """Return what the answers of a window count for in statistics, (terms,).
+
+    A whole image counts as one, however much of it holds data, as it is learnt and judged: all its pixels say the same.
+
+    Args:
+        kind: Of the answers.
+        sums: As of :meth:`TargetKind.terms`.
+    """
+    share = max(kind.num_known(sums), 1) if kind.per == "image" else 1
+    return np.asarray(sums, np.float64) / share
 
 
 def make_cells(edges: tuple[Iterable[int], Iterable[int]], inputs: Mapping[str, RasterSpec], kind: TargetKind) -> Cells:

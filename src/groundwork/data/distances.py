@@ -24,7 +24,7 @@ Numbers = NDArray[np.float64]
 EARTH_RADIUS_M = 6_371_008.8
 #: A degree of a meridian where it is shortest, and of the equator: no distance is overstated.
 METRES_PER_LATITUDE, METRES_PER_LONGITUDE = 110_574.0, 111_319.0
-#: Share of a pixel by which boxes are shrunk before distances are measured: boxes that only touch do not overlap.
+#: Share of a pixel by which boxes are shrunk before it is asked who is near: boxes that only touch do not overlap.
 TOUCHING = 0.01
 #: Candidates are looked for this much farther than needed: the Earth is no sphere, and no map is true to scale.
 MARGIN = 1.1
@@ -57,6 +57,8 @@ class Places:
         bounds = samples[["west", "south", "east", "north"]].to_numpy(np.float64)
         pixel = samples["pixel_size"].to_numpy(np.float64)
         inset = np.where(pixel < bounds[:, 2] - bounds[:, 0], TOUCHING * pixel, 0.0)
+        #: What each covers, and the same without its outermost edge, in units of the CRS.
+        self.bounds = bounds
         self.boxes = bounds + inset[:, None] * np.array([1, 1, -1, -1])
         covered = pd.DataFrame(bounds).assign(plane=self.plane, pixel=pixel)
         #: For each row, the first row of the table that covers the same.
@@ -96,7 +98,8 @@ class Places:
             first: Chooses rows.
             second: Chooses rows.
             reach: For each row of the table, up to which distance others are wanted, in units of its CRS; the same for
-                all rows at one place. None: only those pairs among which the nearest of all is.
+                all rows at one place. Boxes that only touch are then not near. None: only those pairs among which the
+                nearest of all is, and how far that is.
         """
         found = [
             candidates
@@ -106,7 +109,8 @@ class Places:
             for candidates in [self._candidates(near, other, reach)]
         ]
         pairs = np.concatenate([*found, np.empty((2, 0), np.int64)], axis=1)
-        return self._measure(*pairs[:, pairs[0] != pairs[1]])
+        rows, others = pairs[:, pairs[0] != pairs[1]]
+        return self._measure(rows, others, self.bounds if reach is None else self.boxes)
 
     def at(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return which rows of the table lie at the place of one of these."""
@@ -137,10 +141,10 @@ class Places:
         counts = [len(entries) for entries in found]
         return np.stack([near.repeat(counts), other[np.concatenate([*found, []]).astype(np.int64)]])
 
-    def _measure(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> Pairs:
-        own, others = self.boxes[first], self.boxes[second].copy()
+    def _measure(self, first: NDArray[np.int64], second: NDArray[np.int64], boxes: Numbers) -> Pairs:
+        own, others = boxes[first], boxes[second].copy()
         for chosen, here, there in self._crossings(first, second):
-            others[chosen] = _in_crs(self.boxes[second[chosen]], there, here)
+            others[chosen] = _in_crs(boxes[second[chosen]], there, here)
         placed = np.isfinite(others).all(axis=1)
         first, second, own, others = first[placed], second[placed], own[placed], others[placed]
         degrees = np.array([_is_geographic(crs) for crs in self.crs], np.bool_)[first]

@@ -14,6 +14,7 @@ from groundwork.data.cells import Cells, CellValues
 from groundwork.errors import DataError
 from groundwork.specs import RasterSpec
 from groundwork.strict import Config
+from groundwork.targets.kind import TargetKind
 from groundwork.targets.kinds import kind_of
 from groundwork.targets.statistics import TargetStatistics
 
@@ -89,6 +90,8 @@ class Moments:
 def compute_statistics(samples: pd.DataFrame, cells: Mapping[str, Cells], data: DataConfig) -> Statistics:
     """Add up the training chips. Only valid pixels count; those that several chips share count once. Reads no pixel.
 
+    Answers of whole images are counted by image.
+
     Args:
         samples: With splits.
         cells: What the pixels of each scene add up to; see :func:`groundwork.data.scan.scan_scenes`.
@@ -100,21 +103,27 @@ def compute_statistics(samples: pd.DataFrame, cells: Mapping[str, Cells], data: 
     kind, train = kind_of(data.target), table.of_split(samples, "train")
     sources = read_by_model(data.sources)
     moments = {source: Moments(spec.num_channels) for source, spec in sources.items()}
-    sums, num_known = np.zeros(kind.num_terms, kind.term_type), 0
+    sums, num_known = np.zeros(kind.num_terms), 0
     for scene, chips in train.groupby(table.SCENE, sort=True):
         found = cells[str(scene)]
-        inside = found.inside(table.window_of(*place) for place in table.windows(chips).tolist())
+        windows = [table.window_of(*place) for place in table.windows(chips).tolist()]
+        inside = found.inside(windows)
         for source, spec in sources.items():
             moments[source].add(moments_of(found.sources[source], inside, spec.steps // spec.times_counted))
-        sums = sums + found.answers[:, inside].sum(axis=1)
+        sums += found.answers_in(windows)
         num_known += int(found.known[inside].sum())
     for source, spec in sources.items():
         _refuse_constant(source, moments[source], spec)
     return Statistics(
         sources={source: _by_band(moments[source], spec) for source, spec in sources.items()},
-        target=kind.summarise(sums),
+        target=summary_of(kind, sums),
         valid_pixels=num_known,
     )
+
+
+def summary_of(kind: TargetKind, sums: NDArray[np.float64]) -> TargetStatistics:
+    """Return what the labels of the training split hold, by what they count for."""
+    return kind.summarise(np.rint(sums).astype(np.int64) if kind.term_type is np.int64 else sums)
 
 
 def moments_of(cells: CellValues, inside: NDArray[np.bool_], steps: int) -> Moments:

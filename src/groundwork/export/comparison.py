@@ -15,11 +15,12 @@ from groundwork.bundle import Bundle
 from groundwork.config.inference import InferenceConfig
 from groundwork.data.pairing import FOR_PREDICTING, require_sources
 from groundwork.data.picking import evenly
-from groundwork.data.scene_stack import SceneStack, folders_by_source, open_checked
+from groundwork.data.scene_stack import SceneStack, folders_by_source
 from groundwork.errors import ExportError
 from groundwork.export.description import ProgramSizes
 from groundwork.models.engine import Engine, ModelScorer
 from groundwork.models.interface import Model
+from groundwork.prediction.inputs import open_dated_or_not, pixels_of
 from groundwork.prediction.source import scene_specs
 from groundwork.prediction.tile_predictor import TilePredictor
 from groundwork.rasters.folder import RasterFolder
@@ -117,7 +118,8 @@ def compare(
     chosen = [keys[index] for index in evenly(len(keys), SCENES)]
     cases: list[Case] = []
     for key in chosen:
-        with open_checked(folders, key, specs) as stack:
+        # As for a prediction: scenes without the tag of their date will do for models that ask for none.
+        with open_dated_or_not(folders, key, specs, pixels_of(inference))[0] as stack:
             has_dates = any(stack.dates(source) is not None for source in specs)
             models[0].require_coordinates(time=has_dates, location=stack.grid.crs is not None)
             cases += _compare_scene(bundle, models, stack, sizes, inference, key)

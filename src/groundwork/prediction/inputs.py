@@ -136,7 +136,7 @@ def check_scenes(
     seen = _Seen()
     for key in track(keys, "Checking scenes", len(keys)):
         try:
-            stack, lacking = _open_dated_or_not(folders, key, specs, pixels)
+            stack, lacking = open_dated_or_not(folders, key, specs, pixels)
         except RasterError as error:
             seen.refused.append(error)
             continue
@@ -205,21 +205,27 @@ def _refuse(refused: Sequence[RasterError]) -> None:
     raise type(refused[0])(path, found, expected, f"{remedy}{same}{told}")
 
 
-def _open_dated_or_not(
+def open_dated_or_not(
     folders: Mapping[str, RasterFolder],
     key: str,
     specs: Mapping[str, RasterSpec],
     pixels: DeclaredPixels | None,
     undated: frozenset[str] = frozenset(),
 ) -> tuple[SceneStack, frozenset[str]]:
-    """Open a scene, and return it with the sources whose files lack the tag of their dates."""
+    """Open a scene, and return it with the sources whose files lack the tag of their dates.
+
+    Args as of :func:`groundwork.data.scene_stack.open_checked`, and sources of which it is known.
+
+    Raises:
+        RasterError: Where the scene is not what its spec says.
+    """
     try:
         return open_checked(folders, key, _without_tags(specs, undated), pixels), undated
     except NoDatesError as error:
         found = {name for name, folder in folders.items() if key in folder.files and error.path in folder.paths(key)}
         if not found - undated:
             raise
-        return _open_dated_or_not(folders, key, specs, pixels, undated | found)
+        return open_dated_or_not(folders, key, specs, pixels, undated | found)
 
 
 def _without_tags(specs: Mapping[str, RasterSpec], sources: frozenset[str]) -> Mapping[str, RasterSpec]:

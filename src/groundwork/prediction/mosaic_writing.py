@@ -22,6 +22,7 @@ from groundwork.prediction.record import Run
 from groundwork.prediction.scene_writing import write_json
 from groundwork.prediction.stac import (
     BAD_BLOCKS,
+    BUNDLE,
     PROCESSING_SCHEMA,
     PROJECTION_SCHEMA,
     RASTER_SCHEMA,
@@ -134,7 +135,7 @@ def _item(tile: Tile, mosaic: Mosaic, run: Run, derived: Sequence[Path]) -> dict
         geometry=geometry and shapely.geometry.mapping(geometry),
         bbox=geometry and bounds_of(geometry),
         properties={
-            "groundwork:bundle": {"fingerprint": run.bundle_hash, **run.bundle.config.provenance},
+            BUNDLE: {"fingerprint": run.bundle_hash, **run.bundle.config.provenance},
             "groundwork:settings": run.settings_hash,
             "groundwork:mosaic": run.config.mosaic and run.config.mosaic.model_dump(mode="json"),
             "processing:lineage": f"Predictions of {len(tile.pieces)} scene(s), put together.",

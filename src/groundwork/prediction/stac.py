@@ -30,6 +30,8 @@ PROJECTION_SCHEMA = "https://stac-extensions.github.io/projection/v2.0.0/schema.
 RASTER_SCHEMA = "https://stac-extensions.github.io/raster/v2.0.0/schema.json"
 #: In an item: the fingerprint of all that a prediction depends on.
 HASH = "groundwork:hash"
+#: Under which it names the bundle.
+BUNDLE = "groundwork:bundle"
 #: In an item: files of which blocks could not be decoded, and were taken as without data.
 BAD_BLOCKS = "groundwork:bad_blocks"
 ID = "groundwork-predictions"
@@ -96,7 +98,7 @@ def _origin_of(origin: Origin, files: Sequence[InputFile]) -> dict[str, Any]:
     run = origin.run
     return {
         HASH: origin.hash_of(files),
-        "groundwork:bundle": {"fingerprint": run.bundle_hash, **run.bundle.config.provenance},
+        BUNDLE: {"fingerprint": run.bundle_hash, **run.bundle.config.provenance},
         "groundwork:settings": run.settings_hash,
         "groundwork:inputs": [file.as_json() for file in files],
         "processing:lineage": f"Predicted by {run.bundle.config.model.title()}.",
@@ -124,8 +126,17 @@ def read_item(place: Path) -> dict[str, Any] | None:
         found = json.loads(place.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    is_item = isinstance(found, dict) and found.get("type") == "Feature" and HASH in (found.get("properties") or {})
-    return found if is_item else None
+    is_item = isinstance(found, dict) and found.get("type") == "Feature"
+    return found if is_item and {HASH, BUNDLE} <= (found.get("properties") or {}).keys() else None
+
+
+def is_collection(place: Path) -> bool:
+    """Whether a file is the collection of predictions."""
+    try:
+        found = json.loads(place.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and found.get("id") == ID
 
 
 def collection_of(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -22,11 +24,14 @@ from groundwork.prediction.record import InputFile, Origin, Run, multihash
 from groundwork.prediction.scene import Predictions
 from groundwork.prediction.scene_writing import SceneDone, write_json, write_scene, write_text
 from groundwork.prediction.spreading import Writing, is_alone, spread
-from groundwork.prediction.stac import collection_of, is_finished, read_item
+from groundwork.prediction.stac import BUNDLE, collection_of, is_collection, is_finished, read_item
 from groundwork.prediction.stac_model import model_item
 from groundwork.progress import track
 
 logger = logging.getLogger(__name__)
+
+#: How the files are called that say what a bundle is.
+_OF_BUNDLE = re.compile(r"(model-[0-9a-f]{16})(-bundle)?\.json")
 
 
 def write_predictions(names: Names, predictions: Predictions) -> None:
@@ -73,8 +78,7 @@ def write_predictions(names: Names, predictions: Predictions) -> None:
     mosaic = _write_mosaic(names, origins, model) if config.mosaic is not None and origins else None
     if mosaic is None:
         remove_others(names.folder, None)
-    if model is not None:
-        _write_collection(names, mosaic)
+    _describe_all(names.folder, model, mosaic)
 
 
 def _require_mosaic(origins: Mapping[str, Origin], config: InferenceConfig) -> None:
@@ -148,14 +152,34 @@ def _write_mosaic(names: Names, origins: Mapping[str, Origin], model: Path | Non
     return written
 
 
-def _write_collection(names: Names, mosaic: WrittenMosaic | None) -> None:
-    """Write the collection of all items that lie in the folder, also of scenes that earlier runs predicted."""
-    items = {path: item for path in _files(names.folder) if (item := read_item(path)) is not None}
-    collection = collection_of(names.folder, items, {} if mosaic is None else mosaic.assets(names.folder))
+def _describe_all(folder: Path, model: Path | None, mosaic: WrittenMosaic | None) -> None:
+    """Write the collection of all items that lie in the folder, also of scenes that earlier runs predicted.
+
+    What earlier runs wrote of bundles is removed where no item is of them any more, and so is a collection of nothing.
+
+    Args:
+        folder: Of the predictions.
+        model: The item of the bundle. None: this run writes no items.
+        mosaic: Where one was written.
+    """
+    items = {path: item for path in _files(folder) if (item := read_item(path)) is not None}
+    bundles = {f"model-{item['properties'][BUNDLE]['fingerprint']}" for item in items.values()}
+    for path in sorted(folder.glob("model-*.json")):
+        named = _OF_BUNDLE.fullmatch(path.name)
+        if named is not None and named[1] not in bundles and (model is None or named[1] != model.stem):
+            path.unlink()
+    if model is not None or items:
+        _write_collection(folder, items, mosaic)
+    elif is_collection(folder / COLLECTION):
+        (folder / COLLECTION).unlink()
+
+
+def _write_collection(folder: Path, items: Mapping[Path, Mapping[str, Any]], mosaic: WrittenMosaic | None) -> None:
+    collection = collection_of(folder, items, {} if mosaic is None else mosaic.assets(folder))
     if mosaic is not None:
         href = f"./{MOSAIC}/{COLLECTION}"
         collection["links"].append({"rel": "child", "href": href, "type": "application/json"})
-    write_json(names.folder / COLLECTION, collection)
+    write_json(folder / COLLECTION, collection)
 
 
 def _files(folder: Path) -> Iterator[Path]:

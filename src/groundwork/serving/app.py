@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse
+from pydantic import ValidationError
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 
 from groundwork import fingerprint
 from groundwork.bundle import Bundle
 from groundwork.config.serving import ServingConfig
-from groundwork.serving.asked import MEDIA_TYPES, Asked, Fetched, Format, products_of, settled
+from groundwork.serving.asked import MEDIA_TYPES, Asked, Fetched, Format, in_words, products_of, settled
 from groundwork.serving.fetching import fetch
 from groundwork.serving.names import expected_names, read_name
 from groundwork.serving.predictor import Predictor
@@ -29,6 +31,7 @@ from groundwork.serving.queueing import Workers
 from groundwork.serving.refusals import RefusedError, too_large
 from groundwork.serving.sources import Sent
 from groundwork.specs import RasterSpec
+from groundwork.strict import did_you_mean, words_of
 
 logger = logging.getLogger(__name__)
 
@@ -64,20 +67,30 @@ def make_app(bundle: Bundle, config: ServingConfig) -> FastAPI:
     # The pages of FastAPI load scripts from elsewhere.
     title = bundle.config.model.title()
     app = FastAPI(title="Groundwork", summary=title, lifespan=lifespan, docs_url=None, redoc_url=None)
+    _add_refusals(app)
     _add_answers(app, workers, config, bundle)
     _add_descriptions(app, bundle, config, workers)
     return app
 
 
-def _add_answers(app: FastAPI, workers: Workers, config: ServingConfig, bundle: Bundle) -> None:
-    inputs = bundle.config.inputs
-
+def _add_refusals(app: FastAPI) -> None:
     @app.exception_handler(RefusedError)
     async def refused(request: Request, refusal: Exception) -> JSONResponse:  # noqa: ARG001 - FastAPI gives it
         if not isinstance(refusal, RefusedError):
             raise refusal
         wait = {} if refusal.retry_after_s is None else {"Retry-After": str(refusal.retry_after_s)}
         return JSONResponse({"detail": refusal.message}, refusal.status, headers=wait)
+
+    @app.exception_handler(RequestValidationError)
+    async def misread(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 - FastAPI gives it
+        if not isinstance(error, RequestValidationError):
+            raise error
+        wrong = [f"{problem['loc'][-1]}: {words_of(problem)}." for problem in error.errors()]
+        return JSONResponse({"detail": " ".join(wrong)}, 422)
+
+
+def _add_answers(app: FastAPI, workers: Workers, config: ServingConfig, bundle: Bundle) -> None:
+    inputs = bundle.config.inputs
 
     @app.middleware("http")
     async def counted(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
@@ -138,8 +151,8 @@ async def _received(request: Request, config: ServingConfig, inputs: Mapping[str
         body = b"".join([chunk async for chunk in _limited(request, 10_000)])
         try:
             fetched = Fetched.model_validate_json(body)
-        except ValueError as error:
-            raise RefusedError(422, f"Expected {{'address': 'https://...'}}; {error}") from error
+        except ValidationError as error:
+            raise RefusedError(422, f"Expected {{'address': 'https://...'}}; {in_words('body', error)}") from error
         return await run_in_threadpool(_fetch, fetched, config, inputs, folder)
     if kind not in _BODIES:
         raise RefusedError(415, f"Found the content type '{kind}'; expected {', '.join(_BODIES)}, or application/json.")
@@ -180,16 +193,29 @@ async def _limited(request: Request, most: int) -> AsyncIterator[bytes]:
 
 
 def _asked(
+    request: Request,
     product: Annotated[str | None, Query(description="Such as classes; the answer itself where left out")] = None,
     format: Annotated[Format | None, Query(description="The first that holds the product where left out")] = None,
     bounds: Annotated[str | None, Query(description="west,south,east,north of the ground that is wanted")] = None,
-    crs: Annotated[str, Query(description="Of bounds")] = "EPSG:4326",
+    crs: Annotated[str | None, Query(description="Of bounds; EPSG:4326 where left out")] = None,
 ) -> Asked:
+    known = ("product", "format", "bounds", "crs")
+    for name in request.query_params:
+        if name not in known:
+            hint = did_you_mean(name, known)
+            raise RefusedError(422, f"Found '{name}' in the query; expected {', '.join(known)}.{hint}")
+    if crs is not None and bounds is None:
+        raise RefusedError(422, "'crs' says what 'bounds' are numbers of, and there are none: name both, or neither.")
+    edges = None if bounds is None else _edges(bounds)
+    return Asked(product=product, format=format, bounds=edges, crs=crs or "EPSG:4326")
+
+
+def _edges(bounds: str) -> tuple[float, float, float, float]:
     try:
-        edges = None if bounds is None else tuple(float(edge) for edge in bounds.split(","))
-        return Asked.model_validate({"product": product, "format": format, "bounds": edges, "crs": crs})
+        west, south, east, north = (float(edge) for edge in bounds.split(","))
     except ValueError as error:
         raise RefusedError(422, f"bounds: expected west,south,east,north as four numbers, found '{bounds}'.") from error
+    return west, south, east, north
 
 
 def _body() -> dict[str, Any]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from groundwork.bundle import Bundle
 from groundwork.config.inference import AreaConfig, InferenceConfig
 from groundwork.prediction.products import CHIPS, POLYGONS
 from groundwork.serving.refusals import RefusedError
-from groundwork.strict import Config
+from groundwork.strict import Config, explain
 from groundwork.targets.classes import CLASSES
 from groundwork.targets.measures import DEVIATIONS, NUMBERS
 from groundwork.targets.objects import OBJECTS
@@ -62,16 +62,27 @@ def settings_for(asked: Asked, product: str, base: InferenceConfig) -> Inference
     """
     details = {name: name == product for name in ("probabilities", "entropy", "sets")}
     # Who sends a broken file has a whole one, or is to know that it is broken.
-    fixed = {"mosaic": None, "items": False, "on_bad_block": "refuse"}
+    # A request is a scene of its own, and nothing of an earlier one is there.
+    fixed = {"mosaic": None, "items": False, "overwrite": True, "shard": None, "on_bad_block": "refuse"}
     changes = {**base.model_dump(), **details, **fixed}
     if product == POLYGONS:
         changes["polygons"] = changes["polygons"] or {}
-    try:
-        if asked.bounds is not None:
+    if asked.bounds is not None:
+        try:
             changes["area"] = AreaConfig(bounds=asked.bounds, crs=asked.crs).model_dump()
-        return InferenceConfig.model_validate(changes)
-    except ValueError as error:
-        raise RefusedError(422, f"bounds: {error}") from error
+        except ValidationError as error:
+            raise RefusedError(422, f"{in_words('bounds', error)}. Correct 'bounds'.") from error
+    return InferenceConfig.model_validate(changes)
+
+
+def in_words(name: str, error: ValidationError) -> str:
+    """Return what is wrong in one line, as the configuration is refused.
+
+    Args:
+        name: Of what was sent.
+        error: What pydantic says of it.
+    """
+    return "; ".join(line.strip() for line in explain(name, error).splitlines())
 
 
 def settled(asked: Asked, bundle: Bundle) -> tuple[str, Format]:

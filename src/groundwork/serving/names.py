@@ -83,7 +83,8 @@ def files_of(raster: Path) -> Iterable[Path]:
 
 def _expected(source: str, spec: RasterSpec) -> str:
     word = _word(spec)
-    return f"{source}_{_EXAMPLES[word]}.tif for each {word}" if word and has_files(spec) else f"{source}.tif"
+    name = f"{source}_{_EXAMPLES[word]}.tif for each {word}" if word and has_files(spec) else f"{source}.tif"
+    return f"{name} (may be left out)" if spec.optional else name
 
 
 def _word(spec: RasterSpec) -> str | None:

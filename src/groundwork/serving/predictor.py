@@ -16,11 +16,14 @@ from groundwork.bundle import Bundle
 from groundwork.config.data import reference_of
 from groundwork.config.serving import ServingConfig
 from groundwork.errors import GroundworkError
+from groundwork.evaluation.figures import rgb_positions
 from groundwork.models.asking import compiled
 from groundwork.prediction.scene import check_inputs, predict_each
+from groundwork.prediction.source import scene_specs
 from groundwork.rasters.features import FeatureLayer, FeatureStream
 from groundwork.rasters.longitudes import within_180
 from groundwork.rasters.quicklook import read_small, stretch
+from groundwork.rasters.scene import Scene
 from groundwork.rasters.stream import RasterStream
 from groundwork.rasters.writing import write_rasters
 from groundwork.serving.asked import Asked, Format, settings_for, settled
@@ -86,16 +89,17 @@ class Predictor:
         inputs = self._bundle.config.inputs
         reference = reference_of(inputs)
         rasters = by_source(sent, inputs, self._config.max_bytes)
-        raster, spec = rasters[reference], inputs[reference]
+        raster = rasters[reference]
         for path in files_of(raster):
             require_raster(path, self._config.max_pixels, has_area=False)
-        positions = tuple(spec.band_names.index(name) + 1 for name in spec.shown)
         try:
-            first = folders_of(rasters, inputs)[reference].paths(raster.stem)[0]
-            values, valid = read_small(first, positions, PICTURE_SIDE)
-        except (GroundworkError, IndexError) as error:
+            spec = scene_specs(inputs, self._config.inference)[reference]
+            # Bands are found by what the file calls them, as for a prediction.
+            with Scene(folders_of(rasters, inputs)[reference].paths(raster.stem), spec) as scene:
+                values, valid = scene.thumbnail(PICTURE_SIDE)
+        except GroundworkError as error:
             raise RefusedError(422, without_places(str(error), rasters)) from error
-        return _as_png(stretch(values, valid).squeeze(), valid, raster)
+        return _as_png(stretch(values[rgb_positions(spec, spec.shown)], valid), valid, raster)
 
     def _require_size(self, stream: RasterStream) -> None:
         grid = next(iter(stream.profiles.values())).grid

@@ -12,6 +12,8 @@ from groundwork.serving.names import SCENE, expected_names, files_of, has_files,
 from groundwork.serving.refusals import RefusedError
 from groundwork.specs import RasterSpec
 
+#: What options of prediction are called in a request.
+_IN_REQUESTS = {"'inference.area.crs'": "'crs'", "'inference.area'": "'bounds'"}
 #: The raster of the only source, an archive of all, or rasters by source: files, or folders of those of dates.
 Sent: TypeAlias = Path | Mapping[str, Path]
 
@@ -57,7 +59,9 @@ def folders_of(rasters: Mapping[str, Path], inputs: Mapping[str, RasterSpec]) ->
 
 
 def without_places(text: str, rasters: Mapping[str, Path]) -> str:
-    """Return a message without the places of files: where they lie on the server is nobody's matter."""
+    """Return a message in words of a request, without the places of files: these are nobody's matter."""
+    for option, name in _IN_REQUESTS.items():
+        text = text.replace(option, name)
     for source, path in rasters.items():
         for file in files_of(path) if path.is_dir() else ():
             text = text.replace(str(file), f"the raster of '{source}' of {file.stem.removeprefix(f'{SCENE}_')}")

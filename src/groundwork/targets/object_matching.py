@@ -122,7 +122,7 @@ def match(images: Sequence[ImageObjects], size: tuple[float, float] = ANY_SIZE) 
 
     Args:
         images: Of one class.
-        size: Sides of squares; objects from the first on and below the second are asked for alone.
+        size: Sides of squares; objects as large as these, and of any size between, are asked for alone.
     """
     parts = [image.matched if size == ANY_SIZE else _match_image(image, size) for image in images]
     none = np.zeros((len(THRESHOLDS), 0), np.bool_)
@@ -179,7 +179,8 @@ def _asked(image: ImageObjects, size: tuple[float, float]) -> NDArray[np.bool_]:
 
 
 def _within(areas: NDArray[np.float64], size: tuple[float, float]) -> NDArray[np.bool_]:
-    return np.asarray((areas >= size[0] ** 2) & (areas < size[1] ** 2))
+    # As pycocotools has it: an object of exactly 32 x 32 pixels is both a small and a medium one.
+    return np.asarray((areas >= size[0] ** 2) & (areas <= size[1] ** 2))
 
 
 def _areas(boxes: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -108,7 +108,8 @@ class FoundObjects(Accumulator):
 
         ``map`` is the mean of ``ap`` over the classes that occur, and ``ap`` the average precision of each, the mean
         over overlaps from 0.5 to 0.95; ``map_50``, ``map_75`` and ``ap_50`` are those at one overlap, ``map_small``,
-        ``map_medium`` and ``map_large`` those of objects below 32, below 96 and from 96 pixels of a square's side on.
+        ``map_medium`` and ``map_large`` those of objects of up to 32, from 32 to 96 and from 96 pixels of a square's
+        side on: those of exactly 32 or 96 belong to both, as COCO has it.
         Precision, recall and F1 are of objects from :data:`SHOWN` on, at an overlap of 0.5, and their means over the
         classes. Overlaps and sizes are those of boxes; of pixels those that begin with ``mask_``.
         """

@@ -21,9 +21,10 @@ class NumberStatistics(Config):
 class TargetStatistics(Config):
     """What the labels of the training split add up to, as far as it is of use for this kind of answer."""
 
-    #: Class -> number of pixels.
+    #: Class -> number of pixels; of classes of whole images, of images.
     class_pixels: dict[str, int] = Field(default_factory=dict)
-    #: Class -> number of pixels of which it is known whether they are of it, where each class is a question of its own.
+    #: Class -> number of pixels, or images, of which it is known whether they are of it, where each class is a question
+    #: of its own.
     known_pixels: dict[str, int] = Field(default_factory=dict)
     #: Class -> number of objects.
     class_objects: dict[str, int] = Field(default_factory=dict)

@@ -368,7 +368,7 @@ def test_the_report_tells_samples_scenes_classes_and_distances(tiny_data: Simple
     for pair, least in report["least_distance_m"].items():
         one, other = pair.split("-")
         measured = [gap for a, b, gap in _gaps(tiny_data.samples) if {a, b} == {one, other}]
-        # Scale in the overlap of two zones is off by up to a few per cent; chips are shrunk by 0.01 pixels.
+        # Scale in the overlap of two zones is off by up to a few per cent.
         assert least == pytest.approx(min(measured), rel=0.05, abs=0.5)
 
 
@@ -393,7 +393,13 @@ def test_absent_classes_are_named(table_of: Table, tiny_data: SimpleNamespace) -
     table = table_of([("a", 0, 0), ("b", 0, 100), ("c", 0, 200)], split=list(SPLITS), **fractions)
     report = report_splits(table, tiny_data.config)
     assert report["splits"]["val"]["absent_classes"] == ["water"]
-    assert report["least_distance_m"] == {"train-val": 680.2, "train-test": 1680.2, "val-test": 680.2}
+    assert report["least_distance_m"] == {"train-val": 680.0, "train-test": 1680.0, "val-test": 680.0}
+
+
+def test_chips_that_touch_are_no_way_apart(table_of: Table, tiny_data: SimpleNamespace) -> None:
+    columns = {"fraction_water": 0.1, "fraction_forest": 0.5, "fraction_field": 0.4, "split": list(SPLITS)}
+    report = report_splits(table_of([("a", 0, 0), ("b", 0, 32), ("c", 0, 64)], **columns), tiny_data.config)
+    assert report["least_distance_m"] == {"train-val": 0.0, "train-test": 320.0, "val-test": 0.0}
 
 
 def test_distances_of_geographic_and_missing_crs(table_of: Table, tiny_data: SimpleNamespace) -> None:
@@ -414,7 +420,7 @@ def test_a_crs_without_a_number_has_distances_too(table_of: Table, tiny_data: Si
     columns = {"fraction_water": 0.1, "fraction_forest": 0.5, "fraction_field": 0.4, "split": list(SPLITS)}
     table = table_of([("a", 0, 0), ("b", 0, 100), ("c", 0, 200)], crs=feet, **columns)
     gap = report_splits(table, tiny_data.config)["least_distance_m"]["train-val"]
-    assert gap == pytest.approx(680.2 * 0.3048006, abs=0.1)
+    assert gap == pytest.approx(680 * 0.3048006, abs=0.05)
 
 
 def test_a_class_that_train_lacks_is_warned_of(data_config: DataConfig, caplog: pytest.LogCaptureFixture) -> None:
@@ -589,9 +595,9 @@ def test_degrees_of_latitude_are_not_overstated(latitude: float, data_config: Da
     table = table.assign(west=9.0, east=9.01, south=latitude + np.array([0, 0.02, 0.04]))
     table = table.assign(north=table["south"] + 0.01, fraction_water=0.1, fraction_forest=0.5, fraction_field=0.4)
     told = report_splits(table, data_config)["least_distance_m"]["train-val"]
-    # Length of a hundredth of a degree along the meridian of WGS84; chips are shrunk by a fiftieth of a pixel.
+    # Length of a hundredth of a degree along the meridian of WGS84.
     radius = 6_378_137 * (1 - 0.00669438) / (1 - 0.00669438 * np.sin(np.radians(latitude)) ** 2) ** 1.5
-    assert told <= np.radians(0.01 + 2e-5) * radius + 0.1
+    assert told <= np.radians(0.01) * radius + 0.1
     assert told == pytest.approx(np.radians(0.01) * radius, rel=0.012)
 
 

@@ -22,6 +22,8 @@ from groundwork.config import ExportConfig, InferenceConfig
 from groundwork.errors import BundleError, ExportError, SpecError
 from groundwork.evaluation.predictors import ModelPredictor
 from groundwork.export import exporting
+from groundwork.export.comparison import compare
+from groundwork.export.description import ProgramSizes
 from groundwork.export.exported_model import ExportedModel
 from groundwork.export.exporting import Export, export_bundle, write_folder
 from groundwork.export.loading import load_exported, trusted_in
@@ -172,6 +174,24 @@ def test_the_same_bundle_gives_the_same_bytes(export: Export, tiny_bundle: Bundl
     exporting.write_program(traced, export.description, tmp_path / "model.pt2")
     assert fingerprint.of_file(tmp_path / "model.pt2") == export.report["sha256"]
     assert b"site-packages" not in export.file.read_bytes()
+
+
+@pytest.mark.parametrize("changes", [{"date_tag": "ACQUIRED"}, {"date_tag": "DATE"}])
+def test_the_comparison_reads_scenes_as_a_prediction_does(
+    tiny_bundle: Bundle, tiny_data: SimpleNamespace, changes: dict[str, str]
+) -> None:
+    """Without the tag of their date, where the model asks for none, and on the pixels that are asked for."""
+    spec = tiny_bundle.config.inputs["optical"].model_copy(update=changes)
+    bundle = replace(tiny_bundle, config=tiny_bundle.config.model_copy(update={"inputs": {"optical": spec}}))
+    model = bundle.build_model()
+    largest = []
+    for grid in (None, {"pixel_size_m": 20}):
+        config = InferenceConfig.model_validate({"tile_size": 512, "overlap": 8, "grid": grid})
+        cases = compare(bundle, (model, model), tiny_data.scenes, ProgramSizes(), config).cases
+        assert {case.largest_difference for case in cases} == {0.0}
+        largest.append(max(case.height for case in cases))
+    # Pixels of the scenes have 10 m.
+    assert largest[1] == pytest.approx(largest[0] / 2, abs=1)
 
 
 class Wrong(Program):

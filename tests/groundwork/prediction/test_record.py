@@ -215,7 +215,27 @@ def test_a_scene_that_is_exchanged_while_it_is_predicted_is_not_finished(
 def test_items_may_be_left_out(tiny_bundle: Bundle, tiny_data: SimpleNamespace, tmp_path: Path) -> None:
     _predict(tiny_bundle, tiny_data.scenes, tmp_path)
     _predict(tiny_bundle, tiny_data.scenes, tmp_path, items=False)
-    assert not list(tmp_path.glob("*_item.json")), "those of the earlier run say what is no longer true"
+    assert not list(tmp_path.rglob("*.json")), "those of the earlier run say what is no longer true"
+
+
+def test_a_folder_says_of_no_bundle_that_predicted_nothing_in_it_any_more(
+    tiny_bundle: Bundle, scenes: RasterFolder, tmp_path: Path
+) -> None:
+    out, weights = tmp_path / "out", {name: value.clone() for name, value in tiny_bundle.weights.items()}
+    next(value for name, value in weights.items() if name.endswith("classify.bias")).add_(torch.tensor([1e-6, 0, 0]))
+    _predict(tiny_bundle, scenes, out)
+    of_first = {path.name for path in out.glob("model-*")}
+    (out / "model-of-mine.json").write_text("{}")
+    first = RasterFolder(scenes.root, {key: scenes.files[key] for key in "a"})
+    _predict(Bundle(tiny_bundle.config, weights), first, out)
+    of_both = {path.name for path in out.glob("model-*")}
+    assert of_first < of_both, "the first bundle predicted two of the scenes"
+    _predict(Bundle(tiny_bundle.config, weights), scenes, out)
+    assert {path.name for path in out.glob("model-*")} == of_both - of_first
+    derived = {link["href"] for path in out.glob("*_item.json") for link in json.loads(path.read_text())["links"]}
+    assert {href for href in derived if "model-" in href} == {
+        f"./{name}" for name in of_both - of_first if "bundle" not in name and "mine" not in name
+    }
 
 
 # --- going on -------------------------------------------------------------------------------------------------------

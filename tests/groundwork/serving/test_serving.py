@@ -141,6 +141,26 @@ def test_bands_in_another_order_and_nodata_that_nobody_declares_give_the_same_an
         assert np.array_equal(other, answers[0], equal_nan=True)
 
 
+def test_a_picture_shows_bands_by_their_names_and_refuses_others(address: str, scene: Path, tmp_path: Path) -> None:
+    with rasterio.open(scene) as raster:
+        pixels, profile, names = raster.read(), raster.profile, np.array(raster.descriptions)
+    shown = []
+    for order in ([0, 1, 2], [2, 0, 1]):
+        with rasterio.open(tmp_path / "sent.tif", "w", **profile) as raster:
+            raster.write(pixels[order])
+            raster.descriptions = tuple(names[order])
+        answer = requests.post(
+            f"{address}/pictures", data=(tmp_path / "sent.tif").read_bytes(), headers=TIFF, timeout=60
+        )
+        shown.append(np.asarray(Image.open(io.BytesIO(answer.content))))
+    assert len(np.unique(shown[0][..., 0] - shown[0][..., 1])) > 1
+    assert np.array_equal(shown[0], shown[1])
+    with rasterio.open(tmp_path / "one.tif", "w", **profile | {"count": 1}) as raster:
+        raster.write(pixels[:1])
+    answer = requests.post(f"{address}/pictures", data=(tmp_path / "one.tif").read_bytes(), headers=TIFF, timeout=60)
+    refused(answer, 422, "the raster: found 1 band(s); expected 3")
+
+
 def test_outlines_lie_on_the_ground_and_cover_what_the_map_shows(address: str, scene: Path) -> None:
     outlines = post(address, scene.read_bytes(), format="geojson").json()
     assert outlines["type"] == "FeatureCollection"
@@ -246,12 +266,49 @@ def test_a_product_comes_in_the_first_format_that_holds_it(address: str, scene: 
         ({"product": "numbers", "format": "tif"}, "As 'tif' the model gives classes, probabilities, entropy"),
         ({"format": "png", "product": "entropy"}, "As 'png' the model gives classes"),
         ({"bounds": "1,2,3"}, "bounds"),
-        ({"bounds": "3,2,1,4"}, "west, south, east and north, in this order"),
-        ({"bounds": "0,0,1,1"}, "0, 0, 1, 1"),
+        ({"bounds": "3,2,1,4"}, "west, south, east and north, in this order; found [3.0, 2.0, 1.0, 4.0]"),
+        ({"bounds": "0,0,1,1"}, "lies in 'bounds', (0, 0, 1, 1) in EPSG:4326"),
+        ({"bounds": "0,0,1,1", "crs": "nowhere"}, "'crs' is 'nowhere', which is no CRS"),
+        ({"crs": "EPSG:32632"}, "'crs' says what 'bounds' are numbers of, and there are none"),
+        ({"prodct": "entropy"}, "Found 'prodct' in the query; expected product, format, bounds, crs. Did you mean 'pr"),
+        ({"format": "gif"}, "format: Input should be 'tif', 'geojson' or 'png' (found 'gif')."),
     ],
 )
-def test_what_cannot_be_asked_for_is_refused(address: str, scene: Path, query: dict[str, str], words: str) -> None:
-    refused(post(address, scene.read_bytes(), **query), 422, words)
+def test_what_cannot_be_asked_for_is_refused_in_words(
+    address: str, scene: Path, query: dict[str, str], words: str
+) -> None:
+    answer = post(address, scene.read_bytes(), **query)
+    refused(answer, 422, words)
+    assert "pydantic" not in answer.text
+    assert "inference." not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("{}", "name one address, or the 'addresses' of all sources by name"),
+        ('{"adress": "https://x.org/a.tif"}', "Unknown key 'adress'. Did you mean 'address'?"),
+        ('{"address": 3}', "body.address: must be a text; found 3"),
+        ("nothing", "Invalid JSON"),
+    ],
+)
+def test_what_is_no_address_is_refused_in_words(address: str, body: str, words: str) -> None:
+    answer = post(address, body, {"Content-Type": "application/json"})
+    refused(answer, 422, words)
+    assert "pydantic" not in answer.text
+    assert "validation error" not in answer.text
+
+
+def test_settings_of_many_scenes_mean_nothing_to_a_request(scene: Path, tiny_bundle: Bundle, tmp_path: Path) -> None:
+    """The part of an array's job, and scenes that are there already, are matters of folders."""
+    changes = {"shard": {"index": 1, "count": 2}, "overwrite": False}
+    made = []
+    for name, more in (("plain", {}), ("changed", changes)):
+        (tmp_path / name).mkdir()
+        sent = Path(shutil.copy(scene, tmp_path / name / "scene.tif"))
+        config = ServingConfig(inference=InferenceConfig.model_validate({**INFERENCE.model_dump(), **more}))
+        made.append(Predictor(tiny_bundle, config).answer(sent, Asked(), time.monotonic() + 60).read_bytes())
+    assert made[0] == made[1]
 
 
 def test_what_is_too_large_is_refused(serve: Serve, tiny_bundle: Bundle, scene: Path) -> None:

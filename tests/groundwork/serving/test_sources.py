@@ -28,6 +28,8 @@ from groundwork.rasters.folder import find_rasters
 from groundwork.rasters.writing import write_rasters
 from groundwork.serving import app as serving
 from groundwork.serving.app import make_app
+from groundwork.serving.refusals import RefusedError
+from groundwork.serving.sources import by_source
 
 INFERENCE = InferenceConfig(tile_size=32, overlap=8)
 ZIP = {"Content-Type": "application/zip"}
@@ -154,3 +156,10 @@ def test_an_exported_file_answers_as_its_bundle(
     assert (maps[0] == maps[1]).mean() >= 0.9999
     with pytest.raises(BundleError, match=r"can run code .*--report .*land\.report\.json"):
         open_bundle(path, None)
+
+
+def test_what_may_be_left_out_is_said(tmp_path: Path) -> None:
+    inputs = {**TWO, "radar": TWO["radar"].model_copy(update={"optional": True})}
+    (tmp_path / "scene.tif").write_bytes(b"II*\0")
+    with pytest.raises(RefusedError, match=r"send a ZIP archive of optical\.tif, radar\.tif \(may be left out\), as"):
+        by_source(tmp_path / "scene.tif", inputs, 100)

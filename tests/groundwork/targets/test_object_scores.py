@@ -9,6 +9,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 from torchmetrics.detection import _mean_ap
 
 from groundwork.batch import Truth
@@ -79,6 +81,26 @@ def test_sizes_are_judged_by_themselves() -> None:
     truth = truth_of([(0, 0, 10, 10), (20, 20, 60, 60)], [0, 0])
     report = judged(truth, rows((0, 0, 10, 10, 0.9, 0))).report()
     assert (report["map_small"], report["map_medium"], report["map_large"]) == (1, 0, None)
+
+
+def test_objects_on_the_border_of_two_sizes_are_of_both_as_pycocotools_has_it() -> None:
+    there = [(0, 0, 32, 32), (64, 64, 74, 74), (100, 100, 196, 196)]
+    found = [(0, 0, 32, 31, 0.9, 0), (64, 64, 74, 74, 0.8, 0), (100, 100, 196, 190, 0.7, 0), (200, 0, 232, 32, 0.95, 0)]
+    report = judged(truth_of(there, [0, 0, 0], answers_for(there, [0, 0, 0], 256)), rows(*found)).report()
+    entries = [
+        {"image_id": 1, "category_id": 0, "bbox": [left, top, right - left, bottom - top], "iscrowd": 0, "id": number,
+         "area": (right - left) * (bottom - top), "score": (*score, 1.0)[0]}
+        for number, (left, top, right, bottom, *score) in enumerate([*there, *(row[:5] for row in found)], start=1)
+    ]  # fmt: skip
+    coco = COCO()
+    coco.dataset = {"images": [{"id": 1}], "annotations": entries[:3], "categories": [{"id": 0}]}
+    coco.createIndex()
+    expected = COCOeval(coco, coco.loadRes(entries[3:]), "bbox")
+    expected.evaluate()
+    expected.accumulate()
+    expected.summarize()
+    names = ("map", "map_50", "map_75", "map_small", "map_medium", "map_large")
+    assert [report[name] for name in names] == pytest.approx(expected.stats[:6].tolist(), abs=1e-5)
 
 
 def test_what_is_not_defined_is_none_and_not_in_the_mean() -> None:

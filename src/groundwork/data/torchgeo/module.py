@@ -15,8 +15,9 @@ from groundwork.batch import Chip
 from groundwork.config.data import only_source
 from groundwork.config.torchgeo import TorchGeoConfig
 from groundwork.config.training import LoaderConfig
+from groundwork.data.cells import counted
 from groundwork.data.epoch_loader import EpochLoader
-from groundwork.data.statistics import BandStatistics, Moments, Statistics
+from groundwork.data.statistics import BandStatistics, Moments, Statistics, summary_of
 from groundwork.data.torchgeo.chips import TorchGeoChips, collate_chips, require_positions
 from groundwork.data.torchgeo.reading import Reading, read_torchgeo, seeded
 from groundwork.errors import DataError, SpecError
@@ -103,17 +104,18 @@ class TorchGeoData(LightningDataModule):
             DataError: Where a band holds one and the same value everywhere.
         """
         moments = {source: Moments(spec.num_channels) for source, spec in self.inputs.items()}
-        sums = np.zeros(self._kind.num_terms, self._kind.term_type)
+        sums = np.zeros(self._kind.num_terms)
         num_known = 0
         with seeded(self._seed):
             for query in [query for batch in self._readings["train"].batches for query in batch]:
                 patch = self._chips["train"][query].patch
                 for source, part in moments.items():
                     part.add(_moments(patch.values[source], patch.valid[source]))
-                sums = sums + np.array([term.sum() for term in self._kind.terms(np.asarray(patch.target))])
+                terms = self._kind.terms(np.asarray(patch.target))
+                sums += counted(self._kind, np.array([term.sum() for term in terms]))
                 num_known += int(patch.known.sum())
         sources = {source: _by_band(source, moments[source], spec) for source, spec in self.inputs.items()}
-        return Statistics(sources=sources, target=self._kind.summarise(sums), valid_pixels=num_known)
+        return Statistics(sources=sources, target=summary_of(self._kind, sums), valid_pixels=num_known)
 
 
 def classes_of(dataset: object, target_key: str = "mask") -> TargetSpec:

@@ -65,7 +65,7 @@ class Walk:
 WORLD = {
     "/data/my_region": "{world}/my_region",
     "/data/new_scenes": "{world}/new",
-    "/data/new_scene.tif": "{world}/new/north.tif",
+    "/data/new_scene.tif": "{world}/new_scene.tif",
     "/path/to/store": "{world}/store",
     "/path/to/groundwork": str(ROOT),
     "../crop-map": "{world}/crop-map",
@@ -75,7 +75,7 @@ WALKS = (
     Walk("README.md"),
     Walk("CONTRIBUTING.md", left_out={"make format": "formats nothing that is not there"}),
     Walk("docs/project.md", files=("conf/my_scene/catalog.yml",), left_out={"dvc push": "has no remote yet"}),
-    Walk("docs/how-to/audit-your-data.md"),
+    Walk("docs/how-to/audit-your-data.md", stands_for={" conf/my_region/parameters_model.yml": ""}),
     Walk("docs/how-to/build-a-model.md"),
     Walk("docs/how-to/train-a-model.md"),
     Walk("docs/how-to/train-in-several-processes.md"),
@@ -86,7 +86,7 @@ WALKS = (
     Walk("docs/how-to/kedro-viz.md"),
     # Leaves scores of another split.
     Walk("docs/how-to/judge-a-model.md"),
-    Walk("docs/how-to/export-a-model.md"),
+    Walk("docs/how-to/export-a-model.md", left_out={"import numpy as np\nimport openvino": "needs OpenVINO"}),
     Walk(
         "docs/how-to/predict-a-scene.md",
         files=("conf/my_scene/catalog.yml", "conf/together/catalog.yml"),
@@ -99,6 +99,7 @@ WALKS = (
         left_out={
             "groundwork bundle predict data/06_models/fusion": OTHER_BUNDLES,
             "groundwork bundle predict data/06_models/bands": OTHER_BUNDLES,
+            "found = groundwork.predict_array": "is of pixels that the reader has",
         },
     ),
     Walk(
@@ -149,7 +150,11 @@ WALKS = (
     ),
     Walk("docs/how-to/add-a-component.md", left_out={"": "its parts are made by tests"}),
     Walk("docs/how-to/extend-the-project.md", left_out={"": "its parts are made by tests"}),
-    Walk("docs/how-to/make-it-yours.md", left_out={"make run": "is of the new project", "cd ": "holds for one line"}),
+    Walk(
+        "docs/how-to/make-it-yours.md",
+        stands_for={"starter new ../crop-map": "starter new {world}/second-map", "starter/kedro": "starter/kedro --name Third"},
+        left_out={"make run": "is of the new project", "cd ": "holds for one line"},
+    ),
     Walk("docs/tutorial.md", left_out={"": "a test follows it"}),
 )
 
@@ -177,6 +182,7 @@ def _world(world: Path) -> Path:
     project = copy_project(world / "project")
     make_rasters(world / "my_region")
     shutil.copytree(world / "my_region/scenes", world / "new")
+    shutil.copy2(world / "new/north.tif", world / "new_scene.tif")
     (project / ".venv").symlink_to(Path(sys.executable).parents[1])
     for key, value in (("user.name", "test"), ("user.email", "test@example.org")):
         command(project, "git", "config", key, value)
@@ -198,11 +204,13 @@ def _walk(walk: Walk, project: Path, world: Path) -> Iterator[str]:
     """Run the commands of a page, and yield those that fail."""
 
     def here(text: str) -> str:
-        for written, meant in {**WORLD, **walk.stands_for}.items():
+        for written, meant in {**walk.stands_for, **WORLD}.items():
             text = text.replace(written, meant.format(world=world))
         return text
 
     text = (ROOT / walk.page).read_text("utf-8")
+    command(project, "git", "add", "-A")
+    command(project, "git", "commit", "-qm", walk.page, "--allow-empty")
     _write(text, walk.files, project, here)
     server = None
     code = ""

@@ -174,7 +174,7 @@ def _dvc(arguments: list[str]) -> None:
         name, _, value = assignment.partition("=")
         recipe, title = Path(file).parts[1:]
         _recipes(recipe)
-        top, *path = name.split(".")
+        top, *path = name.lstrip("+").split(".")
         assert top in _yaml(ROOT / "conf/base" / title)
         nested: Any = yaml.safe_load(value)
         for key in reversed(path):

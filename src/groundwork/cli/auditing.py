@@ -39,9 +39,12 @@ def audit_files(
         DataError: For a file that cannot be read.
         SpecError: For a configuration that is wrong.
     """
-    for file in (samples, values, *config, *model):
+    for file in (samples, values):
         if not file.is_file():
             raise DataError(f"{file}: found no such file. Correct the path, or index the scenes first.")
+    for file in (*config, *model):
+        if not file.is_file():
+            raise DataError(f"{file}: found no such file. Correct the path, or leave it out where the recipe has none.")
     data = _read(config, "data", DataConfig)
     report = _validated(ValueReport, read_mapping(values), str(values))
     findings = audit_data(read_samples(samples), report, data)

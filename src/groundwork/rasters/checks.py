@@ -59,7 +59,7 @@ def _why_others(dataset: DatasetReader, expected: int, axes: Axes | None) -> str
     """Return what to change where there are other bands than expected: mostly their list, or the order of axes."""
     lengths = {"band": dataset.count, "y": dataset.height, "x": dataset.width}
     if axes is not None:
-        shape = " x ".join(str(lengths[axis]) for axis in axes)
+        shape = " x ".join(str(lengths[axis]) for axis in axes if axis in lengths)
         return f"By 'axes: [{', '.join(axes)}]' the array of {shape} has them: correct 'axes', or 'bands'."
     remedy = "List in 'bands' what the file holds."
     if dataset.driver not in _OF_ARRAYS or expected not in {dataset.height, dataset.width}:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,8 @@ class DateParts:
     quality: Mapping[str, Part]
     #: What is added to the raw values of each band of ``parts``. None: nothing.
     shift: NDArray[np.float64] | None = None
+    #: Of each step, where the files say them by an axis.
+    dates: tuple[date, ...] | None = None
 
     def names(self, spec: RasterSpec) -> bool:
         """Whether it is said which band is which: by a file for each, by descriptions, or by colours that agree."""

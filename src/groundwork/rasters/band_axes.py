@@ -8,6 +8,10 @@ from collections.abc import Mapping, Sequence
 
 from rasterio.io import DatasetReader
 
+#: Names of axes along which bands lie.
+_CALLED = ("band", "bands", "channel", "variable")
+#: Number of the type of coordinates that are text, in NetCDF.
+_TEXT = "12"
 #: How CF counts time: a unit, and what is counted from.
 COUNTED = re.compile(r"\s*(?P<unit>[a-zA-Z]+)\s+since\s+(?P<start>\S.*?)\s*")
 
@@ -64,6 +68,24 @@ def _last_place(dataset: DatasetReader) -> dict[str, int]:
     """Return where the last band lies along each axis, as GDAL says it of Zarr."""
     tags = dataset.tags(dataset.count) if dataset.count else {}
     return {key[4:-6]: int(text) for key, text in tags.items() if key.startswith("DIM_") and key.endswith("_INDEX")}
+
+
+def names_of_bands(dataset: DatasetReader) -> list[str | None]:
+    """Return what each band is called: by its description, or by text that is the coordinate of its axis of bands.
+
+    Such text GDAL tells of NetCDF alone.
+    """
+    called = [text.strip() if text else None for text in dataset.descriptions]
+    tags, names, lengths = dataset.tags(), axes_of_bands(dataset), lengths_of_bands(dataset)
+    axis = next((name for name in names if name in _CALLED), None)
+    if any(called) or axis is None or math.prod(lengths) != dataset.count:
+        return called
+    texts = _listed(tags.get(f"NETCDF_DIM_{axis}_VALUES"))
+    length, kind = lengths[names.index(axis)], _listed(tags.get(f"NETCDF_DIM_{axis}_DEF"))[-1:]
+    if kind != [_TEXT] or len(texts) != length:
+        return called
+    inner = math.prod(lengths[names.index(axis) + 1 :])
+    return [texts[index // inner % length].strip() for index in range(dataset.count)]
 
 
 def axis_of_time(dataset: DatasetReader) -> str | None:

@@ -13,6 +13,7 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from groundwork.errors import RasterError
+from groundwork.rasters.band_axes import names_of_bands
 from groundwork.rasters.designations import check_designation
 from groundwork.rasters.grid import Grid, name_crs
 from groundwork.rasters.validity import holds_data, in_type, in_yaml
@@ -95,7 +96,7 @@ def band_order(dataset: DatasetReader, path: Path, spec: RasterSpec) -> list[str
         check_designation(path, spec.bands[0], spec)
     declared = [band.description or band.name for band in spec.bands]
     expected = stacked(declared, spec)
-    found = [text.strip() if text else None for text in dataset.descriptions[: len(expected)]]
+    found = names_of_bands(dataset)[: len(expected)]
     if not any(found):
         return None
     order = _order_by_name(found, spec)

@@ -12,6 +12,7 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from groundwork.rasters import checks
+from groundwork.rasters.band_axes import names_of_bands
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.part import Part
 from groundwork.rasters.scaling import shifted, states_scaling
@@ -39,7 +40,7 @@ class DateParts:
 
     def names(self, spec: RasterSpec) -> bool:
         """Whether it is said which band is which: by a file for each, by descriptions, or by colours that agree."""
-        if len({part.path for part in self.parts}) > 1 or any(self.dataset.descriptions):
+        if len({part.path for part in self.parts}) > 1 or any(names_of_bands(self.dataset)):
             return True
         colors = {index: color.name for index, color in enumerate(self.dataset.colorinterp) if color.name in _COLORS}
         stated = {index: name.lower() for index, name in enumerate(spec.band_names) if name.lower() in _COLORS}

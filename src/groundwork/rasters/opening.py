@@ -12,7 +12,7 @@ from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
 from groundwork.errors import RasterError
-from groundwork.rasters.addresses import Address
+from groundwork.rasters.addresses import Address, is_folder_raster
 from groundwork.rasters.array_names import the_array
 from groundwork.rasters.array_views import as_it_lies
 from groundwork.rasters.grid import Grid, name_crs
@@ -22,6 +22,10 @@ from groundwork.rasters.stores import settle_endpoint
 MASK = ".msk"
 #: GDAL's drivers of files whose coordinates say where pixels lie, and mostly not in which CRS.
 _OF_ARRAYS = {"netCDF", "Zarr"}
+_OF_ZARR = (
+    f" GDAL {rasterio.__gdal_version__} reads Zarr's third format in part: write such a store by xarray's "
+    "to_zarr(..., zarr_format=2)."
+)
 #: Some of the variables that say who reads from S3.
 _SAYS = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_NO_SIGN_REQUEST")
 
@@ -67,9 +71,13 @@ def _describe(path: Path, reason: str) -> tuple[str, str, str]:
     """Return what was found in place of a raster, what was expected, and what to change."""
     if isinstance(path, Address):
         remedy = "Correct the address, or check network, permission and what is called so there."
+        if str(path).startswith("ZARR:"):
+            remedy += _OF_ZARR
         if "/vsis3/" in str(path):
             remedy += f" Permission is stated by the environment ({', '.join(_SAYS)}) or by 'credentials' of the entry."
         return f"nothing that opens ({reason})", "a raster at this address", remedy
+    if is_folder_raster(path):
+        return "a store of Zarr", f"one that opens ({reason})", f"Fetch it again.{_OF_ZARR}"
     if path.is_dir():
         return "a folder", "a raster", "Remove or rename it, or correct the pattern."
     if not path.exists():

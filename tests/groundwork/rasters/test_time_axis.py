@@ -166,6 +166,33 @@ def test_an_array_says_itself_how_it_is_stacked(tmp_path: Path, make_spec: MakeS
             _open(path, make_spec(*bands, **STACK | {"layout": other, "date_axis": axis}), "data")
 
 
+@pytest.mark.parametrize("layout", ["steps_first", "bands_first"])
+def test_bands_are_found_by_the_names_on_their_axis(
+    tmp_path: Path, write_raster: Write, make_spec: MakeSpec, layout: str
+) -> None:
+    # As GDAL says it of NetCDF-4 with strings, and of what is translated from that.
+    outer = ("time", "band") if layout == "steps_first" else ("band", "time")
+    tags = {
+        "NETCDF_DIM_EXTRA": f"{{{','.join(outer)}}}",
+        "NETCDF_DIM_time_DEF": "{3,6}",
+        "NETCDF_DIM_band_DEF": "{2,12}",
+        "NETCDF_DIM_band_VALUES": "{red,nir}",
+    }
+    bands = VALUES if layout == "bands_first" else VALUES.swapaxes(0, 1)
+    path = write_raster(tmp_path / "a.tif", bands.reshape(6, 4, 5), tags=tags)
+    stack = {"steps": 3, "layout": layout}
+    with Scene([path], make_spec("NIR", "RED", **stack)) as scene:
+        assert np.array_equal(scene.read(WHOLE)[0], VALUES[::-1])
+        assert scene.by_date[0].names(scene.spec)
+    with pytest.raises(RasterError, match="'red' where 'BLUE' was declared"):
+        Scene([path], make_spec("BLUE", "NIR", **stack))
+    with Scene([path], make_spec("BLUE", "GREEN", **stack, descriptions="ignore")) as scene:
+        assert np.array_equal(scene.read(WHOLE)[0], VALUES)
+    numbers = write_raster(tmp_path / "b.tif", bands.reshape(6, 4, 5), tags=tags | {"NETCDF_DIM_band_DEF": "{2,4}"})
+    with Scene([numbers], make_spec("NIR", "RED", **stack)) as scene:
+        assert np.array_equal(scene.read(WHOLE)[0], VALUES)
+
+
 @pytest.mark.parametrize("dimensions", [("time", "y", "x", "band"), ("x", "band", "y", "time")])
 @pytest.mark.parametrize("layout", ["steps_first", "bands_first"])
 def test_axes_have_time_and_a_place(

@@ -1,22 +1,102 @@
-"""Write arrays into HDF5: one by GDAL's driver of NetCDF, as a NetCDF-4 file is one of HDF5, several byte by byte."""
+"""Write arrays: into HDF5, one by GDAL's driver of NetCDF, as a NetCDF-4 file is one of HDF5, several byte by byte.
+
+Into NetCDF and Zarr as xarray does, with arrays of coordinates, and names of dimensions.
+"""
 
 from __future__ import annotations
 
+import json
 import struct
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
 import rasterio.shutil
+from rasterio.crs import CRS
 from rasterio.errors import NotGeoreferencedWarning
+from scipy.io import netcdf_file
 
 #: An address that points nowhere.
 _NOWHERE = 2**64 - 1
 #: Half of the entries that a node holds.
 _HALF = 16
 _SUPERBLOCK = 96
+
+
+@dataclass
+class Array:
+    """An array with names of its dimensions."""
+
+    dimensions: Sequence[str]
+    values: np.ndarray
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+def cube_of(variables: Mapping[str, Array], days: Sequence[float] = (), *, ascending: bool = False) -> dict[str, Array]:
+    """Return variables with coordinates x, y and time, as xarray writes them after ``rio.write_crs``.
+
+    Pixels of 10 m in UTM 32, the north-west corner at (500000, 5000000).
+    """
+    sizes = {
+        name: size
+        for found in variables.values()
+        for name, size in zip(found.dimensions, found.values.shape, strict=True)
+    }
+    y = 5_000_000 - 5 - 10.0 * np.arange(sizes["y"])
+    units = {"units": "days since 2024-01-01", "calendar": "proleptic_gregorian"}
+    return {
+        **{
+            name: Array(found.dimensions, found.values, {"grid_mapping": "spatial_ref", **found.attributes})
+            for name, found in variables.items()
+        },
+        "x": Array(["x"], 500_005 + 10.0 * np.arange(sizes["x"])),
+        "y": Array(["y"], y[::-1] if ascending else y),
+        "spatial_ref": Array([], np.array(0, np.int32), {"crs_wkt": CRS.from_epsg(32632).to_wkt()}),
+        **({"time": Array(["time"], np.asarray(days, np.float64), units)} if len(days) else {}),
+    }
+
+
+def write_netcdf(path: Path, arrays: Mapping[str, Array]) -> Path:
+    """Write arrays with scipy, which knows nothing of rasters."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with netcdf_file(path, "w") as file:
+        for name, array in arrays.items():
+            for dimension, size in zip(array.dimensions, array.values.shape, strict=True):
+                if dimension not in file.dimensions:
+                    file.createDimension(dimension, size)
+            made = file.createVariable(name, array.values.dtype, tuple(array.dimensions))
+            made[...] = array.values
+            if array.values.ndim > 1:
+                # Otherwise NetCDF has a number of its own for "nothing was written".
+                made._FillValue = array.values.dtype.type(-9999)
+            for attribute, value in array.attributes.items():
+                setattr(made, attribute, value)
+    return path
+
+
+def write_zarr(path: Path, arrays: Mapping[str, Array]) -> Path:
+    """Write arrays as a store of Zarr's second format, each as one chunk that is not compressed."""
+    path.mkdir(parents=True)
+    (path / ".zgroup").write_text(json.dumps({"zarr_format": 2}))
+    for name, array in arrays.items():
+        folder, values = path / name, np.ascontiguousarray(array.values)
+        folder.mkdir()
+        said = {
+            "shape": values.shape,
+            "chunks": values.shape,
+            "dtype": values.dtype.str,
+            "order": "C",
+            "zarr_format": 2,
+        }
+        attributes = {"_ARRAY_DIMENSIONS": list(array.dimensions), **array.attributes}
+        (folder / ".zarray").write_text(json.dumps({**said, "compressor": None, "fill_value": None, "filters": None}))
+        (folder / ".zattrs").write_text(json.dumps(attributes))
+        (folder / (".".join("0" for _ in values.shape) or "0")).write_bytes(values.tobytes())
+    return path
 
 
 def write_hdf5(path: Path, name: str, values: np.ndarray, nodata: float = -9999) -> Path:

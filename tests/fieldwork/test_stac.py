@@ -209,6 +209,42 @@ def test_what_items_state_is_compared_with_the_spec(
 
 
 @pytest.mark.parametrize(
+    ("common", "own", "message"),
+    [
+        ({"nodata": 5}, {}, "stated nodata 5 of band 'A'"),
+        ({"data_type": "uint8"}, {"nodata": -9999}, "stated data type uint8 of band 'A'"),
+        ({"raster:offset": -0.1, "raster:scale": 0.0001}, {}, "stated scale 0.0001 and offset -0.1 of band 'A'"),
+        ({}, {"raster:offset": 3}, "stated scale 1 and offset 3 of band 'A'"),
+        ({"nodata": 5}, {"bands": [{"name": "A", "nodata": -9999}, {"name": "B"}]}, "stated nodata 5 of band 'B'"),
+        ({"nodata": 5, "data_type": "uint8"}, {"nodata": -9999, "data_type": "int16"}, None),
+    ],
+)
+def test_what_is_stated_of_all_assets_or_bands_holds_of_each(
+    tmp_path: Path, make_spec: MakeSpec, common: dict[str, Any], own: dict[str, Any], message: str | None
+) -> None:
+    _touch(tmp_path, "a.tif")
+    folder = _load(_collect(tmp_path / "items.json", _item("a", {"data": "a.tif"}, asset=own, **common)))
+    with pytest.raises(RasterError, match=message) if message else nullcontext():
+        folders_by_source(folder, {"s": make_spec("A", "B")})
+
+
+@pytest.mark.parametrize("field", ["earthsearch:boa_offset_applied", "sentinel:boa_offset_applied"])
+def test_an_offset_that_the_values_have_no_more_does_not_count(tmp_path: Path, make_spec: MakeSpec, field: str) -> None:
+    _touch(tmp_path, "a.tif", "b.tif")
+    specs = [make_spec(bands=[{"name": "A", "scale": 0.0001, "offset": offset}]) for offset in (0, -0.1)]
+    for is_added, right, wrong in ((True, *specs), (False, *reversed(specs))):
+        own = {"raster:bands": [BAND]}
+        path = _collect(tmp_path / "items.json", _item("a", {"data": "a.tif"}, asset=own, **{field: is_added}))
+        folders_by_source(_load(path), {"s": right})
+        message = "offset 0 of band 'A', as the item says that the offset is applied already"
+        with pytest.raises(RasterError, match=message if is_added else "offset -0.1 of band 'A'; expected"):
+            folders_by_source(_load(path), {"s": wrong})
+    both = [_item(key, {"data": f"{key}.tif"}, asset=own, **{field: key == "a"}) for key in "ab"]
+    with pytest.raises(RasterError, match=r"STAC item 'b'.*offset -0\.1"):
+        folders_by_source(_load(_collect(tmp_path / "both.json", *both)), {"s": specs[0]})
+
+
+@pytest.mark.parametrize(
     ("own", "message"),
     [
         ({"proj:shape": [64, 32]}, "found size 64 x 64 instead of 32 x 64 pixels; expected what STAC item '1', asset"),

@@ -113,7 +113,8 @@ def by_dates(samples: pd.DataFrame, dates: SplitDates) -> Assigned:
     if undated:
         raise DataError(
             f"Method 'date' splits by acquisition dates, and {len(undated)} scene(s) have none: {preview(undated)}. "
-            "State the 'date_tag' of the reference, read the dates from names of files by '{date}', or split otherwise."
+            "State the 'date_tag' or 'date_axis' of the reference, read the dates from names of files by '{date}', or "
+            "split otherwise."
         )
     splits = {text: _splits_of(text, dates) for text in stated.unique()}
     is_split = stated.map({text: len(found) > 1 for text, found in splits.items()}).astype(bool)

@@ -76,7 +76,7 @@ class SceneStack(Opened):
         try:
             lent = {source: [rule for rule in self._rules if rule.source == source] for source in inputs}
             first = next(path for path in files[name] if path != NO_FILE)
-            canvas = None if pixels is None else pixels.over(first)
+            canvas = None if pixels is None else pixels.over(first, inputs[name].axes)
             self.reference = self._opened.enter_context(self._scene(files, name, canvas, lent[name]))
             self._scenes = {
                 source: self.reference

@@ -78,8 +78,8 @@ class Model(nn.Module, ABC):
             raise SpecError(
                 f"The encoder was told to use the coordinates {sorted(self.coordinates)}, but the rasters have no "
                 f"{' and no '.join(missing)}. 'time' needs '{{date}}' in the pattern of the scenes or the source's "
-                "'date_tag': numbers of steps are no dates. 'location' needs a CRS. Or take them out of the encoder's "
-                "'coordinates'."
+                "'date_tag' or 'date_axis': numbers of steps are no dates. 'location' needs a CRS. Or take them out of "
+                "the encoder's 'coordinates'."
             )
 
     @abstractmethod

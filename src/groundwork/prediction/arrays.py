@@ -145,4 +145,7 @@ def _in_memory(bands: Pixels, spec: RasterSpec, opened: ExitStack) -> Path:
 
 def _without_place(spec: RasterSpec) -> RasterSpec:
     """Return the spec of pixels that nobody says the place and the time of."""
-    return spec.model_copy(update={"georeference": "absent", "pixel_size_m": None, "date_tag": None, "axes": None})
+    unsaid = {"pixel_size_m": None, "date_tag": None, "date_axis": None, "axes": None}
+    # Of an array, all steps are given: none is chosen by what an axis says.
+    taken = {} if spec.date_axis is None else {"take_dates": "all"}
+    return spec.model_copy(update={"georeference": "absent", **unsaid, **taken})

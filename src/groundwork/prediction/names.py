@@ -97,7 +97,8 @@ class Names:
         if self.needs_date and without:
             raise PairingError(
                 f"Names are '{self.pattern}', and {len(without)} scene(s) have no date: {preview(without)}. Leave "
-                "'{date}' out, or say where dates stand ('date_tag', or '{date}' in the pattern of the scenes)."
+                "'{date}' out, or say where dates stand ('date_tag', 'date_axis', or '{date}' in the pattern of the "
+                "scenes)."
             )
         together = (CHIP_TABLE, BAD_BLOCK_TABLE, COLLECTION)
         taken = {str(self.folder / name).casefold(): "what all scenes make together" for name in together}

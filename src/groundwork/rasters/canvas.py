@@ -17,9 +17,11 @@ from rasterio.warp import transform as transform_points
 from rasterio.warp import transform_bounds
 
 from groundwork.errors import RasterError
+from groundwork.rasters.axes import open_along
 from groundwork.rasters.grid import NO_TRANSFORMATION, Grid, describe_crs, name_crs
 from groundwork.rasters.longitudes import turns
-from groundwork.rasters.opening import grid_of, open_dataset
+from groundwork.rasters.opening import grid_of
+from groundwork.specs import Axes
 
 #: Degrees beyond the ground for which a CRS is used: neighbouring zones are used on purpose.
 FAR = 15.0
@@ -59,13 +61,17 @@ class DeclaredPixels:
     #: Side of a pixel in metres.
     size_m: float
 
-    def over(self, path: Path) -> Canvas:
+    def over(self, path: Path, axes: Axes | None = None) -> Canvas:
         """Return the pixels that cover a raster.
+
+        Args:
+            path: Of it.
+            axes: Of its array, where they are declared.
 
         Raises:
             RasterError: Where it has no CRS, or no place in that of the pixels, or this one counts in degrees.
         """
-        with open_dataset(path) as raster:
+        with open_along(path, axes) as raster:
             own = grid_of(raster)
         crs = self.crs or own.crs
         if own.crs is None or crs is None:

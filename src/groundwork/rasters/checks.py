@@ -13,6 +13,7 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from groundwork.errors import RasterError
+from groundwork.rasters.band_axes import names_of_bands
 from groundwork.rasters.designations import check_designation
 from groundwork.rasters.grid import Grid, name_crs
 from groundwork.rasters.validity import holds_data, in_type, in_yaml
@@ -59,7 +60,7 @@ def _why_others(dataset: DatasetReader, expected: int, axes: Axes | None) -> str
     """Return what to change where there are other bands than expected: mostly their list, or the order of axes."""
     lengths = {"band": dataset.count, "y": dataset.height, "x": dataset.width}
     if axes is not None:
-        shape = " x ".join(str(lengths[axis]) for axis in axes)
+        shape = " x ".join(str(lengths[axis]) for axis in axes if axis in lengths)
         return f"By 'axes: [{', '.join(axes)}]' the array of {shape} has them: correct 'axes', or 'bands'."
     remedy = "List in 'bands' what the file holds."
     if dataset.driver not in _OF_ARRAYS or expected not in {dataset.height, dataset.width}:
@@ -95,7 +96,7 @@ def band_order(dataset: DatasetReader, path: Path, spec: RasterSpec) -> list[str
         check_designation(path, spec.bands[0], spec)
     declared = [band.description or band.name for band in spec.bands]
     expected = stacked(declared, spec)
-    found = [text.strip() if text else None for text in dataset.descriptions[: len(expected)]]
+    found = names_of_bands(dataset)[: len(expected)]
     if not any(found):
         return None
     order = _order_by_name(found, spec)

@@ -40,7 +40,7 @@ def choose_dates(folder: RasterFolder, spec: RasterSpec) -> RasterFolder:
             "which says that they are stacked. Set 'layout: file_per_date', or leave '{date}' out of the pattern."
         )
     _require_counts(folder, spec)
-    chosen = {key: _taken(days, spec) for key, days in folder.dates.items()}
+    chosen = {key: taken_of(days, spec) for key, days in folder.dates.items()}
     _require_near(folder, spec, chosen)
     files, dates, stated = dict(folder.files), dict(folder.dates), dict(folder.stated)
     for key, days in folder.dates.items():
@@ -62,11 +62,12 @@ def _require_no_dates(folder: RasterFolder, spec: RasterSpec) -> None:
             f"{folder.root}: found files without dates; 'layout: file_per_date' needs '{{date}}' in the pattern, or "
             "'{step}' where steps have numbers and no dates, or '{step:A,B}' where they have such names."
         )
-    if spec.take_dates != "all":
+    # The dates of an axis are known when a file is opened, and chosen there.
+    if spec.take_dates != "all" and spec.date_axis is None:
         rule = "nearest_to" if isinstance(spec.take_dates, NearestDates) else spec.take_dates
         raise PairingError(
             f"{folder.root}: found files without dates, of which 'take_dates: {rule}' cannot choose; it needs "
-            "'{date}' in the pattern."
+            "'{date}' in the pattern, or the 'date_axis' of arrays."
         )
 
 
@@ -76,6 +77,11 @@ def _require_stacks(folder: RasterFolder, spec: RasterSpec) -> None:
         raise PairingError(
             f"{folder.root}: found several dates for one raster, as those of a stack, and {found}. Set 'layout' to how "
             "they are stacked, steps_first or bands_first, or give each date a row and a file of its own."
+        )
+    if spec.date_axis is not None:
+        raise PairingError(
+            f"{folder.root}: found dates for the steps of stacks, and 'date_axis: {spec.date_axis}', by which files "
+            "say them; expected one of both. Set 'date_axis: null', or leave the dates out."
         )
     wrong = {key: len(days) for key, days in folder.dates.items() if len(days) != spec.steps}
     if wrong or spec.take_dates != "all":
@@ -87,7 +93,7 @@ def _require_stacks(folder: RasterFolder, spec: RasterSpec) -> None:
 
 
 def _require_counts(folder: RasterFolder, spec: RasterSpec) -> None:
-    wrong = {key: len(dates) for key, dates in folder.dates.items() if not _suits(len(dates), spec)}
+    wrong = {key: len(dates) for key, dates in folder.dates.items() if not suits(len(dates), spec)}
     if wrong:
         shown = ", ".join(f"'{key}' ({count})" for key, count in list(wrong.items())[:10])
         needed = f"{spec.steps}" if spec.take_dates == "all" else f"at least {spec.steps}"
@@ -117,13 +123,14 @@ def _require_near(folder: RasterFolder, spec: RasterSpec, chosen: Mapping[str, S
     )
 
 
-def _suits(count: int, spec: RasterSpec) -> bool:
+def suits(count: int, spec: RasterSpec) -> bool:
+    """Whether so many dates are enough for the steps that are read, and not too many."""
     if count < spec.steps:
         return spec.too_few_dates == "fill"
     return count == spec.steps or spec.take_dates != "all"
 
 
-def _taken(days: Sequence[date], spec: RasterSpec) -> list[int | None]:
+def taken_of(days: Sequence[date], spec: RasterSpec) -> list[int | None]:
     """Return for each step the position of the date that is read, the earliest first; None where there is none."""
     count = len(days)
     if isinstance(spec.take_dates, NearestDates):

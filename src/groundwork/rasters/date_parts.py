@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from groundwork.rasters import checks
+from groundwork.rasters.band_axes import names_of_bands
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.part import Part
 from groundwork.rasters.scaling import shifted, states_scaling
@@ -33,10 +35,12 @@ class DateParts:
     quality: Mapping[str, Part]
     #: What is added to the raw values of each band of ``parts``. None: nothing.
     shift: NDArray[np.float64] | None = None
+    #: Of each step, where the files say them by an axis.
+    dates: tuple[date, ...] | None = None
 
     def names(self, spec: RasterSpec) -> bool:
         """Whether it is said which band is which: by a file for each, by descriptions, or by colours that agree."""
-        if len({part.path for part in self.parts}) > 1 or any(self.dataset.descriptions):
+        if len({part.path for part in self.parts}) > 1 or any(names_of_bands(self.dataset)):
             return True
         colors = {index: color.name for index, color in enumerate(self.dataset.colorinterp) if color.name in _COLORS}
         stated = {index: name.lower() for index, name in enumerate(spec.band_names) if name.lower() in _COLORS}

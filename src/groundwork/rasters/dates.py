@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
 
+from rasterio.io import DatasetReader
+
 from groundwork.errors import NoDatesError, PairingError, RasterError
 from groundwork.specs import RasterSpec
 
@@ -36,13 +38,14 @@ def _read_digits(digits: str) -> date:
     return day
 
 
-def read_dates(texts: Sequence[str | None], path: Path, spec: RasterSpec) -> list[date]:
+def read_dates(files: Sequence[DatasetReader], path: Path, spec: RasterSpec) -> list[date]:
     """Return what the tag of dates says in each file.
 
     Raises:
         NoDatesError: Where it is missing.
         RasterError: Where it does not hold as many dates as there are steps.
     """
+    texts = [file.tags().get(spec.date_tag) for file in files]
     text = ", ".join(map(str, texts)) if any(texts) else None
     try:
         dates = [_read_date(part.strip()) for part in (text or "").split(",")]

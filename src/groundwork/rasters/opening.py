@@ -12,19 +12,26 @@ from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
 from groundwork.errors import RasterError
-from groundwork.rasters.addresses import Address
+from groundwork.rasters.addresses import Address, is_folder_raster
 from groundwork.rasters.array_names import the_array
-from groundwork.rasters.grid import Grid
+from groundwork.rasters.array_views import as_it_lies
+from groundwork.rasters.grid import Grid, name_crs
 from groundwork.rasters.stores import settle_endpoint
 
 #: Ending of a mask that lies beside a raster, behind that of the raster.
 MASK = ".msk"
+#: GDAL's drivers of files whose coordinates say where pixels lie, and mostly not in which CRS.
+_OF_ARRAYS = {"netCDF", "Zarr"}
+_OF_ZARR = (
+    f" GDAL {rasterio.__gdal_version__} reads Zarr's third format in part: write such a store by xarray's "
+    "to_zarr(..., zarr_format=2)."
+)
 #: Some of the variables that say who reads from S3.
 _SAYS = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_NO_SIGN_REQUEST")
 
 
 def open_dataset(path: Path) -> DatasetReader:
-    """Open a file as a raster.
+    """Open a file as a raster. See :func:`as_it_lies` for variables of NetCDF.
 
     Raises:
         RasterError: Where it is missing, empty, cannot be read or is no raster, or its name means several arrays, and
@@ -34,9 +41,11 @@ def open_dataset(path: Path) -> DatasetReader:
     if isinstance(path, Address):
         settle_endpoint()
     try:
-        return rasterio.open(str(the_array(path))) if isinstance(path, Address) else _open_file(path)
+        place = the_array(path) if isinstance(path, Address) else path
+        dataset = rasterio.open(str(place)) if isinstance(path, Address) else _open_file(path)
     except RasterioError as error:
         raise RasterError(path, *_describe(path, str(error))) from None
+    return as_it_lies(place, dataset)
 
 
 def _open_file(path: Path) -> DatasetReader:
@@ -62,9 +71,13 @@ def _describe(path: Path, reason: str) -> tuple[str, str, str]:
     """Return what was found in place of a raster, what was expected, and what to change."""
     if isinstance(path, Address):
         remedy = "Correct the address, or check network, permission and what is called so there."
+        if str(path).startswith("ZARR:"):
+            remedy += _OF_ZARR
         if "/vsis3/" in str(path):
             remedy += f" Permission is stated by the environment ({', '.join(_SAYS)}) or by 'credentials' of the entry."
         return f"nothing that opens ({reason})", "a raster at this address", remedy
+    if is_folder_raster(path):
+        return "a store of Zarr", f"one that opens ({reason})", f"Fetch it again.{_OF_ZARR}"
     if path.is_dir():
         return "a folder", "a raster", "Remove or rename it, or correct the pattern."
     if not path.exists():
@@ -87,3 +100,21 @@ def grid_of(dataset: DatasetReader) -> Grid:
 def placed(grid: Grid) -> Grid:
     """Return the grid, without its CRS where it has no geotransform: that says nothing of where the pixels lie."""
     return Grid(None, grid.transform, grid.width, grid.height) if grid.transform == Affine.identity() else grid
+
+
+def require_place(path: Path, dataset: DatasetReader) -> None:
+    """Refuse a file without a CRS or a geotransform.
+
+    Raises:
+        RasterError: With what is missing, and what to change.
+    """
+    crs, has_place = dataset.crs, dataset.transform != Affine.identity()
+    if crs is not None and has_place:
+        return
+    found = f"CRS {name_crs(crs)} and {'a' if has_place else 'no'} geotransform"
+    if dataset.gcps[0] or dataset.rpcs:
+        found += " (only ground control points or RPCs: warp the file to a grid first, with gdalwarp)"
+    remedy = "Set 'georeference: absent' if the files have none."
+    if has_place and dataset.driver in _OF_ARRAYS:
+        remedy += " If latitudes and longitudes are meant, write their CRS: xarray's data.rio.write_crs('EPSG:4326')."
+    raise RasterError(path, found, "a CRS and a geotransform", remedy)

@@ -12,7 +12,7 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from groundwork.rasters.bad_blocks import around
-from groundwork.rasters.vrt import TYPES
+from groundwork.rasters.vrt_types import TYPES
 
 
 def open_patched(path: Path, dataset: DatasetReader, bad: Sequence[Window], nodata: float | None) -> DatasetReader:

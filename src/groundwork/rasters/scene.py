@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from affine import Affine
 from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
@@ -23,10 +22,11 @@ from groundwork.rasters.bad_blocks import BadBlocks
 from groundwork.rasters.canvas import Placed
 from groundwork.rasters.date_parts import DateParts, by_step, holds_at_all_steps, holds_by_step, passed_at_all_steps
 from groundwork.rasters.dates import read_dates
+from groundwork.rasters.file_steps import require_same_dates, steps_in
 from groundwork.rasters.filling import Filling
 from groundwork.rasters.grid import TOLERANCE, Grid, name_crs
 from groundwork.rasters.opened import Opened
-from groundwork.rasters.opening import grid_of, placed
+from groundwork.rasters.opening import grid_of, placed, require_place
 from groundwork.rasters.part import Part, warp
 from groundwork.rasters.same_ground import require_overlap, require_same_edges
 from groundwork.rasters.scaling import require_scaling
@@ -75,7 +75,7 @@ class Scene(Opened):
         datasets = {}
         for path in paths:
             if path != NO_FILE and path not in datasets:
-                datasets[path] = open_along(path, self.spec.axes)
+                datasets[path] = open_along(path, self.spec.axes, self.spec.layout)
                 # Entering a dataset would set up GDAL's environment once more, which opening it has done.
                 self._stack.callback(datasets[path].close)
         self._first = datasets[self.path]
@@ -101,42 +101,41 @@ class Scene(Opened):
         return replace(parts, shift=require_scaling(bands, self.spec))
 
     def _one_file(self, path: Path, dataset: DatasetReader) -> DateParts:
-        spec = self.spec.of_a_file
-        declared = len(spec.bands) * spec.steps
-        checks.check_count(dataset, path, declared, spec.axes)
-        order = checks.band_order(dataset, path, spec)
+        steps = steps_in(path, dataset, self.spec.of_a_file, len(self.spec.bands))
+        declared = len(steps.whole.bands) * steps.whole.steps
+        order = checks.band_order(dataset, path, steps.whole)
         quality = {
-            rule.band: self._quality(path, dataset, spec.file_indexes(order, [rule.band]), declared)
-            for rule in [*spec.own_rules, *self._lent]
+            rule.band: self._quality(path, dataset, steps.indexes(order, [rule.band]), declared)
+            for rule in [*self.spec.own_rules, *self._lent]
         }
-        wanted = by_step(spec.file_indexes(order), 1 if self._bad is None else spec.steps)
+        wanted = by_step(steps.indexes(order), 1 if self._bad is None else len(steps.taken))
         parts = [self._part(path, dataset, indexes, declared) for indexes in wanted]
-        return DateParts(dataset, parts, quality)
+        return DateParts(dataset, parts, quality, dates=steps.dates)
 
     def _one_file_per_band(self, paths: Sequence[Path], datasets: Sequence[DatasetReader]) -> DateParts:
         """Return the files of bands, each with all steps that are stacked in it."""
-        names, steps = self.spec.band_names, self.spec.of_a_file.steps
+        names, spec = self.spec.band_names, self.spec.of_a_file
         if len(paths) != len(names):
             raise RasterError(self.path.parent, f"{len(paths)} files", f"one file for each of the bands {list(names)}")
         if len(set(paths)) < len(paths):
             twice = next(path for path in paths if list(paths).count(path) > 1)
             raise RasterError(twice, "one file for several bands", "one file for each band", "Correct the patterns.")
         by_name = dict(zip(names, zip(paths, datasets, self.spec.bands, strict=True), strict=True))
-        quality = {}
-        for rule in (*self.spec.own_rules, *self._lent):
-            path, dataset, band = by_name[rule.band]
-            indexes = tuple(range(1, steps + 1))
-            checks.check_count(dataset, path, steps, self.spec.axes)
+        rules, quality, parts = {rule.band for rule in (*self.spec.own_rules, *self._lent)}, {}, []
+        read = rules | {band.name for band in self.spec.used}
+        steps = {name: steps_in(*by_name[name][:2], spec, 1) for name in names if name in read}
+        dates = require_same_dates({by_name[name][0]: found for name, found in steps.items()})
+        for rule in sorted(rules):
+            path, dataset, band = by_name[rule]
+            indexes = tuple(step + 1 for step in steps[rule].taken)
             checks.check_dtype(dataset, path, indexes, band.dtype or self.spec.dtype)
-            quality[rule.band] = self._quality(path, dataset, indexes, steps)
-        parts = []
-        for step in range(steps):
+            quality[rule] = self._quality(path, dataset, indexes, steps[rule].whole.steps)
+        for position in range(spec.steps):
             for name in (band.name for band in self.spec.used):
                 path, dataset, band = by_name[name]
-                checks.check_count(dataset, path, steps, self.spec.axes)
                 checks.check_description(dataset, path, band, self.spec)
-                parts.append(self._part(path, dataset, (step + 1,), steps))
-        return DateParts(datasets[0], parts, quality)
+                parts.append(self._part(path, dataset, (steps[name].taken[position] + 1,), steps[name].whole.steps))
+        return DateParts(datasets[0], parts, quality, dates=dates)
 
     def _quality(self, path: Path, dataset: DatasetReader, indexes: tuple[int, ...], declared: int) -> Part:
         """Return a quality band; its values are codes, which are never mixed, and which rules alone understand."""
@@ -190,16 +189,10 @@ class Scene(Opened):
             RasterError: Where the georeference is missing, or there although declared absent.
         """
         grid = grid_of(self._first)
-        has_place = grid.transform != Affine.identity()
-        if self.spec.georeference == "required" and not (grid.crs is not None and has_place):
-            found = f"CRS {name_crs(grid.crs)} and {'a' if has_place else 'no'} geotransform"
-            if self._first.gcps[0] or self._first.rpcs:
-                found += " (only ground control points or RPCs: warp the file to a grid first, with gdalwarp)"
-            raise RasterError(
-                self.path, found, "a CRS and a geotransform", "Set 'georeference: absent' if the files have none."
-            )
+        if self.spec.georeference == "required":
+            require_place(self.path, self._first)
         if self.spec.georeference == "absent":
-            if grid.crs is not None and has_place:
+            if placed(grid).crs is not None:
                 found, expected = f"CRS {name_crs(grid.crs)}", "no CRS, as 'sources' declares"
                 raise RasterError(self.path, found, expected, "Set 'georeference: required'.")
             return placed(grid)
@@ -208,15 +201,15 @@ class Scene(Opened):
 
     @cached_property
     def dates(self) -> list[date] | None:
-        """Acquisition date of each step, where the spec names a tag; None otherwise.
+        """Acquisition date of each step, where the spec names an axis or a tag; None otherwise.
 
         Raises:
             RasterError: Where the tag is missing or holds no dates.
         """
-        if self.spec.date_tag is None:
-            return None
-        texts = [date_parts.dataset.tags().get(self.spec.date_tag) for date_parts in self._dates if date_parts]
-        return read_dates(texts, self.path, self.spec)
+        if self.spec.date_tag is not None:
+            return read_dates([parts.dataset for parts in self.by_date], self.path, self.spec)
+        by_axis = self.by_date[0].dates
+        return None if by_axis is None else list(by_axis)
 
     @property
     def by_date(self) -> list[DateParts]:

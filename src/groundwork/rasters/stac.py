@@ -17,6 +17,12 @@ from groundwork.rasters.stac_items import Items, asset_place, read_items
 from groundwork.rasters.stated_file import StatedBand, StatedFile, StatedName
 from groundwork.strict import did_you_mean
 
+#: Fields of bands that items have for all their assets, and assets for all their bands.
+_OF_BANDS = ("data_type", "nodata", "raster:scale", "raster:offset")
+#: Says that values of Sentinel-2 have no offset any more, whatever is stated of their bands: of Earth Search, whose
+#: items go on stating it (https://github.com/Element84/earth-search/issues/9), in its newer and its older items.
+_OFFSET_ADDED = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
+
 
 @dataclass(frozen=True, slots=True)
 class ItemChoice:
@@ -153,15 +159,18 @@ def _stated(item: pystac.Item, name: str, asset: pystac.Asset) -> StatedFile:
     own, common = asset.extra_fields, item.properties
     code = own.get("proj:code", own.get("proj:epsg", common.get("proj:code", common.get("proj:epsg"))))
     transform, shape = (own.get(f"proj:{field}", common.get(f"proj:{field}")) for field in ("transform", "shape"))
+    # What an item says of all its assets holds where they say nothing else.
+    shared = {field: common[field] for field in _OF_BANDS if field in common}
     # Of both, newer items have 'bands' for all extensions; older ones have only names of eo there.
     listed = own.get("bands") or [{} for _ in own.get("raster:bands") or ()]
     older = own.get("raster:bands") or [{} for _ in listed]
-    bands = [{**own, **band, **before} for band, before in zip(listed, older, strict=False)] or (
-        [own] if any(field in own for field in ("data_type", "nodata", "raster:scale", "raster:offset")) else []
-    )
+    bands = [{**shared, **own, **band, **before} for band, before in zip(listed, older, strict=False)]
+    every = _band({**shared, **own})
     return StatedFile(
         name=f"STAC item '{item.id}', asset '{name}'",
         bands=tuple(_band(band) for band in bands),
+        every=None if every == StatedBand() else every,
+        is_offset_added=any(common.get(field) is True for field in _OFFSET_ADDED),
         crs=f"EPSG:{code}" if isinstance(code, int) else code,
         transform=tuple(float(number) for number in transform) if transform else None,
         shape=(int(shape[0]), int(shape[1])) if shape else None,

@@ -104,18 +104,19 @@ def _check_bands(file: StatedFile, path: Path, spec: RasterSpec, position: int |
     declared = (bands if spec.layout == "bands_first" else [*spec.bands] * steps) if position is None else []
     expected = declared or [spec.bands[position or 0]]
     check_stated_names(file, expected, spec)
-    if not file.bands:
+    found = file.bands or (() if file.every is None else (file.every,) * len(expected))
+    if not found:
         return
-    if len(file.bands) != len(expected):
+    if len(found) != len(expected):
         names = [band.name for band in expected]
         remedy = "List in 'bands' what the asset holds, or name another asset."
-        raise RasterError(file.name, f"{len(file.bands)} stated band(s)", f"{len(expected)}: {names}", remedy)
+        raise RasterError(file.name, f"{len(found)} stated band(s)", f"{len(expected)}: {names}", remedy)
     used, quality = {band.name for band in spec.used}, {rule.band for rule in spec.own_rules}
-    for band, stated in zip(expected, file.bands, strict=True):
+    for band, stated in zip(expected, found, strict=True):
         if band.name in used | quality:
             _check_dtype(file, stated, band, spec)
         if band.name in used:
-            _check_nodata(file, stated, band, spec)
+            _check_nodata(file, stated, band, spec, len(found))
             _check_scaling(file, path, stated, band, spec)
 
 
@@ -131,7 +132,7 @@ def _check_dtype(file: StatedFile, stated: StatedBand, band: BandSpec, spec: Ras
         )
 
 
-def _check_nodata(file: StatedFile, stated: StatedBand, band: BandSpec, spec: RasterSpec) -> None:
+def _check_nodata(file: StatedFile, stated: StatedBand, band: BandSpec, spec: RasterSpec, count: int) -> None:
     declared = np.nan if spec.nodata == "nan" else spec.nodata
     if stated.nodata is not None and not same_value(stated.nodata, declared, spec.dtype):
         text = shortest(stated.nodata)
@@ -139,12 +140,12 @@ def _check_nodata(file: StatedFile, stated: StatedBand, band: BandSpec, spec: Ra
             file.name,
             f"the stated nodata {text} of band '{band.name}'",
             f"nodata {spec.nodata}, as 'sources' declares",
-            mend_nodata(text, file.bands, spec),
+            mend_nodata(text, range(count), spec),
         )
 
 
 def _check_scaling(file: StatedFile, path: Path, stated: StatedBand, band: BandSpec, spec: RasterSpec) -> None:
-    scale, offset = stated.scale or 1.0, stated.offset or 0.0
+    scale, offset = stated.scale or 1.0, 0.0 if file.is_offset_added else stated.offset or 0.0
     # As in files, 1 and 0 are what is written where nobody says anything.
     if (scale, offset) == (1.0, 0.0) or np.allclose((scale, offset), (band.scale, band.offset), rtol=1e-6, atol=0):
         return
@@ -155,7 +156,8 @@ def _check_scaling(file: StatedFile, path: Path, stated: StatedBand, band: BandS
             return
     raise RasterError(
         file.name,
-        f"the stated scale {shortest(scale)} and offset {shortest(offset)} of band '{band.name}'",
+        f"the stated scale {shortest(scale)} and offset {shortest(offset)} of band '{band.name}'"
+        + (", as the item says that the offset is applied already" if file.is_offset_added and stated.offset else ""),
         f"scale {shortest(band.scale)} and offset {shortest(band.offset)}, as 'sources' declares",
         "Set 'scale' and 'offset' of the band to what is stated. Items that differ from one another, as Sentinel-2 "
         "before and after January 2022: 'other_offsets: convert' brings files together that lie in folders of "

@@ -33,6 +33,10 @@ class StatedFile:
     #: Item and asset, for messages.
     name: str
     bands: tuple[StatedBand, ...] = ()
+    #: Of each of its bands, where they are not listed.
+    every: StatedBand | None = None
+    #: Whether the offset that is stated was added to the values already, so that they have none any more.
+    is_offset_added: bool = False
     #: Such as ``EPSG:32632``.
     crs: str | None = None
     transform: tuple[float, ...] | None = None

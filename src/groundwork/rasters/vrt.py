@@ -12,13 +12,7 @@ from groundwork.atomic import whole_file
 from groundwork.rasters.beside import remove_derived
 from groundwork.rasters.stream import RasterProfile
 from groundwork.rasters.styles import TABLE, sidecars, write_styles, write_tables
-
-#: GDAL's names of the types of pixels.
-TYPES = {
-    "uint8": "Byte",
-    **{f"{kind}int{bits}": f"{'UInt' if kind else 'Int'}{bits}" for kind in ("u", "") for bits in (16, 32, 64)},
-    **{"int8": "Int8", "float32": "Float32", "float64": "Float64"},
-}
+from groundwork.rasters.vrt_types import TYPES
 
 
 def write_vrt(path: Path, profile: RasterProfile, tiles: Mapping[Path, Window]) -> None:

@@ -7,14 +7,14 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import AfterValidator
 
 #: An axis of an array.
-Axis: TypeAlias = Literal["band", "y", "x"]
+Axis: TypeAlias = Literal["time", "band", "y", "x"]
 
 
 def _complete(axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
-    if sorted(axes) not in (["band", "x", "y"], ["x", "y"]):
+    if not {"x", "y"} <= set(axes) or len(set(axes)) < len(axes):
         raise ValueError(
-            f"'axes' names each axis of an array once, such as [y, x, band], or [y, x] of one without bands; found "
-            f"{list(axes)}"
+            f"'axes' names each axis of an array once, such as [y, x, band], [time, y, x, band], or [y, x] of one "
+            f"without bands; found {list(axes)}"
         )
     return axes
 

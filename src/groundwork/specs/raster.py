@@ -96,8 +96,9 @@ class RasterSpec(Config):
     #: in a file of its own (then the pattern has ``{date}``, or ``{step}`` where steps have numbers and no dates, or
     #: ``{step:A,B}`` where they have names).
     layout: Literal["steps_first", "bands_first", "file_per_date"] | None = None
-    #: Which dates are read where the pattern has ``{date}``: all, which must then be as many as ``steps``, or where
-    #: there are more the newest of them, some that are evenly spread over them, or those nearest to days of the year.
+    #: Which dates are read where the pattern has ``{date}``, or files have a ``date_axis``: all, which must then be as
+    #: many as ``steps``, or where there are more the newest of them, some that are evenly spread over them, or those
+    #: nearest to days of the year.
     take_dates: Literal["all", "newest", "evenly_spread"] | NearestDates = "all"
     #: Numbers of the steps that are read, in this order, where the pattern has ``{step}``; of names such as
     #: ``{step:A,B}`` the places from 0. Others are left aside.
@@ -108,8 +109,7 @@ class RasterSpec(Config):
     #: Whether a pixel holds data at each step by itself. Otherwise it does where it does at all steps. Rasters that are
     #: filled have it.
     validity_per_step: bool = False
-    #: Order of the axes of arrays that HDF5 and Zarr hold by name, the outermost first, such as [y, x, band]. None:
-    #: band, y, x.
+    #: Order of the axes of arrays that files hold by name, the outermost first, such as [y, x, band]. None: band, y, x.
     axes: Axes | None = Field(default=None, exclude_if=_is_unset)
     #: Whether the files have a CRS and a geotransform.
     georeference: Literal["required", "absent"] = "required"
@@ -117,6 +117,9 @@ class RasterSpec(Config):
     descriptions: Literal["check", "ignore"] = "check"
     #: Name of the file tag that holds the acquisition date (ISO 8601; comma-separated for several steps).
     date_tag: str | None = None
+    #: Name of the axis of time of arrays in NetCDF, Zarr and HDF5, such as time: its coordinates, counted since a day
+    #: as CF has it, are the dates of the steps. These are read by date, the earliest first.
+    date_axis: str | None = Field(default=None, exclude_if=_is_unset)
 
     @field_validator("nodata", mode="before")
     @classmethod
@@ -189,6 +192,16 @@ class RasterSpec(Config):
             )
         return self._check_numbers()
 
+    @model_validator(mode="after")
+    def _check_date_axis(self) -> RasterSpec:
+        if self.date_axis is not None and (self.layout == "file_per_date" or self.step_numbers is not None):
+            raise ValueError(
+                "'date_axis' is of files that stack dates, and here each has a file: leave one of them out"
+            )
+        if None not in {self.date_axis, self.date_tag}:
+            raise ValueError("'date_axis' says the dates, and so does 'date_tag': set one of them to null")
+        return self
+
     def _check_numbers(self) -> RasterSpec:
         numbers = self.step_numbers
         if numbers is None:
@@ -207,8 +220,9 @@ class RasterSpec(Config):
 
     @model_validator(mode="after")
     def _check_axes(self) -> RasterSpec:
-        if self.axes is not None and self.georeference == "required":
-            raise ValueError("arrays that are read by 'axes' have no place on the ground: set 'georeference: absent'")
+        has_time = "time" in (self.axes or ())
+        if has_time and (self.layout == "file_per_date" or (self.steps == 1 and self.date_axis is None)):
+            raise ValueError("'axes' has time, which is of arrays that stack dates: set 'steps' and 'layout'")
         return self
 
     @model_validator(mode="after")

@@ -42,6 +42,7 @@ class RasterChanges(Config):
     georeference: Literal["required", "absent"] = "required"
     descriptions: Literal["check", "ignore"] = "check"
     date_tag: str | None = None
+    date_axis: str | None = None
     axes: Axes | None = None
 
     @field_validator("nodata", mode="before")

@@ -190,6 +190,14 @@ class TargetSpec(Config):
         return self
 
     @model_validator(mode="after")
+    def _check_axes(self) -> TargetSpec:
+        if "time" in (self.axes or ()):
+            raise ValueError(
+                f"'axes' of labels has no time, as each place has one answer; found {list(self.axes or ())}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_vectors(self) -> TargetSpec:
         vectors = self.vectors
         if vectors is None:

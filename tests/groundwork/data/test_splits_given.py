@@ -83,7 +83,7 @@ def test_one_place_on_days_of_two_splits_is_seen_by_one_of_them_only(table_of: T
 
 def test_scenes_without_a_date_are_refused(table_of: Table) -> None:
     table = _row_of_scenes(table_of, list("abc")).assign(dates=["2021-01-01", None, ""])
-    with pytest.raises(DataError, match=r"2 scene\(s\) have none: 'b', 'c'\. State the 'date_tag' of the reference"):
+    with pytest.raises(DataError, match=r"2 scene\(s\) have none: 'b', 'c'\. State the 'date_tag' or 'date_axis'"):
         divide(table, _config("date", dates=DATES), {}, 0)
 
 

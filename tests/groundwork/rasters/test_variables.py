@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -95,3 +96,17 @@ def test_zarr_is_a_folder_that_is_one_raster(tmp_path: Path, make_spec: MakeSpec
         assert list(folder.files) == ["a"]
         with Scene(folder.paths("a"), spec.model_copy(update={"georeference": "absent"})) as scene:
             assert np.array_equal(scene.read(WHOLE)[0], VALUES[:1])
+
+
+def test_what_gdal_does_not_read_of_zarrs_third_format_is_said(tmp_path: Path, make_spec: MakeSpec) -> None:
+    (tmp_path / "a.zarr").mkdir()
+    content = {"zarr_format": 3, "node_type": "array", "shape": [4, 5], "data_type": "int16", "fill_value": 0}
+    grid = {"name": "regular", "configuration": {"chunk_shape": [4, 5]}}
+    keys = {"name": "default", "configuration": {"separator": "/"}}
+    codecs = [{"name": "not-known-to-anyone"}]
+    content |= {"chunk_grid": grid, "chunk_key_encoding": keys, "codecs": codecs}
+    (tmp_path / "a.zarr/zarr.json").write_text(json.dumps(content))
+    for variables in ((), "a"):
+        paths = find_rasters(tmp_path, ["{key}.zarr"], variables=variables).paths("a")
+        with pytest.raises(RasterError, match=r"GDAL 3.* reads Zarr's third format in part: .*zarr_format=2"):
+            Scene(paths, make_spec("X"))

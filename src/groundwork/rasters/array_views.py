@@ -1,0 +1,160 @@
+"""An array as a raster whose bands and axes are chosen, by GDAL's VRT: its windows are read as any other's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import rasterio
+from affine import Affine
+from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader
+
+from groundwork.errors import RasterError
+from groundwork.rasters.addresses import array_at
+from groundwork.rasters.array_vrt import add_array, add_tags
+from groundwork.rasters.band_axes import axes_of_bands, lengths_of_bands, without_axes
+from groundwork.rasters.coordinates import read_coordinates
+from groundwork.rasters.vrt_types import TYPES
+
+#: GDAL reads arrays as bands of a VRT from here on (https://github.com/OSGeo/gdal/pull/8534).
+FROM_GDAL = (3, 9)
+#: What arrays of coordinates are called: of rows, and of columns.
+_NAMES = (("y", "x"), ("lat", "lon"), ("latitude", "longitude"))
+#: Pixels that a coordinate may lie from its even place: those in 32 bits are rounded to half a metre.
+_UNEVEN = 0.1
+#: What GDAL heeds where it reads a variable of NetCDF itself, and not where a VRT does.
+_NOT_HANDED_ON = ("_Unsigned", "valid_range", "valid_min", "valid_max")
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayView:
+    """Which parts of an array are bands."""
+
+    height: int
+    width: int
+    #: Of each band the indexes along all axes, as numpy has them, such as ``0,:,:``.
+    bands: Sequence[str]
+    #: Tags that say along which axes the bands lie. None: they are those that GDAL makes of it, and its tags say it.
+    axes: Mapping[str, str] | None = None
+    #: Whether columns lie before rows.
+    is_turned: bool = False
+
+
+def open_view(path: Path, plain: DatasetReader, view: ArrayView) -> DatasetReader:
+    """Open an array by a view of it, with what GDAL says of it, and the place that its coordinates say.
+
+    Args:
+        path: The array, or a file of NetCDF that holds no other.
+        plain: It, opened.
+        view: Which parts of it are bands.
+
+    Raises:
+        RasterError: Where it cannot be read so.
+    """
+    file, name = _array_of(path, plain)
+    dtype = plain.dtypes[0]
+    if dtype not in TYPES:
+        raise RasterError(path, f"data type {dtype}", f"one of {list(TYPES)}", "Convert the file.")
+    root = ET.Element("VRTDataset", rasterXSize=str(view.width), rasterYSize=str(view.height))
+    _add_place(root, path, plain, view)
+    add_tags(root, plain.tags() if view.axes is None else {**without_axes(plain.tags()), **view.axes})
+    for number, expression in enumerate(view.bands, start=1):
+        band = ET.SubElement(root, "VRTRasterBand", dataType=TYPES[dtype], band=str(number))
+        if plain.nodata is not None:
+            ET.SubElement(band, "NoDataValue").text = repr(float(plain.nodata))
+        for word, value in (("Offset", plain.offsets[0]), ("Scale", plain.scales[0])):
+            ET.SubElement(band, word).text = repr(float(value))
+        if view.axes is None:
+            add_tags(band, plain.tags(number))
+        add_array(band, file, name, expression, is_turned=view.is_turned)
+    try:
+        return rasterio.open(ET.tostring(root, encoding="unicode"))
+    except RasterioError as error:
+        found = f"an array that cannot be read along the axes that are stated ({error})"
+        raise RasterError(path, found, f"one with the bands {list(view.bands)[:4]}", "Correct 'axes'.") from None
+
+
+def as_it_lies(path: Path, plain: DatasetReader) -> DatasetReader:
+    """Return a variable of NetCDF with its rows in the order in which they lie, and the place that coordinates say.
+
+    GDAL takes x and y for coordinates where their attributes say so, as by ``standard_name``, which xarray does not
+    write by itself. Of others it knows no place, and takes the last row for the first.
+
+    Args:
+        path: The variable, or a file that holds no other.
+        plain: It, opened; it is closed where another one is returned.
+
+    Raises:
+        RasterError: Where it cannot be read so.
+    """
+    if plain.driver != "netCDF" or plain.count == 0 or plain.transform != Affine.identity():
+        return plain
+    with plain:
+        said = [word for word in _NOT_HANDED_ON if word in plain.tags(1)]
+        if said or _gdal() < FROM_GDAL:
+            found = f"a variable of NetCDF with {said[0]}" if said else f"GDAL {rasterio.__gdal_version__}"
+            remedy = "Write coordinates with attributes, as rioxarray does by 'rio.write_coordinate_system()'."
+            raise RasterError(path, f"{found}, and nothing that says which way its rows run", "x and y of CF", remedy)
+        names, lengths = axes_of_bands(plain), lengths_of_bands(plain)
+        if prod(lengths) != plain.count:
+            found = f"{plain.count} bands along {names}, without coordinates for these"
+            raise RasterError(path, found, "coordinates of all axes but one", "Write them into the file.")
+        places = [",".join(map(str, place)) for place in np.ndindex(*lengths)]
+        bands = [f"{place},:,:" if place else ":,:" for place in places]
+        return open_view(path, plain, ArrayView(plain.height, plain.width, bands))
+
+
+def _add_place(root: ET.Element, path: Path, plain: DatasetReader, view: ArrayView) -> None:
+    """Say where pixels lie, where a CRS is known: of another one, coordinates say nothing."""
+    if plain.crs is None:
+        return
+    ET.SubElement(root, "SRS").text = plain.crs.to_wkt()
+    transform = _transform(path, view)
+    if transform is not None:
+        ET.SubElement(root, "GeoTransform").text = ", ".join(repr(float(part)) for part in transform.to_gdal())
+
+
+def _gdal() -> tuple[int, ...]:
+    return tuple(int(part) for part in rasterio.__gdal_version__.split(".")[:2])
+
+
+def _array_of(path: Path, plain: DatasetReader) -> tuple[str, str]:
+    """Return the file of an array, and its whole name in it."""
+    if _gdal() < FROM_GDAL:
+        found = f"GDAL {rasterio.__gdal_version__}, which knows one order of axes"
+        raise RasterError(path, found, "GDAL 3.9 or later, as 'axes' is stated", "Install a newer rasterio.")
+    if named := array_at(path):
+        return named[1], named[2]
+    variable = plain.tags(1).get("NETCDF_VARNAME")
+    if variable is None:
+        expected = "an array in NetCDF, HDF5 or Zarr, as 'axes' is stated"
+        raise RasterError(path, "no array that is named", expected, "Name it as 'variable' of its place.")
+    return str(path), f"/{variable}"
+
+
+def _transform(path: Path, view: ArrayView) -> Affine | None:
+    """Return the geotransform that coordinates say, those of the middles of pixels; None where they say none."""
+    for rows, columns in _NAMES:
+        y = _even(path, rows, view.height)
+        x = None if y is None else _even(path, columns, view.width)
+        if y is not None and x is not None:
+            return Affine(x[1], 0, x[0] - x[1] / 2, 0, y[1], y[0] - y[1] / 2)
+    return None
+
+
+def _even(path: Path, name: str, length: int) -> tuple[float, float] | None:
+    """Return the first coordinate and the step to the next; None where there are none so many that are even."""
+    try:
+        values = read_coordinates(path, name).values
+    except RasterioError:
+        return None
+    if len(values) != length or length == 1:
+        return None
+    step = (values[-1] - values[0]) / (length - 1)
+    even = values[0] + step * np.arange(length)
+    return (values[0], step) if step and (np.abs(values - even) < _UNEVEN * abs(step)).all() else None

@@ -119,7 +119,11 @@ def _with_defaults(name: str, value: object, file: str) -> Any:  # noqa: ANN401 
         read = TypeAdapter(PARAMETERS[name]).validate_python(value)
     except ValidationError as error:
         raise ParameterError(f"{file}, '{PLACES[name]}':\n{explain(name, error)}") from error
-    return read.model_dump(mode="json") if isinstance(read, BaseModel) else read
+    if not isinstance(read, BaseModel):
+        return read
+    from fieldwork.component_defaults import with_options  # noqa: PLC0415 - components load torch
+
+    return with_options(name, read.model_dump(mode="json"))
 
 
 def _is_same(base: Mapping[str, Any] | None, entry: Mapping[str, Any]) -> bool:

@@ -148,7 +148,10 @@ def changes(base: Any, stated: Any, whole: Any, where: str) -> Any:  # noqa: ANN
             found[key] = value
         elif base[key] != value:
             inner = whole.get(key) if isinstance(whole, dict) else None
-            found[key] = changes(base[key], value, inner, f"{where}.{key}")
+            changed = changes(base[key], value, inner, f"{where}.{key}")
+            # What is left out is often what the base says.
+            if changed != {} or not isinstance(base[key], dict):
+                found[key] = changed
     left = {key: value for key, value in base.items() if key not in stated and value is not None}
     return {**found, **_defaults(left, whole, where)}
 
@@ -163,7 +166,7 @@ def _defaults(left: Mapping[str, Any], whole: Any, where: str) -> dict[str, Any]
             raise RecipeFileError(
                 f"{where}.{key} is {value!r} in conf/base, and the file does not state it: state it there too."
             )
-    return {key: whole[key] for key in left}
+    return {key: whole[key] for key, value in left.items() if whole[key] != value}
 
 
 def _arguments(stated: Mapping[str, Any], part: str, known: Mapping[str, Any] | tuple[str, ...]) -> dict[str, Any]:

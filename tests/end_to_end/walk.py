@@ -152,7 +152,10 @@ WALKS = (
     Walk("docs/how-to/extend-the-project.md", left_out={"": "its parts are made by tests"}),
     Walk(
         "docs/how-to/make-it-yours.md",
-        stands_for={"starter new ../crop-map": "starter new {world}/second-map", "starter/kedro": "starter/kedro --name Third"},
+        stands_for={
+            "starter new ../crop-map": "starter new {world}/second-map",
+            "starter/kedro": "starter/kedro --name Third",
+        },
         left_out={"make run": "is of the new project", "cd ": "holds for one line"},
     ),
     Walk("docs/tutorial.md", left_out={"": "a test follows it"}),

@@ -226,6 +226,24 @@ def test_what_a_file_leaves_out_is_its_default_and_not_what_the_base_says() -> N
         changes({"name": "unet", "channels": 3}, {"name": "unet"}, {"name": "unet"}, "model.decoder")
 
 
+def test_options_that_a_file_leaves_out_are_those_of_the_component(clone: Path, tmp_path: Path) -> None:
+    stated = yaml.safe_load(export_recipe(clone, "base"))
+    arguments = stated["model"]["init_args"]
+    arguments["training"]["optimizer"] = {"name": "adamw", "learning_rate": 0.002}
+    arguments["training"]["schedule"] = {"name": "cosine"}
+    arguments["model"]["decoder"] = {"name": "unet"}
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump(stated))
+    import_recipe(clone, [tmp_path / "x.yaml"], "brief")
+    written = {path.name: yaml.safe_load(path.read_text()) for path in (clone / "conf/brief").iterdir()}
+    # The weight decay of AdamW is what the base says.
+    assert written == {
+        "parameters_model.yml": {"model": {"decoder": {"channels": None}}},
+        "parameters_training.yml": {"training": {"schedule": {"warmup": 0.05}}},
+    }
+    parameters, _ = read(clone, "brief")
+    assert parameters["model"].decoder.options == {"channels": None}
+
+
 def test_wrong_values_are_told_by_key(
     clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -115,6 +115,9 @@ def _provenance_of(bundles: Mapping[str, Bundle]) -> dict[str, str]:
     weights = [fingerprint.of_weights(bundle.weights) for bundle in bundles.values()]
     seeds = ",".join(dict.fromkeys(one["seed"] for one in said if "seed" in one))
     if "samples" not in alike:
-        logger.warning("The members were trained beside other samples each: judge the ensemble on samples of its own")
+        logger.warning(
+            "The members were trained beside other samples each, as where each has splits of its own ('split.seed'): "
+            "judge the ensemble on samples that none of them has seen"
+        )
         alike["samples"] = fingerprint.fingerprint(*(one.get("samples", "") for one in said))
     return {**alike, "seed": seeds, "weights": fingerprint.fingerprint(*weights), "members": ",".join(weights)}

@@ -89,11 +89,18 @@ WALKS = (
     Walk("docs/how-to/export-a-model.md", left_out={"import numpy as np\nimport openvino": "needs OpenVINO"}),
     Walk(
         "docs/how-to/predict-a-scene.md",
-        files=("conf/my_scene/catalog.yml", "conf/together/catalog.yml"),
+        files=(
+            "conf/my_scene/catalog.yml",
+            "conf/seed_1/parameters_data.yml",
+            "conf/seed_1/parameters.yml",
+            "conf/together/catalog.yml",
+        ),
         stands_for={
             "seed_0": "base",
-            "seed_1": "base",
             ", data/06_models/seed_2/trained": "",
+            "kedro run --env together": (
+                "kedro run --env seed_1 --pipelines data_prep,model_build,training && kedro run --env together"
+            ),
             " a.tif b.tif": " {world}/new/north.tif {world}/new/south.tif",
         },
         left_out={
@@ -139,7 +146,7 @@ WALKS = (
     ),
     Walk(
         "docs/how-to/resume-and-reproduce.md",
-        stands_for={"max_epochs=60": "max_epochs=3"},
+        stands_for={"max_epochs=60": "max_epochs=3", "git commit -m": "git commit --allow-empty -m"},
         left_out={
             "dvc import": "is of another repository; a test imports from one",
             "dvc update": "is of another repository; a test imports from one",
@@ -154,7 +161,7 @@ WALKS = (
         "docs/how-to/make-it-yours.md",
         stands_for={
             "starter new ../crop-map": "starter new {world}/second-map",
-            "starter/kedro": "starter/kedro --name Third",
+            "kedro new": "printf 'Third map\\n\\n\\n' | kedro new",
         },
         left_out={"make run": "is of the new project", "cd ": "holds for one line"},
     ),

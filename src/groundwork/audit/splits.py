@@ -124,7 +124,7 @@ def _classes(samples: pd.DataFrame, data: DataConfig) -> Iterator[Finding]:
         is_untaught = share["train"] == 0 and max(share.values()) > 0
         is_untested = min(share["val"], share["test"]) == 0
         apart = max(share.values()) / max(min(share.values()), 1e-12)
-        remedy = "Choose another 'seed' or 'split.method', or state the splits: "
+        remedy = "Choose another 'split.seed' or 'split.method', or state the splits: "
         if max(share.values()) == 0:
             remedy = "Correct the labels or what their values mean, or remove it from 'classes': no sample holds it."
         elif is_untaught:

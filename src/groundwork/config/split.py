@@ -137,6 +137,9 @@ class SplitConfig(Config):
     folds: int | None = Field(default=None, ge=3)
     #: The fold, counted from 0, that is ``test``. The one after it is ``val``, the others are ``train``.
     fold: int = Field(default=0, ge=0)
+    #: Draws the splits. None: the ``seed`` of the run does. Stated, trainings of other seeds have the same splits, and
+    #: can be compared, or asked as one.
+    seed: int | None = Field(default=None, ge=0)
     #: Side of a block in pixels of the scene; for ``blocks``.
     block_size: int | None = Field(default=None, gt=0)
     #: Samples nearer than this to a sample of another split are left out, in pixels. Samples that overlap always are.
@@ -164,6 +167,8 @@ class SplitConfig(Config):
         if getattr(self, option) is None:
             raise ValueError(f"method '{self.method}' needs '{option}': {meaning}")
         self._check_folds()
+        if self.seed is not None and not (self.is_drawn or self.val_from_train):
+            raise ValueError(f"'seed' is {self.seed}, but nothing is drawn where it is stated what belongs where")
         if self.method != "lists" and self.val_from_train:
             raise ValueError(
                 f"'val_from_train' takes from the list of train scenes, but the method is '{self.method}'; set "

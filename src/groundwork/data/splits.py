@@ -58,7 +58,7 @@ def divide(
         samples: The table of samples.
         config: The method and its options.
         lists: Split -> names of its scenes; for the method ``lists``.
-        seed: Seed of the draw.
+        seed: Of the draw, where ``config`` states none.
         regions: Polygons; for the method ``polygons``.
         scenes: All that were looked through: lists may name those that gave no sample, too.
 
@@ -67,6 +67,7 @@ def divide(
         RasterError: Where regions are not as the method needs them.
     """
     check_method(config, lists, regions)
+    seed = seed if config.seed is None else config.seed
     if regions is not None:
         assigned = _by_regions(samples, config, regions, seed)
     elif config.method == "lists":
@@ -217,8 +218,8 @@ def _warn_of_absent(splits: Mapping[str, Mapping[str, Any]]) -> None:
         lacking = [entry for entry in absent[name] if entry not in nowhere]
         if lacking:
             logger.warning(
-                "Split '%s' lacks the class(es) %s: its scores say nothing about them. Choose another 'seed' or "
-                "'split.method', or give lists.",
+                "Split '%s' lacks the class(es) %s: its scores say nothing about them. Choose another "
+                "'split.seed' or 'split.method', or give lists.",
                 name,
                 lacking,
             )
@@ -231,7 +232,7 @@ def _warn_of_unlearnt(splits: Mapping[str, Mapping[str, Any]]) -> None:
         if unlearnt:
             logger.warning(
                 "Split '%s' holds the class(es) %s, which 'train' lacks: nothing can learn them, and the scores count "
-                "that. Choose another 'seed' or 'split.method', or give lists.",
+                "that. Choose another 'split.seed' or 'split.method', or give lists.",
                 name,
                 unlearnt,
             )

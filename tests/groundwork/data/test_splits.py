@@ -166,6 +166,7 @@ def test_more_folds_than_places_are_refused(table_of: Table) -> None:
         ({"method": "scenes", "fold": 2}, "'fold' is 2, but 'folds' does not say of how many"),
         ({"method": "scenes", "folds": 5, "fold": 5}, "counted from 0: the last of 5 is 4"),
         ({"method": "scenes", "folds": 2}, "greater than or equal to 3"),
+        ({"method": "lists", "seed": 3}, "'seed' is 3, but nothing is drawn"),
     ],
 )
 def test_folds_that_cannot_be_are_refused(words: dict[str, Any], message: str) -> None:
@@ -253,6 +254,16 @@ def test_the_draw_depends_on_the_seed_alone(table_of: Table) -> None:
     pd.testing.assert_series_equal(*by_scene)
     others = {tuple(assign_splits(table, config, {}, seed)["split"]) for seed in range(8)}
     assert len(others) > 1
+
+
+@pytest.mark.parametrize("method", ["scenes", "blocks"])
+def test_trainings_of_other_seeds_may_share_their_splits(table_of: Table, method: str) -> None:
+    table = table_of(_grid_of_chips("abcdefgh", 4, 4), crs="none")
+    unstated = _config(method, **({"block_size": 64} if method == "blocks" else {}))
+    stated = unstated.model_copy(update={"seed": 5})
+    for seed in (0, 5):
+        pd.testing.assert_frame_equal(assign_splits(table, stated, {}, seed), assign_splits(table, unstated, {}, 5))
+    assert list(assign_splits(table, unstated, {}, 0)["split"]) != list(assign_splits(table, stated, {}, 0)["split"])
 
 
 def test_lists_are_followed(table_of: Table) -> None:

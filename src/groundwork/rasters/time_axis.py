@@ -48,10 +48,11 @@ def moments_of(path: Path, axis: str) -> list[datetime]:
         found = read_coordinates(the_array(path) if isinstance(path, Address) else path, axis)
     except RasterioError as error:
         told = f"no numbers that are the coordinates of its axis '{axis}' ({error.__cause__ or error})"
-        raise RasterError(path, told, "a number for each step, as 'date_axis' is stated", _REMEDY) from error
-    if found.calendar not in _CALENDARS or found.is_scaled:
-        told = f"a scaled axis '{axis}'" if found.is_scaled else f"the axis '{axis}' in the calendar '{found.calendar}'"
-        raise RasterError(path, told, f"one of the calendars {sorted(_CALENDARS - {''})}, unscaled", _REMEDY)
+        remedy = f"{_REMEDY} One date that is no axis becomes one by xarray's data.expand_dims('{axis}')."
+        raise RasterError(path, told, "a number for each step, as 'date_axis' is stated", remedy) from error
+    if found.calendar not in _CALENDARS:
+        told = f"the axis '{axis}' in the calendar '{found.calendar}'"
+        raise RasterError(path, told, f"one of the calendars {sorted(_CALENDARS - {''})}", _REMEDY)
     return [_moment(path, axis, float(number), found.units) for number in found.values]
 
 

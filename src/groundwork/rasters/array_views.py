@@ -15,7 +15,7 @@ from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
 from groundwork.errors import RasterError
-from groundwork.rasters.addresses import array_at
+from groundwork.rasters.addresses import Address, array_at, name_inside
 from groundwork.rasters.array_places import transform_of
 from groundwork.rasters.array_vrt import add_array, add_tags
 from groundwork.rasters.band_axes import axes_of_bands, lengths_of_bands, without_axes
@@ -52,12 +52,12 @@ def open_view(path: Path, plain: DatasetReader, view: ArrayView) -> DatasetReade
     Raises:
         RasterError: Where it cannot be read so.
     """
-    file, name = _array_of(path, plain)
+    kind, file, name = _array_of(path, plain)
     dtype = plain.dtypes[0]
     if dtype not in TYPES:
         raise RasterError(path, f"data type {dtype}", f"one of {list(TYPES)}", "Convert the file.")
     root = ET.Element("VRTDataset", rasterXSize=str(view.width), rasterYSize=str(view.height))
-    _add_place(root, path, plain, view)
+    _add_place(root, Address(name_inside(file, name, kind)), plain, view)
     add_tags(root, plain.tags() if view.axes is None else {**without_axes(plain.tags()), **view.axes})
     for number, expression in enumerate(view.bands, start=1):
         band = ET.SubElement(root, "VRTRasterBand", dataType=TYPES[dtype], band=str(number))
@@ -119,15 +119,18 @@ def _gdal() -> tuple[int, ...]:
     return tuple(int(part) for part in rasterio.__gdal_version__.split(".")[:2])
 
 
-def _array_of(path: Path, plain: DatasetReader) -> tuple[str, str]:
-    """Return the file of an array, and its whole name in it."""
+def _array_of(path: Path, plain: DatasetReader) -> tuple[str, str, str]:
+    """Return GDAL's driver, the file and the whole name of an array, as of :func:`array_at`."""
     if _gdal() < FROM_GDAL:
         found = f"GDAL {rasterio.__gdal_version__}, which knows one order of axes"
         raise RasterError(path, found, "GDAL 3.9 or later, as 'axes' is stated", "Install a newer rasterio.")
     if named := array_at(path):
-        return named[1], named[2]
+        return named
     variable = plain.tags(1).get("NETCDF_VARNAME")
     if variable is None:
         expected = "an array in NetCDF, HDF5 or Zarr, as 'axes' is stated"
         raise RasterError(path, "no array that is named", expected, "Name it as 'variable' of its place.")
-    return str(path), f"/{variable}"
+    # Tags of the file are called after the whole name of what they are of.
+    names = (tag.partition("#")[0] for tag in plain.tags())
+    whole = next((name for name in names if name.endswith(f"/{variable}")), variable)
+    return "NETCDF", str(path), f"/{whole.lstrip('/')}"

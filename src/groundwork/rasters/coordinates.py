@@ -38,11 +38,11 @@ def read_coordinates(path: Path, name: str) -> Coordinates:
 
     Raises:
         rasterio.errors.RasterioError: Where there are none, or none that are numbers.
+        RasterError: Where no ending says which kind of file it is.
     """
-    named = array_at(path)
-    group = "/" if named is None else f"{named[2].rpartition('/')[0]}/"
-    file = str(path) if named is None else named[1]
-    place = Address(name_inside(file, f"{group}{name}"))
+    kind, file, array = array_at(path) or (None, str(path), "/")
+    group = f"{array.rpartition('/')[0]}/"
+    place = Address(name_inside(file, f"{group}{name}", kind))
     with _nodata_untold(), rasterio.open(str(place)) as said:
         tags = {**said.tags(), **said.tags(1)}
         units, length = tags.get("units") or said.units[0] or "", said.width * said.height

@@ -85,6 +85,13 @@ def test_rows_of_netcdf_without_coordinates_are_in_the_order_of_the_file(tmp_pat
         assert np.array_equal(scene.read(WHOLE)[0], VALUES[1:])
 
 
+def test_a_file_of_netcdf_by_another_ending_says_its_place(tmp_path: Path, make_spec: MakeSpec) -> None:
+    path = write_netcdf(tmp_path / "a.grd", cube_of({"z": Array(("y", "x"), VALUES[0, 0])}))
+    with Scene([path], make_spec("Z")) as scene:
+        assert np.array_equal(scene.read(WHOLE)[0], VALUES[0, :1])
+        assert scene.grid.transform == from_origin(500_000, 5_000_000, 10, 10)
+
+
 def test_a_label_of_netcdf_lies_on_the_scene_that_it_was_made_for(
     tmp_path: Path, write_raster: Write, make_spec: MakeSpec, land_target: TargetSpec
 ) -> None:

@@ -19,7 +19,7 @@ from groundwork.rasters.addresses import Address, array_at, name_inside
 from groundwork.rasters.array_places import transform_of
 from groundwork.rasters.array_vrt import add_array, add_tags
 from groundwork.rasters.band_axes import axes_of_bands, lengths_of_bands, without_axes
-from groundwork.rasters.vrt_types import TYPES
+from groundwork.rasters.vrt_types import TYPES, nodata_text
 
 #: GDAL reads arrays as bands of a VRT from here on (https://github.com/OSGeo/gdal/pull/8534).
 FROM_GDAL = (3, 9)
@@ -62,7 +62,7 @@ def open_view(path: Path, plain: DatasetReader, view: ArrayView) -> DatasetReade
     for number, expression in enumerate(view.bands, start=1):
         band = ET.SubElement(root, "VRTRasterBand", dataType=TYPES[dtype], band=str(number))
         if plain.nodata is not None:
-            ET.SubElement(band, "NoDataValue").text = repr(float(plain.nodata))
+            ET.SubElement(band, "NoDataValue").text = nodata_text(plain.nodata, dtype)
         for word, value in (("Offset", plain.offsets[0]), ("Scale", plain.scales[0])):
             ET.SubElement(band, word).text = repr(float(value))
         if view.axes is None:

@@ -21,6 +21,7 @@ from groundwork.rasters.choosing import choose_dates
 from groundwork.rasters.folder import RasterFolder, find_rasters
 from groundwork.rasters.scene import Scene
 from groundwork.rasters.time_axis import moments_of
+from groundwork.rasters.vrt_types import nodata_text
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.targets.labels import ClassLabels
 
@@ -138,6 +139,22 @@ def test_coordinates_in_a_unit_that_the_crs_does_not_have_say_no_place(tmp_path:
         pytest.raises(RasterError, match=message),
     ):
         _ = scene.grid
+
+
+@pytest.mark.parametrize(
+    ("nodata", "dtype", "text"),
+    [
+        (-float(2**63), "int64", "-9223372036854775808"),
+        (float(2**63), "int64", "9223372036854775807"),
+        (float(2**64), "uint64", "18446744073709551615"),
+        (-9999.0, "int16", "-9999"),
+        (1e20, "float32", "1e+20"),
+        (np.nan, "int16", "nan"),
+    ],
+)
+def test_nodata_of_whole_numbers_has_no_exponent(nodata: float, dtype: str, text: str) -> None:
+    # GDAL reads -9.223372036854776e+18 as -9.
+    assert nodata_text(nodata, dtype) == text
 
 
 def test_uneven_coordinates_and_those_without_a_crs_say_no_place(tmp_path: Path, make_spec: MakeSpec) -> None:

@@ -97,13 +97,19 @@ def name_below(root: Path, place: Path) -> str:
     return place.relative_to(root).as_posix() if place.is_relative_to(root) else str(place)
 
 
-def name_inside(name: str, variable: str) -> str:
+def name_inside(name: str, variable: str, kind: str | None = None) -> str:
     """Return the name of one raster of a file that holds several, as GDAL has it.
+
+    Args:
+        name: Of the file.
+        variable: Of the raster in it.
+        kind: GDAL's driver, as of :func:`array_at`. None: that of the ending of the file.
 
     Raises:
         RasterError: Where the file is none that holds several.
     """
-    driver, start = _HOLDERS.get(Path(name).suffix.lower(), ("", ""))
+    by_ending = _HOLDERS.get(Path(name).suffix.lower(), ("", ""))
+    driver, start = by_ending if kind is None else (kind, dict(_HOLDERS.values())[kind])
     if not driver:
         expected = f"one that holds several rasters by name: {', '.join(_HOLDERS)}"
         raise RasterError(name, f"a file of which 'variable' names '{variable}'", expected, "Leave 'variable' out.")

@@ -15,18 +15,14 @@ from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
 from groundwork.errors import RasterError
-from groundwork.rasters.addresses import array_at
+from groundwork.rasters.addresses import Address, array_at, name_inside
+from groundwork.rasters.array_places import transform_of
 from groundwork.rasters.array_vrt import add_array, add_tags
 from groundwork.rasters.band_axes import axes_of_bands, lengths_of_bands, without_axes
-from groundwork.rasters.coordinates import read_coordinates
-from groundwork.rasters.vrt_types import TYPES
+from groundwork.rasters.vrt_types import TYPES, nodata_text
 
 #: GDAL reads arrays as bands of a VRT from here on (https://github.com/OSGeo/gdal/pull/8534).
 FROM_GDAL = (3, 9)
-#: What arrays of coordinates are called: of rows, and of columns.
-_NAMES = (("y", "x"), ("lat", "lon"), ("latitude", "longitude"))
-#: Pixels that a coordinate may lie from its even place: those in 32 bits are rounded to half a metre.
-_UNEVEN = 0.1
 #: What GDAL heeds where it reads a variable of NetCDF itself, and not where a VRT does.
 _NOT_HANDED_ON = ("_Unsigned", "valid_range", "valid_min", "valid_max")
 
@@ -56,17 +52,17 @@ def open_view(path: Path, plain: DatasetReader, view: ArrayView) -> DatasetReade
     Raises:
         RasterError: Where it cannot be read so.
     """
-    file, name = _array_of(path, plain)
+    kind, file, name = _array_of(path, plain)
     dtype = plain.dtypes[0]
     if dtype not in TYPES:
         raise RasterError(path, f"data type {dtype}", f"one of {list(TYPES)}", "Convert the file.")
     root = ET.Element("VRTDataset", rasterXSize=str(view.width), rasterYSize=str(view.height))
-    _add_place(root, path, plain, view)
+    _add_place(root, Address(name_inside(file, name, kind)), plain, view)
     add_tags(root, plain.tags() if view.axes is None else {**without_axes(plain.tags()), **view.axes})
     for number, expression in enumerate(view.bands, start=1):
         band = ET.SubElement(root, "VRTRasterBand", dataType=TYPES[dtype], band=str(number))
         if plain.nodata is not None:
-            ET.SubElement(band, "NoDataValue").text = repr(float(plain.nodata))
+            ET.SubElement(band, "NoDataValue").text = nodata_text(plain.nodata, dtype)
         for word, value in (("Offset", plain.offsets[0]), ("Scale", plain.scales[0])):
             ET.SubElement(band, word).text = repr(float(value))
         if view.axes is None:
@@ -114,7 +110,7 @@ def _add_place(root: ET.Element, path: Path, plain: DatasetReader, view: ArrayVi
     if plain.crs is None:
         return
     ET.SubElement(root, "SRS").text = plain.crs.to_wkt()
-    transform = _transform(path, view)
+    transform = transform_of(path, plain.crs, view.height, view.width)
     if transform is not None:
         ET.SubElement(root, "GeoTransform").text = ", ".join(repr(float(part)) for part in transform.to_gdal())
 
@@ -123,38 +119,18 @@ def _gdal() -> tuple[int, ...]:
     return tuple(int(part) for part in rasterio.__gdal_version__.split(".")[:2])
 
 
-def _array_of(path: Path, plain: DatasetReader) -> tuple[str, str]:
-    """Return the file of an array, and its whole name in it."""
+def _array_of(path: Path, plain: DatasetReader) -> tuple[str, str, str]:
+    """Return GDAL's driver, the file and the whole name of an array, as of :func:`array_at`."""
     if _gdal() < FROM_GDAL:
         found = f"GDAL {rasterio.__gdal_version__}, which knows one order of axes"
         raise RasterError(path, found, "GDAL 3.9 or later, as 'axes' is stated", "Install a newer rasterio.")
     if named := array_at(path):
-        return named[1], named[2]
+        return named
     variable = plain.tags(1).get("NETCDF_VARNAME")
     if variable is None:
         expected = "an array in NetCDF, HDF5 or Zarr, as 'axes' is stated"
         raise RasterError(path, "no array that is named", expected, "Name it as 'variable' of its place.")
-    return str(path), f"/{variable}"
-
-
-def _transform(path: Path, view: ArrayView) -> Affine | None:
-    """Return the geotransform that coordinates say, those of the middles of pixels; None where they say none."""
-    for rows, columns in _NAMES:
-        y = _even(path, rows, view.height)
-        x = None if y is None else _even(path, columns, view.width)
-        if y is not None and x is not None:
-            return Affine(x[1], 0, x[0] - x[1] / 2, 0, y[1], y[0] - y[1] / 2)
-    return None
-
-
-def _even(path: Path, name: str, length: int) -> tuple[float, float] | None:
-    """Return the first coordinate and the step to the next; None where there are none so many that are even."""
-    try:
-        values = read_coordinates(path, name).values
-    except RasterioError:
-        return None
-    if len(values) != length or length == 1:
-        return None
-    step = (values[-1] - values[0]) / (length - 1)
-    even = values[0] + step * np.arange(length)
-    return (values[0], step) if step and (np.abs(values - even) < _UNEVEN * abs(step)).all() else None
+    # Tags of the file are called after the whole name of what they are of.
+    names = (tag.partition("#")[0] for tag in plain.tags())
+    whole = next((name for name in names if name.endswith(f"/{variable}")), variable)
+    return "NETCDF", str(path), f"/{whole.lstrip('/')}"

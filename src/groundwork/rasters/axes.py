@@ -12,7 +12,7 @@ from groundwork.errors import RasterError
 from groundwork.rasters.addresses import Address
 from groundwork.rasters.array_names import the_array
 from groundwork.rasters.array_views import ArrayView, open_view
-from groundwork.rasters.band_axes import axes_of_bands, lengths_of_bands, tags_of_axes
+from groundwork.rasters.band_axes import axes_of_bands, lengths_of_bands, names_along, tags_of_axes
 from groundwork.rasters.opening import open_dataset
 from groundwork.specs import Axes
 
@@ -42,7 +42,10 @@ def open_along(path: Path, axes: Axes | None, layout: str | None = None) -> Data
             stacked = [(step, band) for band in range(bands) for step in range(steps)]
         places = [",".join(_place(axis, step, band) for axis in axes) for step, band in stacked]
         outer = ("band", "time") if layout == "bands_first" else ("time", "band")
-        told = tags_of_axes({axis: {"time": steps, "band": bands}[axis] for axis in outer})
+        # Those of the array, which may call its axis of bands otherwise.
+        called = dict(zip(axes, axes_of_bands(plain), strict=False)).get("band")
+        names = [] if called is None else names_along(plain, called)
+        told = tags_of_axes({axis: {"time": steps, "band": bands}[axis] for axis in outer}, names)
         is_turned = axes.index("x") < axes.index("y")
         whole = the_array(path) if isinstance(path, Address) else path
         return open_view(whole, plain, ArrayView(lengths["y"], lengths["x"], places, told, is_turned=is_turned))
@@ -55,7 +58,7 @@ def _place(axis: str, step: int, band: int) -> str:
 def _lengths(path: Path, plain: DatasetReader, axes: Axes) -> Mapping[str, int]:
     """Return how long each axis is. GDAL takes the last for x, the one before for y, and all others for bands."""
     names = axes_of_bands(plain)
-    found = lengths_of_bands(plain) if len(names) > 1 else [plain.count][: len(axes) - 2]
+    found = lengths_of_bands(plain) if names else [plain.count][: len(axes) - 2]
     shape = (*found, plain.height, plain.width)
     wrong = [(said, axis) for said, axis in zip(names, axes, strict=False) if said in _WORDS and said != axis]
     if wrong:

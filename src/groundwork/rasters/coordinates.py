@@ -21,13 +21,12 @@ from groundwork.rasters.array_vrt import add_array
 class Coordinates:
     """Places along an axis."""
 
-    #: As they lie in the file, without scale and offset.
+    #: With the scale and the offset that the file says of them.
     values: NDArray[np.float64]
     #: What they are counted in. Empty: nothing says it.
     units: str
     #: Of dates. Empty: nothing says it.
     calendar: str
-    is_scaled: bool
 
 
 def read_coordinates(path: Path, name: str) -> Coordinates:
@@ -39,21 +38,21 @@ def read_coordinates(path: Path, name: str) -> Coordinates:
 
     Raises:
         rasterio.errors.RasterioError: Where there are none, or none that are numbers.
+        RasterError: Where no ending says which kind of file it is.
     """
-    named = array_at(path)
-    group = "/" if named is None else f"{named[2].rpartition('/')[0]}/"
-    file = str(path) if named is None else named[1]
-    place = Address(name_inside(file, f"{group}{name}"))
+    kind, file, array = array_at(path) or (None, str(path), "/")
+    group = f"{array.rpartition('/')[0]}/"
+    place = Address(name_inside(file, f"{group}{name}", kind))
     with _nodata_untold(), rasterio.open(str(place)) as said:
         tags = {**said.tags(), **said.tags(1)}
         units, length = tags.get("units") or said.units[0] or "", said.width * said.height
-        is_scaled = (said.scales[0], said.offsets[0]) != (1.0, 0.0)
+        scale, offset = said.scales[0], said.offsets[0]
     # What GDAL takes for longitudes it brings near 0 where it reads them as a raster, and not where a VRT does.
     root = ET.Element("VRTDataset", rasterXSize=str(length), rasterYSize="1")
     add_array(ET.SubElement(root, "VRTRasterBand", dataType="Float64", band="1"), file, f"{group}{name}", "newaxis,:")
     with rasterio.open(ET.tostring(root, encoding="unicode")) as numbers:
-        values = numbers.read(1)[0]
-    return Coordinates(values, units, tags.get("calendar", "").lower(), is_scaled)
+        values = numbers.read(1)[0] * scale + offset
+    return Coordinates(values, units, tags.get("calendar", "").lower())
 
 
 @contextmanager

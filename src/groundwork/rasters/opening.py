@@ -12,7 +12,7 @@ from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
 from groundwork.errors import RasterError
-from groundwork.rasters.addresses import Address, is_folder_raster
+from groundwork.rasters.addresses import Address, array_at, is_folder_raster
 from groundwork.rasters.array_names import the_array
 from groundwork.rasters.array_views import as_it_lies
 from groundwork.rasters.grid import Grid, name_crs
@@ -20,8 +20,16 @@ from groundwork.rasters.stores import settle_endpoint
 
 #: Ending of a mask that lies beside a raster, behind that of the raster.
 MASK = ".msk"
-#: GDAL's drivers of files whose coordinates say where pixels lie, and mostly not in which CRS.
-_OF_ARRAYS = {"netCDF", "Zarr"}
+#: GDAL's drivers, and endings, of files whose coordinates say where pixels lie, and often not in which CRS.
+_OF_ARRAYS = ({"NETCDF", "ZARR"}, {".nc", ".nc4", ".zarr"})
+_OF_CRS = (
+    " If coordinates say where pixels lie, write their CRS: of latitudes and longitudes by xarray's "
+    "data.rio.write_crs('EPSG:4326')."
+)
+_OF_PLACES = (
+    " Coordinates that say it are called x and y, lat and lon, or latitude and longitude; they are even, and in the "
+    "unit of the CRS."
+)
 _OF_ZARR = (
     f" GDAL {rasterio.__gdal_version__} reads Zarr's third format in part: write such a store by xarray's "
     "to_zarr(..., zarr_format=2)."
@@ -115,6 +123,13 @@ def require_place(path: Path, dataset: DatasetReader) -> None:
     if dataset.gcps[0] or dataset.rpcs:
         found += " (only ground control points or RPCs: warp the file to a grid first, with gdalwarp)"
     remedy = "Set 'georeference: absent' if the files have none."
-    if has_place and dataset.driver in _OF_ARRAYS:
-        remedy += " If latitudes and longitudes are meant, write their CRS: xarray's data.rio.write_crs('EPSG:4326')."
+    if _has_coordinates(path):
+        remedy += _OF_CRS if crs is None else _OF_PLACES
     raise RasterError(path, found, "a CRS and a geotransform", remedy)
+
+
+def _has_coordinates(path: Path) -> bool:
+    """Whether a file is of a kind in which arrays of coordinates lie beside the pixels."""
+    drivers, endings = _OF_ARRAYS
+    named = array_at(path)
+    return path.suffix.lower() in endings if named is None else named[0] in drivers

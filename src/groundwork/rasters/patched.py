@@ -12,7 +12,7 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from groundwork.rasters.bad_blocks import around
-from groundwork.rasters.vrt_types import TYPES
+from groundwork.rasters.vrt_types import TYPES, nodata_text
 
 
 def open_patched(path: Path, dataset: DatasetReader, bad: Sequence[Window], nodata: float | None) -> DatasetReader:
@@ -32,7 +32,7 @@ def open_patched(path: Path, dataset: DatasetReader, bad: Sequence[Window], noda
     for index, dtype in enumerate(dataset.dtypes, start=1):
         band = ET.SubElement(root, "VRTRasterBand", dataType=TYPES[dtype], band=str(index))
         if nodata is not None:
-            ET.SubElement(band, "NoDataValue").text = repr(float(nodata))
+            ET.SubElement(band, "NoDataValue").text = nodata_text(nodata, dtype)
         if dataset.colorinterp[index - 1] == ColorInterp.alpha:
             ET.SubElement(band, "ColorInterp").text = "Alpha"
         _add_sources(band, path, str(index), good)

@@ -10,7 +10,7 @@ from pathlib import Path
 from rasterio.errors import RasterioError
 
 from groundwork.errors import RasterError
-from groundwork.rasters.addresses import Address
+from groundwork.rasters.addresses import Address, array_at, holds_several
 from groundwork.rasters.array_names import the_array
 from groundwork.rasters.band_axes import COUNTED
 from groundwork.rasters.coordinates import read_coordinates
@@ -44,17 +44,22 @@ def moments_of(path: Path, axis: str) -> list[datetime]:
     Raises:
         RasterError: Where there are no such coordinates, or they are not counted from a day of the usual calendar.
     """
+    if array_at(path) is None and not holds_several(path):
+        expected = "an array of NetCDF, Zarr or HDF5, as 'date_axis' is stated"
+        raise RasterError(path, "a file without an axis of time", expected, _OTHERWISE)
     try:
         found = read_coordinates(the_array(path) if isinstance(path, Address) else path, axis)
     except RasterioError as error:
         told = f"no numbers that are the coordinates of its axis '{axis}' ({error.__cause__ or error})"
-        raise RasterError(path, told, "a number for each step, as 'date_axis' is stated", _REMEDY) from error
-    if found.calendar not in _CALENDARS or found.is_scaled:
-        told = f"a scaled axis '{axis}'" if found.is_scaled else f"the axis '{axis}' in the calendar '{found.calendar}'"
-        raise RasterError(path, told, f"one of the calendars {sorted(_CALENDARS - {''})}, unscaled", _REMEDY)
+        remedy = f"{_REMEDY} One date that is no axis becomes one by xarray's data.expand_dims('{axis}')."
+        raise RasterError(path, told, "a number for each step, as 'date_axis' is stated", remedy) from error
+    if found.calendar not in _CALENDARS:
+        told = f"the axis '{axis}' in the calendar '{found.calendar}'"
+        raise RasterError(path, told, f"one of the calendars {sorted(_CALENDARS - {''})}", _REMEDY)
     return [_moment(path, axis, float(number), found.units) for number in found.values]
 
 
+_OTHERWISE = "Set 'date_axis: null', and 'date_tag' where a tag says the dates."
 _REMEDY = "Correct 'date_axis', write the file anew, or set 'date_axis: null' and name the dates in a table."
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
+import rasterio.shutil
 from pydantic import ValidationError
 from rasterio.transform import from_origin
 from rasterio.windows import Window
@@ -19,6 +21,7 @@ from groundwork.rasters.choosing import choose_dates
 from groundwork.rasters.folder import RasterFolder, find_rasters
 from groundwork.rasters.scene import Scene
 from groundwork.rasters.time_axis import moments_of
+from groundwork.rasters.vrt_types import nodata_text
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.targets.labels import ClassLabels
 
@@ -83,6 +86,13 @@ def test_rows_of_netcdf_without_coordinates_are_in_the_order_of_the_file(tmp_pat
         assert np.array_equal(scene.read(WHOLE)[0], VALUES[1:])
 
 
+def test_a_file_of_netcdf_by_another_ending_says_its_place(tmp_path: Path, make_spec: MakeSpec) -> None:
+    path = write_netcdf(tmp_path / "a.grd", cube_of({"z": Array(("y", "x"), VALUES[0, 0])}))
+    with Scene([path], make_spec("Z")) as scene:
+        assert np.array_equal(scene.read(WHOLE)[0], VALUES[0, :1])
+        assert scene.grid.transform == from_origin(500_000, 5_000_000, 10, 10)
+
+
 def test_a_label_of_netcdf_lies_on_the_scene_that_it_was_made_for(
     tmp_path: Path, write_raster: Write, make_spec: MakeSpec, land_target: TargetSpec
 ) -> None:
@@ -99,6 +109,52 @@ def test_a_label_of_netcdf_lies_on_the_scene_that_it_was_made_for(
             pytest.raises(RasterError, match="geotransform"),
         ):
             labels.check_grid(image.grid)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "values"),
+    [
+        ({"scale_factor": 10.0, "add_offset": 500_005.0}, np.arange(5, dtype=np.int32)),
+        ({"units": "km"}, 500.005 + 0.01 * np.arange(5)),
+        ({"units": "metre"}, 500_005 + 10.0 * np.arange(5)),
+    ],
+)
+@pytest.mark.parametrize("form", WRITERS)
+def test_coordinates_are_in_their_units(
+    tmp_path: Path, make_spec: MakeSpec, form: str, attributes: dict[str, Any], values: np.ndarray
+) -> None:
+    cube = cube_of({"red": Array(("x", "y"), VALUES[0, 0].T.copy())})
+    path = WRITERS[form](tmp_path / f"a.{form}", cube | {"x": Array(["x"], values, attributes)})
+    with _open(path, make_spec("RED", axes=["x", "y"]), "red") as scene:
+        assert scene.grid.transform.almost_equals(from_origin(500_000, 5_000_000, 10, 10), precision=1e-4)
+        assert np.array_equal(scene.read(WHOLE)[0][0], VALUES[0, 0])
+
+
+def test_coordinates_in_a_unit_that_the_crs_does_not_have_say_no_place(tmp_path: Path, make_spec: MakeSpec) -> None:
+    cube = cube_of({"red": Array(("y", "x"), VALUES[0, 0])})
+    cube["x"].attributes["units"] = "degrees_east"
+    message = "found CRS EPSG:32632 and no geotransform; .* even, and in the unit of the CRS"
+    with (
+        _open(write_netcdf(tmp_path / "a.nc", cube), make_spec("RED"), "red") as scene,
+        pytest.raises(RasterError, match=message),
+    ):
+        _ = scene.grid
+
+
+@pytest.mark.parametrize(
+    ("nodata", "dtype", "text"),
+    [
+        (-float(2**63), "int64", "-9223372036854775808"),
+        (float(2**63), "int64", "9223372036854775807"),
+        (float(2**64), "uint64", "18446744073709551615"),
+        (-9999.0, "int16", "-9999"),
+        (1e20, "float32", "1e+20"),
+        (np.nan, "int16", "nan"),
+    ],
+)
+def test_nodata_of_whole_numbers_has_no_exponent(nodata: float, dtype: str, text: str) -> None:
+    # GDAL reads -9.223372036854776e+18 as -9.
+    assert nodata_text(nodata, dtype) == text
 
 
 def test_uneven_coordinates_and_those_without_a_crs_say_no_place(tmp_path: Path, make_spec: MakeSpec) -> None:
@@ -170,26 +226,47 @@ def test_an_array_says_itself_how_it_is_stacked(tmp_path: Path, make_spec: MakeS
 def test_bands_are_found_by_the_names_on_their_axis(
     tmp_path: Path, write_raster: Write, make_spec: MakeSpec, layout: str
 ) -> None:
-    # As GDAL says it of NetCDF-4 with strings, and of what is translated from that.
-    outer = ("time", "band") if layout == "steps_first" else ("band", "time")
+    path, made = _named(tmp_path, write_raster, layout)
+    stack = {"steps": 3, "layout": layout}
+    axes = ["time", "band", "y", "x"] if layout == "steps_first" else ["band", "time", "y", "x"]
+    for stated in (stack, stack | {"axes": axes}):
+        with _open(path, make_spec("NIR", "RED", **stated), "data") as scene:
+            assert np.array_equal(scene.read(WHOLE)[0], VALUES[::-1])
+            assert scene.by_date[0].names(scene.spec)
+        with pytest.raises(RasterError, match="'red' where 'BLUE' was declared"):
+            _open(path, make_spec("BLUE", "NIR", **stated), "data")
+        with _open(path, make_spec("BLUE", "GREEN", **stated, descriptions="ignore"), "data") as scene:
+            assert np.array_equal(scene.read(WHOLE)[0], VALUES)
+    # Bands of another file may lie in another order than what it was made of says of itself.
+    with Scene([made], make_spec("NIR", "RED", **stack)) as scene:
+        assert np.array_equal(scene.read(WHOLE)[0], VALUES)
+        assert not scene.by_date[0].names(scene.spec)
+
+
+def _named(folder: Path, write_raster: Write, layout: str) -> tuple[Path, Path]:
+    """Write a cube of NetCDF-4 whose bands have names, and return it and a GeoTIFF that says the same of itself."""
     tags = {
-        "NETCDF_DIM_EXTRA": f"{{{','.join(outer)}}}",
+        "NETCDF_DIM_EXTRA": "{time,band}" if layout == "steps_first" else "{band,time}",
         "NETCDF_DIM_time_DEF": "{3,6}",
+        "NETCDF_DIM_time_VALUES": "{0,1,2}",
         "NETCDF_DIM_band_DEF": "{2,12}",
         "NETCDF_DIM_band_VALUES": "{red,nir}",
     }
     bands = VALUES if layout == "bands_first" else VALUES.swapaxes(0, 1)
-    path = write_raster(tmp_path / "a.tif", bands.reshape(6, 4, 5), tags=tags)
-    stack = {"steps": 3, "layout": layout}
-    with Scene([path], make_spec("NIR", "RED", **stack)) as scene:
-        assert np.array_equal(scene.read(WHOLE)[0], VALUES[::-1])
-        assert scene.by_date[0].names(scene.spec)
-    with pytest.raises(RasterError, match="'red' where 'BLUE' was declared"):
-        Scene([path], make_spec("BLUE", "NIR", **stack))
-    with Scene([path], make_spec("BLUE", "GREEN", **stack, descriptions="ignore")) as scene:
-        assert np.array_equal(scene.read(WHOLE)[0], VALUES)
-    numbers = write_raster(tmp_path / "b.tif", bands.reshape(6, 4, 5), tags=tags | {"NETCDF_DIM_band_DEF": "{2,4}"})
-    with Scene([numbers], make_spec("NIR", "RED", **stack)) as scene:
+    raster = write_raster(folder / "made/a.tif", bands.reshape(6, 4, 5), nodata=-9999, tags=tags)
+    with rasterio.open(raster, "r+") as dataset:
+        for index in dataset.indexes:
+            dataset.update_tags(index, NETCDF_VARNAME="data", NETCDF_DIM_time="", NETCDF_DIM_band="")
+    rasterio.shutil.copy(raster, folder / "a.nc", driver="netCDF", FORMAT="NC4", WRITE_BOTTOMUP="NO")
+    return folder / "a.nc", raster
+
+
+@pytest.mark.parametrize("has_axes", [False, True])
+def test_axes_without_coordinates_have_their_lengths(tmp_path: Path, make_spec: MakeSpec, *, has_axes: bool) -> None:
+    path = write_netcdf(tmp_path / "a.nc", {"data": Array(("band", "time", "y", "x"), VALUES)})
+    stated = {"axes": ["band", "time", "y", "x"]} if has_axes else {}
+    spec = make_spec("RED", "NIR", steps=3, layout="bands_first", georeference="absent", **stated)
+    with _open(path, spec, "data") as scene:
         assert np.array_equal(scene.read(WHOLE)[0], VALUES)
 
 
@@ -229,7 +306,6 @@ def test_an_array_of_hdf5_has_dates_and_no_place(tmp_path: Path, make_spec: Make
         ({"units": "days since last year"}, "the units 'days since last year'"),
         ({"units": "days since 2024-02-30"}, "the units 'days since 2024-02-30'"),
         ({"calendar": "noleap"}, "the axis 'time' in the calendar 'noleap'"),
-        ({"scale_factor": 2.0}, "a scaled axis 'time'"),
     ],
 )
 def test_an_axis_that_cannot_be_read_is_refused(
@@ -265,6 +341,19 @@ def test_units_are_those_of_cf(tmp_path: Path, units: str, number: float, day: t
     path = _variables("zarr", tmp_path, days=(number,), units=units)
     place = find_rasters(path, [], variables="red").paths("a")[0]
     assert [moment.date() for moment in moments_of(place, "time")] == [date(*day)]
+
+
+def test_a_scaled_axis_is_counted_by_its_scale(tmp_path: Path, make_spec: MakeSpec) -> None:
+    path = _variables("nc", tmp_path, scale_factor=0.5, add_offset=1.0)
+    with _open(path, make_spec("RED", **STACK), "red") as scene:
+        assert scene.dates == [date(2024, 2, 1), date(2024, 4, 1), date(2024, 5, 8)]
+
+
+def test_a_date_that_is_no_axis_is_told_how_to_become_one(tmp_path: Path, make_spec: MakeSpec) -> None:
+    cube = cube_of({"red": Array(("y", "x"), VALUES[0, 0])}) | {"time": Array([], np.array(9.0), {})}
+    message = r"its axis 'time'.*becomes one by xarray's data\.expand_dims\('time'\)"
+    with pytest.raises(RasterError, match=message):
+        _open(write_netcdf(tmp_path / "a.nc", cube), make_spec("RED", date_axis="time"), "red")
 
 
 def test_bands_of_other_dates_are_refused(tmp_path: Path, make_spec: MakeSpec) -> None:

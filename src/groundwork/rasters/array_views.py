@@ -16,7 +16,7 @@ from rasterio.io import DatasetReader
 
 from groundwork.errors import RasterError
 from groundwork.rasters.addresses import Address, array_at, name_inside
-from groundwork.rasters.array_places import transform_of
+from groundwork.rasters.array_places import require_as_said, transform_of
 from groundwork.rasters.array_vrt import add_array, add_tags
 from groundwork.rasters.band_axes import axes_of_bands, lengths_of_bands, without_axes
 from groundwork.rasters.vrt_types import TYPES, nodata_text
@@ -88,7 +88,12 @@ def as_it_lies(path: Path, plain: DatasetReader) -> DatasetReader:
     Raises:
         RasterError: Where it cannot be read so.
     """
-    if plain.driver != "netCDF" or plain.count == 0 or plain.transform != Affine.identity():
+    if plain.driver != "netCDF" or plain.count == 0:
+        return plain
+    if plain.transform != Affine.identity():
+        if _gdal() >= FROM_GDAL and (named := _named(path, plain)) is not None:
+            kind, file, name = named
+            require_as_said(path, Address(name_inside(file, name, kind)), plain)
         return plain
     with plain:
         said = [word for word in _NOT_HANDED_ON if word in plain.tags(1)]
@@ -124,12 +129,20 @@ def _array_of(path: Path, plain: DatasetReader) -> tuple[str, str, str]:
     if _gdal() < FROM_GDAL:
         found = f"GDAL {rasterio.__gdal_version__}, which knows one order of axes"
         raise RasterError(path, found, "GDAL 3.9 or later, as 'axes' is stated", "Install a newer rasterio.")
+    named = _named(path, plain)
+    if named is None:
+        expected = "an array in NetCDF, HDF5 or Zarr, as 'axes' is stated"
+        raise RasterError(path, "no array that is named", expected, "Name it as 'variable' of its place.")
+    return named
+
+
+def _named(path: Path, plain: DatasetReader) -> tuple[str, str, str] | None:
+    """Return what :func:`_array_of` does; None where nothing says which array it is."""
     if named := array_at(path):
         return named
     variable = plain.tags(1).get("NETCDF_VARNAME")
     if variable is None:
-        expected = "an array in NetCDF, HDF5 or Zarr, as 'axes' is stated"
-        raise RasterError(path, "no array that is named", expected, "Name it as 'variable' of its place.")
+        return None
     # Tags of the file are called after the whole name of what they are of.
     names = (tag.partition("#")[0] for tag in plain.tags())
     whole = next((name for name in names if name.endswith(f"/{variable}")), variable)

@@ -130,6 +130,22 @@ def test_coordinates_are_in_their_units(
         assert np.array_equal(scene.read(WHOLE)[0][0], VALUES[0, 0])
 
 
+@pytest.mark.parametrize("unit", ["m", "km"])
+def test_a_map_that_gdal_places_elsewhere_is_refused(tmp_path: Path, make_spec: MakeSpec, unit: str) -> None:
+    cube = cube_of({"red": Array(("y", "x"), VALUES[0, 0])})
+    for axis in "xy":
+        cube[axis].attributes |= {"standard_name": f"projection_{axis}_coordinate", "units": unit}
+        cube[axis].values = cube[axis].values / (1000 if unit == "km" else 1)
+    path = write_netcdf(tmp_path / "a.nc", cube)
+    if unit == "m":
+        with _open(path, make_spec("RED"), "red") as scene:
+            assert scene.grid.transform == from_origin(500_000, 5_000_000, 10, 10)
+        return
+    message = "pixels of 0.01 from x 500, as GDAL .* expected pixels of 10 from x 500000, as 'x' says"
+    with pytest.raises(RasterError, match=message):
+        _open(path, make_spec("RED"), "red")
+
+
 def test_coordinates_in_a_unit_that_the_crs_does_not_have_say_no_place(tmp_path: Path, make_spec: MakeSpec) -> None:
     cube = cube_of({"red": Array(("y", "x"), VALUES[0, 0])})
     cube["x"].attributes["units"] = "degrees_east"

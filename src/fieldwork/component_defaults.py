@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from groundwork.cli.listing import FAMILIES
 from groundwork.data.sampling import SAMPLINGS
-from groundwork.models.decoders import DECODERS
-from groundwork.models.encoders import ENCODERS
-from groundwork.models.factories import FACTORIES
-from groundwork.models.heads import HEADS
 from groundwork.registry import find, option_fields
 from groundwork.table import Table
 from groundwork.tasks import TASKS
@@ -19,7 +16,7 @@ from groundwork.training.averaging import AVERAGES
 
 #: Parameter -> key -> the table of the component that is named there.
 TABLES: Mapping[str, Mapping[str, Table]] = {
-    "model": {"encoder": ENCODERS, "decoder": DECODERS, "head": HEADS, "factory": FACTORIES},
+    "model": FAMILIES,
     "training": {
         "task": TASKS,
         "optimizer": OPTIMIZERS,

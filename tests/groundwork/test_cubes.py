@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +19,8 @@ from groundwork.bundle import Bundle
 from groundwork.config import DataConfig, InferenceConfig, ModelConfig
 from groundwork.data import sample_table
 from groundwork.data.chips import LabelledData
+from groundwork.data.packed import open_store
+from groundwork.data.packing import ChipsToStore, store_chips
 from groundwork.data.scan import scan_scenes
 from groundwork.data.splits import assign_splits
 from groundwork.data.statistics import compute_statistics
@@ -96,7 +99,7 @@ def bundle(world: SimpleNamespace) -> Bundle:
 
 
 @pytest.mark.parametrize("form", ["nc", "zarr"])
-def test_chips_and_statistics_are_those_of_stacks(world: SimpleNamespace, form: str) -> None:
+def test_chips_and_statistics_are_those_of_stacks(world: SimpleNamespace, form: str, tmp_path: Path) -> None:
     cubes, stacks = world.scans[form], world.scans["tif"]
     assert (cubes.chips[sample_table.DATES] == "2024-03-15,2024-09-20").all()
     different = [name for name in cubes.chips.columns if not cubes.chips[name].equals(stacks.chips[name])]
@@ -109,11 +112,14 @@ def test_chips_and_statistics_are_those_of_stacks(world: SimpleNamespace, form: 
         compute_statistics(samples[name], world.scans[name].cells, world.configs[name]) for name in (form, "tif")
     )
     assert found == expected
-    labelled = [_labelled(world, name, samples[name]) for name in (form, "tif")]
-    for chip, other in zip(*(data.chips("train") for data in labelled), strict=True):
-        assert np.array_equal(chip.patch.values["optical"], other.patch.values["optical"])
-        assert np.array_equal(chip.patch.target, other.patch.target)
-        assert np.array_equal(chip.dates["optical"], other.dates["optical"])
+    own, stacked = (_labelled(world, name, samples[name]) for name in (form, "tif"))
+    store_chips(ChipsToStore(own, "packed"), tmp_path / "packed")
+    packed = replace(own, store=open_store(tmp_path / "packed"))
+    for data in (own, packed):
+        for chip, other in zip(data.chips("train"), stacked.chips("train"), strict=True):
+            assert np.array_equal(chip.patch.values["optical"], other.patch.values["optical"])
+            assert np.array_equal(chip.patch.target, other.patch.target)
+            assert np.array_equal(chip.dates["optical"], other.dates["optical"])
 
 
 def _labelled(world: SimpleNamespace, form: str, samples: pd.DataFrame) -> LabelledData:

@@ -20,6 +20,7 @@ from kedro.framework.cli.cli import KedroCLI
 from kedro.framework.project import pipelines
 from omegaconf import OmegaConf
 
+from end_to_end.walk import WALKS, steps
 from fieldwork import config_command
 from fieldwork.parameters import PARAMETERS
 from fieldwork.starter import __main__ as starter
@@ -86,6 +87,11 @@ def check(program: str, arguments: list[str]) -> None:
     except click.exceptions.Exit as end:
         if end.exit_code:
             raise
+
+
+def test_every_page_with_commands_is_walked() -> None:
+    shown = {page.relative_to(ROOT).as_posix() for page in PAGES if list(steps(page.read_text("utf-8")))}
+    assert {walk.page for walk in WALKS} == shown
 
 
 def test_many_commands_are_found() -> None:

@@ -134,13 +134,17 @@ class Cells:
         rows, columns = self.rows.searchsorted([top, bottom]), self.columns.searchsorted([left, right])
         return slice(*rows), slice(*columns)
 
-    def answers_in(self, windows: Sequence[Window]) -> NDArray[np.float64]:
+    def answers_in(self, windows: Sequence[Window], inside: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Return what the answers in windows add up to, (terms,), as of :func:`counted`.
 
         Of pixels, those that windows share count once; of whole images each counts.
+
+        Args:
+            windows: Of the scene.
+            inside: Which cells lie in them, as of :meth:`inside`.
         """
         if self.kind.per != "image":
-            return counted(self.kind, self.answers[:, self.inside(windows)].sum(axis=1))
+            return counted(self.kind, self.answers[:, inside].sum(axis=1))
         parts = (self.answers[:, *self.place(window)].sum(axis=(1, 2)) for window in windows)
         return np.asarray(np.stack([counted(self.kind, part) for part in parts]).sum(axis=0))
 

@@ -110,7 +110,7 @@ def compute_statistics(samples: pd.DataFrame, cells: Mapping[str, Cells], data: 
         inside = found.inside(windows)
         for source, spec in sources.items():
             moments[source].add(moments_of(found.sources[source], inside, spec.steps // spec.times_counted))
-        sums += found.answers_in(windows)
+        sums += found.answers_in(windows, inside)
         num_known += int(found.known[inside].sum())
     for source, spec in sources.items():
         _refuse_constant(source, moments[source], spec)

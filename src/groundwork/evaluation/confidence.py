@@ -100,7 +100,7 @@ def main_scores(reports: Iterator[Mapping[str, Any]], main: str) -> NDArray[np.f
     return _numbers([report[main] for report in reports])
 
 
-def interval(numbers: NDArray[np.float64], num_scenes: int, level: float = LEVEL) -> list[float] | None:
+def interval(numbers: NDArray[np.float64], num_scenes: int) -> list[float] | None:
     """Return the expanded percentile interval (Hesterberg 2015); None where half of the draws have no number.
 
     Percentiles of draws from five scenes hold the truth in 84 % of the cases where 95 % are meant. They are taken so
@@ -109,13 +109,11 @@ def interval(numbers: NDArray[np.float64], num_scenes: int, level: float = LEVEL
     Args:
         numbers: A score of each draw, NaN where it is not defined.
         num_scenes: How many scenes were drawn from, two or more.
-        level: How often it is to hold the truth.
     """
     known = _known(numbers)
     if known is None:
         return None
-    farther = (num_scenes / (num_scenes - 1)) ** 0.5 * stdtrit(num_scenes - 1, (1 + level) / 2)
-    tail = 100 * float(ndtr(-farther))
+    tail = 100 * float(ndtr(-_deviations(num_scenes, LEVEL)))
     return [_rounded(value) for value in np.percentile(known, [tail, 100 - tail]).tolist()]
 
 
@@ -137,9 +135,13 @@ def difference_interval(
     known = _known(numbers)
     if known is None:
         return None
-    deviation = float(known.std()) * (num_scenes / (num_scenes - 1)) ** 0.5
-    farther = float(stdtrit(num_scenes - 1, (1 + level) / 2)) * deviation
+    farther = _deviations(num_scenes, level) * float(known.std())
     return [_rounded(difference - farther), _rounded(difference + farther)]
+
+
+def _deviations(num_scenes: int, level: float) -> float:
+    """Return how many deviations of the draws an interval reaches to either side: they are of few scenes too small."""
+    return float((num_scenes / (num_scenes - 1)) ** 0.5 * stdtrit(num_scenes - 1, (1 + level) / 2))
 
 
 def total_of(kind: TargetKind, parts: Iterable[Accumulator]) -> Accumulator:

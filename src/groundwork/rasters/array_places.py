@@ -72,8 +72,10 @@ def require_as_said(path: Path, array: Path, plain: DatasetReader) -> None:
     if unit == 1 and abs(plain.transform.c) > _MOST_LIKE_DEGREES:
         return
     said = _even(array, name.rpartition("/")[2], plain.width, plain.crs)
-    west = None if said is None else said[0] - said[1] / 2
-    if said is not None and west is not None and abs(west - plain.transform.c) > abs(said[1]) / 2:
+    if said is None:
+        return
+    west = said[0] - said[1] / 2
+    if abs(west - plain.transform.c) > abs(said[1]) / 2:
         found = f"pixels of {plain.transform.a:g} from x {plain.transform.c:g}, as GDAL reads its coordinates"
         expected = f"pixels of {said[1]:g} from x {west:g}, as '{name}' says in the unit of the CRS"
         raise RasterError(path, found, expected, "Write x and y in metres, or the CRS in the unit of x and y.")

@@ -20,12 +20,12 @@ _TEXT = "12"
 COUNTED = re.compile(r"\s*(?P<unit>[a-zA-Z]+)\s+since\s+(?P<start>\S.*?)\s*")
 
 
-def steps_of_bands(dataset: DatasetReader, axis: str) -> list[int] | None:
-    """Return which step each band is of, from 0, as GDAL says of the axes that it makes bands of.
+def places_along(dataset: DatasetReader, axis: str) -> list[int] | None:
+    """Return where each band lies along an axis, from 0, as GDAL says of the axes that it makes bands of.
 
     Args:
         dataset: An array, opened.
-        axis: The name of its axis of time.
+        axis: The name of the axis, such as that of time.
 
     Returns:
         None: nothing says it, or the array has no such axis.
@@ -106,15 +106,12 @@ def names_of_bands(dataset: DatasetReader) -> list[str | None]:
     called = [text.strip() if text else None for text in dataset.descriptions]
     if any(called):
         return called
-    names, lengths = axes_of_bands(dataset), lengths_of_bands(dataset)
-    axis = next((name for name in names if name in _CALLED), None)
-    if axis is None or math.prod(lengths) != dataset.count:
+    axis = next((name for name in axes_of_bands(dataset) if name in _CALLED), None)
+    places = None if axis is None else places_along(dataset, axis)
+    if axis is None or places is None:
         return called
-    texts, length = names_along(dataset, axis), lengths[names.index(axis)]
-    if len(texts) != length:
-        return called
-    inner = math.prod(lengths[names.index(axis) + 1 :])
-    return [texts[index // inner % length] for index in range(dataset.count)]
+    texts = names_along(dataset, axis)
+    return [texts[place] for place in places] if len(texts) == max(places) + 1 else called
 
 
 def axis_of_time(dataset: DatasetReader) -> str | None:

@@ -11,7 +11,7 @@ from rasterio.io import DatasetReader
 
 from groundwork.errors import RasterError
 from groundwork.rasters import checks
-from groundwork.rasters.band_axes import axes_of_bands, axis_of_time, layout_of, lengths_of_bands, steps_of_bands
+from groundwork.rasters.band_axes import axes_of_bands, axis_of_time, layout_of, lengths_of_bands, places_along
 from groundwork.rasters.choosing import suits, taken_of
 from groundwork.rasters.time_axis import moments_of
 from groundwork.specs import RasterSpec
@@ -79,7 +79,7 @@ def _stacked(path: Path, dataset: DatasetReader, spec: RasterSpec, axis: str | N
     """
     if spec.axes is not None:
         axis = "time" if "time" in spec.axes else None
-    steps = None if axis is None else steps_of_bands(dataset, axis)
+    steps = None if axis is None else places_along(dataset, axis)
     if steps is None:
         _require_told(path, dataset, spec, bands)
         return spec

@@ -135,8 +135,11 @@ def _in_processes(
                     del waiting[name]
                     more = follow(name, result)
                     waiting |= more
-                    names |= {pool.submit(function, task): name for name, task in more.items()}
-                    yield name, result
+                    try:
+                        names |= {pool.submit(function, task): name for name, task in more.items()}
+                    finally:
+                        # A pool that broke meanwhile takes no task, but what is done already is not done again.
+                        yield name, result
         except BrokenProcessPool as error:
             losses += 1
             if losses == MOST_LOSSES:

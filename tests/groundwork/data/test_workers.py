@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import logging
+import multiprocessing
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -97,6 +99,24 @@ def test_tasks_follow_from_others_and_are_done_again_too(config: IndexingConfig,
     assert dict(found) == {"a": 2, "a+": 6, "a++": 14, "b": 8, "b+": 18}
     assert len(found) == 5, "each is told once"
     assert lost.exists()
+
+
+def test_a_result_is_told_though_the_processes_are_lost_before_what_follows_is_begun(tmp_path: Path) -> None:
+    (lost := tmp_path / "marker").touch()
+    killed = []
+
+    def follow(name: str, result: int) -> dict[str, tuple[int, Path]]:
+        if not killed:
+            killed.extend(multiprocessing.active_children())
+            for process in killed:
+                process.kill()
+            # The thread of the pool that notices ends once the pool takes no more tasks.
+            _wait_until(lambda: not any("ExecutorManager" in type(one).__name__ for one in threading.enumerate()))
+        return {f"{name}+": (result, lost)} if "+" not in name else {}
+
+    found = list(run_tasks(dying.die_once, {"a": (1, lost), "b": (4, lost)}, TWO, (), follow))
+    assert len(killed) == 2
+    assert sorted(found) == [("a", 2), ("a+", 4), ("b", 8), ("b+", 16)]
 
 
 def test_each_process_sees_a_gpu_of_its_own_and_one_that_takes_anothers_place_too(tmp_path: Path) -> None:

@@ -20,9 +20,11 @@ def new_copy(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 @pytest.fixture(scope="session")
 def finished_run(new_copy: Callable[[str], Path]) -> Path:
-    """A project in which everything was run, by ``dvc repro``."""
+    """A project in which everything was run at once, as by ``make run``, and DVC was told, which runs stages."""
     folder = new_copy("first")
-    command(folder, "dvc", "repro")
+    command(folder, "kedro", "run", "--pipelines", "sample_data")
+    command(folder, "kedro", "run")
+    command(folder, "dvc", "commit", "-f")
     command(folder, "git", "add", "-A")
     command(folder, "git", "-c", "user.name=test", "-c", "user.email=test@example.org", "commit", "-qm", "results")
     return folder

@@ -21,6 +21,7 @@ def export_file(
     config: ExportConfig,
     inference: InferenceConfig,
     allow_modules: Sequence[str] = (),
+    variables: Sequence[str] = (),
 ) -> str:
     """Export, and return what was found and written as text.
 
@@ -31,6 +32,7 @@ def export_file(
         config: How it is exported.
         inference: How large tiles are.
         allow_modules: Modules of the user's own whose components the bundle may name.
+        variables: See :func:`groundwork.cli.places.places_of`.
 
     Raises:
         PairingError: Where there are no such rasters.
@@ -46,7 +48,7 @@ def export_file(
         raise ExportError(f"--output {output}: found a folder; expected the name of a file. Name one in it.")
     require_writable(output.parent, "a folder for the file")
     loaded = load_bundle(bundle, tuple(allow_modules))
-    rasters = rasters_by_source(places_of(scenes, "--scenes"), loaded.reference)
+    rasters = rasters_by_source(places_of(scenes, "--scenes", variables), loaded.reference)
     made = export_bundle(loaded, rasters, config, inference)
     try:
         written = write_files(made, output)

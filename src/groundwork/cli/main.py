@@ -103,7 +103,8 @@ def _bundle(options: argparse.Namespace) -> int:
     if options.verb == "show":
         sys.stdout.write(show_bundle(bundle))
         return 0
-    sys.stdout.write(predict_rasters(bundle, options.scenes, options.output, options.config, options.set))
+    given = options.scenes, options.output, options.config, options.set, options.variable
+    sys.stdout.write(predict_rasters(bundle, *given))
     return 0
 
 
@@ -114,10 +115,9 @@ def _export(options: argparse.Namespace) -> int:
 
     chosen = {name: getattr(options, name) for name in ("format", "validity", "sizes")}
     inference = InferenceConfig(tile_size=options.tile_size, overlap=min(32, options.tile_size // 4))
-    output = options.output or Path(f"model.{options.format}")
-    config = ExportConfig.model_validate(chosen)
-    said = export_file(options.bundle, options.scenes, output, config, inference, options.allow_module)
-    sys.stdout.write(said)
+    output, config = options.output or Path(f"model.{options.format}"), ExportConfig.model_validate(chosen)
+    given = options.bundle, options.scenes, output, config, inference, options.allow_module, options.variable
+    sys.stdout.write(export_file(*given))
     return 0
 
 
@@ -201,6 +201,7 @@ def _add_bundle(topics: _Topics) -> None:
         help="files, a folder, or a pattern such as new/{key}_s2.tif, of which several mean a file per band; "
         "SOURCE=PLACE of several sources",
     )
+    _take_variables(predict)
     predict.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="where predictions will lie")
     predict.add_argument("--config", type=Path, metavar="FILE", help="YAML with 'inference', as in a recipe")
     predict.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="change parameters of 'inference'")
@@ -228,6 +229,13 @@ def _take_bundle(command: argparse.ArgumentParser) -> None:
     _allow_modules(command)
 
 
+def _take_variables(command: argparse.ArgumentParser) -> None:
+    said = (
+        "of files that hold rasters by name, as NetCDF and Zarr do: those that are read, one per band where several are"
+    )
+    command.add_argument("--variable", nargs="+", default=[], metavar="[SOURCE=]NAME", help=said)
+
+
 def _allow_modules(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--allow-module", nargs="+", default=[], metavar="MODULE", help="your own, named by the bundle"
@@ -248,6 +256,7 @@ def _add_export(topics: _Topics) -> None:
         metavar="[SOURCE=]PLACE",
         help="rasters to compare on: files, a folder, or a pattern such as new/{key}_s2.tif",
     )
+    _take_variables(export)
     export.add_argument("--format", choices=["pt2", "onnx"], default="pt2")
     export.add_argument("--output", type=Path, metavar="FILE", help="model.<format> where it is not named")
     export.add_argument("--validity", choices=["masks", "nodata"], default="masks", help="how it is told of no data")

@@ -59,7 +59,12 @@ def show_bundle(bundle: Bundle) -> str:
 
 
 def predict_rasters(
-    bundle: Bundle, scenes: Sequence[str], folder: Path, config: Path | None, changes: Sequence[str]
+    bundle: Bundle,
+    scenes: Sequence[str],
+    folder: Path,
+    config: Path | None,
+    changes: Sequence[str],
+    variables: Sequence[str] = (),
 ) -> str:
     """Predict rasters, and return what was written as text.
 
@@ -69,6 +74,7 @@ def predict_rasters(
         folder: Where predictions will lie.
         config: YAML with ``inference``, as ``parameters_inference.yml``. None: its defaults.
         changes: ``key=value`` of such parameters, in YAML's notation.
+        variables: See :func:`groundwork.cli.places.places_of`.
 
     Raises:
         DataError: For a file that cannot be read.
@@ -77,7 +83,7 @@ def predict_rasters(
         BundleError, RasterError: As of :func:`groundwork.prediction.files.predict_files`.
     """
     speak_at_terminal()
-    made = predict_files(bundle, places_of(scenes, "SCENE"), folder, _read(config, changes))
+    made = predict_files(bundle, places_of(scenes, "SCENE", variables), folder, _read(config, changes))
     return "".join(f"Written: {path}\n" for products in made.values() for path in products.values())
 
 

@@ -44,7 +44,7 @@ def check_count(dataset: DatasetReader, path: Path, expected: int, axes: Axes | 
     count = dataset.count
     if count == 0:
         subdatasets = ", ".join(dataset.subdatasets) or "none"
-        remedy = "State which of them is meant as 'variable', or write it to a file of its own (gdal_translate)."
+        remedy = "State which of them is meant as 'variable' (--variable), or write it to a file (gdal_translate)."
         raise RasterError(path, f"no band (subdatasets: {subdatasets})", "a raster with bands", remedy)
     if count == expected:
         return

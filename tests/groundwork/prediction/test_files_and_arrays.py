@@ -19,6 +19,7 @@ import pytest
 import rasterio
 
 import groundwork
+from arrays import Array, cube_of, write_netcdf
 from exportable import FCN, TWO, bundle_of
 from groundwork.bundle import Bundle, save_bundle
 from groundwork.cli.main import main
@@ -370,3 +371,36 @@ def test_commands_show_a_bundle_and_predict_with_it(
     stated.write_text("tile_size: 64\n")
     assert main([*words, "overlap=8"]) == 1
     assert "found no key 'inference' at the top" in capsys.readouterr().err
+
+
+def test_the_command_reads_variables_of_files_that_hold_rasters_by_name(
+    tiny_bundle: Bundle, tiny_data: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place, file = tmp_path / "trained", tiny_data.root / "scenes/1.tif"
+    save_bundle(tiny_bundle, place)
+    with rasterio.open(file) as scene:
+        found, (left, top) = scene.read(), (scene.bounds.left, scene.bounds.top)
+    arrays = cube_of({name: Array(("y", "x"), band) for name, band in zip("cab", found[[2, 0, 1]], strict=True)})
+    # Where the cube's first pixel is, that of the scene is.
+    arrays["x"].values[:] += left - 500_000
+    arrays["y"].values[:] += top - 5_000_000
+    write_netcdf(tmp_path / "cubes/1.nc", arrays)
+    expected = predict_files(tiny_bundle, file, tmp_path / "expected")["1"]["classes"]
+    for scene, variables in (
+        (str(tmp_path / "cubes/{key}.nc"), ["a", "b", "c"]),
+        (f"optical={tmp_path}/cubes/1.nc", ["optical=a", "optical=b", "optical=c"]),
+    ):
+        words = ["bundle", "predict", str(place), scene, "--variable", *variables, "--output", str(tmp_path / "out")]
+        assert main([*words, "--set", "source.date_tag=null"]) == 0
+        with rasterio.open(expected) as one, rasterio.open(tmp_path / "out/1_classes.tif") as other:
+            assert np.array_equal(one.read(), other.read())
+            assert (one.transform, one.crs) == (other.transform, other.crs)
+        (tmp_path / "out/1_classes.tif").unlink()
+    for scene, variable, message in (
+        (str(tmp_path / "cubes"), "a", "expected one file, or a pattern such as"),
+        (str(tmp_path / "cubes/1.nc"), "radar=a", "found it of source 'radar'; expected of the only source"),
+        (f"optical={tmp_path}/cubes/1.nc", "a", "expected 'source=name', of ['optical']"),
+    ):
+        words = ["bundle", "predict", str(place), scene, "--variable", variable, "--output", str(tmp_path / "out")]
+        assert main(words) == 1
+        assert message in capsys.readouterr().err

@@ -10,7 +10,6 @@ TerraTorch needs packages of other versions, and so an environment of its own th
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 import tempfile
@@ -20,9 +19,11 @@ from pathlib import Path
 import numpy as np
 import rasterio
 import torch
+from peak_memory import PeakMemory
 from scene_time import CONFIG, make_bundle, make_scene
 
 from groundwork.batch import Images
+from groundwork.models.assembly.raster_model import RasterModel
 
 
 def predict_here(path: Path) -> None:
@@ -34,19 +35,25 @@ def predict_here(path: Path) -> None:
     bundle = make_bundle()
     model = bundle.build_model()
     start = time.perf_counter()
-    with SceneStack({bundle.reference: (path,)}, bundle.config.inputs) as stack:
+    with PeakMemory() as memory, SceneStack({bundle.reference: (path,)}, bundle.config.inputs) as stack:
         write_rasters(predict_scene(model, stack, bundle, CONFIG), {"classes": path.with_name("here.tif")})
-    tell(start)
+    print(f"{time.perf_counter() - start:.1f}", *memory.in_mb())
 
 
 @torch.inference_mode()
 def predict_there(path: Path) -> None:
     """Predict with TerraTorch's tiles of the same size, as its task does: the whole scene as one tensor."""
-    from terratorch.tasks.tiled_inference import tiled_inference
-
     model = make_bundle().build_model().eval()
     source = next(iter(model.inputs))
     start = time.perf_counter()
+    with PeakMemory() as memory:
+        _whole_scene(model, source, path)
+    print(f"{time.perf_counter() - start:.1f}", *memory.in_mb())
+
+
+def _whole_scene(model: RasterModel, source: str, path: Path) -> None:
+    from terratorch.tasks.tiled_inference import tiled_inference
+
     with rasterio.open(path) as raster:
         image, profile = torch.from_numpy(raster.read()).float()[None], raster.profile
     scores = tiled_inference(
@@ -62,17 +69,11 @@ def predict_there(path: Path) -> None:
         path.with_name("there.tif"), "w", **{**profile, "count": 1, "dtype": "uint8", "nodata": 255}
     ) as out:
         out.write(classes, 1)
-    tell(start)
-
-
-def tell(start: float) -> None:
-    """Print seconds and peak memory in MB, as the last line."""
-    print(f"{time.perf_counter() - start:.1f} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f}")
 
 
 def main(other: str, side: int) -> None:
     """Predict the same scene with both, each in a process of its own, twice in turns; print the best of each."""
-    found: dict[str, list[tuple[float, float]]] = {"here": [], "there": []}
+    found: dict[str, list[tuple[float, ...]]] = {"here": [], "there": []}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "scene.tif"
         make_scene(path, side)
@@ -80,16 +81,16 @@ def main(other: str, side: int) -> None:
             for name, python in (("here", sys.executable), ("there", other)):
                 command = [python, __file__, name, str(path)]
                 shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-                seconds, memory = (float(word) for word in shown.split()[-2:])
-                found[name].append((seconds, memory))
+                found[name].append(tuple(float(word) for word in shown.split()[-3:]))
         with rasterio.open(path.with_name("here.tif")) as one, rasterio.open(path.with_name("there.tif")) as two:
             agree = float(np.mean(one.read(1) == two.read(1)))
-    (seconds, memory), (their_seconds, their_memory) = (
+    (seconds, memory, private), (their_seconds, their_memory, their_private) = (
         tuple(map(min, zip(*runs, strict=True))) for runs in found.values()
     )
     print(
         f"{side} px: {seconds:.0f} s and {memory:.0f} MB against {their_seconds:.0f} s and {their_memory:.0f} MB: "
-        f"{their_seconds / seconds:.2f} times as fast, {memory / their_memory:.2f} of the memory; {agree:.1%} of the "
+        f"{their_seconds / seconds:.2f} times as fast, {memory / their_memory:.2f} of the memory; of private "
+        f"memory {private:.0f} MB against {their_private:.0f} MB: {private / their_private:.2f}; {agree:.1%} of the "
         "classes agree"
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 import tempfile
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from affine import Affine
+from peak_memory import PeakMemory
 from rasterio.windows import Window
 from scene_time import CONFIG, make_bundle
 
@@ -34,18 +34,17 @@ def make_sparse(path: Path, side: int) -> None:
 
 
 def predict(path: Path) -> None:
-    """Predict a scene, and print peak memory in MB and seconds."""
+    """Predict a scene, and print peak memory in MB, how much of it is private, and seconds."""
     from groundwork.data.scene_stack import SceneStack
     from groundwork.prediction.scene import predict_scene
     from groundwork.rasters.writing import write_rasters
 
     bundle = make_bundle()
     start = time.perf_counter()
-    with SceneStack({bundle.reference: (path,)}, bundle.config.inputs) as stack:
+    with PeakMemory() as memory, SceneStack({bundle.reference: (path,)}, bundle.config.inputs) as stack:
         stream = predict_scene(bundle.build_model(), stack, bundle, CONFIG)
         write_rasters(stream, {"classes": path.with_name("out.tif")})
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{peak:.0f} {time.perf_counter() - start:.0f}")
+    print(*memory.in_mb(), f"{time.perf_counter() - start:.0f}")
 
 
 def main() -> None:
@@ -56,8 +55,8 @@ def main() -> None:
             path = Path(folder) / f"{side}.tif"
             make_sparse(path, side)
             shown = subprocess.run([sys.executable, __file__, str(path)], capture_output=True, text=True, check=True)
-            peaks[side], seconds = (int(word) for word in shown.stdout.split()[-2:])
-            print(f"{side:,} x {side:,} px: {peaks[side]} MB, {seconds} s")
+            peaks[side], private, seconds = (int(word) for word in shown.stdout.split()[-3:])
+            print(f"{side:,} x {side:,} px: {peaks[side]} MB, of which {private} private, {seconds} s")
     print(f"ratio {max(peaks.values()) / min(peaks.values()):.3f}")
 
 

@@ -6,9 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
@@ -33,6 +32,9 @@ from groundwork.rasters.folder import RasterFolder
 from groundwork.registry import build
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.strict import Config
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: What a bundle's description says of looks alone, by field: no part of what weights are made from.
 PRESENTATION: dict[str, Any] = {"target": {"classes": {"__all__": {"color"}}}, "inputs": {"__all__": {"rgb"}}}
@@ -283,11 +285,9 @@ def _read_config(file: Path) -> tuple[BundleConfig, dict[str, Any]]:
     version = raw.get("format_version") if isinstance(raw, dict) else None
     if version not in KNOWN_VERSIONS:
         is_newer = isinstance(version, int) and version > max(KNOWN_VERSIONS)
-        remedy = " A newer one wrote the bundle: update this one." if is_newer else ""
-        raise BundleError(
-            f"{file}: found format version {version!r}; this version of groundwork reads {list(KNOWN_VERSIONS)}."
-            f"{remedy}"
-        )
+        mend = " A newer one wrote the bundle: update this one." if is_newer else ""
+        known = list(KNOWN_VERSIONS)
+        raise BundleError(f"{file}: found format version {version!r}; this version of groundwork reads {known}.{mend}")
     try:
         return BundleConfig.model_validate(describe_anew(raw)), raw
     except (ValidationError, KeyError, TypeError, AttributeError) as error:

@@ -99,6 +99,8 @@ def _with_bar(items: Iterable[Item], description: str, total: int) -> Iterator[I
                 is_shown = True
             bar.update(task, completed=done)
             yield item
+            # Else it would lie in memory while the next one is made.
+            del item
     finally:
         if is_shown:
             bar.stop()
@@ -110,6 +112,8 @@ def _with_lines(items: Iterable[Item], description: str, total: int) -> Iterator
     for done, item in enumerate(items):
         lines.tell(done)
         yield item
+        # As above.
+        del item
 
 
 class Lines:

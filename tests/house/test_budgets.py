@@ -121,3 +121,31 @@ def test_little_is_written_twice() -> None:
             places.append((file, start, window))
     twice = {(str(file), start + step) for file, start, w in places if windows[w] > 1 for step in range(WINDOW)}
     assert len(twice) / len(lines) < MAX_DUPLICATES
+
+
+def imported_at_once(module: str, seen: set[str]) -> None:
+    """Add what is loaded with a module to what was seen: inside the library by module, of others the first name."""
+    file = SOURCE / module.replace(".", "/")
+    file = file / "__init__.py" if file.is_dir() else file.with_suffix(".py")
+    seen.add(module)
+    for node in ast.parse(file.read_text("utf-8")).body:
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom):
+            inner = [f"{node.module}.{alias.name}" for alias in node.names]
+            names = [
+                str(node.module),
+                *(name for name in inner if (SOURCE / name.replace(".", "/")).with_suffix(".py").is_file()),
+            ]
+        for name in names:
+            if not name.startswith("groundwork"):
+                seen.add(name.partition(".")[0])
+            elif name not in seen:
+                imported_at_once(name, seen)
+
+
+def test_predicting_maps_loads_no_library_of_tables_or_features() -> None:
+    seen: set[str] = set()
+    imported_at_once("groundwork.prediction.files", seen)
+
+    assert {"torch", "rasterio", "groundwork.models.engine", "groundwork.rasters.writing"} <= seen
+    assert not seen & {"pandas", "geopandas", "pyogrio", "scipy", "pyarrow"}

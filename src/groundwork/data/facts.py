@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from groundwork.batch import Chip, Patch
@@ -13,6 +13,10 @@ from groundwork.data import sample_table as table
 from groundwork.data.overlap import count_once
 from groundwork.data.texts import Texts
 from groundwork.specs import RasterSpec
+
+if TYPE_CHECKING:
+    # It takes memory that maps do not need.
+    import pandas as pd
 
 
 class ChipFacts:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from groundwork.data import sample_table as table
+
+if TYPE_CHECKING:
+    # It takes memory that maps do not need.
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ def count_once(samples: pd.DataFrame) -> Covered:
 
 def _by_scene(samples: pd.DataFrame) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Yield windows of the chips of each scene that has several, and their rows in the table."""
+    import pandas as pd  # noqa: PLC0415 - it takes 60 MB that maps do not need
+
     windows, scenes = table.windows(samples), pd.factorize(samples[table.SCENE])[0]
     order = scenes.argsort(kind="stable")
     for rows in np.split(order, np.flatnonzero(np.diff(scenes[order])) + 1):
@@ -55,6 +60,8 @@ def _by_scene(samples: pd.DataFrame) -> Iterator[tuple[NDArray[np.int64], NDArra
 
 def _covered(places: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the row of a chip in the table, and first and last row and column of a part of it, for each part."""
+    from scipy.spatial import cKDTree  # noqa: PLC0415 - it takes memory that maps do not need
+
     near = cKDTree(places[:, :2]).query_pairs(places[:, 2].max() - 0.5, p=np.inf, output_type="ndarray")
     # Ordered by chip and earlier chip, as the tree gives them in an order of its own.
     earlier, order = near[np.lexsort(near.T)].T

@@ -11,11 +11,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from zlib import crc32
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
@@ -26,6 +25,10 @@ from groundwork.data.packed_objects import CENTERS, STARTS, unpack_objects
 from groundwork.errors import DataError
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.strict import Config
+
+if TYPE_CHECKING:
+    # It takes memory that maps do not need.
+    import pandas as pd
 
 FORMAT_VERSION = 1
 INDEX = "index.json"

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from groundwork.atomic import whole_file
 from groundwork.data.dates import dates_of_reference
+
+if TYPE_CHECKING:
+    # It takes memory that maps do not need.
+    import pandas as pd
 
 SAMPLE_ID = "sample_id"
 #: Key of the scene that a sample was cut from.
@@ -100,6 +104,8 @@ def dates(samples: pd.DataFrame, source: str, steps: int) -> NDArray[np.float32]
     Where the source states none, they are those of the reference, as :func:`dates_of_reference` has it. None where a
     sample has none, as a batch has them or has not.
     """
+    import pandas as pd  # noqa: PLC0415 - it takes 60 MB that maps do not need
+
     nothing = pd.Series("", index=samples.index)
     stated = pd.DataFrame(
         {
@@ -136,6 +142,8 @@ def join_dates(days: Sequence[date] | None) -> str | None:
 
 def read_samples(path: Path) -> pd.DataFrame:
     """Read a table written by :func:`write_samples`."""
+    import pandas as pd  # noqa: PLC0415 - it takes 60 MB that maps do not need
+
     header = pd.read_csv(path, nrows=0).columns
     text = {name: "string" for name in header if name in TEXT or name.startswith((_PATH, _COLUMN, f"{DATES}_"))}
     return pd.read_csv(path, dtype=text, keep_default_na=False, na_values={n: [""] for n in header if n not in text})

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from groundwork.config.data import DataConfig, read_by_model
@@ -17,6 +17,10 @@ from groundwork.strict import Config
 from groundwork.targets.kind import TargetKind
 from groundwork.targets.kinds import kind_of
 from groundwork.targets.statistics import TargetStatistics
+
+if TYPE_CHECKING:
+    # It takes memory that maps do not need.
+    import pandas as pd
 
 
 class BandStatistics(Config):

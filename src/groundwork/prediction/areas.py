@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
-from geopandas import GeoSeries
 from numpy.typing import NDArray
 from pyproj import Geod
 
 from groundwork.rasters.features import FeatureLayer
+
+if TYPE_CHECKING:
+    # It takes memory that maps do not need.
+    from geopandas import GeoSeries
 
 #: Share by which areas in a projection may differ from those on the ellipsoid.
 MOST_OFF = 0.01
@@ -24,6 +28,8 @@ def with_areas(layer: FeatureLayer) -> FeatureLayer:
 
 def _areas(layer: FeatureLayer) -> Mapping[str, NDArray[np.generic]]:
     """Return the area of each polygon in square metres: on the ellipsoid, where the CRS does not keep areas."""
+    from geopandas import GeoSeries  # noqa: PLC0415 - it takes memory that maps do not need
+
     crs, frame = layer.grid.crs, layer.frame()
     if crs is None:
         return {"area_pixels": np.asarray(shapely.area(np.array(list(layer.shapes), dtype=object)), np.float64)}

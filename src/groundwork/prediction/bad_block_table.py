@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from groundwork.prediction.products import BAD_BLOCK_TABLE
 from groundwork.prediction.scene_writing import write_text
 from groundwork.prediction.stac import BAD_BLOCKS, read_item
@@ -49,6 +47,8 @@ def write_bad_blocks(folder: Path, said: Mapping[str, Sequence[Mapping[str, Any]
         if table.is_file() and table.read_text("utf-8").startswith(",".join(_COLUMNS)):
             table.unlink()
         return
+    import pandas as pd  # noqa: PLC0415 - it takes 60 MB that maps do not need
+
     rows = [
         (scene, file["source"], file["name"], file["pixels"], file["share"], _in_words(file["windows"]))
         for scene in scenes

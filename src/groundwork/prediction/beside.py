@@ -65,3 +65,5 @@ def run_ahead(items: Iterator[Item], room: bool) -> Iterator[Item]:
         while (item := pending()) is not None:
             pending = worker.begin(lambda: next(items, None))
             yield item
+            # Else it would lie in memory while the next one is made.
+            del item

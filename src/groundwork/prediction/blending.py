@@ -101,6 +101,8 @@ def _blend_band(tiling: Tiling, band: Band, wanted: range, reader: Beside) -> It
         done = rows.next_start(index) - rows.starts[index]
         if index >= wanted.start:
             yield _window(tiling, band, index), sums[:, :done, inner].copy(), patch.known[:done, inner]
+        # Else two rows of tiles would lie in memory while the next one is read.
+        del patch
         sums[:, : rows.size - done] = sums[:, done:].copy()
         sums[:, rows.size - done :] = 0
 

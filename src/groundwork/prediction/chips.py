@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-import geopandas
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.windows import Window
@@ -20,6 +18,11 @@ from groundwork.rasters.grid import Grid, describe_crs
 from groundwork.rasters.styles import CLASS
 from groundwork.targets.image_answers import ImageAnswers
 from groundwork.targets.legends import legend_of
+
+if TYPE_CHECKING:
+    # It takes memory that maps do not need.
+    import geopandas
+    import pandas as pd
 
 #: Gives activated scores (outputs, height, width) for each tile, which are the same in all of its pixels.
 Predict: TypeAlias = Callable[[Sequence[Tile]], Sequence[NDArray[np.float32]]]
@@ -91,6 +94,8 @@ def table_of(scene: str, layer: FeatureLayer) -> pd.DataFrame:
 
 def read_table(scene: str, path: Path) -> pd.DataFrame:
     """Return the same of outlines that were written."""
+    import geopandas  # noqa: PLC0415 - it takes memory that maps do not need
+
     frame = geopandas.read_file(path, engine="pyogrio")
     # A GeoPackage says of what has no CRS that it is not defined.
     is_placed = frame.crs is not None and "ndefined" not in frame.crs.name
@@ -98,6 +103,8 @@ def read_table(scene: str, path: Path) -> pd.DataFrame:
 
 
 def _as_table(scene: str, frame: geopandas.GeoDataFrame, crs: str) -> pd.DataFrame:
+    import pandas as pd  # noqa: PLC0415 - it takes 60 MB that maps do not need
+
     bounds = frame.bounds.rename(columns={"minx": "west", "miny": "south", "maxx": "east", "maxy": "north"})
     table = pd.concat([pd.DataFrame(frame.drop(columns="geometry")), bounds], axis=1)
     table.insert(0, "scene", scene)

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from groundwork.prediction.tiles import Axis
 from groundwork.targets.object_matching import overlaps
@@ -133,6 +131,9 @@ def _join_parts(parts: Found, sides: NDArray[np.bool_], rows: Axis, columns: Axi
         linked &= shapely.distance(parts.outlines[one], parts.outlines[other]) <= NEAR
         linked |= _cover_the_same(parts, parts.outlines, (one, other), rows, columns)
     count = len(boxes)
+    from scipy.sparse import coo_array  # noqa: PLC0415 - it takes memory that maps do not need
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415 - as above
+
     links = coo_array((np.ones(int(linked.sum())), (one[linked], other[linked])), shape=(count, count))
     number, labels = connected_components(links, directed=False) if count else (0, np.zeros(0, int))
     joined = np.zeros((number, 6))

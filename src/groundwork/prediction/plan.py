@@ -54,7 +54,10 @@ class RasterPlan:
         steps = self.tiling.num_steps * len(wanted) // len(self.tiling.all_rows)
         blended = run_ahead(blend(self.tiling, wanted), self.tiling.has_room)
         for window, scores, valid in track(blended, f"Predicting {self.name}", steps):
-            yield window, self.kind.products(scores, valid, self.profiles)
+            products = self.kind.products(scores, valid, self.profiles)
+            # Scores of a row would else lie in memory while the model is asked for the next.
+            del scores, valid
+            yield window, products
 
     def stream(self, blocks: Iterator[tuple[Window, Products]]) -> RasterStream:
         """Return the rasters, with what is found on the way.

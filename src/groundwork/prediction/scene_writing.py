@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from groundwork.atomic import whole_file
 from groundwork.prediction.chips import table_of
@@ -23,6 +21,10 @@ from groundwork.rasters.feature_writing import write_features
 from groundwork.rasters.features import FeatureStream
 from groundwork.rasters.stream import RasterStream
 from groundwork.rasters.writing import not_written, remove_raster, write_rasters
+
+if TYPE_CHECKING:
+    # It takes memory that maps do not need.
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)

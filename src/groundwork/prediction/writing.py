@@ -7,9 +7,7 @@ import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from groundwork import fingerprint
 from groundwork.config.inference import InferenceConfig
@@ -27,6 +25,10 @@ from groundwork.prediction.spreading import Writing, is_alone, spread
 from groundwork.prediction.stac import BUNDLE, collection_of, is_collection, is_finished, read_item
 from groundwork.prediction.stac_model import model_item
 from groundwork.progress import track
+
+if TYPE_CHECKING:
+    # It takes memory that maps do not need.
+    import pandas as pd
 
 logger = logging.getLogger(__name__)
 
@@ -192,6 +194,8 @@ def _write_table(folder: Path, parts: Mapping[str, pd.DataFrame]) -> None:
     """Write the outlines of all scenes as one table; without any, remove one that an earlier run wrote."""
     table = folder / CHIP_TABLE
     if parts:
+        import pandas as pd  # noqa: PLC0415 - it takes 60 MB that maps do not need
+
         write_text(table, pd.concat([part for _, part in sorted(parts.items())]).to_csv(index=False))
     elif table.is_file() and table.read_text("utf-8").startswith(",".join(FIRST_COLUMNS)):
         table.unlink()

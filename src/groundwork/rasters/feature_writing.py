@@ -7,9 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pyogrio
-from pyogrio.errors import DataLayerError, DataSourceError
-
 from groundwork.atomic import partial_folder
 from groundwork.errors import RasterError
 from groundwork.rasters.features import Layer
@@ -35,6 +32,9 @@ def write_features(features: Layer, path: Path) -> None:
     Raises:
         RasterError: For another ending, and where the file does not hold what was written, as the disk is full.
     """
+    import pyogrio  # noqa: PLC0415 - a GDAL of its own: 30 MB that maps do not need
+    from pyogrio.errors import DataLayerError, DataSourceError  # noqa: PLC0415 - as above
+
     if path.suffix != SUFFIX:
         raise RasterError(path, f"the ending '{path.suffix}'", f"'{SUFFIX}'", "Features are written as GeoPackage.")
     with partial_folder(path.parent, path.stem) as partial:
@@ -56,6 +56,8 @@ def write_features(features: Layer, path: Path) -> None:
 
 def _write(features: Layer, path: Path, name: str) -> int:
     """Write the parts of a layer one after the other, and return how many features they are."""
+    import pyogrio  # noqa: PLC0415 - a GDAL of its own: 30 MB that maps do not need
+
     kind, tags, count = _geometry_type(features), dict(sorted(features.tags.items())), 0
     for number, part in enumerate(features.batches()):
         frame = part.frame()
@@ -72,6 +74,9 @@ def tags_of(path: Path) -> dict[str, str]:
     Raises:
         RasterError: Where the file cannot be read.
     """
+    import pyogrio  # noqa: PLC0415 - a GDAL of its own: 30 MB that maps do not need
+    from pyogrio.errors import DataLayerError, DataSourceError  # noqa: PLC0415 - as above
+
     try:
         return dict(pyogrio.read_info(path)["layer_metadata"] or {})
     except (DataSourceError, DataLayerError, OSError) as error:
@@ -86,6 +91,8 @@ def _geometry_type(features: Layer) -> str:
 @contextmanager
 def _without_date() -> Iterator[None]:
     """Keep GDAL from writing down what day it is."""
+    import pyogrio  # noqa: PLC0415 - a GDAL of its own: 30 MB that maps do not need
+
     before = pyogrio.get_gdal_config_option(_DATE_OPTION)
     pyogrio.set_gdal_config_options({_DATE_OPTION: _NO_DATE})
     try:

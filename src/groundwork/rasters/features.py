@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-import geopandas
 import numpy as np
-import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
 from groundwork.rasters.bad_blocks import BadFile
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.legend import LegendEntry
+
+if TYPE_CHECKING:
+    # It takes memory that maps do not need.
+    import geopandas
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,9 @@ class FeatureLayer:
 
     def frame(self) -> geopandas.GeoDataFrame:
         """Return the features, placed on the ground; without a CRS they stay in columns and rows."""
+        import geopandas  # noqa: PLC0415 - it takes memory that maps do not need
+        import pandas as pd  # noqa: PLC0415 - it takes 60 MB that maps do not need
+
         transform = self.grid.transform
         matrix = np.array([[transform.a, transform.b], [transform.d, transform.e]])
         shift = np.array([transform.c, transform.f])

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-import pandas as pd
 
 from groundwork.errors import PairingError
 from groundwork.rasters.addresses import is_there, name_below, place_below, place_of
@@ -102,7 +101,9 @@ def read_rows(file: Path, what: str) -> list[list[str]]:
         raise PairingError(f"{file}: found no such file; expected a table of {what}. Correct its path.")
     try:
         if file.suffix.lower() in {".parquet", ".pq"}:
-            frame = pd.read_parquet(file)
+            from pandas import read_parquet  # noqa: PLC0415 - it takes 60 MB that maps do not need
+
+            frame = read_parquet(file)
             rows = [[_text(value) for value in row] for row in frame.itertuples(index=False, name=None)]
             return [[str(name) for name in frame.columns], *rows]
         rows = read_cells(file)
@@ -150,6 +151,8 @@ def _rows(file: Path, taken: Sequence[int], header: Sequence[str], cells: Sequen
 
 def _text(value: object) -> str:
     """Return a cell as text. Parquet has types: a date is written as ISO 8601 has it, and nothing as no text."""
+    import pandas as pd  # noqa: PLC0415 - it takes 60 MB that maps do not need
+
     if isinstance(value, Sequence | np.ndarray) and not isinstance(value, str):
         return ", ".join(_text(part) for part in value)
     if isinstance(value, date | datetime):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import geopandas
 import numpy as np
 import shapely
 from affine import Affine
@@ -14,6 +13,10 @@ from rasterio.features import rasterize
 from rasterio.windows import Window
 
 from groundwork.rasters.collector import without_collector
+
+if TYPE_CHECKING:
+    # It takes memory that maps do not need.
+    import geopandas
 
 
 class Shapes:

@@ -150,6 +150,8 @@ def _write_blocks(stream: RasterStream, paths: Mapping[str, Path]) -> dict[str, 
             for name, writer in writers.items():
                 writer.write(products[name], window=window)
                 written[name].append((window, checksum(products[name])))
+            # Else they would lie in memory while the next ones are made.
+            del products
         for writer in writers.values():
             writer.update_tags(**tags_of(stream.bad_files()))
     return written

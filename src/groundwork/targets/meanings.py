@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import pandas as pd
 
 from groundwork.specs import TargetSpec
 from groundwork.targets.labels import IGNORE
@@ -27,6 +26,8 @@ def class_meanings(target: TargetSpec, mapping: Mapping[int | str, str | None] |
 
 def plain_value(value: object) -> int | str | None:
     """Return a value as YAML has it; a column of whole numbers with gaps holds fractions."""
+    import pandas as pd  # noqa: PLC0415 - it takes 60 MB that maps do not need
+
     if value is None or value is pd.NA or value != value:  # noqa: PLR0124 - NaN is the value that does not equal itself
         return None
     if isinstance(value, int | float | np.number) and float(value).is_integer():

@@ -17,7 +17,7 @@ from groundwork.targets.classes import fraction_column
 from groundwork.targets.kind import TargetKind
 from groundwork.targets.label import Label, LabelSource
 from groundwork.targets.labels import IGNORE
-from groundwork.targets.scene_objects import NO_OBJECT
+from groundwork.targets.object_pixels import NO_OBJECT
 from groundwork.targets.statistics import TargetStatistics
 
 

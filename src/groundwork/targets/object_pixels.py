@@ -11,6 +11,9 @@ from rasterio.windows import Window
 
 from groundwork.rasters.shapes import Shapes
 
+#: Stands for pixels in which no object lies; those of class 0 hold 1.
+NO_OBJECT = 0
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectPixels:

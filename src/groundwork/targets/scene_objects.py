@@ -21,10 +21,7 @@ from groundwork.rasters.shapes import Shapes
 from groundwork.specs import ObjectSpec, TargetSpec, VectorSpec
 from groundwork.targets.drawn import DrawnPlane
 from groundwork.targets.labels import IGNORE
-from groundwork.targets.object_pixels import draw_objects
-
-#: Stands for pixels in which no object lies; those of class 0 hold 1.
-NO_OBJECT = 0
+from groundwork.targets.object_pixels import NO_OBJECT, draw_objects
 
 #: What is odd about objects, for people.
 DOUBLED = "have class and box of another one, and count beside it. Remove what stands twice"

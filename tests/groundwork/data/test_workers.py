@@ -103,11 +103,12 @@ def test_tasks_follow_from_others_and_are_done_again_too(config: IndexingConfig,
 
 def test_a_result_is_told_though_the_processes_are_lost_before_what_follows_is_begun(tmp_path: Path) -> None:
     (lost := tmp_path / "marker").touch()
-    killed = []
+    killed: list[Any] = []
+    of_others = {process.pid for process in multiprocessing.active_children()}
 
     def follow(name: str, result: int) -> dict[str, tuple[int, Path]]:
         if not killed:
-            killed.extend(multiprocessing.active_children())
+            killed.extend(process for process in multiprocessing.active_children() if process.pid not in of_others)
             for process in killed:
                 process.kill()
             # The thread of the pool that notices ends once the pool takes no more tasks.

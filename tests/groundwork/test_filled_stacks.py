@@ -118,11 +118,14 @@ def _found(world: SimpleNamespace, config: DataConfig, scenes: RasterFolder, fol
     return SimpleNamespace(scan=scan, statistics=statistics, data=data)
 
 
-RULES: list[Any] = [{"nearest_to": list(DAYS)}, {"nearest_to": [260, 70, 160], "within_days": 20}, "newest"]
+WITHIN = {"nearest_to": [260, 70, 160], "within_days": 20}
+NEAREST = {"nearest_to": list(DAYS)}
 
 
-@pytest.mark.parametrize("rule", RULES, ids=["nearest", "within", "newest"])
-@pytest.mark.parametrize("form", ["nc", "zarr", "tag", "bands", "table"])
+@pytest.mark.parametrize(
+    ("form", "rule"),
+    [("nc", NEAREST), ("nc", WITHIN), ("zarr", "newest"), ("tag", WITHIN), ("bands", NEAREST), ("table", WITHIN)],
+)
 def test_what_is_read_is_what_files_of_dates_give(world: SimpleNamespace, form: str, rule: Any, tmp_path: Path) -> None:
     for name in ("own", "plain"):
         (tmp_path / name).mkdir()
@@ -151,6 +154,31 @@ def test_what_is_read_is_what_files_of_dates_give(world: SimpleNamespace, form: 
         chip, other = (chips.read_at(index, 3, 7) for chips in (anywhere, elsewhere))
         assert np.array_equal(chip.patch.values["optical"], other.patch.values["optical"])
         assert np.array_equal(chip.patch.valid["optical"], other.patch.valid["optical"])
+
+
+@pytest.mark.parametrize("form", ["nc", "table"])
+def test_a_filled_stack_says_which_pixels_of_another_source_are_clear(world: SimpleNamespace, form: str) -> None:
+    found = []
+    for name in (form, "dates"):
+        words = _config(world, name).model_dump()
+        other = _config(world, "dates").model_dump()["sources"]["optical"]
+        rule = {"source": "optical", "band": "A", "not_values": list(range(200, 600))}
+        words["sources"] = {
+            "optical": words["sources"]["optical"] | {"use": ["B", "C"]},
+            "other": other | {"reference": True, "use": ["A"], "valid": rule},
+        }
+        data = DataConfig.model_validate(words)
+        scenes = {"optical": world.scenes[name], "other": world.scenes["dates"]}
+        samples = assign_splits(scan_scenes(scenes, world.labels, data).chips, data.split, {}, seed=0)
+        chosen = folders_by_source(scenes, data.sources)
+        found.append(LabelledData(samples, chosen, world.labels, data.sources, data.target).chips("train"))
+    shares = []
+    for chip, other in zip(*found, strict=True):
+        shares.append(chip.patch.valid["other"].mean())
+        for source in ("optical", "other"):
+            assert np.array_equal(chip.patch.values[source], other.patch.values[source])
+            assert np.array_equal(chip.patch.valid[source], other.patch.valid[source])
+    assert 0 < np.mean(shares) < 0.6, "a part of the dates that are there is not clear"
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +215,8 @@ def test_predictions_are_those_of_files_of_dates(
     world: SimpleNamespace, bundle: Bundle, by_dates: dict[str, np.ndarray], form: str
 ) -> None:
     changes = {"layout": "steps_first", "date_axis": None} | world.forms[form]
-    config = InferenceConfig.model_validate(TILES | {"source": changes})
+    # With what is read where a block cannot be decoded, each step is read by itself.
+    config = InferenceConfig.model_validate(TILES | {"source": changes, "on_bad_block": "nodata"})
     found = _predicted(bundle, world.scenes[form], config)
     assert found.keys() == by_dates.keys() == set(world.labels.files)
     for key, values in found.items():

@@ -98,10 +98,11 @@ def test_a_cell_may_hold_the_dates_of_a_stack(tmp_path: Path, load: Load) -> Non
         {"bands": ["RED", "NIR"], "dtype": "int16", "nodata": None, "steps": 2, "layout": "bands_first"}
     )
     assert choose_dates(folder, stacks) is folder
+    for change in ({"steps": 3, "too_few_dates": "fill"}, {"take_dates": "newest"}):
+        assert choose_dates(folder, stacks.model_copy(update=change)) is folder
     for change, message in (
         ({"layout": "file_per_date"}, "several dates for one raster, as those of a stack, and 'layout: file_per_date'"),
-        ({"steps": 3}, r"other numbers of dates than 'steps: 3' says, or a choice of them: 'a' \(2\), 'b' \(2\)"),
-        ({"take_dates": "newest"}, "or a choice of them: 'take_dates'; expected one for each step of a stack"),
+        ({"steps": 3}, r"other numbers of dates than 'steps' says, 3, for 2 raster\(s\): 'a' \(2\), 'b' \(2\)"),
     ):
         with pytest.raises(PairingError, match=message):
             choose_dates(folder, stacks.model_copy(update=change))

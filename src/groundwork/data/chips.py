@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -18,7 +17,7 @@ from groundwork.config.data import read_by_model, reference_of
 from groundwork.data import sample_table as table
 from groundwork.data.facts import ChipFacts
 from groundwork.data.label_sources import Labels, LabelSources, require_labels
-from groundwork.data.labelled import LabelledScene, OpenScenes, open_labelled
+from groundwork.data.labelled import LabelledScene, Named, OpenScenes, open_labelled
 from groundwork.data.packed import ChipStore, PackedChips
 from groundwork.data.scene_stack import folders_by_source
 from groundwork.data.texts import Texts
@@ -27,7 +26,6 @@ from groundwork.rasters.folder import RasterFolder
 from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.targets.kind import TargetKind
 from groundwork.targets.kinds import kind_of
-from groundwork.targets.label import LabelSource
 
 if TYPE_CHECKING:
     # It takes memory that maps do not need.
@@ -67,7 +65,10 @@ class RasterChips:
         # The roots alone: which files there are stands in the rows.
         self._folders = {source: RasterFolder(data.scenes[source].root, {}) for source in self._inputs}
         self._facts = ChipFacts(samples, read_by_model(self._inputs))
+        #: Those of which a table states the dates of stacks.
+        self._stacks = [source for source in self._inputs if table.stack_column(source) in samples]
         columns = [table.SCENE, *(table.path_column(source) for source in self._inputs), table.LABEL_PATH]
+        columns += [table.stack_column(source) for source in self._stacks]
         named = samples[columns].fillna("").groupby(columns, sort=False).ngroup().to_numpy(np.int32)
         firsts = np.unique(named, return_index=True)[1]
         #: Many chips are cut from the same files: their names are kept once.
@@ -112,15 +113,19 @@ class RasterChips:
             place = opened.grid.part(window).center_coordinates()
         return self._facts.elsewhere(index, patch, (window.row_off - top, window.col_off - left), place)
 
-    def _named(self, index: int) -> tuple[dict[str, tuple[Path, ...]], LabelSource]:
-        """Return the files of a chip by source, and what says its answers."""
-        key, *cells, cell_of_label = (names[self._place[index]] for names in self._files)
+    def _named(self, index: int) -> Named:
+        """Return the files of a chip by source, what says its answers, and the dates of stacks."""
+        key, *cells = (names[self._place[index]] for names in self._files)
+        cell_of_label, *days = cells[len(self._folders) :]
         files = {
             source: tuple(folder.locate(name) for name in table.split_files(cell))
-            for (source, folder), cell in zip(self._folders.items(), cells, strict=True)
+            for (source, folder), cell in zip(self._folders.items(), cells, strict=False)
             if cell
         }
-        return files, self._labels.source(key, cell_of_label)
+        stated = {
+            source: tuple(table.split_dates(cell)) for source, cell in zip(self._stacks, days, strict=True) if cell
+        }
+        return files, self._labels.source(key, cell_of_label), stated
 
     @contextmanager
     def _open(self, index: int) -> Iterator[LabelledScene]:
@@ -129,7 +134,8 @@ class RasterChips:
         if self._shared[place]:
             yield self._opened.get(place, lambda: self._named(index))
             return
-        with open_labelled(*self._named(index), self._inputs, self._kind) as opened:
+        files, label, dates = self._named(index)
+        with open_labelled(files, label, self._inputs, self._kind, dates) as opened:
             yield opened
 
 

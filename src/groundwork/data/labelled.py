@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
+from typing import TypeAlias
 from zlib import crc32
 
 import numpy as np
@@ -26,6 +27,8 @@ from groundwork.targets.label import Label, LabelSource
 
 #: Scenes that a process keeps open; each may consist of a dozen files.
 MOST_OPEN = 16
+#: The files of a scene by source, what says its answers, and the dates that are stated of stacks.
+Named: TypeAlias = tuple[Files, LabelSource, Dates]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +144,12 @@ class OpenScenes:
         self._process = os.getpid()
         self._opened: dict[int, LabelledScene] = {}
 
-    def get(self, number: int, named: Callable[[], tuple[Files, LabelSource]]) -> LabelledScene:
+    def get(self, number: int, named: Callable[[], Named]) -> LabelledScene:
         """Open a scene with its label, or give the one that is open.
 
         Args:
             number: Of the scene.
-            named: Gives its files by source, and what says its answers.
+            named: Gives what it is made of.
         """
         if self._process != os.getpid():
             # A forked process shares the place in each file with its parent; it must open its own.
@@ -155,10 +158,10 @@ class OpenScenes:
         self._opened[number] = found
         return found
 
-    def _open(self, files: Files, label: LabelSource) -> LabelledScene:
+    def _open(self, files: Files, label: LabelSource, dates: Dates) -> LabelledScene:
         while len(self._opened) >= MOST_OPEN:
             self._opened.pop(next(iter(self._opened))).close()
-        return _open(files, label, self._inputs, self._kind)
+        return _open(files, label, self._inputs, self._kind, dates)
 
     def __getstate__(self) -> dict[str, object]:
         """Open files do not travel to another process."""

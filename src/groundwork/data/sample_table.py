@@ -42,6 +42,7 @@ _PATH = "path_"
 LABEL_PATH = f"{_PATH}label"
 #: What a table of rasters says of the scene besides, such as a region to split by.
 _COLUMN = "column_"
+_STACK = "stack_"
 #: Columns that are text, whatever they look like: a scene may be called ``007``.
 TEXT = (SAMPLE_ID, SCENE, LABEL_PATH, CRS, DATES, SPLIT, CHECKSUM, CONTENT)
 
@@ -59,6 +60,14 @@ def stated_column(name: str) -> str:
 def stated(columns: Mapping[str, str]) -> dict[str, str]:
     """Return what a table of rasters says of a scene, as cells of this table."""
     return {stated_column(name): text for name, text in columns.items()}
+
+
+def stack_column(source: str) -> str:
+    """Return the column of the dates that a table states of the stacks of a source, where others are read than these.
+
+    They say which steps of a file are read, and :data:`DATES` when those were taken.
+    """
+    return f"{_STACK}{source}"
 
 
 def join_files(files: Sequence[str]) -> str:
@@ -117,8 +126,8 @@ def dates(samples: pd.DataFrame, source: str, steps: int) -> NDArray[np.float32]
     # Samples of a scene, and mostly many scenes, have the same dates.
     rows: list[NDArray[np.float32]] = []
     for row in stated.drop_duplicates().itertuples():
-        reference = dates_of_reference(_dates_in(row.reference), steps, is_missing=row.is_missing)
-        found = _dates_in(row.own) or reference
+        reference = dates_of_reference(split_dates(row.reference), steps, is_missing=row.is_missing)
+        found = split_dates(row.own) or reference
         if found is None:
             return None
         rows.append(to_days(found))
@@ -126,7 +135,8 @@ def dates(samples: pd.DataFrame, source: str, steps: int) -> NDArray[np.float32]
     return np.stack(rows)[place] if rows else None
 
 
-def _dates_in(text: str) -> list[date]:
+def split_dates(text: str) -> list[date]:
+    """Return the dates of a cell; none where it is empty."""
     return [date.fromisoformat(part) for part in text.split(",")] if text else []
 
 
@@ -145,7 +155,8 @@ def read_samples(path: Path) -> pd.DataFrame:
     import pandas as pd  # noqa: PLC0415 - it takes 60 MB that maps do not need
 
     header = pd.read_csv(path, nrows=0).columns
-    text = {name: "string" for name in header if name in TEXT or name.startswith((_PATH, _COLUMN, f"{DATES}_"))}
+    prefixes = (_PATH, _COLUMN, _STACK, f"{DATES}_")
+    text = {name: "string" for name in header if name in TEXT or name.startswith(prefixes)}
     return pd.read_csv(path, dtype=text, keep_default_na=False, na_values={n: [""] for n in header if n not in text})
 
 

@@ -123,6 +123,7 @@ def scan_scenes(
         files = {
             table.SCENE: key,
             **{table.path_column(name): table.join_files(part.files.get(key, ())) for name, part in folders.items()},
+            **_stacks(folders, key, data),
             table.LABEL_PATH: cells_of_labels[key],
             **table.stated(folders[reference_of(data.sources)].columns.get(key, {})),
         }
@@ -132,6 +133,15 @@ def scan_scenes(
     found |= dict(track(run_tasks(_scan_scene, tasks, how), "Looking through scenes", len(tasks)))
     # In the order of the keys, whichever was done first.
     return _gather({key: found[key] for key in keys}, how, data, list(map(table.path_column, folders)))
+
+
+def _stacks(folders: Mapping[str, RasterFolder], key: str, data: DataConfig) -> dict[str, str | None]:
+    """Return the dates that tables state of stacks, where it is by them that steps are chosen."""
+    return {
+        table.stack_column(source): table.join_dates(folder.dates.get(key))
+        for source, folder in folders.items()
+        if folder.stacked and data.sources[source].is_chosen_in_file
+    }
 
 
 def _tell_of_gaps(chips: ChipsConfig) -> None:

@@ -35,7 +35,7 @@ from groundwork.strict import did_you_mean
 Files: TypeAlias = Mapping[str, tuple[Path, ...]]
 #: Source -> what is stated of the files of its raster, as STAC items do.
 Stated: TypeAlias = Mapping[str, tuple[StatedFile, ...]]
-#: Source -> the dates that its files' names say.
+#: Source -> the dates that its files' names say, or that are stated of all steps of its stack.
 Dates: TypeAlias = Mapping[str, tuple[date, ...]]
 #: Those of a source that no scene has.
 NO_RASTERS = RasterFolder(Path(), {})
@@ -57,7 +57,8 @@ class SceneStack(Opened):
         Args:
             files: Source -> the files of its raster.
             inputs: Source -> what its rasters hold.
-            dates: Source -> the dates that the files' names say; they go before those that tags say.
+            dates: Source -> the dates that the files' names say, or that are stated of all steps of a stack; they go
+                before those that tags say.
             pixels: Onto which the reference is brought as well. None: it has its own.
             bad: Source -> what is told which blocks cannot be decoded; their pixels then hold no data. None: they are
                 refused.
@@ -90,7 +91,8 @@ class SceneStack(Opened):
             raise
 
     def _scene(self, files: Files, source: str, onto: Placed | None, lent: list[QualityRule]) -> Scene:
-        return Scene(files[source], self.inputs[source], onto, lent, self._bad.get(source))
+        told = self._named.get(source) if self.inputs[source].is_chosen_in_file else None
+        return Scene(files[source], self.inputs[source], onto, lent, self._bad.get(source), told)
 
     @property
     def grid(self) -> Grid:
@@ -124,8 +126,8 @@ class SceneStack(Opened):
         return dates_of_reference(reference, self.inputs[source].steps, is_missing=is_missing)
 
     def own_dates(self, source: str) -> list[date] | None:
-        """Return the dates that a source's files state, by their names or by a tag."""
-        if source in self._named:
+        """Return the dates of the steps that are read, as names of files state them, a table, a tag or an axis."""
+        if source in self._named and not self.inputs[source].is_chosen_in_file:
             return list(self._named[source])
         return self._scenes[source].dates if source in self._scenes else None
 

@@ -140,7 +140,7 @@ def draw_quicklooks(
 
     def draw(key: str) -> Figure:
         # What cannot be decoded was refused when the scene was predicted, or taken as without data.
-        with Scene(scenes.paths(key), spec, bad=BadBlocks()) as scene:
+        with Scene(scenes.paths(key), spec, bad=BadBlocks(), told=scenes.dates.get(key)) as scene:
             return draw_quicklook(scene, predictions.paths(key)[0], target, rgb)
 
     return {key: partial(draw, key) for key in scenes.files if key in predictions.files}

@@ -67,7 +67,7 @@ def _of_each(
 
     def drawn(key: str) -> Figure:
         # What cannot be decoded was refused when the scene was predicted, or taken as without data.
-        with Scene(scenes.paths(key), spec, bad=BadBlocks()) as scene:
+        with Scene(scenes.paths(key), spec, bad=BadBlocks(), told=scenes.dates.get(key)) as scene:
             return draw(scene, predictions.paths(key)[0], bands)
 
     return {key: partial(drawn, key) for key in scenes.files if key in predictions.files}

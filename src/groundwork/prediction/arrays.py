@@ -146,6 +146,6 @@ def _in_memory(bands: Pixels, spec: RasterSpec, opened: ExitStack) -> Path:
 def _without_place(spec: RasterSpec) -> RasterSpec:
     """Return the spec of pixels that nobody says the place and the time of."""
     unsaid = {"pixel_size_m": None, "date_tag": None, "date_axis": None, "axes": None}
-    # Of an array, all steps are given: none is chosen by what an axis says.
-    taken = {} if spec.date_axis is None else {"take_dates": "all"}
-    return spec.model_copy(update={"georeference": "absent", **unsaid, **taken})
+    # Of an array, all steps are given: none is chosen by its date, and none is filled.
+    given = {"take_dates": "all", "too_few_dates": "refuse", "validity_per_step": spec.has_validity_per_step}
+    return spec.model_copy(update={"georeference": "absent", **unsaid, **given})

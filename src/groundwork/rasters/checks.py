@@ -48,12 +48,20 @@ def check_count(dataset: DatasetReader, path: Path, expected: int, axes: Axes | 
         raise RasterError(path, f"no band (subdatasets: {subdatasets})", "a raster with bands", remedy)
     if count == expected:
         return
-    # GDAL takes the fourth of four 8-bit bands for an alpha band: one that is called otherwise is none.
-    called = (dataset.descriptions[-1] or "").strip().lower()
-    is_alpha = dataset.colorinterp[-1] is ColorInterp.alpha and (not called or called.startswith(_ALPHA))
-    if not (count == expected + 1 and is_alpha):
+    if not (count == expected + 1 and has_alpha(dataset)):
         remedy = _why_others(dataset, expected, axes)
         raise RasterError(path, f"{count} band(s)", f"{expected}, as 'sources' declares", remedy)
+
+
+def has_alpha(dataset: DatasetReader) -> bool:
+    """Whether the last band may be an alpha band.
+
+    GDAL takes the fourth of four 8-bit bands for one: where it is called otherwise it is none.
+    """
+    if dataset.count == 0:
+        return False
+    called = (dataset.descriptions[-1] or "").strip().lower()
+    return dataset.colorinterp[-1] is ColorInterp.alpha and (not called or called.startswith(_ALPHA))
 
 
 def _why_others(dataset: DatasetReader, expected: int, axes: Axes | None) -> str:

@@ -19,7 +19,8 @@ YEAR = 365
 def choose_dates(folder: RasterFolder, spec: RasterSpec) -> RasterFolder:
     """Return the folder with those files of each raster that are read, of all dates or steps that lie there.
 
-    A step that is filled has no name of a file, and the date that is taken nearest to it: the last one, or where days
+    Stacks are left as they are: which of their dates are read is chosen when they are opened. A step that is filled has
+    no name of a file, and the date that is taken nearest to it: the last one, or where days
     of the year are wanted, the one nearest to its day.
 
     Raises:
@@ -47,7 +48,7 @@ def choose_dates(folder: RasterFolder, spec: RasterSpec) -> RasterFolder:
         taken = chosen[key]
         per_date = len(folder.files[key]) // len(days)
         positions = [None if index is None else index * per_date + part for index in taken for part in range(per_date)]
-        dates[key] = _filled(taken, days, spec)
+        dates[key] = filled(taken, days, spec)
         files[key] = tuple("" if position is None else folder.files[key][position] for position in positions)
         if key in stated:
             stated[key] = tuple(
@@ -62,12 +63,14 @@ def _require_no_dates(folder: RasterFolder, spec: RasterSpec) -> None:
             f"{folder.root}: found files without dates; 'layout: file_per_date' needs '{{date}}' in the pattern, or "
             "'{step}' where steps have numbers and no dates, or '{step:A,B}' where they have such names."
         )
-    # The dates of an axis are known when a file is opened, and chosen there.
-    if spec.take_dates != "all" and spec.date_axis is None:
+    # The dates of an axis or a tag are known when a file is opened, and chosen there.
+    is_said_inside = spec.date_axis is not None or (spec.date_tag is not None and spec.is_chosen_in_file)
+    if spec.take_dates != "all" and not is_said_inside:
         rule = "nearest_to" if isinstance(spec.take_dates, NearestDates) else spec.take_dates
         raise PairingError(
             f"{folder.root}: found files without dates, of which 'take_dates: {rule}' cannot choose; it needs "
-            "'{date}' in the pattern, or the 'date_axis' of arrays."
+            "'{date}' in the pattern, the 'date_axis' of arrays, or a table or the 'date_tag' of stacks that have a "
+            "'layout'."
         )
 
 
@@ -83,13 +86,7 @@ def _require_stacks(folder: RasterFolder, spec: RasterSpec) -> None:
             f"{folder.root}: found dates for the steps of stacks, and 'date_axis: {spec.date_axis}', by which files "
             "say them; expected one of both. Set 'date_axis: null', or leave the dates out."
         )
-    wrong = {key: len(days) for key, days in folder.dates.items() if len(days) != spec.steps}
-    if wrong or spec.take_dates != "all":
-        shown = ", ".join(f"'{key}' ({count})" for key, count in list(wrong.items())[:10]) or "'take_dates'"
-        raise PairingError(
-            f"{folder.root}: found other numbers of dates than 'steps: {spec.steps}' says, or a choice of them: "
-            f"{shown}; expected one for each step of a stack, in its order."
-        )
+    _require_counts(folder, spec)
 
 
 def _require_counts(folder: RasterFolder, spec: RasterSpec) -> None:
@@ -169,8 +166,14 @@ def distance_in_year(day: date, target: int) -> int:
     return min(apart, YEAR - apart)
 
 
-def _filled(taken: Sequence[int | None], days: Sequence[date], spec: RasterSpec) -> tuple[date, ...]:
-    """Return the date of each step; one that has none gets that of a step that has one."""
+def filled(taken: Sequence[int | None], days: Sequence[date], spec: RasterSpec) -> tuple[date, ...]:
+    """Return the date of each step; one that has none gets that of a step that has one.
+
+    Args:
+        taken: What :func:`taken_of` gave.
+        days: The dates that it chose of.
+        spec: With the days of the year that are wanted, if any are.
+    """
     there = [days[index] for index in taken if index is not None]
     wanted = spec.take_dates.nearest_to if isinstance(spec.take_dates, NearestDates) else ()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ from groundwork.rasters.scaling import shifted, states_scaling
 from groundwork.rasters.validity import holds_data, passes
 from groundwork.rasters.windows import window_in
 from groundwork.specs import QualityRule, RasterSpec
+
+Kind = TypeVar("Kind", bound=np.generic)
 
 _COLORS = {"red", "green", "blue"}
 
@@ -35,8 +38,10 @@ class DateParts:
     quality: Mapping[str, Part]
     #: What is added to the raw values of each band of ``parts``. None: nothing.
     shift: NDArray[np.float64] | None = None
-    #: Of each step, where the files say them by an axis.
+    #: Of each step, also of those that are filled, where the files say them.
     dates: tuple[date, ...] | None = None
+    #: Which steps of the raster lie in the files. None: all of them.
+    places: tuple[int, ...] | None = None
 
     def names(self, spec: RasterSpec) -> bool:
         """Whether it is said which band is which: by a file for each, by descriptions, or by colours that agree."""
@@ -62,8 +67,8 @@ class DateParts:
             spec: What the files hold.
 
         Returns:
-            Raw values (steps * channels, height, width), and where masks let them through (steps, height, width); of
-            one step, where all are read together.
+            Raw values (steps * channels, height, width), and where masks let them through (steps, height, width), of
+            the steps that are there; of one step, where all are read together.
 
         Raises:
             RasterError: Where a file cannot be decoded, or holds nodata although none is declared.
@@ -71,7 +76,7 @@ class DateParts:
         if len(self.parts) == 1:
             values, unmasked = _read_checked(self.parts[0], window, grid, spec)
             return self._moved(values, spec), unmasked[None]
-        steps = spec.of_a_file.steps
+        steps = spec.of_a_file.steps if self.places is None else len(self.places)
         pieces, valid = [], np.ones((steps, int(window.height), int(window.width)), np.bool_)
         for number, part in enumerate(self.parts):
             values, unmasked = _read_checked(part, window, grid, spec)
@@ -86,13 +91,28 @@ class DateParts:
         return shifted(values, self.shift[-len(values) :] if last else self.shift[: len(values)], spec)
 
     def passed(self, window: Window, shape: tuple[int, ...], rules: Sequence[QualityRule]) -> NDArray[np.bool_]:
-        """Return where quality bands let each step through, by all rules, (steps, height, width)."""
+        """Return where quality bands let each step that is there through, by all rules, (steps, height, width)."""
         passed = np.ones((1, *shape), np.bool_)
         for rule in rules:
             part = self.quality[rule.band]
             values, unmasked = part.read(part.indexes, window, shape)
             passed = passed & unmasked & passes(values, rule)
         return passed
+
+    def spread(self, found: NDArray[Kind], spec: RasterSpec) -> NDArray[Kind]:
+        """Return what was read of the steps that are there as that of all steps, with zeros, or False, in the others.
+
+        Args:
+            found: (steps * channels, height, width), or (1, height, width) of all steps that are there.
+            spec: With the steps of the raster.
+        """
+        if self.places is None:
+            return found
+        size = found.shape[1:]
+        there = np.broadcast_to(found, (len(self.places), *size)) if len(found) == 1 else found
+        whole = np.zeros((spec.steps, len(there) // len(self.places), *size), found.dtype)
+        whole[list(self.places)] = there.reshape(len(self.places), -1, *size)
+        return whole.reshape(-1, *size)
 
     def thumbnail(
         self, whole: Window, shape: tuple[int, int], spec: RasterSpec, *, last: bool

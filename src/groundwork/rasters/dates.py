@@ -45,16 +45,43 @@ def read_dates(files: Sequence[DatasetReader], path: Path, spec: RasterSpec) -> 
         NoDatesError: Where it is missing.
         RasterError: Where it does not hold as many dates as there are steps.
     """
-    texts = [file.tags().get(spec.date_tag) for file in files]
-    text = ", ".join(map(str, texts)) if any(texts) else None
-    try:
-        dates = [_read_date(part.strip()) for part in (text or "").split(",")]
-    except ValueError:
-        dates = []
+    text = _text_of(files, spec)
+    dates = _dates_in(text)
     if len(dates) != spec.steps:
-        found, expected = f"{text!r} in tag '{spec.date_tag}'", f"{spec.steps} date(s) such as 2024-06-30"
-        raise (RasterError if text else NoDatesError)(path, found, expected, "Correct 'date_tag'.")
+        raise _other_dates(path, text, spec, f"{spec.steps} date(s)")
     return dates
+
+
+def read_any_dates(file: DatasetReader, path: Path, spec: RasterSpec) -> list[date]:
+    """Return what the tag of dates says in a file that stacks any number of them.
+
+    Raises:
+        NoDatesError: Where it is missing.
+        RasterError: Where it does not hold dates.
+    """
+    text = _text_of([file], spec)
+    dates = _dates_in(text)
+    if not dates:
+        raise _other_dates(path, text, spec, "a date for each step")
+    return dates
+
+
+def _text_of(files: Sequence[DatasetReader], spec: RasterSpec) -> str | None:
+    texts = [file.tags().get(spec.date_tag) for file in files]
+    return ", ".join(map(str, texts)) if any(texts) else None
+
+
+def _dates_in(text: str | None) -> list[date]:
+    """Return the dates of a tag; none where it holds something else."""
+    try:
+        return [_read_date(part.strip()) for part in (text or "").split(",")]
+    except ValueError:
+        return []
+
+
+def _other_dates(path: Path, text: str | None, spec: RasterSpec, expected: str) -> RasterError:
+    found = f"{text!r} in tag '{spec.date_tag}'"
+    return (RasterError if text else NoDatesError)(path, found, f"{expected} such as 2024-06-30", "Correct 'date_tag'.")
 
 
 def _read_date(text: str) -> date:

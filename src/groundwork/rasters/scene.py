@@ -48,6 +48,7 @@ class Scene(Opened):
         onto: Placed | None = None,
         lent: Sequence[QualityRule] = (),
         bad: BadBlocks | None = None,
+        told: Sequence[date] | None = None,
     ) -> None:
         """Open the files and check bands, data type, nodata and scaling.
 
@@ -58,13 +59,14 @@ class Scene(Opened):
             onto: The scene of the reference source, or a canvas, on whose grid this is read. None: it has its own.
             lent: Rules of other sources for bands of this one.
             bad: Is told which blocks cannot be decoded; their pixels then hold no data. None: they are refused.
+            told: The dates of all steps of a stack, where they are said elsewhere than in it.
 
         Raises:
             RasterError: Where a file cannot be opened, or is not what ``spec`` says.
         """
         self.path = next(path for path in paths if path != NO_FILE)
         self.spec = spec
-        self._onto, self._lent, self._bad, self._stack = onto, tuple(lent), bad, ExitStack()
+        self._onto, self._lent, self._bad, self._told, self._stack = onto, tuple(lent), bad, told, ExitStack()
         try:
             self._open(paths)
         except BaseException:
@@ -101,16 +103,16 @@ class Scene(Opened):
         return replace(parts, shift=require_scaling(bands, self.spec))
 
     def _one_file(self, path: Path, dataset: DatasetReader) -> DateParts:
-        steps = steps_in(path, dataset, self.spec.of_a_file, len(self.spec.bands))
+        steps = steps_in(path, dataset, self.spec.of_a_file, len(self.spec.bands), self._told)
         declared = len(steps.whole.bands) * steps.whole.steps
         order = checks.band_order(dataset, path, steps.whole)
         quality = {
             rule.band: self._quality(path, dataset, steps.indexes(order, [rule.band]), declared)
             for rule in [*self.spec.own_rules, *self._lent]
         }
-        wanted = by_step(steps.indexes(order), 1 if self._bad is None else len(steps.taken))
+        wanted = by_step(steps.indexes(order), 1 if self._bad is None else len(steps.read))
         parts = [self._part(path, dataset, indexes, declared) for indexes in wanted]
-        return DateParts(dataset, parts, quality, dates=steps.dates)
+        return DateParts(dataset, parts, quality, dates=steps.dates, places=steps.places)
 
     def _one_file_per_band(self, paths: Sequence[Path], datasets: Sequence[DatasetReader]) -> DateParts:
         """Return the files of bands, each with all steps that are stacked in it."""
@@ -123,19 +125,19 @@ class Scene(Opened):
         by_name = dict(zip(names, zip(paths, datasets, self.spec.bands, strict=True), strict=True))
         rules, quality, parts = {rule.band for rule in (*self.spec.own_rules, *self._lent)}, {}, []
         read = rules | {band.name for band in self.spec.used}
-        steps = {name: steps_in(*by_name[name][:2], spec, 1) for name in names if name in read}
-        dates = require_same_dates({by_name[name][0]: found for name, found in steps.items()})
+        steps = {name: steps_in(*by_name[name][:2], spec, 1, self._told) for name in names if name in read}
+        first = require_same_dates({by_name[name][0]: found for name, found in steps.items()})
         for rule in sorted(rules):
             path, dataset, band = by_name[rule]
-            indexes = tuple(step + 1 for step in steps[rule].taken)
+            indexes = tuple(step + 1 for step in steps[rule].read)
             checks.check_dtype(dataset, path, indexes, band.dtype or self.spec.dtype)
             quality[rule] = self._quality(path, dataset, indexes, steps[rule].whole.steps)
-        for position in range(spec.steps):
+        for position in range(len(first.read)):
             for name in (band.name for band in self.spec.used):
                 path, dataset, band = by_name[name]
                 checks.check_description(dataset, path, band, self.spec)
-                parts.append(self._part(path, dataset, (steps[name].taken[position] + 1,), steps[name].whole.steps))
-        return DateParts(datasets[0], parts, quality, dates=dates)
+                parts.append(self._part(path, dataset, (steps[name].read[position] + 1,), steps[name].whole.steps))
+        return DateParts(datasets[0], parts, quality, dates=first.dates, places=first.places)
 
     def _quality(self, path: Path, dataset: DatasetReader, indexes: tuple[int, ...], declared: int) -> Part:
         """Return a quality band; its values are codes, which are never mixed, and which rules alone understand."""
@@ -201,15 +203,15 @@ class Scene(Opened):
 
     @cached_property
     def dates(self) -> list[date] | None:
-        """Acquisition date of each step, where the spec names an axis or a tag; None otherwise.
+        """Acquisition date of each step, where a stack or its axis or tag says them; None otherwise.
 
         Raises:
             RasterError: Where the tag is missing or holds no dates.
         """
-        if self.spec.date_tag is not None:
+        by_file = self.by_date[0].dates
+        if by_file is None and self.spec.date_tag is not None:
             return read_dates([parts.dataset for parts in self.by_date], self.path, self.spec)
-        by_axis = self.by_date[0].dates
-        return None if by_axis is None else list(by_axis)
+        return None if by_file is None else list(by_file)
 
     @property
     def by_date(self) -> list[DateParts]:
@@ -245,8 +247,9 @@ class Scene(Opened):
                 masks.append(np.zeros((1, *shape), np.bool_))
                 continue
             values, unmasked = date_parts.read(window, lambda: self.grid, self.spec)
-            pieces.append(values)
-            masks.append(unmasked & date_parts.passed(window, shape, rules) if rules else unmasked)
+            pieces.append(date_parts.spread(values, self.spec))
+            passed = unmasked & date_parts.passed(window, shape, rules) if rules else unmasked
+            masks.append(date_parts.spread(passed, self.spec))
         values = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
         if self.spec.has_validity_per_step:
             masks = [np.broadcast_to(mask, (self.spec.steps // len(masks), *shape)) for mask in masks]
@@ -256,13 +259,13 @@ class Scene(Opened):
     def passed(self, window: Window, rules: Sequence[QualityRule]) -> NDArray[np.bool_]:
         """Return where quality bands let each step through by rules of other sources, (steps, height, width).
 
-        A date that has no file lets nothing through, nor does what lies beyond the edge.
+        A date that is missing lets nothing through, nor does what lies beyond the edge.
         """
         inside, place = clip(window, self._extent.width, self._extent.height)
         shape = (int(inside.height), int(inside.width))
         nothing = np.zeros((1, *shape), np.bool_)
-        masks = [nothing if parts is None else parts.passed(inside, shape, rules) for parts in self._dates]
-        passed = np.concatenate(masks)
+        of_dates = ((parts, nothing if parts is None else parts.passed(inside, shape, rules)) for parts in self._dates)
+        passed = np.concatenate([mask if parts is None else parts.spread(mask, self.spec) for parts, mask in of_dates])
         return passed if place is None else grown(passed, place, window)
 
     def thumbnail(

@@ -99,7 +99,7 @@ def _check_bands(file: StatedFile, path: Path, spec: RasterSpec, position: int |
     """Compare the bands of a file: all of a spec, or the one in a position."""
     if position is not None and position >= len(spec.bands):
         return
-    steps = spec.of_a_file.steps
+    steps = _steps_stated(file, spec.of_a_file)
     bands = [band for band in spec.bands for _ in range(steps)]
     declared = (bands if spec.layout == "bands_first" else [*spec.bands] * steps) if position is None else []
     expected = declared or [spec.bands[position or 0]]
@@ -118,6 +118,13 @@ def _check_bands(file: StatedFile, path: Path, spec: RasterSpec, position: int |
         if band.name in used:
             _check_nodata(file, stated, band, spec, len(found))
             _check_scaling(file, path, stated, band, spec)
+
+
+def _steps_stated(file: StatedFile, spec: RasterSpec) -> int:
+    """Return how many steps a file has: as declared, or where it may have others, as many as its bands are stated."""
+    is_open = spec.is_chosen_in_file or spec.date_axis is not None
+    count, rest = divmod(len(file.bands), len(spec.bands))
+    return count if is_open and count and not rest else spec.steps
 
 
 def _check_dtype(file: StatedFile, stated: StatedBand, band: BandSpec, spec: RasterSpec) -> None:

@@ -96,15 +96,15 @@ class RasterSpec(Config):
     #: in a file of its own (then the pattern has ``{date}``, or ``{step}`` where steps have numbers and no dates, or
     #: ``{step:A,B}`` where they have names).
     layout: Literal["steps_first", "bands_first", "file_per_date"] | None = None
-    #: Which dates are read where the pattern has ``{date}``, or files have a ``date_axis``: all, which must then be as
-    #: many as ``steps``, or where there are more the newest of them, some that are evenly spread over them, or those
-    #: nearest to days of the year.
+    #: Which dates are read where the pattern has ``{date}``, or a ``date_axis``, ``date_tag`` or table says those of a
+    #: stack: all, which must then be as many as ``steps``, or where there are more the newest of them, some that are
+    #: evenly spread over them, or those nearest to days of the year.
     take_dates: Literal["all", "newest", "evenly_spread"] | NearestDates = "all"
     #: Numbers of the steps that are read, in this order, where the pattern has ``{step}``; of names such as
     #: ``{step:A,B}`` the places from 0. Others are left aside.
     step_numbers: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(default=None, exclude_if=_is_unset)
-    #: Whether a raster with fewer dates than ``steps``, or without the file of a number, is refused, or filled with
-    #: steps that hold data nowhere.
+    #: Whether a raster with fewer dates than ``steps``, in files of their own or in a stack, or without the file of a
+    #: number, is refused, or filled with steps that hold data nowhere.
     too_few_dates: Literal["refuse", "fill"] = "refuse"
     #: Whether a pixel holds data at each step by itself. Otherwise it does where it does at all steps. Rasters that are
     #: filled have it.
@@ -176,15 +176,13 @@ class RasterSpec(Config):
     def _check_steps(self) -> RasterSpec:
         if self.steps > 1 and self.layout is None:
             raise ValueError(
-                "'layout' must say where several dates lie: stacked in a file, steps_first or bands_first, or "
-                "file_per_date"
+                "'layout' must say where several dates lie: in one file, steps_first or bands_first, or file_per_date"
             )
         if self.steps == 1 and self.layout is not None:
             raise ValueError(f"'layout: {self.layout}' says where several dates lie, but 'steps' is 1")
-        if self.too_few_dates == "fill" and self.layout != "file_per_date":
-            raise ValueError("'too_few_dates: fill' needs a file for each date: 'layout: file_per_date'")
-        if self.validity_per_step and self.steps == 1:
-            raise ValueError("'validity_per_step' is for several dates, but 'steps' is 1")
+        if self.has_validity_per_step and self.steps == 1:
+            named = "too_few_dates: fill" if self.too_few_dates == "fill" else "validity_per_step"
+            raise ValueError(f"'{named}' is for several dates, but 'steps' is 1")
         if isinstance(self.take_dates, NearestDates) and len(self.take_dates.nearest_to) != self.steps:
             raise ValueError(
                 f"'nearest_to' names {len(self.take_dates.nearest_to)} day(s), one for each step, but 'steps' is "
@@ -195,9 +193,7 @@ class RasterSpec(Config):
     @model_validator(mode="after")
     def _check_date_axis(self) -> RasterSpec:
         if self.date_axis is not None and (self.layout == "file_per_date" or self.step_numbers is not None):
-            raise ValueError(
-                "'date_axis' is of files that stack dates, and here each has a file: leave one of them out"
-            )
+            raise ValueError("'date_axis' is of files that stack dates, and here each has a file: leave one out")
         if None not in {self.date_axis, self.date_tag}:
             raise ValueError("'date_axis' says the dates, and so does 'date_tag': set one of them to null")
         return self
@@ -252,6 +248,11 @@ class RasterSpec(Config):
     def times_counted(self) -> int:
         """How many times the validity of a pixel is counted: once for each step where each has its own."""
         return self.steps if self.has_validity_per_step else 1
+
+    @property
+    def is_chosen_in_file(self) -> bool:
+        """Whether files stack dates, and may hold other numbers of them than ``steps``."""
+        return self.layout not in {None, "file_per_date"} and (self.too_few_dates, self.take_dates) != ("refuse", "all")
 
     @property
     def of_a_file(self) -> RasterSpec:

@@ -104,15 +104,16 @@ def test_tasks_follow_from_others_and_are_done_again_too(config: IndexingConfig,
 def test_a_result_is_told_though_the_processes_are_lost_before_what_follows_is_begun(tmp_path: Path) -> None:
     (lost := tmp_path / "marker").touch()
     killed: list[Any] = []
-    of_others = {process.pid for process in multiprocessing.active_children()}
+    of_others = {one.ident for one in (*multiprocessing.active_children(), *threading.enumerate())}
 
     def follow(name: str, result: int) -> dict[str, tuple[int, Path]]:
         if not killed:
-            killed.extend(process for process in multiprocessing.active_children() if process.pid not in of_others)
+            killed.extend(process for process in multiprocessing.active_children() if process.ident not in of_others)
             for process in killed:
                 process.kill()
             # The thread of the pool that notices ends once the pool takes no more tasks.
-            _wait_until(lambda: not any("ExecutorManager" in type(one).__name__ for one in threading.enumerate()))
+            own = [one for one in threading.enumerate() if "ExecutorManager" in type(one).__name__]
+            _wait_until(lambda: not any(one.is_alive() for one in own if one.ident not in of_others))
         return {f"{name}+": (result, lost)} if "+" not in name else {}
 
     found = list(run_tasks(dying.die_once, {"a": (1, lost), "b": (4, lost)}, TWO, (), follow))

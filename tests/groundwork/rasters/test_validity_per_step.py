@@ -124,7 +124,7 @@ def test_what_cannot_be_is_refused(make_spec: MakeSpec) -> None:
     with pytest.raises(PairingError, match=r"than 'steps' says, at most 2, for 1 raster\(s\): 'k' \(3\)"):
         choose_dates(_folder(_day(3), _day(9), _day(11)), spec)
     for words, message in (
-        ({"steps": 2, "layout": "steps_first", "too_few_dates": "fill"}, "'too_few_dates: fill' needs a file for each"),
+        ({"too_few_dates": "fill"}, "'too_few_dates: fill' is for several dates, but 'steps' is 1"),
         ({"validity_per_step": True}, "'validity_per_step' is for several dates, but 'steps' is 1"),
         ({"take_dates": {"nearest_to": [1, 2]}}, r"'nearest_to' names 2 day\(s\), one for each step, but 'steps' is 1"),
         ({"take_dates": {"nearest_to": [400]}}, "less than or equal to 366"),

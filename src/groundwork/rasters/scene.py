@@ -118,7 +118,7 @@ class Scene(Opened):
         """Return the files of bands, each with all steps that are stacked in it."""
         names, spec = self.spec.band_names, self.spec.of_a_file
         if len(paths) != len(names):
-            raise RasterError(self.path.parent, f"{len(paths)} files", f"one file for each of the bands {list(names)}")
+            raise RasterError(self.path, f"{len(paths)} files", f"one file for each of the bands {list(names)}")
         if len(set(paths)) < len(paths):
             twice = next(path for path in paths if list(paths).count(path) > 1)
             raise RasterError(twice, "one file for several bands", "one file for each band", "Correct the patterns.")

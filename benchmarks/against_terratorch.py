@@ -1,9 +1,10 @@
-"""Memory and seconds of a scene's prediction, file to file, against TerraTorch's tiled inference over the same network.
+r"""Memory and seconds of a scene's prediction, file to file, against TerraTorch's tiled inference over one network.
 
 TerraTorch needs packages of other versions, and so an environment of its own that sees those of this project::
 
     python -m venv tt
-    python -c "import site; print(site.getsitepackages()[0])" > tt/lib/python3.11/site-packages/project.pth
+    python -c "import site; print(f'import site; site.addsitedir({site.getsitepackages()[0]!r})')" \
+        > tt/lib/python3.11/site-packages/project.pth
     tt/bin/pip install --no-deps terratorch==1.2.13   # and what its import misses
     python benchmarks/against_terratorch.py tt/bin/python 4096
 """

@@ -26,8 +26,9 @@ from groundwork.data.splits import assign_splits
 from groundwork.data.statistics import compute_statistics
 from groundwork.errors import RasterError
 from groundwork.prediction.scene import predict_scenes
-from groundwork.rasters.folder import RasterFolder, find_rasters
+from groundwork.rasters.folder import find_rasters
 from groundwork.training.initial import build_initial
+from predicted import probabilities_of
 
 NODATA = -9999
 #: Days since 2024 of the steps, as they lie: 20 September, 15 March, 1 June.
@@ -140,15 +141,10 @@ def test_predictions_are_those_of_stacks(world: SimpleNamespace, bundle: Bundle,
     own = InferenceConfig(tile_size=32, overlap=8, probabilities=True)
     changes = {"source": {"date_axis": None, "date_tag": "DATE", "take_dates": "all"}}
     stacked = InferenceConfig.model_validate({**own.model_dump(), **changes})
-    found, expected = _predicted(bundle, world.scenes[form], own), _predicted(bundle, world.scenes["tif"], stacked)
+    found, expected = (
+        probabilities_of(bundle, world.scenes[form], own),
+        probabilities_of(bundle, world.scenes["tif"], stacked),
+    )
     assert found.keys() == expected.keys() == set(world.labels.files)
     for key, values in found.items():
         assert np.array_equal(values, expected[key], equal_nan=True)
-
-
-def _predicted(bundle: Bundle, scenes: RasterFolder, config: InferenceConfig) -> dict[str, np.ndarray]:
-    found = {}
-    for key, stream in predict_scenes(bundle, scenes, config).streams:
-        blocks = [products["probabilities"] for _, products in stream.blocks]
-        found[key] = np.concatenate([block.reshape(block.shape[0], -1) for block in blocks], axis=1)
-    return found

@@ -22,10 +22,10 @@ from groundwork.data.scan import Scan, scan_scenes
 from groundwork.data.scene_stack import folders_by_source, open_checked
 from groundwork.data.splits import assign_splits
 from groundwork.data.statistics import compute_statistics
-from groundwork.prediction.scene import predict_scenes
 from groundwork.rasters.folder import RasterFolder, find_rasters
 from groundwork.training.fit import fit
 from groundwork.training.initial import build_initial
+from predicted import probabilities_of
 
 DAYS = ("20240315", "20240601", "20240920")
 NODATA = -9999
@@ -109,8 +109,8 @@ def test_the_report_says_the_dates(world: SimpleNamespace) -> None:
 def test_predictions_are_those_of_the_stack(world: SimpleNamespace, trained: Any) -> None:
     own = InferenceConfig(tile_size=32, overlap=8, probabilities=True)
     stacked = own.model_copy(update={"source": world.configs["stacks"].sources["optical"]})
-    maps = _predicted(trained, world.scenes["files"], own)
-    expected = _predicted(trained, world.scenes["stacks"], stacked)
+    maps = probabilities_of(trained, world.scenes["files"], own)
+    expected = probabilities_of(trained, world.scenes["stacks"], stacked)
     assert maps.keys() == expected.keys() == set(world.labels.files)
     for key, found in maps.items():
         assert np.array_equal(found, expected[key], equal_nan=True)
@@ -124,17 +124,9 @@ def test_the_model_sees_the_dates_of_the_names(world: SimpleNamespace, trained: 
         {key: part[key]} for part in (world.scenes["files"].files, world.scenes["files"].dates)
     ))  # fmt: skip
     others = find_rasters(tmp_path, ["{key}_{date}.tif"])
-    known, moved = (_predicted(trained, folder, config)[key] for folder in (own, others))
+    known, moved = (probabilities_of(trained, folder, config)[key] for folder in (own, others))
     assert known.shape == moved.shape
     assert not np.allclose(known, moved, equal_nan=True)
-
-
-def _predicted(bundle: Any, scenes: RasterFolder, config: InferenceConfig) -> dict[str, np.ndarray]:
-    found = {}
-    for key, stream in predict_scenes(bundle, scenes, config).streams:
-        blocks = [products["probabilities"] for _, products in stream.blocks]
-        found[key] = np.concatenate([block.reshape(block.shape[0], -1) for block in blocks], axis=1)
-    return found
 
 
 def test_a_second_source_has_dates_of_its_own_and_may_be_missing(

@@ -27,9 +27,9 @@ from groundwork.data.splits import assign_splits
 from groundwork.data.statistics import compute_statistics
 from groundwork.evaluation.figures import draw_quicklooks
 from groundwork.prediction.arrays import predict_array
-from groundwork.prediction.scene import predict_scenes
 from groundwork.rasters.folder import RasterFolder, find_rasters
 from groundwork.training.initial import build_initial
+from predicted import probabilities_of
 
 NODATA = -9999
 BANDS = ("a", "b", "c")
@@ -195,19 +195,11 @@ def bundle(world: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> 
     return load_bundle(folder)
 
 
-def _predicted(bundle: Bundle, scenes: RasterFolder, config: InferenceConfig) -> dict[str, np.ndarray]:
-    found = {}
-    for key, stream in predict_scenes(bundle, scenes, config).streams:
-        blocks = [products["probabilities"] for _, products in stream.blocks]
-        found[key] = np.concatenate([block.reshape(block.shape[0], -1) for block in blocks], axis=1)
-    return found
-
-
 @pytest.fixture(scope="module")
 def by_dates(world: SimpleNamespace, bundle: Bundle) -> dict[str, np.ndarray]:
     """What is predicted of the files of single dates, by the bundle of cubes."""
     changes = {"source": {"date_axis": None, "layout": "file_per_date"}}
-    return _predicted(bundle, world.scenes["dates"], InferenceConfig.model_validate(TILES | changes))
+    return probabilities_of(bundle, world.scenes["dates"], InferenceConfig.model_validate(TILES | changes))
 
 
 @pytest.mark.parametrize("form", ["nc", "zarr", "tag", "bands", "table"])
@@ -217,7 +209,7 @@ def test_predictions_are_those_of_files_of_dates(
     changes = {"layout": "steps_first", "date_axis": None} | world.forms[form]
     # With what is read where a block cannot be decoded, each step is read by itself.
     config = InferenceConfig.model_validate(TILES | {"source": changes, "on_bad_block": "nodata"})
-    found = _predicted(bundle, world.scenes[form], config)
+    found = probabilities_of(bundle, world.scenes[form], config)
     assert found.keys() == by_dates.keys() == set(world.labels.files)
     for key, values in found.items():
         assert np.array_equal(values, by_dates[key], equal_nan=True)

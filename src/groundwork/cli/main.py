@@ -103,8 +103,8 @@ def _bundle(options: argparse.Namespace) -> int:
     if options.verb == "show":
         sys.stdout.write(show_bundle(bundle))
         return 0
-    given = options.scenes, options.output, options.config, options.set, options.variable
-    sys.stdout.write(predict_rasters(bundle, *given))
+    said = predict_rasters(bundle, options.scenes, options.output, options.config, options.set, options.variable)
+    sys.stdout.write(said)
     return 0
 
 
@@ -116,8 +116,10 @@ def _export(options: argparse.Namespace) -> int:
     chosen = {name: getattr(options, name) for name in ("format", "validity", "sizes")}
     inference = InferenceConfig(tile_size=options.tile_size, overlap=min(32, options.tile_size // 4))
     output, config = options.output or Path(f"model.{options.format}"), ExportConfig.model_validate(chosen)
-    given = options.bundle, options.scenes, output, config, inference, options.allow_module, options.variable
-    sys.stdout.write(export_file(*given))
+    said = export_file(
+        options.bundle, options.scenes, output, config, inference, options.allow_module, options.variable
+    )
+    sys.stdout.write(said)
     return 0
 
 
@@ -230,9 +232,7 @@ def _take_bundle(command: argparse.ArgumentParser) -> None:
 
 
 def _take_variables(command: argparse.ArgumentParser) -> None:
-    said = (
-        "of files that hold rasters by name, as NetCDF and Zarr do: those that are read, one per band where several are"
-    )
+    said = "of files that hold rasters by name, as NetCDF and Zarr do: those that are read, one per band or one for all"
     command.add_argument("--variable", nargs="+", default=[], metavar="[SOURCE=]NAME", help=said)
 
 

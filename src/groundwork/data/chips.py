@@ -115,11 +115,11 @@ class RasterChips:
 
     def _named(self, index: int) -> Named:
         """Return the files of a chip by source, what says its answers, and the dates of stacks."""
-        key, *cells = (names[self._place[index]] for names in self._files)
-        cell_of_label, *days = cells[len(self._folders) :]
+        key, *texts = (names[self._place[index]] for names in self._files)
+        cells, (cell_of_label, *days) = texts[: len(self._folders)], texts[len(self._folders) :]
         files = {
             source: tuple(folder.locate(name) for name in table.split_files(cell))
-            for (source, folder), cell in zip(self._folders.items(), cells, strict=False)
+            for (source, folder), cell in zip(self._folders.items(), cells, strict=True)
             if cell
         }
         stated = {

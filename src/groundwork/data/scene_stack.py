@@ -91,8 +91,7 @@ class SceneStack(Opened):
             raise
 
     def _scene(self, files: Files, source: str, onto: Placed | None, lent: list[QualityRule]) -> Scene:
-        told = self._named.get(source) if self.inputs[source].is_chosen_in_file else None
-        return Scene(files[source], self.inputs[source], onto, lent, self._bad.get(source), told)
+        return Scene(files[source], self.inputs[source], onto, lent, self._bad.get(source), self._named.get(source))
 
     @property
     def grid(self) -> Grid:

@@ -119,6 +119,9 @@ def _holds(edges: NDArray[np.float64], tiles: NDArray[np.int64], axis: Axis) -> 
 
 def _join_parts(parts: Found, sides: NDArray[np.bool_], rows: Axis, columns: Axis) -> Found:
     """Return objects of which each tile shows a part, as the box around the parts: as sure as the least sure one."""
+    from scipy.sparse import coo_array  # noqa: PLC0415 - it takes memory that maps do not need
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415 - as above
+
     boxes = parts.rows
     one, other = _pairs(boxes, NEAR)
     # Of what is unsure a chain of parts would lead from any place to any other.
@@ -131,9 +134,6 @@ def _join_parts(parts: Found, sides: NDArray[np.bool_], rows: Axis, columns: Axi
         linked &= shapely.distance(parts.outlines[one], parts.outlines[other]) <= NEAR
         linked |= _cover_the_same(parts, parts.outlines, (one, other), rows, columns)
     count = len(boxes)
-    from scipy.sparse import coo_array  # noqa: PLC0415 - it takes memory that maps do not need
-    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415 - as above
-
     links = coo_array((np.ones(int(linked.sum())), (one[linked], other[linked])), shape=(count, count))
     number, labels = connected_components(links, directed=False) if count else (0, np.zeros(0, int))
     joined = np.zeros((number, 6))

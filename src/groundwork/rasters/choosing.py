@@ -93,20 +93,16 @@ def _require_counts(folder: RasterFolder, spec: RasterSpec) -> None:
     wrong = {key: len(dates) for key, dates in folder.dates.items() if not suits(len(dates), spec)}
     if wrong:
         shown = ", ".join(f"'{key}' ({count})" for key, count in list(wrong.items())[:10])
-        needed = f"{spec.steps}" if spec.take_dates == "all" else f"at least {spec.steps}"
-        if spec.too_few_dates == "fill":
-            needed = f"at most {spec.steps}"
         raise PairingError(
-            f"{folder.root}: found other numbers of dates than 'steps' says, {needed}, for {len(wrong)} raster(s): "
-            f"{shown}. Correct 'steps', remove rasters, let 'take_dates' choose where there are more, or let "
-            "'too_few_dates: fill' stand for what is missing."
+            f"{folder.root}: found other numbers of dates than 'steps' says, {dates_needed(spec)}, for "
+            f"{len(wrong)} raster(s): {shown}. Correct 'steps', remove rasters, let 'take_dates' choose where there "
+            "are more, or let 'too_few_dates: fill' stand for what is missing."
         )
 
 
 def _require_near(folder: RasterFolder, spec: RasterSpec, chosen: Mapping[str, Sequence[int | None]]) -> None:
     """Refuse rasters of which steps have no date near enough, unless steps may be filled; and such without any."""
-    most = spec.steps - 1 if spec.too_few_dates == "fill" else 0
-    far = {key: taken for key, taken in chosen.items() if sum(index is None for index in taken) > most}
+    far = {key: taken for key, taken in chosen.items() if taken.count(None) > most_without(spec)}
     if not far or not isinstance(rule := spec.take_dates, NearestDates) or rule.within_days is None:
         return
     shown = ", ".join(
@@ -118,6 +114,18 @@ def _require_near(folder: RasterFolder, spec: RasterSpec, chosen: Mapping[str, S
         f"{folder.root}: found {len(far)} raster(s) that lack {needed} that is at most {rule.within_days} days from "
         f"it: {shown}. Remove them, raise 'within_days', or let 'too_few_dates: fill' stand for single dates."
     )
+
+
+def dates_needed(spec: RasterSpec) -> str:
+    """Return in words how many dates :func:`suits` asks for."""
+    if spec.too_few_dates == "fill":
+        return f"at most {spec.steps}"
+    return f"{spec.steps}" if spec.take_dates == "all" else f"at least {spec.steps}"
+
+
+def most_without(spec: RasterSpec) -> int:
+    """Return of how many steps the date may be missing: a raster without any shows nothing."""
+    return spec.steps - 1 if spec.too_few_dates == "fill" else 0
 
 
 def suits(count: int, spec: RasterSpec) -> bool:

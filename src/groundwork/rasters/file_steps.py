@@ -12,7 +12,7 @@ from rasterio.io import DatasetReader
 from groundwork.errors import RasterError
 from groundwork.rasters import checks
 from groundwork.rasters.band_axes import axes_of_bands, axis_of_time, layout_of, lengths_of_bands, places_along
-from groundwork.rasters.choosing import filled, suits, taken_of
+from groundwork.rasters.choosing import dates_needed, filled, most_without, suits, taken_of
 from groundwork.rasters.dates import read_any_dates
 from groundwork.rasters.time_axis import moments_of
 from groundwork.specs import NearestDates, RasterSpec
@@ -56,7 +56,8 @@ def steps_in(
         dataset: It, opened.
         spec: What it holds with the steps that are read.
         bands: How many of the bands it holds: all, or one.
-        told: The dates of all its steps in their order, where they are said elsewhere than in it.
+        told: The dates of all its steps in their order, where they are said elsewhere than in it; heeded where it is
+            by these that steps are chosen.
 
     Raises:
         RasterError: Where the file has other bands or steps than declared, or stacks them in another way than it is
@@ -94,14 +95,15 @@ def _chosen(path: Path, dataset: DatasetReader, spec: RasterSpec, bands: int, sa
     """Return those steps that are read of a file whose dates are known."""
     count, days = len(said.days), [said.days[position] for position in said.order]
     if not suits(count, spec):
-        at_least = "" if spec.take_dates == "all" else "at least "
-        expected = f"{'at most ' if spec.too_few_dates == 'fill' else at_least}{spec.steps}, as 'steps' says"
-        raise RasterError(path, f"{count} step(s) {said.where}", expected, _REMEDY)
+        remedy = (
+            "Correct 'steps', let 'take_dates' choose where there are more, or let 'too_few_dates: fill' stand for "
+            "what is missing."
+        )
+        raise RasterError(path, f"{count} step(s) {said.where}", f"{dates_needed(spec)}, as 'steps' says", remedy)
     _require_bands(path, dataset, spec, bands, said)
     whole = _stacked(path, dataset, spec.model_copy(update={"steps": count}), bands)
     taken = taken_of(days, spec)
-    most = spec.steps - 1 if spec.too_few_dates == "fill" else 0
-    if taken.count(None) > most:
+    if taken.count(None) > (most := most_without(spec)):
         needed = "any" if most else "each"
         found = f"no date {said.where} that is near enough to {needed} day of 'nearest_to'"
         remedy = "Raise 'within_days', or leave the scene out."
@@ -109,12 +111,6 @@ def _chosen(path: Path, dataset: DatasetReader, spec: RasterSpec, bands: int, sa
         raise RasterError(path, found, "one date" if most else f"{spec.steps} dates", remedy)
     positions = tuple(None if index is None else said.order[index] for index in taken)
     return FileSteps(whole, positions, filled(taken, days, spec))
-
-
-_REMEDY = (
-    "Correct 'steps', let 'take_dates' choose where there are more, or let 'too_few_dates: fill' stand for what is "
-    "missing."
-)
 
 
 def _require_bands(path: Path, dataset: DatasetReader, spec: RasterSpec, bands: int, said: _Said) -> None:

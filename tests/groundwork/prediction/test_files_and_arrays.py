@@ -31,7 +31,7 @@ from groundwork.prediction.files import predict_files
 from groundwork.prediction.names import Names
 from groundwork.prediction.scene import predict_scenes
 from groundwork.prediction.writing import write_predictions
-from groundwork.rasters.folder import RasterFolder
+from groundwork.rasters.folder import RasterFolder, find_rasters
 from groundwork.specs import RasterSpec
 
 CONFIG = InferenceConfig(tile_size=32, overlap=8, probabilities=True)
@@ -250,6 +250,11 @@ def test_places_are_patterns_files_per_band_and_several_files_of_a_source(tmp_pa
     assert places_of(["s2=a.tif", "s2=b.tif", "s1=c.tif"], "SCENE") == {"s2": ["a.tif", "b.tif"], "s1": "c.tif"}
     with pytest.raises(PairingError, match=r"found patterns with '{key}' beside files"):
         places_of([bands[0], "c.tif"], "SCENE")
+    (tmp_path / "cube.nc").touch()
+    of_two = places_of([f"cube={tmp_path}/cube.nc", "s1=c.tif"], "SCENE", ["cube=red", "cube=nir"])
+    assert isinstance(of_two, dict)
+    assert of_two["s1"] == "c.tif"
+    assert of_two["cube"].files == find_rasters(tmp_path / "cube.nc", (), variables=["red", "nir"]).files
 
 
 def test_a_bundle_says_what_it_is_instead_of_its_weights(tiny_bundle: Bundle) -> None:

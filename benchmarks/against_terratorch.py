@@ -24,17 +24,19 @@ from peak_memory import PeakMemory
 from scene_time import CONFIG, make_bundle, make_scene
 
 from groundwork.batch import Images
+from groundwork.bundle import load_bundle, save_bundle
 from groundwork.models.assembly.raster_model import RasterModel
 
 
 def predict_here(path: Path) -> None:
     """Predict with this library."""
     from groundwork.data.scene_stack import SceneStack
+    from groundwork.models.asking import ready_to_ask
     from groundwork.prediction.scene import predict_scene
     from groundwork.rasters.writing import write_rasters
 
-    bundle = make_bundle()
-    model = bundle.build_model()
+    bundle = load_bundle(path.with_name("bundle"))
+    model = ready_to_ask(bundle.build_model(), CONFIG)
     start = time.perf_counter()
     with PeakMemory() as memory, SceneStack({bundle.reference: (path,)}, bundle.config.inputs) as stack:
         write_rasters(predict_scene(model, stack, bundle, CONFIG), {"classes": path.with_name("here.tif")})
@@ -44,7 +46,7 @@ def predict_here(path: Path) -> None:
 @torch.inference_mode()
 def predict_there(path: Path) -> None:
     """Predict with TerraTorch's tiles of the same size, as its task does: the whole scene as one tensor."""
-    model = make_bundle().build_model().eval()
+    model = load_bundle(path.with_name("bundle")).build_model()
     source = next(iter(model.inputs))
     start = time.perf_counter()
     with PeakMemory() as memory:
@@ -55,6 +57,8 @@ def predict_there(path: Path) -> None:
 def _whole_scene(model: RasterModel, source: str, path: Path) -> None:
     from terratorch.tasks.tiled_inference import tiled_inference
 
+    from groundwork.models.asking import tiles_at_once
+
     with rasterio.open(path) as raster:
         image, profile = torch.from_numpy(raster.read()).float()[None], raster.profile
     scores = tiled_inference(
@@ -63,7 +67,7 @@ def _whole_scene(model: RasterModel, source: str, path: Path) -> None:
         crop=CONFIG.tile_size,
         stride=CONFIG.tile_size - CONFIG.overlap,
         delta=8,
-        batch_size=CONFIG.batch_size,
+        batch_size=tiles_at_once(CONFIG),
     )
     classes = (scores[0].argmax(dim=0) + 1).to(torch.uint8).numpy()
     with rasterio.open(
@@ -78,6 +82,7 @@ def main(other: str, side: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "scene.tif"
         make_scene(path, side)
+        save_bundle(make_bundle(), path.with_name("bundle"))
         for _ in range(2):
             for name, python in (("here", sys.executable), ("there", other)):
                 command = [python, __file__, name, str(path)]

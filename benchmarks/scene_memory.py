@@ -36,13 +36,14 @@ def make_sparse(path: Path, side: int) -> None:
 def predict(path: Path) -> None:
     """Predict a scene, and print peak memory in MB, how much of it is private, and seconds."""
     from groundwork.data.scene_stack import SceneStack
+    from groundwork.models.asking import ready_to_ask
     from groundwork.prediction.scene import predict_scene
     from groundwork.rasters.writing import write_rasters
 
     bundle = make_bundle()
     start = time.perf_counter()
     with PeakMemory() as memory, SceneStack({bundle.reference: (path,)}, bundle.config.inputs) as stack:
-        stream = predict_scene(bundle.build_model(), stack, bundle, CONFIG)
+        stream = predict_scene(ready_to_ask(bundle.build_model(), CONFIG), stack, bundle, CONFIG)
         write_rasters(stream, {"classes": path.with_name("out.tif")})
     print(*memory.in_mb(), f"{time.perf_counter() - start:.0f}")
 

@@ -18,6 +18,7 @@ from groundwork.config.data import ChipsConfig, DataConfig, SplitConfig
 from groundwork.config.inference import InferenceConfig
 from groundwork.config.model import ModelConfig
 from groundwork.data.scene_stack import SceneStack
+from groundwork.models.asking import ready_to_ask, tiles_at_once
 from groundwork.models.assembly.raster_model import RasterModel
 from groundwork.prediction.beside import decoding_with_all
 from groundwork.prediction.scene import predict_scene
@@ -27,7 +28,7 @@ from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.training.initial import build_initial
 
 BANDS = ("BLUE", "GREEN", "RED", "NIR_NARROW", "SWIR_1", "SWIR_2")
-CONFIG = InferenceConfig(tile_size=256, overlap=32, batch_size=8)
+CONFIG = InferenceConfig(tile_size=256, overlap=32, batch_size="auto")
 
 
 def make_bundle() -> Bundle:
@@ -58,6 +59,7 @@ def main(side: int) -> None:
     """Measure both in turns, three times, and print the ratio of the best."""
     bundle = make_bundle()
     model = bundle.build_model()
+    asked = ready_to_ask(bundle.build_model(), CONFIG)
     whole, bare, tuned = [], [], []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "scene.tif"
@@ -70,7 +72,7 @@ def main(side: int) -> None:
             with decoding_with_all():
                 stack = SceneStack({bundle.reference: (path,)}, bundle.config.inputs)
             with stack:
-                write_rasters(predict_scene(model, stack, bundle, CONFIG), {"classes": Path(folder) / "out.tif"})
+                write_rasters(predict_scene(asked, stack, bundle, CONFIG), {"classes": Path(folder) / "out.tif"})
             whole.append(time.perf_counter() - start)
     print(
         f"{side} px: {min(whole):.1f} s file to file, {count} tiles. Bare forward {min(bare):.1f} s: "
@@ -82,12 +84,13 @@ def main(side: int) -> None:
 @torch.inference_mode()
 def forward_only(model: RasterModel, count: int, layout: torch.memory_format) -> float:
     """Return the seconds of the model's forward over as many tiles, in batches of the same size."""
-    batch = torch.randn(CONFIG.batch_size, 6, CONFIG.tile_size, CONFIG.tile_size) * 1000 + 2000
+    size = tiles_at_once(CONFIG)
+    batch = torch.randn(size, 6, CONFIG.tile_size, CONFIG.tile_size) * 1000 + 2000
     batch = batch.contiguous(memory_format=layout)
     source = next(iter(model.inputs))
     start = time.perf_counter()
-    for begin in range(0, count, CONFIG.batch_size):
-        model(Images({source: batch[: min(CONFIG.batch_size, count - begin)]}))
+    for begin in range(0, count, size):
+        model(Images({source: batch[: min(size, count - begin)]}))
     return time.perf_counter() - start
 
 

@@ -12,15 +12,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from groundwork.batch import Batch, images_of
+from groundwork.batch import Batch, Images, images_of
 from groundwork.bundle import Bundle, load_bundle, save_bundle
 from groundwork.config import DataConfig, InferenceConfig, ModelConfig, TrainingConfig
 from groundwork.config.data import read_by_model
 from groundwork.data.statistics import BandStatistics, Statistics
 from groundwork.errors import ComponentError, SpecError
-from groundwork.models.asking import scorer_of
+from groundwork.models.asking import ready_to_ask, scorer_of
 from groundwork.models.encoders.prithvi.variants import VARIANTS, PrithviVariant
 from groundwork.models.engine import Engine
+from groundwork.models.interface import Model
 from groundwork.registry import build
 from groundwork.targets.kinds import kind_of
 from groundwork.targets.statistics import NumberStatistics, TargetStatistics
@@ -182,6 +183,12 @@ def _built(task: str, sources: str, way: str) -> tuple[Bundle, Task, DataConfig]
     return initial, learner, data
 
 
+def _assert_the_same_but_for_rounding(one: Model, other: Model, images: Images) -> None:
+    with torch.inference_mode():
+        found, expected = one(images).output, other(images).output
+    torch.testing.assert_close(found, expected, rtol=0.0, atol=1e-4 * float(expected.abs().max()))
+
+
 CELLS = [pytest.param(*cell, id=", ".join(cell)) for cell in product(TARGETS, SOURCES, WAYS)]
 
 
@@ -230,3 +237,6 @@ def test_every_task_learns_is_kept_and_says_the_same(
         assert torch.equal(here, there), precision
         if task != "object_detection":
             assert here.shape[:2] == (COUNT, data.target.num_scores)
+    if task != "object_detection":
+        asked = ready_to_ask(load_bundle(tmp_path / "bundle").build_model(), InferenceConfig())
+        _assert_the_same_but_for_rounding(asked, learner.model, images_of(batch))

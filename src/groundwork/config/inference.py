@@ -144,8 +144,8 @@ class InferenceConfig(Config):
     tile_size: int = Field(default=256, gt=0)
     #: Pixels shared by neighbouring tiles, over which their scores are blended.
     overlap: int = Field(default=32, ge=0)
-    #: Tiles that the model is asked about at once. auto: 32 on a GPU and 8 elsewhere, and half of it wherever memory
-    #: runs out.
+    #: Tiles that the model is asked about at once. auto: 32 on a GPU; on a processor two of 256 pixels for each of its
+    #: threads, or as many pixels, and at most 8; and half of it wherever memory runs out.
     batch_size: PositiveInt | Literal["auto"] = 8
     #: What the model computes on, in evaluation too. auto: the first GPU, or else the processor. cpu, cuda:0, mps.
     device: str = Field(default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")

@@ -9,7 +9,7 @@ from groundwork.batch import Batch, images_of, known_in
 from groundwork.bundle import Bundle
 from groundwork.config.inference import InferenceConfig
 from groundwork.errors import BundleError
-from groundwork.models.asking import compiled, engine_of
+from groundwork.models.asking import engine_of, ready_to_ask
 from groundwork.models.assembly.embedding import EmbeddingModel
 from groundwork.models.engine import ModelScorer
 from groundwork.models.features.padding import crop_center, pad_with_nothing
@@ -35,7 +35,7 @@ class ChipEmbedder:
         model = bundle.build_model()
         if not isinstance(model, EmbeddingModel):
             raise BundleError(f"The bundle's model {bundle.config.model.title()} gives no embeddings.")
-        self._sizes, self._engine = model.sizes, engine_of(ModelScorer(compiled(model, asked)), asked)
+        self._sizes, self._engine = model.sizes, engine_of(ModelScorer(ready_to_ask(model, asked)), asked)
 
     def embed(self, batch: Batch) -> Batch:
         """Return a batch whose pixels are cells; one cell for each chip where the model pools.

@@ -12,7 +12,7 @@ from torch import Tensor
 from groundwork.batch import Batch, images_of
 from groundwork.bundle import Bundle
 from groundwork.config.inference import InferenceConfig
-from groundwork.models.asking import compiled, engine_of
+from groundwork.models.asking import engine_of, ready_to_ask
 from groundwork.models.painting import HiddenPainter, require_painter
 
 
@@ -71,7 +71,7 @@ class ChipPainter:
             BundleError: Where the bundle was never trained.
         """
         bundle.require_trained()
-        model = require_painter(compiled(bundle.build_model(), asked))
+        model = require_painter(ready_to_ask(bundle.build_model(), asked))
         self._engine = engine_of(HiddenPainter(model), asked)
         self._source, self._spec = model.source, bundle.config.inputs[model.source]
         #: Mean and deviation of each channel by which the model standardises raw values (channels,).

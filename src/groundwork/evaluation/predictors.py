@@ -10,7 +10,7 @@ from groundwork.batch import Batch, images_of
 from groundwork.bundle import Bundle
 from groundwork.config.inference import InferenceConfig
 from groundwork.data.statistics import Statistics
-from groundwork.models.asking import compiled, engine_of, scorer_of
+from groundwork.models.asking import engine_of, ready_to_ask, scorer_of
 from groundwork.targets.kind import TargetKind
 from groundwork.targets.kinds import kind_of
 
@@ -39,7 +39,7 @@ class ModelPredictor(Predictor):
         """
         bundle.require_trained()
         kind, how = kind_of(bundle.config.target), asked or InferenceConfig()
-        self._engine = engine_of(scorer_of(compiled(bundle.build_model(), how), kind, how), how)
+        self._engine = engine_of(scorer_of(ready_to_ask(bundle.build_model(), how), kind, how), how)
 
     def predict(self, batch: Batch) -> Tensor:
         """See :class:`Predictor`."""

@@ -11,12 +11,16 @@ from groundwork.errors import ComponentError, SpecError
 from groundwork.models.compiling import compile_model, require_compiler
 from groundwork.models.dropout import DropoutScorer
 from groundwork.models.engine import Engine, ModelScorer, Scorer
+from groundwork.models.folding import fold_batch_norms
 from groundwork.models.interface import Model
+from groundwork.models.memory_layout import lay_channels_last
 from groundwork.models.views import ViewScorer, views_of
 from groundwork.targets.kind import TargetKind
 
-#: How many tiles are asked about at once where the configuration leaves it open, on a GPU and elsewhere.
+#: How many tiles are asked about at once where the configuration leaves it open, on a GPU, and at most elsewhere.
 _ON_GPU, _ELSEWHERE = 32, 8
+#: Of so many pixels each thread of a processor is busy; more of them are slower, as layers no longer fit its caches.
+_PIXELS_PER_THREAD = 2 * 256**2
 
 
 def engine_of(scorer: Scorer, config: InferenceConfig, largest: int = 0) -> Engine:
@@ -72,17 +76,28 @@ def tiles_at_once(config: InferenceConfig) -> int:
     """Return the size of batches of tiles."""
     if config.batch_size != "auto":
         return config.batch_size
-    return _ELSEWHERE if device_of(config).type == "cpu" else _ON_GPU
+    if device_of(config).type != "cpu":
+        return _ON_GPU
+    busy = torch.get_num_threads() * _PIXELS_PER_THREAD // config.tile_size**2
+    return min(max(busy, 1), _ELSEWHERE)
 
 
-def compiled(model: Model, config: InferenceConfig) -> Model:
-    """Return a model, which is compiled when it is first asked if the configuration says so.
+def ready_to_ask(model: Model, config: InferenceConfig) -> Model:
+    """Return a model as it is asked: without batch norms of their own, and compiled when it is first asked if wished.
+
+    Args:
+        model: Which nobody trains or writes from now on: its weights have other names.
+        config: How it is asked.
 
     Raises:
-        ComponentError: Where the programs that it takes are not here.
+        ComponentError: Where the programs that compiling takes are not here.
     """
     if config.compile:
         require_compiler(device_of(config), "inference.compile")
+    fold_batch_norms(model.eval())
+    # As images come to it, and faster on processors too.
+    lay_channels_last(model)
+    if config.compile:
         compile_model(model)
     return model
 

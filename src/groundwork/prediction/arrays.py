@@ -16,7 +16,7 @@ from groundwork.bundle import Bundle
 from groundwork.config.inference import InferenceConfig
 from groundwork.data.scene_stack import SceneStack
 from groundwork.errors import SpecError
-from groundwork.models.asking import compiled
+from groundwork.models.asking import ready_to_ask
 from groundwork.prediction.scene import check_meaning, predict_scene
 from groundwork.rasters.addresses import place_of
 from groundwork.specs import RasterSpec
@@ -70,7 +70,7 @@ def predict_array(
         days = {} if dates is None else {bundle.reference: tuple(dates)}
         plain = {source: _without_place(spec) for source, spec in specs.items()}
         stack = opened.enter_context(SceneStack(files, plain, days))
-        stream = predict_scene(compiled(bundle.build_model(), settings), stack, bundle, settings, "array")
+        stream = predict_scene(ready_to_ask(bundle.build_model(), settings), stack, bundle, settings, "array")
         found = {
             name: np.zeros((len(profile.bands), profile.grid.height, profile.grid.width), profile.dtype)
             for name, profile in stream.profiles.items()

@@ -13,7 +13,7 @@ from groundwork.bundle import Bundle
 from groundwork.config.data import read_by_model
 from groundwork.config.inference import InferenceConfig
 from groundwork.data.scene_stack import SceneStack
-from groundwork.models.asking import compiled, engine_of, refuse_asking, refuse_compiling, require_able
+from groundwork.models.asking import engine_of, ready_to_ask, refuse_asking, refuse_compiling, require_able
 from groundwork.models.assembly.embedding import EmbeddingModel
 from groundwork.models.dropout import dropouts_of
 from groundwork.models.engine import ModelScorer
@@ -153,7 +153,7 @@ def _predict_each(
     bundle: Bundle, inputs: SceneInputs, config: InferenceConfig, keys: Sequence[str]
 ) -> Iterator[KeyedStream]:
     if keys:
-        yield from predict_each(compiled(bundle.build_model(), config), bundle, inputs, config, keys)
+        yield from predict_each(ready_to_ask(bundle.build_model(), config), bundle, inputs, config, keys)
 
 
 def predict_each(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from groundwork.bundle import Bundle, load_bundle
 from groundwork.config.inference import InferenceConfig
-from groundwork.models.asking import compiled
+from groundwork.models.asking import ready_to_ask
 from groundwork.models.interface import Model
 from groundwork.prediction.inputs import SceneInputs
 from groundwork.prediction.names import Names
@@ -55,7 +55,7 @@ class SceneTask:
             _PREPARED.clear()
             bundle = load_bundle(self.bundle, self.modules)
             run = run_of(bundle, self.config, self.inputs.area)
-            known = _PREPARED[self.bundle] = Prepared(bundle, compiled(bundle.build_model(), self.config), run)
+            known = _PREPARED[self.bundle] = Prepared(bundle, ready_to_ask(bundle.build_model(), self.config), run)
         return known
 
     def run(self) -> SceneDone:

@@ -17,7 +17,7 @@ from groundwork.config.data import reference_of
 from groundwork.config.serving import ServingConfig
 from groundwork.errors import GroundworkError
 from groundwork.evaluation.figures import rgb_positions
-from groundwork.models.asking import compiled
+from groundwork.models.asking import ready_to_ask
 from groundwork.prediction.scene import check_inputs, predict_each
 from groundwork.prediction.source import scene_specs
 from groundwork.rasters.features import FeatureLayer, FeatureStream
@@ -49,7 +49,7 @@ class Predictor:
 
     def __init__(self, bundle: Bundle, config: ServingConfig) -> None:
         self._bundle, self._config = bundle, config
-        self._model = compiled(bundle.build_model(), config.inference)
+        self._model = ready_to_ask(bundle.build_model(), config.inference)
 
     def answer(self, sent: Sent, asked: Asked, deadline: float) -> Path:
         """Write a product of rasters beside them, and return the file.

@@ -7,8 +7,10 @@ import torch
 
 from groundwork.batch import Images, collate, images_of
 from groundwork.bundle import Bundle
+from groundwork.config.inference import InferenceConfig
 from groundwork.data.chips import LabelledData
 from groundwork.errors import ScoreError
+from groundwork.models.asking import tiles_at_once
 from groundwork.models.engine import Conversion, Engine, ModelScorer
 
 CPU = torch.device("cpu")
@@ -136,6 +138,19 @@ def test_scores_that_are_no_numbers_name_place_and_cause() -> None:
     values[0, 0, 1] = torch.tensor([float("inf"), -float("inf")])
     with pytest.raises(ScoreError, match=r"^scene 7: found raw values that are no finite numbers, or too large"):
         Engine(Doubled(), CPU).scores(Images({"s": values}), "scene 7")
+
+
+@pytest.mark.parametrize(
+    ("threads", "tile_size", "expected"),
+    [(1, 256, 2), (2, 256, 4), (2, 512, 1), (2, 64, 8), (16, 256, 8), (16, 512, 8), (1, 1024, 1), (3, 300, 4)],
+)
+def test_as_many_tiles_at_once_as_keep_the_threads_of_a_processor_busy(
+    threads: int, tile_size: int, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    config = InferenceConfig(batch_size="auto", tile_size=tile_size, device="cpu")
+    assert tiles_at_once(config) == expected
+    assert tiles_at_once(config.model_copy(update={"batch_size": 3})) == 3
 
 
 # --- a model --------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor
 
 from groundwork.batch import Images
@@ -108,6 +109,10 @@ class DetectionModel(EncoderModel):
         best = [keep_best(entry, self._iou_across_classes) for entry in self.detector(features.maps, padded).found]
         found = [from_padded(entry, size, padded) for entry in best]
         return ModelOutput(stack_objects([entry | {"labels": entry["labels"] - first_label} for entry in found]))
+
+    def undecided(self, images: Images) -> Tensor:
+        """Give the levels that the detector looks at, one after the other. See :class:`RasterModel`."""
+        return torch.cat([level.flatten() for level in self.extract(self.prepare(images)).maps])
 
     def pad(self, image: Tensor) -> Tensor:
         """Pad with nothing, not with a mirror image, whose objects nobody has drawn boxes for."""

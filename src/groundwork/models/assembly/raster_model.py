@@ -115,6 +115,10 @@ class RasterModel(Model, ABC):
     def run(self, prepared: Prepared) -> ModelOutput:
         """Give scores for prepared images, in the size of the images."""
 
+    def undecided(self, images: Images) -> Tensor:
+        """Give what follows from images without a step: scores, or of what decides by itself, its feature maps."""
+        return self.forward(images).output
+
     def prepare(self, images: Images) -> Prepared:
         """Check, standardise and pad images. Raises as :meth:`forward`."""
         self._check(images)

@@ -17,7 +17,7 @@ from groundwork.rasters.band_axes import names_of_bands
 from groundwork.rasters.grid import Grid
 from groundwork.rasters.part import Part
 from groundwork.rasters.scaling import shifted, states_scaling
-from groundwork.rasters.validity import holds_data, passes
+from groundwork.rasters.validity import holds_data, lets_all_through, passes
 from groundwork.rasters.windows import window_in
 from groundwork.specs import QualityRule, RasterSpec
 
@@ -144,7 +144,7 @@ def _read_checked(
         raw = part.mixed.read(part.indexes, there, (int(there.height), int(there.width)))
         checks.check_unmasked(part.path, *raw, spec)
     # A value beneath a mask is no measurement, whatever it is.
-    checks.check_values(values if unmasked.all() else values[:, unmasked], part.path, spec)
+    checks.check_values(values if lets_all_through(unmasked) else values[:, unmasked], part.path, spec)
     return values, unmasked
 
 

@@ -77,9 +77,9 @@ def read_small(path: Path, indexes: tuple[int, ...], most: int) -> tuple[NDArray
         valid = read_masks(dataset, masks, Window(0, 0, dataset.width, dataset.height), shape)
         for band, nodata in zip(values, (dataset.nodatavals[index - 1] for index in indexes), strict=True):
             if nodata is not None and not np.isnan(nodata):
-                valid &= holds_data(band[None], nodata)
+                valid = valid & holds_data(band[None], nodata)
     if values.dtype.kind == "f":
-        valid &= np.isfinite(values).all(axis=0)
+        valid = valid & np.isfinite(values).all(axis=0)
     return values, valid
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -39,6 +40,19 @@ def _has_mask(flags: set[MaskFlags]) -> bool:
     return not WITHOUT_MASK & flags or {MaskFlags.per_dataset, MaskFlags.nodata} <= flags
 
 
+@lru_cache(maxsize=4)
+def _everywhere(height: int, width: int) -> NDArray[np.bool_]:
+    # Most files have no mask, and most windows one size.
+    valid = np.ones((height, width), np.bool_)
+    valid.flags.writeable = False
+    return valid
+
+
+def lets_all_through(mask: NDArray[np.bool_]) -> bool:
+    """Whether a mask (height, width), such as :func:`read_masks` gives, is true everywhere."""
+    return mask is _everywhere(*mask.shape) or bool(mask.all())
+
+
 def read_masks(
     dataset: DatasetReader, masks: tuple[Sequence[int], int | None], window: Window, shape: tuple[int, ...]
 ) -> NDArray[np.bool_]:
@@ -51,9 +65,11 @@ def read_masks(
         shape: Height and width to read it in.
 
     Returns:
-        (height, width).
+        (height, width), not to be written into.
     """
     masked, alpha = masks
+    if not masked and alpha is None:
+        return _everywhere(*shape)
     valid = np.ones(shape, np.bool_)
     if masked:
         valid &= (dataset.read_masks(list(masked), window=window, out_shape=(len(masked), *shape)) > 0).all(axis=0)

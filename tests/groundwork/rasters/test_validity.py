@@ -19,7 +19,7 @@ from groundwork.data.scene_stack import SceneStack
 from groundwork.errors import RasterError
 from groundwork.rasters.canvas import DeclaredPixels
 from groundwork.rasters.scene import Scene
-from groundwork.rasters.validity import in_yaml
+from groundwork.rasters.validity import in_yaml, lets_all_through, masks_of, read_masks
 from groundwork.specs import RasterSpec
 
 MakeSpec = Callable[..., RasterSpec]
@@ -391,3 +391,28 @@ def test_the_error_survives_pickling() -> None:
             Path("/data/x.tif"),
         )
     )
+
+
+# --- files without a mask -------------------------------------------------------------------------------------------
+
+
+def test_what_lets_all_through_is_made_once_and_cannot_be_written_into(tmp_path: Path, write_raster: Write) -> None:
+    path = write_raster(tmp_path / "plain.tif", _pixels(2, "int16"))
+    with rasterio.open(path) as raster:
+        masks = masks_of(raster, (1, 2), 2)
+        first, again = (read_masks(raster, masks, Window(0, 0, 4, 6), (6, 4)) for _ in range(2))
+        other = read_masks(raster, masks, Window(0, 0, 4, 4), (4, 4))
+    assert first is again
+    assert first.shape == (6, 4)
+    assert other.shape == (4, 4)
+    assert first.all()
+    with pytest.raises(ValueError, match="read-only"):
+        first[0, 0] = False
+
+
+def test_a_mask_lets_all_through_where_it_is_true_everywhere(tmp_path: Path, write_raster: Write) -> None:
+    path = write_raster(tmp_path / "plain.tif", _pixels(2, "int16"))
+    with rasterio.open(path) as raster:
+        assert lets_all_through(read_masks(raster, masks_of(raster, (1, 2), 2), Window(0, 0, 8, 8), (8, 8)))
+    assert lets_all_through(~np.zeros_like(HOLE))
+    assert not lets_all_through(~HOLE)

@@ -18,6 +18,7 @@ from groundwork.config import DataConfig, InferenceConfig, ModelConfig
 from groundwork.data.chips import LabelledData
 from groundwork.ensembles import ensemble_of
 from groundwork.errors import BundleError
+from groundwork.models.asking import ready_to_ask
 from groundwork.models.engine import Engine, ModelScorer
 from groundwork.prediction.scene import predict_scenes
 from groundwork.training.initial import build_initial
@@ -58,6 +59,10 @@ def test_the_answer_is_the_mean_probability_of_all(
     expected = torch.stack([given[0].softmax(1), given[1].softmax(1), (given[2] / 2.5).softmax(1)]).mean(0)
     together = Engine(ModelScorer(ensemble.build_model()), CPU).scores(images, "here")
     assert torch.allclose(tiny_labelled.kind.activate(together), expected, atol=1e-6)
+    plain, asked = ensemble.build_model(), ready_to_ask(ensemble.build_model(), InferenceConfig())
+    counts = [sum(isinstance(part, torch.nn.BatchNorm2d) for part in model.modules()) for model in (plain, asked)]
+    assert counts[1] < counts[0], "norms of members are held by their convolutions"
+    assert torch.allclose(Engine(ModelScorer(asked), CPU).scores(images, "here"), together, atol=1e-4)
 
 
 def test_scenes_are_predicted_with_bundles_that_lie_in_folders(

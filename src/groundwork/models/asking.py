@@ -92,12 +92,11 @@ def ready_to_ask(model: Model, config: InferenceConfig) -> Model:
     Raises:
         ComponentError: Where the programs that compiling takes are not here.
     """
-    if config.compile:
-        require_compiler(device_of(config), "inference.compile")
     fold_batch_norms(model.eval())
     # As images come to it, and faster on processors too.
     lay_channels_last(model)
     if config.compile:
+        require_compiler(device_of(config), "inference.compile")
         compile_model(model)
     return model
 

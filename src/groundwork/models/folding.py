@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterator
 from copy import copy, deepcopy
 from dataclasses import dataclass
-from math import lcm
 from typing import cast
 
 import torch
@@ -146,9 +145,7 @@ def _fold(pair: _Pair) -> None:
 
 def _example(model: RasterModel) -> Images:
     """Return an image of each source as the network usually sees them: around the mean, by some deviations."""
-    sizes = model.sizes
-    step = lcm(sizes.multiple, sizes.cell)
-    side = sizes.only or -(-max(_LEAST, sizes.least) // step) * step
+    side = model.sizes.side_from(_LEAST)
     empty = example_images(model.inputs, (side, side))
     random, values = torch.Generator().manual_seed(0), {}
     for source, image in empty.values.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import lcm
 from typing import Literal, TypeAlias
 
 #: How images are grown. symmetric: mirrored at the edge, edge pixels twice, evenly on both sides. reflect: mirrored at
@@ -69,6 +70,11 @@ class Sizes:
                 f"The network sees patches of {self.cell} pixels, which an image of {size[0]} x {size[1]} has no whole "
                 "number of. Set the model's 'padding: symmetric', or cut chips and tiles to a multiple"
             )
+
+    def side_from(self, least: int) -> int:
+        """Return the only side of images that are taken as they are, or the first of them from ``least`` on."""
+        step = lcm(self.multiple, self.cell)
+        return self.only or -(-max(least, self.least) // step) * step
 
     def multiple_for(self, size: tuple[int, int]) -> int:
         """Return what height and width of an image are padded to a multiple of."""

@@ -28,6 +28,8 @@ from groundwork.specs import RasterSpec, TargetSpec
 from groundwork.training.initial import build_initial
 
 BANDS = ("BLUE", "GREEN", "RED", "NIR_NARROW", "SWIR_1", "SWIR_2")
+#: Values of the classes.
+CLASSES = range(1, 7)
 CONFIG = InferenceConfig(tile_size=256, overlap=32, batch_size="auto")
 
 
@@ -35,7 +37,7 @@ def make_bundle() -> Bundle:
     """Return a ResNet-18 with a U-Net decoder over six bands, with first weights."""
     data = DataConfig(
         sources={"hls": RasterSpec(bands=BANDS, dtype="int16", nodata=-9999)},
-        target=TargetSpec(classes=[{"value": v, "name": f"class_{v}", "color": "#000000"} for v in range(1, 7)]),
+        target=TargetSpec(classes=[{"value": v, "name": f"class_{v}", "color": "#000000"} for v in CLASSES]),
         chips=ChipsConfig(size=128),
         split=SplitConfig(method="scenes"),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 import tempfile
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from affine import Affine
+from peak_memory import PeakMemory
 from scene_time import CONFIG, make_bundle
 
 from groundwork.prediction.names import Names
@@ -37,10 +37,10 @@ def predict(folder: Path) -> None:
     bundle = make_bundle()
     bundle = type(bundle)(bundle.config.model_copy(update={"trained": True}), bundle.weights)
     start = time.perf_counter()
-    predictions = predict_scenes(bundle, find_rasters(folder / "in", ["{key}.tif"]), CONFIG)
-    write_predictions(Names(folder / "out"), predictions)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{time.perf_counter() - start:.1f} {peak:.0f}")
+    with PeakMemory() as memory:
+        predictions = predict_scenes(bundle, find_rasters(folder / "in", ["{key}.tif"]), CONFIG)
+        write_predictions(Names(folder / "out"), predictions)
+    print(f"{time.perf_counter() - start:.1f} {memory.in_mb()[0]}")
 
 
 def main() -> None:

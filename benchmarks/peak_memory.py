@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from pathlib import Path
 from threading import Event, Thread
 from types import TracebackType
@@ -19,8 +18,11 @@ class PeakMemory:
         self._private, self._done, self._thread = 0, Event(), Thread(target=self._watch)
 
     def in_mb(self) -> tuple[int, int]:
-        """Return the peak of all memory since the process began, and of private memory within the context."""
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, self._private // 1024
+        """Return the peak of all memory since the process began, and of private memory within the context.
+
+        What ``getrusage`` calls the peak may be that of the process which started this one.
+        """
+        return _in_kb("VmHWM") // 1024, self._private // 1024
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -34,7 +36,11 @@ class PeakMemory:
 
     def _watch(self) -> None:
         while True:
-            lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-            self._private = max(self._private, *(int(line.split()[1]) for line in lines if line.startswith("RssAnon")))
+            self._private = max(self._private, _in_kb("RssAnon"))
             if self._done.wait(BETWEEN_LOOKS_S):
                 return
+
+
+def _in_kb(name: str) -> int:
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name))

@@ -120,17 +120,35 @@ def _found(world: SimpleNamespace, config: DataConfig, scenes: RasterFolder, fol
 
 WITHIN = {"nearest_to": [260, 70, 160], "within_days": 20}
 NEAREST = {"nearest_to": list(DAYS)}
+#: One date alone; where it has a file of its own, there is nothing to say of where several lie.
+ONE: dict[str, Any] = {"steps": 1, "too_few_dates": "refuse"}
 
 
 @pytest.mark.parametrize(
-    ("form", "rule"),
-    [("nc", NEAREST), ("nc", WITHIN), ("zarr", "newest"), ("tag", WITHIN), ("bands", NEAREST), ("table", WITHIN)],
+    ("form", "rule", "changes"),
+    [
+        ("nc", NEAREST, {}),
+        ("nc", WITHIN, {}),
+        ("zarr", "newest", {}),
+        ("tag", WITHIN, {}),
+        ("bands", NEAREST, {}),
+        ("table", WITHIN, {}),
+        ("nc", {"nearest_to": [160]}, ONE),
+        ("zarr", "newest", ONE | {"layout": None}),
+        ("tag", "newest", ONE),
+        ("bands", {"nearest_to": [80]}, ONE),
+        ("table", "evenly_spread", ONE),
+    ],
 )
-def test_what_is_read_is_what_files_of_dates_give(world: SimpleNamespace, form: str, rule: Any, tmp_path: Path) -> None:
+def test_what_is_read_is_what_files_of_dates_give(
+    world: SimpleNamespace, form: str, rule: Any, changes: dict[str, Any], tmp_path: Path
+) -> None:
     for name in ("own", "plain"):
         (tmp_path / name).mkdir()
-    own = _found(world, _config(world, form, take_dates=rule), world.scenes[form], tmp_path / "own")
-    plain = _found(world, _config(world, "dates", take_dates=rule), world.scenes["dates"], tmp_path / "plain")
+    words = {"take_dates": rule, **changes}
+    of_files = words | ({"layout": None} if changes else {})
+    own = _found(world, _config(world, form, **words), world.scenes[form], tmp_path / "own")
+    plain = _found(world, _config(world, "dates", **of_files), world.scenes["dates"], tmp_path / "plain")
     assert own.scan.report.equals(plain.scan.report)
     different = {
         name
@@ -213,6 +231,21 @@ def test_predictions_are_those_of_files_of_dates(
     assert found.keys() == by_dates.keys() == set(world.labels.files)
     for key, values in found.items():
         assert np.array_equal(values, by_dates[key], equal_nan=True)
+
+
+@pytest.mark.parametrize("form", ["nc", "tag", "bands", "table"])
+def test_a_model_of_one_date_predicts_the_one_that_is_chosen_of_a_stack(world: SimpleNamespace, form: str) -> None:
+    trained = _config(world, "dates", **ONE, take_dates="newest", layout=None)
+    model = {"encoder": {"name": "unet"}, "decoder": {"name": "identity"}}
+    initial = build_initial(trained, ModelConfig.model_validate(model), seed=0)
+    config = initial.config.model_copy(update={"trained": True, "provenance": {"seed": "0", "code": "abc"}})
+    bundle = Bundle(config, initial.weights)
+    expected = probabilities_of(bundle, world.scenes["dates"], InferenceConfig.model_validate(TILES))
+    changes = {"layout": "steps_first"} | world.forms[form]
+    found = probabilities_of(bundle, world.scenes[form], InferenceConfig.model_validate(TILES | {"source": changes}))
+    assert found.keys() == expected.keys()
+    for key, values in found.items():
+        assert np.array_equal(values, expected[key], equal_nan=True)
 
 
 @pytest.mark.parametrize("form", ["nc", "table"])

@@ -137,6 +137,10 @@ class ShardConfig(Config):
         return keys[self.index :: self.count]
 
 
+#: How many tiles a model is asked about at once where nothing is said.
+USUAL_BATCH = 8
+
+
 class InferenceConfig(Config):
     """How scenes are predicted, window by window."""
 
@@ -146,7 +150,7 @@ class InferenceConfig(Config):
     overlap: int = Field(default=32, ge=0)
     #: Tiles that the model is asked about at once. auto: 32 on a GPU; on a processor two of 256 pixels for each of its
     #: threads, or as many pixels, and at most 8; and half of it wherever memory runs out.
-    batch_size: PositiveInt | Literal["auto"] = 8
+    batch_size: PositiveInt | Literal["auto"] = USUAL_BATCH
     #: What the model computes on, in evaluation too. auto: the first GPU, or else the processor. cpu, cuda:0, mps.
     device: str = Field(default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
     #: What scores are computed in, in evaluation too; they are blended and written in float32. bf16 and fp16: the mixed
@@ -231,6 +235,11 @@ class InferenceConfig(Config):
     @classmethod
     def _accept_whether(cls, polygons: object) -> object:
         return ({} if polygons else None) if isinstance(polygons, bool) else polygons
+
+    @property
+    def settled_batch(self) -> int:
+        """Size of the batches of a file that takes no others, which must not follow from the machine that writes it."""
+        return USUAL_BATCH if self.batch_size == "auto" else self.batch_size
 
     @model_validator(mode="after")
     def _check(self) -> InferenceConfig:

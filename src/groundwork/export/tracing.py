@@ -25,7 +25,6 @@ from groundwork.export.program_module import ProgramModule
 from groundwork.export.programs import OnnxProgram
 from groundwork.export.refusals import REFUSALS, NotTracedError, first_line
 from groundwork.export.trying import example, lengths_of, require_same
-from groundwork.models.asking import tiles_at_once
 from groundwork.models.assembly.raster_model import RasterModel
 from groundwork.models.features.sizes import Sizes
 from groundwork.models.interface import Model
@@ -112,7 +111,7 @@ def _wanted(model: Model, config: ExportConfig, inference: InferenceConfig) -> I
         yield ProgramSizes(grown=grown)
     if config.sizes != "fixed":
         yield ProgramSizes(height=side, width=side, grown=grown)
-    yield ProgramSizes(batch=tiles_at_once(inference), height=side, width=side, grown=grown)
+    yield ProgramSizes(batch=inference.settled_batch, height=side, width=side, grown=grown)
 
 
 def _settled(model: Model) -> str | None:

@@ -63,6 +63,9 @@ def steps_in(
         RasterError: Where the file has other bands or steps than declared, or stacks them in another way than it is
             declared to.
     """
+    if dataset.count == 0:
+        # Which arrays there are is said, however steps are chosen.
+        checks.check_count(dataset, path, bands * spec.steps, spec.axes)
     if spec.date_axis is not None:
         moments = moments_of(path, spec.date_axis)
         order = sorted(range(len(moments)), key=moments.__getitem__)

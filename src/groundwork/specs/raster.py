@@ -178,8 +178,12 @@ class RasterSpec(Config):
             raise ValueError(
                 "'layout' must say where several dates lie: in one file, steps_first or bands_first, or file_per_date"
             )
-        if self.steps == 1 and self.layout is not None:
-            raise ValueError(f"'layout: {self.layout}' says where several dates lie, but 'steps' is 1")
+        is_one_of_stack = self.take_dates != "all" and self.layout != "file_per_date"
+        if self.steps == 1 and self.layout is not None and not is_one_of_stack:
+            raise ValueError(
+                f"'layout: {self.layout}' says where several dates lie, but 'steps' is 1, and 'take_dates' chooses none "
+                "of those that are stacked in a file"
+            )
         if self.has_validity_per_step and self.steps == 1:
             named = "too_few_dates: fill" if self.too_few_dates == "fill" else "validity_per_step"
             raise ValueError(f"'{named}' is for several dates, but 'steps' is 1")
@@ -216,8 +220,8 @@ class RasterSpec(Config):
 
     @model_validator(mode="after")
     def _check_axes(self) -> RasterSpec:
-        has_time = "time" in (self.axes or ())
-        if has_time and (self.layout == "file_per_date" or (self.steps == 1 and self.date_axis is None)):
+        is_stacked = self.layout not in {None, "file_per_date"} or (self.layout is None and self.date_axis is not None)
+        if "time" in (self.axes or ()) and not is_stacked:
             raise ValueError("'axes' has time, which is of arrays that stack dates: set 'steps' and 'layout'")
         return self
 

@@ -28,6 +28,7 @@ from groundwork.export.exported_model import ExportedModel
 from groundwork.export.exporting import Export, export_bundle, write_folder
 from groundwork.export.loading import load_exported, trusted_in
 from groundwork.export.programs import ONNX_PACKAGES, Program, open_program, read_description
+from groundwork.export.tracing import trace
 from groundwork.prediction.names import Names
 from groundwork.prediction.scene import predict_scenes
 from groundwork.prediction.writing import write_predictions
@@ -212,6 +213,15 @@ def test_a_file_that_does_not_hold_is_refused_and_nothing_is_left(
     with pytest.raises(ExportError, match=r"does not give what the bundle gives.*Nothing was written"):
         export_bundle(tiny_bundle, tiny_data.scenes, ExportConfig(sizes="fixed"), TILES)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_batches_of_a_file_do_not_follow_from_the_machine_that_writes_it(
+    tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    asked = TILES.model_copy(update={"batch_size": "auto"})
+    sizes = trace(tiny_bundle, tiny_bundle.build_model(), ExportConfig(sizes="fixed"), asked).sizes
+    assert (sizes.batch, sizes.height, sizes.width) == (8, 32, 32)
 
 
 def test_what_cannot_be_exported_is_refused_by_name(

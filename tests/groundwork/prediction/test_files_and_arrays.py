@@ -409,3 +409,12 @@ def test_the_command_reads_variables_of_files_that_hold_rasters_by_name(
         words = ["bundle", "predict", str(place), scene, "--variable", variable, "--output", str(tmp_path / "out")]
         assert main(words) == 1
         assert message in capsys.readouterr().err
+    # Exports are compared over the same.
+    spec = tiny_bundle.config.inputs["optical"].model_copy(update={"date_tag": None})
+    undated = replace(tiny_bundle, config=tiny_bundle.config.model_copy(update={"inputs": {"optical": spec}}))
+    save_bundle(undated, tmp_path / "undated")
+    words = ["export", str(tmp_path / "undated"), "--scenes", str(tmp_path / "cubes/{key}.nc"), "--sizes", "fixed"]
+    words += ["--tile-size", "32", "--output", str(tmp_path / "land.pt2")]
+    assert main([*words, "--variable", "a", "b", "c"]) == 0
+    compared = json.loads((tmp_path / "land.report.json").read_text())
+    assert [case["scene"] for case in compared["cases"]] == ["1"]

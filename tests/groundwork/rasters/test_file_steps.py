@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,14 @@ def test_what_a_quality_band_says_is_of_its_step(tmp_path: Path, write_raster: W
 
 @pytest.mark.parametrize(
     ("take", "steps", "taken"),
-    [("newest", 2, [0, 1]), ("evenly_spread", 2, [2, 1]), ({"nearest_to": [180]}, 1, [0]), ("newest", 4, [2, 0, 1])],
+    [
+        ("newest", 2, [0, 1]),
+        ("evenly_spread", 2, [2, 1]),
+        ({"nearest_to": [180]}, 1, [0]),
+        ("newest", 1, [1]),
+        ("evenly_spread", 1, [0]),
+        ("newest", 4, [2, 0, 1]),
+    ],
 )
 def test_dates_of_tags_and_tables_are_chosen_as_those_of_an_axis_are(
     tmp_path: Path, write_raster: Write, make_spec: MakeSpec, take: Any, steps: int, taken: list[int]
@@ -75,13 +82,17 @@ def test_dates_of_tags_and_tables_are_chosen_as_those_of_an_axis_are(
     path = write_raster(tmp_path / "a.tif", VALUES[:, 0], tags={"DATE": ", ".join(map(str, days))})
     cube = cube_of({"a": Array(("time", "y", "x"), VALUES[:, 0])}, [(day - date(2024, 1, 1)).days for day in days])
     array = find_rasters(write_netcdf(tmp_path / "a.nc", cube), [], variables=["a"])
-    words: dict[str, Any] = {"steps": steps, "take_dates": take, "layout": "steps_first" if steps > 1 else None}
+    words: dict[str, Any] = {"steps": steps, "take_dates": take, "layout": "steps_first"}
     words["too_few_dates"] = "fill" if steps > 3 else "refuse"
-    read = [(array, {"date_axis": "time"}, None)]
-    if steps > 1:
-        stack = find_rasters(path, [])
-        read += [(stack, {"date_tag": "DATE"}, None)]
-        read += [(RasterFolder(tmp_path, {"a": ("a.tif",)}, {"a": days}, stacked=True), {}, days)]
+    table = RasterFolder(tmp_path, {"a": ("a.tif",)}, {"a": days}, stacked=True)
+    read: list[tuple[RasterFolder, dict[str, Any], Sequence[date] | None]] = [
+        (array, {"date_axis": "time"}, None),
+        (find_rasters(path, []), {"date_tag": "DATE"}, None),
+        (table, {}, days),
+    ]
+    if steps == 1:
+        # The axis of an array says by itself that there may be more.
+        read.append((array, {"date_axis": "time", "layout": None}, None))
     for folder, said, told in read:
         spec = make_spec("A", **words | said)
         with Scene(choose_dates(folder, spec).paths("a"), spec, told=told) as scene:
@@ -90,6 +101,17 @@ def test_dates_of_tags_and_tables_are_chosen_as_those_of_an_axis_are(
             assert not values[len(taken) :].any()
             dates = [days[index] for index in taken]
             assert scene.dates == [*dates, *dates[-1:] * (steps - len(taken))]
+
+
+@pytest.mark.parametrize("said", [{"date_tag": "DATE"}, {"too_few_dates": "fill"}, {"date_axis": "time"}])
+def test_files_of_several_arrays_are_told_which_they_hold(
+    tmp_path: Path, make_spec: MakeSpec, said: dict[str, str]
+) -> None:
+    cube = cube_of({name: Array(("time", "y", "x"), VALUES[:, 0]) for name in ("red", "nir")}, [1, 2, 3])
+    path = write_netcdf(tmp_path / "a.nc", cube)
+    spec = make_spec("A", steps=3, layout="steps_first", take_dates="newest" if "date_tag" in said else "all", **said)
+    with pytest.raises(RasterError, match=r"no band \(subdatasets: .*:red, .*:nir\).*'variable'"):
+        Scene([path], spec)
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,8 @@ ADVICE = {
     "found no file that matches": "Patterns stand in the catalog of the recipe, or of conf/base.",
     "each image needs the label of the same key": "Patterns stand in the catalog of the recipe, or of conf/base.",
 }
+#: What the system says of a full disk, in messages that do not go on to say what to do.
+DISK_FULL = re.compile(r"(No space left on device|Disk quota exceeded)(?!.*[Mm]ake room)", re.DOTALL)
 
 
 def log_as_stated(project: Path) -> None:
@@ -56,6 +58,8 @@ def log_as_stated(project: Path) -> None:
 
 def advise(message: str) -> str:
     """Return what to do in this project about a message of the library; empty where it says all."""
+    if DISK_FULL.search(message):
+        return "Make room where the entry lies, and run the same command again; what was there before is untouched."
     return next((advice for words, advice in ADVICE.items() if words in message), "")
 
 

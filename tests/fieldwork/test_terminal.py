@@ -11,6 +11,7 @@ from kedro.io import DataCatalog, DatasetError
 
 import groundwork
 from fieldwork import terminal
+from fieldwork.io.atomic import AtomicText
 from fieldwork.io.predictions import PredictionsDataset
 from fieldwork.parameters import UnknownParameterError
 from groundwork.config import InferenceConfig
@@ -94,6 +95,21 @@ def test_what_an_entry_raises_is_said_before_where_kedro_met_it(
 )
 def test_who_predicts_is_told_what_of_inference_would_help(found: str, expected: str, advice: str) -> None:
     assert advice in terminal.advise(str(RasterError("a.tif", found, expected)))
+
+
+def test_a_full_disk_is_said_with_what_to_do(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    terminal.show_errors_plainly()
+    catalog = DataCatalog({"notes": AtomicText(filepath=str(tmp_path / "notes.txt"))})
+    catalog.save("notes", "before")
+    # Where the entry writes before it renames.
+    (tmp_path / ".partial-notes.txt").symlink_to("/dev/full")
+    with pytest.raises(DatasetError) as raised:
+        catalog.save("notes", "after")
+    sys.excepthook(DatasetError, raised.value, None)
+    shown = capsys.readouterr().err
+    assert "No space left on device\nMake room where the entry lies" in shown
+    assert catalog.load("notes") == "before"
+    assert terminal.advise("a.ckpt could not be written ([Errno 28] No space left on device). Make room, there") == ""
 
 
 @pytest.mark.parametrize("words", terminal.ADVICE)

@@ -23,6 +23,6 @@ class ExportConfig(Config):
     #: Deepness needs.
     validity: Validity = "masks"
     #: auto: any number of images, of any size, where the network allows. tiles: any number of images of
-    #: ``inference.tile_size``, which QGIS Deepness needs. fixed: batches of ``inference.batch_size`` such tiles, or of 8
-    #: where that is auto, which some accelerators need.
+    #: ``inference.tile_size``, which QGIS Deepness needs. fixed: batches of ``inference.batch_size`` such tiles, which
+    #: some accelerators need; of 8 where that is auto.
     sizes: Literal["auto", "tiles", "fixed"] = "auto"

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,17 +147,14 @@ def write_folder(export: Export, folder: Path) -> None:
 
 
 def write_files(export: Export, path: Path) -> list[Path]:
-    """Write the file, and beside it what describes it and the report; return all of them."""
+    """Write the file, and beside it what describes it and the report, all or none; return all of them."""
     texts = {**export.texts(path.name), ".report.json": _as_json(export.report)}
-    written = [path]
-    for suffix, text in texts.items():
-        beside = path.with_name(f"{path.stem}{suffix}")
-        with whole_file(beside) as partial:
-            partial.write_text(text, encoding="utf-8")
-        written.append(beside)
-    with whole_file(path) as partial:
-        shutil.copyfile(export.file, partial)
-    return written
+    beside = {path.with_name(f"{path.stem}{suffix}"): text for suffix, text in texts.items()}
+    with ExitStack() as whole:
+        for place, text in beside.items():
+            whole.enter_context(whole_file(place)).write_text(text, encoding="utf-8")
+        shutil.copyfile(export.file, whole.enter_context(whole_file(path)))
+    return [path, *beside]
 
 
 def _as_json(values: Mapping[str, Any]) -> str:

@@ -178,12 +178,9 @@ class RasterSpec(Config):
             raise ValueError(
                 "'layout' must say where several dates lie: in one file, steps_first or bands_first, or file_per_date"
             )
-        is_one_of_stack = self.take_dates != "all" and self.layout != "file_per_date"
-        if self.steps == 1 and self.layout is not None and not is_one_of_stack:
-            raise ValueError(
-                f"'layout: {self.layout}' says where several dates lie, but 'steps' is 1, and 'take_dates' chooses none "
-                "of those that are stacked in a file"
-            )
+        if self.steps == 1 and self.layout is not None and (self.take_dates == "all" or self.layout == "file_per_date"):
+            hint = "" if self.layout == "file_per_date" else "; 'take_dates' may choose one of a stack"
+            raise ValueError(f"'layout: {self.layout}' says where several dates lie, but 'steps' is 1{hint}")
         if self.has_validity_per_step and self.steps == 1:
             named = "too_few_dates: fill" if self.too_few_dates == "fill" else "validity_per_step"
             raise ValueError(f"'{named}' is for several dates, but 'steps' is 1")
@@ -220,8 +217,7 @@ class RasterSpec(Config):
 
     @model_validator(mode="after")
     def _check_axes(self) -> RasterSpec:
-        is_stacked = self.layout not in {None, "file_per_date"} or (self.layout is None and self.date_axis is not None)
-        if "time" in (self.axes or ()) and not is_stacked:
+        if "time" in (self.axes or ()) and (self.layout == "file_per_date" or not (self.layout or self.date_axis)):
             raise ValueError("'axes' has time, which is of arrays that stack dates: set 'steps' and 'layout'")
         return self
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 from dataclasses import replace
 from importlib.util import find_spec
@@ -25,7 +26,7 @@ from groundwork.export import exporting
 from groundwork.export.comparison import compare
 from groundwork.export.description import ProgramSizes
 from groundwork.export.exported_model import ExportedModel
-from groundwork.export.exporting import Export, export_bundle, write_folder
+from groundwork.export.exporting import Export, export_bundle, write_files, write_folder
 from groundwork.export.loading import load_exported, trusted_in
 from groundwork.export.programs import ONNX_PACKAGES, Program, open_program, read_description
 from groundwork.export.tracing import trace
@@ -213,6 +214,22 @@ def test_a_file_that_does_not_hold_is_refused_and_nothing_is_left(
     with pytest.raises(ExportError, match=r"does not give what the bundle gives.*Nothing was written"):
         export_bundle(tiny_bundle, tiny_data.scenes, ExportConfig(sizes="fixed"), TILES)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_that_cannot_be_written_leaves_the_one_before_as_it_was(export: Export, tmp_path: Path) -> None:
+    write_files(export, tmp_path / "land.pt2")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    other = replace(export, report=export.report | {"weights": "other"})
+    texts = max(len(content) for name, content in before.items() if name != "land.pt2")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # Texts can be written, and the program cannot.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (texts + 1000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write_files(other, tmp_path / "land.pt2")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_batches_of_a_file_do_not_follow_from_the_machine_that_writes_it(

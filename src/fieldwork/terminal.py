@@ -59,7 +59,7 @@ def log_as_stated(project: Path) -> None:
 def advise(message: str) -> str:
     """Return what to do in this project about a message of the library; empty where it says all."""
     if DISK_FULL.search(message):
-        return "Make room where the entry lies, and run the same command again; what was there before is untouched."
+        return "Make room where the entry lies, and run the same command again: nothing half written is left."
     return next((advice for words, advice in ADVICE.items() if words in message), "")
 
 

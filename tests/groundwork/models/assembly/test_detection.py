@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
+from statistics import median
 from typing import Any
 
 import pytest
@@ -79,11 +80,18 @@ def sum_losses(model: DetectionModel, image: Any, told: list[dict[str, Tensor]],
     return torch.stack(list(losses.values())).sum()
 
 
-def learn(model: DetectionModel, steps: int, rate: float, num_classes: int = 2) -> None:
+def learn(
+    model: DetectionModel,
+    steps: int,
+    rate: float,
+    num_classes: int = 2,
+    sizes: Sequence[tuple[int, int]] = ((64, 64),),
+) -> None:
+    """Learn from images of each size in turn."""
     optimizer = torch.optim.AdamW(model.train().parameters(), lr=rate)
-    for _ in range(steps):
+    for step in range(steps):
         optimizer.zero_grad()
-        sum_losses(model, *squares(4, 64, 64, num_classes)).backward()
+        sum_losses(model, *squares(4, *sizes[step % len(sizes)], num_classes)).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
         optimizer.step()
 
@@ -161,17 +169,20 @@ def test_padding_holds_no_mirrored_objects(raster: RasterSpec, target: TargetSpe
 
 # Each framework that takes seconds to learn; mask-rcnn shares all but the masks with faster-rcnn, and takes a minute.
 @pytest.mark.parametrize(
-    ("framework", "steps", "rate"), [("fcos", 200, 3e-3), ("retinanet", 250, 1e-3), ("faster-rcnn", 60, 2e-3)]
+    ("framework", "steps", "rate"), [("fcos", 200, 3e-3), ("retinanet", 200, 1e-3), ("faster-rcnn", 60, 2e-3)]
 )
 def test_detectors_find_what_they_learned(
     framework: str, steps: int, rate: float, raster: RasterSpec, target: TargetSpec
 ) -> None:
     model = build(raster, target, {"framework": framework}, encoder=SMALL)
-    learn(model, steps, rate)
-    # The second is padded to 80 x 96: boxes are found in its own pixels.
-    for size in ((64, 64), (70, 90)):
+    # The second is padded to 80 x 96: boxes are found in its own pixels. Norms over the whole of an image, as fcos has
+    # them, are learnt for its size.
+    sizes = ((64, 64), (70, 90))
+    learn(model, steps, rate, sizes=sizes)
+    for size in sizes:
         overlaps, _ = find_best(model, *size)
-        assert sum(overlap > 0.5 for overlap in overlaps) >= 15, overlaps
+        # Off by the 5 and 3 pixels by which the second is padded, half of the boxes would overlap by 0.55 at most.
+        assert median(overlaps) > 0.6, overlaps
 
 
 def test_one_class_is_found(raster: RasterSpec) -> None:

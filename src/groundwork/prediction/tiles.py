@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from groundwork.rasters.windows import window_starts
 
 #: Widest part of a scene that is worked on at once, in pixels. It bounds the memory, whatever the scene's width.
-BAND_WIDTH = 8192
+BAND_WIDTH = 5120
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import shutil
 from dataclasses import replace
 from importlib.util import find_spec
@@ -33,6 +32,7 @@ from groundwork.export.tracing import trace
 from groundwork.prediction.names import Names
 from groundwork.prediction.scene import predict_scenes
 from groundwork.prediction.writing import write_predictions
+from limiting import no_file_beyond
 from stac_schemas import validate
 
 #: Packages of the extra that are not there.
@@ -221,14 +221,9 @@ def test_an_export_that_cannot_be_written_leaves_the_one_before_as_it_was(export
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     other = replace(export, report=export.report | {"weights": "other"})
     texts = max(len(content) for name, content in before.items() if name != "land.pt2")
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     # Texts can be written, and the program cannot.
-    resource.setrlimit(resource.RLIMIT_FSIZE, (texts + 1000, limits[1]))
-    try:
-        with pytest.raises(OSError, match="File too large"):
-            write_files(other, tmp_path / "land.pt2")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with no_file_beyond(texts + 1000), pytest.raises(OSError, match="File too large"):
+        write_files(other, tmp_path / "land.pt2")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import resource
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from groundwork.prediction.names import Names
 from groundwork.prediction.scene import predict_scenes
 from groundwork.prediction.writing import write_predictions
 from groundwork.rasters.folder import find_rasters
+from limiting import no_file_beyond
 
 Write = Callable[..., Path]
 
@@ -150,23 +149,13 @@ def test_a_declared_grid_of_a_neighbouring_zone_is_taken(
     assert (tmp_path / "out" / "x_classes.tif").is_file()
 
 
-@contextmanager
-def _limited(size: int) -> Iterator[None]:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 @pytest.mark.parametrize(("size", "name"), [(600, "model-.*-bundle.json"), (6000, "x_classes.tif")])
 def test_where_nothing_more_can_be_written_one_file_is_named_and_none_is_half(
     tiny_bundle: Bundle, scene: Path, tmp_path: Path, size: int, name: str
 ) -> None:
     out = tmp_path / "out"
     with (
-        _limited(size),
+        no_file_beyond(size),
         pytest.raises(RasterError, match=rf"{name}: found an incomplete file .* MiB are free in .*out"),
     ):
         predict(tiny_bundle, scene, out)

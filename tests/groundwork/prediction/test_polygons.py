@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
@@ -41,6 +40,7 @@ from groundwork.rasters.grid import Grid
 from groundwork.rasters.legend import LegendEntry
 from groundwork.rasters.stream import RasterProfile
 from groundwork.specs import TargetSpec
+from limiting import no_file_beyond
 from stac_schemas import validate
 
 LEGEND = tuple(LegendEntry(value, f"class {value}", (value, 0, 0)) for value in (1, 2, 3))
@@ -160,13 +160,9 @@ def test_a_block_that_does_not_come_is_no_gap_that_nobody_sees() -> None:
 def test_a_full_disk_of_temporary_files_is_told() -> None:
     store = outline_store.OutlineStore()
     shape = shapely.segmentize(shapely.box(0, 0, 100, 100), 1)
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, before[1]))
-    try:
-        with pytest.raises(DataError, match=r"no room among the temporary files .*: make room there, or name a folder"):
-            store.add(1, [shape] * 2000)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    told = r"no room among the temporary files .*: make room there, or name a folder"
+    with no_file_beyond(2**20), pytest.raises(DataError, match=told):
+        store.add(1, [shape] * 2000)
 
 
 def _landscape() -> np.ndarray:
